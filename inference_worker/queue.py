@@ -49,6 +49,9 @@ log = structlog.get_logger(__name__)
 MAX_ATTEMPTS = 3
 #: A job without a deadline is treated as if it had one, so many seconds after it was made.
 PATIENCE_S = 600.0
+#: A lease that ran out while Postgres was away proves nothing: so long after its return its holder
+#: may still renew it.
+RESTART_GRACE_S = 5.0
 #: Redis keys. A token stream is named by job and attempt, or a retry would interleave two texts.
 WAKE_CHANNEL = "bllossom:jobs:wake"
 FINISHED_CHANNEL = "bllossom:jobs:finished"
@@ -103,7 +106,9 @@ REAP = text(
                  WHEN state = 'running' AND attempt >= :max_attempts
                  THEN CAST(:exhausted AS jsonb) END AS result
         FROM jobs
-        WHERE (state = 'running' AND lease_until < now())
+        WHERE (state = 'running' AND lease_until < now()
+               AND (started_at > pg_postmaster_start_time()
+                    OR now() > pg_postmaster_start_time() + make_interval(secs => :grace_s)))
            OR (state = 'queued' AND (deadline <= now() OR cancel_requested))
         FOR UPDATE SKIP LOCKED
         LIMIT 500
@@ -353,6 +358,7 @@ async def reap(connection: AsyncConnection) -> int:
     rows = await connection.execute(
         REAP.bindparams(bindparam("max_attempts", MAX_ATTEMPTS)),
         {
+            "grace_s": RESTART_GRACE_S,
             "cancelled": _failure_json(FailureReason.CANCELLED, "cancelled on request"),
             "expired": _failure_json(FailureReason.EXPIRED, "the deadline passed"),
             "exhausted": _failure_json(
