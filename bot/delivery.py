@@ -89,7 +89,7 @@ class Delivery:
     async def answer(self, connection: AsyncConnection, turn: Row[Any]) -> Answer:
         """What the person is shown for a settled turn, and what is offered beside it."""
         plain = self._plain(turn)
-        if turn.reply_handle["via"] != DeliveryVia.SYNC or turn.seq == 1:
+        if turn.reply_handle["via"] == DeliveryVia.POST or turn.seq == 1:
             return plain  # only what cannot be pushed is ever held
         return replace(
             plain,

@@ -15,7 +15,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.bounded import within
-from bot.domain import TurnStatus, Utterance
+from bot.domain import DeliveryVia, TurnStatus, Utterance
 from bot.intake import Intake
 from bot.metrics import ANSWER_SECONDS, TURNS
 from bot.presence import Presence
@@ -370,6 +370,11 @@ def burst_wait_s(burst: list[Row[Any]], window_s: float) -> float:
 
 
 def _due(turn: Row[Any]) -> datetime:
-    """When the answer is first wanted: at the callback's end, or a minute after the question."""
-    callback_until = load_handle(turn.reply_handle).callback_until
-    return callback_until or turn.received_at + timedelta(seconds=WANTED_WITHIN_S)
+    """When the answer is first wanted: at the callback's end, or a minute after the question.
+
+    What is held from the start lets all go first that can still be in time.
+    """
+    reply = load_handle(turn.reply_handle)
+    if reply.via is DeliveryVia.HELD:
+        return reply.expires_at
+    return reply.callback_until or turn.received_at + timedelta(seconds=WANTED_WITHIN_S)

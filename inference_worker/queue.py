@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -155,6 +155,8 @@ class WorkerPresence:
     demo: bool = False
     slots: int = 0
     busy: int = 0
+    answer_s: float = 0.0  #: what an answer has taken lately; 0: not known yet
+    tokens_per_s: float = 0.0  #: of one answer
 
 
 class JobQueue:
@@ -209,7 +211,7 @@ class JobQueue:
         try:
             key = TOKENS_KEY.format(id=job_id, attempt=attempt)
             pieces: list[Any] = await self._redis.xrange(key) or []
-            return "".join(fields["text"] for _, fields in pieces)
+            return "".join(piece["text"] for _, piece in pieces)
         except (RedisError, OSError):
             return ""
 
@@ -222,7 +224,7 @@ class JobQueue:
         gone = [worker for worker, raw in zip(ids, found, strict=True) if raw is None]
         if gone:
             await self._redis.srem(WORKERS_KEY, *gone)
-        return [WorkerPresence(**json.loads(raw)) for raw in found if raw]
+        return [_presence(json.loads(raw)) for raw in found if raw]
 
     async def close(self) -> None:
         """Let a pending wake-up go out."""
@@ -370,6 +372,12 @@ async def reap(connection: AsyncConnection) -> int:
     for row in changed:
         log.info("job_reaped", job_id=str(row.id), state=row.state)
     return len(changed)
+
+
+def _presence(said: dict[str, Any]) -> WorkerPresence:
+    # A newer worker beside this program may say more.
+    known = {field.name for field in fields(WorkerPresence)}
+    return WorkerPresence(**{name: value for name, value in said.items() if name in known})
 
 
 def _held(job_id: UUID, number: int) -> tuple[Any, ...]:
