@@ -9,27 +9,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 
-from sqlalchemy import func, select
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.domain import DeliveryVia, ReplyHandle
+from bot.domain import DeliveryVia, ReplyHandle, Utterance
 from bot.presence import Presence
 from inference_worker.database import DATABASE_ERRORS
-from inference_worker.jobs import jobs
 
 COUNT_EVERY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """How many jobs there are."""
-
-    running: int = 0
-    waiting: int = 0
-    in_time: int = 0  #: of those waiting: the ones that still make it to when they are wanted
+COUNT = text(
+    """
+    SELECT state, count(*) AS jobs,
+        CASE WHEN state = 'queued' AND due > now() + make_interval(secs => :answer_s)
+             THEN floor(extract(epoch FROM due))::bigint END AS wanted
+    FROM jobs WHERE state IN ('queued', 'running') GROUP BY state, wanted
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +52,48 @@ class Forecast:
     def __init__(self, database: AsyncEngine, presence: Presence) -> None:
         self._database = database
         self._presence = presence
-        self._depth = Depth()
-        self._accepted_since = 0
+        self._running = 0
+        self._waiting = 0
+        #: Those waiting that still make it to when they are wanted, by that Unix second.
+        self._in_time: Counter[int] = Counter()
+        self._accepted_since: Counter[int] = Counter()
 
-    def add(self) -> None:
+    def add(self, utterance: Utterance) -> None:
         """A turn was accepted here."""
-        self._accepted_since += 1
+        self._accepted_since[_second(utterance.reply.due(utterance.received_at))] += 1
 
     @property
     def capacity(self) -> Capacity:
         """As the workers say now."""
-        measured = [worker for worker in self._presence.ready if worker.answer_s > 0]
-        slots = sum(worker.slots for worker in measured)
-        if not slots:
+        ready = self._presence.ready
+        measured = [worker for worker in ready if worker.answer_s > 0]
+        if not measured:
             return Capacity()
+        slots = sum(worker.slots for worker in measured)
         total_s = sum(worker.answer_s * worker.slots for worker in measured)
-        return Capacity(sum(worker.slots for worker in self._presence.ready), total_s / slots)
+        return Capacity(sum(worker.slots for worker in ready), total_s / slots)
 
-    @property
-    def answered_in_s(self) -> float:
-        """Seconds until an answer that is wanted soon would be complete."""
-        return self._starts_in_s(self._depth.in_time) + self.capacity.answer_s
+    def answered_in_s(self, due: datetime) -> float:
+        """Seconds until an answer that is wanted at ``due`` would be complete."""
+        capacity = self.capacity
+        return self._starts_in_s(capacity, due) + capacity.answer_s
 
     @property
     def answered_at_last_in_s(self) -> float:
         """The same for one that lets all others go first."""
-        return self._starts_in_s(self._depth.waiting) + self.capacity.answer_s
+        capacity = self.capacity
+        in_front = self._waiting + self._accepted_since.total()
+        return capacity.starts_in_s(self._running, in_front) + capacity.answer_s
 
     def misses(self, reply: ReplyHandle) -> bool:
         """Whether the answer will come too late for every way that the messenger waits for."""
         now = datetime.now(UTC)
         if reply.callback_until is not None:
-            return self.answered_in_s > (reply.callback_until - now).total_seconds()
+            left_s = (reply.callback_until - now).total_seconds()
+            return self.answered_in_s(reply.due(now)) > left_s
         if reply.sync_until is not None:
             left_s = (reply.sync_until - now).total_seconds()
-            return self._starts_in_s(self._depth.in_time) > max(left_s, 0.0)
+            return self._starts_in_s(self.capacity, reply.due(now)) > max(left_s, 0.0)
         return False
 
     def is_worthless(self, reply: ReplyHandle) -> bool:
@@ -94,8 +101,13 @@ class Forecast:
         left_s = (reply.expires_at - datetime.now(UTC)).total_seconds()
         return self.answered_at_last_in_s > left_s
 
-    def _starts_in_s(self, in_front: int) -> float:
-        return self.capacity.starts_in_s(self._depth.running, in_front + self._accepted_since)
+    def _starts_in_s(self, capacity: Capacity, due: datetime) -> float:
+        if not capacity.slots:
+            return 0.0
+        mine = _second(due)
+        both = chain(self._in_time.items(), self._accepted_since.items())
+        in_front = sum(count for second, count in both if second <= mine)
+        return capacity.starts_in_s(self._running, in_front)
 
     async def keep(self) -> None:
         """Count until cancelled."""
@@ -106,19 +118,18 @@ class Forecast:
 
     async def count(self) -> None:
         """Count once, for all bots."""
-        answer_s = func.make_interval(0, 0, 0, 0, 0, 0, self.capacity.answer_s)
-        waits = jobs.c.state == "queued"
-        counts = select(
-            func.count().filter(jobs.c.state == "running").label("running"),
-            func.count().filter(waits).label("waiting"),
-            func.count().filter(waits, jobs.c.due > func.now() + answer_s).label("in_time"),
-        ).where(jobs.c.state.in_(["queued", "running"]))
-        before = self._accepted_since
+        before = self._accepted_since.copy()
         async with self._database.connect() as connection:
-            row = (await connection.execute(counts)).one()
-        self._depth = Depth(row.running, row.waiting, row.in_time)
+            rows = (await connection.execute(COUNT, {"answer_s": self.capacity.answer_s})).all()
+        self._running = sum(row.jobs for row in rows if row.state == "running")
+        self._waiting = sum(row.jobs for row in rows if row.state == "queued")
+        self._in_time = Counter({row.wanted: row.jobs for row in rows if row.wanted})
         # Those accepted while it was counted may be in it or not: better once too often.
         self._accepted_since -= before
+
+
+def _second(moment: datetime) -> int:
+    return int(moment.timestamp())
 
 
 def held(reply: ReplyHandle) -> ReplyHandle:

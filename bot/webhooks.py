@@ -296,7 +296,7 @@ async def _accept(app: web.Application, utterance: Utterance) -> Accepted:
     ACCEPT_SECONDS.labels(utterance.messenger).observe(time.monotonic() - started)
     if accepted.new:
         app[keys.BACKLOG].add(utterance.messenger, utterance.tenant)
-        app[keys.FORECAST].add()
+        app[keys.FORECAST].add(utterance)
     return accepted
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import text
 
 from bot import keys
 from bot.forecast import Capacity, minutes
@@ -57,6 +58,9 @@ async def rush(
         for number in range(waiting):
             await stack.say_slack(f"질문 {number}", user_id=f"U{number}")
         await stack.until(f"SELECT 1 FROM jobs HAVING count(*) >= {waiting}")
+        async with stack.database.begin() as connection:
+            # Wanted as soon as what comes next, and so in front of it.
+            await connection.execute(text("UPDATE jobs SET due = now() + interval '2.9 s'"))
         await stack.app[keys.FORECAST].count()
         yield stack, server
 
@@ -119,6 +123,20 @@ async def test_what_would_come_when_nobody_wants_it_is_turned_away_at_the_door(
         said = await stack.say_kakao("저도요", callback_url=stack.kakao.new_callback_url())
         assert said.bubbles == [TEXT.busy]
         assert not await stack.rows("SELECT 1 FROM turns WHERE messenger = 'kakao'")
+
+
+async def test_those_who_can_wait_longer_are_not_in_front(
+    database_url: str, redis_url: str
+) -> None:
+    async with rush(database_url, redis_url, waiting=6 * SLOTS, kakao_callback_budget_s=3.0) as (
+        stack,
+        _,
+    ):
+        async with stack.database.begin() as connection:
+            await connection.execute(text("UPDATE jobs SET due = now() + interval '60 s'"))
+        await stack.app[keys.FORECAST].count()
+        url = stack.kakao.new_callback_url()
+        assert (await stack.say_kakao("저도요", callback_url=url)).will_call_back
 
 
 async def test_without_a_rush_the_response_or_the_callback_has_the_answer(
