@@ -1,4 +1,4 @@
-"""``python -m bot serve | migrate | doctor | onebox``."""
+"""``python -m bot serve | migrate | migrate-after | doctor | onebox``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -36,14 +37,14 @@ def _serve(settings: Settings) -> int:
     return 0
 
 
-def _migrate(settings: Settings) -> int:
+def _migrate(settings: Settings, *, after_deploy: bool = False) -> int:
     from bot.migrate import migrate  # noqa: PLC0415
 
     if not settings.database_url.get_secret_value():
         return _complain("BOT_DATABASE_URL is not set: which database should be migrated?")
     try:
         url = asyncpg_url(settings.database_url.get_secret_value())
-        asyncio.run(migrate(url.render_as_string(hide_password=False)))
+        asyncio.run(migrate(url.render_as_string(hide_password=False), after_deploy=after_deploy))
     except ValueError as error:
         return _complain(f"BOT_DATABASE_URL: {error}")
     except DATABASE_ERRORS as error:
@@ -67,6 +68,10 @@ def _onebox(settings: Settings) -> int:
 COMMANDS: dict[str, tuple[Callable[[Settings], int], str]] = {
     "serve": (_serve, "run the webhook bot"),
     "migrate": (_migrate, "bring the database's schema up to date"),
+    "migrate-after": (
+        partial(_migrate, after_deploy=True),
+        "once no older version runs: take away what only that needed",
+    ),
     "doctor": (_doctor, "say in words what is misconfigured"),
     "onebox": (_onebox, "run everything on this machine: Postgres, Valkey, bot, worker"),
 }

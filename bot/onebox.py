@@ -115,7 +115,9 @@ async def _database(
         say(f"  Postgres runs ({time.monotonic() - since:.1f} s)")
     try:
         await _reachable(url)
-        await migrate(asyncpg_url(url).render_as_string(hide_password=False))
+        plain_url = asyncpg_url(url).render_as_string(hide_password=False)
+        # Only this version runs here.
+        await migrate(plain_url, after_deploy=True)
     except ValueError as problem:
         raise CannotStart(f"BOT_DATABASE_URL: {problem}.") from None
     except DATABASE_ERRORS as problem:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -13,6 +18,8 @@ from sqlalchemy.pool import NullPool
 from bot.migrate import migrate, pending, revert
 from bot.store import tables
 from inference_worker import jobs
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
 
 #: Everything of a schema that a person would call a difference, one line each.
 CATALOGUE = text(
@@ -78,6 +85,68 @@ async def test_a_schema_newer_than_the_program_is_not_behind(database_url: str) 
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999_later'"))
         await connection.commit()
     assert not await pending(database_url)
+
+
+def test_what_runs_before_a_deploy_takes_nothing_away() -> None:
+    takes_away = re.compile(r"op\.(drop_|alter_|rename_|execute)")
+    for script in sorted(SCRIPTS.glob("versions/[0-9]*.py"))[1:]:
+        mark = script.name.split("_")[1]
+        assert mark in {"before", "after"}, script.name
+        upgrade = script.read_text("utf-8").partition("def upgrade")[2].partition("def down")[0]
+        assert mark == "after" or not takes_away.search(upgrade), script.name
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the migrations with more behind them: each a mark."""
+
+    def make(*marks: str) -> Path:
+        scripts = tmp_path / "migrations"
+        shutil.copytree(SCRIPTS, scripts, dirs_exist_ok=True)
+        below = max(scripts.glob("versions/[0-9]*.py")).name[:4]
+        for number, mark in enumerate(marks, start=9001):
+            (scripts / f"versions/{number}_{mark}_words.py").write_text(
+                f"revision = '{number}'\ndown_revision = '{below}'\n"
+                "from alembic import op\n"
+                f"def upgrade():\n    op.execute('CREATE TABLE t{number} ()')\n"
+            )
+            below = str(number)
+        return scripts
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("marks", "at_once", "in_the_end"),
+    [
+        (("before",), {"t9001"}, {"t9001"}),
+        (("after",), set(), {"t9001"}),
+        (("before", "after"), {"t9001"}, {"t9001", "t9002"}),
+        (("after", "before", "after"), {"t9001", "t9002"}, {"t9001", "t9002", "t9003"}),
+    ],
+)
+async def test_what_is_marked_after_waits_for_the_end_of_the_deploy(
+    database_url: str,
+    versions: Callable[..., Path],
+    marks: tuple[str, ...],
+    at_once: set[str],
+    in_the_end: set[str],
+) -> None:
+    scripts = versions(*marks)
+    assert await pending(database_url, scripts) == bool(at_once)
+    await migrate(database_url, scripts=scripts)
+    assert await _added_tables(database_url) == at_once
+    assert not await pending(database_url, scripts)
+    await migrate(database_url, after_deploy=True, scripts=scripts)
+    assert await _added_tables(database_url) == in_the_end
+    assert not await pending(database_url, scripts)
+    await migrate(database_url, scripts=scripts)  # nothing to do, and no error
+
+
+async def _added_tables(url: str) -> set[str]:
+    tables_added = text("SELECT relname FROM pg_class WHERE relname ~ '^t9[0-9]{3}$'")
+    async with _connected(url) as connection:
+        return set((await connection.execute(tables_added)).scalars())
 
 
 async def _catalogue(url: str) -> set[str]:
