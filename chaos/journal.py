@@ -104,6 +104,14 @@ class Journal:
         )
         return f"{_FILLER * _length(asked)}{asked}g{number}끝"
 
+    def shown_again_by_button(self) -> list[Message]:
+        """Messages whose answer a person fetched though it had been shown."""
+        return [
+            message
+            for message in self.messages.values()
+            if any(showing.via == "button" for showing in message.shown[1:])
+        ]
+
     def by_conversation(self) -> dict[str, list[Message]]:
         """The messages of each conversation, in the order in which they were sent."""
         found: dict[str, list[Message]] = defaultdict(list)

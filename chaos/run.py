@@ -179,27 +179,30 @@ async def _tell(journal: Journal, disasters: Disasters, say: Say) -> None:
 
 
 async def _killed_senders(cluster: Cluster, journal: Journal, blows: list[Blow]) -> frozenset[str]:
-    """Of those nothing was seen of: whose delivery a killed bot had claimed, by the ledger.
+    """Of those nothing was seen of, or that a button showed again: who was in a killed bot's hands.
 
-    The outside cannot tell this window from a loss, so the ledger has to name it; it is believed
-    only where a bot was killed at about that time.
+    The outside cannot tell these windows from a broken promise, so the ledger has to name them; it
+    is believed only where a bot was killed at about that time.
     """
     kills = [blow.at for blow in blows if blow.kind is Disaster.KILL_BOT]
-    starts = {generation.message: generation.at for generation in journal.generations}
-    missing = [
-        message.id
-        for message in journal.messages.values()
-        if message.waits
-        and any(0 <= at - starts.get(message.id, at + 1) <= _IN_HAND_S for at in kills)
+    begun = {generation.message: generation.at for generation in journal.generations}
+    begun |= {message.id: message.shown[0].at for message in journal.shown_again_by_button()}
+    waiting = {message.id for message in journal.messages.values() if message.waits}
+    again = {message.id for message in journal.shown_again_by_button()}
+    suspects = [
+        name
+        for name in waiting | again
+        if any(0 <= at - begun.get(name, at + 1) <= _IN_HAND_S for at in kills)
     ]
     database = connect_database(cluster.database_url, pool_size=1)
     query = text(
-        "SELECT split_part(turns.text, ' ', 1) FROM turns JOIN deliveries ON turn_id = turns.id "
+        "SELECT DISTINCT split_part(turns.text, ' ', 1) FROM turns "
+        "JOIN delivery_attempts ON turn_id = turns.id "
         "WHERE split_part(turns.text, ' ', 1) = ANY(:ids) AND detail LIKE 'the process%died'"
     )
     try:
         async with database.connect() as connection:
-            return frozenset((await connection.execute(query, {"ids": missing})).scalars())
+            return frozenset((await connection.execute(query, {"ids": suspects})).scalars())
     finally:
         await database.dispose()
 

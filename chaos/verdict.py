@@ -44,7 +44,7 @@ def judge(journal: Journal, killed_senders: frozenset[str] = frozenset()) -> Ver
             verdict.lost.append(f"{message.id} {' '.join(message.strange)}".rstrip())
         if end == "merged" and message.id not in together:
             verdict.lost.append(f"{message.id} merged into nothing")
-        if _seen(message) > 1:
+        if _seen(message, killed_senders) > 1:
             ways = [showing.via for showing in message.shown] + message.told
             verdict.duplicated.append(f"{message.id}: {', '.join(ways)}")
         if message.late and message.accepted_at:
@@ -53,14 +53,15 @@ def judge(journal: Journal, killed_senders: frozenset[str] = frozenset()) -> Ver
     return verdict
 
 
-def _seen(message: Message) -> int:
+def _seen(message: Message, killed_senders: frozenset[str]) -> int:
     """How often the person saw an end of it without asking for it again.
 
-    Whether an unanswered POST was shown only the person knows; who presses the button that is
-    offered for it asks for it again.
+    Whether an unanswered POST was shown, or what a killed bot had just sent, only the person knows;
+    who presses the button that is offered for it asks for it again.
     """
-    pressed = [showing for showing in message.shown if showing.via == "button"]
-    asked_again = len(pressed) if message.unanswered and len(message.shown) > 1 else 0
+    unknown = message.unanswered or message.id in killed_senders
+    pressed = [showing for showing in message.shown[1:] if showing.via == "button"]
+    asked_again = len(pressed) if unknown else 0
     return len(message.shown) + len(message.told) - asked_again
 
 

@@ -109,6 +109,17 @@ def test_a_burst_in_another_order_is_seen(journal: Journal) -> None:
     assert "the order [2, 1]" in judge(journal).out_of_order[0]
 
 
+def test_a_button_may_show_again_what_a_killed_bot_had_just_shown(journal: Journal) -> None:
+    message = accepted(journal)
+    said = journal.reply(prompt(utterance(message)))
+    journal.show(message, "button", said)
+    journal.show(message, "button", said)
+    assert judge(journal).duplicated
+    assert judge(journal, frozenset({message.id})).holds
+    journal.show(message, "callback", said)
+    assert judge(journal, frozenset({message.id})).duplicated
+
+
 def test_another_persons_answer_is_seen(journal: Journal) -> None:
     mine, theirs = accepted(journal), accepted(journal, "k1")
     journal.show(mine, "sync", journal.reply(prompt(utterance(theirs))))
