@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -36,8 +37,9 @@ from bot.presence import Presence
 from bot.settings import Settings
 from bot.store import deliveries
 from bot.store.conversations import load_handle
-from bot.store.deliveries import DeliveryClaim
+from bot.store.deliveries import DeliveryClaim, HandOver
 from bot.texts import Texts
+from bot.together import Patience, Together
 from inference_worker.database import DATABASE_ERRORS
 from inference_worker.protocol import FailureReason
 from inference_worker.queue import JobQueue
@@ -49,6 +51,11 @@ POLL_S = 0.3
 SWEEP_EVERY_S = 2.0
 BATCH = 32
 MAX_ATTEMPTS = 6
+#: Sync windows closed in one statement, and how long that may take together and alone: a webhook
+#: waits for it, and has 0.6 s left (webhooks.DATABASE_S).
+WINDOWS = 64
+SHARED_S = 0.25
+ALONE_S = 0.6
 BACKOFF_MAX_S = 60.0
 PARTIAL_CHARS = 2400
 #: A callback refused for now may be tried again so long after its budget: 48 s of Kakao's 60.
@@ -81,6 +88,12 @@ class Delivery:
         self._queue = queue
         self._presence = presence
         self._settled = settled
+        # Repeating is safe: what the first try closed stays closed, and the next way is the same.
+        self._windows = Together(
+            self._hand_over,
+            key=attrgetter("turn_id"),
+            patience=Patience(most=WINDOWS, shared_s=SHARED_S, alone_s=ALONE_S),
+        )
         self._unfinished: set[asyncio.Task[Any]] = set()
         self._on_wire = 0
 
@@ -143,10 +156,7 @@ class Delivery:
         self, turn_id: UUID, *, via: DeliveryVia, state: DeliveryState, after_s: float
     ) -> bool:
         """Close the sync window of an open webhook and name the next way; False: it was closed."""
-        async with self._autocommit.connect() as connection:
-            return await deliveries.hand_over(
-                connection, turn_id, via=via, state=state, after_s=after_s
-            )
+        return await self._windows.do(HandOver(turn_id, via, state, after_s))
 
     def record_soon(self, claim: DeliveryClaim, state: DeliveryState, detail: str) -> None:
         """Write an outcome down without keeping the messenger's connection waiting for it."""
@@ -163,6 +173,10 @@ class Delivery:
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
         return task
+
+    async def _hand_over(self, windows: Sequence[HandOver]) -> list[bool]:
+        async with self._autocommit.connect() as connection:
+            return await deliveries.hand_over(connection, windows)
 
     async def _record(
         self, claim: DeliveryClaim, state: DeliveryState, detail: str, retry_in_s: float = 0.0

@@ -89,7 +89,9 @@ class Dialogue:
     async def receive(self, utterance: Utterance) -> Accepted:
         """Commit the utterance as a turn, then schedule it. Raises StoreDownError."""
         try:
-            accepted = await within(ACCEPT_TIMEOUT_S, self._intake.accept(utterance))
+            # Nothing but a future is waited for here, so a cancellation takes effect at once.
+            async with asyncio.timeout(ACCEPT_TIMEOUT_S):
+                accepted = await self._intake.accept(utterance)
         except DATABASE_ERRORS as error:
             log.error("store_down", messenger=utterance.messenger, error=type(error).__name__)
             raise StoreDownError from error

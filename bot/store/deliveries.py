@@ -6,11 +6,26 @@ the same claim. The claim's number fences its outcome.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, case, exists, func, insert, select, text, update
+from sqlalchemy import (
+    Double,
+    Row,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import SETTLED, DeliveryState, DeliveryVia, TurnStatus
@@ -53,14 +68,22 @@ CLAIM_DUE = text(
     """
 )
 
-#: As text: building the statement anew costs more than sending it, and most of Kakao's webhooks do.
+#: The end of many sync windows: most of Kakao's webhooks come here, and bursts come together.
 HAND_OVER = text(
     """
     UPDATE deliveries
-    SET via = :via, state = :state, not_before = now() + make_interval(secs => :after_s),
-        updated_at = now()
-    WHERE turn_id = :turn_id AND state = 'pending' AND via = 'sync'
+    SET via = next.via, state = next.state, updated_at = now(),
+        not_before = now() + make_interval(secs => next.after_s)
+    FROM unnest(:turn_ids, :vias, :states, :waits) AS next (turn_id, via, state, after_s)
+    WHERE deliveries.turn_id = next.turn_id
+      AND deliveries.state = 'pending' AND deliveries.via = 'sync'
+    RETURNING next.turn_id
     """
+).bindparams(
+    bindparam("turn_ids", type_=ARRAY(Uuid)),
+    bindparam("vias", type_=ARRAY(Text)),
+    bindparam("states", type_=ARRAY(Text)),
+    bindparam("waits", type_=ARRAY(Double)),
 )
 
 #: What a dead process leaves: a window nobody closed, a claim nobody recorded. A callback URL takes
@@ -97,6 +120,16 @@ class DeliveryClaim:
     via: DeliveryVia
     number: int
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The end of one sync window, and the way that is next."""
+
+    turn_id: UUID
+    via: DeliveryVia
+    state: DeliveryState
+    after_s: float = 0.0  #: not before so many seconds from now
 
 
 async def claim(
@@ -177,17 +210,19 @@ async def record(
     return bool(kept.rowcount == 1)
 
 
-async def hand_over(
-    connection: AsyncConnection,
-    turn_id: UUID,
-    *,
-    via: DeliveryVia,
-    state: DeliveryState,
-    after_s: float = 0.0,
-) -> bool:
-    """Close the sync window and name the next way; False where it was closed already."""
-    values = {"turn_id": turn_id, "via": via.value, "state": state.value, "after_s": after_s}
-    return bool((await connection.execute(HAND_OVER, values)).rowcount == 1)
+async def hand_over(connection: AsyncConnection, windows: Sequence[HandOver]) -> list[bool]:
+    """Close each sync window and name the next way; False where it was closed already.
+
+    No two of them may be of one turn.
+    """
+    values = {
+        "turn_ids": [window.turn_id for window in windows],
+        "vias": [window.via.value for window in windows],
+        "states": [window.state.value for window in windows],
+        "waits": [window.after_s for window in windows],
+    }
+    closed = set((await connection.execute(HAND_OVER, values)).scalars())
+    return [window.turn_id in closed for window in windows]
 
 
 async def find(connection: AsyncConnection, turn_id: UUID) -> Row[Any] | None:

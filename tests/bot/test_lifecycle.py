@@ -41,7 +41,7 @@ from bot.domain import (
 from bot.lifecycle import DELIVERY_STEPS, TURN_STEPS
 from bot.presence import Presence
 from bot.store import deliveries
-from bot.store.deliveries import DeliveryClaim
+from bot.store.deliveries import DeliveryClaim, HandOver
 from bot.store.recent import RecentHistory
 from bot.waiters import Waiters
 from inference_worker.database import connect_database
@@ -263,12 +263,9 @@ class Lives(RuleBasedStateMachine):
 
             async def close(turn_id: UUID = row.turn_id, *, callback: bool = callback) -> None:
                 async with self.database.begin() as connection:
-                    await deliveries.hand_over(
-                        connection,
-                        turn_id,
-                        via=DeliveryVia.CALLBACK if callback else DeliveryVia.HELD,
-                        state=DeliveryState.PENDING if callback else DeliveryState.HELD,
-                    )
+                    via = DeliveryVia.CALLBACK if callback else DeliveryVia.HELD
+                    state = DeliveryState.PENDING if callback else DeliveryState.HELD
+                    await deliveries.hand_over(connection, [HandOver(turn_id, via, state)])
 
             self.run(close())
 
