@@ -16,6 +16,7 @@ from bot.admin import create_admin
 from bot.backlog import Backlog
 from bot.delivery import Delivery
 from bot.dialogue import Dialogue
+from bot.forecast import Forecast
 from bot.messengers.kakao import Kakao
 from bot.messengers.slack import Slack
 from bot.outbound import open_session
@@ -87,6 +88,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
     ringer = Ringer(redis, SETTLED_CHANNEL)
     presence = app[keys.PRESENCE] = Presence(queue)
     backlog = app[keys.BACKLOG] = Backlog(database, settings.max_waiting)
+    forecast = app[keys.FORECAST] = Forecast(database, presence)
     app[keys.RATE_LIMIT] = RateLimit(redis, settings.rate_limit_per_minute)
     async with contextlib.AsyncExitStack() as stack:
         hosts = settings.kakao_callback_hosts + settings.slack_response_hosts
@@ -121,6 +123,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
         loops = (
             presence.keep,
             backlog.keep,
+            forecast.keep,
             waiters.watch,
             dialogue.keep_settling,
             dialogue.keep_sweeping,

@@ -60,6 +60,8 @@ BACKOFF_MAX_S = 60.0
 PARTIAL_CHARS = 2400
 #: A callback refused for now may be tried again so long after its budget: 48 s of Kakao's 60.
 BEYOND = timedelta(seconds=8)
+#: How long an outcome that Postgres does not take is kept.
+RECORD_S = 600.0
 #: The longest that a messenger and the record of its outcome may take when the process ends.
 CLOSE_S = 12.0
 
@@ -100,7 +102,7 @@ class Delivery:
     async def answer(self, connection: AsyncConnection, turn: Row[Any]) -> Answer:
         """What the person is shown for a settled turn, and what is offered beside it."""
         plain = self._plain(turn)
-        if turn.reply_handle["via"] != DeliveryVia.SYNC or turn.seq == 1:
+        if turn.reply_handle["via"] == DeliveryVia.POST or turn.seq == 1:
             return plain  # only what cannot be pushed is ever held
         return replace(
             plain,
@@ -181,8 +183,12 @@ class Delivery:
     async def _record(
         self, claim: DeliveryClaim, state: DeliveryState, detail: str, retry_in_s: float = 0.0
     ) -> None:
-        """Keep trying: what is on the wire must be written down, or it is taken for lost."""
-        for _ in range(int(deliveries.CLAIM_S / POLL_S)):
+        """Keep trying: what is on the wire must be written down, or it is taken for lost.
+
+        Also when others took it for lost: they are told better, if nobody has claimed it since.
+        """
+        gives_up = time.monotonic() + RECORD_S
+        while time.monotonic() < gives_up:
             with contextlib.suppress(*DATABASE_ERRORS):
                 async with self._autocommit.connect() as connection:
                     await deliveries.record(

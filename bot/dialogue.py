@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,8 +47,6 @@ SWEEP_EVERY_S = 1.0
 BATCH = 100
 #: Settled in one transaction: it holds the conversations' rows, and their accepts wait for it.
 SETTLE_BATCH = 20
-#: When an answer without a callback is first wanted, in seconds from its receipt.
-WANTED_WITHIN_S = 60.0
 #: A burst waits for its next message at most so many windows.
 MAX_BURST_WINDOWS = 4
 
@@ -175,7 +173,7 @@ class Dialogue:
             id=uuid4(),
             messages=self._prompt(exchanges, _said(burst), preset.system_prompt),
             sampling=self._sampling(preset.sampling, turn.messenger),
-            due=_due(turn),
+            due=load_handle(turn.reply_handle).due(turn.received_at),
             deadline=turn.expires_at,
             cache_key=f"{conversation.tenant}:{conversation.id}:{conversation.epoch}",
         )
@@ -369,9 +367,3 @@ def burst_wait_s(burst: list[Row[Any]], window_s: float) -> float:
     age_s = (now - burst[0].received_at).total_seconds()
     left_s = min(window_s - quiet_s, MAX_BURST_WINDOWS * window_s - age_s)
     return left_s if left_s > 0.01 else 0.0
-
-
-def _due(turn: Row[Any]) -> datetime:
-    """When the answer is first wanted: at the callback's end, or a minute after the question."""
-    callback_until = load_handle(turn.reply_handle).callback_until
-    return callback_until or turn.received_at + timedelta(seconds=WANTED_WITHIN_S)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 #: The category Cc, but for line feed and tab.
 _CONTROL_CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: When an answer without a callback is first wanted, from its receipt.
+WANTED_WITHIN = timedelta(seconds=60)
 
 
 class TurnStatus(StrEnum):
@@ -72,6 +74,15 @@ class ReplyHandle:
     callback_until: datetime | None = None
     #: After this the answer is worthless; aware UTC.
     expires_at: datetime
+
+    def due(self, received_at: datetime) -> datetime:
+        """When the answer is first wanted: at the callback's end, or a minute after the question.
+
+        What is held from the start lets all go first that can still be in time.
+        """
+        if self.via is DeliveryVia.HELD:
+            return self.expires_at
+        return self.callback_until or received_at + WANTED_WITHIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

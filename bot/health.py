@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +13,8 @@ from sqlalchemy import text
 
 from bot import keys
 from bot.bounded import within
-from bot.metrics import WORKERS
+from bot.domain import WANTED_WITHIN
+from bot.metrics import FORECAST_SECONDS, WORKERS
 from bot.migrate import pending
 from inference_worker.database import DATABASE_ERRORS, asyncpg_url
 
@@ -52,6 +54,8 @@ async def metrics(request: web.Request) -> web.Response:
     workers = request.app[keys.PRESENCE].workers or []
     for state in WORKER_STATES:
         WORKERS.labels(state).set(sum(worker.state == state for worker in workers))
+    now = datetime.now(UTC)
+    FORECAST_SECONDS.set(request.app[keys.FORECAST].answered_in_s(now + WANTED_WITHIN))
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.backlog import Backlog
 from bot.delivery import Delivery
 from bot.dialogue import Dialogue
+from bot.forecast import Forecast
 from bot.messengers.kakao import Kakao
 from bot.messengers.slack import Slack
 from bot.presence import Presence
@@ -23,6 +24,7 @@ DATABASE = web.AppKey("database", AsyncEngine)
 REDIS = web.AppKey("redis", Redis)
 PRESENCE = web.AppKey("presence", Presence)
 BACKLOG = web.AppKey("backlog", Backlog)
+FORECAST = web.AppKey("forecast", Forecast)
 WAITERS = web.AppKey("waiters", Waiters)
 DIALOGUE = web.AppKey("dialogue", Dialogue)
 DELIVERY = web.AppKey("delivery", Delivery)

@@ -1,8 +1,9 @@
 """The life of a turn and of its delivery: which step may follow which, in this one place.
 
-The store takes from here where a turn may start from. A delivery's statements name their states
-themselves, fenced by the claim; a test drives both against these tables on real Postgres, and
-another compares them with the pictures of docs/operations.md.
+The store takes from here where a turn may start from, and what may end as delivered. The other
+statements of a delivery name their states themselves, fenced by the claim; a test drives both
+against these tables on real Postgres, and another compares them with the pictures of
+docs/operations.md.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ TURN_STEPS: Mapping[TurnStatus, frozenset[TurnStatus]] = {
 }
 
 DELIVERY_STEPS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    D.PENDING: frozenset({D.PENDING, D.SENDING, D.HELD, D.EXPIRED}),
+    # Delivered without a new claim: a process taken for dead says late that the person saw it.
+    D.PENDING: frozenset({D.PENDING, D.SENDING, D.HELD, D.DELIVERED, D.EXPIRED}),
     D.SENDING: frozenset({D.PENDING, D.HELD, D.DELIVERED, D.UNCONFIRMED, D.FAILED}),
-    D.HELD: frozenset({D.SENDING, D.EXPIRED}),
+    D.HELD: frozenset({D.SENDING, D.DELIVERED, D.EXPIRED}),
     D.DELIVERED: frozenset(),
     # A dead letter lives again when an operator sends it again.
-    D.UNCONFIRMED: frozenset({D.PENDING, D.HELD}),
+    D.UNCONFIRMED: frozenset({D.PENDING, D.HELD, D.DELIVERED}),
     D.FAILED: frozenset({D.PENDING, D.HELD}),
     D.EXPIRED: frozenset(),
 }
@@ -41,3 +43,8 @@ DELIVERY_STEPS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
 def turn_before(status: TurnStatus) -> list[str]:
     """The statuses from which a turn may become ``status``, as the store writes them."""
     return sorted(source.value for source, targets in TURN_STEPS.items() if status in targets)
+
+
+def delivery_before(state: DeliveryState) -> list[str]:
+    """The states from which a delivery may become ``state``, as the store writes them."""
+    return sorted(source.value for source, targets in DELIVERY_STEPS.items() if state in targets)

@@ -19,4 +19,7 @@ ANSWER_SECONDS = Histogram(
     ["messenger"],
     buckets=(0.5, 1, 2, 4, 8, 15, 30, 48, 60, 120, 300, 900),
 )
+FORECAST_SECONDS = Gauge(
+    "bot_forecast_seconds", "Until a message accepted now would be answered, as predicted"
+)
 WORKERS = Gauge("bot_workers", "Workers that live, by what they say of themselves", ["state"])

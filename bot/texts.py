@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """One language's sentences; ``{max}`` in ``too_long`` is filled in by who says it."""
+    """One language's sentences; what stands in ``{}`` is filled in by who says it."""
 
     busy: str
     empty_utterance: str
@@ -20,6 +20,7 @@ class Texts:
     callback_waiting: str  #: Kakao's waiting bubble, before the callback
     worker_down: str  #: the model is off; where the answer can be sent later (Slack)
     worker_down_held: str  #: the same, where the person has to fetch it (Kakao)
+    held_busy: str  #: many wait; how long, in minutes
     held_ready_soon: str
     held_partial: str  #: follows the part of the answer that is there
     held_still: str  #: the button was pressed too early
@@ -54,6 +55,10 @@ TEXTS: dict[str, Texts] = {
         worker_down_held=(
             "지금은 모델이 꺼져 있어요. 질문은 보관해 두었으니, "
             "조금 뒤에 아래의 ‘답변 확인’을 눌러 주세요."
+        ),
+        held_busy=(
+            "지금은 질문이 많이 밀려 있어 답변까지 {minutes}분쯤 또는 그보다 더 걸릴 수 있어요. "
+            "그때 아래의 ‘답변 확인’을 눌러 주세요."
         ),
         held_ready_soon=(
             "답변을 만드는 데 시간이 더 걸리고 있어요. 잠시 뒤에 아래의 ‘답변 확인’을 눌러 주세요."
@@ -102,6 +107,10 @@ TEXTS: dict[str, Texts] = {
         worker_down_held=(
             "The model is off right now. I kept your question: "
             "please press “Show answer” below in a while."
+        ),
+        held_busy=(
+            "Many questions are waiting: the answer may take {minutes} min or longer. "
+            "Please press “Show answer” below then."
         ),
         held_ready_soon=(
             "The answer takes longer than usual. Please press “Show answer” below in a moment."

@@ -11,6 +11,7 @@ import functools
 import json
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from bot import keys
 from bot.bounded import read_body, within
 from bot.dialogue import StoreDownError
 from bot.domain import SETTLED, Answer, DeliveryState, DeliveryVia, Utterance
+from bot.forecast import held, minutes
 from bot.messengers import Command, Incoming, Problem, Refusal
 from bot.messengers.kakao import answer_response, callback_response, sentence_response
 from bot.metrics import ACCEPT_SECONDS, WEBHOOKS
@@ -100,7 +102,11 @@ async def kakao(request: web.Request) -> web.StreamResponse:
 
 async def _kakao_turn(request: web.Request, utterance: Utterance) -> web.StreamResponse:
     """Accept the utterance and answer it in this response, if the model is fast enough."""
-    accepted = await _accept(request.app, utterance)
+    late = request.app[keys.FORECAST].misses(utterance.reply)
+    reply = held(utterance.reply) if late else utterance.reply
+    accepted = await _accept(request.app, replace(utterance, reply=reply))
+    if late and accepted.new:
+        return _hold_in_the_rush(request.app, accepted.turn_id)
     until = utterance.reply.sync_until or utterance.received_at
     left_s = (until - datetime.now(UTC)).total_seconds()
     try:
@@ -181,17 +187,15 @@ async def _answer_later(
         handed_over = await app[keys.DELIVERY].hand_over(
             turn_id, via=via, state=state, after_s=gap_s
         )
-    if not handed_over and await _is_shown(app, turn_id):
-        return _say(texts.held_delivered_already)  # the same request came once more
+    if not handed_over:  # the same request came once more
+        delivery = await within(DATABASE_S, _look_up(app, deliveries.find, turn_id))
+        if delivery is not None and delivery.state == DeliveryState.DELIVERED:
+            return _say(texts.held_delivered_already)
+        by_callback = delivery is not None and delivery.via != DeliveryVia.HELD
     if by_callback:
         return web.json_response(callback_response(texts), dumps=_dumps)
     off = app[keys.PRESENCE].model_is_off
     return _hold(app, turn_id, texts.worker_down_held if off else texts.held_ready_soon)
-
-
-async def _is_shown(app: web.Application, turn_id: UUID) -> bool:
-    delivery = await within(DATABASE_S, _look_up(app, deliveries.find, turn_id))
-    return delivery is not None and delivery.state == DeliveryState.DELIVERED
 
 
 async def _kakao_aside(request: web.Request, incoming: Incoming) -> web.StreamResponse:
@@ -294,6 +298,7 @@ async def _accept(app: web.Application, utterance: Utterance) -> Accepted:
     ACCEPT_SECONDS.labels(utterance.messenger).observe(time.monotonic() - started)
     if accepted.new:
         app[keys.BACKLOG].add(utterance.messenger, utterance.tenant)
+        app[keys.FORECAST].add(utterance)
     return accepted
 
 
@@ -302,13 +307,20 @@ async def _turned_away(app: web.Application, utterance: Utterance) -> str:
     messenger, tenant = utterance.messenger, utterance.tenant
     if not await app[keys.RATE_LIMIT].allows(messenger, tenant, utterance.sender):
         return app[keys.TEXTS].rate_limited
-    if app[keys.BACKLOG].is_full(messenger, tenant):
+    full = app[keys.BACKLOG].is_full(messenger, tenant)
+    if full or app[keys.FORECAST].is_worthless(utterance.reply):
         return app[keys.TEXTS].busy
     return ""
 
 
 def _say(sentence: str) -> web.Response:
     return web.json_response(sentence_response(sentence), dumps=_dumps)
+
+
+def _hold_in_the_rush(app: web.Application, turn_id: UUID) -> web.Response:
+    """So many wait that neither this response nor the callback could hold the answer."""
+    about = minutes(app[keys.FORECAST].answered_at_last_in_s)
+    return _hold(app, turn_id, app[keys.TEXTS].held_busy.format(minutes=about))
 
 
 def _hold(app: web.Application, turn_id: UUID, sentence: str) -> web.Response:

@@ -26,6 +26,10 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=9.0, help="of sending; draining follows")
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--every", type=float, default=6.0, help="seconds between two disasters")
+    parser.add_argument("--merge", type=float, default=0.0, help="BOT_MERGE_WINDOW_S, and bursts")
+    parser.add_argument(
+        "--beside", type=Path, help="a checkout of another version: a bot and a worker run its code"
+    )
     parser.add_argument("--json", action="store_true", help="JSON lines only on standard output")
     parser.add_argument("--keep", type=Path, help="a folder for the servers' files and logs")
     return parser.parse_args(words)
@@ -34,7 +38,14 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> int:
     """Run once and say what was seen."""
     options = arguments(words)
-    plan = Plan(options.seed, options.messages, options.minutes * 60, options.every)
+    plan = Plan(
+        seed=options.seed,
+        messages=options.messages,
+        seconds=options.minutes * 60,
+        every_s=options.every,
+        merge_s=options.merge,
+        beside=options.beside,
+    )
     folder = options.keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.monotonic()
 

@@ -102,17 +102,27 @@ class Cluster:
         return sum(node.fell_by_itself for node in [*self.bots, *self.workers])
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """The stand-ins' origins."""
+
+    kakao: str
+    slack: str
+    engine: str
+
+
 @asynccontextmanager
 async def running_cluster(
-    folder: Path, *, kakao: str, slack: str, engine: str
+    folder: Path, world: World, *, merge_s: float = 0.0, beside: Path | None = None
 ) -> AsyncIterator[Cluster]:
-    """Start everything; ``kakao`` and ``slack`` are the stand-ins' origins."""
+    """Start everything; the second bot and the second worker run the code of ``beside``."""
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(postgres_part(folder))
         valkey = await stack.enter_async_context(valkey_part(folder))
         urls = (postgres.url, valkey.url)
-        bots = [_bot(folder, number, urls, kakao, slack) for number in range(BOTS)]
-        workers = [_worker(folder, number, urls, engine) for number in range(WORKERS)]
+        code = [ROOT, beside or ROOT, ROOT]
+        bots = [_bot(folder, n, urls, world, merge_s, code[n]) for n in range(BOTS)]
+        workers = [_worker(folder, n, urls, world, code[n]) for n in range(WORKERS)]
         nodes = (Node(postgres.part, up=True), Node(valkey.part, up=True))
         cluster = Cluster(*nodes, bots, workers, *urls)
         for node in [*bots, *workers]:
@@ -128,16 +138,19 @@ async def _stop(node: Node) -> None:
     await node.part.stop(5.0)
 
 
-def _environment(values: dict[str, str]) -> dict[str, str]:
+def _environment(values: dict[str, str], code: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("BOT_", "WORKER_", "PG"))}
-    return kept | {"PYTHONPATH": str(ROOT)} | values
+    return kept | {"PYTHONPATH": str(code.resolve())} | values
 
 
 def _module(*words: str) -> list[str]:
-    return [sys.executable, "-m", *words]
+    # -P: the code is PYTHONPATH's, whatever lies in the working directory.
+    return [sys.executable, "-P", "-m", *words]
 
 
-def _bot(folder: Path, number: int, urls: tuple[str, str], kakao: str, slack: str) -> Node:
+def _bot(
+    folder: Path, number: int, urls: tuple[str, str], world: World, merge_s: float, code: Path
+) -> Node:
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     values = {
@@ -146,29 +159,30 @@ def _bot(folder: Path, number: int, urls: tuple[str, str], kakao: str, slack: st
         "BOT_PORT": str(port),
         "BOT_DATA_DIR": str(folder),
         "BOT_KAKAO_SECRET": KAKAO_SECRET,
-        "BOT_KAKAO_CALLBACK_HOSTS": kakao,
+        "BOT_KAKAO_CALLBACK_HOSTS": world.kakao,
         "BOT_KAKAO_SYNC_BUDGET_S": str(SYNC_BUDGET_S),
         "BOT_KAKAO_CALLBACK_BUDGET_S": str(CALLBACK_BUDGET_S),
         "BOT_KAKAO_CALLBACK_GAP_S": "0.2",
         "BOT_SLACK_SIGNING_SECRET": SLACK_SECRET,
-        "BOT_SLACK_RESPONSE_HOSTS": slack,
+        "BOT_SLACK_RESPONSE_HOSTS": world.slack,
+        "BOT_MERGE_WINDOW_S": str(merge_s),
     }
     part = Part(
         name=f"bot {number}",
         argv=_module("bot", "serve"),
         log=folder / "logs" / f"bot{number}.log",
-        env=_environment(values),
+        env=_environment(values, code),
         answers=partial(_alive, url),
     )
     return Node(part, url)
 
 
-def _worker(folder: Path, number: int, urls: tuple[str, str], engine: str) -> Node:
+def _worker(folder: Path, number: int, urls: tuple[str, str], world: World, code: Path) -> Node:
     values = {
         "WORKER_DATABASE_URL": urls[0],
         "WORKER_REDIS_URL": urls[1],
         "WORKER_DATA_DIR": str(folder),
-        "WORKER_BASE_URL": engine,
+        "WORKER_BASE_URL": world.engine,
         "WORKER_ENGINE": "served",
         "WORKER_SLOTS": str(SLOTS),
         "WORKER_LEASE_S": str(LEASE_S),
@@ -178,7 +192,7 @@ def _worker(folder: Path, number: int, urls: tuple[str, str], engine: str) -> No
         name=f"worker {number}",
         argv=_module("inference_worker"),
         log=folder / "logs" / f"worker{number}.log",
-        env=_environment(values),
+        env=_environment(values, code),
     )
     return Node(part)
 

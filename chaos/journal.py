@@ -61,7 +61,8 @@ class Generation:
     """One prompt that reached the engine."""
 
     number: int
-    message: str
+    message: str  #: the newest that was asked
+    together: tuple[str, ...]  #: those merged into it
     history: tuple[tuple[str, int], ...]  #: earlier turns: message id, generation of the answer
     broken: bool  #: the history is not question, answer, question, answer of the same turns
     at: float
@@ -95,10 +96,12 @@ class Journal:
 
     def reply(self, messages: list[dict[str, str]]) -> str:
         """The engine's answer to a prompt, which is noted."""
-        asked = question(messages[-1]["content"])
+        *together, asked = questions(messages[-1]["content"])
         history, broken = _read_history(messages[1:-1])
         number = len(self.generations) + 1
-        self.generations.append(Generation(number, asked, history, broken, time.monotonic()))
+        self.generations.append(
+            Generation(number, asked, tuple(together), history, broken, time.monotonic())
+        )
         return f"{_FILLER * _length(asked)}{asked}g{number}끝"
 
     def by_conversation(self) -> dict[str, list[Message]]:
@@ -114,10 +117,9 @@ def utterance(message: Message) -> str:
     return f"{message.id} 안녕하세요, 오늘 날씨는 어떤가요?"
 
 
-def question(said: str) -> str:
-    """The id of the message that an utterance belongs to; "?" where there is none."""
-    found = _ID.match(said)
-    return found.group() if found else "?"
+def questions(said: str) -> list[str]:
+    """The ids of the messages that were said together, a line each; "?" where there is none."""
+    return [found.group() if (found := _ID.match(line)) else "?" for line in said.split("\n")]
 
 
 def _length(asked: str) -> int:
@@ -131,7 +133,7 @@ def _length(asked: str) -> int:
 def _read_history(messages: list[dict[str, str]]) -> tuple[tuple[tuple[str, int], ...], bool]:
     history, broken = [], len(messages) % 2 == 1
     for asked, answered in zip(messages[::2], messages[1::2], strict=False):
-        name = question(asked["content"])
+        name = questions(asked["content"])[-1]
         mark = _MARK.search(answered["content"])
         broken |= (asked["role"], answered["role"]) != ("user", "assistant")
         broken |= mark is None or mark.group(1) != name

@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import ClientSession, TCPConnector
 from sqlalchemy import text
 
-from chaos.cluster import Cluster, running_cluster
+from chaos.cluster import Cluster, World, running_cluster
 from chaos.disasters import Blow, Disaster, Disasters
 from chaos.journal import Journal
 from chaos.people import Crowd
@@ -28,6 +28,8 @@ from tests.fakes.wire import Fault
 TOKEN_S = 0.05
 #: A person's messages: so many at most, and so far apart on average.
 PER_CONVERSATION, APART_S = 25, 5.0
+#: Of the messages, where they are merged: those that follow another one closely.
+SHARE_IN_BURSTS = 0.4
 #: How the platforms fail, in a hundred requests.
 FAULTS: dict[Fault | None, int] = {
     None: 88,
@@ -47,7 +49,7 @@ _IN_HAND_S = 60.0
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is asked of a run."""
 
@@ -55,6 +57,8 @@ class Plan:
     messages: int
     seconds: float
     every_s: float  #: between two disasters, on average
+    merge_s: float = 0.0  #: messages sent so close to each other are answered together
+    beside: Path | None = None  #: the checkout of another version that takes part
 
     @property
     def conversations(self) -> list[str]:
@@ -124,7 +128,10 @@ async def _world(
         engine_server(reply=journal.reply, delay_per_token_s=TOKEN_S) as engine,
         ClientSession(connector=TCPConnector(limit=0, force_close=True)) as http,
         running_cluster(
-            folder, kakao=kakao.origin, slack=slack.origin, engine=engine.url
+            folder,
+            World(kakao.origin, slack.origin, engine.url),
+            merge_s=plan.merge_s,
+            beside=plan.beside,
         ) as cluster,
     ):
         for platform in (kakao, slack):
@@ -139,7 +146,10 @@ async def _send(plan: Plan, crowd: Crowd, disasters: Disasters) -> None:
     times: dict[str, list[float]] = {name: [] for name in plan.conversations}
     for _ in range(plan.messages):
         name = crowd.dice.choice(plan.conversations)
-        times[name].append(start + crowd.dice.random() * plan.seconds)
+        if times[name] and crowd.dice.random() < SHARE_IN_BURSTS * bool(plan.merge_s):
+            times[name].append(times[name][-1] + crowd.dice.random() * plan.merge_s)
+        else:
+            times[name].append(start + crowd.dice.random() * plan.seconds)
     async with asyncio.timeout(plan.seconds * 2 + 120):
         await asyncio.gather(*(crowd.write(name, sorted(at)) for name, at in times.items()))
     await raging

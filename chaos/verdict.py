@@ -35,12 +35,15 @@ class Verdict:
 def judge(journal: Journal, killed_senders: frozenset[str] = frozenset()) -> Verdict:
     """Count. ``killed_senders``: messages whose bot was killed with the delivery in its hands."""
     verdict = Verdict(sent=len(journal.messages), misdelivered=list(journal.misdelivered))
+    together = {name for generation in journal.generations for name in generation.together}
     for message in journal.messages.values():
         end = how_it_ended(message, killed_senders)
         verdict.ends[end] += 1
         verdict.accepted += message.accepted_at is not None
         if end == "lost":
             verdict.lost.append(f"{message.id} {' '.join(message.strange)}".rstrip())
+        if end == "merged" and message.id not in together:
+            verdict.lost.append(f"{message.id} merged into nothing")
         if _seen(message) > 1:
             ways = [showing.via for showing in message.shown] + message.told
             verdict.duplicated.append(f"{message.id}: {', '.join(ways)}")
@@ -67,7 +70,7 @@ def how_it_ended(message: Message, killed_senders: frozenset[str]) -> str:
         via = message.shown[0].via
         return via if message.accepted_at else "shown, though not accepted"
     if message.told:
-        return "told"
+        return "merged" if message.told == ["merged"] else "told"
     if message.accepted_at is None:
         said_so = message.refused.startswith("HTTP 200")
         return f"not accepted: {'the bot' if said_so else 'the platform'} says so"
@@ -109,9 +112,10 @@ def _disorder(generation: Generation, message: Message, siblings: list[Message])
     if generation.broken:
         return "a history that is not question and answer in turn"
     known = {sibling.id: sibling for sibling in siblings}
-    if strangers := [name for name, _ in generation.history if name not in known]:
+    said = [*(name for name, _ in generation.history), *generation.together]
+    if strangers := [name for name in said if name not in known]:
         return f"{strangers} of another conversation"
-    turns = [known[name] for name, _ in generation.history]
+    turns = [known[name] for name in said]
     numbers = [turn.number for turn in turns if turn.accepted_at] + [message.number]
     if message.accepted_at and any(a >= b for a, b in pairwise(numbers)):
         return f"the order {numbers}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -49,6 +49,9 @@ log = structlog.get_logger(__name__)
 MAX_ATTEMPTS = 3
 #: A job without a deadline is treated as if it had one, so many seconds after it was made.
 PATIENCE_S = 600.0
+#: A lease that ran out while Postgres was away proves nothing: so long after its return its holder
+#: may still renew it.
+RESTART_GRACE_S = 5.0
 #: Redis keys. A token stream is named by job and attempt, or a retry would interleave two texts.
 WAKE_CHANNEL = "bllossom:jobs:wake"
 FINISHED_CHANNEL = "bllossom:jobs:finished"
@@ -103,7 +106,9 @@ REAP = text(
                  WHEN state = 'running' AND attempt >= :max_attempts
                  THEN CAST(:exhausted AS jsonb) END AS result
         FROM jobs
-        WHERE (state = 'running' AND lease_until < now())
+        WHERE (state = 'running' AND lease_until < now()
+               AND (started_at > pg_postmaster_start_time()
+                    OR now() > pg_postmaster_start_time() + make_interval(secs => :grace_s)))
            OR (state = 'queued' AND (deadline <= now() OR cancel_requested))
         FOR UPDATE SKIP LOCKED
         LIMIT 500
@@ -150,6 +155,8 @@ class WorkerPresence:
     demo: bool = False
     slots: int = 0
     busy: int = 0
+    answer_s: float = 0.0  #: what an answer has taken lately; 0: not known yet
+    tokens_per_s: float = 0.0  #: of one answer
 
 
 class JobQueue:
@@ -204,7 +211,7 @@ class JobQueue:
         try:
             key = TOKENS_KEY.format(id=job_id, attempt=attempt)
             pieces: list[Any] = await self._redis.xrange(key) or []
-            return "".join(fields["text"] for _, fields in pieces)
+            return "".join(piece["text"] for _, piece in pieces)
         except (RedisError, OSError):
             return ""
 
@@ -217,7 +224,7 @@ class JobQueue:
         gone = [worker for worker, raw in zip(ids, found, strict=True) if raw is None]
         if gone:
             await self._redis.srem(WORKERS_KEY, *gone)
-        return [WorkerPresence(**json.loads(raw)) for raw in found if raw]
+        return [_presence(json.loads(raw)) for raw in found if raw]
 
     async def close(self) -> None:
         """Let a pending wake-up go out."""
@@ -353,6 +360,7 @@ async def reap(connection: AsyncConnection) -> int:
     rows = await connection.execute(
         REAP.bindparams(bindparam("max_attempts", MAX_ATTEMPTS)),
         {
+            "grace_s": RESTART_GRACE_S,
             "cancelled": _failure_json(FailureReason.CANCELLED, "cancelled on request"),
             "expired": _failure_json(FailureReason.EXPIRED, "the deadline passed"),
             "exhausted": _failure_json(
@@ -364,6 +372,12 @@ async def reap(connection: AsyncConnection) -> int:
     for row in changed:
         log.info("job_reaped", job_id=str(row.id), state=row.state)
     return len(changed)
+
+
+def _presence(said: dict[str, Any]) -> WorkerPresence:
+    # A newer worker beside this program may say more.
+    known = {field.name for field in fields(WorkerPresence)}
+    return WorkerPresence(**{name: value for name, value in said.items() if name in known})
 
 
 def _held(job_id: UUID, number: int) -> tuple[Any, ...]:

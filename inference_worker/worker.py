@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_worker.database import DATABASE_ERRORS, is_gone
 from inference_worker.engines import Delta, Engine, EngineError
-from inference_worker.protocol import Completion, Failure, FailureReason
+from inference_worker.pace import Pace
+from inference_worker.protocol import Completion, Failure, FailureReason, Job
 from inference_worker.queue import Lease, Leases, WorkerPresence, reap
 from inference_worker.wakeup import Bell, end
 
@@ -60,7 +61,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._state = "loading"
         self._detail = ""
-        self._typical_s = 0.0  # what an answer has taken lately, from claim to end
+        self._pace = Pace()
 
     def stop(self) -> None:
         """Take no more jobs; ``run`` returns once the running ones are done or given back."""
@@ -140,7 +141,7 @@ class Worker:
 
     async def _claim(self, free: int) -> int:
         try:
-            claimed = await self._leases.claim(free, typical_s=self._typical_s)
+            claimed = await self._leases.claim(free, typical_s=self._pace.answer_s)
         except DATABASE_ERRORS as error:
             log.warning("database_gone", error=type(error).__name__)
             await asyncio.sleep(CLAIM_POLL_S)
@@ -173,8 +174,11 @@ class Worker:
                 self._wake.ring_here()
 
     async def _generate(self, lease: Lease) -> Completion | Failure:
+        job = self._pace.fit(lease.job)
+        if job is None:
+            return Failure(reason=FailureReason.EXPIRED, message="too late to begin")
         try:
-            completion = await self._stream(lease)
+            completion = await self._stream(lease, job)
         except EngineError as error:
             return error.failure
         except Exception as error:
@@ -182,19 +186,22 @@ class Worker:
             return Failure(
                 reason=FailureReason.ENGINE_ERROR, message=type(error).__name__, retryable=True
             )
+        unknown = not self._pace.answer_s
+        self._pace.note(completion)
+        if unknown:
+            await self._leases.announce(self._presence())
         return completion
 
-    async def _stream(self, lease: Lease) -> Completion:
+    async def _stream(self, lease: Lease, job: Job) -> Completion:
         started = time.monotonic()
         first_token_ms: float | None = None
         unsent, sent_at = "", started
-        pieces: AsyncGenerator[Delta | Completion, None] = self._engine.generate(lease.job)
+        pieces: AsyncGenerator[Delta | Completion, None] = self._engine.generate(job)
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 now = time.monotonic()
                 if isinstance(piece, Completion):
                     total_ms = (now - started) * 1000
-                    self._typical_s += (total_ms / 1000 - self._typical_s) * 0.2
                     if unsent:
                         await self._leases.stream(lease, unsent)
                     return dataclasses.replace(
@@ -311,6 +318,8 @@ class Worker:
             demo=card.demo if card else False,
             slots=self._slots,
             busy=len(self._running),
+            answer_s=round(self._pace.answer_s, 3),
+            tokens_per_s=round(self._pace.tokens_per_s, 3),
         )
 
 

@@ -69,8 +69,10 @@ ACCEPT = text(
         ON CONFLICT (messenger, tenant, event_key) DO NOTHING
         RETURNING id, conversation_id, seq
     ), delivery AS (
-        INSERT INTO deliveries (turn_id, messenger, via, not_before, callback_until, expires_at)
-        SELECT id, messenger, via, not_before, callback_until, expires_at
+        INSERT INTO deliveries
+            (turn_id, messenger, via, state, not_before, callback_until, expires_at)
+        SELECT id, messenger, via, CASE via WHEN 'held' THEN 'held' ELSE 'pending' END,
+               not_before, callback_until, expires_at
         FROM turn JOIN said USING (id)
     )
     SELECT id, conversation_id, seq FROM turn

@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import SETTLED, DeliveryState, DeliveryVia, TurnStatus
+from bot.lifecycle import delivery_before
 from bot.store.tables import deliveries, delivery_attempts, turns
 
 #: A claim older than this belongs to a process that died; on the wire it takes 10 s at most.
@@ -178,13 +179,19 @@ async def record(
     detail: str = "",
     retry_in_s: float = 0.0,
 ) -> bool:
-    """Write what came of a claim into the delivery and the ledger; False: it was taken away."""
+    """Write what came of a claim into the delivery and the ledger; False: it was taken away.
+
+    A process taken for dead that says later that the person saw it is believed, as long as nobody
+    has claimed the delivery since.
+    """
+    seen = state is DeliveryState.DELIVERED
+    sources = delivery_before(state) if seen else [DeliveryState.SENDING.value]
     recorded = (
         update(deliveries)
         .where(
             deliveries.c.turn_id == claimed.turn_id,
             deliveries.c.claim == claimed.number,
-            deliveries.c.state == DeliveryState.SENDING.value,
+            deliveries.c.state.in_(sources),
         )
         .values(
             state=state.value,

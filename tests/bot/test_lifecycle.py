@@ -309,6 +309,12 @@ class Lives(RuleBasedStateMachine):
             "UPDATE deliveries SET claimed_until = now() - interval '1 s' WHERE state = 'sending'"
         )
 
+    @rule(claim=claims)
+    def deliverer_freezes(self, claim: DeliveryClaim) -> None:
+        """It is taken for dead, and may say later what came of it."""
+        self.deliverer_dies(claim)
+        self.recover(late=False)
+
     @rule(late=st.booleans())
     def recover(self, *, late: bool) -> None:
         if late:

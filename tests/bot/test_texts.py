@@ -33,6 +33,7 @@ def test_the_notes_fit_below_a_full_piece(texts: Texts) -> None:
 @both
 def test_sentences_that_point_at_the_button_name_it(texts: Texts) -> None:
     for sentence in (
+        texts.held_busy,
         texts.held_ready_soon,
         texts.held_partial,
         texts.held_still,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
 from sqlalchemy import text
 
 from bot import keys
-from inference_worker.queue import WAKE_CHANNEL
-from inference_worker.wakeup import Ringer
+from bot.embedded import embedded_postgres
+from bot.migrate import migrate
+from inference_worker.database import connect_database
+from inference_worker.protocol import Completion, FinishReason, Job, Message, Role
+from inference_worker.queue import WAKE_CHANNEL, JobQueue, Leases, reap
+from inference_worker.wakeup import Ringer, connect_redis
 from tests.stack import running_stack, running_worker, served
 
 
@@ -29,3 +37,36 @@ async def test_a_worker_that_claims_its_own_lost_job_keeps_the_new_lease(
         await wake.close()
         assert (await stack.slack.next_post()).markdown == words
         assert len(made[0].requests) == 2
+
+
+async def test_a_lease_that_ran_out_while_postgres_was_away_is_its_holders_for_a_while(
+    redis_url: str, tmp_path: Path
+) -> None:
+    redis = connect_redis(redis_url)
+    queue = JobQueue(redis)
+    async with embedded_postgres(tmp_path, durable=False) as url:
+        await migrate(url)
+        database = connect_database(url, pool_size=1)
+        leases = Leases(database, redis, worker="w", lease_s=0.5)
+        async with database.begin() as connection:
+            await queue.enqueue(connection, Job(id=uuid4(), messages=(Message(Role.USER, "말"),)))
+        [lease] = await leases.claim(1)
+        await database.dispose()
+    await asyncio.sleep(0.5)
+    async with embedded_postgres(tmp_path, durable=False) as url:
+        database = connect_database(url, pool_size=1)
+        leases = Leases(database, redis, worker="w", lease_s=0.5)
+        async with database.begin() as connection:
+            assert await reap(connection) == 0
+        answer = Completion(
+            text="답",
+            finish_reason=FinishReason.STOP,
+            model="m",
+            prompt_tokens=1,
+            completion_tokens=1,
+        )
+        assert await leases.finish(lease, answer)
+        await leases.close()
+        await database.dispose()
+    await queue.close()
+    await redis.aclose()

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.domain import DeliveryState, DeliveryVia
 from bot.store import deliveries
+from bot.store.deliveries import DeliveryClaim
 from inference_worker.database import connect_database
 from tests.sample_turns import add_turn
 
@@ -61,3 +63,34 @@ async def test_else_the_answer_waits_for_its_button(
 async def test_a_post_is_never_repeated(database: AsyncEngine) -> None:
     delivery = await left_behind(database, "post", None, messenger="slack")
     assert delivery.state == "unconfirmed"
+
+
+@pytest.mark.parametrize(
+    ("via", "callback_in_s"), [("held", None), ("callback", 10), ("post", None)]
+)
+async def test_a_process_taken_for_dead_is_believed_that_the_answer_was_seen(
+    database: AsyncEngine, via: str, callback_in_s: float | None
+) -> None:
+    delivery = await left_behind(database, via, callback_in_s)
+    claimed = DeliveryClaim(delivery.turn_id, DeliveryVia(via), delivery.claim, 1)
+    async with database.begin() as connection:
+        for other in set(DeliveryState) - {DeliveryState.DELIVERED}:
+            assert not await deliveries.record(connection, claimed, other)
+        assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
+        found = await deliveries.find(connection, delivery.turn_id)
+    assert found is not None
+    assert found.state == "delivered"
+
+
+async def test_a_process_taken_for_dead_is_too_late_once_somebody_else_has_claimed(
+    database: AsyncEngine,
+) -> None:
+    delivery = await left_behind(database, "held", None)
+    late = DeliveryClaim(delivery.turn_id, DeliveryVia.HELD, delivery.claim, 1)
+    async with database.begin() as connection:
+        claimed = await deliveries.claim(
+            connection, delivery.turn_id, via=DeliveryVia.HELD, states=(DeliveryState.HELD,)
+        )
+        assert claimed is not None
+        assert not await deliveries.record(connection, late, DeliveryState.DELIVERED)
+        assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)

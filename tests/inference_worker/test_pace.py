@@ -1,0 +1,77 @@
+"""What an answer takes, and what of it still fits before its deadline."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from inference_worker.pace import FEWEST_TOKENS, Pace
+from inference_worker.protocol import Completion, FinishReason, Job, Message, Role, SamplingParams
+
+
+def completion(tokens: int, first_ms: float | None, total_ms: float | None) -> Completion:
+    return Completion(
+        text="답",
+        finish_reason=FinishReason.STOP,
+        model="m",
+        prompt_tokens=1,
+        completion_tokens=tokens,
+        first_token_ms=first_ms,
+        total_ms=total_ms,
+    )
+
+
+def job(left_s: float | None, tokens: int = 1000) -> Job:
+    deadline = None if left_s is None else datetime.now(UTC) + timedelta(seconds=left_s)
+    return Job(
+        id=uuid4(),
+        messages=(Message(Role.USER, "말"),),
+        sampling=SamplingParams(max_new_tokens=tokens),
+        deadline=deadline,
+    )
+
+
+def test_the_first_answer_is_believed_and_later_ones_weigh_a_fifth() -> None:
+    pace = Pace()
+    pace.note(completion(21, 1000, 3000))
+    assert (pace.answer_s, pace.first_token_s, pace.tokens_per_s) == (3.0, 1.0, 10.0)
+    pace.note(completion(41, 1000, 3000))
+    assert pace.tokens_per_s == pytest.approx(12.0)
+    assert pace.answer_s == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    "silent", [completion(0, None, 500), completion(1, 500, 500), completion(5, None, None)]
+)
+def test_an_answer_without_a_second_token_says_nothing_of_the_rate(silent: Completion) -> None:
+    pace = Pace()
+    pace.note(silent)
+    assert pace.tokens_per_s == 0
+
+
+def test_what_fits_is_left_alone() -> None:
+    pace = Pace(answer_s=5, first_token_s=0.5, tokens_per_s=50)
+    for whole in (job(None), job(600)):
+        assert pace.fit(whole) is whole
+
+
+def test_what_does_not_fit_is_cut() -> None:
+    cut = Pace(answer_s=5, first_token_s=0.5, tokens_per_s=50).fit(job(10.5))
+    assert cut is not None
+    assert 440 <= cut.sampling.max_new_tokens <= 451
+
+
+def test_what_is_worthless_is_not_begun() -> None:
+    pace = Pace(answer_s=5, first_token_s=0.5, tokens_per_s=1)
+    assert pace.fit(job(2.5)) is None
+    assert pace.fit(job(-1)) is None
+    assert Pace().fit(job(-1)) is None
+    # Whoever asks for less gets it, though it is little.
+    assert pace.fit(job(3.5, tokens=FEWEST_TOKENS - 2)) is not None
+
+
+def test_before_the_first_answer_nothing_is_known_and_nothing_cut() -> None:
+    tight = job(0.5)
+    assert Pace().fit(tight) is tight
