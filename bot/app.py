@@ -126,6 +126,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             forecast.keep,
             waiters.watch,
             dialogue.keep_settling,
+            dialogue.keep_marking,
             dialogue.keep_sweeping,
             delivery.keep_delivering,
             delivery.keep_sweeping,

@@ -21,7 +21,7 @@ from bot.metrics import ANSWER_SECONDS, TURNS
 from bot.presence import Presence
 from bot.settings import Settings
 from bot.store import conversations
-from bot.store.conversations import Accepted, load_handle
+from bot.store.conversations import Accepted, Settled, Settlement, load_handle
 from bot.store.recent import Exchange, RecentHistory, Window
 from bot.waiters import Waiters
 from inference_worker.database import DATABASE_ERRORS
@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 #: An accept that takes longer is answered with a sentence instead of a messenger's time-out.
 ACCEPT_TIMEOUT_S = 2.0
 SETTLE_POLL_S = 0.25
+MARK_EVERY_S = 0.25
 SWEEP_EVERY_S = 1.0
 BATCH = 100
 #: Settled in one transaction: it holds the conversations' rows, and their accepts wait for it.
@@ -191,54 +192,43 @@ class Dialogue:
 
     async def settle(self) -> int:
         """Write finished jobs into their turns, exactly once; how many there were."""
-        settled: list[tuple[Row[Any], int]] = []
-        async with self._autocommit.connect() as connection:
-            await conversations.mark_generating(connection)
         async with self._database.begin() as connection:
             finished = await self._queue.completed(connection, SETTLE_BATCH)
-            for job in finished:
-                outcome = await self._settle_one(connection, job)
-                if outcome:
-                    settled.append(outcome)
+            if not finished:
+                return 0
+            settled = await conversations.settle(connection, [_settlement(job) for job in finished])
             await self._queue.forget(connection, [job.id for job in finished])
-        self._waiters.tell(turn.id for turn, _ in settled)
+        self._waiters.tell(one.turn.id for one in settled)
         if settled:
             self._settled.ring()
-        for turn, previous in settled:
-            TURNS.labels(turn.messenger, turn.status).inc()
-            ANSWER_SECONDS.labels(turn.messenger).observe(
-                (turn.settled_at - turn.received_at).total_seconds()
-            )
-            log.info("turn_settled", turn_id=str(turn.id), status=turn.status)
-            if turn.status == TurnStatus.ANSWERED and previous >= 0:
-                await self._history.append(
-                    turn.conversation_id,
-                    epoch=turn.epoch,
-                    previous=previous,
-                    exchange=Exchange(turn.seq, turn.prompt or turn.text, turn.answer),
-                )
-            self._schedule_soon(turn.conversation_id)
+        for one in settled:
+            await self._after(one)
         return len(finished)
 
-    async def _settle_one(
-        self, connection: AsyncConnection, job: FinishedJob
-    ) -> tuple[Row[Any], int] | None:
-        """The settled turn, and the seq of the answered turn before it (-1: a reset came)."""
-        result = job.result
-        if isinstance(result, Completion) and not result.text.strip():
-            result = Failure(reason=FailureReason.ENGINE_ERROR, message="the answer was empty")
-        turn = await conversations.settle(
-            connection, job.id, status=_status(result), result=result, started_at=job.started_at
+    async def _after(self, settled: Settled) -> None:
+        """What follows the commit: counts, the history window, the conversation's next turn."""
+        turn = settled.turn
+        TURNS.labels(turn.messenger, turn.status).inc()
+        ANSWER_SECONDS.labels(turn.messenger).observe(
+            (turn.settled_at - turn.received_at).total_seconds()
         )
-        if turn is None:
-            return None
-        if turn.status != TurnStatus.ANSWERED:
-            return turn, -1
-        conversation = await conversations.lock_conversation(connection, turn.conversation_id)
-        known = await conversations.remember_answer(
-            connection, turn.conversation_id, epoch=turn.epoch, seq=turn.seq
-        )
-        return turn, conversation.history_seq if known and conversation else -1
+        log.info("turn_settled", turn_id=str(turn.id), status=turn.status)
+        if settled.previous is not None:
+            await self._history.append(
+                turn.conversation_id,
+                epoch=turn.epoch,
+                previous=settled.previous,
+                exchange=Exchange(turn.seq, turn.said, turn.answer),
+            )
+        self._schedule_soon(turn.conversation_id)
+
+    async def keep_marking(self) -> None:
+        """Let the log say which turns are being answered, until cancelled."""
+        while True:
+            with contextlib.suppress(*DATABASE_ERRORS):
+                async with self._autocommit.connect() as connection:
+                    await conversations.mark_generating(connection)
+            await asyncio.sleep(MARK_EVERY_S)
 
     async def keep_sweeping(self) -> None:
         """Pick up what a crash left behind and end what is too late, until cancelled."""
@@ -323,6 +313,13 @@ class Dialogue:
         if limit is None or sampling.max_new_tokens <= limit:
             return sampling
         return replace(sampling, max_new_tokens=limit)
+
+
+def _settlement(job: FinishedJob) -> Settlement:
+    result = job.result
+    if isinstance(result, Completion) and not result.text.strip():
+        result = Failure(reason=FailureReason.ENGINE_ERROR, message="the answer was empty")
+    return Settlement(job.id, _status(result), result, job.started_at)
 
 
 def _status(result: Completion | Failure) -> TurnStatus:
