@@ -20,10 +20,10 @@ from bot.intake import Intake
 from bot.metrics import ANSWER_SECONDS, TURNS
 from bot.presence import Presence
 from bot.settings import Settings
+from bot.settled import SettledTurns
 from bot.store import conversations
 from bot.store.conversations import Accepted, Settled, Settlement, load_handle
 from bot.store.recent import Exchange, RecentHistory, Window
-from bot.waiters import Waiters
 from inference_worker.database import DATABASE_ERRORS
 from inference_worker.presets import Preset
 from inference_worker.protocol import (
@@ -36,7 +36,7 @@ from inference_worker.protocol import (
     SamplingParams,
 )
 from inference_worker.queue import FinishedJob, JobQueue, reap
-from inference_worker.wakeup import Bell, Ringer
+from inference_worker.wakeup import Bell
 
 log = structlog.get_logger(__name__)
 
@@ -67,9 +67,8 @@ class Dialogue:
         queue: JobQueue,
         history: RecentHistory,
         presence: Presence,
-        waiters: Waiters,
         finished: Bell,
-        settled: Ringer,
+        settled: SettledTurns,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -78,7 +77,6 @@ class Dialogue:
         self._queue = queue
         self._history = history
         self._presence = presence
-        self._waiters = waiters
         self._finished = finished
         self._settled = settled
         self._due: set[int] = set()
@@ -124,10 +122,7 @@ class Dialogue:
                 return
             queued = await self._queue_bursts(connection, rows, bursts)
         self._queue.wake()
-        merged = [turn.id for burst in bursts for turn in burst[:-1]]
-        if merged:
-            self._waiters.tell(merged)
-            self._settled.ring()
+        self._settled.tell([turn.id for burst in bursts for turn in burst[:-1]])
         for job_id, turn_id in queued.items():
             log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))
 
@@ -198,9 +193,7 @@ class Dialogue:
                 return 0
             settled = await conversations.settle(connection, [_settlement(job) for job in finished])
             await self._queue.forget(connection, [job.id for job in finished])
-        self._waiters.tell(one.turn.id for one in settled)
-        if settled:
-            self._settled.ring()
+        self._settled.tell([one.turn.id for one in settled])
         for one in settled:
             await self._after(one)
         return len(finished)
@@ -242,9 +235,7 @@ class Dialogue:
         async with self._database.begin() as connection:
             await reap(connection)
             expired = await conversations.expire_waiting(connection)
-        if expired:
-            self._waiters.tell(row.id for row in expired)
-            self._settled.ring()
+        self._settled.tell([row.id for row in expired])
         async with self._database.connect() as connection:
             waiting = await conversations.waiting_conversations(connection, BATCH)
         if waiting:

@@ -46,8 +46,7 @@ _SETTLED_SQL = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 
 #: What may go out now. Answers that are posted go one by one, in their conversation's order; each
 #: callback answers a message of its own and is good for a minute, so it waits for no other.
-CLAIM_DUE = text(
-    f"""
+_CLAIM = f"""
     WITH due AS (
         SELECT turn_id FROM deliveries JOIN turns ON turns.id = turn_id
         WHERE state = 'pending' AND via IN ('callback', 'post') AND not_before <= now()
@@ -57,6 +56,7 @@ CLAIM_DUE = text(
             WHERE unsent.state IN ('pending', 'sending') AND unsent.via = 'post'
               AND earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
           ))
+          {{among}}
         ORDER BY not_before
         FOR UPDATE OF deliveries SKIP LOCKED
         LIMIT :limit
@@ -67,6 +67,9 @@ CLAIM_DUE = text(
     FROM due WHERE deliveries.turn_id = due.turn_id
     RETURNING deliveries.turn_id, via, claim, attempts
     """
+CLAIM_DUE = text(_CLAIM.format(among=""))
+CLAIM_NAMED = text(_CLAIM.format(among="AND turn_id = ANY(:turn_ids)")).bindparams(
+    bindparam("turn_ids", type_=ARRAY(Uuid))
 )
 
 #: The end of many sync windows: most of Kakao's webhooks come here, and bursts come together.
@@ -163,9 +166,18 @@ async def claim(
     return DeliveryClaim(turn_id, via, row.claim, row.attempts) if row else None
 
 
-async def claim_due(connection: AsyncConnection, limit: int) -> list[DeliveryClaim]:
-    """Claim what may go out now: settled turns, and callbacks whose budget is over."""
-    rows = await connection.execute(CLAIM_DUE, {"limit": limit})
+async def claim_due(
+    connection: AsyncConnection, limit: int, turn_ids: Sequence[UUID] | None = None
+) -> list[DeliveryClaim]:
+    """Claim what may go out now: settled turns, and callbacks whose budget is over.
+
+    All that wait are looked at, or ``turn_ids`` only, which costs nothing however many wait.
+    """
+    if turn_ids is None:
+        rows = await connection.execute(CLAIM_DUE, {"limit": limit})
+    else:
+        named = {"limit": limit, "turn_ids": list(turn_ids)}
+        rows = await connection.execute(CLAIM_NAMED, named)
     return [
         DeliveryClaim(row.turn_id, DeliveryVia(row.via), row.claim, row.attempts) for row in rows
     ]
