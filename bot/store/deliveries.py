@@ -38,6 +38,9 @@ CLAIM_S = 15
 ORPHAN_S = 5
 #: How long after its turn's end an apology may still go out; Slack's URLs have two minutes left.
 APOLOGY_S = 60
+#: So many turns back an unsent answer is looked for: it holds up the next one, that one the next,
+#: so the order is kept however far back the first is.
+LOOK_BACK = 50
 #: Earlier answers offered beside a new one.
 MAX_OFFERED = 3
 #: Deliveries that nothing but a person's decision moves again.
@@ -49,12 +52,18 @@ _SETTLED_SQL = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 _CLAIM = f"""
     WITH due AS (
         SELECT turn_id FROM deliveries JOIN turns ON turns.id = turn_id
-        WHERE state = 'pending' AND via IN ('callback', 'post') AND not_before <= now()
+        WHERE {{state}} = 'pending' AND via IN ('callback', 'post') AND not_before <= now()
           AND (turns.status IN ({_SETTLED_SQL}) OR callback_until <= now())
           AND NOT (via = 'post' AND EXISTS (
-            SELECT 1 FROM deliveries AS unsent JOIN turns AS earlier ON earlier.id = unsent.turn_id
-            WHERE unsent.state IN ('pending', 'sending') AND unsent.via = 'post'
-              AND earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
+            SELECT 1 FROM (
+                SELECT id FROM turns AS earlier
+                WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
+                ORDER BY earlier.seq DESC LIMIT {LOOK_BACK}
+            ) AS earlier
+            WHERE (
+                SELECT unsent.state IN ('pending', 'sending') AND unsent.via = 'post'
+                FROM deliveries AS unsent WHERE unsent.turn_id = earlier.id
+            )
           ))
           {{among}}
         ORDER BY not_before
@@ -67,10 +76,11 @@ _CLAIM = f"""
     FROM due WHERE deliveries.turn_id = due.turn_id
     RETURNING deliveries.turn_id, via, claim, attempts
     """
-CLAIM_DUE = text(_CLAIM.format(among=""))
-CLAIM_NAMED = text(_CLAIM.format(among="AND turn_id = ANY(:turn_ids)")).bindparams(
-    bindparam("turn_ids", type_=ARRAY(Uuid))
-)
+CLAIM_DUE = text(_CLAIM.format(state="state", among=""))
+#: The state in disguise: Postgres takes the index of all that wait for smaller than it is.
+CLAIM_NAMED = text(
+    _CLAIM.format(state="(state || '')", among="AND turn_id = ANY(:turn_ids)")
+).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
 
 #: The end of many sync windows: most of Kakao's webhooks come here, and bursts come together.
 HAND_OVER = text(
