@@ -2,6 +2,7 @@
 
 Rounds alternate between the bare handler and the bot, because the machine is shared: the ratio is
 the median over the rounds. There is no worker; scheduling, which runs beside the accept, is in.
+What waits is put away before each round: nothing here bounds it, as admission does in earnest.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from benchmarks.stack import (
     count_turns,
     cpu_s,
     fire,
+    put_away,
     running_bare,
     running_bot,
     running_stores,
@@ -136,6 +138,7 @@ class Rig:
         seconds: float | None = None,
         rate: float | None = None,
     ) -> None:
+        await put_away(self._stores)
         parts = server.part, self._stores.postgres.part
         before = [cpu_s(part) for part in parts]
         load = Load(

@@ -30,7 +30,7 @@ Shot = Callable[[int], bytes]
 def slack_shot(run: str, origin: str) -> Shot:
     """Slash commands of the run ``run``; the answers go to ``origin``."""
     url = f"{origin}/slack/MARK"
-    form = command_form(f"{QUESTION} #MARK", url, user_id="UMARK", trigger_id=f"{run}.MARK")
+    form = command_form(f"{QUESTION} #MARK", url, user_id=f"U{run}MARK", trigger_id=f"{run}.MARK")
     body_parts = urlencode(form).encode().split(MARK)
     secret = hmac.new(SLACK_SECRET.encode(), digestmod=hashlib.sha256)
 
@@ -55,7 +55,7 @@ def kakao_shot(run: str, origin: str) -> Shot:
     url = f"{origin}/kakao/MARK?run={run}"
     request = skill_request(f"{QUESTION} #MARK", callback_url=url)
     person = request["userRequest"]["user"]
-    person["id"] = person["properties"]["botUserKey"] = "personMARK"
+    person["id"] = person["properties"]["botUserKey"] = f"{run}MARK"
     body_parts = json.dumps(request, ensure_ascii=False).encode().split(MARK)
 
     def shot(number: int) -> bytes:

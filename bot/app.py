@@ -24,6 +24,7 @@ from bot.presence import Presence
 from bot.rate import RateLimit
 from bot.server_log import quote_no_requests
 from bot.settings import Settings
+from bot.settled import SettledTurns
 from bot.simulator import create_simulator
 from bot.store.recent import RecentHistory
 from bot.texts import TEXTS
@@ -95,22 +96,11 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
         session = await stack.enter_async_context(open_session(hosts))
         finished = await stack.enter_async_context(Bell(redis, FINISHED_CHANNEL))
         settled = await stack.enter_async_context(Bell(redis, SETTLED_CHANNEL))
-        due = await stack.enter_async_context(Bell(redis, SETTLED_CHANNEL))
         kakao = app[keys.KAKAO] = Kakao(settings, session)
         slack = app[keys.SLACK] = Slack(
             settings, session, functools.partial(webhooks.receive_slack, app)
         )
         waiters = app[keys.WAITERS] = Waiters(database, settled)
-        dialogue = app[keys.DIALOGUE] = Dialogue(
-            settings=settings,
-            database=database,
-            queue=queue,
-            history=RecentHistory(redis, max_turns=settings.history_turns),
-            presence=presence,
-            waiters=waiters,
-            finished=finished,
-            settled=ringer,
-        )
         delivery = app[keys.DELIVERY] = Delivery(
             settings=settings,
             texts=app[keys.TEXTS],
@@ -118,7 +108,15 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             messengers={kakao.name: kakao, slack.name: slack},
             queue=queue,
             presence=presence,
-            settled=due,
+        )
+        dialogue = app[keys.DIALOGUE] = Dialogue(
+            settings=settings,
+            database=database,
+            queue=queue,
+            history=RecentHistory(redis, max_turns=settings.history_turns),
+            presence=presence,
+            finished=finished,
+            settled=SettledTurns(ringer, waiters.tell, delivery.deliver_soon),
         )
         loops = (
             presence.keep,
@@ -126,6 +124,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             forecast.keep,
             waiters.watch,
             dialogue.keep_settling,
+            dialogue.keep_marking,
             dialogue.keep_sweeping,
             delivery.keep_delivering,
             delivery.keep_sweeping,

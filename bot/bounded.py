@@ -44,6 +44,8 @@ async def read_body(request: web.Request) -> bytes:
     is broken off or no HTTP.
     """
     try:
+        if request.content.is_eof():  # it came with the headers, as nearly all do
+            return await request.read()
         async with asyncio.timeout(BODY_S):
             return await request.read()
     except TimeoutError:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -36,19 +37,27 @@ from bot.presence import Presence
 from bot.settings import Settings
 from bot.store import deliveries
 from bot.store.conversations import load_handle
-from bot.store.deliveries import DeliveryClaim
+from bot.store.deliveries import DeliveryClaim, HandOver
 from bot.texts import Texts
+from bot.together import Patience, Together
 from inference_worker.database import DATABASE_ERRORS
 from inference_worker.protocol import FailureReason
 from inference_worker.queue import JobQueue
-from inference_worker.wakeup import Bell
 
 log = structlog.get_logger(__name__)
 
 POLL_S = 0.3
+LEAST_POLL_S = 0.01
+#: Looking through all that waits takes its time where much does; at most this share of it all.
+LOOKING_SHARE = 0.1
 SWEEP_EVERY_S = 2.0
 BATCH = 32
 MAX_ATTEMPTS = 6
+#: Sync windows closed in one statement, and how long that may take together and alone: a webhook
+#: waits for it, and has 0.6 s left (webhooks.DATABASE_S).
+WINDOWS = 64
+SHARED_S = 0.25
+ALONE_S = 0.6
 BACKOFF_MAX_S = 60.0
 PARTIAL_CHARS = 2400
 #: A callback refused for now may be tried again so long after its budget: 48 s of Kakao's 60.
@@ -73,7 +82,6 @@ class Delivery:
         messengers: Mapping[str, Messenger],
         queue: JobQueue,
         presence: Presence,
-        settled: Bell,
     ) -> None:
         self._settings = settings
         self._texts = texts
@@ -82,7 +90,16 @@ class Delivery:
         self._messengers = messengers
         self._queue = queue
         self._presence = presence
-        self._settled = settled
+        self._named: dict[UUID, bool] = {}  # settled here; whether it was in vain before
+        self._blocked: list[UUID] = []
+        self._wanted = asyncio.Event()
+        self._look_at = 0.0
+        # Repeating is safe: what the first try closed stays closed, and the next way is the same.
+        self._windows = Together(
+            self._hand_over,
+            key=attrgetter("turn_id"),
+            patience=Patience(most=WINDOWS, shared_s=SHARED_S, alone_s=ALONE_S),
+        )
         self._unfinished: set[asyncio.Task[Any]] = set()
         self._on_wire = 0
 
@@ -116,7 +133,14 @@ class Delivery:
                     continue
             except DATABASE_ERRORS as error:
                 log.warning("database_gone", error=type(error).__name__)
-            await self._settled.wait(POLL_S)
+            await self._until_wanted()
+
+    async def _until_wanted(self) -> None:
+        left_s = max(self._look_at - time.monotonic(), LEAST_POLL_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await self._wanted.wait()
+        self._wanted.clear()
 
     async def keep_sweeping(self) -> None:
         """Take over what dead processes left and expire what nobody fetched, until cancelled."""
@@ -132,23 +156,42 @@ class Delivery:
         room = BATCH - self._on_wire
         if not room:
             return False
+        if (began := time.monotonic()) < self._look_at:
+            return await self._deliver_named(room)
+        self._look_at = began + POLL_S
+        begun = await self._deliver_some(room)
+        took_s = time.monotonic() - began
+        self._look_at = max(self._look_at, began + took_s / LOOKING_SHARE)
+        return bool(self._named) or len(begun) == room
+
+    def deliver_soon(self, turn_ids: Iterable[UUID]) -> None:
+        """These turns are settled: theirs go without waiting for the next look at everything."""
+        self._named |= dict.fromkeys(turn_ids, False)
+        self._wanted.set()
+
+    async def _deliver_named(self, room: int) -> bool:
+        named = {turn_id: self._named.pop(turn_id) for turn_id in list(self._named)[:room]}
+        begun = await self._deliver_some(room, list(named)) if named else set()
+        # One more chance for what an earlier answer of its conversation was in the way of.
+        self._blocked += [one for one, again in named.items() if not again and one not in begun]
+        return bool(self._named)
+
+    async def _deliver_some(self, room: int, turn_ids: list[UUID] | None = None) -> set[UUID]:
+        """Claim what is due, or what of ``turn_ids`` is, and begin to send it; which it was."""
         async with self._database.begin() as connection:
-            claims = await deliveries.claim_due(connection, room)
+            claims = await deliveries.claim_due(connection, room, turn_ids)
             ids = [claim.turn_id for claim in claims]
             turns = await deliveries.load_turns(connection, ids) if ids else {}
         self._on_wire += len(claims)
         for claim in claims:
             self._begin(self._deliver(claim, turns[claim.turn_id]))
-        return len(claims) == room
+        return set(ids)
 
     async def hand_over(
         self, turn_id: UUID, *, via: DeliveryVia, state: DeliveryState, after_s: float
     ) -> bool:
         """Close the sync window of an open webhook and name the next way; False: it was closed."""
-        async with self._autocommit.connect() as connection:
-            return await deliveries.hand_over(
-                connection, turn_id, via=via, state=state, after_s=after_s
-            )
+        return await self._windows.do(HandOver(turn_id, via, state, after_s))
 
     def record_soon(self, claim: DeliveryClaim, state: DeliveryState, detail: str) -> None:
         """Write an outcome down without keeping the messenger's connection waiting for it."""
@@ -165,6 +208,10 @@ class Delivery:
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
         return task
+
+    async def _hand_over(self, windows: Sequence[HandOver]) -> list[bool]:
+        async with self._autocommit.connect() as connection:
+            return await deliveries.hand_over(connection, windows)
 
     async def _record(
         self, claim: DeliveryClaim, state: DeliveryState, detail: str, retry_in_s: float = 0.0
@@ -189,7 +236,9 @@ class Delivery:
         finally:
             self._on_wire -= 1
             # There is room again, and the conversation's next answer may go.
-            self._settled.ring_here()
+            self._named |= dict.fromkeys(self._blocked, True)
+            self._blocked.clear()
+            self._wanted.set()
 
     async def _send(self, claim: DeliveryClaim, turn: Row[Any]) -> None:
         settled = turn.status in SETTLED

@@ -20,10 +20,10 @@ from bot.intake import Intake
 from bot.metrics import ANSWER_SECONDS, TURNS
 from bot.presence import Presence
 from bot.settings import Settings
+from bot.settled import SettledTurns
 from bot.store import conversations
-from bot.store.conversations import Accepted, load_handle
+from bot.store.conversations import Accepted, Settled, Settlement, load_handle
 from bot.store.recent import Exchange, RecentHistory, Window
-from bot.waiters import Waiters
 from inference_worker.database import DATABASE_ERRORS
 from inference_worker.presets import Preset
 from inference_worker.protocol import (
@@ -36,13 +36,14 @@ from inference_worker.protocol import (
     SamplingParams,
 )
 from inference_worker.queue import FinishedJob, JobQueue, reap
-from inference_worker.wakeup import Bell, Ringer
+from inference_worker.wakeup import Bell
 
 log = structlog.get_logger(__name__)
 
 #: An accept that takes longer is answered with a sentence instead of a messenger's time-out.
 ACCEPT_TIMEOUT_S = 2.0
 SETTLE_POLL_S = 0.25
+MARK_EVERY_S = 0.25
 SWEEP_EVERY_S = 1.0
 BATCH = 100
 #: Settled in one transaction: it holds the conversations' rows, and their accepts wait for it.
@@ -66,9 +67,8 @@ class Dialogue:
         queue: JobQueue,
         history: RecentHistory,
         presence: Presence,
-        waiters: Waiters,
         finished: Bell,
-        settled: Ringer,
+        settled: SettledTurns,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -77,7 +77,6 @@ class Dialogue:
         self._queue = queue
         self._history = history
         self._presence = presence
-        self._waiters = waiters
         self._finished = finished
         self._settled = settled
         self._due: set[int] = set()
@@ -87,7 +86,9 @@ class Dialogue:
     async def receive(self, utterance: Utterance) -> Accepted:
         """Commit the utterance as a turn, then schedule it. Raises StoreDownError."""
         try:
-            accepted = await within(ACCEPT_TIMEOUT_S, self._intake.accept(utterance))
+            # Nothing but a future is waited for here, so a cancellation takes effect at once.
+            async with asyncio.timeout(ACCEPT_TIMEOUT_S):
+                accepted = await self._intake.accept(utterance)
         except DATABASE_ERRORS as error:
             log.error("store_down", messenger=utterance.messenger, error=type(error).__name__)
             raise StoreDownError from error
@@ -121,10 +122,7 @@ class Dialogue:
                 return
             queued = await self._queue_bursts(connection, rows, bursts)
         self._queue.wake()
-        merged = [turn.id for burst in bursts for turn in burst[:-1]]
-        if merged:
-            self._waiters.tell(merged)
-            self._settled.ring()
+        self._settled.tell([turn.id for burst in bursts for turn in burst[:-1]])
         for job_id, turn_id in queued.items():
             log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))
 
@@ -189,54 +187,41 @@ class Dialogue:
 
     async def settle(self) -> int:
         """Write finished jobs into their turns, exactly once; how many there were."""
-        settled: list[tuple[Row[Any], int]] = []
-        async with self._autocommit.connect() as connection:
-            await conversations.mark_generating(connection)
         async with self._database.begin() as connection:
             finished = await self._queue.completed(connection, SETTLE_BATCH)
-            for job in finished:
-                outcome = await self._settle_one(connection, job)
-                if outcome:
-                    settled.append(outcome)
+            if not finished:
+                return 0
+            settled = await conversations.settle(connection, [_settlement(job) for job in finished])
             await self._queue.forget(connection, [job.id for job in finished])
-        self._waiters.tell(turn.id for turn, _ in settled)
-        if settled:
-            self._settled.ring()
-        for turn, previous in settled:
-            TURNS.labels(turn.messenger, turn.status).inc()
-            ANSWER_SECONDS.labels(turn.messenger).observe(
-                (turn.settled_at - turn.received_at).total_seconds()
-            )
-            log.info("turn_settled", turn_id=str(turn.id), status=turn.status)
-            if turn.status == TurnStatus.ANSWERED and previous >= 0:
-                await self._history.append(
-                    turn.conversation_id,
-                    epoch=turn.epoch,
-                    previous=previous,
-                    exchange=Exchange(turn.seq, turn.prompt or turn.text, turn.answer),
-                )
-            self._schedule_soon(turn.conversation_id)
+        self._settled.tell([one.turn.id for one in settled])
+        for one in settled:
+            await self._after(one)
         return len(finished)
 
-    async def _settle_one(
-        self, connection: AsyncConnection, job: FinishedJob
-    ) -> tuple[Row[Any], int] | None:
-        """The settled turn, and the seq of the answered turn before it (-1: a reset came)."""
-        result = job.result
-        if isinstance(result, Completion) and not result.text.strip():
-            result = Failure(reason=FailureReason.ENGINE_ERROR, message="the answer was empty")
-        turn = await conversations.settle(
-            connection, job.id, status=_status(result), result=result, started_at=job.started_at
+    async def _after(self, settled: Settled) -> None:
+        """What follows the commit: counts, the history window, the conversation's next turn."""
+        turn = settled.turn
+        TURNS.labels(turn.messenger, turn.status).inc()
+        ANSWER_SECONDS.labels(turn.messenger).observe(
+            (turn.settled_at - turn.received_at).total_seconds()
         )
-        if turn is None:
-            return None
-        if turn.status != TurnStatus.ANSWERED:
-            return turn, -1
-        conversation = await conversations.lock_conversation(connection, turn.conversation_id)
-        known = await conversations.remember_answer(
-            connection, turn.conversation_id, epoch=turn.epoch, seq=turn.seq
-        )
-        return turn, conversation.history_seq if known and conversation else -1
+        log.info("turn_settled", turn_id=str(turn.id), status=turn.status)
+        if settled.previous is not None:
+            await self._history.append(
+                turn.conversation_id,
+                epoch=turn.epoch,
+                previous=settled.previous,
+                exchange=Exchange(turn.seq, turn.said, turn.answer),
+            )
+        self._schedule_soon(turn.conversation_id)
+
+    async def keep_marking(self) -> None:
+        """Let the log say which turns are being answered, until cancelled."""
+        while True:
+            with contextlib.suppress(*DATABASE_ERRORS):
+                async with self._autocommit.connect() as connection:
+                    await conversations.mark_generating(connection)
+            await asyncio.sleep(MARK_EVERY_S)
 
     async def keep_sweeping(self) -> None:
         """Pick up what a crash left behind and end what is too late, until cancelled."""
@@ -250,9 +235,7 @@ class Dialogue:
         async with self._database.begin() as connection:
             await reap(connection)
             expired = await conversations.expire_waiting(connection)
-        if expired:
-            self._waiters.tell(row.id for row in expired)
-            self._settled.ring()
+        self._settled.tell([row.id for row in expired])
         async with self._database.connect() as connection:
             waiting = await conversations.waiting_conversations(connection, BATCH)
         if waiting:
@@ -321,6 +304,13 @@ class Dialogue:
         if limit is None or sampling.max_new_tokens <= limit:
             return sampling
         return replace(sampling, max_new_tokens=limit)
+
+
+def _settlement(job: FinishedJob) -> Settlement:
+    result = job.result
+    if isinstance(result, Completion) and not result.text.strip():
+        result = Failure(reason=FailureReason.ENGINE_ERROR, message="the answer was empty")
+    return Settlement(job.id, _status(result), result, job.started_at)
 
 
 def _status(result: Completion | Failure) -> TurnStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+#: The category Cc, but for line feed and tab.
+_CONTROL_CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: When an answer without a callback is first wanted, from its receipt.
 WANTED_WITHIN = timedelta(seconds=60)
 
@@ -133,5 +136,5 @@ def clean_text(raw: str) -> str:
     Postgres refuses NUL and UTF-8 refuses lone surrogates; macOS and iOS send Hangul as NFD.
     """
     whole = raw.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    kept = "".join(c for c in whole if c in "\n\t" or unicodedata.category(c) != "Cc")
+    kept = _CONTROL_CODES.sub("", whole)
     return unicodedata.normalize("NFC", kept).strip()

@@ -39,7 +39,8 @@ class Waiters:
         self._waiting[turn_id] += 1
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), max(timeout_s, 0))
+                async with asyncio.timeout(max(timeout_s, 0)):
+                    await event.wait()
             return event.is_set()
         finally:
             self._waiting[turn_id] -= 1

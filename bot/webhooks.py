@@ -6,6 +6,7 @@ answer within the sync budget, else the callback, else the button. Slack is ackn
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import time
@@ -182,9 +183,10 @@ async def _answer_later(
     via = DeliveryVia.CALLBACK if by_callback else DeliveryVia.HELD
     state = DeliveryState.PENDING if by_callback else DeliveryState.HELD
     gap_s = settings.kakao_callback_gap_s
-    handed_over = await within(
-        DATABASE_S, app[keys.DELIVERY].hand_over(turn_id, via=via, state=state, after_s=gap_s)
-    )
+    async with asyncio.timeout(DATABASE_S):
+        handed_over = await app[keys.DELIVERY].hand_over(
+            turn_id, via=via, state=state, after_s=gap_s
+        )
     if not handed_over:  # the same request came once more
         delivery = await within(DATABASE_S, _look_up(app, deliveries.find, turn_id))
         if delivery is not None and delivery.state == DeliveryState.DELIVERED:

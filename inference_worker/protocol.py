@@ -166,11 +166,16 @@ class Failure:
 
 def dump_job(job: Job) -> dict[str, Any]:
     """The job as JSON-ready plain data, with the protocol's version."""
-    plain = asdict(job)
-    plain["id"] = str(job.id)
-    plain["due"] = job.due.isoformat() if job.due else None
-    plain["deadline"] = job.deadline.isoformat() if job.deadline else None
-    return {"version": PROTOCOL_VERSION, **plain}
+    return {
+        "version": PROTOCOL_VERSION,
+        "id": str(job.id),
+        "messages": [{"role": m.role.value, "content": m.content} for m in job.messages],
+        "sampling": asdict(job.sampling),
+        "priority": job.priority,
+        "due": job.due.isoformat() if job.due else None,
+        "deadline": job.deadline.isoformat() if job.deadline else None,
+        "cache_key": job.cache_key,
+    }
 
 
 def load_job(plain: Mapping[str, Any]) -> Job:

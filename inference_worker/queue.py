@@ -19,10 +19,10 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import (
+    Text,
     bindparam,
     delete,
     func,
-    insert,
     select,
     text,
     update,
@@ -62,6 +62,18 @@ WORKER_KEY = "bllossom:worker:{id}"
 TOKENS_MAX_PIECES = 4000
 TOKENS_TTL_S = 300
 PRESENCE_TTL_S = 15
+
+#: The columns repeat what the payload says, for the order and the indexes.
+ENQUEUE = text(
+    """
+    INSERT INTO jobs (id, payload, priority, due, deadline)
+    SELECT job.id, payload, job.priority, job.due, job.deadline
+    FROM jsonb_array_elements(CAST(:payloads AS jsonb)) AS payload,
+        jsonb_to_record(payload) AS job (
+            id uuid, priority smallint, due timestamptz, deadline timestamptz
+        )
+    """
+).bindparams(bindparam("payloads", type_=Text))
 
 #: Earliest deadline first, with two deadlines: the moment an answer is first wanted, as long as a
 #: typical answer still makes it, and after that the moment it is worthless. So a job that is late
@@ -168,17 +180,8 @@ class JobQueue:
 
     async def enqueue(self, connection: AsyncConnection, *new: Job) -> None:
         """Store the jobs; call ``wake`` once the transaction is committed."""
-        rows = [
-            {
-                "id": job.id,
-                "payload": dump_job(job),
-                "priority": job.priority,
-                "due": job.due,
-                "deadline": job.deadline,
-            }
-            for job in new
-        ]
-        await connection.execute(insert(jobs), rows)
+        payloads = json.dumps([dump_job(job) for job in new], ensure_ascii=False)
+        await connection.execute(ENQUEUE, {"payloads": payloads})
 
     def wake(self) -> None:
         """Tell the workers that there is work."""

@@ -13,12 +13,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Result,
     Row,
     Uuid,
     bindparam,
     column,
+    exists,
     func,
     select,
     text,
@@ -79,6 +79,103 @@ ACCEPT = text(
     """
 ).bindparams(bindparam("utterances", type_=Text))
 
+#: The statements of the schedule stand here ready: building them anew takes longer than sending.
+LOCK_FREE = (
+    select(
+        conversations.c.id,
+        conversations.c.tenant,
+        conversations.c.epoch,
+        conversations.c.history_seq,
+    )
+    .where(conversations.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))))
+    .with_for_update(skip_locked=True)
+)
+_running = turns.alias("running")
+WAITING = (
+    select(
+        turns.c.id,
+        turns.c.conversation_id,
+        turns.c.seq,
+        turns.c.epoch,
+        turns.c.messenger,
+        turns.c.text,
+        turns.c.reply_handle,
+        turns.c.received_at,
+        turns.c.expires_at,
+    )
+    .where(
+        turns.c.conversation_id == func.any(bindparam("ids", type_=ARRAY(BigInteger))),
+        turns.c.status == TurnStatus.RECEIVED.value,
+        ~exists().where(
+            _running.c.conversation_id == turns.c.conversation_id,
+            _running.c.status.in_([TurnStatus.QUEUED.value, TurnStatus.GENERATING.value]),
+        ),
+    )
+    .order_by(turns.c.conversation_id, turns.c.seq)
+)
+_job = (
+    func.unnest(bindparam("jobs", type_=ARRAY(Uuid)), bindparam("turns", type_=ARRAY(Uuid)))
+    .table_valued(column("id", Uuid), column("turn_id", Uuid))
+    .render_derived("job")
+)
+QUEUE = (
+    update(turns)
+    .where(turns.c.id == _job.c.turn_id, turns.c.status.in_(turn_before(TurnStatus.QUEUED)))
+    .values(
+        status=TurnStatus.QUEUED.value,
+        job_id=_job.c.id,
+        preset=bindparam("preset"),
+        queued_at=func.now(),
+    )
+)
+
+#: What was asked, and the state of the conversation before the answer, locked until the
+#: transaction ends: always in the same order, so that two settlings do not wait for each other.
+LOCK_SETTLING = text(
+    """
+    SELECT turns.job_id, turns.text AS question, conversations.history_seq
+    FROM turns JOIN conversations ON conversations.id = turns.conversation_id
+    WHERE turns.job_id = ANY(:job_ids) AND turns.status IN ('queued', 'generating')
+    ORDER BY conversations.id
+    FOR UPDATE OF conversations
+    """
+).bindparams(bindparam("job_ids", type_=ARRAY(Uuid)))
+
+#: Results into their turns, each once, and the newest answered turn into its conversation, unless
+#: a reset came in between.
+SETTLE = text(
+    """
+    WITH result AS (
+        SELECT * FROM json_to_recordset(CAST(:results AS json)) AS result (
+            job_id uuid, status text, sources text[], started_at timestamptz, answer text,
+            grams text[], finish_reason text, model text, prompt_tokens int,
+            completion_tokens int, dropped_messages int, first_token_ms float8, total_ms float8,
+            failure_reason text, failure_message text
+        )
+    ), settled AS (
+        UPDATE turns
+        SET status = result.status, settled_at = now(),
+            started_at = coalesce(turns.started_at, result.started_at),
+            answer = result.answer, grams = coalesce(result.grams, turns.grams),
+            finish_reason = result.finish_reason, model = result.model,
+            prompt_tokens = result.prompt_tokens, completion_tokens = result.completion_tokens,
+            dropped_messages = result.dropped_messages,
+            first_token_ms = result.first_token_ms, total_ms = result.total_ms,
+            failure_reason = result.failure_reason, failure_message = result.failure_message
+        FROM result WHERE turns.job_id = result.job_id AND turns.status = ANY(result.sources)
+        RETURNING turns.id, turns.job_id, conversation_id, seq, epoch, messenger, turns.status,
+            coalesce(prompt, text) AS said, turns.answer, received_at, settled_at
+    ), remembered AS (
+        UPDATE conversations SET history_seq = settled.seq
+        FROM settled
+        WHERE settled.status = 'answered' AND conversations.id = settled.conversation_id
+          AND conversations.epoch = settled.epoch
+        RETURNING conversations.id
+    )
+    SELECT settled.*, conversation_id IN (SELECT id FROM remembered) AS remembered FROM settled
+    """
+).bindparams(bindparam("results", type_=Text))
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -138,43 +235,20 @@ def _accept_values(turn_id: UUID, utterance: Utterance) -> dict[str, Any]:
     }
 
 
-async def lock_conversation(connection: AsyncConnection, conversation_id: int) -> Row[Any] | None:
-    """The conversation's row, locked until the transaction ends; None where it is gone."""
-    found = await connection.execute(
-        select(conversations).where(conversations.c.id == conversation_id).with_for_update()
-    )
-    return found.one_or_none()
-
-
 async def lock_free_conversations(
     connection: AsyncConnection, ids: Iterable[int]
 ) -> dict[int, Row[Any]]:
-    """Those of the conversations that nobody holds, by id, locked until the transaction ends."""
-    found = await connection.execute(
-        select(conversations)
-        .where(conversations.c.id == _any(ids))
-        .with_for_update(skip_locked=True)
-    )
+    """Those of the conversations that nobody holds, by id, locked until the transaction ends.
+
+    Each with its tenant, epoch and history_seq.
+    """
+    found: Result[Any] = await connection.execute(LOCK_FREE, {"ids": list(ids)})
     return {row.id: row for row in found}
 
 
 async def waiting_turns(connection: AsyncConnection, ids: Iterable[int]) -> list[list[Row[Any]]]:
     """What waits in each conversation, oldest first; nothing of those where a turn runs."""
-    running = turns.alias("running")
-    rows = await connection.execute(
-        select(turns)
-        .where(
-            turns.c.conversation_id == _any(ids),
-            turns.c.status == TurnStatus.RECEIVED.value,
-            ~select(running.c.id)
-            .where(
-                running.c.conversation_id == turns.c.conversation_id,
-                running.c.status.in_([TurnStatus.QUEUED.value, TurnStatus.GENERATING.value]),
-            )
-            .exists(),
-        )
-        .order_by(turns.c.conversation_id, turns.c.seq)
-    )
+    rows: Result[Any] = await connection.execute(WAITING, {"ids": list(ids)})
     by_conversation = groupby(rows, attrgetter("conversation_id"))
     return [list(waiting) for _, waiting in by_conversation]
 
@@ -192,24 +266,8 @@ async def queue_turns(
     connection: AsyncConnection, queued: Mapping[UUID, UUID], *, preset: str
 ) -> None:
     """Mark turns as queued: the turn of each job id."""
-    job = (
-        func.unnest(
-            bindparam("jobs", list(queued), ARRAY(Uuid)),
-            bindparam("turns", list(queued.values()), ARRAY(Uuid)),
-        )
-        .table_valued(column("id", Uuid), column("turn_id", Uuid))
-        .render_derived("job")
-    )
-    await connection.execute(
-        update(turns)
-        .where(turns.c.id == job.c.turn_id, turns.c.status.in_(turn_before(TurnStatus.QUEUED)))
-        .values(
-            status=TurnStatus.QUEUED.value,
-            job_id=job.c.id,
-            preset=preset,
-            queued_at=func.now(),
-        )
-    )
+    values = {"jobs": list(queued), "turns": list(queued.values()), "preset": preset}
+    await connection.execute(QUEUE, values)
 
 
 async def keep_prompt(connection: AsyncConnection, turn_id: UUID, prompt: str) -> None:
@@ -236,32 +294,50 @@ async def answered_turns(
     return list(reversed(rows.all()))
 
 
-async def settle(
-    connection: AsyncConnection,
-    job_id: UUID,
-    *,
-    status: TurnStatus,
-    result: Completion | Failure,
-    started_at: datetime | None,
-) -> Row[Any] | None:
-    """Write a job's result into its turn, once; None where the turn was settled already."""
-    values: dict[str, Any] = {
-        "status": status.value,
-        "started_at": func.coalesce(turns.c.started_at, started_at),
-        "settled_at": func.now(),
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a job's result makes of its turn."""
+
+    job_id: UUID
+    status: TurnStatus
+    result: Completion | Failure
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A turn that has ended just now."""
+
+    turn: Row[Any]  #: with ``said``: what the model was asked
+    #: The seq of the answered turn before it; None where it belongs in no later prompt.
+    previous: int | None
+
+
+async def settle(connection: AsyncConnection, ended: Sequence[Settlement]) -> list[Settled]:
+    """Write results into their turns, once; those whose turn was settled already are left out."""
+    locked = await connection.execute(LOCK_SETTLING, {"job_ids": [one.job_id for one in ended]})
+    before = {row.job_id: row for row in locked}
+    values = [
+        _settle_values(one, before[one.job_id].question) for one in ended if one.job_id in before
+    ]
+    results = json.dumps(values, ensure_ascii=False)
+    rows = await connection.execute(SETTLE, {"results": results})
+    return [
+        Settled(row, before[row.job_id].history_seq if row.remembered else None) for row in rows
+    ]
+
+
+def _settle_values(one: Settlement, question: str) -> dict[str, Any]:
+    values = {
+        "job_id": str(one.job_id),
+        "status": one.status.value,
+        "sources": turn_before(one.status),
+        "started_at": _stamp(one.started_at),
     }
-    if isinstance(result, Completion):
-        question = await connection.scalar(select(turns.c.text).where(turns.c.job_id == job_id))
-        values |= _completion_values(result, question or "")
-    else:
-        values |= {"failure_reason": result.reason.value, "failure_message": result.message[:500]}
-    changed: Result[Any] = await connection.execute(
-        update(turns)
-        .where(turns.c.job_id == job_id, turns.c.status.in_(turn_before(status)))
-        .values(values)
-        .returning(turns)
-    )
-    return changed.one_or_none()
+    if isinstance(one.result, Completion):
+        return values | _completion_values(one.result, question)
+    message = one.result.message[:500]
+    return values | {"failure_reason": one.result.reason.value, "failure_message": message}
 
 
 def _completion_values(completion: Completion, question: str) -> dict[str, Any]:
@@ -276,18 +352,6 @@ def _completion_values(completion: Completion, question: str) -> dict[str, Any]:
         "first_token_ms": completion.first_token_ms,
         "total_ms": completion.total_ms,
     }
-
-
-async def remember_answer(
-    connection: AsyncConnection, conversation_id: int, *, epoch: int, seq: int
-) -> bool:
-    """Note the newest answered turn of the epoch; False where a reset came in between."""
-    changed = await connection.execute(
-        update(conversations)
-        .where(conversations.c.id == conversation_id, conversations.c.epoch == epoch)
-        .values(history_seq=seq)
-    )
-    return bool(changed.rowcount == 1)
 
 
 async def reset(connection: AsyncConnection, *, messenger: str, tenant: str, key: str) -> None:
@@ -385,7 +449,3 @@ def load_handle(plain: dict[str, Any]) -> ReplyHandle:
         callback_until=moment("callback_until"),
         expires_at=datetime.fromisoformat(plain["expires_at"]),
     )
-
-
-def _any(ids: Iterable[int]) -> ColumnElement[int]:
-    return func.any(bindparam(None, list(ids), ARRAY(BigInteger)))

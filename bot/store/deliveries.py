@@ -6,11 +6,26 @@ the same claim. The claim's number fences its outcome.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, case, exists, func, insert, select, text, update
+from sqlalchemy import (
+    Double,
+    Row,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import SETTLED, DeliveryState, DeliveryVia, TurnStatus
@@ -23,6 +38,9 @@ CLAIM_S = 15
 ORPHAN_S = 5
 #: How long after its turn's end an apology may still go out; Slack's URLs have two minutes left.
 APOLOGY_S = 60
+#: So many turns back an unsent answer is looked for: it holds up the next one, that one the next,
+#: so the order is kept however far back the first is.
+LOOK_BACK = 50
 #: Earlier answers offered beside a new one.
 MAX_OFFERED = 3
 #: Deliveries that nothing but a person's decision moves again.
@@ -31,17 +49,23 @@ _SETTLED_SQL = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 
 #: What may go out now. Answers that are posted go one by one, in their conversation's order; each
 #: callback answers a message of its own and is good for a minute, so it waits for no other.
-CLAIM_DUE = text(
-    f"""
+_CLAIM = f"""
     WITH due AS (
         SELECT turn_id FROM deliveries JOIN turns ON turns.id = turn_id
-        WHERE state = 'pending' AND via IN ('callback', 'post') AND not_before <= now()
+        WHERE {{state}} = 'pending' AND via IN ('callback', 'post') AND not_before <= now()
           AND (turns.status IN ({_SETTLED_SQL}) OR callback_until <= now())
           AND NOT (via = 'post' AND EXISTS (
-            SELECT 1 FROM deliveries AS unsent JOIN turns AS earlier ON earlier.id = unsent.turn_id
-            WHERE unsent.state IN ('pending', 'sending') AND unsent.via = 'post'
-              AND earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
+            SELECT 1 FROM (
+                SELECT id FROM turns AS earlier
+                WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
+                ORDER BY earlier.seq DESC LIMIT {LOOK_BACK}
+            ) AS earlier
+            WHERE (
+                SELECT unsent.state IN ('pending', 'sending') AND unsent.via = 'post'
+                FROM deliveries AS unsent WHERE unsent.turn_id = earlier.id
+            )
           ))
+          {{among}}
         ORDER BY not_before
         FOR UPDATE OF deliveries SKIP LOCKED
         LIMIT :limit
@@ -52,16 +76,28 @@ CLAIM_DUE = text(
     FROM due WHERE deliveries.turn_id = due.turn_id
     RETURNING deliveries.turn_id, via, claim, attempts
     """
-)
+CLAIM_DUE = text(_CLAIM.format(state="state", among=""))
+#: The state in disguise: Postgres takes the index of all that wait for smaller than it is.
+CLAIM_NAMED = text(
+    _CLAIM.format(state="(state || '')", among="AND turn_id = ANY(:turn_ids)")
+).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
 
-#: As text: building the statement anew costs more than sending it, and most of Kakao's webhooks do.
+#: The end of many sync windows: most of Kakao's webhooks come here, and bursts come together.
 HAND_OVER = text(
     """
     UPDATE deliveries
-    SET via = :via, state = :state, not_before = now() + make_interval(secs => :after_s),
-        updated_at = now()
-    WHERE turn_id = :turn_id AND state = 'pending' AND via = 'sync'
+    SET via = next.via, state = next.state, updated_at = now(),
+        not_before = now() + make_interval(secs => next.after_s)
+    FROM unnest(:turn_ids, :vias, :states, :waits) AS next (turn_id, via, state, after_s)
+    WHERE deliveries.turn_id = next.turn_id
+      AND deliveries.state = 'pending' AND deliveries.via = 'sync'
+    RETURNING next.turn_id
     """
+).bindparams(
+    bindparam("turn_ids", type_=ARRAY(Uuid)),
+    bindparam("vias", type_=ARRAY(Text)),
+    bindparam("states", type_=ARRAY(Text)),
+    bindparam("waits", type_=ARRAY(Double)),
 )
 
 #: What a dead process leaves: a window nobody closed, a claim nobody recorded. A callback URL takes
@@ -100,6 +136,16 @@ class DeliveryClaim:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The end of one sync window, and the way that is next."""
+
+    turn_id: UUID
+    via: DeliveryVia
+    state: DeliveryState
+    after_s: float = 0.0  #: not before so many seconds from now
+
+
 async def claim(
     connection: AsyncConnection,
     turn_id: UUID,
@@ -130,9 +176,18 @@ async def claim(
     return DeliveryClaim(turn_id, via, row.claim, row.attempts) if row else None
 
 
-async def claim_due(connection: AsyncConnection, limit: int) -> list[DeliveryClaim]:
-    """Claim what may go out now: settled turns, and callbacks whose budget is over."""
-    rows = await connection.execute(CLAIM_DUE, {"limit": limit})
+async def claim_due(
+    connection: AsyncConnection, limit: int, turn_ids: Sequence[UUID] | None = None
+) -> list[DeliveryClaim]:
+    """Claim what may go out now: settled turns, and callbacks whose budget is over.
+
+    All that wait are looked at, or ``turn_ids`` only, which costs nothing however many wait.
+    """
+    if turn_ids is None:
+        rows = await connection.execute(CLAIM_DUE, {"limit": limit})
+    else:
+        named = {"limit": limit, "turn_ids": list(turn_ids)}
+        rows = await connection.execute(CLAIM_NAMED, named)
     return [
         DeliveryClaim(row.turn_id, DeliveryVia(row.via), row.claim, row.attempts) for row in rows
     ]
@@ -184,17 +239,19 @@ async def record(
     return bool(kept.rowcount == 1)
 
 
-async def hand_over(
-    connection: AsyncConnection,
-    turn_id: UUID,
-    *,
-    via: DeliveryVia,
-    state: DeliveryState,
-    after_s: float = 0.0,
-) -> bool:
-    """Close the sync window and name the next way; False where it was closed already."""
-    values = {"turn_id": turn_id, "via": via.value, "state": state.value, "after_s": after_s}
-    return bool((await connection.execute(HAND_OVER, values)).rowcount == 1)
+async def hand_over(connection: AsyncConnection, windows: Sequence[HandOver]) -> list[bool]:
+    """Close each sync window and name the next way; False where it was closed already.
+
+    No two of them may be of one turn.
+    """
+    values = {
+        "turn_ids": [window.turn_id for window in windows],
+        "vias": [window.via.value for window in windows],
+        "states": [window.state.value for window in windows],
+        "waits": [window.after_s for window in windows],
+    }
+    closed = set((await connection.execute(HAND_OVER, values)).scalars())
+    return [window.turn_id in closed for window in windows]
 
 
 async def find(connection: AsyncConnection, turn_id: UUID) -> Row[Any] | None:

@@ -40,10 +40,10 @@ from bot.domain import (
 )
 from bot.lifecycle import DELIVERY_STEPS, TURN_STEPS
 from bot.presence import Presence
+from bot.settled import SettledTurns
 from bot.store import deliveries
-from bot.store.deliveries import DeliveryClaim
+from bot.store.deliveries import DeliveryClaim, HandOver
 from bot.store.recent import RecentHistory
-from bot.waiters import Waiters
 from inference_worker.database import connect_database
 from inference_worker.protocol import Completion, Failure, FailureReason, FinishReason
 from inference_worker.queue import FINISHED_CHANNEL, JobQueue, Lease, Leases
@@ -98,9 +98,8 @@ class Lives(RuleBasedStateMachine):
                 queue=queue,
                 history=RecentHistory(self.redis, max_turns=5),
                 presence=Presence(queue),
-                waiters=Waiters(self.database, Bell(self.redis, "settled")),
                 finished=Bell(self.redis, FINISHED_CHANNEL),
-                settled=self.ringer,
+                settled=SettledTurns(self.ringer),
             )
             await self.redis.flushdb()
 
@@ -263,12 +262,9 @@ class Lives(RuleBasedStateMachine):
 
             async def close(turn_id: UUID = row.turn_id, *, callback: bool = callback) -> None:
                 async with self.database.begin() as connection:
-                    await deliveries.hand_over(
-                        connection,
-                        turn_id,
-                        via=DeliveryVia.CALLBACK if callback else DeliveryVia.HELD,
-                        state=DeliveryState.PENDING if callback else DeliveryState.HELD,
-                    )
+                    via = DeliveryVia.CALLBACK if callback else DeliveryVia.HELD
+                    state = DeliveryState.PENDING if callback else DeliveryState.HELD
+                    await deliveries.hand_over(connection, [HandOver(turn_id, via, state)])
 
             self.run(close())
 

@@ -5,26 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncBoltRequest
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
-from bot.messengers import Incoming, Refusal, json_object, utf8
+from bot.messengers import Refusal, json_object, utf8
+from bot.messengers.slack.commands import Commands, Receive
 from bot.messengers.slack.message import answer_message
-from bot.messengers.slack.request import is_json, read_command, read_form, verify_signature
+from bot.messengers.slack.request import is_json, read_form, verify_signature
 from bot.outbound import Reply, post_json
 from bot.settings import Settings
 
 __all__ = ["Receive", "Slack"]
 
-#: Takes a command and returns the sentence that acknowledges it, within Slack's three seconds.
-Receive = Callable[[Incoming], Awaitable[str]]
 HttpAnswer = tuple[int, dict[str, str], bytes]  #: status, headers, body
 
 #: Half of what a delivery may take: a message whose blocks are refused is posted once more.
@@ -39,8 +38,7 @@ class Slack:
     def __init__(self, settings: Settings, session: ClientSession, receive: Receive) -> None:
         self._settings = settings
         self._session = session
-        self._receive = receive
-        self._bolt = self._bolt_app()
+        self._bolt = self._bolt_app(Commands(settings, receive))
 
     async def dispatch(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """Answer one request to any of the routes; ``headers`` is case-insensitive.
@@ -107,7 +105,7 @@ class Slack:
             raise Refusal(400, "neither a command nor a payload")
         return dict(fields)
 
-    def _bolt_app(self) -> AsyncApp:
+    def _bolt_app(self, commands: Commands) -> AsyncApp:
         token = self._settings.slack_bot_token.get_secret_value()
 
         # A function and no method: bolt reads the parameters' names, and would pass a "self".
@@ -122,20 +120,14 @@ class Slack:
             name="bllossom",
             logger=logger,
             process_before_response=True,
+            before_authorize=commands,
             authorize=authorize,
             client=AsyncWebClient(base_url=self._settings.slack_api_url),
             # Done before anything is parsed; bolt's own would answer 500 to odd headers.
             request_verification_enabled=False,
         )
-        app.command(re.compile(""))(self._on_command)
         app.error(_raise)
         return app
-
-    async def _on_command(
-        self, ack: AsyncAck, body: dict[str, str], context: AsyncBoltContext
-    ) -> None:
-        incoming = read_command(body, context["received_at"], self._settings)
-        await ack(text=await self._receive(incoming), response_type="ephemeral")
 
 
 async def _raise(error: Exception) -> None:
