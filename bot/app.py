@@ -17,6 +17,7 @@ from bot.backlog import Backlog
 from bot.delivery import Delivery
 from bot.dialogue import Dialogue
 from bot.forecast import Forecast
+from bot.messengers import Messenger
 from bot.messengers.kakao import Kakao
 from bot.messengers.slack import Slack
 from bot.outbound import open_session
@@ -28,6 +29,7 @@ from bot.settled import SettledTurns
 from bot.simulator import create_simulator
 from bot.store.recent import RecentHistory
 from bot.texts import TEXTS
+from bot.tracing import Tracing
 from bot.waiters import Waiters
 from inference_worker.database import connect_database
 from inference_worker.queue import FINISHED_CHANNEL, JobQueue
@@ -93,7 +95,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
     app[keys.RATE_LIMIT] = RateLimit(redis, settings.rate_limit_per_minute)
     async with contextlib.AsyncExitStack() as stack:
         hosts = settings.kakao_callback_hosts + settings.slack_response_hosts
-        session = await stack.enter_async_context(open_session(hosts))
+        session = await stack.enter_async_context(open_session((*hosts, settings.slack_api_url)))
         finished = await stack.enter_async_context(Bell(redis, FINISHED_CHANNEL))
         settled = await stack.enter_async_context(Bell(redis, SETTLED_CHANNEL))
         kakao = app[keys.KAKAO] = Kakao(settings, session)
@@ -101,11 +103,12 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             settings, session, functools.partial(webhooks.receive_slack, app)
         )
         waiters = app[keys.WAITERS] = Waiters(database, settled)
+        messengers: dict[str, Messenger] = {kakao.name: kakao, slack.name: slack}
         delivery = app[keys.DELIVERY] = Delivery(
             settings=settings,
             texts=app[keys.TEXTS],
             database=database,
-            messengers={kakao.name: kakao, slack.name: slack},
+            messengers=messengers,
             queue=queue,
             presence=presence,
         )
@@ -118,6 +121,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             finished=finished,
             settled=SettledTurns(ringer, waiters.tell, delivery.deliver_soon),
         )
+        tracing = Tracing(database=database, messengers=messengers)
         loops = (
             presence.keep,
             backlog.keep,
@@ -128,6 +132,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             dialogue.keep_sweeping,
             delivery.keep_delivering,
             delivery.keep_sweeping,
+            tracing.keep_tracing,
         )
         async with _running(loops):
             yield

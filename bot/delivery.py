@@ -31,11 +31,11 @@ from bot.domain import (
     TurnStatus,
 )
 from bot.markdown import shorten
-from bot.messengers import Messenger
+from bot.messengers import Messenger, Traceable
 from bot.metrics import DELIVERIES
 from bot.presence import Presence
 from bot.settings import Settings
-from bot.store import deliveries
+from bot.store import deliveries, traces
 from bot.store.conversations import load_handle
 from bot.store.deliveries import DeliveryClaim, HandOver
 from bot.texts import Texts
@@ -52,7 +52,6 @@ LEAST_POLL_S = 0.01
 LOOKING_SHARE = 0.1
 SWEEP_EVERY_S = 2.0
 BATCH = 32
-MAX_ATTEMPTS = 6
 #: Sync windows closed in one statement, and how long that may take together and alone: a webhook
 #: waits for it, and has 0.6 s left (webhooks.DATABASE_S).
 WINDOWS = 64
@@ -60,6 +59,8 @@ SHARED_S = 0.25
 ALONE_S = 0.6
 BACKOFF_MAX_S = 60.0
 PARTIAL_CHARS = 2400
+#: Tries that can be traced; the last ones go the way that is refused less often.
+TRACED_TRIES = deliveries.MAX_ATTEMPTS - 2
 #: A callback refused for now may be tried again so long after its budget: 48 s of Kakao's 60.
 BEYOND = timedelta(seconds=8)
 #: How long an outcome that Postgres does not take is kept.
@@ -182,10 +183,24 @@ class Delivery:
             claims = await deliveries.claim_due(connection, room, turn_ids)
             ids = [claim.turn_id for claim in claims]
             turns = await deliveries.load_turns(connection, ids) if ids else {}
+            claims = [self._seen_through(claim, turns[claim.turn_id]) for claim in claims]
+            if traced := [claim for claim in claims if claim.traced]:
+                await traces.mark(connection, traced)
         self._on_wire += len(claims)
         for claim in claims:
             self._begin(self._deliver(claim, turns[claim.turn_id]))
         return set(ids)
+
+    def _seen_through(self, claim: DeliveryClaim, turn: Row[Any]) -> DeliveryClaim:
+        """The claim, traced where its messenger can find afterwards what it showed."""
+        messenger = self._messengers.get(turn.messenger)
+        traced = (
+            claim.via is DeliveryVia.POST
+            and claim.attempts <= TRACED_TRIES
+            and isinstance(messenger, Traceable)
+            and messenger.traceable(load_handle(turn.reply_handle))
+        )
+        return replace(claim, traced=traced)
 
     async def hand_over(
         self, turn_id: UUID, *, via: DeliveryVia, state: DeliveryState, after_s: float
@@ -253,8 +268,7 @@ class Delivery:
                     answer = self._holding(turn, partial=partial)
         handle = load_handle(turn.reply_handle)
         try:
-            messenger = self._messengers[turn.messenger]
-            result = await messenger.deliver(handle, claim.via, answer)
+            result = await self._show(self._messengers[turn.messenger], claim, handle, answer)
         except Exception as error:
             log.exception("delivery_broke", turn_id=str(turn.id))
             result = DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=type(error).__name__)
@@ -269,6 +283,28 @@ class Delivery:
             state=state.value,
             detail=result.detail,
         )
+
+    async def _show(
+        self, messenger: Messenger, claim: DeliveryClaim, handle: ReplyHandle, answer: Answer
+    ) -> DeliveryResult:
+        """Show the answer in a way that can be traced, where there is one, else in any."""
+        if not (claim.traced and isinstance(messenger, Traceable)):
+            return await messenger.deliver(handle, claim.via, answer)
+        if claim.is_stale:
+            return DeliveryResult(outcome=Outcome.RETRY, detail="not sent: too late for its claim")
+        result = await messenger.deliver_traceably(handle, answer)
+        if result.outcome is not Outcome.REFUSED:
+            return result
+        # Before it goes another way: a trace would find nothing and have it sent twice.
+        if await self._unmark(claim):
+            return await messenger.deliver(handle, claim.via, answer)
+        return replace(result, outcome=Outcome.RETRY)
+
+    async def _unmark(self, claim: DeliveryClaim) -> bool:
+        with contextlib.suppress(*DATABASE_ERRORS):
+            async with self._autocommit.connect() as connection:
+                return await traces.unmark(connection, claim)
+        return False
 
     def _holding(self, turn: Row[Any], *, partial: str) -> Answer:
         """The callback's last chance while the model still writes: what there is, and a button."""
@@ -299,7 +335,7 @@ def _next_state(
     by_callback = claim.via is DeliveryVia.CALLBACK
     if result.outcome is Outcome.DELIVERED:
         return (DeliveryState.HELD if held else DeliveryState.DELIVERED), 0.0
-    if result.outcome is Outcome.RETRY and claim.attempts < MAX_ATTEMPTS:
+    if result.outcome is Outcome.RETRY and claim.attempts < deliveries.MAX_ATTEMPTS:
         backoff_s = min(2.0 ** (claim.attempts - 1), BACKOFF_MAX_S)
         retry_in_s = max(result.retry_after_s or 0.0, backoff_s)
         if not by_callback or _callback_lasts(handle, retry_in_s):

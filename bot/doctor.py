@@ -12,7 +12,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from bot.messengers.slack.web_api import WebApi
 from bot.migrate import pending
+from bot.outbound import open_session
 from bot.settings import Settings
 from inference_worker.database import DATABASE_ERRORS, asyncpg_url
 from inference_worker.queue import JobQueue
@@ -22,6 +24,12 @@ from inference_worker.wakeup import connect_redis
 MIN_SECRET_CHARS = 32
 MIN_PASSWORD_CHARS = 12
 MIN_FREE_GB = 2
+#: What tracing needs of the bot's token, and for what.
+SLACK_SCOPES = {
+    "chat:write": "answers go to their response_url and cannot be looked up",
+    "channels:history": "what is lost in a public channel stays unconfirmed",
+    "groups:history": "what is lost in a private channel stays unconfirmed",
+}
 
 
 class Verdict(StrEnum):
@@ -52,6 +60,8 @@ async def examine(settings: Settings, write: Callable[[str], object]) -> int:
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     for finding in (*_names(), *_kakao(settings), *_slack(settings), *_admin(settings)):
+        yield finding
+    async for finding in _slack_token(settings):
         yield finding
     for finding in _machine(settings):
         yield finding
@@ -100,10 +110,31 @@ def _slack(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield Finding(Verdict.OK, "Slack: the signing secret is set.")
-    token = settings.slack_bot_token.get_secret_value()
-    if token and not token.startswith("xoxb-"):
-        yield Finding(Verdict.WRONG, "BOT_SLACK_BOT_TOKEN is not a bot token: those begin xoxb-.")
     yield from _open_origins("BOT_SLACK_RESPONSE_HOSTS", settings.slack_response_hosts)
+    yield from _open_origins("BOT_SLACK_API_URL", (settings.slack_api_url,))
+
+
+async def _slack_token(settings: Settings) -> AsyncIterator[Finding]:
+    if not settings.slack_bot_token.get_secret_value():
+        if settings.slack_signing_secret.get_secret_value():
+            yield Finding(
+                Verdict.HINT,
+                "BOT_SLACK_BOT_TOKEN is not set: answers that Slack does not confirm cannot be "
+                "looked up (see docs/slack.ko.md).",
+            )
+        return
+    async with open_session((settings.slack_api_url,)) as session:
+        scopes, problem = await WebApi(settings, session).granted()
+    if problem:
+        yield Finding(Verdict.WRONG, f"BOT_SLACK_BOT_TOKEN: {problem}.")
+        return
+    missing = [scope for scope in SLACK_SCOPES if scope not in scopes]
+    for scope in missing:
+        yield Finding(Verdict.HINT, f"Slack: the token lacks {scope}: {SLACK_SCOPES[scope]}.")
+    if not missing:
+        yield Finding(
+            Verdict.OK, "Slack: unconfirmed answers are looked up in channels the bot is in."
+        )
 
 
 def _open_origins(name: str, hosts: tuple[str, ...]) -> Iterator[Finding]:

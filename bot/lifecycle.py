@@ -33,8 +33,9 @@ DELIVERY_STEPS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     D.SENDING: frozenset({D.PENDING, D.HELD, D.DELIVERED, D.UNCONFIRMED, D.FAILED}),
     D.HELD: frozenset({D.SENDING, D.DELIVERED, D.EXPIRED}),
     D.DELIVERED: frozenset(),
+    # Its trace finds it, sends it again or cannot tell.
+    D.UNCONFIRMED: frozenset({D.DELIVERED, D.PENDING, D.UNCONFIRMED, D.HELD}),
     # A dead letter lives again when an operator sends it again.
-    D.UNCONFIRMED: frozenset({D.PENDING, D.HELD, D.DELIVERED}),
     D.FAILED: frozenset({D.PENDING, D.HELD}),
     D.EXPIRED: frozenset(),
 }

@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 WEBHOOKS = Counter("bot_webhooks_total", "Webhook requests answered", ["messenger", "status"])
 TURNS = Counter("bot_turns_total", "Turns settled", ["messenger", "status"])
 DELIVERIES = Counter("bot_deliveries_total", "Delivery attempts", ["messenger", "via", "state"])
+TRACES = Counter("bot_traces_total", "Unanswered deliveries looked up", ["messenger", "traced"])
 ACCEPT_SECONDS = Histogram(
     "bot_accept_seconds",
     "From the webhook's receipt to its committed turn",

@@ -1,7 +1,7 @@
-"""One POST to a URL that came in with a request: allow-listed, byte for byte, never redirected.
+"""One POST to an allow-listed URL: byte for byte, never redirected.
 
-The URL is a stranger's word until its host is checked (SSRF), and it carries a one-shot token
-that other spellings break: yarl would turn %3D into "=" and %7E into "~".
+A URL that came in with a request is a stranger's word until its host is checked (SSRF), and it
+carries a one-shot token that other spellings break: yarl would turn %3D into "=" and %7E into "~".
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +49,22 @@ class Reply:
     """What came back."""
 
     status: int
-    body: bytes  #: its first MAX_REPLY_BYTES
-    retry_after_s: float | None = None  #: the header, where it holds seconds
+    body: bytes  #: its first bytes, as many as were asked for
+    headers: Mapping[str, str]  #: case-insensitive
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """The header, where it holds seconds."""
+        raw = self.headers.get("Retry-After", "")
+        return float(raw) if re.fullmatch(r"[0-9]{1,6}", raw) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoReply:
+    """Nothing came back, or nothing could be sent."""
+
+    outcome: Outcome  #: RETRY: surely not sent; UNCONFIRMED: it may have arrived; REFUSED
+    detail: str
 
 
 Judge = Callable[[Reply], DeliveryResult]
@@ -173,47 +187,55 @@ async def post_json(
     judge: Judge,
     limits: ClientTimeout = TIMEOUT,
 ) -> DeliveryResult:
-    """POST ``document`` once over an ``open_session`` and let ``judge`` read the answer.
+    """POST ``document`` once, as ``exchange`` does, and let ``judge`` read the answer."""
+    reply = await exchange(session, url, document, hosts=hosts, limits=limits)
+    if isinstance(reply, NoReply):
+        return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
+    return judge(reply)
+
+
+async def exchange(
+    session: ClientSession,
+    url: object,
+    document: dict[str, Any],
+    *,
+    hosts: Iterable[str],
+    limits: ClientTimeout = TIMEOUT,
+    bearer: str = "",
+    max_bytes: int = MAX_REPLY_BYTES,
+) -> Reply | NoReply:
+    """POST ``document`` once over an ``open_session``; ``bearer`` is a token without odd codes.
 
     Never raises for what the wire does: what surely was not sent is RETRY, what may have
     arrived is UNCONFIRMED, a URL that is not allowed is REFUSED.
     """
     if not isinstance(url, str) or not allowed(url, hosts):
-        return DeliveryResult(outcome=Outcome.REFUSED, detail="the address is not allowed")
-    try:
-        return judge(await _post(session, URL(url, encoded=True), document, limits))
-    except (ClientConnectorError, ConnectionTimeoutError) as error:
-        return DeliveryResult(outcome=Outcome.RETRY, detail=f"not sent: {type(error).__name__}")
-    except (ClientError, TimeoutError, OSError) as error:
-        detail = f"no answer: {type(error).__name__}"
-        return DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=detail)
-
-
-async def _post(
-    session: ClientSession, url: URL, document: dict[str, Any], limits: ClientTimeout
-) -> Reply:
+        return NoReply(outcome=Outcome.REFUSED, detail="the address is not allowed")
     headers = {
         "Accept-Encoding": "identity",
         "Content-Type": "application/json; charset=utf-8",
     }
+    if bearer:
+        headers["Authorization"] = f"Bearer {bearer}"
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    async with session.post(
-        url, data=body, headers=headers, allow_redirects=False, timeout=limits
-    ) as response:
-        head = await _head(response)
-        return Reply(status=response.status, body=head, retry_after_s=_retry_after(response))
+    target = URL(url, encoded=True)
+    try:
+        async with session.post(
+            target, data=body, headers=headers, allow_redirects=False, timeout=limits
+        ) as response:
+            head = await _head(response, max_bytes)
+            return Reply(status=response.status, body=head, headers=response.headers)
+    except (ClientConnectorError, ConnectionTimeoutError) as error:
+        return NoReply(outcome=Outcome.RETRY, detail=f"not sent: {type(error).__name__}")
+    except (ClientError, TimeoutError, OSError) as error:
+        return NoReply(outcome=Outcome.UNCONFIRMED, detail=f"no answer: {type(error).__name__}")
 
 
-async def _head(response: ClientResponse) -> bytes:
+async def _head(response: ClientResponse, max_bytes: int) -> bytes:
     head = bytearray()
     async for chunk in response.content.iter_chunked(8192):
         head += chunk
-        if len(head) >= MAX_REPLY_BYTES:
+        if len(head) >= max_bytes:
             response.close()
             break
-    return bytes(head[:MAX_REPLY_BYTES])
-
-
-def _retry_after(response: ClientResponse) -> float | None:
-    raw = response.headers.get("Retry-After", "")
-    return float(raw) if re.fullmatch(r"[0-9]{1,6}", raw) else None
+    return bytes(head[:max_bytes])

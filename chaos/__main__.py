@@ -120,7 +120,7 @@ def measures(plan: Plan, result: Result) -> list[dict[str, object]]:
         "out_of_order": len(verdict.out_of_order),
         "misdelivered": len(verdict.misdelivered),
         "late": len(verdict.late),
-        **{f"end.{end.replace(' ', '_')}": count for end, count in verdict.ends.items()},
+        **{f"end.{_key(end)}": count for end, count in verdict.ends.items()},
     }
     lines: list[dict[str, object]] = [
         {"bench": f"chaos.{name}", "value": value, "unit": "messages", "seed": plan.seed}
@@ -138,6 +138,10 @@ def measures(plan: Plan, result: Result) -> list[dict[str, object]]:
             worst = {"bench": f"chaos.{name}.recovery", "value": round(times[-1], 2), "unit": "s"}
             lines.append({**worst, "median": round(times[len(times) // 2], 2)})
     return lines
+
+
+def _key(words: str) -> str:
+    return words.replace(",", "").replace(" ", "_")
 
 
 if __name__ == "__main__":

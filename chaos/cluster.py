@@ -26,6 +26,7 @@ from bot.parts import Part
 ROOT = Path(__file__).resolve().parent.parent
 KAKAO_SECRET = "chaos-kakao-secret-of-32-characters"
 SLACK_SECRET = "chaos-slack-signing-secret"
+SLACK_TOKEN = "xoxb-chaos"
 
 BOTS, WORKERS = 2, 3
 LEASE_S = 2.0
@@ -165,6 +166,8 @@ def _bot(
         "BOT_KAKAO_CALLBACK_GAP_S": "0.2",
         "BOT_SLACK_SIGNING_SECRET": SLACK_SECRET,
         "BOT_SLACK_RESPONSE_HOSTS": world.slack,
+        "BOT_SLACK_BOT_TOKEN": SLACK_TOKEN,
+        "BOT_SLACK_API_URL": f"{world.slack}/api/",
         "BOT_MERGE_WINDOW_S": str(merge_s),
     }
     part = Part(

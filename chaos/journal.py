@@ -21,7 +21,7 @@ _FILLER = "음 "
 class Showing:
     """An answer that a person saw."""
 
-    via: str  #: sync, callback, button or post
+    via: str  #: sync, callback, button, post, message
     generation: int
     at: float
 
@@ -39,6 +39,8 @@ class Message:
     shown: list[Showing] = field(default_factory=list)
     told: list[str] = field(default_factory=list)  #: sentences that end it: failed, expired
     unanswered: list[str] = field(default_factory=list)  #: POSTs whose answer the stand-in withheld
+    lost_track: list[str] = field(default_factory=list)  #: the same, where it can be looked up
+    found: bool = False  #: a history that was read afterwards names it
     refused_at: list[float] = field(default_factory=list)  #: POSTs answered 429
     late: int = 0  #: POSTs to a callback URL after its minute
     button: bool = False  #: the person was given the button of this turn

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from bot.texts import TEXTS
 from chaos.cluster import KAKAO_SECRET, SLACK_SECRET, Cluster
 from chaos.journal import Journal, Message, utterance
 from tests.fakes.kakao import CallbackPost, KakaoPlatform, skill_request
-from tests.fakes.slack import SlackPlatform, SlackPost, signed_command
+from tests.fakes.slack import SlackPlatform, SlackPost, SlackReading, signed_command
 from tests.fakes.wire import Fault
 
 _TEXTS = TEXTS["ko"]
@@ -33,6 +34,9 @@ _NEVER = {
 #: After these the bot cannot know whether the person saw it.
 _WITHHELD = frozenset({Fault.TIME_OUT, Fault.CUT, Fault.DROPPED, Fault.SERVER_ERROR})
 _WATCH_EVERY_S = 0.05
+#: Slack's channels; the bot is in three of four.
+_CHANNELS, _WITHOUT_BOT = 40, 4
+_ASKED = re.compile(r"^> <@US\d+> (s\d+m\d+) ")
 _SHARE_TWICE, _SHARE_WITHOUT_CALLBACK = 0.1, 0.15
 
 
@@ -47,6 +51,7 @@ class Crowd:
     http: ClientSession
     dice: random.Random
     addresses: dict[str, Message] = field(default_factory=dict)  #: path of a reply URL
+    lost_track: dict[str, Message] = field(default_factory=dict)  #: turn whose POST got no answer
     _pressing: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def write(self, conversation: str, times: list[float]) -> None:
@@ -59,7 +64,7 @@ class Crowd:
 
     async def watch(self) -> None:
         """Read what is posted to the platforms, until cancelled."""
-        callbacks = posts = 0
+        callbacks = posts = messages = readings = 0
         while True:
             for callback in self.kakao.posts[callbacks:]:
                 callbacks += 1
@@ -67,12 +72,19 @@ class Crowd:
             for post in self.slack.posts[posts:]:
                 posts += 1
                 self._read_post(post)
+            for post in self.slack.messages[messages:]:
+                messages += 1
+                self._read_message(post)
+            for reading in self.slack.readings[readings:]:
+                readings += 1
+                self._read_history(reading)
             await asyncio.sleep(_WATCH_EVERY_S)
 
     def calm(self) -> None:
         """From now on the platforms do not fail."""
         self.kakao.faults.forget()
         self.slack.faults.forget()
+        self.slack.history_faults.forget()
 
     async def close(self) -> None:
         """Stop pressing buttons."""
@@ -103,6 +115,7 @@ class Crowd:
             utterance(message),
             response_url=url,
             user_id=f"U{message.conversation.upper()}",
+            channel_id=channel_of(message.conversation),
         )
         times = self._times()
         for status, said in await asyncio.gather(
@@ -228,6 +241,45 @@ class Crowd:
         if post.shown and not self.journal.show(message, "post", post.markdown):
             message.told += [word for sentence, word in _ENDS.items() if sentence in post.markdown]
         self._note_fault(message, post)
+
+    def _read_message(self, post: SlackPost) -> None:
+        quote = post.blocks[0].get("text", {}) if post.blocks else {}
+        asked = _ASKED.match(quote.get("text", "") if isinstance(quote, dict) else "")
+        message = self.journal.messages.get(asked.group(1)) if asked else None
+        if message is None or post.channel != channel_of(message.conversation):
+            self.journal.misdelivered.append(f"a message nobody asked for in {post.channel}")
+            return
+        via = "message, sent again" if message.lost_track else "message"
+        if post.shown and not self.journal.show(message, via, post.markdown):
+            message.told += [word for sentence, word in _ENDS.items() if sentence in post.markdown]
+        if post.fault:
+            self.journal.faults[str(post.fault)] += 1
+        if post.fault in _WITHHELD and post.channel in self.slack.joined:
+            message.lost_track.append(str(post.fault))
+            self.lost_track[post.message["metadata"]["event_payload"]["turn_id"]] = message
+        elif post.fault in _WITHHELD:
+            message.unanswered.append(str(post.fault))  # even that the bot is not in got lost
+        if post.fault is Fault.RATE_LIMITED:
+            message.refused_at.append(post.at)
+
+    def _read_history(self, reading: SlackReading) -> None:
+        self.journal.faults["history read"] += 1
+        if reading.fault in _WITHHELD or reading.error:
+            self.journal.faults["history not read"] += 1
+            return
+        for turn in reading.turns:
+            if turn in self.lost_track:
+                self.lost_track[turn].found = True
+
+
+def channel_of(conversation: str) -> str:
+    """Where a Slack conversation takes place."""
+    return f"C{int(conversation[1:]) // 2 % _CHANNELS}"
+
+
+def channels_with_the_bot() -> list[str]:
+    """Where the bot may post, and look up what it posted."""
+    return [f"C{number}" for number in range(_CHANNELS) if number % _WITHOUT_BOT]
 
 
 def _bubbles(said: Any) -> list[str]:

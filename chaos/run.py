@@ -17,7 +17,7 @@ from sqlalchemy import text
 from chaos.cluster import Cluster, World, running_cluster
 from chaos.disasters import Blow, Disaster, Disasters
 from chaos.journal import Journal
-from chaos.people import Crowd
+from chaos.people import Crowd, channels_with_the_bot
 from chaos.verdict import Verdict, judge
 from inference_worker.database import connect_database
 from tests.fakes.engine_server import engine_server
@@ -41,8 +41,8 @@ FAULTS: dict[Fault | None, int] = {
     Fault.TIME_OUT: 2,
 }
 DRAIN_S = 300.0
-#: Longer than any retry, lease or claim of a dead process lasts.
-QUIET_S = 45.0
+#: Longer than any retry, lease or claim of a dead process lasts, and two traces of one answer.
+QUIET_S = 100.0
 #: How long a killed bot's delivery may have been in its hands before.
 _IN_HAND_S = 60.0
 
@@ -134,9 +134,10 @@ async def _world(
             beside=plan.beside,
         ) as cluster,
     ):
-        for platform in (kakao, slack):
+        slack.join(*channels_with_the_bot())
+        for faults in (kakao.faults, slack.faults, slack.history_faults):
             fates = fate.choices(list(FAULTS), list(FAULTS.values()), k=plan.messages * 2)
-            platform.faults.once(*fates)
+            faults.once(*fates)
         yield cluster, Crowd(journal, cluster, kakao, slack, http, dice(plan, "people"))
 
 

@@ -69,6 +69,8 @@ def how_it_ended(message: Message, killed_senders: frozenset[str]) -> str:
     """The end of a message in a few words."""
     if message.shown:
         via = message.shown[0].via
+        if via == "message" and message.lost_track:
+            via = "message, found again" if message.found else "message, unanswered"
         return via if message.accepted_at else "shown, though not accepted"
     if message.told:
         return "merged" if message.told == ["merged"] else "told"

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot import keys
 from bot.app import create_app
 from bot.settings import Settings
+from bot.simulator.slack import CHANNEL_ID
 from inference_worker.database import connect_database
 from inference_worker.engines import Engine
 from inference_worker.engines.served import ServedEngine
@@ -32,6 +33,7 @@ from tests.fakes.slack import SlackPlatform, signed_command, slack_platform
 
 KAKAO_SECRET = "kakao-secret-of-32-characters-or-more"
 SLACK_SECRET = "slack-signing-secret"
+SLACK_TOKEN = "xoxb-1-token-of-the-bot"
 ADMIN_PASSWORD = "correct horse battery staple"
 
 
@@ -89,12 +91,12 @@ class Stack:
             )
 
     async def say_slack(
-        self, text: str, *, user_id: str = "U0CHULSOO"
+        self, text: str, *, user_id: str = "U0CHULSOO", channel_id: str = CHANNEL_ID
     ) -> tuple[Said, bytes, dict[str, str]]:
         """A genuine slash command, and the bytes to send it once more."""
         response_url = self.slack.new_response_url()
         body, headers = signed_command(
-            SLACK_SECRET, text, response_url=response_url, user_id=user_id
+            SLACK_SECRET, text, response_url=response_url, user_id=user_id, channel_id=channel_id
         )
         return await self.post("/webhooks/slack/commands", body, headers), body, headers
 
@@ -193,6 +195,7 @@ async def running_stack(
         slack = await exits.enter_async_context(slack_platform())
         changes.setdefault("kakao_callback_hosts", (kakao.origin,))
         changes.setdefault("slack_response_hosts", (slack.origin,))
+        changes.setdefault("slack_api_url", slack.api_url)
         settings = settings_for(database_url, redis_url, **changes)
         http = await exits.enter_async_context(ClientSession())
         url, app = await exits.enter_async_context(running_bot(settings))

@@ -80,6 +80,27 @@ def test_what_the_platform_withheld_is_unconfirmed_and_no_loss(journal: Journal)
     assert judge(journal).holds
 
 
+def test_what_can_be_looked_up_is_no_window(journal: Journal) -> None:
+    message = accepted(journal, "s1")
+    message.lost_track.append("dropped")
+    assert message.waits
+    assert judge(journal).lost == ["s1m1"]
+    said = journal.reply(prompt(utterance(message)))
+    journal.show(message, "message, sent again", said)
+    assert judge(journal).ends == {"message, sent again": 1}
+    journal.show(message, "message, sent again", said)
+    assert len(judge(journal).duplicated) == 1
+
+
+def test_what_was_shown_unanswered_counts_as_found_where_it_was_read(journal: Journal) -> None:
+    message = accepted(journal, "s1")
+    message.lost_track.append("cut")
+    journal.show(message, "message", journal.reply(prompt(utterance(message))))
+    assert judge(journal).ends == {"message, unanswered": 1}
+    message.found = True
+    assert judge(journal).ends == {"message, found again": 1}
+
+
 def test_a_refusal_for_now_has_to_be_tried_again_in_its_time(journal: Journal) -> None:
     message = accepted(journal)
     message.refused_at.append(message.sent_at + 5)
@@ -177,5 +198,6 @@ def test_nothing_is_lost_twice_or_out_of_order_under_every_kind_of_disaster() ->
     assert value["chaos.lost"] == value["chaos.duplicated"] == value["chaos.out_of_order"] == 0
     for kind in Disaster:
         assert value[f"chaos.{kind.name.lower()}"] >= 1
-    for way in ("sync", "callback", "button", "post"):
+    for way in ("sync", "callback", "button", "post", "message"):
         assert value[f"chaos.end.{way}"] >= 1, value
+    assert value.keys() & {"chaos.end.message_found_again", "chaos.end.message_sent_again"}

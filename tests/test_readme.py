@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings
 import bot.metrics
 from bot.__main__ import COMMANDS
 from bot.app import create_app
+from bot.doctor import SLACK_SCOPES
 from bot.domain import DeliveryState, DeliveryVia, TurnStatus
 from bot.settings import Settings
 from inference_worker.settings import WorkerSettings
@@ -145,7 +146,7 @@ def test_the_slack_manifest_leads_to_the_bot(routes: set[str]) -> None:
     [command] = manifest["features"]["slash_commands"]
     assert command["command"] == "/bllossom"
     assert re.fullmatch(r"https://[^/]+(/.*)", command["url"])[1] in routes  # type: ignore[index]
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) == {"commands", "chat:write"}
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == {"commands"} | set(SLACK_SCOPES)
 
 
 def test_pictures_are_small() -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from bot.domain import Answer, DeliveryResult, DeliveryVia, ReplyHandle, Utterance, clean_text
@@ -85,6 +85,40 @@ class Messenger(Protocol):
         Never raises for what the wire does: a refusal, a time-out or a cut connection is a
         DeliveryResult.
         """
+
+
+class Traced(StrEnum):
+    """What a messenger knows of a POST that got no answer."""
+
+    FOUND = "found"  #: the person saw it
+    ABSENT = "absent"  #: surely nobody saw it
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What came of looking for a turn's answer on the messenger's side."""
+
+    traced: Traced
+    detail: str  #: short, without personal data or secrets: where it was found, or why not
+    retry_after_s: float | None = None  #: the messenger wants no other question before
+
+
+@runtime_checkable
+class Traceable(Messenger, Protocol):
+    """A messenger that can tell afterwards whether an answer was shown."""
+
+    def traceable(self, handle: ReplyHandle) -> bool:
+        """Whether ``deliver_traceably`` is worth a try now."""
+
+    async def deliver_traceably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
+        """Show the answer, once, within ten seconds, so that ``trace`` finds it.
+
+        REFUSED: nothing was shown, and ``deliver`` may have another way.
+        """
+
+    async def trace(self, handle: ReplyHandle, turn_id: UUID) -> Trace:
+        """Look for what ``deliver_traceably`` showed of this turn, for 50 seconds at most."""
 
 
 def held_turn_id(raw: object) -> UUID | None:

@@ -6,8 +6,9 @@ the same claim. The claim's number fences its outcome.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,8 @@ from bot.store.tables import deliveries, delivery_attempts, turns
 
 #: A claim older than this belongs to a process that died; on the wire it takes 10 s at most.
 CLAIM_S = 15
+#: Tries of one delivery at most.
+MAX_ATTEMPTS = 6
 #: How long after the sync window an open webhook is taken for dead.
 ORPHAN_S = 5
 #: How long after its turn's end an apology may still go out; Slack's URLs have two minutes left.
@@ -134,6 +137,13 @@ class DeliveryClaim:
     via: DeliveryVia
     number: int
     attempts: int
+    traced: bool = False  #: it is marked as one whose POST can be traced
+    taken_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether others may take its process for dead: nothing more may be sent."""
+        return time.monotonic() - self.taken_at >= CLAIM_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,12 +138,27 @@ deliveries = Table(
     Column("expiry_told", Boolean, nullable=False, server_default=text("false")),
     Column("delivered_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # The claim whose POST can be traced. A claim of a version that knows nothing of it is another
+    # number, and so is not traced.
+    Column("trace_claim", Integer),
+    # Traced not before then; null: not any more.
+    Column("trace_at", DateTime(timezone=True)),
+    # Fences a trace, as the claim's number does a delivery.
+    Column("traces", Integer, nullable=False, server_default=text("0")),
     _one_of("via", DeliveryVia),
     _one_of("state", DeliveryState),
     Index(
         "ix_deliveries_due",
         "not_before",
         postgresql_where=text("state IN ('pending', 'sending', 'held')"),
+    ),
+    # Holds the few that wait for a trace, however many rows there are.
+    Index(
+        "ix_deliveries_trace",
+        "trace_at",
+        postgresql_where=text(
+            "state = 'unconfirmed' AND trace_claim = claim AND trace_at IS NOT NULL"
+        ),
     ),
 )
 

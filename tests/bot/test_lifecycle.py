@@ -1,7 +1,7 @@
 """The life of turns under everything at once: hypothesis drives the real store and finds no hole.
 
 Webhooks (repeated ones too), workers that finish, fail, die or come back as zombies, deliverers
-that crash after the claim, buttons, resets and clocks, in any order, on real Postgres.
+that crash after the claim, traces, buttons, resets and clocks, in any order, on real Postgres.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -41,9 +41,10 @@ from bot.domain import (
 from bot.lifecycle import DELIVERY_STEPS, TURN_STEPS
 from bot.presence import Presence
 from bot.settled import SettledTurns
-from bot.store import deliveries
+from bot.store import deliveries, traces
 from bot.store.deliveries import DeliveryClaim, HandOver
 from bot.store.recent import RecentHistory
+from bot.store.traces import TraceClaim
 from inference_worker.database import connect_database
 from inference_worker.protocol import Completion, Failure, FailureReason, FinishReason
 from inference_worker.queue import FINISHED_CHANNEL, JobQueue, Lease, Leases
@@ -70,6 +71,7 @@ class Lives(RuleBasedStateMachine):
 
     leases_held = Bundle("leases_held")
     claims = Bundle("claims")
+    trace_claims = Bundle("trace_claims")
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,6 +80,7 @@ class Lives(RuleBasedStateMachine):
         self.redis: Redis = self.run(self._connect())
         self.seen: dict[UUID, Seen] = {}
         self.shown: Counter[UUID] = Counter()
+        self.in_channel: set[UUID] = set()  #: shown by a POST that got no answer
         self.events = 0
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -268,13 +271,84 @@ class Lives(RuleBasedStateMachine):
 
             self.run(close())
 
-    @rule(target=claims)
-    def claim_due(self) -> Any:
+    @rule(target=claims, traced=st.booleans())
+    def claim_due(self, *, traced: bool) -> Any:
         async def claim() -> list[DeliveryClaim]:
             async with self.database.begin() as connection:
-                return await deliveries.claim_due(connection, 2)
+                due = await deliveries.claim_due(connection, 2)
+                posts = [one for one in due if one.via is DeliveryVia.POST]
+                if traced:
+                    await traces.mark(connection, posts)
+                return [replace(one, traced=traced and one in posts) for one in due]
 
         return multiple(*self.run(claim()))
+
+    @rule(claim=consumes(claims), shown=st.booleans(), dies=st.booleans())
+    def post_without_an_answer(self, claim: DeliveryClaim, *, shown: bool, dies: bool) -> None:
+        """Shown or not, noted or not; what cannot be traced is seen by nobody in this play."""
+        if claim.via is not DeliveryVia.POST or claim.is_stale:
+            return
+        owner = self.rows(
+            f"SELECT claim FROM deliveries WHERE turn_id = '{claim.turn_id}' AND state = 'sending'"
+        )
+        if not owner or owner[0].claim != claim.number:
+            return
+        if shown and claim.traced:
+            self.shown[claim.turn_id] += 1
+            self.in_channel.add(claim.turn_id)
+        if dies:
+            self.deliverer_dies(claim)
+            return
+
+        async def write() -> None:
+            async with self.database.begin() as connection:
+                await deliveries.record(connection, claim, DeliveryState.UNCONFIRMED)
+
+        self.run(write())
+
+    @rule(claim=claims)
+    def go_another_way(self, claim: DeliveryClaim) -> None:
+        async def unmark() -> None:
+            async with self.database.begin() as connection:
+                await traces.unmark(connection, claim)
+
+        self.run(unmark())
+
+    @rule(target=trace_claims)
+    def claim_traces(self) -> Any:
+        """Two lookers at once, after the quiet time."""
+        self.execute("UPDATE deliveries SET trace_at = now() WHERE trace_at IS NOT NULL")
+
+        async def claim() -> TraceClaim | None:
+            async with self.database.begin() as connection:
+                return await traces.claim_one(connection)
+
+        async def both() -> list[TraceClaim | None]:
+            return list(await asyncio.gather(claim(), claim()))
+
+        taken = [one for one in self.run(both()) if one]
+        assert len({one.turn_id for one in taken}) == len(taken)
+        return multiple(*taken)
+
+    @rule(trace=trace_claims, knows=st.booleans())
+    def settle_trace(self, trace: TraceClaim, *, knows: bool) -> None:
+        """The truth of the channel, or that it cannot be told; late lookers and twice over too."""
+        found = trace.turn_id in self.in_channel
+        state = DeliveryState.DELIVERED if found else DeliveryState.PENDING
+        if not knows:
+            state = DeliveryState.UNCONFIRMED
+
+        async def settle() -> tuple[bool, bool]:
+            async def once() -> bool:
+                async with self.database.begin() as connection:
+                    return await traces.settle(
+                        connection, trace, state, detail="", again_in_s=None if knows else 30.0
+                    )
+
+            return await asyncio.gather(once(), once())
+
+        settled = self.run(settle())
+        assert knows is False or sum(settled) <= 1
 
     @rule(
         claim=consumes(claims),
@@ -329,6 +403,8 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def send_dead_letters_again(self) -> None:
         dead = self.rows("SELECT turn_id FROM deliveries WHERE state IN ('failed', 'unconfirmed')")
+        # An operator who sends again what was shown is told so by nobody.
+        dead = [row for row in dead if row.turn_id not in self.in_channel]
 
         async def again() -> None:
             async with self.database.begin() as connection:

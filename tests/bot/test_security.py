@@ -26,6 +26,7 @@ from tests.stack import (
     ADMIN_PASSWORD,
     KAKAO_SECRET,
     SLACK_SECRET,
+    SLACK_TOKEN,
     Stack,
     running_stack,
     settings_for,
@@ -241,7 +242,7 @@ async def test_no_log_line_holds_a_secret_or_what_people_say(talkative: Target) 
     assert "turn_settled" in log
     assert '"level": "debug"' in log
     escaped = json.dumps(words)[1:-1]
-    for hidden in [words, escaped, KAKAO_SECRET, SLACK_SECRET, ADMIN_PASSWORD, *given]:
+    for hidden in [words, escaped, KAKAO_SECRET, SLACK_SECRET, SLACK_TOKEN, ADMIN_PASSWORD, *given]:
         assert hidden not in log, hidden
 
 
@@ -275,6 +276,8 @@ async def test_the_error_of_a_statement_hides_its_values(module_database_url: st
         ({"kakao_secret": "short"}, "BOT_KAKAO_SECRET, secret 1, has fewer than"),
         ({"host": "0.0.0.0", "simulator": True}, "BOT_SIMULATOR is on"),
         ({"slack_response_hosts": ("http://hooks.example",)}, "without TLS"),
+        ({"slack_api_url": "http://slack.example/api/"}, "without TLS"),
+        ({"slack_bot_token": "xoxp-1"}, "BOT_SLACK_BOT_TOKEN: it is no bot token"),
     ],
 )
 async def test_the_doctor_calls_weak_secrets_wrong(

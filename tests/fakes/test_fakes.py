@@ -174,12 +174,57 @@ async def test_the_web_api_posts_and_asks_for_a_token() -> None:
         client = AsyncWebClient(token="xoxb-1", base_url=slack.api_url)
         assert (await client.auth_test())["bot_id"]
         blocks = [{"type": "markdown", "text": "**굵게**"}]
+        with pytest.raises(SlackApiError, match="not_in_channel"):
+            await client.chat_postMessage(channel="C1", text="굵게", blocks=blocks)
+        slack.join("C1")
+        slack.messages.clear()
         sent = await client.chat_postMessage(channel="C1", text="굵게", blocks=blocks)
         assert sent["ok"]
         assert (await slack.next_message()).markdown == "**굵게**"
         stranger = AsyncWebClient(token="none", base_url=slack.api_url)
         with pytest.raises(SlackApiError, match="not_authed"):
             await stranger.chat_postMessage(channel="C1", text="굵게")
+
+
+async def test_a_history_is_read_newest_first_and_by_pages() -> None:
+    async with slack_platform() as slack:
+        client = AsyncWebClient(token="xoxb-1", base_url=slack.api_url)
+        slack.join("C1")
+        first = slack.say("C1", "먼저")
+        metadata = {"event_type": "t", "event_payload": {"turn_id": "1"}}
+        ours = await client.chat_postMessage(channel="C1", text="답", metadata=metadata)
+        slack.say("C1", "나중")
+        plain = await client.conversations_history(channel="C1")
+        assert [message["text"] for message in plain["messages"]] == ["나중", "답", "먼저"]
+        assert "metadata" not in plain["messages"][1]
+        page = await client.conversations_history(
+            channel="C1", oldest=first, inclusive=True, include_all_metadata=True, limit=2
+        )
+        assert page["messages"][1]["metadata"] == metadata
+        assert page["messages"][1]["ts"] == ours["ts"]
+        cursor = page["response_metadata"]["next_cursor"]
+        rest = await client.conversations_history(
+            channel="C1", oldest=first, inclusive=True, cursor=cursor
+        )
+        assert [message["text"] for message in rest["messages"]] == ["먼저"]
+        later = await client.conversations_history(channel="C1", oldest=ours["ts"])
+        assert [message["text"] for message in later["messages"]] == ["나중"]
+
+
+async def test_what_was_taken_without_an_answer_is_in_the_history() -> None:
+    async with slack_platform() as slack:
+        client = AsyncWebClient(token="xoxb-1", base_url=slack.api_url, timeout=1)
+        client.retry_handlers.clear()
+        slack.join("C1")
+        slack.faults.once(Fault.CUT, Fault.DROPPED)
+        for text in ("끊김", "사라짐"):
+            with pytest.raises(aiohttp.ClientError):
+                await client.chat_postMessage(channel="C1", text=text)
+        history = await client.conversations_history(channel="C1")
+        assert [message["text"] for message in history["messages"]] == ["끊김"]
+        slack.scopes.discard("channels:history")
+        with pytest.raises(SlackApiError, match="missing_scope"):
+            await client.conversations_history(channel="C1")
 
 
 def test_a_command_is_signed_and_new_every_time() -> None:

@@ -22,7 +22,7 @@ from inference_worker.protocol import Completion, FinishReason, Job
 from tests.bot.wire import free_port
 from tests.fakes.kakao import kakao_platform
 from tests.fakes.slack import slack_platform
-from tests.stack import ADMIN_PASSWORD, KAKAO_SECRET, SLACK_SECRET, running_worker
+from tests.stack import ADMIN_PASSWORD, KAKAO_SECRET, SLACK_SECRET, SLACK_TOKEN, running_worker
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,6 +137,8 @@ async def running_target(
             "BOT_KAKAO_CALLBACK_GAP_S": "0",
             "BOT_SLACK_SIGNING_SECRET": SLACK_SECRET,
             "BOT_SLACK_RESPONSE_HOSTS": slack.origin,
+            "BOT_SLACK_BOT_TOKEN": SLACK_TOKEN,
+            "BOT_SLACK_API_URL": slack.api_url,
             "BOT_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "BOT_SIMULATOR": "true",
             **environment,

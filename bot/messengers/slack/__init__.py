@@ -1,13 +1,18 @@
-"""Slack: slash commands through slack_bolt, answers to the command's response_url."""
+"""Slack: slash commands through slack_bolt; answers by the Web API or to the response_url.
+
+The Web API needs a token and a bot in the channel, and then tells afterwards whether a message
+was shown. A response_url works everywhere and tells nothing.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from aiohttp import ClientSession, ClientTimeout
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
@@ -15,10 +20,11 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
-from bot.messengers import Refusal, json_object, utf8
+from bot.messengers import Refusal, Trace, Traced, json_object, utf8
 from bot.messengers.slack.commands import Commands, Receive
 from bot.messengers.slack.message import answer_message
-from bot.messengers.slack.request import is_json, read_form, verify_signature
+from bot.messengers.slack.request import asked_after, is_json, read_form, verify_signature
+from bot.messengers.slack.web_api import WebApi
 from bot.outbound import Reply, post_json
 from bot.settings import Settings
 
@@ -38,6 +44,7 @@ class Slack:
     def __init__(self, settings: Settings, session: ClientSession, receive: Receive) -> None:
         self._settings = settings
         self._session = session
+        self._web_api = WebApi(settings, session)
         self._bolt = self._bolt_app(Commands(settings, receive))
 
     async def dispatch(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
@@ -67,12 +74,29 @@ class Slack:
         if via is not DeliveryVia.POST:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Slack has no way {via}")
         message = answer_message(answer, handle.address, self._settings)
-        result = await self._post(handle, message)
-        if result.outcome is Outcome.REFUSED and "blocks" in result.detail:
-            # Nothing was shown: plain text is better than no answer.
-            del message["blocks"]
-            result = await self._post(handle, message)
-        return result
+        return await _plainly_at_last(message, lambda: self._post(handle, message))
+
+    def traceable(self, handle: ReplyHandle) -> bool:
+        """Whether a message to the command's channel is worth a try."""
+        seen_by_all = self._settings.slack_command_visibility == "in_channel"
+        return seen_by_all and self._web_api.may_post(handle.address.get("channel"))
+
+    async def deliver_traceably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
+        """Post the answer to the command's channel, with the turn in its metadata."""
+        channel = str(handle.address.get("channel"))
+        message = answer_message(answer, handle.address, self._settings)
+        del message["response_type"]  # a word for response_urls; a channel's message is for all
+        return await _plainly_at_last(
+            message, lambda: self._web_api.post(channel, answer.turn_id, message)
+        )
+
+    async def trace(self, handle: ReplyHandle, turn_id: UUID) -> Trace:
+        """Look for the turn's message in the channel, from when the command was given."""
+        address = handle.address
+        channel = address.get("channel")
+        if not isinstance(channel, str):
+            return Trace(traced=Traced.UNKNOWN, detail="the channel is not known")
+        return await self._web_api.find(channel, turn_id, asked_after(handle), address.get("app"))
 
     async def _post(self, handle: ReplyHandle, message: dict[str, Any]) -> DeliveryResult:
         return await post_json(
@@ -128,6 +152,18 @@ class Slack:
         )
         app.error(_raise)
         return app
+
+
+async def _plainly_at_last(
+    message: dict[str, Any], post: Callable[[], Awaitable[DeliveryResult]]
+) -> DeliveryResult:
+    """Post the message, and once more as plain text where its blocks are refused."""
+    result = await post()
+    if result.outcome is Outcome.REFUSED and "blocks" in result.detail:
+        # Nothing was shown: plain text is better than no answer.
+        del message["blocks"]
+        result = await post()
+    return result
 
 
 async def _raise(error: Exception) -> None:

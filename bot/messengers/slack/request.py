@@ -95,6 +95,14 @@ def read_command(fields: Mapping[str, str], received_at: datetime, settings: Set
     return replace(incoming, utterance=_utterance(incoming, fields, text, received_at))
 
 
+def asked_after(handle: ReplyHandle) -> float:
+    """A time before which, by Slack's own clock, the command was not given; in Unix seconds.
+
+    Its signature was no further from this machine's clock than that.
+    """
+    return (handle.expires_at - RESPONSE_URL_LIFE).timestamp() - MAX_CLOCK_SKEW_S
+
+
 def _answerable(fields: Mapping[str, str], settings: Settings) -> bool:
     url = fields.get("response_url", "")
     usable = allowed(url, settings.slack_response_hosts)
@@ -124,6 +132,8 @@ def _utterance(
             via=DeliveryVia.POST,
             address={
                 "response_url": url,
+                "channel": _slack_id(fields, "channel_id"),
+                "app": _slack_id(fields, "api_app_id"),
                 "user_id": incoming.sender,
                 "question": shorten(" ".join(text.split()), MAX_QUOTE_CHARS),
             },
@@ -131,3 +141,9 @@ def _utterance(
         ),
         received_at=received_at,
     )
+
+
+def _slack_id(fields: Mapping[str, str], key: str) -> str | None:
+    """An id as Slack makes them; None for anything else, since it goes back to Slack."""
+    raw = fields.get(key, "")
+    return raw if re.fullmatch(r"[A-Z0-9]{1,40}", raw) else None

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from bot.domain import DeliveryVia, Utterance
 from bot.messengers import Command, Incoming, Problem, Refusal
 from bot.messengers.slack import Slack
-from bot.messengers.slack.request import read_command
+from bot.messengers.slack.request import asked_after, read_command
 from bot.outbound import open_session
 from bot.settings import Settings
 
@@ -166,11 +166,20 @@ async def test_a_command_is_received_and_acknowledged(bot: Bot) -> None:
     assert said.reply.via is DeliveryVia.POST
     assert said.reply.address == {
         "response_url": FORM["response_url"],
+        "channel": "C1",
+        "app": "A1",
         "user_id": "U1",
         "question": "안녕",
     }
+    assert asked_after(said.reply) == pytest.approx(said.received_at.timestamp() - 300)
     assert said.reply.expires_at == said.received_at + timedelta(minutes=28)
     assert abs((datetime.now(UTC) - said.received_at).total_seconds()) < 10
+
+
+@pytest.mark.parametrize("channel", ["", "c1", "C1&x", "../C1", "C" * 41, "C1\n"])
+def test_what_is_no_channel_is_never_called(channel: str) -> None:
+    said = read_command({**FORM, "channel_id": channel}, NOW, SETTINGS).utterance
+    assert said is None or said.reply.address["channel"] is None
 
 
 @pytest.mark.parametrize("text", ["payload가 뭐예요?", "payload=1", "{", '{"a": 1}', "a&payload=x"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,8 +11,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain import DeliveryState, DeliveryVia
-from bot.store import deliveries
+from bot.store import deliveries, traces
 from bot.store.deliveries import DeliveryClaim
+from bot.store.traces import TraceClaim
 from inference_worker.database import connect_database
 from tests.sample_turns import add_turn
 
@@ -94,3 +96,83 @@ async def test_a_process_taken_for_dead_is_too_late_once_somebody_else_has_claim
         assert claimed is not None
         assert not await deliveries.record(connection, late, DeliveryState.DELIVERED)
         assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
+
+
+async def unconfirmed(database: AsyncEngine, *, trace_claim: str = "claim") -> None:
+    """A Slack delivery whose POST got no answer, quiet for long enough."""
+    await add_turn(database, messenger="slack", delivery="unconfirmed")
+    async with database.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE deliveries SET via = 'post', claim = 3, trace_claim = 3, "
+                "trace_at = now() - interval '1 second', expires_at = now() + interval '1 minute'"
+            )
+        )
+        await connection.execute(text(f"UPDATE deliveries SET trace_claim = {trace_claim}"))
+
+
+async def claim_trace(database: AsyncEngine) -> TraceClaim | None:
+    async with database.begin() as connection:
+        return await traces.claim_one(connection)
+
+
+async def settle(
+    database: AsyncEngine, claimed: TraceClaim, state: DeliveryState, again_in_s: float | None
+) -> bool:
+    async with database.begin() as connection:
+        return await traces.settle(
+            connection, claimed, state, detail="그렇대요", again_in_s=again_in_s
+        )
+
+
+async def test_one_of_two_that_want_to_trace_gets_it(database: AsyncEngine) -> None:
+    await unconfirmed(database)
+    both = await asyncio.gather(claim_trace(database), claim_trace(database))
+    [claimed] = [one for one in both if one]
+    assert (claimed.messenger, claimed.claim, claimed.number) == ("slack", 3, 1)
+    assert not claimed.expired
+
+
+async def test_a_trace_that_was_taken_over_has_no_say(database: AsyncEngine) -> None:
+    await unconfirmed(database)
+    first = await claim_trace(database)
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE deliveries SET trace_at = now()"))
+    second = await claim_trace(database)
+    assert first
+    assert second
+    assert second.number == 2
+    assert not await settle(database, first, DeliveryState.PENDING, None)
+    assert await settle(database, second, DeliveryState.PENDING, None)
+    assert not await settle(database, second, DeliveryState.PENDING, None)
+    async with database.begin() as connection:
+        row = await deliveries.find(connection, second.turn_id)
+    assert row is not None
+    # A new number: whoever held the old one and comes back late has no say either.
+    assert (row.state, row.claim, row.trace_at) == ("pending", 4, None)
+
+
+@pytest.mark.parametrize("trace_claim", ["claim - 1", "NULL"])
+async def test_a_claim_that_knew_nothing_of_traces_is_not_traced(
+    database: AsyncEngine, trace_claim: str
+) -> None:
+    await unconfirmed(database, trace_claim=trace_claim)
+    assert await claim_trace(database) is None
+
+
+async def test_an_unclear_trace_is_made_again_or_never(database: AsyncEngine) -> None:
+    await unconfirmed(database)
+    for again_in_s in (0.0, None):
+        claimed = await claim_trace(database)
+        assert claimed
+        assert await settle(database, claimed, DeliveryState.UNCONFIRMED, again_in_s)
+    assert await claim_trace(database) is None
+
+
+async def test_what_waits_for_a_trace_is_found_by_its_index_alone(database: AsyncEngine) -> None:
+    await unconfirmed(database)
+    async with database.begin() as connection:
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        await connection.execute(text("SET LOCAL enable_bitmapscan = off"))
+        plan = await connection.execute(text(f"EXPLAIN {traces.CLAIM.text}"))
+        assert "Index Scan using ix_deliveries_trace" in "\n".join(plan.scalars())

@@ -1,0 +1,251 @@
+"""Two methods of Slack's Web API: post a message that names its turn, and find it again.
+
+slack_sdk's client raises the same error for a connection that was refused and for one that was
+cut, reads answers of any size, and repeats calls by itself; here it matters what was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from typing import Any
+from uuid import UUID
+
+import structlog
+from aiohttp import ClientSession, ClientTimeout
+from yarl import URL
+
+from bot.domain import DeliveryResult, Outcome
+from bot.messengers import Trace, Traced
+from bot.outbound import NoReply, Reply, exchange
+from bot.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: The metadata of a message by which it is found again: no words, no person, the turn's id only.
+EVENT_TYPE = "bllossom_turn"
+#: As at a response_url: half of what a delivery may take.
+TIMEOUT = ClientTimeout(total=4.8, connect=2.5)
+#: The answer holds the message once more, Hangul written as \\uXXXX.
+MAX_REPLY_BYTES = 1024 * 1024
+#: A page of the longest answers there are.
+MAX_PAGE_BYTES = 10 * 1024 * 1024
+#: What is read of a channel's history at most.
+PAGE, MAX_PAGES = 100, 6
+#: Between two questions of one bot: Slack allows fifty a minute (tier 3) to all bots together.
+PACE_S = 3.0
+#: How long a refusal is remembered, and of how many channels.
+CLOSED_S, MAX_CLOSED = 600.0, 10_000
+
+#: Something of it may have happened.
+_UNCLEAR = frozenset(
+    {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
+)
+_LATER = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+#: Refusals that are about the channel or the token: the next answer would meet them too.
+_CLOSED = frozenset(
+    {
+        "access_denied",
+        "account_inactive",
+        "channel_not_found",
+        "ekm_access_denied",
+        "enterprise_is_restricted",
+        "invalid_auth",
+        "is_archived",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "not_in_channel",
+        "org_login_required",
+        "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_only_channel",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+    }
+)
+
+
+class WebApi:
+    """Slack's Web API as the bot user; its token goes to the one origin in the settings."""
+
+    def __init__(self, settings: Settings, session: ClientSession) -> None:
+        token = settings.slack_bot_token.get_secret_value()
+        #: Empty where the settings hold nothing that could be a header.
+        self._token = token if re.fullmatch(r"xoxb-[\w-]+", token, re.ASCII) else ""
+        self._url = settings.slack_api_url.rstrip("/")
+        self._hosts = (origin_of(settings.slack_api_url),)
+        self._session = session
+        self._closed: dict[str, float] = {}
+        self._next_read = 0.0
+
+    def may_post(self, channel: object) -> bool:
+        """Whether a message to this channel is worth a try."""
+        if not self._token or not isinstance(channel, str):
+            return False
+        return self._closed.get(channel, 0.0) <= time.monotonic()
+
+    async def post(self, channel: str, turn_id: UUID, message: dict[str, Any]) -> DeliveryResult:
+        """chat.postMessage, once; its detail names channel and ts where it was taken."""
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {"turn_id": str(turn_id)}}
+        # What a model writes is no reason to fetch an address.
+        quiet = {"unfurl_links": False, "unfurl_media": False}
+        document = {"channel": channel, "metadata": metadata, **quiet, **message}
+        reply = await self._call("chat.postMessage", document, MAX_REPLY_BYTES)
+        if isinstance(reply, NoReply):
+            return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
+        result = judge_post(reply)
+        if result.outcome is Outcome.REFUSED and result.detail.rpartition(" ")[2] in _CLOSED:
+            self._close(channel, result.detail)
+        return result
+
+    async def find(self, channel: str, turn_id: UUID, since: float, app: object) -> Trace:
+        """Look for a turn's message in the channel's history from ``since``, in Unix seconds.
+
+        ``app``: the id of the bot's own app, or None.
+        """
+        question: dict[str, Any] = {
+            "channel": channel,
+            "oldest": f"{since:.6f}",
+            "inclusive": True,
+            "include_all_metadata": True,
+            "limit": PAGE,
+        }
+        read = 0
+        for _ in range(MAX_PAGES):
+            await self._pace()
+            page = _page(await self._call("conversations.history", question, MAX_PAGE_BYTES))
+            if isinstance(page, Trace):
+                return page
+            messages, cursor = page
+            named = [(message, _turn_of(message)) for message in messages]
+            if found := [message for message, turn in named if turn == str(turn_id)]:
+                return Trace(traced=Traced.FOUND, detail=f"found at {channel} {found[0].get('ts')}")
+            # Slack withholds metadata where it sees fit: an absence must not be one of that kind.
+            if any(not turn and _is_of(message, app) for message, turn in named):
+                return _unknown(f"{channel} has a message of this app that names no turn")
+            read += len(messages)
+            if not cursor:
+                detail = f"not among {read} messages of {channel}"
+                return Trace(traced=Traced.ABSENT, detail=detail)
+            question["cursor"] = cursor
+        return _unknown(f"{channel} has more than {read} messages since")
+
+    async def granted(self) -> tuple[frozenset[str], str]:
+        """The token's scopes, by auth.test; or none, and why."""
+        if not self._token:
+            return frozenset(), "it is no bot token: those are xoxb-, letters, digits and dashes"
+        reply = await self._call("auth.test", {}, MAX_REPLY_BYTES)
+        if isinstance(reply, NoReply):
+            return frozenset(), f"Slack's Web API: {reply.detail}"
+        document = _document(reply)
+        if document.get("ok") is not True:
+            return frozenset(), f"Slack says HTTP {reply.status} {_error(document)}".rstrip()
+        named = reply.headers.get("x-oauth-scopes", "")
+        return frozenset(scope.strip() for scope in named.split(",")), ""
+
+    async def _call(self, method: str, document: dict[str, Any], max_bytes: int) -> Reply | NoReply:
+        return await exchange(
+            self._session,
+            f"{self._url}/{method}",
+            document,
+            hosts=self._hosts,
+            limits=TIMEOUT,
+            bearer=self._token,
+            max_bytes=max_bytes,
+        )
+
+    async def _pace(self) -> None:
+        now = time.monotonic()
+        begins = max(now, self._next_read)
+        self._next_read = begins + PACE_S
+        await asyncio.sleep(begins - now)
+
+    def _close(self, channel: str, detail: str) -> None:
+        if len(self._closed) >= MAX_CLOSED:
+            del self._closed[next(iter(self._closed))]
+        self._closed[channel] = time.monotonic() + CLOSED_S
+        log.info("slack_channel_closed", detail=detail)
+
+
+def origin_of(url: str) -> str:
+    """The origin of a URL as ``allowed`` wants it; empty, which allows nothing, for no URL."""
+    try:
+        return str(URL(url).origin())
+    except ValueError:
+        return ""
+
+
+def judge_post(reply: Reply) -> DeliveryResult:
+    """Read the answer to chat.postMessage: what is neither "ok" nor a clear no may be shown."""
+    document = _document(reply)
+    error = _error(document)
+    detail = f"HTTP {reply.status} {error}".rstrip()
+    if reply.status == 429 or error in _LATER:
+        return DeliveryResult(
+            outcome=Outcome.RETRY, detail=detail, retry_after_s=reply.retry_after_s
+        )
+    if reply.status >= 500 or error in _UNCLEAR:
+        return DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=detail)
+    if document.get("ok") is True:
+        place = f"{document.get('channel')} {document.get('ts')}"
+        return DeliveryResult(outcome=Outcome.DELIVERED, detail=f"{detail}, {place}")
+    refused = bool(error) or reply.status >= 300
+    return DeliveryResult(
+        outcome=Outcome.REFUSED if refused else Outcome.UNCONFIRMED, detail=detail
+    )
+
+
+def _page(reply: Reply | NoReply) -> tuple[list[dict[str, Any]], str] | Trace:
+    """The messages of a page and the next page's cursor, or why there are none."""
+    if isinstance(reply, NoReply):
+        return _unknown(reply.detail)
+    document = _document(reply)
+    messages, further = document.get("messages"), document.get("response_metadata")
+    if document.get("ok") is not True or not isinstance(messages, list):
+        return _unknown(f"HTTP {reply.status} {_error(document)}".rstrip(), reply.retry_after_s)
+    cursor = further.get("next_cursor") if isinstance(further, dict) else None
+    if document.get("has_more") and not cursor:
+        return _unknown("more messages and no cursor")
+    return [message for message in messages if isinstance(message, dict)], str(cursor or "")
+
+
+def _unknown(why: str, retry_after_s: float | None = None) -> Trace:
+    detail = f"conversations.history: {why}"
+    return Trace(traced=Traced.UNKNOWN, detail=detail, retry_after_s=retry_after_s)
+
+
+def _turn_of(message: dict[str, Any]) -> str:
+    """The turn that a message names, or ""."""
+    metadata = message.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT_TYPE:
+        return ""
+    payload = metadata.get("event_payload")
+    turn = payload.get("turn_id") if isinstance(payload, dict) else None
+    return turn if isinstance(turn, str) else ""
+
+
+def _is_of(message: dict[str, Any], app: object) -> bool:
+    """Whether an app posted it that is ours, or may be."""
+    if not message.get("bot_id"):
+        return False
+    return app is None or message.get("app_id") in (None, app)
+
+
+def _document(reply: Reply) -> dict[str, Any]:
+    """The JSON object in an answer; an empty one for anything else, however deep."""
+    try:
+        document = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _error(document: dict[str, Any]) -> str:
+    error = document.get("error")
+    return error if isinstance(error, str) and re.fullmatch(r"[a-z_]{1,60}", error) else ""
