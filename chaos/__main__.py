@@ -13,8 +13,10 @@ import time
 from pathlib import Path
 
 from bot.datadir import CannotStart
+from chaos.cluster import ROOT
 from chaos.disasters import Disaster
 from chaos.run import Plan, Result, Say, run
+from chaos.versions import version_before
 
 _OFFENDERS_SHOWN = 10
 
@@ -27,9 +29,14 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--every", type=float, default=6.0, help="seconds between two disasters")
     parser.add_argument("--merge", type=float, default=0.0, help="BOT_MERGE_WINDOW_S, and bursts")
-    parser.add_argument(
-        "--beside", type=Path, help="a checkout of another version: a bot and a worker run its code"
+    versions = parser.add_mutually_exclusive_group()
+    versions.add_argument(
+        "--beside",
+        type=Path,
+        help="a checkout whose code a bot and a worker run; else the version before the newest "
+        "migration, where git has it",
     )
+    versions.add_argument("--alone", action="store_true", help="no other version takes part")
     parser.add_argument("--json", action="store_true", help="JSON lines only on standard output")
     parser.add_argument("--keep", type=Path, help="a folder for the servers' files and logs")
     return parser.parse_args(words)
@@ -38,21 +45,26 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> int:
     """Run once and say what was seen."""
     options = arguments(words)
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="chaos-"))
+    beside, version = options.beside, str(options.beside)
+    if not beside:
+        beside = folder / "before"
+        version = "" if options.alone else version_before(ROOT, beside)
     plan = Plan(
         seed=options.seed,
         messages=options.messages,
         seconds=options.minutes * 60,
         every_s=options.every,
         merge_s=options.merge,
-        beside=options.beside,
+        beside=beside if version else None,
     )
-    folder = options.keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.monotonic()
 
     def say(sentence: str) -> None:
         sys.stderr.write(f"[{time.monotonic() - began:6.1f} s] {sentence}\n")
         sys.stderr.flush()
 
+    say(f"a bot and a worker run the version {version}" if version else "one version alone")
     try:
         result = asyncio.run(_until_told_to_stop(plan, folder, say))
     except (CannotStart, TimeoutError, ExceptionGroup) as problem:

@@ -12,6 +12,7 @@ import pytest
 from chaos.disasters import Disaster
 from chaos.journal import Journal, Message, utterance
 from chaos.verdict import judge
+from chaos.versions import version_before
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -188,6 +189,28 @@ def chaos(*words: str) -> dict[str, float]:
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return {line["bench"]: line["value"] for line in lines}
+
+
+@pytest.mark.timeout(420)
+def test_bursts_that_are_merged_break_no_promise() -> None:
+    value = chaos("--seed", "5", "--messages", "300", "--merge", "1", "--alone")
+    assert value["chaos.lost"] == value["chaos.duplicated"] == value["chaos.out_of_order"] == 0
+    assert value["chaos.end.merged"] >= 5, value
+
+
+def test_the_version_before_the_newest_migration_is_found_where_git_has_it(tmp_path: Path) -> None:
+    if not version_before(ROOT, tmp_path):
+        pytest.skip("this checkout has no git history: chaos runs one version alone")
+    known = {script.name for script in (ROOT / "migrations/versions").glob("[0-9]*.py")}
+    before = {script.name for script in (tmp_path / "migrations/versions").glob("[0-9]*.py")}
+    assert known - before == {max(known)}
+    assert (tmp_path / "bot/app.py").is_file()
+
+
+def test_without_git_there_is_no_other_version(tmp_path: Path) -> None:
+    (tmp_path / "migrations/versions").mkdir(parents=True)
+    (tmp_path / "migrations/versions/0001_words.py").touch()
+    assert version_before(tmp_path, tmp_path / "before") == ""
 
 
 @pytest.mark.timeout(420)
