@@ -130,13 +130,13 @@ QUEUE = (
 )
 
 #: What was asked, and the state of the conversation before the answer, locked until the
-#: transaction ends: always in the same order, so that two settlings do not wait for each other.
+#: transaction ends: in the order of the accept, so that no two of them wait for each other.
 LOCK_SETTLING = text(
     """
     SELECT turns.job_id, turns.text AS question, conversations.history_seq
     FROM turns JOIN conversations ON conversations.id = turns.conversation_id
     WHERE turns.job_id = ANY(:job_ids) AND turns.status IN ('queued', 'generating')
-    ORDER BY conversations.id
+    ORDER BY conversations.messenger, conversations.tenant, conversations.key
     FOR UPDATE OF conversations
     """
 ).bindparams(bindparam("job_ids", type_=ARRAY(Uuid)))
