@@ -31,6 +31,7 @@ from bot.domain import DeliveryVia, ReplyHandle, TurnStatus, Utterance
 from bot.lifecycle import turn_before
 from bot.store.search import grams
 from bot.store.tables import conversations, turns
+from inference_worker.database import any_of
 from inference_worker.jobs import jobs
 from inference_worker.protocol import Completion, Failure
 
@@ -257,7 +258,7 @@ async def merge(connection: AsyncConnection, earlier: Sequence[UUID], into: UUID
     """Close turns that are answered together with a later one."""
     await connection.execute(
         update(turns)
-        .where(turns.c.id.in_(earlier), turns.c.status.in_(turn_before(TurnStatus.MERGED)))
+        .where(turns.c.id == any_of(earlier), turns.c.status.in_(turn_before(TurnStatus.MERGED)))
         .values(status=TurnStatus.MERGED.value, merged_into=into, settled_at=func.now())
     )
 
