@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain import SETTLED
 from bot.store.tables import turns
-from inference_worker.database import DATABASE_ERRORS
+from inference_worker.database import DATABASE_ERRORS, any_of
 from inference_worker.wakeup import Bell
 
 POLL_S = 0.25
@@ -66,7 +66,7 @@ class Waiters:
         async with self._database.connect() as connection:
             rows = await connection.execute(
                 select(turns.c.id).where(
-                    turns.c.id.in_(turn_ids), turns.c.status.in_([s.value for s in SETTLED])
+                    turns.c.id == any_of(turn_ids), turns.c.status.in_([s.value for s in SETTLED])
                 )
             )
             return list(rows.scalars())

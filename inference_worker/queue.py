@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from inference_worker.database import any_of
 from inference_worker.jobs import jobs
 from inference_worker.protocol import (
     Completion,
@@ -206,7 +207,7 @@ class JobQueue:
 
     async def forget(self, connection: AsyncConnection, ids: Sequence[UUID]) -> None:
         """Remove settled jobs: the table is a queue, the log is the caller's."""
-        await connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+        await connection.execute(delete(jobs).where(jobs.c.id == any_of(ids)))
 
     async def partial(self, connection: AsyncConnection, job_id: UUID) -> str:
         """The text streamed so far; empty where nothing is known."""

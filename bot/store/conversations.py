@@ -18,13 +18,12 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     column,
-    exists,
     func,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
@@ -32,6 +31,7 @@ from bot.domain import DeliveryVia, ReplyHandle, TurnStatus, Utterance
 from bot.lifecycle import turn_before
 from bot.store.search import grams
 from bot.store.tables import conversations, turns
+from inference_worker.database import any_of
 from inference_worker.jobs import jobs
 from inference_worker.protocol import Completion, Failure
 
@@ -90,28 +90,29 @@ LOCK_FREE = (
     .where(conversations.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))))
     .with_for_update(skip_locked=True)
 )
-_running = turns.alias("running")
+#: Conversation by conversation: Postgres takes the indexes of what waits and runs for smaller than
+#: they are, and would compare each that waits with each that runs.
 WAITING = (
-    select(
-        turns.c.id,
-        turns.c.conversation_id,
-        turns.c.seq,
-        turns.c.epoch,
-        turns.c.messenger,
-        turns.c.text,
-        turns.c.reply_handle,
-        turns.c.received_at,
-        turns.c.expires_at,
+    text(
+        """
+        SELECT waiting.*
+        FROM unnest(:ids) AS wanted (id) CROSS JOIN LATERAL (
+            SELECT id, conversation_id, seq, epoch, messenger, text, reply_handle, received_at,
+                expires_at
+            FROM turns
+            WHERE conversation_id = wanted.id AND status = 'received'
+            OFFSET 0
+        ) AS waiting
+        WHERE (
+            SELECT true FROM turns
+            WHERE conversation_id = wanted.id AND status IN ('queued', 'generating')
+            LIMIT 1
+        ) IS NULL
+        ORDER BY waiting.conversation_id, waiting.seq
+        """
     )
-    .where(
-        turns.c.conversation_id == func.any(bindparam("ids", type_=ARRAY(BigInteger))),
-        turns.c.status == TurnStatus.RECEIVED.value,
-        ~exists().where(
-            _running.c.conversation_id == turns.c.conversation_id,
-            _running.c.status.in_([TurnStatus.QUEUED.value, TurnStatus.GENERATING.value]),
-        ),
-    )
-    .order_by(turns.c.conversation_id, turns.c.seq)
+    .bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+    .columns(reply_handle=JSONB)
 )
 _job = (
     func.unnest(bindparam("jobs", type_=ARRAY(Uuid)), bindparam("turns", type_=ARRAY(Uuid)))
@@ -257,7 +258,7 @@ async def merge(connection: AsyncConnection, earlier: Sequence[UUID], into: UUID
     """Close turns that are answered together with a later one."""
     await connection.execute(
         update(turns)
-        .where(turns.c.id.in_(earlier), turns.c.status.in_(turn_before(TurnStatus.MERGED)))
+        .where(turns.c.id == any_of(earlier), turns.c.status.in_(turn_before(TurnStatus.MERGED)))
         .values(status=TurnStatus.MERGED.value, merged_into=into, settled_at=func.now())
     )
 
@@ -387,11 +388,12 @@ async def waiting_conversations(connection: AsyncConnection, limit: int) -> Sequ
         text(
             """
             SELECT DISTINCT conversation_id FROM turns AS waiting
-            WHERE status = 'received' AND NOT EXISTS (
-                SELECT 1 FROM turns AS running
+            WHERE status = 'received' AND (
+                SELECT true FROM turns AS running
                 WHERE running.conversation_id = waiting.conversation_id
                   AND running.status IN ('queued', 'generating')
-            )
+                LIMIT 1
+            ) IS NULL
             LIMIT :limit
             """
         ),

@@ -32,6 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain import SETTLED, DeliveryState, DeliveryVia, TurnStatus
 from bot.lifecycle import delivery_before
 from bot.store.tables import deliveries, delivery_attempts, turns
+from inference_worker.database import any_of
 
 #: A claim older than this belongs to a process that died; on the wire it takes 10 s at most.
 CLAIM_S = 15
@@ -360,7 +361,7 @@ async def load_turns(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID,
         earlier.c.status == TurnStatus.ANSWERED.value,
     )
     rows = await connection.execute(
-        select(turns, answered_before.label("answered_before")).where(turns.c.id.in_(ids))
+        select(turns, answered_before.label("answered_before")).where(turns.c.id == any_of(ids))
     )
     return {row.id: row for row in rows}
 
