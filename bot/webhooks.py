@@ -231,17 +231,32 @@ async def _fetch(request: web.Request, incoming: Incoming, turn_id: UUID) -> web
             off = app[keys.PRESENCE].model_is_off
             return _hold(app, turn_id, texts.worker_down_held if off else texts.held_still)
         answered = await _answer_now(request, turn_id, (DeliveryState.PENDING, DeliveryState.HELD))
-        if answered:
-            return answered
-        delivery = await within(DATABASE_S, _look_up(app, deliveries.find, turn_id))
+        return answered or await _fetched_before(app, turn_id)
     except DATABASE_ERRORS as error:
         raise StoreDownError from error
+
+
+async def _fetched_before(app: web.Application, turn_id: UUID) -> web.Response:
+    """The button of an answer that another way has, or had."""
+    texts = app[keys.TEXTS]
+    if again := await within(DATABASE_S, _shown_again(app, turn_id)):
+        return web.json_response(answer_response(again, texts), dumps=_dumps)
+    delivery = await within(DATABASE_S, _look_up(app, deliveries.find, turn_id))
     if delivery is None or delivery.state == DeliveryState.EXPIRED:
         return _say(texts.held_expired)
     if delivery.state == DeliveryState.DELIVERED:
         return _say(texts.held_delivered_already)
     # The callback is, or was until now, on the wire: maybe with no more than a part of the answer.
     return _hold(app, turn_id, texts.held_still)
+
+
+async def _shown_again(app: web.Application, turn_id: UUID) -> Answer | None:
+    """The answer of a button that was pressed before, where its response may have been lost."""
+    async with app[keys.DATABASE].begin() as connection:
+        if not await deliveries.show_again(connection, turn_id):
+            return None
+        turns = await deliveries.load_turns(connection, [turn_id])
+        return await app[keys.DELIVERY].answer(connection, turns[turn_id])
 
 
 async def _look_up(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     select,
     text,
     update,
@@ -38,6 +39,8 @@ from inference_worker.database import any_of
 CLAIM_S = 15
 #: Tries of one delivery at most.
 MAX_ATTEMPTS = 6
+#: Two presses of a button closer to each other are one.
+AGAIN_AFTER_S = 1.0
 #: How long after the sync window an open webhook is taken for dead.
 ORPHAN_S = 5
 #: How long after its turn's end an apology may still go out; Slack's URLs have two minutes left.
@@ -248,6 +251,34 @@ async def record(
         insert(delivery_attempts).from_select(columns, select(recorded))
     )
     return bool(kept.rowcount == 1)
+
+
+async def show_again(connection: AsyncConnection, turn_id: UUID) -> bool:
+    """Whether an answer fetched by its button may be shown once more, and note that it was.
+
+    Its first response may have been lost on its way, which nobody is told; who asks again has not
+    seen it. Pressed twice at once (``AGAIN_AFTER_S``) it is shown once.
+    """
+    again = (
+        select(
+            deliveries.c.turn_id,
+            deliveries.c.claim,
+            deliveries.c.via,
+            deliveries.c.state,
+            literal("asked for again"),
+            func.now(),
+        )
+        .where(
+            deliveries.c.turn_id == turn_id,
+            deliveries.c.state == DeliveryState.DELIVERED.value,
+            deliveries.c.via == DeliveryVia.HELD.value,
+            deliveries.c.delivered_at < func.now() - _seconds(AGAIN_AFTER_S),
+        )
+        .cte("again")
+    )
+    columns = ["turn_id", "claim", "via", "state", "detail", "claimed_at"]
+    noted = await connection.execute(insert(delivery_attempts).from_select(columns, select(again)))
+    return bool(noted.rowcount == 1)
 
 
 async def hand_over(connection: AsyncConnection, windows: Sequence[HandOver]) -> list[bool]:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from bot import keys
+from bot.store.deliveries import AGAIN_AFTER_S
 from inference_worker.presets import PRESETS
 from tests.fakes.engine_server import EngineServer
 from tests.fakes.wire import Fault
@@ -139,6 +140,14 @@ async def test_without_a_callback_the_button_fetches_exactly_that_turn_once(
     assert fetched.bubbles[0] == "천천히 생각해 보니 답은 마흔둘이에요."
     again = await stack.say_kakao("답변 확인", extra=held.button["extra"])
     assert again.bubbles == [texts.held_delivered_already]
+    # The first response may have been lost: who comes back later has not seen it.
+    await asyncio.sleep(AGAIN_AFTER_S)
+    later = await stack.say_kakao("답변 확인", extra=held.button["extra"])
+    assert later.bubbles[0] == "천천히 생각해 보니 답은 마흔둘이에요."
+    [noted] = await stack.rows(
+        "SELECT state FROM delivery_attempts WHERE detail = 'asked for again'"
+    )
+    assert noted.state == "delivered"
     assert len(await stack.rows("SELECT 1 FROM turns")) == 1
 
 

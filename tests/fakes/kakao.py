@@ -25,7 +25,7 @@ from aiohttp import web
 from bot.simulator.addresses import Addresses
 from bot.simulator.kakao import callback_receipt, skill_request
 from bot.simulator.limits import KAKAO_CALLBACK_S, LimitError, check_skill_response
-from tests.fakes.wire import Arrivals, Fault, Faults, serving
+from tests.fakes.wire import MAX_ADDRESSES, Arrivals, Fault, Faults, serving
 
 __all__ = ["CallbackPost", "Fault", "KakaoPlatform", "kakao_platform", "skill_request"]
 
@@ -72,7 +72,9 @@ class KakaoPlatform:
         self.origin = ""  #: set when it serves
         self.posts: list[CallbackPost] = []
         self.faults = Faults()
-        self._callbacks: Addresses[_Callback] = Addresses(lifetime_s=lifetime_s, uses=1)
+        self._callbacks: Addresses[_Callback] = Addresses(
+            lifetime_s=lifetime_s, uses=1, capacity=MAX_ADDRESSES
+        )
         self._given: dict[str, _Callback] = {}
         self._arrivals = Arrivals()
 

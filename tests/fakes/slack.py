@@ -34,7 +34,7 @@ from bot.simulator.limits import (
     check_slack_message,
 )
 from bot.simulator.slack import TEAM_ID, signed_command
-from tests.fakes.wire import Arrivals, Fault, Faults, serving
+from tests.fakes.wire import MAX_ADDRESSES, Arrivals, Fault, Faults, serving
 
 __all__ = ["Fault", "SlackPlatform", "SlackPost", "signed_command", "slack_platform"]
 
@@ -94,7 +94,9 @@ class SlackPlatform:
         self.history_faults = Faults()
         self._channels: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._last_ts = 0
-        self._urls: Addresses[None] = Addresses(lifetime_s=lifetime_s, uses=SLACK_RESPONSE_USES)
+        self._urls: Addresses[None] = Addresses(
+            lifetime_s=lifetime_s, uses=SLACK_RESPONSE_USES, capacity=MAX_ADDRESSES
+        )
         self._arrivals = Arrivals()
 
     @property

@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from aiohttp import web
 
+#: More than any run gives out: a platform forgets no address before its time is over.
+MAX_ADDRESSES = 200_000
+
 
 class Fault(StrEnum):
     """How the platform fails on a request. The message counts as shown in TIME_OUT, CUT and SLOW:
