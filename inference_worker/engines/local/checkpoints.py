@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,10 @@ from inference_worker.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_worker.protocol import FailureReason
 
 Progress = Callable[[str], None]
+
+MULTIPLY_BFLOAT16 = (
+    "import torch; x = torch.ones(64, 64, dtype=torch.bfloat16); torch.nn.functional.linear(x, x)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +142,23 @@ def _best_device() -> str:
 
 def _best_dtype(device: str) -> str:
     """The cards' bfloat16, but float32 on a CPU that only emulates bfloat16, slowly."""
-    if device != "cpu" or torch.cpu.get_capabilities().get("avx512_bf16"):
-        return "bfloat16"
-    return "float32"
+    return "bfloat16" if device != "cpu" or _cpu_has_bfloat16() else "float32"
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 itself.
+
+    Virtual machines were met that announce AMX, and kill the process at its first instruction: a
+    child tries it first.
+    """
+    known = torch.cpu.get_capabilities()
+    if not known.get("avx512_bf16"):
+        return False
+    if not known.get("amx_tile"):
+        return True
+    child = [sys.executable, "-c", MULTIPLY_BFLOAT16]
+    tried = subprocess.run(child, check=False, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
+    return tried.returncode == 0
 
 
 def _stop_ids(tokenizer: Any, generation_config: Any) -> frozenset[int]:
