@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,11 +29,14 @@ class Faulty:
         self.error: Exception | None = None
         self.exhausted = False
         self.broken = False
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
     def __call__(self, ids: torch.Tensor, **options: Any) -> Any:
+        self.goes_on.wait()
         spans = [span.stop - span.start for span in options["plan"].spans]
         if self.fail_at_prompt_of in spans:
             raise ValueError("a bad prompt")
@@ -134,6 +139,21 @@ def test_logits_that_are_no_numbers_fail_the_answer(faulty: Faulty, scheduler: S
     assert Reader(scheduler, [1, 2]).failure() is FailureReason.ENGINE_ERROR
     faulty.broken = False
     assert isinstance(Reader(scheduler, [1, 2], tokens=3).end(), Finished)
+
+
+def test_a_step_that_does_not_end_is_told_by_its_silence(
+    faulty: Faulty, scheduler: Scheduler
+) -> None:
+    assert scheduler.silent_s == 0
+    faulty.goes_on.clear()
+    reader = Reader(scheduler, [1, 2], tokens=3)
+    time.sleep(0.3)
+    assert scheduler.silent_s > 0.2
+    faulty.goes_on.set()
+    assert isinstance(reader.end(), Finished)
+    while scheduler.running:
+        time.sleep(0.01)
+    assert scheduler.silent_s == 0
 
 
 def test_what_does_not_fit_waits_for_memory(scheduler: Scheduler) -> None:

@@ -85,6 +85,11 @@ class LocalEngine:
         return self._scheduler.running if self._scheduler else 0
 
     @property
+    def silent_s(self) -> float:
+        """Seconds since the last step while there are answers to write."""
+        return self._scheduler.silent_s if self._scheduler else 0.0
+
+    @property
     def cached_tokens(self) -> int:
         """Tokens that the running answers hold memory for on the model's device."""
         return self._scheduler.batch.cached_tokens if self._scheduler else 0
