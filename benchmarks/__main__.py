@@ -44,11 +44,19 @@ def _overload(length: Length) -> Measured:
     return overload.bench(overload.Size(seconds=2.0 if length is Length.QUICK else 36.0))
 
 
+def _engine(length: Length) -> Measured:
+    from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
+
+    quick = engine.Size(crowds=(2,), rounds=1, longest_prompt=24, longest_answer=8, history=40)
+    return engine.bench(quick if length is Length.QUICK else engine.Size())
+
+
 BENCHES: dict[str, Bench] = {
     "accept": _accept,
     "overhead": _overhead,
     "memory": _memory,
     "overload": _overload,
+    "engine": _engine,
 }
 
 

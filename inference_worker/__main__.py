@@ -16,11 +16,12 @@ from pydantic import ValidationError
 from inference_worker.database import connect_database
 from inference_worker.engines import Engine, EngineError
 from inference_worker.engines.choice import choose_engine
+from inference_worker.errors import EngineStuckError
 from inference_worker.logs import configure_logs
 from inference_worker.queue import WAKE_CHANNEL, Leases
 from inference_worker.settings import WorkerSettings
 from inference_worker.wakeup import Bell, connect_redis
-from inference_worker.worker import Worker
+from inference_worker.worker import Waits, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +41,11 @@ async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> N
                 database=database,
                 wake=wake,
                 slots=settings.slots,
-                drain_s=settings.drain_s,
-                patience_s=settings.patience_s,
+                waits=Waits(
+                    drain_s=settings.drain_s,
+                    patience_s=settings.patience_s,
+                    stuck_s=settings.stuck_s,
+                ),
             )
             loop = asyncio.get_running_loop()
             for signum in (signal.SIGTERM, signal.SIGINT):
@@ -69,6 +73,11 @@ def main() -> int:
     try:
         engine_name, engine = choose_engine(settings)
         uvloop.run(serve(settings, engine, engine_name))
+    except EngineStuckError as error:
+        log.error("engine_stuck", error=error.failure.message)
+        sys.stdout.flush()
+        # An orderly end would wait for the call in the driver that does not return.
+        os._exit(1)
     except EngineError as error:
         log.error("engine_unusable", error=error.failure.message)
         return 1

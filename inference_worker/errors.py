@@ -1,4 +1,4 @@
-"""The one exception of the worker: an engine, or what prepares its prompt, could not answer."""
+"""The exceptions of the worker: an engine, or what prepares its prompt, could not answer."""
 
 from __future__ import annotations
 
@@ -11,3 +11,7 @@ class EngineError(Exception):
     def __init__(self, reason: FailureReason, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.failure = Failure(reason=reason, message=message, retryable=retryable)
+
+
+class EngineStuckError(EngineError):
+    """The engine makes no steps any more: only a new process helps."""

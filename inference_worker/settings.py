@@ -37,6 +37,8 @@ class WorkerSettings(BaseSettings):
     slots: int = Field(4, ge=1, le=1024)
     #: Tokens an answer may have at most, whatever the job asks for; 0 = the preset's own.
     max_new_tokens: int = Field(0, ge=0)
+    #: Tokens held in memory, running and kept for the next turn; 0 = what there is room for.
+    kv_tokens: int = Field(0, ge=0)
     device: str = ""
     dtype: str = ""
 
@@ -46,6 +48,9 @@ class WorkerSettings(BaseSettings):
     drain_s: float = Field(20.0, ge=0)
     #: Seconds an answer waits for an engine that does not respond before it fails.
     patience_s: float = Field(90.0, ge=0)
+
+    #: Seconds without a step after which the engine is taken to be stuck.
+    stuck_s: float = Field(60.0, gt=0)
 
     @field_validator("preset")
     @classmethod

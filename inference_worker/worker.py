@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_worker.database import DATABASE_ERRORS, is_gone
 from inference_worker.engines import Delta, Engine, EngineError
+from inference_worker.errors import EngineStuckError
 from inference_worker.pace import Pace
 from inference_worker.protocol import Completion, Failure, FailureReason, Job
 from inference_worker.queue import Lease, Leases, WorkerPresence, reap
@@ -26,11 +27,21 @@ log = structlog.get_logger(__name__)
 
 CLAIM_POLL_S = 0.5
 REAP_EVERY_S = 1.0
+WATCH_EVERY_S = 1.0
 STREAM_EVERY_S = 0.08
 RENEW_EVERY_S = 0.8
 ANNOUNCE_EVERY_S = 5.0
 #: Seconds before an answer whose engine does not respond is tried again, at most.
 BACKOFF_MAX_S = 8.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long a worker waits, in seconds: the settings of the same names."""
+
+    drain_s: float
+    patience_s: float
+    stuck_s: float
 
 
 class Worker:
@@ -45,8 +56,7 @@ class Worker:
         database: AsyncEngine,
         wake: Bell,
         slots: int,
-        drain_s: float,
-        patience_s: float,
+        waits: Waits,
     ) -> None:
         self._engine = engine
         self._engine_name = engine_name
@@ -54,8 +64,10 @@ class Worker:
         self._database = database
         self._wake = wake
         self._slots = slots
-        self._drain_s = drain_s
-        self._patience_s = patience_s
+        self._drain_s = waits.drain_s
+        self._patience_s = waits.patience_s
+        self._stuck_s = waits.stuck_s
+        self._stuck = False
         self._running: dict[UUID, tuple[Lease, asyncio.Task[None]]] = {}
         self._cancelled: set[UUID] = set()
         self._stopping = asyncio.Event()
@@ -69,11 +81,16 @@ class Worker:
         self._wake.ring_here()
 
     async def run(self) -> None:
-        """Load the model and work until ``stop``. Raises EngineError where it cannot be loaded."""
+        """Load the model and work until ``stop``.
+
+        Raises EngineError where it cannot be loaded, and EngineStuckError once its jobs have been
+        given back because it makes no steps any more.
+        """
         background = [
             asyncio.create_task(self._announce()),
             asyncio.create_task(self._keep_leases()),
             asyncio.create_task(self._reap()),
+            asyncio.create_task(self._watch()),
         ]
         for task in background:
             task.add_done_callback(self._stop_with)
@@ -85,8 +102,13 @@ class Worker:
             await end(*background)
             if self._state != "failed":
                 await self._leases.withdraw()
-            await self._engine.close()
+            if not self._stuck:  # it would wait for the step that does not end
+                await self._engine.close()
             await self._leases.close()
+        if self._stuck:
+            raise EngineStuckError(
+                FailureReason.ENGINE_ERROR, f"the engine has made no step for {self._stuck_s:g} s"
+            )
 
     def _stop_with(self, task: asyncio.Task[None]) -> None:
         """A worker that cannot renew its leases must not go on."""
@@ -262,14 +284,15 @@ class Worker:
         self._state = "draining"
         tasks = [task for _, task in self._running.values()]
         if tasks:
-            await asyncio.wait(tasks, timeout=self._drain_s)
+            await asyncio.wait(tasks, timeout=0 if self._stuck else self._drain_s)
         left = list(self._running.values())
         for _, task in left:
             task.cancel()
         await asyncio.gather(*(task for _, task in left), return_exceptions=True)
         for lease, _ in left:
             with contextlib.suppress(*DATABASE_ERRORS):
-                await self._leases.give_back(lease, counts=False)
+                # Where the engine is stuck, it may be this job's doing: not for ever.
+                await self._leases.give_back(lease, counts=self._stuck)
         log.info("worker_drained", given_back=len(left))
 
     async def _announce(self) -> None:
@@ -297,6 +320,14 @@ class Worker:
             self._cancelled.add(job_id)
         log.warning("job_abandoned", job_id=str(job_id), cancelled=cancelled)
         self._running[job_id][1].cancel()
+
+    async def _watch(self) -> None:
+        """Notice an engine that makes no steps any more, and end without it."""
+        while not self._stuck:
+            await asyncio.sleep(min(WATCH_EVERY_S, self._stuck_s / 3))
+            self._stuck = self._engine.silent_s > self._stuck_s
+        log.error("engine_stuck", silent_s=round(self._engine.silent_s, 1))
+        self.stop()
 
     async def _reap(self) -> None:
         while True:

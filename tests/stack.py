@@ -26,7 +26,7 @@ from inference_worker.engines import Engine
 from inference_worker.engines.served import ServedEngine
 from inference_worker.queue import WAKE_CHANNEL, Leases
 from inference_worker.wakeup import Bell, connect_redis
-from inference_worker.worker import Worker
+from inference_worker.worker import Waits, Worker
 from tests.fakes.engine_server import EngineServer, engine_server
 from tests.fakes.kakao import KakaoPlatform, kakao_platform, skill_request
 from tests.fakes.slack import SlackPlatform, signed_command, slack_platform
@@ -158,8 +158,11 @@ async def running_worker(
             database=database,
             wake=wake,
             slots=slots,
-            drain_s=knobs.pop("drain_s", 2.0),
-            patience_s=knobs.pop("patience_s", 3.0),
+            waits=Waits(
+                drain_s=knobs.pop("drain_s", 2.0),
+                patience_s=knobs.pop("patience_s", 3.0),
+                stuck_s=knobs.pop("stuck_s", 60.0),
+            ),
         )
         running = asyncio.create_task(worker.run())
         try:

@@ -39,8 +39,16 @@ ROOT = Path(__file__).parents[1]
                 )
             },
         ),
+        (
+            "engine",
+            {
+                *(f"engine.2{end}" for end in ("", ".sequential", ".static", ".cpu")),
+                *(f"engine.2.first_token.{end}" for end in ("p50", "p99")),
+                *("engine.second_turn.40", "engine.second_turn.40.recomputed"),
+            },
+        ),
     ],
-    ids=["accept", "overhead"],
+    ids=["accept", "overhead", "engine"],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:
     run = subprocess.run(
@@ -60,6 +68,21 @@ def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) 
         assert f"{figure['bench']} " in run.stderr
 
 
+def test_the_gpu_bench_runs_with_a_small_model() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gpu", "--small"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=100,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    figures = {(line := json.loads(each))["bench"]: line for each in run.stdout.splitlines()}
+    assert set(figures) >= {"gpu.sequential", "gpu.1", "gpu.4.of_bound", "gpu.second_turn.200"}
+    assert all(figure["value"] > 0 for figure in figures.values())
+
+
 def test_an_unknown_bench_is_refused_with_the_known_ones() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks", "speed"],
@@ -70,7 +93,7 @@ def test_an_unknown_bench_is_refused_with_the_known_ones() -> None:
         text=True,
     )
     assert run.returncode == 2
-    assert "accept, overhead, memory, overload" in run.stderr
+    assert "accept, overhead, memory, overload, engine" in run.stderr
 
 
 def test_a_figure_without_a_comparison_has_no_ratio() -> None:

@@ -41,6 +41,10 @@ class Engine(Protocol):
     def card(self) -> ModelCard:
         """The model served; valid once ``start`` has returned."""
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds without a step while answers are being written here; 0 while none are."""
+
     async def start(self, progress: Callable[[str], None]) -> None:
         """Load or reach the model, telling each step in a sentence. Raises EngineError."""
 

@@ -39,6 +39,7 @@ def _local(settings: WorkerSettings) -> Engine:
         slots=settings.slots,
         cache_dir=settings.data_dir / "models",
         max_new_tokens=settings.max_new_tokens or None,
+        kv_tokens=settings.kv_tokens or None,
         device=settings.device or None,
         dtype=settings.dtype or None,
     )

@@ -98,6 +98,7 @@ class Echo:
     """An engine that costs nothing."""
 
     card = ModelCard(name="echo", preset="bllossom-8b", demo=True)
+    silent_s = 0.0
 
     async def start(self, progress: Callable[[str], None]) -> None:
         progress("nothing to load")

@@ -32,7 +32,7 @@ from inference_worker.template import ChatTemplate
 from tests.inference_worker.tiny_llama import KOREAN_ANSWER
 
 
-def job(*contents: str, within_s: float | None = None, **sampling: Any) -> Job:
+def job(*contents: str, within_s: float | None = None, key: str = "", **sampling: Any) -> Job:
     """Contents by turns, the last one the user's; greedy unless said otherwise."""
     roles = [Role.USER if i % 2 == 0 else Role.ASSISTANT for i in range(len(contents))]
     deadline = None if within_s is None else datetime.now(UTC) + timedelta(seconds=within_s)
@@ -41,6 +41,7 @@ def job(*contents: str, within_s: float | None = None, **sampling: Any) -> Job:
         messages=tuple(map(Message, roles, contents)),
         sampling=SamplingParams(**{"temperature": 0, "top_p": 1, **sampling}),
         deadline=deadline,
+        cache_key=key,
     )
 
 
@@ -124,6 +125,24 @@ async def test_answers_in_a_mixed_batch_equal_generate_alone(
         assert text == demo_tokenizer.decode(whole[0, ids.shape[1] :], skip_special_tokens=True)
 
 
+async def test_the_second_turn_of_a_long_conversation_begins_eight_times_sooner(
+    demo_engine: LocalEngine,
+) -> None:
+    said = "Write about a river, its towns and its bridges. " * 180
+    _, first = await answer(demo_engine, job(said, max_new_tokens=4, key="kakao:river"))
+    assert first.prompt_tokens > 1900
+    turns = (said, first.text, "And now about the sea.")
+    reused = demo_engine.reused_tokens
+    _, warm = await answer(demo_engine, job(*turns, max_new_tokens=4, key="kakao:river"))
+    assert demo_engine.reused_tokens - reused > 1900
+    _, cold = await answer(demo_engine, job(*turns, max_new_tokens=4, key="slack:river"))
+    assert demo_engine.reused_tokens - reused < 2 * first.prompt_tokens
+    assert warm.text == cold.text
+    assert warm.first_token_ms is not None
+    assert cold.first_token_ms is not None
+    assert warm.first_token_ms * 8 < cold.first_token_ms
+
+
 async def test_hangul_and_emoji_stream_whole_until_eot(korean_engine: LocalEngine) -> None:
     deltas, end = await answer(korean_engine, job("안녕하세요?", temperature=0.6, top_p=0.9))
     assert end.text == KOREAN_ANSWER
@@ -184,7 +203,7 @@ async def test_a_prompt_that_cannot_fit(korean_engine: LocalEngine) -> None:
 
 
 async def test_a_seed_repeats_an_answer_in_any_company(noise_engine: LocalEngine) -> None:
-    sampled = {"temperature": 1.5, "max_new_tokens": 12}
+    sampled: dict[str, Any] = {"temperature": 1.5, "max_new_tokens": 12}
     _, alone = await answer(noise_engine, job("주사위", seed=42, **sampled))
     _, (_, together), (_, other) = await asyncio.gather(
         answer(noise_engine, job("다른 사람의 긴 이야기 " * 9, **sampled)),

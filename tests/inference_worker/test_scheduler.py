@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,28 +28,41 @@ class Faulty:
         self.fail_at_prompt_of = 0  # length
         self.error: Exception | None = None
         self.exhausted = False
+        self.broken = False
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
 
     def __call__(self, ids: torch.Tensor, **options: Any) -> Any:
-        prefill = ids.shape[1] > 1
-        if prefill and ids.shape[1] == self.fail_at_prompt_of:
+        self.goes_on.wait()
+        spans = [span.stop - span.start for span in options["plan"].spans]
+        if self.fail_at_prompt_of in spans:
             raise ValueError("a bad prompt")
-        if not prefill and self.exhausted:
+        if not spans and self.exhausted:
             torch.empty(2**50)  # the allocator's own error
-        if not prefill and self.error:
+        if not spans and self.error:
             raise self.error
-        return self.model(ids, **options)
+        output = self.model(ids, **options)
+        if self.broken:
+            output.logits[:] = torch.nan
+        return output
 
 
 class Reader(queue.Queue[Event]):
     """Reads what is published for one request."""
 
-    def __init__(self, scheduler: Scheduler, prompt: list[int], tokens: int = 300) -> None:
+    def __init__(
+        self, scheduler: Scheduler, prompt: list[int], tokens: int = 300, key: str = ""
+    ) -> None:
         super().__init__()
         self.request = Request(
             prompt=prompt,
             sampling=SamplingParams(temperature=0),
             max_new_tokens=tokens,
             publish=self.put,
+            cache_key=key,
         )
         scheduler.submit(self.request)
 
@@ -77,7 +92,7 @@ def faulty(noise: tuple[Any, Any]) -> Faulty:
 
 @pytest.fixture
 def scheduler(faulty: Faulty, noise: tuple[Any, Any]) -> Iterator[Scheduler]:
-    scheduler = Scheduler(faulty, noise[1], frozenset(), slots=2)
+    scheduler = Scheduler(faulty, noise[1], frozenset(), slots=2, budget=2048, piece=64)
     yield scheduler
     scheduler.close()
 
@@ -100,14 +115,54 @@ def test_a_failing_step_fails_all_in_it_and_the_thread_goes_on(
     assert [reader.failure() for reader in readers] == [FailureReason.ENGINE_ERROR] * 2
     faulty.error = None
     assert isinstance(Reader(scheduler, [1, 2], tokens=3).end(), Finished)
-    assert scheduler.running == scheduler.cached_tokens == 0
+    assert scheduler.running == scheduler.batch.cached_tokens == 0
 
 
-def test_memory_that_runs_out_is_named(faulty: Faulty, scheduler: Scheduler) -> None:
+def test_memory_that_runs_out_takes_what_is_kept_first_and_then_the_newest(
+    faulty: Faulty, scheduler: Scheduler
+) -> None:
+    assert isinstance(Reader(scheduler, [1, 2, 3], tokens=3, key="a").end(), Finished)
+    assert scheduler.batch.kept_tokens == 5
+    older = Reader(scheduler, [1, 2, 5])
+    older.get(timeout=10)
+    newer = Reader(scheduler, [1, 2, 6])
+    newer.get(timeout=10)
     faulty.exhausted = True
-    assert Reader(scheduler, [1, 2]).failure() is FailureReason.OUT_OF_MEMORY
+    assert newer.failure() is FailureReason.OUT_OF_MEMORY
+    assert scheduler.batch.kept_tokens == 0
     faulty.exhausted = False
     assert isinstance(Reader(scheduler, [1, 2], tokens=3).end(), Finished)
+
+
+def test_logits_that_are_no_numbers_fail_the_answer(faulty: Faulty, scheduler: Scheduler) -> None:
+    faulty.broken = True
+    assert Reader(scheduler, [1, 2]).failure() is FailureReason.ENGINE_ERROR
+    faulty.broken = False
+    assert isinstance(Reader(scheduler, [1, 2], tokens=3).end(), Finished)
+
+
+def test_a_step_that_does_not_end_is_told_by_its_silence(
+    faulty: Faulty, scheduler: Scheduler
+) -> None:
+    assert scheduler.silent_s == 0
+    faulty.goes_on.clear()
+    reader = Reader(scheduler, [1, 2], tokens=3)
+    time.sleep(0.3)
+    assert scheduler.silent_s > 0.2
+    faulty.goes_on.set()
+    assert isinstance(reader.end(), Finished)
+    while scheduler.running:
+        time.sleep(0.01)
+    assert scheduler.silent_s == 0
+
+
+def test_what_does_not_fit_waits_for_memory(scheduler: Scheduler) -> None:
+    long = [Reader(scheduler, [1, 2, number], tokens=1200) for number in (5, 6)]
+    long[0].get(timeout=10)
+    assert (scheduler.running, scheduler.waiting) == (1, 1)
+    scheduler.cancel(long[0].request)
+    long[1].get(timeout=10)
+    assert (scheduler.running, scheduler.waiting) == (1, 0)
 
 
 def test_nothing_is_published_after_a_cancellation(scheduler: Scheduler) -> None:

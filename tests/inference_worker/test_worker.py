@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_worker.database import connect_database
+from inference_worker.engines import Delta, ModelCard
+from inference_worker.errors import EngineStuckError
 from inference_worker.jobs import jobs
 from inference_worker.protocol import (
     Completion,
@@ -222,3 +225,39 @@ async def test_without_redis_a_worker_works_by_polling(desk: Desk) -> None:
         result = await desk.result()
         assert isinstance(result, Completion)
         assert result.text == "에코: 느려도"
+
+
+class Stuck:
+    """An engine whose step never ends."""
+
+    card = ModelCard(name="stuck", preset="demo")
+    began = 0.0
+
+    @property
+    def silent_s(self) -> float:
+        return time.monotonic() - self.began if self.began else 0.0
+
+    async def start(self, progress: Callable[[str], None]) -> None:
+        progress("it loads")
+
+    async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
+        self.began = time.monotonic()
+        yield Delta("안")
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        raise AssertionError("whoever waits for a stuck engine is stuck")
+
+
+async def given_back(desk: Desk, job: Job) -> None:
+    async with asyncio.timeout(10):
+        while (await desk.row(job)).worker is None or (await desk.row(job)).state != "queued":
+            await asyncio.sleep(0.02)
+
+
+async def test_a_stuck_engine_is_noticed_and_its_jobs_are_given_back(desk: Desk) -> None:
+    job = await desk.put()
+    with pytest.raises(EngineStuckError, match=r"no step for 0\.3 s"):
+        async with running_worker(*desk.urls, Stuck(), stuck_s=0.3, drain_s=60):
+            await given_back(desk, job)
+    assert (await desk.row(job)).attempt == 1

@@ -44,9 +44,10 @@ class LocalEngine:
     """A model in this process that writes up to ``slots`` answers at once.
 
     ``model`` is a preset's key, a directory or a hub id. ``max_new_tokens`` caps every answer;
-    the demo model's answers are capped by its preset where nothing else is said. ``cache_dir``
-    keeps the converted demo model. ``device`` and ``dtype`` (torch's names) are found out
-    where None.
+    the demo model's answers are capped by its preset where nothing else is said. ``kv_tokens``
+    bounds the tokens that are held in memory, those kept for the next turn of a conversation
+    included; None finds out what there is room for (memory.py). ``cache_dir`` keeps the
+    converted demo model. ``device`` and ``dtype`` (torch's names) are found out where None.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LocalEngine:
         slots: int,
         cache_dir: Path,
         max_new_tokens: int | None = None,
+        kv_tokens: int | None = None,
         device: str | None = None,
         dtype: str | None = None,
     ) -> None:
@@ -63,6 +65,7 @@ class LocalEngine:
         self._slots = slots
         self._cache_dir = cache_dir
         self._max_new_tokens = max_new_tokens
+        self._kv_tokens = kv_tokens
         self._device = device
         self._dtype = dtype
         self._card: ModelCard | None = None
@@ -82,9 +85,24 @@ class LocalEngine:
         return self._scheduler.running if self._scheduler else 0
 
     @property
+    def silent_s(self) -> float:
+        """Seconds since the last step while there are answers to write."""
+        return self._scheduler.silent_s if self._scheduler else 0.0
+
+    @property
     def cached_tokens(self) -> int:
         """Tokens that the running answers hold memory for on the model's device."""
-        return self._scheduler.cached_tokens if self._scheduler else 0
+        return self._scheduler.batch.cached_tokens if self._scheduler else 0
+
+    @property
+    def kept_tokens(self) -> int:
+        """Tokens that are kept for the next turns of conversations."""
+        return self._scheduler.batch.kept_tokens if self._scheduler else 0
+
+    @property
+    def reused_tokens(self) -> int:
+        """Tokens of prompts that had been computed for an earlier turn, since the start."""
+        return self._scheduler.batch.reused if self._scheduler else 0
 
     async def start(self, progress: Callable[[str], None]) -> None:
         """Find, load and warm up the model, telling each step. Raises EngineError."""
@@ -94,18 +112,33 @@ class LocalEngine:
             loop.call_soon_threadsafe(progress, sentence)
 
         checkpoint, template = await _in_daemon_thread(lambda: self._load(tell))
+        from inference_worker.engines.local.memory import (  # noqa: PLC0415 - torch
+            affordable_tokens,
+            piece,
+        )
         from inference_worker.engines.local.scheduler import Scheduler  # noqa: PLC0415 - torch
 
         if self._max_new_tokens is None and checkpoint.card.demo:
             self._max_new_tokens = PRESETS[checkpoint.card.preset].sampling.max_new_tokens
         self._card, self._template = checkpoint.card, template
-        self._scheduler = Scheduler(
-            checkpoint.model,
-            checkpoint.tokenizer.backend_tokenizer,
-            checkpoint.stop_ids,
-            slots=self._slots,
-        )
+        try:
+            self._scheduler = Scheduler(
+                checkpoint.model,
+                checkpoint.tokenizer.backend_tokenizer,
+                checkpoint.stop_ids,
+                slots=self._slots,
+                budget=self._window(),
+                piece=piece(checkpoint.model.device),
+            )
+        except ValueError as error:
+            raise _unavailable(f"the local engine cannot run this model: {error}") from error
+        batch = self._scheduler.batch
         await self._warm_up()
+        batch.allow(
+            self._kv_tokens
+            or affordable_tokens(batch.token_bytes(), most=self._slots * self._window())
+        )
+        tell(f"room for {batch.budget} tokens in {self._slots} slots")
 
     async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then one Completion; see ``Engine.generate``."""
@@ -182,7 +215,8 @@ class LocalEngine:
 
     def _window(self) -> int:
         card = self.card
-        return card.context_window or PRESETS[card.preset].context_window
+        window = card.context_window or PRESETS[card.preset].context_window
+        return min(window, self._scheduler.batch.budget) if self._scheduler else window
 
     def _longest_answer(self, job: Job) -> int:
         asked = job.sampling.max_new_tokens
@@ -226,6 +260,7 @@ class LocalEngine:
             sampling=job.sampling,
             max_new_tokens=min(self._longest_answer(job), self._window() - len(prompt)),
             publish=publish,
+            cache_key=job.cache_key,
             deadline=deadline,
         )
         return request

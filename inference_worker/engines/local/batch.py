@@ -1,126 +1,225 @@
 """The sequences that are being written, advanced together: token ids and tensors, no text.
 
-One cache holds them all, each padded on the left to the longest, so that a step is one forward
-pass of one token per row. Rows join and leave between steps.
+Row ``n`` lives in place ``n`` of the cache. The rows that write come first, then at most one whose
+prompt is still being computed in pieces; who leaves is replaced by the last of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-from transformers import DynamicCache
 
+from inference_worker.engines.local.cache import ATTENTION, Plan, RowCache, Span, States
+from inference_worker.engines.local.prefixes import Prefix, Prefixes
 from inference_worker.engines.local.sampling import Sampler
 from inference_worker.protocol import SamplingParams
 
+#: Tokens by which the width of the cache grows.
+CHUNK = 256
 
+
+@dataclass(slots=True, eq=False)
 class Row:
-    """One sequence: prompt and answer so far, and how it goes on."""
+    """One sequence: prompt and answer so far, and how many of them are in the cache."""
 
-    def __init__(self, prompt: Sequence[int], sampling: SamplingParams, device: Any) -> None:
-        self.tokens = torch.tensor([prompt], device=device)  # (1, length)
-        self._sampler = Sampler(sampling, self.tokens.device)
-
-    @property
-    def cached(self) -> int:
-        """Tokens in the cache: all but the last one chosen."""
-        return self.tokens.shape[1] - 1
-
-    def choose(self, logits: Tensor) -> Tensor:
-        """The next token, (1, 1), from the logits of the last one, (1, vocabulary)."""
-        token = self._sampler(self.tokens, logits.to(torch.float32, copy=True))
-        self.tokens = torch.cat([self.tokens, token], dim=1)
-        return token
+    tokens: list[int]
+    need: int  #: tokens it may come to
+    key: str = ""  #: the conversation that its prefix is kept for
+    cached: int = 0
+    writing: bool = False  #: its prompt has been computed
 
 
 class Batch:
-    """The rows of one model. Belongs to one thread."""
+    """The rows of one model, and its memory. Belongs to one thread.
 
-    def __init__(self, model: Any) -> None:
+    ``budget`` bounds the tokens that there is memory for: running rows and kept prefixes together.
+    A row is let in only where the longest that all may become fits. ``piece`` is the most tokens
+    of prompts that one step computes.
+    """
+
+    def __init__(self, model: Any, *, rows: int, budget: int, piece: int) -> None:
+        if not getattr(model, "_supports_attention_backend", False):
+            raise ValueError(f"{type(model).__name__} does not let its attention be chosen")
+        model.set_attn_implementation(ATTENTION)
         self._model = model
-        self._cache: Any = None
+        self._device = model.device
+        self._most_rows = rows
+        self._cache = RowCache(model.config.get_text_config().num_hidden_layers)
+        self._prefixes: Prefixes[States] = Prefixes()
+        self._sampler = Sampler(self._device)
+        self.budget = CHUNK
+        self.allow(budget)
+        self.piece = piece
         self.rows: list[Row] = []
+        self.reused = 0  #: tokens of prompts that did not have to be computed, since the start
 
     @property
     def cached_tokens(self) -> int:
-        """Tokens that the cache has memory for, padding included; may be asked from any thread."""
-        cache = self._cache
-        return 0 if cache is None else len(self.rows) * int(cache.get_seq_length())
+        """Tokens that the rows have memory for; may be asked from any thread."""
+        return self._cache.tokens
+
+    @property
+    def kept_tokens(self) -> int:
+        """Tokens of finished rows that are kept for the next turn; from any thread."""
+        return self._prefixes.tokens
+
+    @property
+    def pending(self) -> list[Row]:
+        """Rows that have not written anything yet, in their order."""
+        return [row for row in self.rows if not row.writing]
+
+    def token_bytes(self) -> dict[torch.device, int]:
+        """What a token takes on each device; nothing before the first step."""
+        return self._cache.token_bytes()
+
+    def allow(self, budget: int) -> None:
+        """Set the budget, in whole chunks and one at least."""
+        self.budget = max(budget // CHUNK, 1) * CHUNK
+
+    def fits(self, need: int) -> bool:
+        """Whether one more row that may come to ``need`` tokens can be let in now."""
+        if len(self.rows) == self._most_rows:
+            return False
+        if sum(len(row.tokens) - row.cached for row in self.pending) >= self.piece:
+            return False
+        widest = max([need, *(row.need for row in self.rows)])
+        return (len(self.rows) + 1) * _rounded(widest) <= self.budget
 
     @torch.inference_mode()
-    def prefill(self, prompt: Sequence[int], sampling: SamplingParams) -> tuple[Row, Any]:
-        """A row with its first token, and its cache; the batch is not touched."""
-        row = Row(prompt, sampling, self._model.device)
-        cache = DynamicCache()
-        # Logits of a whole prompt would take gigabytes: 6,144 x 128,256 floats.
-        logits = self._model(
-            row.tokens, past_key_values=cache, use_cache=True, logits_to_keep=1
-        ).logits
-        row.choose(logits[:, -1])
-        return row, cache
-
-    @torch.inference_mode()
-    def join(self, row: Row, cache: Any) -> None:
-        """Add a prefilled row as the last one; after an error the batch must be cleared."""
-        self._cache = cache if self._cache is None else _stacked(self._cache, cache)
+    def add(
+        self, prompt: Sequence[int], sampling: SamplingParams, *, need: int, key: str = ""
+    ) -> Row:
+        """Let a row in that ``fits``, with what is known of its conversation."""
+        row = Row(list(prompt), need, key)
+        place = len(self.rows)
+        found = self._prefixes.find(key, prompt) if key else None
+        self._make_room(place + 1, found[1] if found else 1)
+        if found:
+            prefix, row.cached = found
+            self._cache.write(place, prefix.states, row.cached)
+            self._prefixes.drop(key)
+            self.reused += row.cached
+        self._sampler.begin(place, sampling, prompt)
         self.rows.append(row)
+        return row
 
     @torch.inference_mode()
-    def step(self) -> list[int]:
-        """Write one more token in every row; returns them in the rows' order."""
-        logits = self._forward()  # (rows, vocabulary)
-        tokens = [row.choose(logits[at : at + 1]) for at, row in enumerate(self.rows)]
-        return list(map(int, torch.cat(tokens).flatten().tolist()))
+    def step(self, *, newcomers: int | None = None) -> list[tuple[Row, int]]:
+        """One more token of every row that writes, and a piece of the newcomers' prompts.
+
+        ``newcomers`` bounds how many of them take part.
+
+        Returns the tokens chosen, BROKEN (see sampling) where the logits were no numbers. After an
+        error nothing has changed, and the same step may be tried again.
+        """
+        pending = self.pending
+        writing = self.rows[: len(self.rows) - len(pending)]
+        spans = self._spans(len(writing), pending[:newcomers])
+        ends = [row.cached + 1 for row in writing] + [span.stop for span in spans]
+        self._make_room(len(self.rows), max(ends))
+        logits = self._forward(writing, spans)
+        begun = [r for r, s in zip(pending, spans, strict=False) if s.stop == len(r.tokens)]
+        done = [*writing, *begun]
+        chosen = self._sampler.choose(logits[: len(done)]) if done else []
+        for row, end in zip(self.rows, ends, strict=False):
+            row.cached = end
+        for row, token in zip(done, chosen, strict=True):
+            row.tokens.append(token)
+            row.writing = True
+        return list(zip(done, chosen, strict=True))
 
     @torch.inference_mode()
-    def keep(self, places: Sequence[int]) -> None:
-        """Let all other rows go, with their memory."""
-        if len(places) == len(self.rows):
-            return
-        self.rows = [self.rows[at] for at in places]
+    def remove(self, row: Row, *, keep: bool = True) -> None:
+        """Let a row go; with a key, what has been computed is kept while there is room."""
+        place = self.rows.index(row)
+        if keep and row.key and row.cached:
+            self._keep(place, row)
+        writing = len(self.rows) - len(self.pending)
+        for last in (writing - 1, len(self.rows) - 1):
+            if place < last and place < len(self.rows):
+                self._move(last, place)
+                place = last
+        del self.rows[place]
         if not self.rows:
-            self._cache = None
-            return
-        longest = max(row.cached for row in self.rows)
-        for layer in self._cache.layers:
-            chosen = torch.tensor(places, device=layer.keys.device)
-            layer.keys = layer.keys[:, :, -longest:].index_select(0, chosen)
-            layer.values = layer.values[:, :, -longest:].index_select(0, chosen)
+            self._cache.clear()
 
-    def _forward(self) -> Tensor:
-        last = torch.cat([row.tokens[:, -1:] for row in self.rows])  # (rows, 1)
-        lengths = torch.tensor([[row.cached] for row in self.rows], device=last.device)
-        width = int(self._cache.get_seq_length()) + 1
-        # 0 on the padding, 1 on the row's own tokens and the new one: (rows, width)
-        mask = torch.arange(width, device=last.device) >= width - 1 - lengths
-        logits: Tensor = self._model(
-            last,
-            attention_mask=mask.long(),
-            position_ids=lengths,
+    def forget(self) -> int:
+        """Drop every kept prefix; returns how many tokens they were."""
+        tokens = self._prefixes.tokens
+        self._prefixes.shrink(0)
+        return tokens
+
+    def clear(self) -> None:
+        """Let everything go."""
+        self.rows.clear()
+        self._cache.clear()
+        self.forget()
+
+    def _spans(self, place: int, pending: Sequence[Row]) -> list[Span]:
+        left, spans = self.piece, []
+        for number, row in enumerate(pending):
+            stop = min(len(row.tokens), row.cached + left)
+            if stop > row.cached:
+                spans.append(Span(place + number, row.cached, stop))
+                left -= stop - row.cached
+        return spans
+
+    def _forward(self, writing: Sequence[Row], spans: Sequence[Span]) -> torch.Tensor:
+        """The logits of each row's last token in this step, (rows, vocabulary)."""
+        ids = [row.tokens[-1] for row in writing]
+        rows = list(range(len(writing)))
+        lengths = [row.cached for row in writing]
+        positions, last = lengths.copy(), rows.copy()
+        for span in spans:
+            ids += self.rows[span.row].tokens[span.start : span.stop]
+            rows += [span.row] * (span.stop - span.start)
+            positions += range(span.start, span.stop)
+            last.append(len(ids) - 1)
+        step = torch.tensor([ids, rows, positions], device=self._device)
+        plan = Plan(lengths, list(spans), step[1:])
+        self._cache.plan = plan
+        logits: torch.Tensor = self._model(
+            step[:1],
+            position_ids=step[2:],
             past_key_values=self._cache,
             use_cache=True,
+            # Those of a whole prompt would take gigabytes: 6,144 x 128,256 floats.
+            logits_to_keep=torch.tensor(last, device=self._device),
+            plan=plan,
         ).logits
-        return logits[:, -1]
+        return logits[0]
+
+    def _move(self, source: int, target: int) -> None:
+        row = self.rows[source]
+        if row.cached:
+            self._cache.move(source, target, row.cached)
+        self._sampler.move(source, target)
+        self.rows[target] = row
+
+    def _keep(self, place: int, row: Row) -> None:
+        left = self.budget - self._cache.tokens - row.cached
+        if left < 0:
+            return
+        self._prefixes.shrink(left)
+        states = self._cache.read(place, row.cached)
+        self._prefixes.keep(row.key, Prefix(row.tokens[: row.cached], states))
+
+    def _make_room(self, rows: int, width: int) -> None:
+        """Let the cache have a place for so many rows so wide, with some to spare if it fits."""
+        cache = self._cache
+        width = _rounded(max([width, *(row.cached for row in self.rows)]))
+        if rows <= cache.rows and width <= cache.width:
+            return
+        spare = min(max(rows, 2 * cache.rows), self._most_rows) if rows > cache.rows else cache.rows
+        sizes = ((spare, max(width, cache.width)), (rows, max(width, cache.width)), (rows, width))
+        fitting = [size for size in sizes if size[0] * size[1] <= self.budget]
+        chosen = fitting[0] if fitting else sizes[-1]
+        self._prefixes.shrink(self.budget - chosen[0] * chosen[1])
+        cache.resize(*chosen)
 
 
-def _stacked(upper: Any, lower: Any) -> Any:
-    """Both caches in one, rows below each other, the shorter padded on its left."""
-    for above, below in zip(upper.layers, lower.layers, strict=True):
-        above.keys = _stacked_states(above.keys, below.keys)
-        above.values = _stacked_states(above.values, below.values)
-        below.reset()
-    return upper
-
-
-def _stacked_states(upper: Tensor, lower: Tensor) -> Tensor:
-    """Two of (rows, heads, length, size) to one."""
-    longest = max(upper.shape[2], lower.shape[2])
-    return torch.cat(
-        [
-            torch.nn.functional.pad(states, (0, 0, longest - states.shape[2], 0))
-            for states in (upper, lower)
-        ]
-    )
+def _rounded(width: int) -> int:
+    return -(-width // CHUNK) * CHUNK

@@ -31,6 +31,7 @@ class Request:
     sampling: SamplingParams
     max_new_tokens: int
     publish: Callable[[Event], None]
+    cache_key: str = ""  #: the conversation whose computed prefix may be used
     deadline: float = math.inf  #: on the clock of time.monotonic
     cancelled: bool = False
 

@@ -1,54 +1,178 @@
-"""How the next token is chosen, by transformers' own processors in the order of ``generate``."""
+"""How the next tokens are chosen, for all rows at once.
+
+The outcome is that of transformers' processors in the order of ``generate``: repetition penalty,
+temperature, top_k, top_p, and a draw. The draw inverts the cumulative distribution over the
+candidates in falling order, by one uniform number of each row's own generator.
+"""
 
 from __future__ import annotations
 
-from typing import cast
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
-from transformers.generation.logits_process import (
-    LogitsProcessorList,
-    RepetitionPenaltyLogitsProcessor,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
+from torch import Tensor
 
 from inference_worker.protocol import SamplingParams
 
 #: Below it the scaled logits leave what float32 can hold; such an answer is greedy anyway.
 LEAST_TEMPERATURE = 1e-5
 
+#: The most likely tokens that are looked at first. A vocabulary is seldom needed whole, and
+#: sorting Llama 3's for every token takes longer than the token.
+CANDIDATES = 256
+
+BROKEN = -1  #: in the place of a token where the logits are no numbers
+UNDECIDED = -2  #: the candidates were too few
+
+
+@dataclass(slots=True)
+class _Row:
+    """How one answer goes on; ``fresh`` are its tokens that the penalty does not know yet."""
+
+    sampling: SamplingParams
+    random: random.Random
+    fresh: list[int] = field(default_factory=list)
+
+    @property
+    def greedy(self) -> bool:
+        return self.sampling.temperature < LEAST_TEMPERATURE
+
+
+@dataclass(frozen=True, slots=True)
+class _Knobs:
+    """The rows' parameters as tensors of (rows, 1), and what none of them needs."""
+
+    temperature: Tensor
+    top_k: Tensor
+    top_p: Tensor
+    penalty: Tensor
+    greedy: Tensor
+    all_greedy: bool
+    penalised: bool
+
 
 class Sampler:
-    """Chooses the tokens of one answer; with a seed always the same ones."""
+    """Chooses the tokens of the rows 0 to n-1; with a seed always the same ones."""
 
-    def __init__(self, sampling: SamplingParams, device: torch.device) -> None:
-        self._greedy = sampling.temperature < LEAST_TEMPERATURE
-        self._processors = _processors(sampling, greedy=self._greedy)
-        self._random = torch.Generator(device)
-        if sampling.seed is None:
-            self._random.seed()
-        else:
-            self._random.manual_seed(sampling.seed % 2**63)
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._rows: list[_Row] = []
+        self._knobs: _Knobs | None = None
+        self._seen: Tensor | None = None  # (rows, vocabulary), kept where there is a penalty
 
-    def __call__(self, tokens: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        """From ``tokens`` so far, (1, length), and float32 ``logits``, (1, vocabulary): (1, 1)."""
-        scores: torch.Tensor = self._processors(cast("torch.LongTensor", tokens), logits)
-        if self._greedy:
-            return scores.argmax(-1, keepdim=True)
-        return torch.multinomial(scores.softmax(-1), 1, generator=self._random)
+    def begin(self, row: int, sampling: SamplingParams, prompt: Sequence[int]) -> None:
+        """Let a new answer have the place ``row``; at most one beyond those there are."""
+        seed = None if sampling.seed is None else sampling.seed % 2**64
+        chance = random.Random(seed)  # noqa: S311 - for texts, not for secrets
+        self._rows[row:] = [_Row(sampling, chance, list(prompt)), *self._rows[row + 1 :]]
+        self._knobs = None
+        if self._seen is not None and row < len(self._seen):
+            self._seen[row] = False
+
+    def move(self, source: int, target: int) -> None:
+        """Let the answer at ``source`` have the place of another that has ended."""
+        self._rows[target] = self._rows[source]
+        self._knobs = None
+        if self._seen is not None and source < len(self._seen):
+            self._seen[target] = self._seen[source]
+
+    def choose(self, logits: Tensor) -> list[int]:
+        """The next token of each row from (rows, vocabulary); BROKEN where they are no numbers."""
+        count, vocabulary = logits.shape
+        knobs = self._knobs_of(count, vocabulary)
+        scores = logits.float()
+        if knobs.penalised:
+            scores = _penalised(scores, self._seen_by(count, vocabulary), knobs.penalty)
+        most, tokens = scores.max(-1, keepdim=True)
+        if not knobs.all_greedy:
+            scores = scores / knobs.temperature
+            dice = torch.tensor([[row.random.random()] for row in self._rows[:count]])
+            dice = dice.to(self._device)
+            drawn = _draw(scores, dice, knobs.top_k, knobs.top_p, min(CANDIDATES, vocabulary))
+            tokens = torch.where(knobs.greedy, tokens, drawn)
+        tokens = torch.where(most.isfinite(), tokens, BROKEN)
+        chosen: list[int] = tokens[:, 0].tolist()  # waits for the device, once a step
+        if UNDECIDED in chosen:
+            again = [place for place, token in enumerate(chosen) if token == UNDECIDED]
+            drawn = _draw(
+                scores[again], dice[again], knobs.top_k[again], knobs.top_p[again], vocabulary
+            )
+            for place, token in zip(again, drawn[:, 0].tolist(), strict=True):
+                chosen[place] = token
+        for row, token in zip(self._rows, chosen, strict=False):
+            row.fresh.append(max(token, 0))
+        return chosen
+
+    def _knobs_of(self, count: int, vocabulary: int) -> _Knobs:
+        if self._knobs is None or len(self._knobs.penalty) != count:
+            rows = self._rows[:count]
+            wanted = [row.sampling for row in rows]
+            warmth = [1.0 if row.greedy else row.sampling.temperature for row in rows]
+            self._knobs = _Knobs(
+                temperature=self._column(warmth),
+                top_k=self._column([min(s.top_k or vocabulary, vocabulary) for s in wanted]),
+                top_p=self._column([s.top_p for s in wanted]),
+                penalty=self._column([s.repetition_penalty for s in wanted]),
+                greedy=self._column([row.greedy for row in rows]),
+                all_greedy=all(row.greedy for row in rows),
+                penalised=any(s.repetition_penalty != 1 for s in wanted),
+            )
+        return self._knobs
+
+    def _column(self, values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, device=self._device)[:, None]
+
+    def _seen_by(self, count: int, vocabulary: int) -> Tensor:
+        """Which tokens stand in each row, prompt and answer: (rows, vocabulary)."""
+        known = 0 if self._seen is None else len(self._seen)
+        if self._seen is None or known < count:
+            grown = torch.zeros(
+                (max(count, 2 * known), vocabulary), dtype=torch.bool, device=self._device
+            )
+            if self._seen is not None:
+                grown[:known] = self._seen
+            self._seen = grown
+        fresh = [(at, token) for at, row in enumerate(self._rows[:count]) for token in row.fresh]
+        places = torch.tensor(fresh, device=self._device)
+        self._seen[places[:, 0], places[:, 1]] = True
+        for row in self._rows[:count]:
+            row.fresh.clear()
+        return self._seen[:count]
 
 
-def _processors(sampling: SamplingParams, *, greedy: bool) -> LogitsProcessorList:
-    processors = LogitsProcessorList()
-    if sampling.repetition_penalty != 1:
-        processors.append(RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty))
-    if greedy:
-        return processors
-    if sampling.temperature != 1:
-        processors.append(TemperatureLogitsWarper(float(sampling.temperature)))
-    if sampling.top_k:
-        processors.append(TopKLogitsWarper(sampling.top_k))
-    if sampling.top_p < 1:
-        processors.append(TopPLogitsWarper(sampling.top_p))
-    return processors
+def _penalised(scores: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
+    """What has been said becomes less likely; all (rows, vocabulary), but penalty (rows, 1)."""
+    less = torch.where(scores < 0, scores * penalty, scores / penalty)
+    return torch.where(seen, less, scores)
+
+
+def _draw(scores: Tensor, dice: Tensor, top_k: Tensor, top_p: Tensor, candidates: int) -> Tensor:
+    """One token a row, (rows, 1), or UNDECIDED where too few ``candidates`` were looked at.
+
+    ``scores`` is (rows, vocabulary); ``dice`` in [0, 1), ``top_k`` and ``top_p`` are (rows, 1).
+    """
+    vocabulary = scores.shape[1]
+    values, ids = scores.topk(candidates)  # (rows, candidates), falling
+    # As transformers does it: what equals the last of the k stays too.
+    least = values.gather(1, top_k.clamp(max=candidates) - 1)
+    cut = (top_k < vocabulary) & (values[:, -1:] < least)  # all that top_k leaves is here
+    among = ~cut | (values >= least)
+    total = torch.where(
+        cut,
+        values.masked_fill(~among, -torch.inf).logsumexp(-1, keepdim=True),
+        scores.logsumexp(-1, keepdim=True),
+    )
+    chances = (values - total).exp() * among
+    up_to = chances.cumsum(-1)
+    # A token stays where those before it do not make up top_p: the first always.
+    kept = among & (up_to - chances < top_p)
+    whole = cut | ((top_k == vocabulary) & (up_to[:, -1:] >= top_p) & (top_p < 1))
+    if candidates == vocabulary:
+        whole = torch.ones_like(whole)
+    goal = dice * torch.where(whole, (chances * kept).sum(-1, keepdim=True), 1.0)
+    place = (up_to <= goal).sum(-1, keepdim=True)
+    inside = (top_k == vocabulary) & (top_p >= 1) & (place < candidates)
+    place = torch.minimum(place, kept.sum(-1, keepdim=True) - 1).clamp(min=0)
+    return torch.where(whole | inside, ids.gather(1, place), UNDECIDED)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections import deque
 from typing import Any
 
+import structlog
 import torch
 from tokenizers import Tokenizer
 
-from inference_worker.engines import Delta, EngineError
+from inference_worker.engines import EngineError
+from inference_worker.engines.local.answer import Answer
 from inference_worker.engines.local.batch import Batch
-from inference_worker.engines.local.decoding import TextStream
 from inference_worker.engines.local.request import Finished, Request
+from inference_worker.engines.local.sampling import BROKEN
 from inference_worker.protocol import Failure, FailureReason, FinishReason
+
+log = structlog.get_logger(__name__)
 
 #: Requests that may wait, for each slot; the worker claims no more jobs than it has slots.
 WAITING_PER_SLOT = 4
@@ -22,63 +27,37 @@ WAITING_PER_SLOT = 4
 CLOSED = Failure(
     reason=FailureReason.ENGINE_UNAVAILABLE, message="the engine has been closed", retryable=True
 )
-
-
-class Answer:
-    """A request in the batch, and the text it has come to."""
-
-    def __init__(self, request: Request, tokenizer: Tokenizer, stop_ids: frozenset[int]) -> None:
-        self.request = request
-        self.reason: FinishReason | None = None  #: set with the last token
-        self._text = TextStream(tokenizer, request.sampling.stop)
-        self._stop_ids = stop_ids
-        self._tokens = 0
-        self._told = 0  # tokens already in a Delta
-
-    def take(self, token: int) -> None:
-        """Add a token."""
-        self._tokens += 1
-        if token in self._stop_ids:
-            self.reason = FinishReason.STOP
-            return
-        self._tell(self._text.push(token))
-        if self._text.stopped:
-            self.reason = FinishReason.STOP
-        elif self._tokens >= self.request.max_new_tokens:
-            self.reason = FinishReason.LENGTH
-
-    def has_ended(self) -> bool:
-        """Whether there is nothing more to write; decides about the deadline once and for all."""
-        if self.reason is None and self.request.is_late():
-            self.reason = FinishReason.DEADLINE
-        return self.reason is not None or self.request.cancelled
-
-    def finish(self) -> None:
-        """Publish what was held back, and the end, unless nobody wants it."""
-        if self.reason is not None and not self.request.cancelled:
-            self._tell(self._text.flush())
-            self.request.publish(Finished(self.reason, self._text.text, self._tokens))
-
-    def _tell(self, piece: str) -> None:
-        if piece:
-            self.request.publish(Delta(piece, self._tokens - self._told))
-            self._told = self._tokens
+NO_NUMBERS = Failure(
+    reason=FailureReason.ENGINE_ERROR, message="the model's logits are no numbers", retryable=True
+)
 
 
 class Scheduler:
-    """A continuous batch of at most ``slots`` answers over one model, in a thread of its own."""
+    """A continuous batch of at most ``slots`` answers over one model, in a thread of its own.
+
+    ``budget`` and ``piece`` are the batch's. Raises ValueError for a model it cannot run.
+    """
 
     def __init__(
-        self, model: Any, tokenizer: Tokenizer, stop_ids: frozenset[int], *, slots: int
+        self,
+        model: Any,
+        tokenizer: Tokenizer,
+        stop_ids: frozenset[int],
+        *,
+        slots: int,
+        budget: int,
+        piece: int,
     ) -> None:
         self._tokenizer = tokenizer
         self._stop_ids = stop_ids
         self._slots = slots
-        self._batch = Batch(model)
-        self._answers: list[Answer] = []  # in the order of the batch's rows
+        self.batch = Batch(model, rows=slots, budget=budget, piece=piece)
+        self._answers: list[Answer] = []
         self._waiting: deque[Request] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._careful = False  # a step failed: one newcomer at a time, to find out which
+        self._stepped = time.monotonic()  # the last time that the thread came round
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
 
@@ -93,9 +72,10 @@ class Scheduler:
         return len(self._waiting)
 
     @property
-    def cached_tokens(self) -> int:
-        """Tokens that the running answers hold memory for."""
-        return self._batch.cached_tokens
+    def silent_s(self) -> float:
+        """Seconds since the last step while there is something to do; 0 while there is not."""
+        busy = bool(self._answers or self._waiting)
+        return time.monotonic() - self._stepped if busy else 0.0
 
     def submit(self, request: Request) -> None:
         """Queue a request. Raises EngineError when closed or when too many wait."""
@@ -108,6 +88,8 @@ class Scheduler:
                     f"{len(self._waiting)} requests are waiting already",
                     retryable=True,
                 )
+            if not self._answers and not self._waiting:
+                self._stepped = time.monotonic()
             self._waiting.append(request)
             self._changed.notify()
 
@@ -125,20 +107,19 @@ class Scheduler:
         self._thread.join(timeout_s)
         if self._thread.is_alive():  # still in a step: the process will end without it
             return
-        del self._batch
+        del self.batch
         gc.collect()
         torch.cuda.empty_cache()
 
     def _run(self) -> None:
         while self._await_work():
-            try:
-                self._advance()
-                self._retire()
-                self._admit()
-                self._retire()
-            except Exception as error:  # noqa: BLE001 - whatever fails, the thread goes on
-                self._fail_running(_failure(error))
-        self._fail_running(CLOSED)
+            self._stepped = time.monotonic()
+            self._retire()
+            self._admit()
+            self._advance()
+        for answer in self._answers.copy():
+            self._drop(answer, CLOSED)
+        self.batch.clear()
         while self._waiting:
             self._waiting.popleft().publish(CLOSED)
 
@@ -148,33 +129,65 @@ class Scheduler:
             return not self._closed
 
     def _advance(self) -> None:
-        if self._answers:
-            for answer, token in zip(self._answers, self._batch.step(), strict=True):
-                answer.take(token)
-
-    def _admit(self) -> None:
-        """One newcomer between two steps, so that the others wait for one prompt at most."""
-        request = self._next_request()
-        if request is None:
+        if not self._answers:
             return
         try:
-            row, cache = self._batch.prefill(request.prompt, request.sampling)
-        except Exception as error:  # noqa: BLE001 - the batch is whole: only the newcomer fails
-            request.publish(_failure(error))
+            written = self.batch.step(newcomers=1 if self._careful else None)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the thread goes on
+            self._recover(error)
             return
-        answer = Answer(request, self._tokenizer, self._stop_ids)
-        self._answers.append(answer)
-        self._batch.join(row, cache)
-        answer.take(int(row.tokens[0, -1]))
+        self._careful &= bool(self.batch.pending)
+        answers = {id(answer.row): answer for answer in self._answers}
+        for row, token in written:
+            if token == BROKEN:
+                self._drop(answers[id(row)], NO_NUMBERS)
+            else:
+                answers[id(row)].take(token)
+        self._retire()
+
+    def _recover(self, error: Exception) -> None:
+        """Fail as few as may have caused it; the others try the same step again.
+
+        Memory comes from what is kept first. A newcomer is the next to be blamed, once it was the
+        only one in the step; without any it is the newest answer for memory, and all otherwise.
+        """
+        exhausted = _is_exhaustion(error)
+        log.warning("step_failed", error=type(error).__name__, running=len(self._answers))
+        newcomers = [answer for answer in self._answers if not answer.row.writing]
+        kept = self.batch.forget() if exhausted else 0
+        if not kept and (self._careful or len(newcomers) < 2):
+            blamed = newcomers[:1] or (self._answers[-1:] if exhausted else self._answers.copy())
+            for answer in blamed:
+                self._drop(answer, _failure(error))
+        self._careful = bool(newcomers)
+        if exhausted:
+            torch.cuda.empty_cache()
+
+    def _admit(self) -> None:
+        while (request := self._next_request()) is not None:
+            try:
+                row = self.batch.add(
+                    request.prompt,
+                    request.sampling,
+                    need=len(request.prompt) + request.max_new_tokens,
+                    key=request.cache_key,
+                )
+            except Exception as error:  # noqa: BLE001 - only the newcomer fails
+                request.publish(_failure(error))
+                continue
+            self._answers.append(Answer(request, row, self._tokenizer, self._stop_ids))
 
     def _next_request(self) -> Request | None:
-        """The first that waits and may begin; those it is too late for end here."""
+        """The first that waits, where it fits; those it is too late for end here."""
         with self._changed:
             overdue = [r for r in self._waiting if r.cancelled or r.is_late()]
             for request in overdue:
                 self._waiting.remove(request)
-            free = len(self._answers) < self._slots
-            chosen = self._waiting.popleft() if self._waiting and free else None
+            chosen = self._waiting[0] if self._waiting else None
+            if chosen and self.batch.fits(len(chosen.prompt) + chosen.max_new_tokens):
+                self._waiting.popleft()
+            else:
+                chosen = None
         for request in overdue:
             if not request.cancelled:
                 request.publish(Finished(FinishReason.DEADLINE, "", 0))
@@ -183,23 +196,33 @@ class Scheduler:
     def _retire(self) -> None:
         """Let the finished, the late and the cancelled go, first their memory."""
         ended = [answer for answer in self._answers if answer.has_ended()]
-        staying = [at for at, answer in enumerate(self._answers) if answer not in ended]
-        self._batch.keep(staying)
-        self._answers = [self._answers[at] for at in staying]
+        for answer in ended:
+            self._let_go(answer)
         for answer in ended:
             answer.finish()
 
-    def _fail_running(self, failure: Failure) -> None:
-        failed, self._answers = self._answers, []
-        self._batch.keep([])
-        for answer in failed:
-            answer.request.publish(failure)
+    def _drop(self, answer: Answer, failure: Failure) -> None:
+        self._let_go(answer, keep=False)
+        answer.request.publish(failure)
+
+    def _let_go(self, answer: Answer, *, keep: bool = True) -> None:
+        try:
+            self.batch.remove(answer.row, keep=keep)
+        except Exception as error:  # noqa: BLE001 - no memory to keep it in: let it go all the same
+            log.warning("prefix_lost", error=type(error).__name__)
+            self.batch.forget()
+            self.batch.remove(answer.row, keep=False)
+        self._answers.remove(answer)
+
+
+def _is_exhaustion(error: Exception) -> bool:
+    # Without a GPU torch reports it as a plain RuntimeError of its allocator.
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _failure(error: Exception) -> Failure:
     """The failure as the protocol names it; never with a person's text in it."""
-    # Without a GPU torch reports it as a plain RuntimeError of its allocator.
-    if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
+    if _is_exhaustion(error):
         reason, message = FailureReason.OUT_OF_MEMORY, "the model ran out of memory"
     else:
         reason = FailureReason.ENGINE_ERROR

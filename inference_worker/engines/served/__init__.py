@@ -94,6 +94,11 @@ class ServedEngine:
             raise RuntimeError("the engine has not been started")
         return self._card
 
+    @property
+    def silent_s(self) -> float:
+        """Always 0: a server that is silent ends the answer, and a new process would not help."""
+        return 0.0
+
     async def start(self, progress: Callable[[str], None]) -> None:
         """Reach the server and learn what it serves. Raises EngineError; may be called again."""
         self._root, self._where = self._address()

@@ -1,0 +1,219 @@
+"""``python -m benchmarks.gpu [--small]``: the local engine's batch on the GPU it finds.
+
+A Llama-3-8B with random bfloat16 weights, so that nothing has to be fetched; beside it the model
+card's ``generate``, one request after the other, and what the device's memory allows: a step reads
+all weights, and keys and values of every row, once. Needs torch, transformers and
+``inference_worker``, no database. ``--small`` is a tiny model, to see on a CPU that it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from benchmarks.figures import Figure, publish, say
+from inference_worker.engines.local.batch import Batch
+from inference_worker.engines.local.memory import piece
+from inference_worker.protocol import SamplingParams
+
+SAMPLING = SamplingParams(temperature=0.6, top_p=0.9, repetition_penalty=1.1)  # llama3-bllossom's
+SEQUENTIAL = "the model card's generate, one after the other"
+BOUND = "what the memory's bandwidth allows"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The model, and how much is measured."""
+
+    config: LlamaConfig
+    crowds: tuple[int, ...]
+    prompt: int
+    steps: int
+    history: int
+    copied: int  #: bytes of the copy that measures the bandwidth
+
+
+LLAMA_3_8B = Size(
+    config=LlamaConfig(
+        vocab_size=128_256,
+        hidden_size=4096,
+        intermediate_size=14_336,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        max_position_embeddings=8192,
+        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
+    ),
+    crowds=(1, 16, 64, 128),
+    prompt=128,
+    steps=64,
+    history=2000,
+    copied=4 << 30,
+)
+SMALL = Size(
+    config=LlamaConfig(
+        vocab_size=1000,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+    ),
+    crowds=(1, 4),
+    prompt=8,
+    steps=3,
+    history=200,
+    copied=1 << 24,
+)
+
+
+def bench(size: Size, device: torch.device) -> list[Figure]:
+    """Sequential ``generate``, then every crowd, then the second turn of a conversation."""
+    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)  # 8 billion float32 weights first would take twice the memory
+    with device:
+        model: Any = LlamaForCausalLM(size.config)
+    torch.set_default_dtype(usual)
+    model.requires_grad_(False)
+    model.generation_config.eos_token_id = None
+    chance = random.Random(1)
+    bandwidth = _bandwidth(size, device)
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    sequential = _sequential(model, size, chance)
+    figures = [
+        Figure("gpu.bandwidth", bandwidth / 1e9, "GB/s"),
+        Figure("gpu.weights", weights / 1e9, "GB"),
+        Figure("gpu.sequential", sequential, "tokens/s"),
+    ]
+    rows = max(size.crowds)
+    need = size.prompt + size.steps + 1
+    widest = -(-max(need, size.history + 64) // 256) * 256
+    batch = Batch(model, rows=rows, budget=rows * need * 2 + 4 * widest, piece=piece(device))
+    for crowd in size.crowds:
+        rate = _decode(batch, crowd, size, chance)
+        context = crowd * (size.prompt + size.steps / 2)
+        bound = crowd * bandwidth / (weights + context * _token_bytes(size, dtype))
+        figures += [
+            Figure(f"gpu.{crowd}", rate, "tokens/s", SEQUENTIAL, rate / sequential),
+            Figure(f"gpu.{crowd}.of_bound", rate, "tokens/s", BOUND, rate / bound),
+        ]
+    return figures + _second_turn(batch, size, chance)
+
+
+def _token_bytes(size: Size, dtype: torch.dtype) -> int:
+    config: Any = size.config
+    head = config.hidden_size // config.num_attention_heads
+    values: int = 2 * config.num_hidden_layers * config.num_key_value_heads * head
+    return values * dtype.itemsize
+
+
+def _bandwidth(size: Size, device: torch.device) -> float:
+    """Bytes per second that a copy reads and writes."""
+    source = torch.zeros(size.copied, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    target.copy_(source)
+    took = _seconds(device, lambda: [target.copy_(source) for _ in range(5)])
+    return 2 * 5 * size.copied / took
+
+
+def _sequential(model: Any, size: Size, chance: random.Random) -> float:
+    ids = torch.tensor([_words(size, chance, size.prompt)], device=model.device)
+
+    def generate() -> None:
+        model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=size.steps,
+            do_sample=True,
+            temperature=SAMPLING.temperature,
+            top_p=SAMPLING.top_p,
+            repetition_penalty=SAMPLING.repetition_penalty,
+            pad_token_id=0,
+        )
+
+    generate()
+    return size.steps / _seconds(model.device, generate)
+
+
+def _decode(batch: Batch, crowd: int, size: Size, chance: random.Random) -> float:
+    """Tokens per second once all prompts are computed."""
+    left = crowd
+    while left or batch.pending:
+        while left and batch.fits(size.prompt + size.steps + 9):
+            prompt = _words(size, chance, size.prompt)
+            batch.add(prompt, SAMPLING, need=size.prompt + size.steps + 9)
+            left -= 1
+        batch.step()
+    began = time.monotonic()
+    for _ in range(size.steps):
+        batch.step()
+    took = time.monotonic() - began
+    for row in batch.rows.copy():
+        batch.remove(row)
+    return crowd * size.steps / took
+
+
+def _second_turn(batch: Batch, size: Size, chance: random.Random) -> list[Figure]:
+    history = _words(size, chance, size.history)
+    turns = (history, [*history, *_words(size, chance, 30)])
+    (_, cold), (_, warm) = (
+        [_first_token_ms(batch, prompt, key) for prompt in turns] for key in ("", "conversation")
+    )
+    name = f"gpu.second_turn.{size.history}"
+    return [
+        Figure(f"{name}.recomputed", cold, "ms"),
+        Figure(name, warm, "ms", "without reuse; goal 0.125", warm / cold),
+    ]
+
+
+def _first_token_ms(batch: Batch, prompt: list[int], key: str) -> float:
+    began = time.monotonic()
+    row = batch.add(prompt, SAMPLING, need=len(prompt) + 9, key=key)
+    while not row.writing:
+        batch.step()
+    took = time.monotonic() - began
+    batch.remove(row)
+    return took * 1000
+
+
+def _seconds(device: torch.device, work: Callable[[], object]) -> float:
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    wait()
+    began = time.monotonic()
+    work()
+    wait()
+    return time.monotonic() - began
+
+
+def _words(size: Size, chance: random.Random, count: int) -> list[int]:
+    return [chance.randrange(size.config.vocab_size) for _ in range(count)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser.add_argument("--small", action="store_true", help="a tiny model, on the CPU too")
+    small = parser.parse_args().small
+    if not small and not torch.cuda.is_available():
+        parser.error("there is no GPU that torch can use; --small runs on the CPU")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    say(torch.cuda.get_device_name(device) if device.type == "cuda" else "on the CPU")
+    with torch.inference_mode():
+        publish(bench(SMALL if small else LLAMA_3_8B, device))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,292 @@
+"""Where keys and values live: one place a row, written in place, and the attention over them.
+
+A step computes the tokens of many answers as one sequence, (1, tokens): all that works on single
+tokens runs once for all of them, and only the attention tells the rows apart. transformers calls
+``attend`` as the model's attention, under the name ``ATTENTION``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+ATTENTION = "rows_in_place"
+
+#: What some models want of their attention, and this one cannot.
+UNKNOWN_TO_US = ("softcap", "s_aux", "position_bias")
+
+States = list[tuple[Tensor, Tensor]]  #: keys and values of a row, (heads, length, size), by layer
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Tokens ``start`` to ``stop`` of the row at ``row``: a piece of its prompt."""
+
+    row: int
+    start: int
+    stop: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """The tokens of one step: one of each row in ``lengths``, and then those of the spans.
+
+    ``lengths`` are the tokens that the rows from 0 on have in the cache already; ``places`` (2,
+    tokens) says for every token of the step its row and its position.
+    """
+
+    lengths: list[int]
+    spans: list[Span]
+    places: Tensor
+    _known: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def width(self) -> int:
+        """Positions that the longest of the single tokens looks at."""
+        return max(self.lengths, default=0) + 1
+
+    def places_on(self, device: torch.device) -> Tensor:
+        """``places`` there; the layers of one model may be on several devices."""
+        if device == self.places.device:
+            return self.places
+        if device not in self._known:
+            self._known[device] = self.places.to(device)
+        found: Tensor = self._known[device]
+        return found
+
+    def mask_of_rows(self, like: Tensor, window: int | None) -> Tensor | None:
+        """What each single token may look at: (rows, 1, 1, width), to be added; None for all."""
+        if window is None and min(self.lengths) == max(self.lengths):
+            return None
+        key = ("rows", like.device, like.dtype, window)
+        if key not in self._known:
+            last = self.places_on(like.device)[1, : len(self.lengths), None]
+            self._known[key] = _mask(last, self.width, window, like)[:, None, None]
+        mask: Tensor = self._known[key]
+        return mask
+
+    def mask_of_span(self, span: Span, like: Tensor, window: int | None) -> Tensor | None:
+        """What each of its tokens may look at: (length, stop); None for plainly causal."""
+        if window is None and span.start == 0:
+            return None
+        key = (span, like.device, like.dtype, window)
+        if key not in self._known:
+            last = torch.arange(span.start, span.stop, device=like.device)[:, None]
+            self._known[key] = _mask(last, span.stop, window, like)
+        mask: Tensor = self._known[key]
+        return mask
+
+
+def _mask(last: Tensor, width: int, window: int | None, like: Tensor) -> Tensor:
+    """0 up to the position in ``last``, (tokens, 1), and minus infinity elsewhere."""
+    at = torch.arange(width, device=like.device)
+    hidden = at > last
+    if window is not None:
+        hidden |= at <= last - window
+    zeros = torch.zeros(hidden.shape, device=like.device, dtype=like.dtype)
+    return zeros.masked_fill(hidden, -torch.inf)
+
+
+class _Layer(CacheLayerMixin):  # type: ignore[no-untyped-call]
+    """Keys and values of one layer, (rows, heads, width, size) each."""
+
+    def __init__(self, cache: RowCache) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._cache = cache
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        # Zeros: what is masked is multiplied by nothing, which does not help against NaN.
+        rows, width = self._cache.rows, self._cache.width
+        self.keys, self.values = (
+            states.new_zeros(rows, states.shape[1], width, states.shape[3])
+            for states in (key_states, value_states)
+        )
+        self.is_initialized = True
+
+    def update(
+        self,
+        key_states: Tensor,
+        value_states: Tensor,
+        *args: Any,  # noqa: ARG002 - the base class's
+        **kwargs: Any,  # noqa: ARG002
+    ) -> tuple[Tensor, Tensor]:
+        """Write (1, heads, tokens, size) to the plan's places; returns the whole storage."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        self.resize()
+        keys, values = self.stored()
+        row, position = self._cache.plan.places_on(keys.device)
+        keys[row, :, position] = key_states[0].transpose(0, 1)
+        values[row, :, position] = value_states[0].transpose(0, 1)
+        return keys, values
+
+    def stored(self) -> tuple[Tensor, Tensor]:
+        """Keys and values."""
+        keys, values = self.keys, self.values
+        if keys is None or values is None:
+            raise RuntimeError("the layer has not been written to")
+        return keys, values
+
+    def resize(self) -> None:
+        """Take the size that the cache asks for, one tensor after the other."""
+        rows, width = self._cache.rows, self._cache.width
+        if self.is_initialized:
+            self.keys = _resized(self.stored()[0], rows, width)
+            self.values = _resized(self.stored()[1], rows, width)
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:  # noqa: ARG002
+        return self._cache.width, 0
+
+    def get_seq_length(self) -> int:
+        return 0  # asked by models that find positions themselves; ours are given
+
+    def get_max_length(self) -> int:
+        return -1
+
+
+def _resized(states: Tensor, rows: int, width: int) -> Tensor:
+    if states.shape[0] == rows and states.shape[2] == width:
+        return states
+    grown = states.new_zeros(rows, states.shape[1], width, states.shape[3])
+    both = min(rows, states.shape[0]), min(width, states.shape[2])
+    grown[: both[0], :, : both[1]] = states[: both[0], :, : both[1]]
+    return grown
+
+
+class RowCache(Cache):
+    """The storage of all rows of a model, ``rows`` times ``width`` tokens, on its devices.
+
+    ``resize`` only says how large it should be; each layer follows when it is next written, so
+    that an allocation that fails leaves nothing half done.
+    """
+
+    def __init__(self, layers: int) -> None:
+        self.rows = self.width = 0
+        self.plan = Plan([], [], torch.empty(2, 0, dtype=torch.long))
+        self._layers = [_Layer(self) for _ in range(layers)]
+        super().__init__(layers=list(self._layers))
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that there is memory for."""
+        return self.rows * self.width
+
+    def resize(self, rows: int, width: int) -> None:
+        """Ask for a size; what is outside of it is forgotten."""
+        self.rows, self.width = rows, width
+
+    def clear(self) -> None:
+        """Give all memory back."""
+        self.rows = self.width = 0
+        for layer in self._layers:
+            layer.keys = layer.values = None
+            layer.is_initialized = False
+
+    def token_bytes(self) -> dict[torch.device, int]:
+        """What one token takes on each device; nothing before the first step."""
+        taken: dict[torch.device, int] = {}
+        for layer in self._layers:
+            for states in layer.stored() if layer.is_initialized else ():
+                size = states[0, :, 0].numel() * states.element_size()
+                taken[states.device] = taken.get(states.device, 0) + size
+        return taken
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy a row's first ``length`` tokens over another row."""
+        for layer in self._layers:
+            for states in layer.stored():
+                states[target, :, :length] = states[source, :, :length]
+
+    def read(self, row: int, length: int) -> States:
+        """A copy of a row's first ``length`` tokens."""
+        return [
+            (keys[row, :, :length].clone(), values[row, :, :length].clone())
+            for keys, values in (layer.stored() for layer in self._layers)
+        ]
+
+    def write(self, row: int, states: States, length: int) -> None:
+        """Put the first ``length`` tokens of what was read into a row."""
+        for layer, (keys, values) in zip(self._layers, states, strict=True):
+            if not layer.is_initialized:
+                layer.lazy_initialization(keys[None], values[None])
+            layer.resize()
+            for stored, read in zip(layer.stored(), (keys, values), strict=True):
+                stored[row, :, :length] = read[:, :length]
+
+
+def attend(
+    module: Any,  # noqa: ARG001 - what transformers passes
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,  # noqa: ARG001
+    *,
+    plan: Plan,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """The attention of a step: ``query`` (1, heads, tokens, size) to (1, tokens, heads, size).
+
+    ``key`` and ``value`` are the whole storage. Raises ValueError for a model that wants what it
+    cannot.
+    """
+    if wanted := [name for name in UNKNOWN_TO_US if others.get(name) is not None]:
+        raise ValueError(f"the local engine's attention does not know {', '.join(wanted)}")
+    parts = []
+    if plan.lengths:
+        parts.append(_attend_rows(query, key, value, plan, scaling, sliding_window))
+    at = len(plan.lengths)
+    for span in plan.spans:
+        until = at + span.stop - span.start
+        keys, values = (states[span.row, None, :, : span.stop] for states in (key, value))
+        mask = plan.mask_of_span(span, query, sliding_window)
+        parts.append(_attend_span(query[:, :, at:until], keys, values, mask, scaling))
+        at = until
+    out = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+    return out.transpose(1, 2).contiguous(), None
+
+
+def _attend_rows(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    plan: Plan,
+    scaling: float | None,
+    window: int | None,
+) -> Tensor:
+    """One token of each row over its own row: (1, heads, rows, size)."""
+    count, heads = len(plan.lengths), key.shape[1]
+    # The query heads of one key head stand in for several tokens: nothing is repeated.
+    single = query[0, :, :count].transpose(0, 1).reshape(count, heads, -1, query.shape[-1])
+    out = torch.nn.functional.scaled_dot_product_attention(
+        single,
+        key[:count, :, : plan.width],
+        value[:count, :, : plan.width],
+        attn_mask=plan.mask_of_rows(query, window),
+        scale=scaling,
+    )  # (rows, key heads, query heads of each, size)
+    return out.reshape(1, count, query.shape[1], -1).transpose(1, 2)
+
+
+def _attend_span(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None
+) -> Tensor:
+    """A piece of a prompt over its own row: (1, heads, tokens, size)."""
+    groups = query.shape[1] // key.shape[1]
+    return torch.nn.functional.scaled_dot_product_attention(
+        query,
+        key.repeat_interleave(groups, dim=1),
+        value.repeat_interleave(groups, dim=1),
+        attn_mask=mask,
+        is_causal=mask is None,
+        scale=scaling,
+    )
+
+
+AttentionInterface.register(ATTENTION, attend)
