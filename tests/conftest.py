@@ -69,6 +69,17 @@ async def module_database_url(postgres_server: str, migrated_template: str) -> A
     await on_server(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def second_module_database_url(
+    postgres_server: str, migrated_template: str
+) -> AsyncIterator[str]:
+    """Another one, for a second bot whose turns the first must not settle."""
+    name = f"test_{next(_numbers)}"
+    await create_database(postgres_server, name, template=migrated_template)
+    yield at(postgres_server, name)
+    await on_server(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture
 async def empty_database_url(postgres_server: str) -> AsyncIterator[str]:
     """A fresh database without any table."""

@@ -191,6 +191,7 @@ def chaos(*words: str) -> dict[str, float]:
     return {line["bench"]: line["value"] for line in lines}
 
 
+@pytest.mark.xdist_group("chaos")
 @pytest.mark.timeout(420)
 def test_bursts_that_are_merged_break_no_promise() -> None:
     value = chaos("--seed", "5", "--messages", "300", "--merge", "1", "--alone")
@@ -213,6 +214,7 @@ def test_without_git_there_is_no_other_version(tmp_path: Path) -> None:
     assert version_before(tmp_path, tmp_path / "before") == ""
 
 
+@pytest.mark.xdist_group("chaos")
 @pytest.mark.timeout(420)
 def test_nothing_is_lost_twice_or_out_of_order_under_every_kind_of_disaster() -> None:
     value = chaos("--seed", "7", "--messages", "400")

@@ -182,12 +182,12 @@ async def test_a_broken_origin_is_a_foreign_one(stack: Stack, origin: str) -> No
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def talkative(
-    module_database_url: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
+    second_module_database_url: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Target]:
     """The bot's own process, saying as much as it can."""
     folder = tmp_path_factory.mktemp("talkative")
     async with running_target(
-        module_database_url, valkey_url, folder, BOT_LOG_LEVEL="DEBUG"
+        second_module_database_url, valkey_url, folder, BOT_LOG_LEVEL="DEBUG"
     ) as target:
         yield target
 
