@@ -141,9 +141,10 @@ async def count_turns(stores: Stores) -> int:
 async def put_away(stores: Stores) -> None:
     """Bring everything that waits to its end, as a worker would have; the log keeps it."""
     statements = (
-        "UPDATE turns SET status = 'answered', settled_at = now() WHERE settled_at IS NULL",
+        # First, or the bot would post the answers that the turns seem to have.
         "UPDATE deliveries SET state = 'delivered' WHERE state <> 'delivered'",
         "DELETE FROM jobs",
+        "UPDATE turns SET status = 'answered', settled_at = now() WHERE settled_at IS NULL",
         "VACUUM ANALYZE",
     )
     database = connect_database(stores.postgres.url, pool_size=1)
