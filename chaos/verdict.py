@@ -57,11 +57,13 @@ def _seen(message: Message, killed_senders: frozenset[str]) -> int:
     """How often the person saw an end of it without asking for it again.
 
     Whether an unanswered POST was shown, or what a killed bot had just sent, only the person knows;
-    who presses the button that is offered for it asks for it again.
+    who presses the button that is offered for it asks for it again. So does who presses a button
+    that has given the answer before: its response may have been lost.
     """
     unknown = message.unanswered or message.id in killed_senders
-    pressed = [showing for showing in message.shown[1:] if showing.via == "button"]
-    asked_again = len(pressed) if unknown else 0
+    ways = [showing.via for showing in message.shown]
+    known = 1 if unknown or "button" not in ways else ways.index("button") + 1
+    asked_again = ways[known:].count("button")
     return len(message.shown) + len(message.told) - asked_again
 
 

@@ -131,10 +131,26 @@ def test_a_burst_in_another_order_is_seen(journal: Journal) -> None:
     assert "the order [2, 1]" in judge(journal).out_of_order[0]
 
 
-def test_a_button_may_show_again_what_a_killed_bot_had_just_shown(journal: Journal) -> None:
+def test_a_button_pressed_twice_is_no_duplicate_and_what_was_called_back_is_one(
+    journal: Journal,
+) -> None:
     message = accepted(journal)
     said = journal.reply(prompt(utterance(message)))
     journal.show(message, "button", said)
+    journal.show(message, "button", said)
+    assert judge(journal).holds
+    message.shown.clear()
+    journal.show(message, "callback", said)
+    journal.show(message, "button", said)
+    assert judge(journal).duplicated
+    journal.show(message, "button", said)
+    assert judge(journal).duplicated
+
+
+def test_a_button_may_show_again_what_a_killed_bot_had_just_shown(journal: Journal) -> None:
+    message = accepted(journal)
+    said = journal.reply(prompt(utterance(message)))
+    journal.show(message, "callback", said)
     journal.show(message, "button", said)
     assert judge(journal).duplicated
     assert judge(journal, frozenset({message.id})).holds

@@ -39,8 +39,9 @@ from inference_worker.database import any_of
 CLAIM_S = 15
 #: Tries of one delivery at most.
 MAX_ATTEMPTS = 6
-#: Two presses of a button closer to each other are one.
-AGAIN_AFTER_S = 1.0
+#: Two presses of a button closer to each other are one. Whoever got no response learns of it from
+#: Kakao after five seconds.
+AGAIN_AFTER_S = 3.0
 #: How long after the sync window an open webhook is taken for dead.
 ORPHAN_S = 5
 #: How long after its turn's end an apology may still go out; Slack's URLs have two minutes left.
@@ -257,22 +258,24 @@ async def show_again(connection: AsyncConnection, turn_id: UUID) -> bool:
     """Whether an answer fetched by its button may be shown once more, and note that it was.
 
     Its first response may have been lost on its way, which nobody is told; who asks again has not
-    seen it. Pressed twice at once (``AGAIN_AFTER_S``) it is shown once.
+    seen it. Two presses within ``AGAIN_AFTER_S`` are one.
     """
     again = (
-        select(
+        update(deliveries)
+        .where(
+            deliveries.c.turn_id == turn_id,
+            deliveries.c.state == DeliveryState.DELIVERED.value,
+            deliveries.c.via == DeliveryVia.HELD.value,
+            deliveries.c.updated_at < func.now() - _seconds(AGAIN_AFTER_S),
+        )
+        .values(updated_at=func.now())
+        .returning(
             deliveries.c.turn_id,
             deliveries.c.claim,
             deliveries.c.via,
             deliveries.c.state,
             literal("asked for again"),
             func.now(),
-        )
-        .where(
-            deliveries.c.turn_id == turn_id,
-            deliveries.c.state == DeliveryState.DELIVERED.value,
-            deliveries.c.via == DeliveryVia.HELD.value,
-            deliveries.c.delivered_at < func.now() - _seconds(AGAIN_AFTER_S),
         )
         .cte("again")
     )
