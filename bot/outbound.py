@@ -58,6 +58,15 @@ class Reply:
         raw = self.headers.get("Retry-After", "")
         return float(raw) if re.fullmatch(r"[0-9]{1,6}", raw) else None
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON object in the body; an empty one for anything else, however deep."""
+        try:
+            document = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return document if isinstance(document, dict) else {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoReply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -88,11 +87,7 @@ def judge_callback(reply: Reply) -> DeliveryResult:
 
 def _callback_words(reply: Reply) -> tuple[str, str]:
     """The status word, and a line for support: HTTP code, status, message, task id."""
-    try:
-        document = json.loads(reply.body)
-    except (ValueError, RecursionError):
-        document = None
-    fields = document if isinstance(document, dict) else {}
+    fields = reply.document
     status, message, task = (_word(fields.get(key)) for key in ("status", "message", "taskId"))
     # The message may repeat the callback token; a task id is what Kakao's support asks for.
     message = re.sub(r"\S{24,}", "…", message)[:160]

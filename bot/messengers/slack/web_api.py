@@ -7,7 +7,6 @@ cut, reads answers of any size, and repeats calls by itself; here it matters wha
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from typing import Any
@@ -143,7 +142,7 @@ class WebApi:
         reply = await self._call("auth.test", {}, MAX_REPLY_BYTES)
         if isinstance(reply, NoReply):
             return frozenset(), f"Slack's Web API: {reply.detail}"
-        document = _document(reply)
+        document = reply.document
         if document.get("ok") is not True:
             return frozenset(), f"Slack says HTTP {reply.status} {_error(document)}".rstrip()
         named = reply.headers.get("x-oauth-scopes", "")
@@ -183,7 +182,7 @@ def origin_of(url: str) -> str:
 
 def judge_post(reply: Reply) -> DeliveryResult:
     """Read the answer to chat.postMessage: what is neither "ok" nor a clear no may be shown."""
-    document = _document(reply)
+    document = reply.document
     error = _error(document)
     detail = f"HTTP {reply.status} {error}".rstrip()
     if reply.status == 429 or error in _LATER:
@@ -205,7 +204,7 @@ def _page(reply: Reply | NoReply) -> tuple[list[dict[str, Any]], str] | Trace:
     """The messages of a page and the next page's cursor, or why there are none."""
     if isinstance(reply, NoReply):
         return _unknown(reply.detail)
-    document = _document(reply)
+    document = reply.document
     messages, further = document.get("messages"), document.get("response_metadata")
     if document.get("ok") is not True or not isinstance(messages, list):
         return _unknown(f"HTTP {reply.status} {_error(document)}".rstrip(), reply.retry_after_s)
@@ -235,15 +234,6 @@ def _is_of(message: dict[str, Any], app: object) -> bool:
     if not message.get("bot_id"):
         return False
     return app is None or message.get("app_id") in (None, app)
-
-
-def _document(reply: Reply) -> dict[str, Any]:
-    """The JSON object in an answer; an empty one for anything else, however deep."""
-    try:
-        document = json.loads(reply.body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _error(document: dict[str, Any]) -> str:
