@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections import Counter
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain import TurnStatus
+from bot.repeat import repeat
 from bot.store.tables import turns
-from inference_worker.database import DATABASE_ERRORS
 
 COUNT_EVERY_S = 1.0
 WAITING = (TurnStatus.RECEIVED, TurnStatus.QUEUED, TurnStatus.GENERATING)
@@ -37,10 +35,7 @@ class Backlog:
 
     async def keep(self) -> None:
         """Count until cancelled."""
-        while True:
-            with contextlib.suppress(*DATABASE_ERRORS):
-                await self.count()
-            await asyncio.sleep(COUNT_EVERY_S)
+        await repeat(self.count, COUNT_EVERY_S)
 
     async def count(self) -> None:
         """Count once, for all bots."""

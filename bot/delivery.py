@@ -34,6 +34,7 @@ from bot.markdown import shorten
 from bot.messengers import Messenger, Traceable
 from bot.metrics import DELIVERIES
 from bot.presence import Presence
+from bot.repeat import repeat
 from bot.settings import Settings
 from bot.store import deliveries, traces
 from bot.store.conversations import load_handle
@@ -145,12 +146,12 @@ class Delivery:
 
     async def keep_sweeping(self) -> None:
         """Take over what dead processes left and expire what nobody fetched, until cancelled."""
-        while True:
-            with contextlib.suppress(*DATABASE_ERRORS):
-                async with self._autocommit.connect() as connection:
-                    await deliveries.recover(connection)
-                    await deliveries.expire(connection)
-            await asyncio.sleep(SWEEP_EVERY_S)
+        await repeat(self._sweep, SWEEP_EVERY_S)
+
+    async def _sweep(self) -> None:
+        async with self._autocommit.connect() as connection:
+            await deliveries.recover(connection)
+            await deliveries.expire(connection)
 
     async def deliver_due(self) -> bool:
         """Begin to send what is due, as far as there is room; whether more may be due at once."""

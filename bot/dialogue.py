@@ -19,11 +19,13 @@ from bot.domain import TurnStatus, Utterance
 from bot.intake import Intake
 from bot.metrics import ANSWER_SECONDS, TURNS
 from bot.presence import Presence
+from bot.repeat import repeat
 from bot.settings import Settings
 from bot.settled import SettledTurns
-from bot.store import conversations
-from bot.store.conversations import Accepted, Settled, Settlement, load_handle
+from bot.store import conversations, settlements
+from bot.store.conversations import Accepted, load_handle
 from bot.store.recent import Exchange, RecentHistory, Window
+from bot.store.settlements import Settled, Settlement
 from inference_worker.database import DATABASE_ERRORS
 from inference_worker.presets import Preset
 from inference_worker.protocol import (
@@ -191,7 +193,7 @@ class Dialogue:
             finished = await self._queue.completed(connection, SETTLE_BATCH)
             if not finished:
                 return 0
-            settled = await conversations.settle(connection, [_settlement(job) for job in finished])
+            settled = await settlements.settle(connection, [_settlement(job) for job in finished])
             await self._queue.forget(connection, [job.id for job in finished])
         self._settled.tell([one.turn.id for one in settled])
         for one in settled:
@@ -217,11 +219,11 @@ class Dialogue:
 
     async def keep_marking(self) -> None:
         """Let the log say which turns are being answered, until cancelled."""
-        while True:
-            with contextlib.suppress(*DATABASE_ERRORS):
-                async with self._autocommit.connect() as connection:
-                    await conversations.mark_generating(connection)
-            await asyncio.sleep(MARK_EVERY_S)
+        await repeat(self._mark, MARK_EVERY_S)
+
+    async def _mark(self) -> None:
+        async with self._autocommit.connect() as connection:
+            await conversations.mark_generating(connection)
 
     async def keep_sweeping(self) -> None:
         """Pick up what a crash left behind and end what is too late, until cancelled."""

@@ -6,8 +6,6 @@ nobody is sent away: then the forecast is zero.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -19,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain import DeliveryVia, ReplyHandle, Utterance
 from bot.presence import Presence
-from inference_worker.database import DATABASE_ERRORS
+from bot.repeat import repeat
 
 COUNT_EVERY_S = 1.0
 COUNT = text(
@@ -111,10 +109,7 @@ class Forecast:
 
     async def keep(self) -> None:
         """Count until cancelled."""
-        while True:
-            with contextlib.suppress(*DATABASE_ERRORS):
-                await self.count()
-            await asyncio.sleep(COUNT_EVERY_S)
+        await repeat(self.count, COUNT_EVERY_S)
 
     async def count(self) -> None:
         """Count once, for all bots."""

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     Double,
     Row,
     Text,
@@ -247,11 +248,7 @@ async def record(
         )
         .cte("recorded")
     )
-    columns = ["turn_id", "claim", "via", "state", "detail", "claimed_at"]
-    kept = await connection.execute(
-        insert(delivery_attempts).from_select(columns, select(recorded))
-    )
-    return bool(kept.rowcount == 1)
+    return await _kept(connection, recorded)
 
 
 async def show_again(connection: AsyncConnection, turn_id: UUID) -> bool:
@@ -279,9 +276,14 @@ async def show_again(connection: AsyncConnection, turn_id: UUID) -> bool:
         )
         .cte("again")
     )
+    return await _kept(connection, again)
+
+
+async def _kept(connection: AsyncConnection, changed: CTE) -> bool:
+    """Write a changed delivery into the ledger, in its own statement; False: nothing changed."""
     columns = ["turn_id", "claim", "via", "state", "detail", "claimed_at"]
-    noted = await connection.execute(insert(delivery_attempts).from_select(columns, select(again)))
-    return bool(noted.rowcount == 1)
+    kept = await connection.execute(insert(delivery_attempts).from_select(columns, select(changed)))
+    return bool(kept.rowcount == 1)
 
 
 async def hand_over(connection: AsyncConnection, windows: Sequence[HandOver]) -> list[bool]:
