@@ -187,12 +187,12 @@ async def _killed_senders(cluster: Cluster, journal: Journal, blows: list[Blow])
     """
     kills = [blow.at for blow in blows if blow.kind is Disaster.KILL_BOT]
     begun = {generation.message: generation.at for generation in journal.generations}
-    begun |= {message.id: message.shown[0].at for message in journal.shown_again_by_button()}
+    again = {message.id: message.shown[0].at for message in journal.shown_again_by_button()}
+    begun |= again
     waiting = {message.id for message in journal.messages.values() if message.waits}
-    again = {message.id for message in journal.shown_again_by_button()}
     suspects = [
         name
-        for name in waiting | again
+        for name in waiting | again.keys()
         if any(0 <= at - begun.get(name, at + 1) <= _IN_HAND_S for at in kills)
     ]
     database = connect_database(cluster.database_url, pool_size=1)
