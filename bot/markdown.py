@@ -190,10 +190,11 @@ def split(text: str, limit: int, size: Size = len) -> Iterator[str]:
 
 
 def shorten(text: str, limit: int, size: Size = len) -> str:
-    """The text, or its beginning and "…", within ``limit``."""
-    if size(text) <= limit:
-        return text
-    return next(split(text, limit - 1, size), "") + "…"
+    """The text, without the blanks around it, or its beginning and "…": what fits ``limit``."""
+    for whole in (text, text.strip()):
+        if size(whole) <= limit:
+            return whole
+    return next(split(text.strip(), limit - 1, size), "") + "…"
 
 
 def _cut(text: str, limit: int, size: Size) -> tuple[int, int]:
