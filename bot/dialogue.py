@@ -194,7 +194,6 @@ class Dialogue:
             if not finished:
                 return 0
             settled = await settlements.settle(connection, [_settlement(job) for job in finished])
-            await self._queue.forget(connection, [job.id for job in finished])
         self._settled.tell([one.turn.id for one in settled])
         for one in settled:
             await self._after(one)

@@ -269,7 +269,7 @@ async def _look_up(
 
 
 async def slack(request: web.Request) -> web.StreamResponse:
-    """Commands, events and interactivity: one signature, one guard, Bolt behind it."""
+    """Commands, events and interactivity: one signature and one guard for all of them."""
     body = await read_body(request)
     status, headers, text = await request.app[keys.SLACK].dispatch(request.headers, body)
     return web.Response(status=status, headers=headers, body=text)

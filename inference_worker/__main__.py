@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import os
 import signal
 import socket
@@ -20,6 +22,7 @@ from inference_worker.errors import EngineStuckError
 from inference_worker.logs import configure_logs
 from inference_worker.queue import WAKE_CHANNEL, Leases
 from inference_worker.settings import WorkerSettings
+from inference_worker.status import status_server
 from inference_worker.wakeup import Bell, connect_redis
 from inference_worker.worker import Waits, Worker
 
@@ -27,7 +30,10 @@ log = structlog.get_logger(__name__)
 
 
 async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> None:
-    """Work until SIGTERM or SIGINT. Raises EngineError where the model cannot be loaded."""
+    """Work until SIGTERM or SIGINT.
+
+    Raises EngineError where the model cannot be loaded, OSError where its port is taken.
+    """
     database = connect_database(settings.database_url.get_secret_value(), pool_size=4)
     redis = connect_redis(settings.redis_url.get_secret_value())
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
@@ -50,7 +56,11 @@ async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> N
             loop = asyncio.get_running_loop()
             for signum in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(signum, worker.stop)
-            await worker.run()
+            async with contextlib.AsyncExitStack() as stack:
+                if settings.port:
+                    status = status_server(worker, settings.host, settings.port)
+                    await stack.enter_async_context(status)
+                await worker.run()
     finally:
         await redis.aclose()
         await database.dispose()
@@ -72,12 +82,19 @@ def main() -> int:
             return 1
     try:
         engine_name, engine = choose_engine(settings)
+        gc.freeze()  # what is imported stays: nobody need look through it for garbage
         uvloop.run(serve(settings, engine, engine_name))
     except EngineStuckError as error:
         log.error("engine_stuck", error=error.failure.message)
         sys.stdout.flush()
         # An orderly end would wait for the call in the driver that does not return.
         os._exit(1)
+    except OSError as error:
+        sys.stderr.write(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
+            "stop what uses the port or set WORKER_PORT.\n"
+        )
+        return 1
     except EngineError as error:
         log.error("engine_unusable", error=error.failure.message)
         return 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -21,15 +21,15 @@ from redis.exceptions import RedisError
 from sqlalchemy import (
     Text,
     bindparam,
-    delete,
     func,
     select,
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from inference_worker.database import any_of
+from inference_worker.database import LAZY_COMMIT
 from inference_worker.jobs import jobs
 from inference_worker.protocol import (
     Completion,
@@ -135,6 +135,34 @@ REAP = text(
     """
 )
 
+COMPLETED = text(
+    """
+    DELETE FROM jobs
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM jobs WHERE state = 'finished' ORDER BY finished_at
+        FOR UPDATE SKIP LOCKED LIMIT :limit
+    ))
+    RETURNING id, result, started_at
+    """
+).columns(result=JSONB)
+
+#: Lost with Postgres, a result is written again by whoever gets the job next.
+FINISH = (
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("job_id"),
+        jobs.c.lease == bindparam("number"),
+        jobs.c.state == "running",
+    )
+    .values(
+        state="finished",
+        result=bindparam("outcome", type_=JSONB),
+        lease_until=None,
+        finished_at=func.now(),
+    )
+    .returning(LAZY_COMMIT)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -195,19 +223,12 @@ class JobQueue:
         )
 
     async def completed(self, connection: AsyncConnection, limit: int) -> list[FinishedJob]:
-        """Lock finished jobs that nobody settles yet; ``forget`` them in the same transaction."""
-        rows = await connection.execute(
-            select(jobs.c.id, jobs.c.result, jobs.c.started_at)
-            .where(jobs.c.state == "finished")
-            .order_by(jobs.c.finished_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        return [FinishedJob(row.id, _read_result(row.result), row.started_at) for row in rows]
+        """Take finished jobs out of the queue, if the caller's transaction is committed.
 
-    async def forget(self, connection: AsyncConnection, ids: Sequence[UUID]) -> None:
-        """Remove settled jobs: the table is a queue, the log is the caller's."""
-        await connection.execute(delete(jobs).where(jobs.c.id == any_of(ids)))
+        The table is a queue, the log is the caller's. Nobody else gets the same job meanwhile.
+        """
+        rows = await connection.execute(COMPLETED, {"limit": limit})
+        return [FinishedJob(row.id, _read_result(row.result), row.started_at) for row in rows]
 
     async def partial(self, connection: AsyncConnection, job_id: UUID) -> str:
         """The text streamed so far; empty where nothing is known."""
@@ -341,19 +362,11 @@ class Leases:
         await self._finished.close()
 
     async def _finish(self, job_id: UUID, number: int, result: Completion | Failure) -> bool:
+        values = {"job_id": job_id, "number": number, "outcome": dump_result(result)}
         async with self._database.connect() as connection:
-            changed = await connection.execute(
-                update(jobs)
-                .where(*_held(job_id, number))
-                .values(
-                    state="finished",
-                    result=dump_result(result),
-                    lease_until=None,
-                    finished_at=func.now(),
-                )
-            )
+            stored = (await connection.execute(FINISH, values)).first() is not None
         self._finished.ring()
-        return changed.rowcount == 1
+        return stored
 
 
 async def reap(connection: AsyncConnection) -> int:

@@ -21,6 +21,9 @@ class WorkerSettings(BaseSettings):
     database_url: SecretStr = SecretStr("")
     redis_url: SecretStr = SecretStr("")
     data_dir: Path = Path("data")
+    #: Where /healthz and /metrics are served; port 0: nowhere.
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     #: auto: ``served`` where WORKER_BASE_URL is set, else ``local``.

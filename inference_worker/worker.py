@@ -16,8 +16,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_worker.database import DATABASE_ERRORS, is_gone
-from inference_worker.engines import Delta, Engine, EngineError
+from inference_worker.engines import Delta, Engine, EngineError, Usage
 from inference_worker.errors import EngineStuckError
+from inference_worker.metrics import QUEUE_WAIT_SECONDS, note_end
 from inference_worker.pace import Pace
 from inference_worker.protocol import Completion, Failure, FailureReason, Job
 from inference_worker.queue import Lease, Leases, WorkerPresence, reap
@@ -74,6 +75,16 @@ class Worker:
         self._state = "loading"
         self._detail = ""
         self._pace = Pace()
+
+    @property
+    def usage(self) -> Usage:
+        """What its engine is doing."""
+        return self._engine.usage
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether its engine makes no steps any more: only a new process helps."""
+        return self._stuck
 
     def stop(self) -> None:
         """Take no more jobs; ``run`` returns once the running ones are done or given back."""
@@ -141,7 +152,7 @@ class Worker:
                 continue
             self._state, self._detail = "ready", ""
             log.info("worker_ready", model=self._engine.card.name, slots=self._slots)
-            await self._leases.announce(self._presence())
+            await self._leases.announce(self.presence())
             return True
         return False
 
@@ -152,7 +163,7 @@ class Worker:
 
     async def _fail(self, sentence: str) -> None:
         self._state, self._detail = "failed", sentence
-        await self._leases.announce(self._presence())
+        await self._leases.announce(self.presence())
 
     async def _claim_until_stopped(self) -> None:
         while not self._stopping.is_set():
@@ -181,6 +192,7 @@ class Worker:
             job_id=str(lease.job.id), attempt=lease.attempt
         ):
             log.info("job_claimed")
+            QUEUE_WAIT_SECONDS.observe(time.time() - lease.created_at.timestamp())
             try:
                 await self._store(lease, await self._generate(lease))
             except asyncio.CancelledError:
@@ -211,7 +223,7 @@ class Worker:
         unknown = not self._pace.answer_s
         self._pace.note(completion)
         if unknown:
-            await self._leases.announce(self._presence())
+            await self._leases.announce(self.presence())
         return completion
 
     async def _stream(self, lease: Lease, job: Job) -> Completion:
@@ -224,8 +236,6 @@ class Worker:
                 now = time.monotonic()
                 if isinstance(piece, Completion):
                     total_ms = (now - started) * 1000
-                    if unsent:
-                        await self._leases.stream(lease, unsent)
                     return dataclasses.replace(
                         piece,
                         text=storable(piece.text),
@@ -257,6 +267,7 @@ class Worker:
                 log.warning("database_gone", error=type(error).__name__)
                 await asyncio.sleep(CLAIM_POLL_S)
                 continue
+            note_end(result)
             outcome = result.reason if isinstance(result, Failure) else result.finish_reason
             log.info("job_finished" if held else "lease_lost", outcome=outcome.value)
             return
@@ -277,7 +288,7 @@ class Worker:
                 state, detail = "unavailable", result.message
         if self._state not in (state, "draining"):
             self._state, self._detail = state, detail
-            await self._leases.announce(self._presence())
+            await self._leases.announce(self.presence())
 
     async def _drain(self) -> None:
         """Let the running jobs end; those that take too long go back unpunished."""
@@ -297,7 +308,7 @@ class Worker:
 
     async def _announce(self) -> None:
         while True:
-            await self._leases.announce(self._presence())
+            await self._leases.announce(self.presence())
             await asyncio.sleep(ANNOUNCE_EVERY_S)
 
     async def _keep_leases(self) -> None:
@@ -325,8 +336,9 @@ class Worker:
         """Notice an engine that makes no steps any more, and end without it."""
         while not self._stuck:
             await asyncio.sleep(min(WATCH_EVERY_S, self._stuck_s / 3))
-            self._stuck = self._engine.silent_s > self._stuck_s
-        log.error("engine_stuck", silent_s=round(self._engine.silent_s, 1))
+            silent_s = self._engine.usage.silent_s
+            self._stuck = silent_s > self._stuck_s
+        log.error("engine_stuck", silent_s=round(silent_s, 1))
         self.stop()
 
     async def _reap(self) -> None:
@@ -336,7 +348,8 @@ class Worker:
                 async with self._database.begin() as connection:
                     await reap(connection)
 
-    def _presence(self) -> WorkerPresence:
+    def presence(self) -> WorkerPresence:
+        """What it says of itself."""
         known = self._state not in ("loading", "failed")
         card = self._engine.card if known else None
         return WorkerPresence(

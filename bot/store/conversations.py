@@ -31,7 +31,7 @@ from bot.domain import DeliveryVia, ReplyHandle, TurnStatus, Utterance
 from bot.lifecycle import turn_before
 from bot.store.search import grams
 from bot.store.tables import conversations, turns
-from inference_worker.database import any_of
+from inference_worker.database import LAZY_COMMIT, any_of
 from inference_worker.jobs import jobs
 
 #: The accept: conversations, turns and deliveries in one committed statement, at most one turn of
@@ -85,6 +85,7 @@ LOCK_FREE = (
         conversations.c.tenant,
         conversations.c.epoch,
         conversations.c.history_seq,
+        LAZY_COMMIT,
     )
     .where(conversations.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))))
     .with_for_update(skip_locked=True)
@@ -127,6 +128,15 @@ QUEUE = (
         preset=bindparam("preset"),
         queued_at=func.now(),
     )
+)
+MARK_GENERATING = (
+    update(turns)
+    .where(
+        turns.c.status.in_(turn_before(TurnStatus.GENERATING)),
+        turns.c.job_id == jobs.c.id,
+        jobs.c.state == "running",
+    )
+    .values(status=TurnStatus.GENERATING.value, started_at=jobs.c.started_at)
 )
 
 
@@ -193,7 +203,8 @@ async def lock_free_conversations(
 ) -> dict[int, Row[Any]]:
     """Those of the conversations that nobody holds, by id, locked until the transaction ends.
 
-    Each with its tenant, epoch and history_seq.
+    Each with its tenant, epoch and history_seq. The transaction commits lazily: what a crash of
+    Postgres undoes, the sweep does again.
     """
     found: Result[Any] = await connection.execute(LOCK_FREE, {"ids": list(ids)})
     return {row.id: row for row in found}
@@ -262,16 +273,7 @@ async def reset(connection: AsyncConnection, *, messenger: str, tenant: str, key
 
 async def mark_generating(connection: AsyncConnection) -> int:
     """Turns whose job a worker has claimed are generating; how many were marked."""
-    changed = await connection.execute(
-        update(turns)
-        .where(
-            turns.c.status.in_(turn_before(TurnStatus.GENERATING)),
-            turns.c.job_id == jobs.c.id,
-            jobs.c.state == "running",
-        )
-        .values(status=TurnStatus.GENERATING.value, started_at=jobs.c.started_at)
-    )
-    return int(changed.rowcount)
+    return int((await connection.execute(MARK_GENERATING)).rowcount)
 
 
 async def waiting_conversations(connection: AsyncConnection, limit: int) -> Sequence[int]:

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    CTE,
     Double,
     Row,
     Text,
@@ -22,8 +21,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    insert,
-    literal,
     select,
     text,
     update,
@@ -33,8 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import SETTLED, DeliveryState, DeliveryVia, TurnStatus
 from bot.lifecycle import delivery_before
-from bot.store.tables import deliveries, delivery_attempts, turns
-from inference_worker.database import any_of
+from bot.store.tables import deliveries, turns
 
 #: A claim older than this belongs to a process that died; on the wire it takes 10 s at most.
 CLAIM_S = 15
@@ -55,6 +51,17 @@ MAX_OFFERED = 3
 #: Deliveries that nothing but a person's decision moves again.
 DEAD_LETTERS = (DeliveryState.UNCONFIRMED, DeliveryState.FAILED)
 _SETTLED_SQL = ", ".join(f"'{status}'" for status in sorted(SETTLED))
+
+#: The statements of every delivery stand here ready: building them anew takes longer than sending.
+CLAIM_ONE = text(
+    f"""
+    UPDATE deliveries
+    SET state = 'sending', via = :via, claim = claim + 1, attempts = attempts + 1,
+        updated_at = now(), claimed_until = now() + make_interval(secs => {CLAIM_S})
+    WHERE turn_id = :turn_id AND state = ANY(:states) AND via = coalesce(:was, via)
+    RETURNING claim, attempts
+    """
+).bindparams(bindparam("states", type_=ARRAY(Text)), bindparam("was", type_=Text))
 
 #: What may go out now. Answers that are posted go one by one, in their conversation's order; each
 #: callback answers a message of its own and is good for a minute, so it waits for no other.
@@ -90,6 +97,50 @@ CLAIM_DUE = text(_CLAIM.format(state="state", among=""))
 CLAIM_NAMED = text(
     _CLAIM.format(state="(state || '')", among="AND turn_id = ANY(:turn_ids)")
 ).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
+
+#: What came of a claim, into the delivery and the ledger.
+RECORD = text(
+    f"""
+    WITH recorded AS (
+        UPDATE deliveries
+        SET state = :state, detail = :detail, updated_at = now(),
+            not_before = now() + make_interval(secs => :retry_in_s),
+            delivered_at = CASE WHEN :state = 'delivered' THEN now() END
+        WHERE turn_id = :turn_id AND claim = :claim AND state = ANY(:sources)
+        RETURNING turn_id, claim, via, state, detail, claimed_until
+    )
+    INSERT INTO delivery_attempts (turn_id, claim, via, state, detail, claimed_at)
+    SELECT turn_id, claim, via, state, detail, claimed_until - make_interval(secs => {CLAIM_S})
+    FROM recorded
+    """
+).bindparams(bindparam("sources", type_=ARRAY(Text)))
+
+#: An answer that was fetched by its button, once more.
+SHOW_AGAIN = text(
+    f"""
+    WITH again AS (
+        UPDATE deliveries SET updated_at = now()
+        WHERE turn_id = :turn_id AND state = 'delivered' AND via = 'held'
+          AND updated_at < now() - make_interval(secs => {AGAIN_AFTER_S})
+        RETURNING turn_id, claim, via, state
+    )
+    INSERT INTO delivery_attempts (turn_id, claim, via, state, detail, claimed_at)
+    SELECT turn_id, claim, via, state, 'asked for again', now() FROM again
+    """
+)
+
+_earlier = turns.alias()
+#: With whether the person knows already that an AI answers.
+LOAD_TURNS = select(
+    turns,
+    exists()
+    .where(
+        _earlier.c.conversation_id == turns.c.conversation_id,
+        _earlier.c.seq < turns.c.seq,
+        _earlier.c.status == TurnStatus.ANSWERED.value,
+    )
+    .label("answered_before"),
+).where(turns.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))))
 
 #: The end of many sync windows: most of Kakao's webhooks come here, and bursts come together.
 HAND_OVER = text(
@@ -171,24 +222,13 @@ async def claim(
     was: DeliveryVia | None = None,
 ) -> DeliveryClaim | None:
     """Claim one delivery that stands in ``states`` (and goes by ``was``); None: somebody has it."""
-    condition = [deliveries.c.turn_id == turn_id, deliveries.c.state.in_([*states])]
-    if was:
-        condition.append(deliveries.c.via == was.value)
-    row = (
-        await connection.execute(
-            update(deliveries)
-            .where(*condition)
-            .values(
-                state=DeliveryState.SENDING.value,
-                via=via.value,
-                claim=deliveries.c.claim + 1,
-                attempts=deliveries.c.attempts + 1,
-                claimed_until=func.now() + _seconds(CLAIM_S),
-                updated_at=func.now(),
-            )
-            .returning(deliveries.c.claim, deliveries.c.attempts)
-        )
-    ).one_or_none()
+    values = {
+        "turn_id": turn_id,
+        "via": via.value,
+        "states": [*states],
+        "was": was.value if was else None,
+    }
+    row = (await connection.execute(CLAIM_ONE, values)).one_or_none()
     return DeliveryClaim(turn_id, via, row.claim, row.attempts) if row else None
 
 
@@ -223,32 +263,15 @@ async def record(
     has claimed the delivery since.
     """
     seen = state is DeliveryState.DELIVERED
-    sources = delivery_before(state) if seen else [DeliveryState.SENDING.value]
-    recorded = (
-        update(deliveries)
-        .where(
-            deliveries.c.turn_id == claimed.turn_id,
-            deliveries.c.claim == claimed.number,
-            deliveries.c.state.in_(sources),
-        )
-        .values(
-            state=state.value,
-            detail=detail[:300],
-            not_before=func.now() + _seconds(retry_in_s),
-            delivered_at=func.now() if state is DeliveryState.DELIVERED else None,
-            updated_at=func.now(),
-        )
-        .returning(
-            deliveries.c.turn_id,
-            deliveries.c.claim,
-            deliveries.c.via,
-            deliveries.c.state,
-            deliveries.c.detail,
-            (deliveries.c.claimed_until - _seconds(CLAIM_S)).label("claimed_at"),
-        )
-        .cte("recorded")
-    )
-    return await _kept(connection, recorded)
+    values = {
+        "turn_id": claimed.turn_id,
+        "claim": claimed.number,
+        "state": state.value,
+        "detail": detail[:300],
+        "retry_in_s": retry_in_s,
+        "sources": delivery_before(state) if seen else [DeliveryState.SENDING.value],
+    }
+    return bool((await connection.execute(RECORD, values)).rowcount == 1)
 
 
 async def show_again(connection: AsyncConnection, turn_id: UUID) -> bool:
@@ -257,33 +280,7 @@ async def show_again(connection: AsyncConnection, turn_id: UUID) -> bool:
     Its first response may have been lost on its way, which nobody is told; who asks again has not
     seen it. Two presses within ``AGAIN_AFTER_S`` are one.
     """
-    again = (
-        update(deliveries)
-        .where(
-            deliveries.c.turn_id == turn_id,
-            deliveries.c.state == DeliveryState.DELIVERED.value,
-            deliveries.c.via == DeliveryVia.HELD.value,
-            deliveries.c.updated_at < func.now() - _seconds(AGAIN_AFTER_S),
-        )
-        .values(updated_at=func.now())
-        .returning(
-            deliveries.c.turn_id,
-            deliveries.c.claim,
-            deliveries.c.via,
-            deliveries.c.state,
-            literal("asked for again"),
-            func.now(),
-        )
-        .cte("again")
-    )
-    return await _kept(connection, again)
-
-
-async def _kept(connection: AsyncConnection, changed: CTE) -> bool:
-    """Write a changed delivery into the ledger, in its own statement; False: nothing changed."""
-    columns = ["turn_id", "claim", "via", "state", "detail", "claimed_at"]
-    kept = await connection.execute(insert(delivery_attempts).from_select(columns, select(changed)))
-    return bool(kept.rowcount == 1)
+    return bool((await connection.execute(SHOW_AGAIN, {"turn_id": turn_id})).rowcount == 1)
 
 
 async def hand_over(connection: AsyncConnection, windows: Sequence[HandOver]) -> list[bool]:
@@ -390,15 +387,7 @@ async def send_again(connection: AsyncConnection, turn_id: UUID) -> bool:
 
 async def load_turns(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, Row[Any]]:
     """The turns of these deliveries; ``answered_before`` says whether the person knows the AI."""
-    earlier = turns.alias()
-    answered_before = exists().where(
-        earlier.c.conversation_id == turns.c.conversation_id,
-        earlier.c.seq < turns.c.seq,
-        earlier.c.status == TurnStatus.ANSWERED.value,
-    )
-    rows = await connection.execute(
-        select(turns, answered_before.label("answered_before")).where(turns.c.id == any_of(ids))
-    )
+    rows = await connection.execute(LOAD_TURNS, {"ids": ids})
     return {row.id: row for row in rows}
 
 

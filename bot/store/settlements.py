@@ -17,13 +17,14 @@ from bot.domain import TurnStatus
 from bot.lifecycle import turn_before
 from bot.store.conversations import stamp
 from bot.store.search import grams
+from inference_worker.database import LAZY_COMMIT_SQL
 from inference_worker.protocol import Completion, Failure
 
 #: What was asked, and the state of the conversation before the answer, locked until the
 #: transaction ends: in the order of the accept, so that no two of them wait for each other.
 LOCK_SETTLING = text(
-    """
-    SELECT turns.job_id, turns.text AS question, conversations.history_seq
+    f"""
+    SELECT turns.job_id, turns.text AS question, conversations.history_seq, {LAZY_COMMIT_SQL}
     FROM turns JOIN conversations ON conversations.id = turns.conversation_id
     WHERE turns.job_id = ANY(:job_ids) AND turns.status IN ('queued', 'generating')
     ORDER BY conversations.messenger, conversations.tenant, conversations.key
@@ -87,7 +88,10 @@ class Settled:
 
 
 async def settle(connection: AsyncConnection, ended: Sequence[Settlement]) -> list[Settled]:
-    """Write results into their turns, once; those whose turn was settled already are left out."""
+    """Write results into their turns, once; those whose turn was settled already are left out.
+
+    The transaction commits lazily: after a crash of Postgres the jobs are still there.
+    """
     locked = await connection.execute(LOCK_SETTLING, {"job_ids": [one.job_id for one in ended]})
     before = {row.job_id: row for row in locked}
     values = [

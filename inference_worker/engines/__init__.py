@@ -13,7 +13,7 @@ from typing import Protocol
 from inference_worker.errors import EngineError
 from inference_worker.protocol import Completion, Job
 
-__all__ = ["Delta", "Engine", "EngineError", "ModelCard"]
+__all__ = ["Delta", "Engine", "EngineError", "ModelCard", "Usage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,19 @@ class Delta:
     tokens: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an engine is doing on this machine; zeros where a server elsewhere does it."""
+
+    running: int = 0  #: answers being written
+    waiting: int = 0  #: answers not begun, for want of room in memory
+    held_tokens: int = 0  #: tokens that there is memory for, for those being written
+    kept_tokens: int = 0  #: tokens kept for the next turns of conversations
+    budget_tokens: int = 0  #: the bound of both together
+    reused_tokens: int = 0  #: tokens of prompts that were computed already, since the start
+    silent_s: float = 0.0  #: seconds without a step while there is something to write
+
+
 class Engine(Protocol):
     """A model that answers jobs, several at once."""
 
@@ -42,8 +55,8 @@ class Engine(Protocol):
         """The model served; valid once ``start`` has returned."""
 
     @property
-    def silent_s(self) -> float:
-        """Seconds without a step while answers are being written here; 0 while none are."""
+    def usage(self) -> Usage:
+        """What it is doing now; from any thread, at any time."""
 
     async def start(self, progress: Callable[[str], None]) -> None:
         """Load or reach the model, telling each step in a sentence. Raises EngineError."""

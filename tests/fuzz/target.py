@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 from aiohttp import ClientError, ClientSession, CookieJar
 
-from inference_worker.engines import Delta, ModelCard
+from inference_worker.engines import Delta, ModelCard, Usage
 from inference_worker.protocol import Completion, FinishReason, Job
 from tests.bot.wire import free_port
 from tests.fakes.kakao import kakao_platform
@@ -98,7 +98,7 @@ class Echo:
     """An engine that costs nothing."""
 
     card = ModelCard(name="echo", preset="bllossom-8b", demo=True)
-    silent_s = 0.0
+    usage = Usage()
 
     async def start(self, progress: Callable[[str], None]) -> None:
         progress("nothing to load")

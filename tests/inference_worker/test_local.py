@@ -57,7 +57,7 @@ async def answer(engine: LocalEngine, job: Job) -> tuple[list[Delta], Completion
 
 async def free(engine: LocalEngine) -> None:
     """Wait until nothing is held any more."""
-    await until(lambda: not engine.running and not engine.cached_tokens)
+    await until(lambda: not engine.usage.running and not engine.usage.held_tokens)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -132,11 +132,11 @@ async def test_the_second_turn_of_a_long_conversation_begins_eight_times_sooner(
     _, first = await answer(demo_engine, job(said, max_new_tokens=4, key="kakao:river"))
     assert first.prompt_tokens > 1900
     turns = (said, first.text, "And now about the sea.")
-    reused = demo_engine.reused_tokens
+    reused = demo_engine.usage.reused_tokens
     _, warm = await answer(demo_engine, job(*turns, max_new_tokens=4, key="kakao:river"))
-    assert demo_engine.reused_tokens - reused > 1900
+    assert demo_engine.usage.reused_tokens - reused > 1900
     _, cold = await answer(demo_engine, job(*turns, max_new_tokens=4, key="slack:river"))
-    assert demo_engine.reused_tokens - reused < 2 * first.prompt_tokens
+    assert demo_engine.usage.reused_tokens - reused < 2 * first.prompt_tokens
     assert warm.text == cold.text
     assert warm.first_token_ms is not None
     assert cold.first_token_ms is not None
@@ -230,8 +230,8 @@ async def test_a_deadline_in_the_past(noise_engine: LocalEngine) -> None:
 async def test_closing_the_stream_frees_its_memory(noise_engine: LocalEngine) -> None:
     stream = noise_engine.generate(job("안녕"))
     await anext(stream)
-    assert noise_engine.running == 1
-    assert noise_engine.cached_tokens > 0
+    assert noise_engine.usage.running == 1
+    assert noise_engine.usage.held_tokens > 0
     await stream.aclose()
     await free(noise_engine)
 
@@ -279,7 +279,7 @@ async def test_closing_the_engine_fails_what_is_being_written(
     assert engine.card.preset == "bllossom-8b"
     assert any("loading" in sentence for sentence in told)
     readers = [asyncio.create_task(failure(engine, job("안녕"))) for _ in range(2)]
-    await until(lambda: engine.running > 0)
+    await until(lambda: engine.usage.running > 0)
     await engine.close()
     assert await asyncio.gather(*readers) == [FailureReason.ENGINE_UNAVAILABLE] * 2
     await engine.close()

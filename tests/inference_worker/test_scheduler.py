@@ -115,7 +115,7 @@ def test_a_failing_step_fails_all_in_it_and_the_thread_goes_on(
     assert [reader.failure() for reader in readers] == [FailureReason.ENGINE_ERROR] * 2
     faulty.error = None
     assert isinstance(Reader(scheduler, [1, 2], tokens=3).end(), Finished)
-    assert scheduler.running == scheduler.batch.cached_tokens == 0
+    assert scheduler.usage.running == scheduler.usage.held_tokens == 0
 
 
 def test_memory_that_runs_out_takes_what_is_kept_first_and_then_the_newest(
@@ -144,25 +144,25 @@ def test_logits_that_are_no_numbers_fail_the_answer(faulty: Faulty, scheduler: S
 def test_a_step_that_does_not_end_is_told_by_its_silence(
     faulty: Faulty, scheduler: Scheduler
 ) -> None:
-    assert scheduler.silent_s == 0
+    assert scheduler.usage.silent_s == 0
     faulty.goes_on.clear()
     reader = Reader(scheduler, [1, 2], tokens=3)
     time.sleep(0.3)
-    assert scheduler.silent_s > 0.2
+    assert scheduler.usage.silent_s > 0.2
     faulty.goes_on.set()
     assert isinstance(reader.end(), Finished)
-    while scheduler.running:
+    while scheduler.usage.running:
         time.sleep(0.01)
-    assert scheduler.silent_s == 0
+    assert scheduler.usage.silent_s == 0
 
 
 def test_what_does_not_fit_waits_for_memory(scheduler: Scheduler) -> None:
     long = [Reader(scheduler, [1, 2, number], tokens=1200) for number in (5, 6)]
     long[0].get(timeout=10)
-    assert (scheduler.running, scheduler.waiting) == (1, 1)
+    assert (scheduler.usage.running, scheduler.usage.waiting) == (1, 1)
     scheduler.cancel(long[0].request)
     long[1].get(timeout=10)
-    assert (scheduler.running, scheduler.waiting) == (1, 0)
+    assert (scheduler.usage.running, scheduler.usage.waiting) == (1, 0)
 
 
 def test_nothing_is_published_after_a_cancellation(scheduler: Scheduler) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_worker.database import connect_database
-from inference_worker.engines import Delta, ModelCard
+from inference_worker.engines import Delta, ModelCard, Usage
 from inference_worker.errors import EngineStuckError
 from inference_worker.jobs import jobs
 from inference_worker.protocol import (
@@ -54,14 +54,13 @@ class Desk:
         return (await self.results(1, timeout_s))[0]
 
     async def results(self, count: int, timeout_s: float = 10) -> list[Completion | Failure]:
+        ended: list[Completion | Failure] = []
         async with asyncio.timeout(timeout_s):
-            while True:
+            while len(ended) < count:
                 async with self.database.begin() as connection:
-                    done = await self.queue.completed(connection, 100)
-                    if len(done) >= count:
-                        await self.queue.forget(connection, [job.id for job in done])
-                        return [job.result for job in done]
+                    ended += [job.result for job in await self.queue.completed(connection, 100)]
                 await asyncio.sleep(0.03)
+        return ended
 
     async def execute(self, statement: str) -> None:
         async with self.database.begin() as connection:
@@ -234,8 +233,8 @@ class Stuck:
     began = 0.0
 
     @property
-    def silent_s(self) -> float:
-        return time.monotonic() - self.began if self.began else 0.0
+    def usage(self) -> Usage:
+        return Usage(silent_s=time.monotonic() - self.began if self.began else 0.0)
 
     async def start(self, progress: Callable[[str], None]) -> None:
         progress("it loads")

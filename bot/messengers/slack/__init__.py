@@ -1,4 +1,4 @@
-"""Slack: slash commands through slack_bolt; answers by the Web API or to the response_url.
+"""Slack: slash commands, and slack_bolt for the rest; answers by Web API or to the response_url.
 
 The Web API needs a token and a bot in the channel, and then tells afterwards whether a message
 was shown. A response_url works everywhere and tells nothing.
@@ -20,10 +20,15 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
-from bot.messengers import Refusal, Trace, Traced, json_object, utf8
-from bot.messengers.slack.commands import Commands, Receive
+from bot.messengers import Incoming, Refusal, Trace, Traced, json_object, utf8
 from bot.messengers.slack.message import answer_message
-from bot.messengers.slack.request import asked_after, is_json, read_form, verify_signature
+from bot.messengers.slack.request import (
+    asked_after,
+    is_json,
+    read_command,
+    read_form,
+    verify_signature,
+)
 from bot.messengers.slack.web_api import WebApi
 from bot.outbound import Reply, post_json
 from bot.settings import Settings
@@ -31,6 +36,9 @@ from bot.settings import Settings
 __all__ = ["Receive", "Slack"]
 
 HttpAnswer = tuple[int, dict[str, str], bytes]  #: status, headers, body
+
+#: Takes a command and returns the sentence that acknowledges it, within Slack's three seconds.
+Receive = Callable[[Incoming], Awaitable[str]]
 
 #: Half of what a delivery may take: a message whose blocks are refused is posted once more.
 POST_TIMEOUT = ClientTimeout(total=4.8, connect=2.5)
@@ -45,7 +53,8 @@ class Slack:
         self._settings = settings
         self._session = session
         self._web_api = WebApi(settings, session)
-        self._bolt = self._bolt_app(Commands(settings, receive))
+        self._receive = receive
+        self._bolt = self._bolt_app()
 
     async def dispatch(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """Answer one request to any of the routes; ``headers`` is case-insensitive.
@@ -59,13 +68,9 @@ class Slack:
         fields = self._event(text) if is_json(headers, text) else self._form(text)
         if fields is None:
             return 200, {}, b""
-        # bolt parses a command that says "payload" as if it were a button press, so it gets the
-        # fields as they were read here: in the mode in which it takes them.
-        context = {"received_at": received_at}
-        request = AsyncBoltRequest(body=fields, context=context, mode="socket_mode")
-        response = await self._bolt.async_dispatch(request)
-        answer_headers = dict(response.first_headers_without_set_cookie())
-        return response.status, answer_headers, response.body.encode()
+        if "command" in fields and fields.get("ssl_check") != "1":
+            return await self._acknowledge(fields, received_at)
+        return await self._ask_bolt(fields)
 
     async def deliver(
         self, handle: ReplyHandle, via: DeliveryVia, answer: Answer
@@ -98,6 +103,19 @@ class Slack:
             return Trace(traced=Traced.UNKNOWN, detail="the channel is not known")
         return await self._web_api.find(channel, turn_id, asked_after(handle), address.get("app"))
 
+    async def _acknowledge(self, fields: Mapping[str, str], received_at: datetime) -> HttpAnswer:
+        """Answer a command. It calls nothing of Slack's, so nothing of bolt's is needed."""
+        sentence = await self._receive(read_command(fields, received_at, self._settings))
+        body = json.dumps({"text": sentence, "response_type": "ephemeral"}, ensure_ascii=False)
+        return 200, {"content-type": "application/json; charset=utf-8"}, body.encode()
+
+    async def _ask_bolt(self, fields: dict[str, Any]) -> HttpAnswer:
+        # bolt parses again what it gets as a body, and differently: in this mode it does not.
+        request = AsyncBoltRequest(body=fields, mode="socket_mode")
+        response = await self._bolt.async_dispatch(request)
+        headers = dict(response.first_headers_without_set_cookie())
+        return response.status, headers, response.body.encode()
+
     async def _post(self, handle: ReplyHandle, message: dict[str, Any]) -> DeliveryResult:
         return await post_json(
             self._session,
@@ -129,7 +147,7 @@ class Slack:
             raise Refusal(400, "neither a command nor a payload")
         return dict(fields)
 
-    def _bolt_app(self, commands: Commands) -> AsyncApp:
+    def _bolt_app(self) -> AsyncApp:
         token = self._settings.slack_bot_token.get_secret_value()
 
         # A function and no method: bolt reads the parameters' names, and would pass a "self".
@@ -144,7 +162,6 @@ class Slack:
             name="bllossom",
             logger=logger,
             process_before_response=True,
-            before_authorize=commands,
             authorize=authorize,
             client=AsyncWebClient(base_url=self._settings.slack_api_url),
             # Done before anything is parsed; bolt's own would answer 500 to odd headers.

@@ -18,7 +18,7 @@ import structlog
 from jinja2 import TemplateError
 
 from inference_worker.context import Fitted, fit, prompt_budget
-from inference_worker.engines import Delta, EngineError, ModelCard
+from inference_worker.engines import Delta, EngineError, ModelCard, Usage
 from inference_worker.engines.local.request import Event, Finished, Request
 from inference_worker.presets import PRESETS
 from inference_worker.protocol import (
@@ -80,29 +80,9 @@ class LocalEngine:
         return self._card
 
     @property
-    def running(self) -> int:
-        """Answers being written."""
-        return self._scheduler.running if self._scheduler else 0
-
-    @property
-    def silent_s(self) -> float:
-        """Seconds since the last step while there are answers to write."""
-        return self._scheduler.silent_s if self._scheduler else 0.0
-
-    @property
-    def cached_tokens(self) -> int:
-        """Tokens that the running answers hold memory for on the model's device."""
-        return self._scheduler.batch.cached_tokens if self._scheduler else 0
-
-    @property
-    def kept_tokens(self) -> int:
-        """Tokens that are kept for the next turns of conversations."""
-        return self._scheduler.batch.kept_tokens if self._scheduler else 0
-
-    @property
-    def reused_tokens(self) -> int:
-        """Tokens of prompts that had been computed for an earlier turn, since the start."""
-        return self._scheduler.batch.reused if self._scheduler else 0
+    def usage(self) -> Usage:
+        """What it is doing now."""
+        return self._scheduler.usage if self._scheduler else Usage()
 
     async def start(self, progress: Callable[[str], None]) -> None:
         """Find, load and warm up the model, telling each step. Raises EngineError."""

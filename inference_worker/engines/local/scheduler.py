@@ -12,7 +12,7 @@ import structlog
 import torch
 from tokenizers import Tokenizer
 
-from inference_worker.engines import EngineError
+from inference_worker.engines import EngineError, Usage
 from inference_worker.engines.local.answer import Answer
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.request import Finished, Request
@@ -62,20 +62,19 @@ class Scheduler:
         self._thread.start()
 
     @property
-    def running(self) -> int:
-        """Answers that hold memory of the model's device."""
-        return len(self._answers)
-
-    @property
-    def waiting(self) -> int:
-        """Requests not begun."""
-        return len(self._waiting)
-
-    @property
-    def silent_s(self) -> float:
-        """Seconds since the last step while there is something to do; 0 while there is not."""
-        busy = bool(self._answers or self._waiting)
-        return time.monotonic() - self._stepped if busy else 0.0
+    def usage(self) -> Usage:
+        """What it is doing now; from any thread."""
+        batch = self.batch
+        running, waiting = len(self._answers), len(self._waiting)
+        return Usage(
+            running=running,
+            waiting=waiting,
+            held_tokens=batch.cached_tokens,
+            kept_tokens=batch.kept_tokens,
+            budget_tokens=batch.budget,
+            reused_tokens=batch.reused,
+            silent_s=time.monotonic() - self._stepped if running or waiting else 0.0,
+        )
 
     def submit(self, request: Request) -> None:
         """Queue a request. Raises EngineError when closed or when too many wait."""

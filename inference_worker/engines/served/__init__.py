@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 from huggingface_hub import AsyncInferenceClient, set_async_client_factory
 
-from inference_worker.engines import Delta, EngineError, ModelCard
+from inference_worker.engines import Delta, EngineError, ModelCard, Usage
 from inference_worker.engines.served.dialects import (
     DIALECTS,
     LLAMA3_STOP_TOKEN_IDS,
@@ -95,9 +95,9 @@ class ServedEngine:
         return self._card
 
     @property
-    def silent_s(self) -> float:
-        """Always 0: a server that is silent ends the answer, and a new process would not help."""
-        return 0.0
+    def usage(self) -> Usage:
+        """Nothing: the work is the server's, and one that is silent ends the answer."""
+        return Usage()
 
     async def start(self, progress: Callable[[str], None]) -> None:
         """Reach the server and learn what it serves. Raises EngineError; may be called again."""

@@ -1,0 +1,49 @@
+"""What a worker counts, for Prometheus. Labels are few and fixed: no ids, no people."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from inference_worker.protocol import Completion, Failure
+
+JOBS = Counter("worker_jobs_total", "Jobs ended, by finish reason or failure", ["outcome"])
+TOKENS = Counter("worker_tokens_total", "Tokens of answered jobs", ["of"])
+QUEUE_WAIT_SECONDS = Histogram(
+    "worker_queue_wait_seconds",
+    "From the making of a job to its claim",
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)
+FIRST_TOKEN_SECONDS = Histogram(
+    "worker_first_token_seconds",
+    "From the claim to the first token",
+    buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
+TOKENS_PER_SECOND = Histogram(
+    "worker_tokens_per_second",
+    "Of one answer, after its first token",
+    buckets=(1, 2, 5, 10, 20, 40, 80, 160, 320),
+)
+BATCH_SIZE = Gauge("worker_batch_size", "Answers being written at once")
+ENGINE_WAITING = Gauge("worker_engine_waiting", "Answers claimed that wait for room in memory")
+KV_TOKENS = Gauge("worker_kv_tokens", "Tokens that memory is taken for", ["by"])
+KV_BUDGET_TOKENS = Gauge("worker_kv_budget_tokens", "Tokens that there is memory for")
+REUSED_TOKENS = Gauge(
+    "worker_reused_tokens", "Tokens of prompts found computed already, since the start"
+)
+SILENT_SECONDS = Gauge("worker_silent_seconds", "Without a step while answers are being written")
+
+
+def note_end(result: Completion | Failure) -> None:
+    """A job came to its end here."""
+    if isinstance(result, Failure):
+        JOBS.labels(result.reason.value).inc()
+        return
+    JOBS.labels(result.finish_reason.value).inc()
+    TOKENS.labels("prompts").inc(result.prompt_tokens)
+    TOKENS.labels("answers").inc(result.completion_tokens)
+    if result.first_token_ms is None:
+        return
+    FIRST_TOKEN_SECONDS.observe(result.first_token_ms / 1000)
+    after_s = ((result.total_ms or 0.0) - result.first_token_ms) / 1000
+    if result.completion_tokens > 1 and after_s > 0:
+        TOKENS_PER_SECOND.observe((result.completion_tokens - 1) / after_s)

@@ -1,0 +1,68 @@
+"""GET /healthz and /metrics of a worker, for its supervisor and for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from inference_worker.metrics import (
+    BATCH_SIZE,
+    ENGINE_WAITING,
+    KV_BUDGET_TOKENS,
+    KV_TOKENS,
+    REUSED_TOKENS,
+    SILENT_SECONDS,
+)
+from inference_worker.worker import Worker
+
+
+@asynccontextmanager
+async def status_server(worker: Worker, host: str, port: int) -> AsyncIterator[int]:
+    """Answer while the body runs; the port, for a ``port`` of 0 one that is free.
+
+    Raises OSError where it is taken.
+    """
+    status = _Status(worker)
+    app = web.Application()
+    app.add_routes([web.get("/healthz", status.healthz), web.get("/metrics", status.metrics)])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+class _Status:
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        """200 unless only a new process, or an operator, can help; with what the worker does."""
+        presence = self._worker.presence()
+        alive = presence.state != "failed" and not self._worker.is_stuck
+        body = {
+            "status": "alive" if alive else "failed",
+            "state": presence.state,
+            "detail": presence.detail,
+            "model": presence.model,
+            "busy": presence.busy,
+            "slots": presence.slots,
+        }
+        return web.json_response(body, status=200 if alive else 503)
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Prometheus' text format."""
+        usage = self._worker.usage
+        BATCH_SIZE.set(usage.running)
+        ENGINE_WAITING.set(usage.waiting)
+        KV_TOKENS.labels("running").set(usage.held_tokens)
+        KV_TOKENS.labels("kept").set(usage.kept_tokens)
+        KV_BUDGET_TOKENS.set(usage.budget_tokens)
+        REUSED_TOKENS.set(usage.reused_tokens)
+        SILENT_SECONDS.set(usage.silent_s)
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
