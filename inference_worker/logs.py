@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import Any
 
+import orjson
 import structlog
 
 #: Libraries that log whole requests, or every retry, below this level.
@@ -18,8 +19,6 @@ QUIET = {
     "sqlalchemy.pool": logging.CRITICAL,
     "alembic": logging.WARNING,
 }
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 def configure_logs(level: str) -> None:
@@ -33,13 +32,13 @@ def configure_logs(level: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    rendered: list[Any] = [
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(serializer=_json),
-    ]
     structlog.configure(
-        processors=[*shared, *rendered],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        processors=[
+            *shared,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_json),
+        ],
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         cache_logger_on_first_use=True,
     )
@@ -47,7 +46,11 @@ def configure_logs(level: str) -> None:
     output.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(serializer=_text),
+            ],
         )
     )
     root = logging.getLogger()
@@ -57,5 +60,13 @@ def configure_logs(level: str) -> None:
         logging.getLogger(name).setLevel(quiet)
 
 
-def _json(event: Any, **_: Any) -> str:
-    return _ENCODER.encode(event)
+def _json(event: Any, **_: Any) -> bytes:
+    try:
+        return orjson.dumps(event, default=str)
+    except TypeError:  # half a character, or a number that is too long: the line is written anyway
+        said = json.dumps(event, ensure_ascii=False, default=str)
+        return said.encode("utf-8", "backslashreplace")
+
+
+def _text(event: Any, **_: Any) -> str:
+    return _json(event).decode()

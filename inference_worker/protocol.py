@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -170,7 +170,7 @@ def dump_job(job: Job) -> dict[str, Any]:
         "version": PROTOCOL_VERSION,
         "id": str(job.id),
         "messages": [{"role": m.role.value, "content": m.content} for m in job.messages],
-        "sampling": asdict(job.sampling),
+        "sampling": _plain(job.sampling),
         "priority": job.priority,
         "due": job.due.isoformat() if job.due else None,
         "deadline": job.deadline.isoformat() if job.deadline else None,
@@ -205,7 +205,7 @@ def load_job(plain: Mapping[str, Any]) -> Job:
 def dump_result(result: Completion | Failure) -> dict[str, Any]:
     """The result as JSON-ready plain data; ``kind`` tells the two apart."""
     kind = "completion" if isinstance(result, Completion) else "failure"
-    return {"version": PROTOCOL_VERSION, "kind": kind, **asdict(result)}
+    return {"version": PROTOCOL_VERSION, "kind": kind, **_plain(result)}
 
 
 def load_result(plain: Mapping[str, Any]) -> Completion | Failure:
@@ -220,6 +220,11 @@ def load_result(plain: Mapping[str, Any]) -> Completion | Failure:
         return Failure(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"not a result: {type(error).__name__}: {error}") from error
+
+
+def _plain(flat: SamplingParams | Completion | Failure) -> dict[str, Any]:
+    # asdict copies deeply, which takes ten times as long and is done for every job.
+    return {field.name: getattr(flat, field.name) for field in fields(flat)}
 
 
 def _require(holds: bool, otherwise: str) -> None:

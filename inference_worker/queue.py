@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -209,7 +210,7 @@ class JobQueue:
 
     async def enqueue(self, connection: AsyncConnection, *new: Job) -> None:
         """Store the jobs; call ``wake`` once the transaction is committed."""
-        payloads = json.dumps([dump_job(job) for job in new], ensure_ascii=False)
+        payloads = orjson.dumps([dump_job(job) for job in new]).decode()
         await connection.execute(ENQUEUE, {"payloads": payloads})
 
     def wake(self) -> None:

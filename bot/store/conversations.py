@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Result,
@@ -157,7 +157,7 @@ async def accept(connection: AsyncConnection, utterances: Sequence[Utterance]) -
     """
     ids = [uuid4() for _ in utterances]
     values = [_accept_values(*pair) for pair in zip(ids, utterances, strict=True)]
-    said = json.dumps(values, ensure_ascii=False)
+    said = orjson.dumps(values).decode()
     new = {row.id: row for row in await connection.execute(ACCEPT, {"utterances": said})}
     return [
         Accepted(turn_id, new[turn_id].conversation_id, new[turn_id].seq, new=True)

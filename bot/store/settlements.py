@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Row, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -97,7 +97,7 @@ async def settle(connection: AsyncConnection, ended: Sequence[Settlement]) -> li
     values = [
         _settle_values(one, before[one.job_id].question) for one in ended if one.job_id in before
     ]
-    results = json.dumps(values, ensure_ascii=False)
+    results = orjson.dumps(values).decode()
     rows = await connection.execute(SETTLE, {"results": results})
     return [
         Settled(row, before[row.job_id].history_seq if row.remembered else None) for row in rows

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl
 
 import structlog
+from yarl import URL
 
 from bot.domain import DeliveryVia, ReplyHandle, Utterance, clean_text
 from bot.markdown import shorten
@@ -67,10 +67,10 @@ def is_json(headers: Mapping[str, str], text: str) -> bool:
 
 def read_form(text: str) -> dict[str, str]:
     """The form's fields; raises Refusal(400) for more than Slack would ever send."""
-    try:
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS))
-    except ValueError:
-        raise Refusal(400, "the form has too many fields") from None
+    if text.count("&") >= MAX_FORM_FIELDS:
+        raise Refusal(400, "the form has too many fields")
+    # A form is written as a query is; urllib takes four times as long over Hangul.
+    return dict(URL.build(path="/", query_string=text, encoded=True).query.items())
 
 
 def read_command(fields: Mapping[str, str], received_at: datetime, settings: Settings) -> Incoming:
