@@ -47,6 +47,8 @@ ACCEPT_TIMEOUT_S = 2.0
 SETTLE_POLL_S = 0.25
 MARK_EVERY_S = 0.25
 SWEEP_EVERY_S = 1.0
+#: Between two transactions of the scheduling, so that in a rush many share one.
+SCHEDULE_PAUSE_S = 0.01
 BATCH = 100
 #: Settled in one transaction: it holds the conversations' rows, and their accepts wait for it.
 SETTLE_BATCH = 20
@@ -287,6 +289,7 @@ class Dialogue:
         while self._due:
             batch = [self._due.pop() for _ in range(min(len(self._due), BATCH))]
             await self._schedule_or_leave(batch)
+            await asyncio.sleep(SCHEDULE_PAUSE_S)
 
     def _prompt(
         self, exchanges: list[Exchange], text: str, system_prompt: str
