@@ -34,6 +34,11 @@ class Outside:
     #: A message arrived for the person: when, and whether it was the whole answer.
     posts: dict[int, tuple[float, bool]] = field(default_factory=dict)
 
+    def forget(self) -> None:
+        """Let numbers be used again."""
+        for seen in (self.starts, self.ends, self.posts):
+            seen.clear()
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/chat/completions: stream three pieces over the time that this answer takes."""
         body = await request.json()
