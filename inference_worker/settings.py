@@ -32,6 +32,7 @@ class WorkerSettings(BaseSettings):
     model: str = ""
     #: How the model wants to be talked to, where its name does not tell.
     preset: str = ""
+    #: One external engine, or several of the same model, with commas between.
     base_url: str = ""
     api_key: SecretStr = SecretStr("")
     #: The kind of server behind WORKER_BASE_URL; auto asks it.

@@ -34,6 +34,8 @@ RENEW_EVERY_S = 0.8
 ANNOUNCE_EVERY_S = 5.0
 #: Seconds before an answer whose engine does not respond is tried again, at most.
 BACKOFF_MAX_S = 8.0
+#: What says nothing about the job: it is tried again as long as the worker's patience lasts.
+NOT_THE_JOBS = (FailureReason.ENGINE_UNAVAILABLE, FailureReason.ENGINE_OVERLOADED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +259,7 @@ class Worker:
             try:
                 if isinstance(result, Failure) and self._try_again(lease, result):
                     delay_s = min(2.0 ** (lease.attempt - 1), BACKOFF_MAX_S)
-                    counts = result.reason is not FailureReason.ENGINE_UNAVAILABLE
+                    counts = result.reason not in NOT_THE_JOBS
                     held = await self._leases.give_back(lease, delay_s=delay_s, counts=counts)
                 else:
                     held = await self._leases.finish(lease, result)
@@ -275,7 +277,7 @@ class Worker:
     def _try_again(self, lease: Lease, failure: Failure) -> bool:
         if not failure.retryable or lease.job.remaining_s() < 1.0:
             return False
-        if failure.reason is FailureReason.ENGINE_UNAVAILABLE:
+        if failure.reason in NOT_THE_JOBS:
             return time.time() - lease.created_at.timestamp() < self._patience_s
         return lease.attempt < 3
 

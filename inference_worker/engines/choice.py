@@ -14,6 +14,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 from inference_worker.engines import Engine, EngineError
 from inference_worker.engines.local import LocalEngine
 from inference_worker.engines.served import ServedEngine
+from inference_worker.engines.served.pool import ServedPool
 from inference_worker.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_worker.protocol import FailureReason
 from inference_worker.settings import WorkerSettings
@@ -46,18 +47,23 @@ def _local(settings: WorkerSettings) -> Engine:
 
 
 def _served(settings: WorkerSettings) -> Engine:
-    if not settings.base_url:
+    urls = [url.strip() for url in settings.base_url.split(",") if url.strip()]
+    if not urls:
         raise EngineError(
             FailureReason.ENGINE_UNAVAILABLE,
             "WORKER_ENGINE=served needs WORKER_BASE_URL, such as http://127.0.0.1:8000/v1",
         )
-    return ServedEngine(
-        settings.base_url,
-        model=settings.model,
-        api_key=settings.api_key.get_secret_value(),
-        dialect=settings.dialect,
-        preset=settings.preset,
-    )
+    engines = [
+        ServedEngine(
+            url,
+            model=settings.model,
+            api_key=settings.api_key.get_secret_value(),
+            dialect=settings.dialect,
+            preset=settings.preset,
+        )
+        for url in urls
+    ]
+    return engines[0] if len(engines) == 1 else ServedPool(engines)
 
 
 def suitable_preset() -> str:

@@ -1,0 +1,144 @@
+"""Several inference servers of one model: each answer by the healthy one with the fewest to write.
+
+A server that refuses, or fails before its first word, loses nothing: the next one is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import structlog
+
+from inference_worker.engines import Delta, EngineError, ModelCard, Usage
+from inference_worker.engines.served import ServedEngine
+from inference_worker.protocol import Completion, FailureReason, Job
+
+log = structlog.get_logger(__name__)
+
+#: How often a server that is down is asked whether it is back.
+CHECK_EVERY_S = 2.0
+#: How long one that has too much to do, or broke off, gets nothing new while others can take it.
+REST_S = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class _Server:
+    engine: ServedEngine
+    ready: bool = False
+    running: int = 0
+    rests_until: float = 0.0  #: on the clock of time.monotonic
+
+
+class ServedPool:
+    """An engine over several ``ServedEngine``; ready as soon as one of them is."""
+
+    def __init__(
+        self, engines: Sequence[ServedEngine], *, check_every_s: float = CHECK_EVERY_S
+    ) -> None:
+        self._servers = [_Server(engine) for engine in engines]
+        self._check_every_s = check_every_s
+        self._card: ModelCard | None = None
+        self._checking: asyncio.Task[None] | None = None
+
+    @property
+    def card(self) -> ModelCard:
+        """The model served; valid once ``start`` has returned."""
+        if self._card is None:
+            raise RuntimeError("the engine has not been started")
+        return self._card
+
+    @property
+    def usage(self) -> Usage:
+        """Nothing: the work is the servers'."""
+        return Usage()
+
+    async def start(self, progress: Callable[[str], None]) -> None:
+        """Reach the servers; raises EngineError where none can be used. May be called again."""
+        begun = await asyncio.gather(*(self._begin(one, progress) for one in self._servers))
+        errors = [error for error in begun if error is not None]
+        if len(errors) == len(self._servers):
+            raise next((error for error in errors if error.failure.retryable), errors[0])
+        for error in errors:
+            progress(error.failure.message)
+        if self._checking is None:
+            self._checking = asyncio.create_task(self._keep_checking())
+
+    async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
+        """Yield the answer in pieces, then the Completion. Raises EngineError."""
+        asked: list[_Server] = []
+        while True:
+            server = self._least_busy(asked)
+            said_something = False
+            server.running += 1
+            try:
+                async with aclosing(server.engine.generate(job)) as parts:
+                    async for part in parts:
+                        said_something = True
+                        yield part
+                return
+            except EngineError as error:
+                self._note(server, error)
+                asked.append(server)
+                last = said_something or len(asked) == len(self._servers)
+                if last or not _elsewhere(error):
+                    raise
+            finally:
+                server.running -= 1
+
+    async def close(self) -> None:
+        """End every stream at once."""
+        if self._checking is not None:
+            self._checking.cancel()
+            await asyncio.gather(self._checking, return_exceptions=True)
+        await asyncio.gather(*(server.engine.close() for server in self._servers))
+
+    def _least_busy(self, asked: Sequence[_Server]) -> _Server:
+        """The next to ask: those known to be well first; the others, if there is nothing better."""
+        now = time.monotonic()
+        left = [server for server in self._servers if server not in asked]
+        return min(left, key=lambda one: (not one.ready, one.rests_until > now, one.running))
+
+    def _note(self, server: _Server, error: EngineError) -> None:
+        if not _elsewhere(error):
+            return  # it is the job's fault
+        server.rests_until = time.monotonic() + REST_S
+        if error.failure.reason is FailureReason.ENGINE_UNAVAILABLE:
+            server.ready = False
+        log.warning("server_failed", error=error.failure.message)
+
+    async def _begin(self, server: _Server, progress: Callable[[str], None]) -> EngineError | None:
+        try:
+            await server.engine.start(progress)
+        except EngineError as error:
+            return error
+        card = server.engine.card
+        if self._card is None:
+            self._card = card
+        if card.name != self._card.name:
+            return EngineError(
+                FailureReason.ENGINE_UNAVAILABLE,
+                f"Check the settings: one server has {self._card.name}, another {card.name}.",
+            )
+        server.ready = True
+        return None
+
+    async def _keep_checking(self) -> None:
+        while True:
+            await asyncio.sleep(self._check_every_s)
+            for server in self._servers:
+                if not server.ready and await self._begin(server, _say_nothing) is None:
+                    log.info("server_back", servers=sum(one.ready for one in self._servers))
+
+
+def _elsewhere(error: EngineError) -> bool:
+    """Whether another server may do better."""
+    unavailable = error.failure.reason is FailureReason.ENGINE_UNAVAILABLE
+    return error.failure.retryable or unavailable
+
+
+def _say_nothing(_: str) -> None:
+    """Nobody waits for it."""
