@@ -44,7 +44,10 @@ class WorkerSettings(BaseSettings):
     #: Tokens held in memory, running and kept for the next turn; 0 = what there is room for.
     kv_tokens: int = Field(0, ge=0)
     device: str = ""
+    #: torch's name, or "4bit".
     dtype: str = ""
+    #: A directory or hub id of LoRA weights for the model.
+    adapter: str = ""
 
     #: Seconds after which a silent worker's jobs are given to another.
     lease_s: float = Field(15.0, ge=1)

@@ -43,6 +43,7 @@ def _local(settings: WorkerSettings) -> Engine:
         kv_tokens=settings.kv_tokens or None,
         device=settings.device or None,
         dtype=settings.dtype or None,
+        adapter=settings.adapter,
     )
 
 

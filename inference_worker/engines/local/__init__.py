@@ -47,7 +47,7 @@ class LocalEngine:
     the demo model's answers are capped by its preset where nothing else is said. ``kv_tokens``
     bounds the tokens that are held in memory, those kept for the next turn of a conversation
     included; None finds out what there is room for (memory.py). ``cache_dir`` keeps the
-    converted demo model. ``device`` and ``dtype`` (torch's names) are found out where None.
+    converted demo model. ``device``, ``dtype`` and ``adapter`` are those of ``checkpoints.load``.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class LocalEngine:
         kv_tokens: int | None = None,
         device: str | None = None,
         dtype: str | None = None,
+        adapter: str = "",
     ) -> None:
         self._name = model
         self._slots = slots
@@ -68,6 +69,7 @@ class LocalEngine:
         self._kv_tokens = kv_tokens
         self._device = device
         self._dtype = dtype
+        self._adapter = adapter
         self._card: ModelCard | None = None
         self._template: ChatTemplate | None = None
         self._scheduler: Scheduler | None = None
@@ -185,6 +187,7 @@ class LocalEngine:
             device=self._device,
             dtype=self._dtype,
             progress=progress,
+            adapter=self._adapter,
         )
         return checkpoint, ChatTemplate(checkpoint.tokenizer)
 
