@@ -113,10 +113,7 @@ def _crowd(size: Size, crowd: int, gap_s: float) -> list[Ask]:
     return [
         Ask(
             at=number * gap_s,
-            prompt=[
-                chance.randrange(100, 49_000)
-                for _ in range(chance.randint(20, size.longest_prompt))
-            ],
+            prompt=_words(chance, chance.randint(20, size.longest_prompt)),
             tokens=chance.randint(size.longest_answer // 8, size.longest_answer),
         )
         for number in range(max(2, crowd) * size.rounds)
