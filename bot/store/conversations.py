@@ -32,7 +32,6 @@ from bot.lifecycle import turn_before
 from bot.store.search import grams
 from bot.store.tables import conversations, turns
 from inference_worker.database import LAZY_COMMIT, any_of
-from inference_worker.jobs import jobs
 
 #: The accept: conversations, turns and deliveries in one committed statement, at most one turn of
 #: a conversation. The seq is taken under the conversation's row lock, and the locks always in the
@@ -129,15 +128,16 @@ QUEUE = (
         queued_at=func.now(),
     )
 )
-MARK_GENERATING = (
-    update(turns)
-    .where(
-        turns.c.status.in_(turn_before(TurnStatus.GENERATING)),
-        turns.c.job_id == jobs.c.id,
-        jobs.c.state == "running",
-    )
-    .values(status=TurnStatus.GENERATING.value, started_at=jobs.c.started_at)
-)
+#: From the few running jobs to their turns: with its status in disguise, or Postgres looks through
+#: all turns that are queued.
+MARK_GENERATING = text(
+    """
+    UPDATE turns SET status = 'generating', started_at = jobs.started_at
+    FROM jobs
+    WHERE jobs.state = 'running' AND turns.job_id = jobs.id
+      AND turns.status || '' = ANY(:sources)
+    """
+).bindparams(bindparam("sources", turn_before(TurnStatus.GENERATING), type_=ARRAY(Text)))
 
 
 @dataclass(frozen=True, slots=True)

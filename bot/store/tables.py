@@ -100,7 +100,13 @@ turns = Table(
     UniqueConstraint("conversation_id", "seq"),
     _one_of("status", TurnStatus),
     Index("ix_turns_received_at_id", "received_at", "id"),
-    Index("ix_turns_grams", "grams", postgresql_using="gin"),
+    # What is new is sorted in by 256 kB: whoever fills the list waits for that.
+    Index(
+        "ix_turns_grams",
+        "grams",
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 256},
+    ),
     Index("ix_turns_job_id", "job_id"),
     # One turn of a conversation is with the model at a time, whatever the code does.
     Index(
