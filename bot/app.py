@@ -165,8 +165,8 @@ async def _forever(loop: Callable[[], Awaitable[None]]) -> None:
 def serve(settings: Settings) -> None:
     """Listen until SIGTERM or SIGINT. Raises OSError where the port is taken."""
     app = create_app(settings)
-    # What is imported and built stays. Looking through all of it for garbage again and again
-    # took a tenth of a second each time, in which nobody was answered.
+    # What is imported and built stays: to look through all of it for garbage takes a tenth of a
+    # second, in which nobody is answered.
     gc.freeze()
     web.run_app(
         app,

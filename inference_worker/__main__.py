@@ -22,7 +22,7 @@ from inference_worker.errors import EngineStuckError
 from inference_worker.logs import configure_logs
 from inference_worker.queue import WAKE_CHANNEL, Leases
 from inference_worker.settings import WorkerSettings
-from inference_worker.status import status_server
+from inference_worker.status import CannotListenError, status_server
 from inference_worker.wakeup import Bell, connect_redis
 from inference_worker.worker import Waits, Worker
 
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> None:
     """Work until SIGTERM or SIGINT.
 
-    Raises EngineError where the model cannot be loaded, OSError where its port is taken.
+    Raises EngineError where the model cannot be loaded, CannotListenError where its port is taken.
     """
     database = connect_database(settings.database_url.get_secret_value(), pool_size=4)
     redis = connect_redis(settings.redis_url.get_secret_value())
@@ -89,11 +89,8 @@ def main() -> int:
         sys.stdout.flush()
         # An orderly end would wait for the call in the driver that does not return.
         os._exit(1)
-    except OSError as error:
-        sys.stderr.write(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
-            "stop what uses the port or set WORKER_PORT.\n"
-        )
+    except CannotListenError as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     except EngineError as error:
         log.error("engine_unusable", error=error.failure.message)

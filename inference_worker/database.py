@@ -46,12 +46,7 @@ def connect_database(raw_url: str, *, pool_size: int) -> AsyncEngine:
         pool_use_lifo=True,
         # An error names its statement in the log, never the people's words in it.
         hide_parameters=True,
-        connect_args={
-            "timeout": 3,
-            "command_timeout": 10,
-            # No statement here runs so long that compiling it would pay.
-            "server_settings": {"jit": "off"},
-        },
+        connect_args={"timeout": 3, "command_timeout": 10},
     )
 
 

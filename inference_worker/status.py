@@ -19,11 +19,15 @@ from inference_worker.metrics import (
 from inference_worker.worker import Worker
 
 
+class CannotListenError(Exception):
+    """The port is not to be had; the text says what to do."""
+
+
 @asynccontextmanager
 async def status_server(worker: Worker, host: str, port: int) -> AsyncIterator[int]:
     """Answer while the body runs; the port, for a ``port`` of 0 one that is free.
 
-    Raises OSError where it is taken.
+    Raises CannotListenError.
     """
     status = _Status(worker)
     app = web.Application()
@@ -31,7 +35,13 @@ async def status_server(worker: Worker, host: str, port: int) -> AsyncIterator[i
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise CannotListenError(
+                f"cannot listen on {host}:{port} ({error.strerror}): "
+                "stop what uses the port or set WORKER_PORT."
+            ) from error
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

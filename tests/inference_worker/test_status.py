@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from inference_worker.engines.served import ServedEngine
 from inference_worker.errors import EngineStuckError
 from inference_worker.protocol import Completion, Failure
-from inference_worker.status import status_server
+from inference_worker.status import CannotListenError, status_server
 from inference_worker.worker import Worker
 from tests.inference_worker.test_worker import Desk, Stuck, busy, desk
 from tests.stack import running_worker, served
@@ -100,7 +100,7 @@ async def test_a_stuck_engine_is_a_503(desk: Desk) -> None:
 
 async def test_a_taken_port_is_an_error(working: Worker) -> None:
     async with status_server(working, "127.0.0.1", 0) as port:
-        with pytest.raises(OSError, match=str(port)):
+        with pytest.raises(CannotListenError, match=str(port)):
             async with status_server(working, "127.0.0.1", port):
                 pass
 
