@@ -51,12 +51,20 @@ def _engine(length: Length) -> Measured:
     return engine.bench(quick if length is Length.QUICK else engine.Size())
 
 
+def _product(length: Length) -> Measured:
+    from benchmarks import product  # noqa: PLC0415 - torch takes seconds
+
+    quick = product.Size(people=2, questions=1, tokens=4)
+    return product.bench(quick if length is Length.QUICK else product.Size())
+
+
 BENCHES: dict[str, Bench] = {
     "accept": _accept,
     "overhead": _overhead,
     "memory": _memory,
     "overload": _overload,
     "engine": _engine,
+    "product": _product,
 }
 
 

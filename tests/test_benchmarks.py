@@ -47,8 +47,9 @@ ROOT = Path(__file__).parents[1]
                 *("engine.second_turn.40", "engine.second_turn.40.recomputed"),
             },
         ),
+        ("product", {"product", "product.alone"}),
     ],
-    ids=["accept", "overhead", "engine"],
+    ids=["accept", "overhead", "engine", "product"],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:
     run = subprocess.run(
@@ -93,7 +94,7 @@ def test_an_unknown_bench_is_refused_with_the_known_ones() -> None:
         text=True,
     )
     assert run.returncode == 2
-    assert "accept, overhead, memory, overload, engine" in run.stderr
+    assert "accept, overhead, memory, overload, engine, product" in run.stderr
 
 
 def test_a_figure_without_a_comparison_has_no_ratio() -> None:

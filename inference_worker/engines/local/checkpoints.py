@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
@@ -163,6 +162,8 @@ def _adapted(checkpoint: Checkpoint, adapter: str, progress: Progress) -> Checkp
         # Rounded to 4 bits again, most of what was learnt would be lost.
         checkpoint.model.load_adapter(folder)
         return checkpoint
+    from peft import PeftModel  # noqa: PLC0415 - seconds, and it complains of what is not asked for
+
     adapted: Any = PeftModel.from_pretrained(checkpoint.model, folder)
     return replace(checkpoint, model=adapted.merge_and_unload().eval())
 
