@@ -80,7 +80,7 @@ class Target:
         return [line[-1500:] for line in self.log.read_text("utf-8").splitlines() if _bad(line)]
 
     def _told(self) -> list[int]:
-        found = re.findall(r'"count": (\d+), "event": "tasks"', self.log.read_text("utf-8"))
+        found = re.findall(r'"count":\s*(\d+),\s*"event":\s*"tasks"', self.log.read_text("utf-8"))
         return [int(count) for count in found]
 
 
