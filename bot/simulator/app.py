@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from ipaddress import ip_address
@@ -58,7 +59,7 @@ def create_simulator(settings: Settings, base_url: Callable[[], str]) -> web.App
     ``base_url``: where the bot answers, such as "http://127.0.0.1:8080", asked for at every
     message. The bot must allow that origin for callbacks and response URLs.
     """
-    app = web.Application(middlewares=[near])
+    app = web.Application(middlewares=[near, nameable])
     app[SETTINGS] = settings
     app[SESSIONS] = Sessions()
     aiohttp_jinja2.setup(
@@ -94,6 +95,17 @@ def _platforms(
             yield
 
     return platforms
+
+
+@web.middleware
+async def nameable(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """404 for a name that is too long for any file: aiohttp's static route would answer 500."""
+    try:
+        return await handler(request)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise web.HTTPNotFound from error
+        raise
 
 
 @web.middleware

@@ -32,6 +32,12 @@ async def test_the_page_is_served_under_a_strict_policy(bot: StandInBot, path: s
     assert "<script>" not in page
 
 
+async def test_a_name_too_long_for_a_file_is_a_404(bot: StandInBot) -> None:
+    url = f"{bot.origin}/simulator/static/{'가' * 100}.js"
+    async with aiohttp.ClientSession() as http, http.get(url) as response:
+        assert response.status == 404
+
+
 async def test_static_files_carry_the_policy_too(bot: StandInBot) -> None:
     url = f"{bot.origin}/simulator/static/simulator.js"
     async with aiohttp.ClientSession() as client, client.get(url) as response:
