@@ -88,7 +88,9 @@ async def test_a_schema_newer_than_the_program_is_not_behind(database_url: str) 
 
 
 def test_what_runs_before_a_deploy_takes_nothing_away() -> None:
-    takes_away = re.compile(r"op\.(drop_|alter_|rename_|execute)")
+    # How an index is stored is nobody's business but Postgres'.
+    stored = r'op\.execute\("ALTER INDEX \w+ SET \([\w = ]+\)"\)\n'
+    takes_away = re.compile(rf"op\.(drop_|alter_|rename_)|(?!{stored})op\.execute")
     for script in sorted(SCRIPTS.glob("versions/[0-9]*.py"))[1:]:
         mark = script.name.split("_")[1]
         assert mark in {"before", "after"}, script.name
