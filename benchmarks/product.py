@@ -81,15 +81,14 @@ async def _through_the_product(size: Size) -> float:
 
 
 async def _alone(engine: LocalEngine, size: Size) -> float:
-    tokens = 0
+    written: list[int] = []
 
     async def ask(number: int) -> None:
-        nonlocal tokens
-        tokens += await _ask_the_engine(engine, number)
+        written.append(await _ask_the_engine(engine, number))
 
     took_s = await _all_ask(size, ask)
-    say(f"the engine alone: {tokens} tokens in {took_s:.1f} s")
-    return tokens / took_s
+    say(f"the engine alone: {sum(written)} tokens in {took_s:.1f} s")
+    return sum(written) / took_s
 
 
 async def _all_ask(size: Size, ask: Callable[[int], Awaitable[None]]) -> float:
