@@ -147,14 +147,15 @@ COMPLETED = text(
     """
 ).columns(result=JSONB)
 
+
+def _held(job_id: Any, number: Any) -> tuple[Any, ...]:
+    return (jobs.c.id == job_id, jobs.c.lease == number, jobs.c.state == "running")
+
+
 #: Lost with Postgres, a result is written again by whoever gets the job next.
 FINISH = (
     update(jobs)
-    .where(
-        jobs.c.id == bindparam("job_id"),
-        jobs.c.lease == bindparam("number"),
-        jobs.c.state == "running",
-    )
+    .where(*_held(bindparam("job_id"), bindparam("number")))
     .values(
         state="finished",
         result=bindparam("outcome", type_=JSONB),
@@ -396,10 +397,6 @@ def _presence(said: dict[str, Any]) -> WorkerPresence:
     # A newer worker beside this program may say more.
     known = {field.name for field in fields(WorkerPresence)}
     return WorkerPresence(**{name: value for name, value in said.items() if name in known})
-
-
-def _held(job_id: UUID, number: int) -> tuple[Any, ...]:
-    return (jobs.c.id == job_id, jobs.c.lease == number, jobs.c.state == "running")
 
 
 def _failure_json(reason: FailureReason, message: str) -> str:
