@@ -68,7 +68,7 @@ class ReplyHandle:
 
     via: DeliveryVia  #: the first way to try
     address: dict[str, Any] = field(default_factory=dict)  #: JSON-ready: URLs, ids
-    #: The webhook's own response is open until then (via SYNC); aware UTC.
+    #: The webhook's own response has the word until then, no other way before it; aware UTC.
     sync_until: datetime | None = None
     #: The callback URL is good until then; aware UTC. None: there is no callback.
     callback_until: datetime | None = None

@@ -20,6 +20,8 @@ from bot.presence import Presence
 from bot.repeat import repeat
 
 COUNT_EVERY_S = 1.0
+#: Answers differ in length: one in so many of the usual seconds counts as a quick one.
+QUICK = 2 / 3
 COUNT = text(
     """
     SELECT state, count(*) AS jobs,
@@ -94,6 +96,14 @@ class Forecast:
             return self._starts_in_s(self.capacity, reply.due(now)) > max(left_s, 0.0)
         return False
 
+    def outlasts_window(self, reply: ReplyHandle) -> bool:
+        """Whether even a quick answer will miss the webhook's own response, but has a callback."""
+        if reply.sync_until is None or reply.callback_until is None:
+            return False
+        now = datetime.now(UTC)
+        left_s = (reply.sync_until - now).total_seconds()
+        return left_s <= 0 or self.answered_in_s(reply.due(now)) * QUICK > left_s
+
     def is_worthless(self, reply: ReplyHandle) -> bool:
         """Whether the answer will come after nobody wants it any more."""
         left_s = (reply.expires_at - datetime.now(UTC)).total_seconds()
@@ -130,6 +140,11 @@ def _second(moment: datetime) -> int:
 def held(reply: ReplyHandle) -> ReplyHandle:
     """The handle of an answer that is kept for its button from the start."""
     return replace(reply, via=DeliveryVia.HELD, sync_until=None, callback_until=None)
+
+
+def called_back(reply: ReplyHandle, not_before: datetime) -> ReplyHandle:
+    """The handle of an answer that goes by callback from the start."""
+    return replace(reply, via=DeliveryVia.CALLBACK, sync_until=not_before)
 
 
 def minutes(seconds: float) -> int:

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     kakao_secret: SecretStr = SecretStr("")
     kakao_callback_hosts: Hosts = (".kakao.com",)
     #: Seconds from receipt to the webhook's own answer; Kakao gives up at 5 (kakao.md D1).
-    kakao_sync_budget_s: float = Field(3.8, gt=0, le=4.8)
+    kakao_sync_budget_s: float = Field(3.8, ge=0, le=4.8)
     #: Seconds from receipt in which the callback URL is used; Kakao's guides say 60, or 300.
     kakao_callback_budget_s: float = Field(48.0, gt=0, le=290)
     #: A callback POST right after the acknowledgement can be refused (seen in the field).

@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import keys
 from bot.bounded import read_body, within
-from bot.dialogue import StoreDownError
-from bot.domain import SETTLED, Answer, DeliveryState, DeliveryVia, Utterance
-from bot.forecast import held, minutes
+from bot.dialogue import ACCEPT_TIMEOUT_S, StoreDownError
+from bot.domain import SETTLED, Answer, DeliveryState, DeliveryVia, ReplyHandle, Utterance
+from bot.forecast import called_back, held, minutes
 from bot.messengers import Command, Incoming, Problem, Refusal
 from bot.messengers.kakao import answer_response, callback_response, sentence_response
 from bot.metrics import ACCEPT_SECONDS, WEBHOOKS
@@ -102,11 +102,12 @@ async def kakao(request: web.Request) -> web.StreamResponse:
 
 async def _kakao_turn(request: web.Request, utterance: Utterance) -> web.StreamResponse:
     """Accept the utterance and answer it in this response, if the model is fast enough."""
-    late = request.app[keys.FORECAST].misses(utterance.reply)
-    reply = held(utterance.reply) if late else utterance.reply
+    reply = _first_way(request.app, utterance)
     accepted = await _accept(request.app, replace(utterance, reply=reply))
-    if late and accepted.new:
+    if accepted.new and reply.via is DeliveryVia.HELD:
         return _hold_in_the_rush(request.app, accepted.turn_id)
+    if accepted.new and reply.via is DeliveryVia.CALLBACK:
+        return web.json_response(callback_response(request.app[keys.TEXTS]), dumps=_dumps)
     until = utterance.reply.sync_until or utterance.received_at
     left_s = (until - datetime.now(UTC)).total_seconds()
     try:
@@ -121,6 +122,20 @@ async def _kakao_turn(request: web.Request, utterance: Utterance) -> web.StreamR
         texts = request.app[keys.TEXTS]
         hold = Answer(turn_id=accepted.turn_id, text=texts.held_ready_soon, hold=True)
         return web.json_response(answer_response(hold, texts), dumps=_dumps)
+
+
+def _first_way(app: web.Application, utterance: Utterance) -> ReplyHandle:
+    """The reply's handle, by the way that the forecast leaves: nobody waits for what is too late.
+
+    A callback goes out so long after its acknowledgement that the accept may take all its time.
+    """
+    forecast, reply = app[keys.FORECAST], utterance.reply
+    if forecast.misses(reply):
+        return held(reply)
+    if forecast.outlasts_window(reply):
+        after_s = ACCEPT_TIMEOUT_S + app[keys.SETTINGS].kakao_callback_gap_s
+        return called_back(reply, utterance.received_at + timedelta(seconds=after_s))
+    return reply
 
 
 async def _answer_now(

@@ -139,6 +139,40 @@ async def test_those_who_can_wait_longer_are_not_in_front(
         assert (await stack.say_kakao("저도요", callback_url=url)).will_call_back
 
 
+async def test_where_even_quick_answers_miss_the_window_kakao_is_told_at_once(
+    database_url: str, redis_url: str
+) -> None:
+    async with rush(database_url, redis_url, waiting=0) as (stack, _):
+        url, loop = stack.kakao.new_callback_url(), asyncio.get_running_loop()
+        began = loop.time()
+        assert (await stack.say_kakao("저도요", callback_url=url)).will_call_back
+        assert loop.time() - began < 0.4  # the window is 0.5 s
+        row = await stack.until("SELECT * FROM deliveries WHERE messenger = 'kakao'")
+        assert (row.via, row.state) == ("callback", "pending")
+        again = await stack.say_kakao("저도요", callback_url=url)
+        assert again.will_call_back
+        assert (await stack.kakao.next_post()).texts[0] == WORDS
+        assert loop.time() - began > stack.settings.kakao_callback_gap_s
+        # Without a callback there is the response, or the button.
+        assert (await stack.say_kakao("단추로")).button
+        assert len(stack.kakao.posts) == 1
+
+
+async def test_without_a_sync_budget_every_answer_goes_by_callback(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        served() as (_, engine),
+        running_stack(database_url, redis_url, engine, kakao_sync_budget_s=0) as stack,
+    ):
+        url, loop = stack.kakao.new_callback_url(), asyncio.get_running_loop()
+        began = loop.time()
+        assert (await stack.say_kakao("안녕", callback_url=url)).will_call_back
+        assert (await stack.kakao.next_post()).texts[0] == "에코: 안녕"
+        assert loop.time() - began > stack.settings.kakao_callback_gap_s
+        assert (await stack.say_kakao("안녕")).button
+
+
 async def test_without_a_rush_the_response_or_the_callback_has_the_answer(
     database_url: str, redis_url: str
 ) -> None:
