@@ -181,19 +181,18 @@ class Delivery:
     async def _deliver_some(self, room: int, turn_ids: list[UUID] | None = None) -> set[UUID]:
         """Claim what is due, or what of ``turn_ids`` is, and begin to send it; which it was."""
         async with self._database.begin() as connection:
-            claims = await deliveries.claim_due(connection, room, turn_ids)
-            ids = [claim.turn_id for claim in claims]
-            turns = await deliveries.load_turns(connection, ids) if ids else {}
-            claims = [self._seen_through(claim, turns[claim.turn_id]) for claim in claims]
+            due = await deliveries.claim_due(connection, room, turn_ids)
+            claims = [self._seen_through(claim) for claim in due]
             if traced := [claim for claim in claims if claim.traced]:
                 await traces.mark(connection, traced)
         self._on_wire += len(claims)
         for claim in claims:
-            self._begin(self._deliver(claim, turns[claim.turn_id]))
-        return set(ids)
+            self._begin(self._deliver(claim))
+        return {claim.turn_id for claim in claims}
 
-    def _seen_through(self, claim: DeliveryClaim, turn: Row[Any]) -> DeliveryClaim:
+    def _seen_through(self, claim: DeliveryClaim) -> DeliveryClaim:
         """The claim, traced where its messenger can find afterwards what it showed."""
+        turn = claim.turn
         messenger = self._messengers.get(turn.messenger)
         traced = (
             claim.via is DeliveryVia.POST
@@ -246,9 +245,9 @@ class Delivery:
                 return
             await asyncio.sleep(POLL_S)
 
-    async def _deliver(self, claim: DeliveryClaim, turn: Row[Any]) -> None:
+    async def _deliver(self, claim: DeliveryClaim) -> None:
         try:
-            await self._send(claim, turn)
+            await self._send(claim, claim.turn)
         finally:
             self._on_wire -= 1
             # There is room again, and the conversation's next answer may go.

@@ -168,8 +168,7 @@ async def _claim(
         claim = await deliveries.claim(connection, turn_id, via=via, states=states, was=was)
         if claim is None:
             return None, None
-        turns = await deliveries.load_turns(connection, [turn_id])
-        return claim, await app[keys.DELIVERY].answer(connection, turns[turn_id])
+        return claim, await app[keys.DELIVERY].answer(connection, claim.turn)
 
 
 async def _send(
@@ -270,8 +269,8 @@ async def _shown_again(app: web.Application, turn_id: UUID) -> Answer | None:
     async with app[keys.DATABASE].begin() as connection:
         if not await deliveries.show_again(connection, turn_id):
             return None
-        turns = await deliveries.load_turns(connection, [turn_id])
-        return await app[keys.DELIVERY].answer(connection, turns[turn_id])
+        turn = await deliveries.load_outcome(connection, turn_id)
+        return await app[keys.DELIVERY].answer(connection, turn)
 
 
 async def _look_up(

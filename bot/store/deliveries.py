@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -19,16 +19,15 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     case,
-    exists,
     func,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain import SETTLED, DeliveryState, DeliveryVia, TurnStatus
+from bot.domain import SETTLED, DeliveryState, DeliveryVia
 from bot.lifecycle import delivery_before
 from bot.store.tables import deliveries, turns
 
@@ -52,16 +51,34 @@ MAX_OFFERED = 3
 DEAD_LETTERS = (DeliveryState.UNCONFIRMED, DeliveryState.FAILED)
 _SETTLED_SQL = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 
-#: The statements of every delivery stand here ready: building them anew takes longer than sending.
-CLAIM_ONE = text(
-    f"""
-    UPDATE deliveries
-    SET state = 'sending', via = :via, claim = claim + 1, attempts = attempts + 1,
-        updated_at = now(), claimed_until = now() + make_interval(secs => {CLAIM_S})
-    WHERE turn_id = :turn_id AND state = ANY(:states) AND via = coalesce(:was, via)
-    RETURNING claim, attempts
+#: What delivering needs of a turn; not all of it, whose search index alone is longer than the rest.
+#: With whether the person knows already that an AI answers.
+_OUTCOME = """
+    turns.id, turns.conversation_id, turns.seq, turns.messenger, turns.status, turns.job_id,
+    turns.answer, turns.failure_reason, turns.reply_handle, EXISTS (
+        SELECT 1 FROM turns AS earlier
+        WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
+          AND earlier.status = 'answered'
+    ) AS answered_before
     """
-).bindparams(bindparam("states", type_=ARRAY(Text)), bindparam("was", type_=Text))
+
+#: The statements of every delivery stand here ready: building them anew takes longer than sending.
+CLAIM_ONE = (
+    text(
+        f"""
+    WITH claimed AS (
+        UPDATE deliveries
+        SET state = 'sending', via = :via, claim = claim + 1, attempts = attempts + 1,
+            updated_at = now(), claimed_until = now() + make_interval(secs => {CLAIM_S})
+        WHERE turn_id = :turn_id AND state = ANY(:states) AND via = coalesce(:was, via)
+        RETURNING turn_id, via, claim, attempts
+    )
+    SELECT via, claim, attempts, {_OUTCOME} FROM claimed JOIN turns ON turns.id = turn_id
+    """
+    )
+    .bindparams(bindparam("states", type_=ARRAY(Text)), bindparam("was", type_=Text))
+    .columns(reply_handle=JSONB)
+)
 
 #: What may go out now. Answers that are posted go one by one, in their conversation's order; each
 #: callback answers a message of its own and is good for a minute, so it waits for no other.
@@ -85,18 +102,22 @@ _CLAIM = f"""
         ORDER BY not_before
         FOR UPDATE OF deliveries SKIP LOCKED
         LIMIT :limit
+    ), claimed AS (
+        UPDATE deliveries
+        SET state = 'sending', claim = claim + 1, attempts = attempts + 1, updated_at = now(),
+            claimed_until = now() + make_interval(secs => {CLAIM_S})
+        FROM due WHERE deliveries.turn_id = due.turn_id
+        RETURNING deliveries.turn_id, via, claim, attempts
     )
-    UPDATE deliveries
-    SET state = 'sending', claim = claim + 1, attempts = attempts + 1, updated_at = now(),
-        claimed_until = now() + make_interval(secs => {CLAIM_S})
-    FROM due WHERE deliveries.turn_id = due.turn_id
-    RETURNING deliveries.turn_id, via, claim, attempts
+    SELECT via, claim, attempts, {_OUTCOME} FROM claimed JOIN turns ON turns.id = turn_id
     """
-CLAIM_DUE = text(_CLAIM.format(state="state", among=""))
+CLAIM_DUE = text(_CLAIM.format(state="state", among="")).columns(reply_handle=JSONB)
 #: The state in disguise: Postgres takes the index of all that wait for smaller than it is.
-CLAIM_NAMED = text(
-    _CLAIM.format(state="(state || '')", among="AND turn_id = ANY(:turn_ids)")
-).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
+CLAIM_NAMED = (
+    text(_CLAIM.format(state="(state || '')", among="AND turn_id = ANY(:turn_ids)"))
+    .bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
+    .columns(reply_handle=JSONB)
+)
 
 #: What came of a claim, into the delivery and the ledger.
 RECORD = text(
@@ -129,18 +150,9 @@ SHOW_AGAIN = text(
     """
 )
 
-_earlier = turns.alias()
-#: With whether the person knows already that an AI answers.
-LOAD_TURNS = select(
-    turns,
-    exists()
-    .where(
-        _earlier.c.conversation_id == turns.c.conversation_id,
-        _earlier.c.seq < turns.c.seq,
-        _earlier.c.status == TurnStatus.ANSWERED.value,
-    )
-    .label("answered_before"),
-).where(turns.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))))
+LOAD_OUTCOME = text(f"SELECT {_OUTCOME} FROM turns WHERE turns.id = :turn_id").columns(
+    reply_handle=JSONB
+)
 
 #: The end of many sync windows: most of Kakao's webhooks come here, and bursts come together.
 HAND_OVER = text(
@@ -190,12 +202,17 @@ RECOVER = text(
 class DeliveryClaim:
     """The right to put one turn's outcome on the wire."""
 
-    turn_id: UUID
+    turn: Row[Any]  #: as ``load_outcome`` gives it
     via: DeliveryVia
     number: int
     attempts: int
     traced: bool = False  #: it is marked as one whose POST can be traced
     taken_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def turn_id(self) -> UUID:
+        """Whose outcome it is."""
+        return cast("UUID", self.turn.id)
 
     @property
     def is_stale(self) -> bool:
@@ -229,7 +246,7 @@ async def claim(
         "was": was.value if was else None,
     }
     row = (await connection.execute(CLAIM_ONE, values)).one_or_none()
-    return DeliveryClaim(turn_id, via, row.claim, row.attempts) if row else None
+    return _claim(row) if row else None
 
 
 async def claim_due(
@@ -244,9 +261,11 @@ async def claim_due(
     else:
         named = {"limit": limit, "turn_ids": list(turn_ids)}
         rows = await connection.execute(CLAIM_NAMED, named)
-    return [
-        DeliveryClaim(row.turn_id, DeliveryVia(row.via), row.claim, row.attempts) for row in rows
-    ]
+    return [_claim(row) for row in rows]
+
+
+def _claim(row: Row[Any]) -> DeliveryClaim:
+    return DeliveryClaim(row, DeliveryVia(row.via), row.claim, row.attempts)
 
 
 async def record(
@@ -385,10 +404,9 @@ async def send_again(connection: AsyncConnection, turn_id: UUID) -> bool:
     return bool(changed.rowcount == 1)
 
 
-async def load_turns(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, Row[Any]]:
-    """The turns of these deliveries; ``answered_before`` says whether the person knows the AI."""
-    rows = await connection.execute(LOAD_TURNS, {"ids": ids})
-    return {row.id: row for row in rows}
+async def load_outcome(connection: AsyncConnection, turn_id: UUID) -> Row[Any]:
+    """What delivering needs of a turn; ``answered_before``: the person knows that an AI answers."""
+    return (await connection.execute(LOAD_OUTCOME, {"turn_id": turn_id})).one()
 
 
 def _seconds(seconds: float) -> Any:

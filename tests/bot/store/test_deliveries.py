@@ -44,6 +44,13 @@ async def left_behind(
     return found
 
 
+async def outcome(database: AsyncEngine) -> Row[Any]:
+    """What delivering needs of the only turn."""
+    async with database.connect() as connection:
+        turn_id = (await connection.execute(text("SELECT id FROM turns"))).scalar_one()
+        return await deliveries.load_outcome(connection, turn_id)
+
+
 @pytest.mark.parametrize("via", ["sync", "callback"])
 async def test_a_callback_url_that_is_still_good_is_used(database: AsyncEngine, via: str) -> None:
     delivery = await left_behind(database, via, callback_in_s=10)
@@ -74,7 +81,7 @@ async def test_a_process_taken_for_dead_is_believed_that_the_answer_was_seen(
     database: AsyncEngine, via: str, callback_in_s: float | None
 ) -> None:
     delivery = await left_behind(database, via, callback_in_s)
-    claimed = DeliveryClaim(delivery.turn_id, DeliveryVia(via), delivery.claim, 1)
+    claimed = DeliveryClaim(await outcome(database), DeliveryVia(via), delivery.claim, 1)
     async with database.begin() as connection:
         for other in set(DeliveryState) - {DeliveryState.DELIVERED}:
             assert not await deliveries.record(connection, claimed, other)
@@ -88,7 +95,7 @@ async def test_a_process_taken_for_dead_is_too_late_once_somebody_else_has_claim
     database: AsyncEngine,
 ) -> None:
     delivery = await left_behind(database, "held", None)
-    late = DeliveryClaim(delivery.turn_id, DeliveryVia.HELD, delivery.claim, 1)
+    late = DeliveryClaim(await outcome(database), DeliveryVia.HELD, delivery.claim, 1)
     async with database.begin() as connection:
         claimed = await deliveries.claim(
             connection, delivery.turn_id, via=DeliveryVia.HELD, states=(DeliveryState.HELD,)
