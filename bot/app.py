@@ -32,6 +32,7 @@ from bot.store.recent import RecentHistory
 from bot.texts import TEXTS
 from bot.tracing import Tracing
 from bot.waiters import Waiters
+from bot.warmup import warm_up
 from inference_worker.database import connect_database
 from inference_worker.queue import FINISHED_CHANNEL, JobQueue
 from inference_worker.wakeup import Bell, Ringer, connect_redis, end
@@ -46,8 +47,11 @@ SHUTDOWN_S = 10.0
 KEEPALIVE_S = 75.0
 
 
-def create_app(settings: Settings) -> web.Application:
-    """The bot as one aiohttp application; nothing is connected before it starts."""
+def create_app(settings: Settings, *, warm: bool = False) -> web.Application:
+    """The bot as one aiohttp application; nothing is connected before it starts.
+
+    ``warm``: to answer as fast at first as later, for half a second at the start.
+    """
     quote_no_requests()
     app = web.Application(middlewares=[webhooks.refuse], client_max_size=webhooks.MAX_BODY_BYTES)
     app[keys.SETTINGS] = settings
@@ -56,7 +60,7 @@ def create_app(settings: Settings) -> web.Application:
         settings.database_url.get_secret_value(), pool_size=POOL_SIZE
     )
     app[keys.REDIS] = connect_redis(settings.redis_url.get_secret_value())
-    app.cleanup_ctx.extend([_stores, _parts])
+    app.cleanup_ctx.extend([_stores, *([_warmth] if warm else []), _parts])
     app.add_routes(
         [
             web.post("/webhooks/kakao", webhooks.kakao),
@@ -84,6 +88,11 @@ async def _stores(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[keys.REDIS].aclose()
     await app[keys.DATABASE].dispose()
+
+
+async def _warmth(app: web.Application) -> AsyncIterator[None]:
+    await warm_up(app[keys.DATABASE], JobQueue(app[keys.REDIS]), connections=POOL_SIZE)
+    yield
 
 
 async def _parts(app: web.Application) -> AsyncIterator[None]:
@@ -164,7 +173,7 @@ async def _forever(loop: Callable[[], Awaitable[None]]) -> None:
 
 def serve(settings: Settings) -> None:
     """Listen until SIGTERM or SIGINT. Raises OSError where the port is taken."""
-    app = create_app(settings)
+    app = create_app(settings, warm=True)
     # What is imported and built stays: to look through all of it for garbage takes a tenth of a
     # second, in which nobody is answered.
     gc.freeze()

@@ -216,7 +216,8 @@ class Dialogue:
                 previous=settled.previous,
                 exchange=Exchange(turn.seq, turn.said, turn.answer),
             )
-        self._schedule_soon(turn.conversation_id)
+        if turn.more:
+            self._schedule_soon(turn.conversation_id)
 
     async def keep_marking(self) -> None:
         """Let the log say which turns are being answered, until cancelled."""

@@ -33,7 +33,8 @@ LOCK_SETTLING = text(
 ).bindparams(bindparam("job_ids", type_=ARRAY(Uuid)))
 
 #: Results into their turns, each once, and the newest answered turn into its conversation, unless
-#: a reset came in between.
+#: a reset came in between. Whether more waits there is certain: an accept needs the same lock, so
+#: it was committed before, or its own scheduling comes after.
 SETTLE = text(
     """
     WITH result AS (
@@ -63,7 +64,11 @@ SETTLE = text(
           AND conversations.epoch = settled.epoch
         RETURNING conversations.id
     )
-    SELECT settled.*, conversation_id IN (SELECT id FROM remembered) AS remembered FROM settled
+    SELECT settled.*, conversation_id IN (SELECT id FROM remembered) AS remembered, EXISTS (
+        SELECT 1 FROM turns AS next
+        WHERE next.conversation_id = settled.conversation_id AND next.status = 'received'
+    ) AS more
+    FROM settled
     """
 ).bindparams(bindparam("results", type_=Text))
 
@@ -82,7 +87,7 @@ class Settlement:
 class Settled:
     """A turn that has ended just now."""
 
-    turn: Row[Any]  #: with ``said``: what the model was asked
+    turn: Row[Any]  #: with ``said``, what the model was asked, and ``more``: others wait behind it
     #: The seq of the answered turn before it; None where it belongs in no later prompt.
     previous: int | None
 
