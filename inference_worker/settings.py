@@ -37,6 +37,8 @@ class WorkerSettings(BaseSettings):
     api_key: SecretStr = SecretStr("")
     #: The kind of server behind WORKER_BASE_URL; auto asks it.
     dialect: str = "auto"
+    #: The tokenizer of the model behind WORKER_BASE_URL, a directory or hub id: prompts go as ids.
+    tokenizer: str = ""
     #: Conversations answered at the same time.
     slots: int = Field(4, ge=1, le=1024)
     #: Tokens an answer may have at most, whatever the job asks for; 0 = the preset's own.

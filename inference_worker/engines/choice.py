@@ -61,6 +61,7 @@ def _served(settings: WorkerSettings) -> Engine:
             api_key=settings.api_key.get_secret_value(),
             dialect=settings.dialect,
             preset=settings.preset,
+            tokenizer=settings.tokenizer,
         )
         for url in urls
     ]

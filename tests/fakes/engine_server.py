@@ -60,7 +60,13 @@ OPENAI_FIELDS = frozenset(
         "logit_bias",
     )
 )
-VLLM_FIELDS = OPENAI_FIELDS | {"repetition_penalty", "stop_token_ids", "top_k", "min_p"}
+VLLM_FIELDS = OPENAI_FIELDS | {
+    "repetition_penalty",
+    "stop_token_ids",
+    "top_k",
+    "min_p",
+    "prompt",
+}
 FIELDS: dict[str, frozenset[str]] = {
     "openai": OPENAI_FIELDS,
     "tgi": OPENAI_FIELDS,
@@ -93,6 +99,8 @@ class Request:
         """The chat; a raw Llama-3 prompt is taken apart into one."""
         if "messages" in self.body:
             return list(self.body["messages"])
+        if "prompt" in self.body:
+            return [{"role": "user", "content": " ".join(map(str, self.body["prompt"]))}]
         return read_llama3(self.body["inputs"])
 
     @property
@@ -153,6 +161,8 @@ class EngineServer:
         app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
+        if self.dialect in ("vllm", "sglang"):
+            app.router.add_post("/v1/completions", self._completion)
         if self.dialect == "tgi":
             app.router.add_get("/info", self._info)
             app.router.add_post("/", self._generate)
@@ -211,6 +221,15 @@ class EngineServer:
             return refusal
         limit = int(body.get("max_tokens") or 100)
         return await self._stream(request, body, limit, self._chat_events)
+
+    async def _completion(self, request: web.Request) -> web.StreamResponse:
+        """The prompt as token ids."""
+        body = await self._record(request)
+        refusal = self._general_refusal(body) or self._chat_refusal(body)
+        if refusal:
+            return refusal
+        limit = int(body.get("max_tokens") or 16)
+        return await self._stream(request, body, limit, self._completion_events)
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         body = await self._record(request)
@@ -343,7 +362,7 @@ class EngineServer:
 
     async def _write(self, response: web.StreamResponse, event: Json | str) -> None:
         said = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
-        if not said.isprintable():  # halves of surrogate pairs travel as JSON escapes
+        if re.search("[\ud800-\udfff]", said):  # halves of pairs travel as JSON escapes
             said = json.dumps(event)
         wire = f"data: {said}\n\n".encode()
         if not self.split_bytes:
@@ -373,6 +392,18 @@ class EngineServer:
             yield {**frame, "choices": [], "usage": counted}
         yield "[DONE]"
 
+    def _completion_events(
+        self, body: Json, pieces: list[Any], finish: str
+    ) -> Iterator[Json | str]:
+        frame = {"id": "cmpl-1", "object": "text_completion", "model": self.model}
+        for number, piece in enumerate(pieces):
+            last = number == len(pieces) - 1 and finish != "none"
+            choice = {"index": 0, "text": piece, "finish_reason": finish if last else None}
+            yield {**frame, "choices": [choice]}
+        if (body.get("stream_options") or {}).get("include_usage"):
+            yield {**frame, "choices": [], "usage": usage_of(prompt_tokens(body), len(pieces))}
+        yield "[DONE]"
+
     def _generate_events(self, body: Json, pieces: list[Any], finish: str) -> Iterator[Json | str]:
         counted = {"generated_tokens": len(pieces) + 1, "input_length": prompt_tokens(body)}
         ends = {"stop": "eos_token"}
@@ -388,6 +419,8 @@ class EngineServer:
 
 def prompt_tokens(body: Mapping[str, Any]) -> int:
     """Half a token for every character: about what Llama-3 takes for Korean."""
+    if "prompt" in body:
+        return len(body["prompt"])
     if "inputs" in body:
         return len(body["inputs"]) // 2
     return sum(len(message["content"]) for message in body["messages"]) // 2

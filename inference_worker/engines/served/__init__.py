@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import PurePosixPath
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ from inference_worker.engines.served.discovery import (
     http_client,
     root_of,
 )
+from inference_worker.engines.served.ids import Encoder, load_encoder, open_completion
 from inference_worker.engines.served.prompt import Prompt, fit
 from inference_worker.engines.served.refusals import CALL_ERRORS, broken, translate, unavailable
 from inference_worker.engines.served.stream import (
@@ -38,6 +39,7 @@ from inference_worker.engines.served.stream import (
     Answer,
     Chunk,
     read_chat,
+    read_completion,
     read_generate,
 )
 from inference_worker.presets import DEFAULT_PRESET, PRESETS
@@ -58,8 +60,9 @@ class ServedEngine:
 
     ``base_url``: the server's root, or its /v1, or its chat route. ``model``: as the server names
     it; empty: whatever it serves. ``dialect``: a key of DIALECTS, or "auto". ``preset``: for a
-    model that PRESETS does not know. ``silence_timeout_s``: the longest wait for the next chunk;
-    an answer as a whole may take as long as its job's deadline allows.
+    model that PRESETS does not know. ``tokenizer``: the model's, a directory or hub id; with it
+    the prompt goes as token ids where the server takes them. ``silence_timeout_s``: the longest
+    wait for the next chunk; an answer as a whole may take as long as its job's deadline allows.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class ServedEngine:
         api_key: str = "",
         dialect: str = "auto",
         preset: str = "",
+        tokenizer: str = "",
         connect_timeout_s: float = 5.0,
         silence_timeout_s: float = 60.0,
     ) -> None:
@@ -79,6 +83,8 @@ class ServedEngine:
         self._api_key = api_key.strip()
         self._dialect = dialect
         self._preset = preset
+        self._tokenizer = tokenizer
+        self._encoder: Encoder | None = None
         self._connect_timeout_s = connect_timeout_s
         self._silence_timeout_s = silence_timeout_s
         self._server: Server | None = None
@@ -107,13 +113,14 @@ class ServedEngine:
         probe = Probe(self._root, self._api_key, self._connect_timeout_s)
         server = await probe.discover(self._dialect, self._model)
         self._card = self._describe(server)
+        if self._tokenizer:
+            await self._load_encoder(server, progress)
         self._server = server
         progress(f"{server.dialect.title} at {self._where} serves {server.model}.")
 
     async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then the Completion. Raises EngineError."""
-        server = self._serving()
-        prompt = fit(job, context_window=self.card.context_window, max_input=server.max_input)
+        prompt = await self._prompt(job)
         said_something = False
         while True:
             try:
@@ -137,9 +144,25 @@ class ServedEngine:
             if not wait.expired():
                 wait.reschedule(now)
 
+    async def _load_encoder(self, server: Server, progress: Callable[[str], None]) -> None:
+        if not server.dialect.token_ids:
+            progress(f"{server.dialect.title} takes no token ids: markers are broken instead.")
+        elif self._encoder is None:
+            stop_tokens = PRESETS[self.card.preset].stop_tokens
+            self._encoder = await asyncio.to_thread(load_encoder, self._tokenizer, stop_tokens)
+
+    async def _prompt(self, job: Job) -> Prompt:
+        server, card = self._serving(), self.card
+        if self._encoder is None:
+            return fit(job, context_window=card.context_window, max_input=server.max_input)
+        window = card.context_window or PRESETS[card.preset].context_window
+        return await asyncio.to_thread(self._encoder.fit, job, context_window=window)
+
     async def _answer(self, job: Job, prompt: Prompt) -> AsyncGenerator[Delta | Completion, None]:
         answer = Answer(stop=self._stop(job))
         read = read_chat if self._serving().dialect.chat else read_generate
+        if prompt.ids:
+            read = read_completion
         late = False
         try:
             async with self._stream(job, prompt) as stream:
@@ -158,40 +181,66 @@ class ServedEngine:
         """One request and its events; leaving it ends the request at the server."""
         if job.remaining_s() <= 0:
             raise DeadlineReached
-        client = AsyncInferenceClient(
+        # Silence is timed in _wait: keep-alive comments must not count as an answer.
+        timeout = httpx2.Timeout(None, connect=self._connect_timeout_s)
+        opening: Awaitable[AsyncGenerator[Any, None]]
+        async with AsyncExitStack() as exits:
+            if prompt.ids:
+                plain = await exits.enter_async_context(http_client())
+                plain.timeout = timeout
+                headers, body = authorization(self._api_key), self._completion_body(job, prompt)
+                opening = open_completion(plain, self._root, headers, body)
+            else:
+                client = await exits.enter_async_context(self._client(timeout))
+                opening = self._open(client, job, prompt)
+            stream = await self._wait(opening, job)
+            yield await exits.enter_async_context(aclosing(stream))
+
+    def _client(self, timeout: httpx2.Timeout) -> AsyncInferenceClient:
+        return AsyncInferenceClient(
             base_url=self._root,
             # Without a key the hub's client would send the token that is saved on this machine.
             api_key=self._api_key or "none",
             headers=authorization(self._api_key) or cast("dict[str, str]", {"authorization": None}),
-            # Silence is timed in _wait: keep-alive comments must not count as an answer.
-            timeout=cast("float", httpx2.Timeout(None, connect=self._connect_timeout_s)),
+            timeout=cast("float", timeout),
         )
-        async with client:
-            stream = await self._wait(self._open(client, job, prompt), job)
-            async with aclosing(stream):
-                yield stream
+
+    def _completion_body(self, job: Job, prompt: Prompt) -> dict[str, Any]:
+        server = self._serving()
+        return {
+            "model": server.model,
+            "prompt": list(prompt.ids),
+            "stream": True,
+            **self._chat_fields(job, prompt),
+        }
+
+    def _chat_fields(self, job: Job, prompt: Prompt) -> dict[str, Any]:
+        return chat_fields(
+            self._serving().dialect,
+            job.sampling,
+            max_new_tokens=prompt.max_new_tokens,
+            stop=self._stop(job),
+            stop_token_ids=self._encoder.stop_ids if self._encoder else self._stop_token_ids,
+        )
 
     async def _open(
         self, client: AsyncInferenceClient, job: Job, prompt: Prompt
     ) -> AsyncGenerator[Any, None]:
-        server, stop = self._serving(), self._stop(job)
+        server = self._serving()
         stream: Any
         if server.dialect.chat:
             stream = await client.chat_completion(
                 prompt.plain(),
                 model=server.dialect.model or server.model,
                 stream=True,
-                extra_body=chat_fields(
-                    server.dialect,
-                    job.sampling,
-                    max_new_tokens=prompt.max_new_tokens,
-                    stop=stop,
-                    stop_token_ids=self._stop_token_ids,
-                ),
+                extra_body=self._chat_fields(job, prompt),
             )
         else:
             fields = generate_fields(
-                server.dialect, job.sampling, max_new_tokens=prompt.max_new_tokens, stop=stop
+                server.dialect,
+                job.sampling,
+                max_new_tokens=prompt.max_new_tokens,
+                stop=self._stop(job),
             )
             stream = await client.text_generation(
                 prompt.llama3(), stream=True, details=True, **fields

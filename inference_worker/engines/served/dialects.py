@@ -34,6 +34,7 @@ class Dialect:
     top_p_one: bool = True  #: top_p 1 is taken; otherwise "off" means leaving it out
     max_stop: int | None = None  #: stop strings taken at most
     stop_token_ids: bool = False
+    token_ids: bool = False  #: its completion route takes the prompt as a list of token ids
     stream_options: bool = True  #: False: usage comes without asking
 
 
@@ -82,6 +83,7 @@ DIALECTS: dict[str, Dialect] = {
             repetition=_repetition_penalty,
             top_k_off=-1,
             stop_token_ids=True,
+            token_ids=True,
         ),
         Dialect(
             name="sglang",
@@ -89,6 +91,7 @@ DIALECTS: dict[str, Dialect] = {
             repetition=_repetition_penalty,
             top_k_off=-1,
             stop_token_ids=True,
+            token_ids=True,
         ),
         Dialect(name="llamacpp", title="llama.cpp", repetition=_repeat_penalty, top_k_off=0),
         Dialect(

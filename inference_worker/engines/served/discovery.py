@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -54,12 +55,28 @@ def http_client() -> httpx2.AsyncClient:
     Reads the body of every refusal, so that its words can be told: huggingface_hub's own client
     leaves out bodies without a Content-Length, such as compressed ones from a proxy.
     """
-    return httpx2.AsyncClient(verify=_tls(), event_hooks={"response": [_read_refusal]})
+    hooks = [_read_refusal, _break_at_line_feeds]
+    return httpx2.AsyncClient(verify=_tls(), event_hooks={"response": hooks})
 
 
 async def _read_refusal(response: httpx2.Response) -> None:
     if response.status_code >= 400:
         await response.aread()
+
+
+async def _break_at_line_feeds(response: httpx2.Response) -> None:
+    # Those of httpx2 end at U+2028 and its like as well, which JSON leaves as they are in a text.
+    setattr(response, "aiter_lines", functools.partial(_lines, response))  # noqa: B010 - for mypy
+
+
+async def _lines(response: httpx2.Response) -> AsyncGenerator[str, None]:
+    rest = ""
+    async for text in response.aiter_text():
+        *lines, rest = (rest + text).split("\n")
+        for line in lines:
+            yield line.removesuffix("\r")
+    if rest:
+        yield rest
 
 
 @functools.cache

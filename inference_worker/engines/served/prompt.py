@@ -1,6 +1,7 @@
 """The messages as an external server gets them: fitted by an estimate, free of control tokens.
 
-The server has the tokenizer, so tokens are estimated here, on the safe side.
+The server has the tokenizer, so tokens are estimated here, on the safe side. Where the worker has
+it as well, ids.py makes the prompt.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Prompt:
     max_new_tokens: int
     dropped: int = 0  #: oldest messages left out
     halved: bool = False
+    ids: tuple[int, ...] = ()  #: the same as token ids, where the worker has the tokenizer
 
     def plain(self) -> list[dict[str, str]]:
         """The messages as JSON, with every control string in them broken."""
@@ -45,7 +47,7 @@ class Prompt:
     def half(self) -> Prompt | None:
         """The same without the older half of its history; None if that was done, or is none."""
         head, turns, newest = _parts(self.messages)
-        if self.halved or not turns:
+        if self.halved or self.ids or not turns:
             return None
         kept = _joined(head, turns[math.ceil(len(turns) / 2) :], newest)
         dropped = self.dropped + len(self.messages) - len(kept)

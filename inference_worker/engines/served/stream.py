@@ -46,6 +46,19 @@ def read_chat(event: Any) -> Chunk:
     )
 
 
+def read_completion(event: Any) -> Chunk:
+    """Read an event of the completion route, plain JSON; any field may be missing."""
+    choice: dict[str, Any] = next(iter(event.get("choices") or ()), {})
+    usage, text = event.get("usage") or {}, choice.get("text")
+    return Chunk(
+        text=text if isinstance(text, str) else "",
+        tokens=1 if text else 0,
+        finish=str(choice.get("finish_reason") or ""),
+        prompt_tokens=_count(usage.get("prompt_tokens")),
+        completion_tokens=_count(usage.get("completion_tokens")),
+    )
+
+
 def read_generate(event: Any) -> Chunk:
     """Read a TextGenerationStreamOutput: one token, and the details with the last one."""
     token, details = event.token, event.details
