@@ -51,6 +51,15 @@ def _engine(length: Length) -> Measured:
     return engine.bench(quick if length is Length.QUICK else engine.Size())
 
 
+def _conversations(length: Length) -> Measured:
+    from benchmarks import conversations  # noqa: PLC0415 - torch takes seconds
+
+    quick = conversations.Size(
+        people=2, turns=2, history=20, said=4, answer=2, requests=20, slots=2
+    )
+    return conversations.bench(quick if length is Length.QUICK else conversations.Size())
+
+
 def _product(length: Length) -> Measured:
     from benchmarks import product  # noqa: PLC0415 - torch takes seconds
 
@@ -64,6 +73,7 @@ BENCHES: dict[str, Bench] = {
     "memory": _memory,
     "overload": _overload,
     "engine": _engine,
+    "conversations": _conversations,
     "product": _product,
 }
 

@@ -1,4 +1,4 @@
-"""The local engine alone, on the demo model: tokens per second beside simpler ways, in one run.
+"""The local engine alone, on the demo model: tokens per second beside other ways, in one run.
 
 Requests of mixed lengths arrive over time, all greedy and without an end token, so that every way
 writes the same number of tokens. The ratios are those of tokens per second of CPU time, which other
@@ -8,29 +8,24 @@ work on the machine does not change; run it with OMP_NUM_THREADS=1, or waiting t
 from __future__ import annotations
 
 import asyncio
-import math
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer, ContinuousBatchingConfig, GenerationConfig
 
+from benchmarks.asks import Ask, answer_all, demo_model, scheduler_of, submit, words
 from benchmarks.figures import Figure, percentile, say
-from inference_worker.engines.local.demo import demo_folder
-from inference_worker.engines.local.memory import piece
-from inference_worker.engines.local.request import Event, Finished, Request
-from inference_worker.engines.local.scheduler import Scheduler
-from inference_worker.protocol import Failure, SamplingParams
 
-CACHE = Path(__file__).parents[1] / ".cache" / "models"
 SEQUENTIAL = "the model card's generate, one after the other"
 STATIC = "padded static batches"
-GREEDY = SamplingParams(temperature=0, repetition_penalty=1)
+TRANSFORMERS = "transformers' continuous batching"
+ALIKE = "of those answered one after the other"
+#: Requests that are answered one after the other: enough to know the pace.
+FEW = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,62 +42,65 @@ class Size:
 
     crowds: tuple[int, ...] = (1, 4, 8, 16, 32)
     rounds: int = 2  #: requests of each crowd, in crowds
-    longest_prompt: int = 160
-    longest_answer: int = 128
+    longest_prompt: int = 120
+    longest_answer: int = 96
     history: int = 2000  #: tokens before the second turn
 
 
-@dataclass(slots=True)
-class Ask:
-    """One request, and when its tokens came (seconds on the clock of time.monotonic)."""
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """A model for each way that changes its model."""
 
-    at: float
-    prompt: list[int]
-    tokens: int
-    key: str = ""
-    began: float = 0.0
-    first: float = 0.0
-    end: threading.Event = field(default_factory=threading.Event)
+    plain: Any
+    ours: Any
+    theirs: Any  #: for transformers' continuous batching
+    tokenizer: Any
 
 
 async def bench(size: Size) -> list[Figure]:
-    """Every crowd the three ways, and then the second turn with and without reuse."""
+    """Every crowd in each way, and then the second turn with and without reuse."""
     return await asyncio.to_thread(_bench, size)
 
 
 def _bench(size: Size) -> list[Figure]:
-    folder = demo_folder(CACHE, say)
-    ours, plain = (_load(folder) for _ in range(2))
+    folder, load = demo_model()
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    rig = Rig(load(), load(), load(), tokenizer.backend_tokenizer)
     figures = []
     with torch.inference_mode():
-        pace = _sequential(plain, _crowd(size, 2, 0.0)).clock
+        _sequential(rig, _crowd(size, 1, 0.0)[:1])  # warm
         for crowd in size.crowds:
-            figures += _compare(size, crowd, pace, ours, plain, tokenizer.backend_tokenizer)
-        figures += _second_turn(size, ours, tokenizer.backend_tokenizer)
+            say(f"{crowd} at once ...")
+            figures += _compare(size, crowd, rig)
+        figures += _second_turn(size, rig)
     return figures
 
 
-def _load(folder: Path) -> Any:
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-
-
-def _compare(
-    size: Size, crowd: int, pace: float, ours_model: Any, plain: Any, tokenizer: Any
-) -> list[Figure]:
+def _compare(size: Size, crowd: int, rig: Rig) -> list[Figure]:
+    few = _crowd(size, crowd, 0.0)[:FEW]
+    alone = _sequential(rig, few)
     # They come a little faster than they can be answered, so that there are always ``crowd``.
-    gap_s = size.longest_answer / 2 / pace / crowd if crowd > 1 else 0.0
-    asks = _crowd(size, crowd, gap_s)
-    alone = _sequential(plain, asks[: min(len(asks), 8)])
-    static = _static(plain, asks, crowd)
-    ours = _continuous(ours_model, tokenizer, asks, crowd)
-    waits = [(ask.first - ask.began) * 1000 for ask in asks]
+    asks = _crowd(size, crowd, size.longest_answer / 2 / alone.clock / crowd if crowd > 1 else 0.0)
+    theirs = _transformers(rig, asks)
+    static = _static(rig, asks, crowd)
+    ours = _continuous(rig, asks, crowd)
+    alike = [mine.answer == his.answer for mine, his in zip(asks, few, strict=False)]
+    waits = [ask.waited_ms for ask in asks]
     name, unit = f"engine.{crowd}", "tokens/s"
     return [
         Figure(f"{name}.sequential", alone.clock, unit),
         Figure(f"{name}.static", static.clock, unit, SEQUENTIAL, static.cpu / alone.cpu),
+        Figure(f"{name}.transformers", theirs.clock, unit, SEQUENTIAL, theirs.cpu / alone.cpu),
         Figure(name, ours.clock, unit, SEQUENTIAL, ours.cpu / alone.cpu),
-        Figure(f"{name}.cpu", ours.cpu, "tokens/CPU s", STATIC, ours.cpu / static.cpu),
+        Figure(f"{name}.over_static", ours.cpu, "tokens/CPU s", STATIC, ours.cpu / static.cpu),
+        Figure(
+            f"{name}.over_transformers",
+            ours.cpu,
+            "tokens/CPU s",
+            TRANSFORMERS,
+            ours.cpu / theirs.cpu,
+        ),
+        Figure(f"{name}.alike", sum(alike), "answers", ALIKE, sum(alike) / len(alike)),
         Figure(f"{name}.first_token.p50", percentile(waits, 50), "ms"),
         Figure(f"{name}.first_token.p99", percentile(waits, 99), "ms"),
     ]
@@ -113,24 +111,20 @@ def _crowd(size: Size, crowd: int, gap_s: float) -> list[Ask]:
     return [
         Ask(
             at=number * gap_s,
-            prompt=_words(chance, chance.randint(20, size.longest_prompt)),
+            prompt=words(chance, chance.randint(size.longest_prompt // 8, size.longest_prompt)),
             tokens=chance.randint(size.longest_answer // 8, size.longest_answer),
         )
         for number in range(max(2, crowd) * size.rounds)
     ]
 
 
-def _words(chance: random.Random, count: int) -> list[int]:
-    return [chance.randrange(100, 49_000) for _ in range(count)]
-
-
-def _generate(model: Any, asks: Sequence[Ask]) -> None:
+def _generate(model: Any, asks: Sequence[Ask]) -> Any:
     """``generate`` for all of them together, padded on the left, as long as the longest answer."""
     longest = max(len(ask.prompt) for ask in asks)
     ids = torch.tensor([[0] * (longest - len(ask.prompt)) + ask.prompt for ask in asks])
     mask = torch.tensor([[0] * (longest - len(ask.prompt)) + [1] * len(ask.prompt) for ask in asks])
     tokens = max(ask.tokens for ask in asks)
-    model.generate(
+    return model.generate(
         ids,
         attention_mask=mask,
         max_new_tokens=tokens,
@@ -139,76 +133,95 @@ def _generate(model: Any, asks: Sequence[Ask]) -> None:
         repetition_penalty=1.0,
         eos_token_id=None,
         pad_token_id=0,
-    )
+    )[:, longest:]
 
 
-def _timed(asks: Sequence[Ask], answer_all: Callable[[], None]) -> Speed:
+def _timed(asks: Sequence[Ask], work: Callable[[], object]) -> Speed:
     clock, cpu = time.monotonic(), time.process_time()
-    answer_all()
+    work()
     tokens = sum(ask.tokens for ask in asks)
     return Speed(tokens / (time.monotonic() - clock), tokens / (time.process_time() - cpu))
 
 
-def _sequential(model: Any, asks: Sequence[Ask]) -> Speed:
-    """Arrivals do not matter to who is never idle."""
+def _sequential(rig: Rig, asks: Sequence[Ask]) -> Speed:
+    """Arrivals do not matter to who is never idle. Keeps the answers."""
 
-    def answer_all() -> None:
+    def work() -> None:
         for ask in asks:
-            _generate(model, [ask])
+            [ids] = _generate(rig.plain, [ask])
+            ask.answer = rig.tokenizer.decode(ids.tolist(), skip_special_tokens=True)
 
-    return _timed(asks, answer_all)
+    return _timed(asks, work)
 
 
-def _static(model: Any, asks: Sequence[Ask], crowd: int) -> Speed:
+def _static(rig: Rig, asks: Sequence[Ask], crowd: int) -> Speed:
     """Batches of those who have arrived when the last batch is done."""
 
-    def answer_all() -> None:
+    def work() -> None:
         left, began = list(asks), time.monotonic()
         while left:
             now = time.monotonic() - began
             batch = [ask for ask in left if ask.at <= now][:crowd]
             if batch:
-                _generate(model, batch)
+                _generate(rig.plain, batch)
                 left = left[len(batch) :]
             else:
                 time.sleep(left[0].at - now)
 
-    return _timed(asks, answer_all)
+    return _timed(asks, work)
 
 
-def _continuous(model: Any, tokenizer: Any, asks: Sequence[Ask], slots: int) -> Speed:
-    """Our own batch; as in the worker, no more are at the engine than there are slots."""
-    scheduler = _scheduler(model, tokenizer, slots, 1024 * slots)
-    free = threading.Semaphore(slots)
+def _transformers(rig: Rig, asks: Sequence[Ask]) -> Speed:
+    """What ``transformers serve --continuous-batching`` runs inside, without its HTTP."""
+    settings: Any = GenerationConfig
+    manager = rig.theirs.init_continuous_batching(
+        generation_config=settings(do_sample=False, eos_token_id=-1, pad_token_id=0),
+        continuous_batching_config=ContinuousBatchingConfig(
+            num_blocks=64, max_batch_tokens=1024, allow_block_sharing=False
+        ),
+    )
+    manager.start()
+    manager.add_request([1, 2, 3], max_new_tokens=2)
+    manager.get_result(timeout=60)  # warm
 
-    def answer_all() -> None:
+    def work() -> None:
         began = time.monotonic()
         for ask in asks:
             time.sleep(max(0.0, began + ask.at - time.monotonic()))
-            free.acquire()
-            _submit(scheduler, ask, free.release)
-        for ask in asks:
-            ask.end.wait()
+            manager.add_request(ask.prompt, max_new_tokens=ask.tokens)
+        written = 0
+        for _ in asks:
+            written += len(manager.get_result(timeout=120).generated_tokens)
+        if written != sum(ask.tokens for ask in asks):
+            raise RuntimeError(f"transformers wrote {written} tokens")
 
     try:
-        return _timed(asks, answer_all)
+        return _timed(asks, work)
+    finally:
+        manager.stop(block=True)
+
+
+def _continuous(rig: Rig, asks: Sequence[Ask], slots: int) -> Speed:
+    """Our own batch."""
+    scheduler = scheduler_of(rig.ours, rig.tokenizer, slots=slots, budget=1024 * slots)
+    try:
+        return _timed(asks, lambda: answer_all(scheduler, asks, slots=slots))
     finally:
         scheduler.close()
 
 
-def _second_turn(size: Size, model: Any, tokenizer: Any) -> list[Figure]:
+def _second_turn(size: Size, rig: Rig) -> list[Figure]:
     """Time to the first token of a second turn, with its first one kept and without."""
-    chance = random.Random(1)
-    history = _words(chance, size.history)
-    scheduler = _scheduler(model, tokenizer, 1, 4 * size.history + 2048)
+    history = words(random.Random(1), size.history)
+    scheduler = scheduler_of(rig.ours, rig.tokenizer, slots=1, budget=4 * size.history + 2048)
     took = []
     try:
         for key in ("", "conversation"):
             for prompt in (history, [*history, *range(100, 130)]):
-                ask = Ask(0.0, prompt, 2, key)
-                _submit(scheduler, ask, lambda: None)
+                ask = Ask(prompt, 2, key=key)
+                submit(scheduler, ask)
                 ask.end.wait()
-                took.append((ask.first - ask.began) * 1000)
+                took.append(ask.waited_ms)
     finally:
         scheduler.close()
     cold, warm = took[1], took[3]
@@ -222,29 +235,3 @@ def _second_turn(size: Size, model: Any, tokenizer: Any) -> list[Figure]:
             warm / cold,
         ),
     ]
-
-
-def _scheduler(model: Any, tokenizer: Any, slots: int, budget: int) -> Scheduler:
-    return Scheduler(
-        model, tokenizer, frozenset(), slots=slots, budget=budget, piece=piece(model.device)
-    )
-
-
-def _submit(scheduler: Scheduler, ask: Ask, ended: Callable[[], object]) -> None:
-    def publish(event: Event) -> None:
-        ask.first = ask.first or time.monotonic()
-        if isinstance(event, Finished | Failure):
-            ended()
-            ask.end.set()
-
-    ask.began = time.monotonic()
-    scheduler.submit(
-        Request(
-            prompt=ask.prompt,
-            sampling=GREEDY,
-            max_new_tokens=ask.tokens,
-            publish=publish,
-            cache_key=ask.key,
-            deadline=math.inf,
-        )
-    )

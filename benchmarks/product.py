@@ -16,7 +16,7 @@ from uuid import uuid4
 from aiohttp import ClientSession
 from sqlalchemy import text
 
-from benchmarks.engine import CACHE
+from benchmarks.asks import CACHE
 from benchmarks.figures import Figure, say
 from benchmarks.outside import Outside, running_outside
 from benchmarks.stack import (

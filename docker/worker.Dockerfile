@@ -14,7 +14,7 @@ WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY bot ./bot
 COPY inference_worker ./inference_worker
-RUN pip install -c constraints.txt -e .
+RUN pip install -c constraints.txt -e ".[tokenizer]"
 
 USER bllossom
 CMD ["python", "-m", "inference_worker"]

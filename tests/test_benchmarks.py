@@ -42,14 +42,23 @@ ROOT = Path(__file__).parents[1]
         (
             "engine",
             {
-                *(f"engine.2{end}" for end in ("", ".sequential", ".static", ".cpu")),
+                *(f"engine.2{end}" for end in ("", ".sequential", ".static", ".transformers")),
+                *(f"engine.2.{end}" for end in ("over_static", "over_transformers", "alike")),
                 *(f"engine.2.first_token.{end}" for end in ("p50", "p99")),
                 *("engine.second_turn.40", "engine.second_turn.40.recomputed"),
             },
         ),
+        (
+            "conversations",
+            {
+                *(f"conversations.first_token.p{n}" for n in (50, 99)),
+                *(f"conversations.first_token.p{n}.recomputed" for n in (50, 99)),
+                *("conversations.reused", "conversations.memory", "conversations.memory.second"),
+            },
+        ),
         ("product", {"product", "product.alone"}),
     ],
-    ids=["accept", "overhead", "engine", "product"],
+    ids=["accept", "overhead", "engine", "conversations", "product"],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:
     run = subprocess.run(

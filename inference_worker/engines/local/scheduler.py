@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
 import time
 from collections import deque
@@ -56,6 +57,7 @@ class Scheduler:
         self._waiting: deque[Request] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._lost = False  # the device refuses all further work: only a new process helps
         self._careful = False  # a step failed: one newcomer at a time, to find out which
         self._stepped = time.monotonic()  # the last time that the thread came round
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
@@ -73,8 +75,11 @@ class Scheduler:
             kept_tokens=batch.kept_tokens,
             budget_tokens=batch.budget,
             reused_tokens=batch.reused,
-            silent_s=time.monotonic() - self._stepped if running or waiting else 0.0,
+            silent_s=self._silent_s() if running or waiting else 0.0,
         )
+
+    def _silent_s(self) -> float:
+        return math.inf if self._lost else time.monotonic() - self._stepped
 
     def submit(self, request: Request) -> None:
         """Queue a request. Raises EngineError when closed or when too many wait."""
@@ -111,11 +116,13 @@ class Scheduler:
         torch.cuda.empty_cache()
 
     def _run(self) -> None:
-        while self._await_work():
+        while not self._lost and self._await_work():
             self._stepped = time.monotonic()
             self._retire()
             self._admit()
             self._advance()
+        if self._lost:
+            return  # its worker gives the jobs back, and another process answers them
         for answer in self._answers.copy():
             self._drop(answer, CLOSED)
         self.batch.clear()
@@ -133,7 +140,9 @@ class Scheduler:
         try:
             written = self.batch.step(newcomers=1 if self._careful else None)
         except Exception as error:  # noqa: BLE001 - whatever fails, the thread goes on
-            self._recover(error)
+            self._lost = _is_the_end(error)
+            if not self._lost:
+                self._recover(error)
             return
         self._careful &= bool(self.batch.pending)
         answers = {id(answer.row): answer for answer in self._answers}
@@ -216,7 +225,16 @@ class Scheduler:
 
 def _is_exhaustion(error: Exception) -> bool:
     # Without a GPU torch reports it as a plain RuntimeError of its allocator.
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    said = "DefaultCPUAllocator" in str(error) or "out of memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or said
+
+
+def _is_the_end(error: Exception) -> bool:
+    # After most of CUDA's errors (an illegal access, a device-side assertion) every call fails.
+    ended = isinstance(error, torch.AcceleratorError) and "out of memory" not in str(error)
+    if ended:
+        log.error("device_lost", error=str(error).splitlines()[0][:300])
+    return ended
 
 
 def _failure(error: Exception) -> Failure:
