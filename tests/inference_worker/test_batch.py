@@ -198,3 +198,18 @@ def test_a_window_that_slides_is_kept(tmp_path: Path) -> None:
     rows.append(batch.add(prompts[1], greedy(), need=100))
     for row, prompt in zip(rows, prompts, strict=True):
         assert written(batch, row, prompt, 30)[:30] == alone(reference, prompt, 30)
+
+
+def test_a_model_spread_over_places_writes_the_same(
+    noise_llama_dir: Path, reference: Any, tmp_path: Path
+) -> None:
+    """As accelerate spreads it over GPUs: every layer gets its inputs from a hook."""
+    places = {"model.embed_tokens": "cpu", "model.norm": "cpu", "model.rotary_emb": "cpu"}
+    places |= {"model.layers.0": "cpu", "model.layers.1": "disk", "lm_head": "cpu"}
+    spread = AutoModelForCausalLM.from_pretrained(
+        noise_llama_dir, dtype=torch.float32, device_map=places, offload_folder=tmp_path
+    )
+    batch, prompts = new_batch(spread), [list(range(100, 100 + 7 * n)) for n in (1, 6, 3)]
+    rows = [batch.add(prompt, greedy(), need=80) for prompt in prompts]
+    for row, prompt in zip(rows, prompts, strict=True):
+        assert written(batch, row, prompt, 8)[:8] == alone(reference, prompt, 8)
