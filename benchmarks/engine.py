@@ -78,12 +78,16 @@ def _bench(size: Size) -> list[Figure]:
 
 def _compare(size: Size, crowd: int, rig: Rig) -> list[Figure]:
     few = _crowd(size, crowd, 0.0)[:FEW]
-    alone = _sequential(rig, few)
+    before = _sequential(rig, few[::2])
     # They come a little faster than they can be answered, so that there are always ``crowd``.
-    asks = _crowd(size, crowd, size.longest_answer / 2 / alone.clock / crowd if crowd > 1 else 0.0)
-    theirs = _transformers(rig, asks)
+    gap_s = size.longest_answer / 2 / before.clock / crowd if crowd > 1 else 0.0
+    asks = _crowd(size, crowd, gap_s)
+    theirs = _transformers(rig, asks, crowd)
     static = _static(rig, asks, crowd)
     ours = _continuous(rig, asks, crowd)
+    # Half of the yardstick before and half after: other work on the machine comes and goes.
+    after = _sequential(rig, few[1::2])
+    alone = Speed((before.clock + after.clock) / 2, (before.cpu + after.cpu) / 2)
     alike = [mine.answer == his.answer for mine, his in zip(asks, few, strict=False)]
     waits = [ask.waited_ms for ask in asks]
     name, unit = f"engine.{crowd}", "tokens/s"
@@ -171,8 +175,11 @@ def _static(rig: Rig, asks: Sequence[Ask], crowd: int) -> Speed:
     return _timed(asks, work)
 
 
-def _transformers(rig: Rig, asks: Sequence[Ask]) -> Speed:
-    """What ``transformers serve --continuous-batching`` runs inside, without its HTTP."""
+def _transformers(rig: Rig, asks: Sequence[Ask], crowd: int) -> Speed:
+    """What ``transformers serve --continuous-batching`` runs inside, without its HTTP.
+
+    As with ours, no more than ``crowd`` are there at once.
+    """
     settings: Any = GenerationConfig
     manager = rig.theirs.init_continuous_batching(
         generation_config=settings(do_sample=False, eos_token_id=-1, pad_token_id=0),
@@ -185,12 +192,15 @@ def _transformers(rig: Rig, asks: Sequence[Ask]) -> Speed:
     manager.get_result(timeout=60)  # warm
 
     def work() -> None:
-        began = time.monotonic()
+        began, written, running = time.monotonic(), 0, 0
         for ask in asks:
+            if running == crowd:
+                written += len(manager.get_result(timeout=120).generated_tokens)
+                running -= 1
             time.sleep(max(0.0, began + ask.at - time.monotonic()))
             manager.add_request(ask.prompt, max_new_tokens=ask.tokens)
-        written = 0
-        for _ in asks:
+            running += 1
+        for _ in range(running):
             written += len(manager.get_result(timeout=120).generated_tokens)
         if written != sum(ask.tokens for ask in asks):
             raise RuntimeError(f"transformers wrote {written} tokens")

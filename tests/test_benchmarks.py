@@ -103,7 +103,7 @@ def test_an_unknown_bench_is_refused_with_the_known_ones() -> None:
         text=True,
     )
     assert run.returncode == 2
-    assert "accept, overhead, memory, overload, engine, product" in run.stderr
+    assert "accept, overhead, memory, overload, engine, conversations, product" in run.stderr
 
 
 def test_a_figure_without_a_comparison_has_no_ratio() -> None:

@@ -49,6 +49,8 @@ LOOK_BACK = 50
 MAX_OFFERED = 3
 #: Deliveries that nothing but a person's decision moves again.
 DEAD_LETTERS = (DeliveryState.UNCONFIRMED, DeliveryState.FAILED)
+#: A row of the ledger, from a statement that gives these.
+INTO_LEDGER = "INSERT INTO delivery_attempts (turn_id, claim, via, state, detail, claimed_at)"
 _SETTLED_SQL = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 
 #: What delivering needs of a turn; not all of it, whose search index alone is longer than the rest.
@@ -130,7 +132,7 @@ RECORD = text(
         WHERE turn_id = :turn_id AND claim = :claim AND state = ANY(:sources)
         RETURNING turn_id, claim, via, state, detail, claimed_until
     )
-    INSERT INTO delivery_attempts (turn_id, claim, via, state, detail, claimed_at)
+    {INTO_LEDGER}
     SELECT turn_id, claim, via, state, detail, claimed_until - make_interval(secs => {CLAIM_S})
     FROM recorded
     """
@@ -145,7 +147,7 @@ SHOW_AGAIN = text(
           AND updated_at < now() - make_interval(secs => {AGAIN_AFTER_S})
         RETURNING turn_id, claim, via, state
     )
-    INSERT INTO delivery_attempts (turn_id, claim, via, state, detail, claimed_at)
+    {INTO_LEDGER}
     SELECT turn_id, claim, via, state, 'asked for again', now() FROM again
     """
 )
@@ -188,7 +190,7 @@ RECOVER = text(
                AND not_before < now() - make_interval(secs => {ORPHAN_S}))
         RETURNING turn_id, claim, via, state, detail, claimed_until
     ), kept AS (
-        INSERT INTO delivery_attempts (turn_id, claim, via, state, detail, claimed_at)
+        {INTO_LEDGER}
         SELECT turn_id, claim, via, state, detail,
                claimed_until - make_interval(secs => {CLAIM_S})
         FROM recovered WHERE claim > 0

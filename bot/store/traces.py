@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import DeliveryState
-from bot.store.deliveries import CLAIM_S, DeliveryClaim
+from bot.store.deliveries import CLAIM_S, INTO_LEDGER, DeliveryClaim
 
 #: A POST may still be under way so long after its claim: a claim lasts 15 s, and one that is
 #: begun at its very end takes ten more.
@@ -65,7 +65,7 @@ CLAIM = text(
 
 #: A delivery that is sent again takes a new number, so that nobody who held the old one has a say.
 SETTLE = text(
-    """
+    f"""
     WITH settled AS (
         UPDATE deliveries
         SET state = :state, detail = :detail, not_before = now(), updated_at = now(),
@@ -75,7 +75,7 @@ SETTLE = text(
         WHERE turn_id = :turn_id AND state = 'unconfirmed' AND claim = :claim AND traces = :number
         RETURNING turn_id, via, state, detail
     )
-    INSERT INTO delivery_attempts (turn_id, claim, via, state, detail, claimed_at)
+    {INTO_LEDGER}
     SELECT turn_id, :claim, via, state, detail, :began_at FROM settled
     """
 )
