@@ -22,7 +22,7 @@ WORKERS = ("worker-demo", "worker-gpu", "worker-served")
 #: Set by the image, because they are folders in it.
 OF_THE_IMAGE = {"BOT_DATA_DIR", "WORKER_DATA_DIR"}
 #: Taken from the environment or empty: never written down.
-SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|API_KEY")
+SECRET = re.compile(r"PASSWORD|SECRET|TOKEN$|API_KEY")
 
 
 @pytest.fixture(scope="module")

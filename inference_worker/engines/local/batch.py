@@ -12,7 +12,14 @@ from typing import Any
 
 import torch
 
-from inference_worker.engines.local.cache import ATTENTION, Plan, RowCache, Span, States
+from inference_worker.engines.local.cache import (
+    ATTENTION,
+    Plan,
+    RowCache,
+    Span,
+    States,
+    cache_name,
+)
 from inference_worker.engines.local.prefixes import Prefix, Prefixes
 from inference_worker.engines.local.sampling import Sampler
 from inference_worker.protocol import SamplingParams
@@ -48,6 +55,7 @@ class Batch:
         self._device = model.device
         self._most_rows = rows
         self._cache = RowCache(model.config.get_text_config().num_hidden_layers)
+        self._cache_argument = {cache_name(model): self._cache}
         self._prefixes: Prefixes[States] = Prefixes()
         self._sampler = Sampler(self._device)
         self.budget = CHUNK
@@ -184,11 +192,11 @@ class Batch:
         logits: torch.Tensor = self._model(
             step[:1],
             position_ids=step[2:],
-            past_key_values=self._cache,
             use_cache=True,
             # Those of a whole prompt would take gigabytes: 6,144 x 128,256 floats.
             logits_to_keep=torch.tensor(last, device=self._device),
             plan=plan,
+            **self._cache_argument,
         ).logits
         return logits[0]
 

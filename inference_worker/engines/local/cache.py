@@ -7,6 +7,7 @@ tokens runs once for all of them, and only the attention tells the rows apart. t
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,9 @@ ATTENTION = "rows_in_place"
 
 #: What some models want of their attention, and this one cannot.
 UNKNOWN_TO_US = ("softcap", "s_aux", "position_bias")
+
+#: What a model's forward calls its cache, the newest name (transformers 5.24) first.
+CACHE_NAMES = ("cache", "past_key_values")
 
 States = list[tuple[Tensor, Tensor]]  #: keys and values of a row, (heads, length, size), by layer
 
@@ -287,6 +291,15 @@ def _attend_span(
         is_causal=mask is None,
         scale=scaling,
     )
+
+
+def cache_name(model: Any) -> str:
+    """The argument by which the model takes its cache. Raises ValueError where it takes none."""
+    taken = inspect.signature(model.forward).parameters
+    name = next((name for name in CACHE_NAMES if name in taken), None)
+    if name is None:
+        raise ValueError(f"{type(model).__name__} takes no cache")
+    return name
 
 
 AttentionInterface.register(ATTENTION, attend)
