@@ -108,8 +108,9 @@ async def _kakao_turn(request: web.Request, utterance: Utterance) -> web.StreamR
         return _hold_in_the_rush(request.app, accepted.turn_id)
     if accepted.new and reply.via is DeliveryVia.CALLBACK:
         return web.json_response(callback_response(request.app[keys.TEXTS]), dumps=_dumps)
-    until = utterance.reply.sync_until or utterance.received_at
-    left_s = (until - datetime.now(UTC)).total_seconds()
+    # One that came before, and will be called back, is told so at once as well.
+    waits = reply.via is DeliveryVia.SYNC and utterance.reply.sync_until
+    left_s = (waits - datetime.now(UTC)).total_seconds() if waits else 0.0
     try:
         if await request.app[keys.WAITERS].wait(accepted.turn_id, left_s):
             answered = await _answer_now(request, accepted.turn_id, (DeliveryState.PENDING,))
@@ -132,9 +133,10 @@ def _first_way(app: web.Application, utterance: Utterance) -> ReplyHandle:
     forecast, reply = app[keys.FORECAST], utterance.reply
     if forecast.misses(reply):
         return held(reply)
-    if forecast.outlasts_window(reply):
+    if reply.callback_until and forecast.outlasts_window(reply):
         after_s = ACCEPT_TIMEOUT_S + app[keys.SETTINGS].kakao_callback_gap_s
-        return called_back(reply, utterance.received_at + timedelta(seconds=after_s))
+        gap_over = utterance.received_at + timedelta(seconds=after_s)
+        return called_back(reply, min(gap_over, reply.callback_until))
     return reply
 
 
