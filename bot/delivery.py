@@ -49,8 +49,10 @@ log = structlog.get_logger(__name__)
 
 POLL_S = 0.3
 LEAST_POLL_S = 0.01
-#: Looking through all that waits takes its time where much does; at most this share of it all.
+#: Looking through all that waits takes its time where much does; at most this share of it all,
+#: but a callback's end must not be missed because one look was slow.
 LOOKING_SHARE = 0.1
+MOST_POLL_S = 1.0
 SWEEP_EVERY_S = 2.0
 BATCH = 32
 #: Sync windows closed in one statement, and how long that may take together and alone: a webhook
@@ -163,7 +165,8 @@ class Delivery:
         self._look_at = began + POLL_S
         begun = await self._deliver_some(room)
         took_s = time.monotonic() - began
-        self._look_at = max(self._look_at, began + took_s / LOOKING_SHARE)
+        pause_s = min(took_s / LOOKING_SHARE, MOST_POLL_S)
+        self._look_at = max(self._look_at, began + pause_s)
         return bool(self._named) or len(begun) == room
 
     def deliver_soon(self, turn_ids: Iterable[UUID]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -45,6 +46,8 @@ DRAIN_S = 300.0
 QUIET_S = 100.0
 #: How long a killed bot's delivery may have been in its hands before.
 _IN_HAND_S = 60.0
+#: A busy driver may read what was shown so long after the bot that showed it was killed.
+_LAG_S = 2.0
 
 Say = Callable[[str], None]
 
@@ -193,7 +196,7 @@ async def _killed_senders(cluster: Cluster, journal: Journal, blows: list[Blow])
     suspects = [
         name
         for name in waiting | again.keys()
-        if any(0 <= at - begun.get(name, at + 1) <= _IN_HAND_S for at in kills)
+        if any(-_LAG_S <= at - begun.get(name, math.inf) <= _IN_HAND_S for at in kills)
     ]
     database = connect_database(cluster.database_url, pool_size=1)
     query = text(

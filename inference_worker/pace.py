@@ -9,6 +9,9 @@ from inference_worker.protocol import Completion, Job
 
 #: The weight of the newest answer in the running means.
 NEWEST = 0.2
+#: Of fewer tokens no rate is taken: between two of them a worker may have been stopped for seconds,
+#: and others' answers would be cut for it.
+TELLING_TOKENS = 16
 #: An answer of fewer tokens is worth nothing to a person: hardly a word of Korean.
 FEWEST_TOKENS = 4
 #: Of the time until the deadline, what may be planned: answers differ.
@@ -31,7 +34,7 @@ class Pace:
         first_s = (completion.first_token_ms or 0.0) / 1000
         self.answer_s = _mean(self.answer_s, total_s)
         self.first_token_s = _mean(self.first_token_s, first_s)
-        if completion.completion_tokens > 1 and total_s > first_s:
+        if completion.completion_tokens >= TELLING_TOKENS and total_s > first_s:
             rate = (completion.completion_tokens - 1) / (total_s - first_s)
             self.tokens_per_s = _mean(self.tokens_per_s, rate)
 

@@ -43,9 +43,15 @@ def test_the_first_answer_is_believed_and_later_ones_weigh_a_fifth() -> None:
 
 
 @pytest.mark.parametrize(
-    "silent", [completion(0, None, 500), completion(1, 500, 500), completion(5, None, None)]
+    "silent",
+    [
+        completion(0, None, 500),
+        completion(1, 500, 500),
+        completion(50, None, None),
+        completion(3, 100, 8000),  # stopped between two tokens
+    ],
 )
-def test_an_answer_without_a_second_token_says_nothing_of_the_rate(silent: Completion) -> None:
+def test_an_answer_of_few_tokens_says_nothing_of_the_rate(silent: Completion) -> None:
     pace = Pace()
     pace.note(silent)
     assert pace.tokens_per_s == 0
