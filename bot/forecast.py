@@ -97,8 +97,8 @@ class Forecast:
         return False
 
     def outlasts_window(self, reply: ReplyHandle) -> bool:
-        """Whether even a quick answer will miss the webhook's own response, but has a callback."""
-        if reply.sync_until is None or reply.callback_until is None:
+        """Whether even a quick answer will miss the webhook's own response."""
+        if reply.sync_until is None:
             return False
         now = datetime.now(UTC)
         left_s = (reply.sync_until - now).total_seconds()

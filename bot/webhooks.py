@@ -107,7 +107,7 @@ async def _kakao_turn(request: web.Request, utterance: Utterance) -> web.StreamR
     if accepted.new and reply.via is DeliveryVia.HELD:
         return _hold_in_the_rush(request.app, accepted.turn_id)
     if accepted.new and reply.via is DeliveryVia.CALLBACK:
-        return web.json_response(callback_response(request.app[keys.TEXTS]), dumps=_dumps)
+        return _call_back(request.app)
     # One that came before, and will be called back, is told so at once as well.
     waits = reply.via is DeliveryVia.SYNC and utterance.reply.sync_until
     left_s = (waits - datetime.now(UTC)).total_seconds() if waits else 0.0
@@ -209,7 +209,7 @@ async def _answer_later(
             return _say(texts.held_delivered_already)
         by_callback = delivery is not None and delivery.via != DeliveryVia.HELD
     if by_callback:
-        return web.json_response(callback_response(texts), dumps=_dumps)
+        return _call_back(app)
     off = app[keys.PRESENCE].model_is_off
     return _hold(app, turn_id, texts.worker_down_held if off else texts.held_ready_soon)
 
@@ -346,6 +346,10 @@ async def _turned_away(app: web.Application, utterance: Utterance) -> str:
 
 def _say(sentence: str) -> web.Response:
     return web.json_response(sentence_response(sentence), dumps=_dumps)
+
+
+def _call_back(app: web.Application) -> web.Response:
+    return web.json_response(callback_response(app[keys.TEXTS]), dumps=_dumps)
 
 
 def _hold_in_the_rush(app: web.Application, turn_id: UUID) -> web.Response:

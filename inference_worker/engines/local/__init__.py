@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 import structlog
-from jinja2 import TemplateError
 
-from inference_worker.context import Fitted, fit, prompt_budget
+from inference_worker.context import Fitted
 from inference_worker.engines import Delta, EngineError, ModelCard, Usage
+from inference_worker.engines.encoded import fit_and_encode
 from inference_worker.engines.local.request import Event, Finished, Request
 from inference_worker.presets import PRESETS
 from inference_worker.protocol import (
@@ -209,15 +209,12 @@ class LocalEngine:
         template = self._template
         if template is None:
             raise _unavailable("the engine is not running")
-        budget = prompt_budget(self._window(), self._longest_answer(job))
-        try:
-            fitted = fit(job.messages, budget, template.count)
-            prompt = template.encode(fitted.messages)
-        except TemplateError as error:
-            raise EngineError(
-                FailureReason.INVALID_JOB,
-                f"the model's chat template refuses the messages: {error}",
-            ) from error
+        fitted, prompt = fit_and_encode(
+            template,
+            job.messages,
+            window=self._window(),
+            max_new_tokens=self._longest_answer(job),
+        )
         if fitted.dropped or fitted.cut_chars:
             log.info(
                 "prompt_fitted",

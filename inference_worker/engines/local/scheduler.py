@@ -141,7 +141,9 @@ class Scheduler:
             written = self.batch.step(newcomers=1 if self._careful else None)
         except Exception as error:  # noqa: BLE001 - whatever fails, the thread goes on
             self._lost = _is_the_end(error)
-            if not self._lost:
+            if self._lost:
+                log.error("device_lost", error=repr(error)[:300])
+            else:
                 self._recover(error)
             return
         self._careful &= bool(self.batch.pending)
@@ -231,10 +233,7 @@ def _is_exhaustion(error: Exception) -> bool:
 
 def _is_the_end(error: Exception) -> bool:
     # After most of CUDA's errors (an illegal access, a device-side assertion) every call fails.
-    ended = isinstance(error, torch.AcceleratorError) and "out of memory" not in str(error)
-    if ended:
-        log.error("device_lost", error=str(error).splitlines()[0][:300])
-    return ended
+    return isinstance(error, torch.AcceleratorError) and not _is_exhaustion(error)
 
 
 def _failure(error: Exception) -> Failure:

@@ -15,10 +15,9 @@ from typing import Any
 
 import httpx2
 from huggingface_hub.errors import TextGenerationError
-from jinja2 import TemplateError
 
-from inference_worker.context import fit, prompt_budget
 from inference_worker.engines import EngineError
+from inference_worker.engines.encoded import fit_and_encode
 from inference_worker.engines.served.prompt import Prompt
 from inference_worker.protocol import FailureReason, Job
 from inference_worker.template import ChatTemplate
@@ -36,20 +35,14 @@ class Encoder:
     def fit(self, job: Job, *, context_window: int) -> Prompt:
         """The newest turns that leave room for the answer. Raises EngineError."""
         wanted = job.sampling.max_new_tokens
-        try:
-            budget = prompt_budget(context_window, wanted)
-            fitted = fit(job.messages, budget, self.template.count)
-            ids = tuple(self.template.encode(fitted.messages))
-        except TemplateError as error:
-            raise EngineError(
-                FailureReason.INVALID_JOB,
-                f"the model's chat template refuses the messages: {error}",
-            ) from error
+        fitted, ids = fit_and_encode(
+            self.template, job.messages, window=context_window, max_new_tokens=wanted
+        )
         return Prompt(
             messages=fitted.messages,
             max_new_tokens=min(wanted, context_window - len(ids)),
             dropped=fitted.dropped,
-            ids=ids,
+            ids=tuple(ids),
         )
 
 
