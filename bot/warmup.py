@@ -36,7 +36,12 @@ async def warm_up(database: AsyncEngine, queue: JobQueue, *, connections: int) -
 async def _warm_up(database: AsyncEngine, queue: JobQueue, count: int) -> None:
     async with contextlib.AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(database.connect()) for _ in range(count)]
-        await asyncio.gather(*[_run_over_nothing(one, queue) for one in connections])
+        # All have ended before the first connection is given back: none goes while it is in use.
+        ran = [_run_over_nothing(one, queue) for one in connections]
+        outcomes = await asyncio.gather(*ran, return_exceptions=True)
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
 
 
 async def _run_over_nothing(connection: AsyncConnection, queue: JobQueue) -> None:

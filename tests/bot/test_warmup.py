@@ -1,0 +1,47 @@
+"""The statements of a turn are met before the first message, and a database without tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from structlog.testing import capture_logs
+from valkey.asyncio import Valkey as Redis
+
+from bot.warmup import warm_up
+from inference_worker.database import connect_database
+from inference_worker.queue import JobQueue
+
+POOL = 16
+
+
+async def test_every_connection_knows_the_statements_of_a_turn(
+    database_url: str, redis_url: str
+) -> None:
+    database = connect_database(database_url, pool_size=2)
+    async with Redis.from_url(redis_url) as redis:
+        with capture_logs() as logs:
+            await warm_up(database, JobQueue(redis), connections=2)
+        assert logs == []
+        for _ in range(2):
+            async with database.connect() as connection:
+                known = await connection.execute(
+                    text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE :of"),
+                    {"of": "%turns%"},
+                )
+                assert known.scalar_one() >= 4
+    await database.dispose()
+
+
+async def test_connections_to_a_database_without_tables_stay_fit_for_use(
+    empty_database_url: str, redis_url: str
+) -> None:
+    database = connect_database(empty_database_url, pool_size=POOL)
+    async with Redis.from_url(redis_url) as redis:
+        with capture_logs() as logs:
+            await warm_up(database, JobQueue(redis), connections=POOL)
+        assert [(one["event"], one["error"]) for one in logs] == [
+            ("started_cold", "ProgrammingError")
+        ]
+        for _ in range(POOL):
+            async with database.connect() as connection:
+                assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+    await database.dispose()
