@@ -92,6 +92,9 @@ class Delivery:
         self._database = database
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
         self._messengers = messengers
+        # A claim and its mark are one transaction; where nothing is ever traced, one statement.
+        traces_any = any(isinstance(one, Traceable) and one.traces for one in messengers.values())
+        self._claiming = self._database.begin if traces_any else self._autocommit.connect
         self._queue = queue
         self._presence = presence
         self._named: dict[UUID, bool] = {}  # settled here; whether it was in vain before
@@ -110,8 +113,8 @@ class Delivery:
     async def answer(self, connection: AsyncConnection, turn: Row[Any]) -> Answer:
         """What the person is shown for a settled turn, and what is offered beside it."""
         plain = self._plain(turn)
-        if turn.reply_handle["via"] == DeliveryVia.POST or turn.seq == 1:
-            return plain  # only what cannot be pushed is ever held
+        if _stands_alone(turn):
+            return plain
         return replace(
             plain,
             earlier=tuple(
@@ -183,7 +186,7 @@ class Delivery:
 
     async def _deliver_some(self, room: int, turn_ids: list[UUID] | None = None) -> set[UUID]:
         """Claim what is due, or what of ``turn_ids`` is, and begin to send it; which it was."""
-        async with self._database.begin() as connection:
+        async with self._claiming() as connection:
             due = await deliveries.claim_due(connection, room, turn_ids)
             claims = [self._seen_through(claim) for claim in due]
             if traced := [claim for claim in claims if claim.traced]:
@@ -259,16 +262,7 @@ class Delivery:
             self._wanted.set()
 
     async def _send(self, claim: DeliveryClaim, turn: Row[Any]) -> None:
-        settled = turn.status in SETTLED
-        answer = self._plain(turn) if settled else self._holding(turn, partial="")
-        # Without Postgres the claim still is ours: then it goes without what stands beside it.
-        with contextlib.suppress(*DATABASE_ERRORS):
-            async with self._autocommit.connect() as connection:
-                if settled:
-                    answer = await self.answer(connection, turn)
-                elif turn.job_id:
-                    partial = await self._queue.partial(connection, turn.job_id)
-                    answer = self._holding(turn, partial=partial)
+        answer = await self._outcome(turn)
         handle = load_handle(turn.reply_handle)
         try:
             result = await self._show(self._messengers[turn.messenger], claim, handle, answer)
@@ -286,6 +280,22 @@ class Delivery:
             state=state.value,
             detail=result.detail,
         )
+
+    async def _outcome(self, turn: Row[Any]) -> Answer:
+        """What there is to show of a turn that is due, settled or not."""
+        settled = turn.status in SETTLED
+        answer = self._plain(turn) if settled else self._holding(turn, partial="")
+        if settled and _stands_alone(turn):
+            return answer
+        # Without Postgres the claim still is ours: then it goes without what stands beside it.
+        with contextlib.suppress(*DATABASE_ERRORS):
+            async with self._autocommit.connect() as connection:
+                if settled:
+                    return await self.answer(connection, turn)
+                if turn.job_id:
+                    partial = await self._queue.partial(connection, turn.job_id)
+                    return self._holding(turn, partial=partial)
+        return answer
 
     async def _show(
         self, messenger: Messenger, claim: DeliveryClaim, handle: ReplyHandle, answer: Answer
@@ -329,6 +339,11 @@ class Delivery:
         if turn.failure_reason == FailureReason.PROMPT_TOO_LONG:
             return self._texts.prompt_too_long
         return self._texts.failed
+
+
+def _stands_alone(turn: Row[Any]) -> bool:
+    """Whether no earlier answer can be held: only what cannot be pushed ever is."""
+    return bool(turn.reply_handle["via"] == DeliveryVia.POST or turn.seq == 1)
 
 
 def _next_state(

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from inference_worker.database import LAZY_COMMIT
+from inference_worker.database import LAZY_COMMIT, LAZY_COMMIT_SQL
 from inference_worker.jobs import jobs
 from inference_worker.protocol import (
     Completion,
@@ -80,8 +80,10 @@ ENQUEUE = text(
 #: Earliest deadline first, with two deadlines: the moment an answer is first wanted, as long as a
 #: typical answer still makes it, and after that the moment it is worthless. So a job that is late
 #: anyway does not make the next one late too, and every job is the earliest one day: none starves.
+#: Lost with Postgres, a claim is made again; its number is a moment in microseconds, so that the
+#: next one gets another.
 CLAIM = text(
-    """
+    f"""
     WITH picked AS (
         SELECT id FROM jobs
         WHERE state = 'queued' AND run_after <= now() AND NOT cancel_requested
@@ -94,11 +96,12 @@ CLAIM = text(
         LIMIT :slots
     )
     UPDATE jobs
-    SET state = 'running', lease = lease + 1, attempt = attempt + 1, worker = :worker,
+    SET state = 'running', attempt = attempt + 1, worker = :worker,
+        lease = greatest(lease + 1, CAST(extract(epoch FROM now()) * 1000000 AS bigint)),
         lease_until = now() + make_interval(secs => :lease_s),
         started_at = coalesce(started_at, now())
     FROM picked WHERE jobs.id = picked.id
-    RETURNING jobs.id, jobs.payload, jobs.lease, jobs.attempt, jobs.created_at
+    RETURNING jobs.id, jobs.payload, jobs.lease, jobs.attempt, jobs.created_at, {LAZY_COMMIT_SQL}
     """
 )
 

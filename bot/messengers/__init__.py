@@ -108,6 +108,10 @@ class Trace:
 class Traceable(Messenger, Protocol):
     """A messenger that can tell afterwards whether an answer was shown."""
 
+    @property
+    def traces(self) -> bool:
+        """Whether it can with these settings; else it never is ``traceable``."""
+
     def traceable(self, handle: ReplyHandle) -> bool:
         """Whether ``deliver_traceably`` is worth a try now."""
 

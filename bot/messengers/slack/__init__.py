@@ -81,6 +81,11 @@ class Slack:
         message = answer_message(answer, handle.address, self._settings)
         return await _plainly_at_last(message, lambda: self._post(handle, message))
 
+    @property
+    def traces(self) -> bool:
+        """Whether the bot may read what it has written."""
+        return self._web_api.has_token
+
     def traceable(self, handle: ReplyHandle) -> bool:
         """Whether a message to the command's channel is worth a try."""
         seen_by_all = self._settings.slack_command_visibility == "in_channel"

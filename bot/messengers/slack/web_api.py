@@ -83,6 +83,11 @@ class WebApi:
         self._closed: dict[str, float] = {}
         self._next_read = 0.0
 
+    @property
+    def has_token(self) -> bool:
+        """Whether anything can be asked of it."""
+        return bool(self._token)
+
     def may_post(self, channel: object) -> bool:
         """Whether a message to this channel is worth a try."""
         if not self._token or not isinstance(channel, str):
