@@ -10,10 +10,11 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-#: An utterance begins with its message's id; an answer ends with the id and its generation's
-#: number, so a piece of an answer is never taken for the whole.
+#: An utterance begins with its message's id; an answer begins and ends with the id and its
+#: generation's number, so a piece of an answer is never taken for the whole, nor for nothing.
 _ID = re.compile(r"[ks]\d+m\d+")
-_MARK = re.compile(r"([ks]\d+m\d+)g(\d+)끝")
+_BEGIN = re.compile(r"([ks]\d+m\d+)g(\d+)시작")
+_END = re.compile(r"([ks]\d+m\d+)g(\d+)끝")
 _FILLER = "음 "
 
 
@@ -24,6 +25,7 @@ class Showing:
     via: str  #: sync, callback, button, post, message
     generation: int
     at: float
+    whole: bool = True  #: False where it was cut to what fits its deadline
 
 
 @dataclass(slots=True)
@@ -86,15 +88,16 @@ class Journal:
         return message
 
     def show(self, message: Message, via: str, said: str) -> bool:
-        """Note what a person sees; False where it holds no whole answer."""
-        marks = _MARK.findall(said)
-        for name, generation in marks:
+        """Note what a person sees; False where it holds no answer."""
+        begun, ended = _BEGIN.findall(said), _END.findall(said)
+        for name, generation in begun:
             # The button beside a later answer fetches an earlier one of the same person.
             asked = self.messages.get(name, message) if via == "button" else message
             if asked.id != name or asked.conversation != message.conversation:
                 self.misdelivered.append(f"{message.id} was shown the answer of {name}")
-            asked.shown.append(Showing(via, int(generation), time.monotonic()))
-        return bool(marks)
+            whole = (name, generation) in ended
+            asked.shown.append(Showing(via, int(generation), time.monotonic(), whole))
+        return bool(begun)
 
     def reply(self, messages: list[dict[str, str]]) -> str:
         """The engine's answer to a prompt, which is noted."""
@@ -104,7 +107,8 @@ class Journal:
         self.generations.append(
             Generation(number, asked, tuple(together), history, broken, time.monotonic())
         )
-        return f"{_FILLER * _length(asked)}{asked}g{number}끝"
+        mark = f"{asked}g{number}"
+        return f"{mark}시작 {_FILLER * _length(asked)}{mark}끝"
 
     def shown_again_by_button(self) -> list[Message]:
         """Messages whose answer a person fetched though it had been shown."""
@@ -133,7 +137,7 @@ def questions(said: str) -> list[str]:
 
 
 def _length(asked: str) -> int:
-    """Fillers before the mark: most answers are quick, some need the callback, few its end."""
+    """Fillers between the marks: most answers are quick, some need the callback, few its end."""
     dice = sum(asked.encode()) * 7919 % 100
     if dice < 72:
         return 0
@@ -144,7 +148,7 @@ def _read_history(messages: list[dict[str, str]]) -> tuple[tuple[tuple[str, int]
     history, broken = [], len(messages) % 2 == 1
     for asked, answered in zip(messages[::2], messages[1::2], strict=False):
         name = questions(asked["content"])[-1]
-        mark = _MARK.search(answered["content"])
+        mark = _BEGIN.match(answered["content"])
         broken |= (asked["role"], answered["role"]) != ("user", "assistant")
         broken |= mark is None or mark.group(1) != name
         history.append((name, int(mark.group(2)) if mark else 0))

@@ -30,6 +30,11 @@ def accepted(journal: Journal, conversation: str = "k0", number: int = 1) -> Mes
     return message
 
 
+def answer(mark: str) -> str:
+    """What the stand-in for the engine says, with this message and number."""
+    return f"{mark}시작 {mark}끝"
+
+
 @pytest.fixture
 def journal() -> Journal:
     return Journal()
@@ -48,10 +53,18 @@ def test_an_answer_that_was_shown_is_no_loss(journal: Journal) -> None:
 
 def test_silence_after_an_acknowledgement_is_a_loss(journal: Journal) -> None:
     message = accepted(journal)
-    said = journal.reply(prompt(utterance(message)))
-    assert not journal.show(message, "callback", said[: len(said) // 2])
+    journal.reply(prompt(utterance(message)))
+    assert not journal.show(message, "callback", "")
     assert judge(journal).lost == ["k0m1"]
     assert not judge(journal).holds
+
+
+def test_an_answer_without_its_end_is_no_loss_and_counted_apart(journal: Journal) -> None:
+    message = accepted(journal)
+    said = journal.reply(prompt(utterance(message)))
+    assert journal.show(message, "callback", said[:-1])
+    assert judge(journal).ends == {"cut to what fits": 1}
+    assert judge(journal).holds
 
 
 def test_a_button_that_says_shown_already_is_a_loss(journal: Journal) -> None:
@@ -178,8 +191,8 @@ def test_a_history_out_of_order_is_seen(
 ) -> None:
     messages = {number: accepted(journal, number=number) for number in (1, 2, 3)}
     messages[1].shown.clear()
-    earlier = [f"k0m{n} 뭐?" if half == 0 else f"k0m{n}g{n}끝" for n in history for half in (0, 1)]
-    journal.show(messages[1], "sync", "k0m1g1끝")
+    earlier = [said for n in history for said in (f"k0m{n} 뭐?", answer(f"k0m{n}g{n}"))]
+    journal.show(messages[1], "sync", answer("k0m1g1"))
     journal.reply(prompt(*earlier, utterance(messages[asked])))
     [found] = judge(journal).out_of_order
     assert complaint in found
@@ -187,8 +200,8 @@ def test_a_history_out_of_order_is_seen(
 
 def test_an_answer_other_than_the_one_shown_is_seen(journal: Journal) -> None:
     first, second = accepted(journal), accepted(journal, number=2)
-    journal.show(first, "sync", "k0m1g7끝")
-    journal.reply(prompt(utterance(first), "k0m1g8끝", utterance(second)))
+    journal.show(first, "sync", answer("k0m1g7"))
+    journal.reply(prompt(utterance(first), answer("k0m1g8"), utterance(second)))
     assert "otherwise than shown" in judge(journal).out_of_order[0]
 
 
