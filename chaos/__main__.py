@@ -118,6 +118,7 @@ def table(plan: Plan, result: Result) -> str:
         ("lost", "duplicated", "disorder", "misdelivered"), offenders, strict=True
     ):
         lines += [f"{name}: {offender}" for offender in found[:_OFFENDERS_SHOWN]]
+    lines += [f"{name}: {account}" for name, account in result.accounts.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -44,6 +44,7 @@ class Message:
     lost_track: list[str] = field(default_factory=list)  #: the same, where it can be looked up
     found: bool = False  #: a history that was read afterwards names it
     refused_at: list[float] = field(default_factory=list)  #: POSTs answered 429
+    refusals: list[str] = field(default_factory=list)  #: why other callbacks were not shown
     late: int = 0  #: POSTs to a callback URL after its minute
     button: bool = False  #: the person was given the button of this turn
     strange: list[str] = field(default_factory=list)  #: what should never be said
@@ -109,6 +110,26 @@ class Journal:
         )
         mark = f"{asked}g{number}"
         return f"{mark}시작 {_FILLER * _length(asked)}{mark}끝"
+
+    def account(self, name: str) -> str:
+        """What the outside knows of a message, in seconds since it was sent."""
+        message = self.messages[name]
+
+        def after(at: float | None) -> str:
+            return "never" if at is None else f"{at - message.sent_at:.1f}s"
+
+        asked = [after(one.at) for one in self.generations if name in (one.message, *one.together)]
+        seen = [f"{one.via} {after(one.at)}" for one in message.shown]
+        words = {
+            "accepted": after(message.accepted_at),
+            "asked": asked,
+            "shown": seen,
+            "told": message.told,
+            "unanswered": message.unanswered,
+            "refused": [*map(after, message.refused_at), *message.refusals],
+            "button": message.button,
+        }
+        return ", ".join(f"{word} {value}" for word, value in words.items() if value)
 
     def shown_again_by_button(self) -> list[Message]:
         """Messages whose answer a person fetched though it had been shown."""

@@ -223,6 +223,8 @@ class Crowd:
         message.late += post.at - message.sent_at > KAKAO_CALLBACK_S
         if post.shown:
             self._read_bubbles(message, "callback", post.texts, post.quick_replies)
+        elif not post.fault:
+            message.refusals.append(post.receipt["message"])
         self._note_fault(message, post)
 
     def _note_fault(self, message: Message, post: CallbackPost | SlackPost) -> None:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import ClientSession, TCPConnector
-from sqlalchemy import text
 
 from chaos.cluster import Cluster, World, running_cluster
 from chaos.disasters import Blow, Disaster, Disasters
 from chaos.journal import Journal
+from chaos.ledger import accounts, died_in_hand
 from chaos.people import Crowd, channels_with_the_bot
 from chaos.verdict import Verdict, judge
-from inference_worker.database import connect_database
 from tests.fakes.engine_server import engine_server
 from tests.fakes.kakao import kakao_platform
 from tests.fakes.slack import slack_platform
@@ -48,6 +47,8 @@ QUIET_S = 100.0
 _IN_HAND_S = 60.0
 #: A busy driver may read what was shown so long after the bot that showed it was killed.
 _LAG_S = 2.0
+#: Messages that are told of at most.
+_ACCOUNTS = 20
 
 Say = Callable[[str], None]
 
@@ -76,6 +77,7 @@ class Result:
     """What a run showed."""
 
     verdict: Verdict
+    accounts: dict[str, str]  #: of the offenders among the messages
     blows: list[Blow]
     recovery_s: dict[Disaster, list[float]]
     faults: Counter[str]  #: of the platforms
@@ -110,8 +112,11 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
             await asyncio.gather(watching, keeping, telling, return_exceptions=True)
             await crowd.close()
         killed = await _killed_senders(cluster, journal, disasters.blows)
+        verdict = judge(journal, killed)
+        known = await _accounts(cluster, journal, verdict)
     return Result(
-        judge(journal, killed),
+        verdict,
+        known,
         disasters.blows,
         _recoveries(journal, disasters.blows),
         journal.faults,
@@ -198,17 +203,16 @@ async def _killed_senders(cluster: Cluster, journal: Journal, blows: list[Blow])
         for name in waiting | again.keys()
         if any(-_LAG_S <= at - begun.get(name, math.inf) <= _IN_HAND_S for at in kills)
     ]
-    database = connect_database(cluster.database_url, pool_size=1)
-    query = text(
-        "SELECT DISTINCT split_part(turns.text, ' ', 1) FROM turns "
-        "JOIN delivery_attempts ON turn_id = turns.id "
-        "WHERE split_part(turns.text, ' ', 1) = ANY(:ids) AND detail LIKE 'the process%died'"
-    )
-    try:
-        async with database.connect() as connection:
-            return frozenset((await connection.execute(query, {"ids": suspects})).scalars())
-    finally:
-        await database.dispose()
+    return await died_in_hand(cluster.database_url, suspects)
+
+
+async def _accounts(cluster: Cluster, journal: Journal, verdict: Verdict) -> dict[str, str]:
+    """What people and tables know of each message that speaks against the product."""
+    names = [name for name in verdict.offenders if name in journal.messages][:_ACCOUNTS]
+    inside = await accounts(cluster.database_url, names) if names else {}
+    return {
+        name: f"{journal.account(name)} | {inside.get(name, 'not in the log')}" for name in names
+    }
 
 
 def _recoveries(journal: Journal, blows: list[Blow]) -> dict[Disaster, list[float]]:

@@ -31,6 +31,11 @@ class Verdict:
         """Whether the promise was kept."""
         return not (self.lost or self.duplicated or self.out_of_order or self.misdelivered)
 
+    @property
+    def offenders(self) -> list[str]:
+        """The ids of the messages that were lost or shown twice."""
+        return [words.split()[0].rstrip(":") for words in (*self.lost, *self.duplicated)]
+
 
 def judge(journal: Journal, killed_senders: frozenset[str] = frozenset()) -> Verdict:
     """Count. ``killed_senders``: messages whose bot was killed with the delivery in its hands."""

@@ -1,0 +1,54 @@
+"""What the product's own tables say of messages, for the few that the outside cannot judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import text
+
+from inference_worker.database import connect_database
+
+_DIED_IN_HAND = text(
+    """
+    SELECT DISTINCT split_part(turns.text, ' ', 1)
+    FROM turns JOIN delivery_attempts ON turn_id = turns.id
+    WHERE split_part(turns.text, ' ', 1) = ANY(:ids) AND detail LIKE 'the process%died'
+    """
+)
+_ACCOUNT = text(
+    """
+    SELECT split_part(turns.text, ' ', 1) AS message, turns.status,
+        concat_ws(' ', deliveries.via, deliveries.state) AS delivery, deliveries.detail,
+        (SELECT string_agg(concat_ws(
+            ' ', round(extract(epoch FROM recorded_at - turns.received_at), 1) || 's',
+            attempts.via, attempts.state, attempts.detail), '; ' ORDER BY attempts.id)
+         FROM delivery_attempts AS attempts WHERE attempts.turn_id = turns.id) AS attempts
+    FROM turns JOIN deliveries ON turn_id = turns.id
+    WHERE split_part(turns.text, ' ', 1) = ANY(:ids)
+    """
+)
+
+
+async def died_in_hand(database_url: str, messages: Iterable[str]) -> frozenset[str]:
+    """Those of the messages whose delivery was in the hands of a process that died."""
+    database = connect_database(database_url, pool_size=1)
+    try:
+        async with database.connect() as connection:
+            found = await connection.execute(_DIED_IN_HAND, {"ids": list(messages)})
+            return frozenset(found.scalars())
+    finally:
+        await database.dispose()
+
+
+async def accounts(database_url: str, messages: Iterable[str]) -> dict[str, str]:
+    """Of each message: the turn's status, its delivery, and every attempt with its answer."""
+    database = connect_database(database_url, pool_size=1)
+    try:
+        async with database.connect() as connection:
+            rows = await connection.execute(_ACCOUNT, {"ids": list(messages)})
+            return {
+                row.message: f"{row.status}, {row.delivery} ({row.detail}): {row.attempts}"
+                for row in rows
+            }
+    finally:
+        await database.dispose()
