@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.simulator.limits import KAKAO_CALLBACK_S, KAKAO_SKILL_S, SLACK_ACK_S
+from bot.store.deliveries import AGAIN_AFTER_S
 from bot.texts import TEXTS
 from chaos.cluster import KAKAO_SECRET, SLACK_SECRET, Cluster
 from chaos.journal import Journal, Message, utterance
@@ -198,15 +199,25 @@ class Crowd:
                 self.journal.show(message, "button", "\n".join(_bubbles(said)))
 
     async def _press_until_shown(self, message: Message, reply: dict[str, Any]) -> None:
-        """Press again after "not yet" and after an error, as long as nothing was shown."""
+        """Press again after "not yet" and after an error, as long as nothing was shown.
+
+        And once more after "shown already": of two presses close to each other the first counts,
+        and its response may have been lost.
+        """
         body = skill_request(reply["messageText"], message.conversation, None, reply["extra"])
+        doubted = False
         while True:
             await asyncio.sleep(self.dice.uniform(0.3, 3.0))
             if message.ended or message.strange:
                 return
             status, said = await self._ask_kakao(body)
-            if status == 200 and _TEXTS.storage_down not in _bubbles(said):
-                self._read_bubbles(message, "button", _bubbles(said), _replies(said))
+            if status != 200 or _TEXTS.storage_down in _bubbles(said):
+                continue
+            if _TEXTS.held_delivered_already in _bubbles(said) and not doubted:
+                doubted = True
+                await asyncio.sleep(AGAIN_AFTER_S)
+                continue
+            self._read_bubbles(message, "button", _bubbles(said), _replies(said))
 
     def _read_acknowledgement(self, message: Message, status: int, said: Any) -> None:
         text = said.get("text", "") if isinstance(said, dict) else ""
@@ -224,6 +235,7 @@ class Crowd:
         if post.shown:
             self._read_bubbles(message, "callback", post.texts, post.quick_replies)
         elif not post.fault:
+            self.journal.faults["refused: " + post.receipt["message"]] += 1
             message.refusals.append(post.receipt["message"])
         self._note_fault(message, post)
 

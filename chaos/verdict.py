@@ -100,9 +100,9 @@ def _window(message: Message, killed_senders: frozenset[str]) -> str:
 
 
 def _refused_until_too_late(message: Message) -> bool:
-    """Kakao said "not now" again and again, until the callback's budget was over."""
+    """Kakao said "not now", the last time when the callback's budget was over."""
     times = message.refused_at
-    return len(times) > 1 and times[-1] - message.sent_at > CALLBACK_BUDGET_S
+    return bool(times) and times[-1] - message.sent_at > CALLBACK_BUDGET_S
 
 
 def _disorders(journal: Journal) -> list[str]:

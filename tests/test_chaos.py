@@ -119,6 +119,7 @@ def test_a_refusal_for_now_has_to_be_tried_again_in_its_time(journal: Journal) -
     message = accepted(journal)
     message.refused_at.append(message.sent_at + 5)
     assert judge(journal).lost
+    assert "refused ['5.0s']" in journal.account(message.id)
     message.refused_at.append(message.sent_at + 25)
     assert judge(journal).ends == {"refused until too late": 1}
 

@@ -252,6 +252,20 @@ async def test_kakao_says_not_now_and_gets_the_callback_later(
     assert [post.texts[0] for post in stack.kakao.shown] == ["하나 둘 셋 넷 다섯 여섯 일곱"]
 
 
+async def test_a_callback_that_overtook_its_acknowledgement_is_tried_again(
+    hasty: tuple[Stack, EngineServer],
+) -> None:
+    stack, server = hasty
+    server.delay_per_token_s = 0.5
+    server.reply = lambda _: "하나 둘 셋 넷 다섯"
+    url = stack.kakao.new_callback_url(acknowledged=False)
+    await stack.say_kakao("안녕", callback_url=url)
+    assert not (await stack.kakao.next_post()).shown
+    stack.kakao.acknowledge(url)
+    await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 2", 15)
+    assert [post.texts[0] for post in stack.kakao.shown] == ["하나 둘 셋 넷 다섯"]
+
+
 async def test_a_callback_is_not_tried_again_after_its_time(
     database_url: str, redis_url: str
 ) -> None:

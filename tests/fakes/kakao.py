@@ -128,15 +128,17 @@ class KakaoPlatform:
         if fault in _REFUSALS:
             status, word, message = _REFUSALS[fault]
             return status, callback_receipt(word, message)
+        given = self._given.get(self.origin + path_qs)
+        if given and not given.acknowledged:
+            # Whether this uses up the URL is not documented; who gives up at once would show here.
+            return 200, callback_receipt("FAIL", "Use callback true setting required")
         try:
-            callback = self._callbacks.use(path_qs)
+            self._callbacks.use(path_qs)
             check_skill_response(json.loads(body))
         except LookupError:
             return 400, callback_receipt("FAIL", "Invalid callback token")
         except (ValueError, LimitError) as error:
             return 200, callback_receipt("FAIL", f"Invalid json from bot-skill: {error}")
-        if not callback.acknowledged:
-            return 200, callback_receipt("FAIL", "Use callback true setting required")
         return 200, callback_receipt("SUCCESS", "")
 
 

@@ -21,6 +21,8 @@ __all__ = ["Kakao", "answer_response", "callback_response", "sentence_response"]
 
 #: Kakao signs nothing: the secret is a fixed header entered in the skill's form.
 SECRET_HEADER = "X-Bot-Secret"  # noqa: S105 - the name, not the secret
+#: What a callback is told whose webhook was not answered with useCallback, as far as Kakao knows.
+NOT_ACKNOWLEDGED = "Use callback true setting required"
 
 
 class Kakao:
@@ -69,11 +71,12 @@ class Kakao:
 def judge_callback(reply: Reply) -> DeliveryResult:
     """Read the answer to a callback: its ``status`` counts, not the HTTP code alone.
 
-    429 was shown to nobody and did not use up the URL. HTTP 5xx and an answer without a status
-    say nothing about whether the bubbles were shown.
+    429 was shown to nobody and did not use up the URL; nor was what came before Kakao had read our
+    acknowledgement, and whether that uses up the URL a second try will tell. HTTP 5xx and an answer
+    without a status say nothing about whether the bubbles were shown.
     """
     status, detail = _callback_words(reply)
-    if reply.status == 429:
+    if reply.status == 429 or (status == "FAIL" and NOT_ACKNOWLEDGED in detail):
         return DeliveryResult(
             outcome=Outcome.RETRY, detail=detail, retry_after_s=reply.retry_after_s
         )

@@ -163,6 +163,7 @@ async def test_the_answer_goes_to_the_callback_as_it_is_spelled(platform: Wire) 
     ("reply", "outcome"),
     [
         (callback_answer("FAIL", "Invalid callback token"), Outcome.REFUSED),
+        (callback_answer("FAIL", "Use callback true setting required"), Outcome.RETRY),
         (callback_answer("ERROR"), Outcome.REFUSED),
         (callback_answer("FAIL", http_status=400), Outcome.REFUSED),
         (http(404, "<html>"), Outcome.REFUSED),
