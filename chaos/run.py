@@ -14,10 +14,10 @@ from pathlib import Path
 
 from aiohttp import ClientSession, TCPConnector
 
+from chaos import ledger
 from chaos.cluster import Cluster, World, running_cluster
 from chaos.disasters import Blow, Disaster, Disasters
 from chaos.journal import Journal
-from chaos.ledger import accounts, died_in_hand
 from chaos.people import Crowd, channels_with_the_bot
 from chaos.verdict import Verdict, judge
 from tests.fakes.engine_server import engine_server
@@ -111,7 +111,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
                 task.cancel()
             await asyncio.gather(watching, keeping, telling, return_exceptions=True)
             await crowd.close()
-        killed = await _killed_senders(cluster, journal, disasters.blows)
+        killed = await _died_in_hand(cluster, journal, disasters.blows)
         verdict = judge(journal, killed)
         known = await _accounts(cluster, journal, verdict)
     return Result(
@@ -187,13 +187,15 @@ async def _tell(journal: Journal, disasters: Disasters, say: Say) -> None:
         say(f"{len(messages)} sent, {ended} ended, {waiting} waiting, {blows} disasters")
 
 
-async def _killed_senders(cluster: Cluster, journal: Journal, blows: list[Blow]) -> frozenset[str]:
+async def _died_in_hand(cluster: Cluster, journal: Journal, blows: list[Blow]) -> frozenset[str]:
     """Of those nothing was seen of, or that a button showed again: who was in a killed bot's hands.
 
-    The outside cannot tell these windows from a broken promise, so the ledger has to name them; it
-    is believed only where a bot was killed at about that time.
+    Or, in Postgres's, as it died on the claim's own commit. The outside cannot tell these windows
+    from a broken promise, so the ledger has to name them; it is believed only where one of the two
+    was killed at about that time.
     """
-    kills = [blow.at for blow in blows if blow.kind is Disaster.KILL_BOT]
+    fatal = {Disaster.KILL_BOT, Disaster.RESTART_POSTGRES}
+    kills = [blow.at for blow in blows if blow.kind in fatal]
     begun = {generation.message: generation.at for generation in journal.generations}
     again = {message.id: message.shown[0].at for message in journal.shown_again_by_button()}
     begun |= again
@@ -203,13 +205,13 @@ async def _killed_senders(cluster: Cluster, journal: Journal, blows: list[Blow])
         for name in waiting | again.keys()
         if any(-_LAG_S <= at - begun.get(name, math.inf) <= _IN_HAND_S for at in kills)
     ]
-    return await died_in_hand(cluster.database_url, suspects)
+    return await ledger.died_in_hand(cluster.database_url, suspects)
 
 
 async def _accounts(cluster: Cluster, journal: Journal, verdict: Verdict) -> dict[str, str]:
     """What people and tables know of each message that speaks against the product."""
     names = [name for name in verdict.offenders if name in journal.messages][:_ACCOUNTS]
-    inside = await accounts(cluster.database_url, names) if names else {}
+    inside = await ledger.accounts(cluster.database_url, names) if names else {}
     return {
         name: f"{journal.account(name)} | {inside.get(name, 'not in the log')}" for name in names
     }

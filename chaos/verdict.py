@@ -37,19 +37,19 @@ class Verdict:
         return [words.split()[0].rstrip(":") for words in (*self.lost, *self.duplicated)]
 
 
-def judge(journal: Journal, killed_senders: frozenset[str] = frozenset()) -> Verdict:
-    """Count. ``killed_senders``: messages whose bot was killed with the delivery in its hands."""
+def judge(journal: Journal, died_in_hand: frozenset[str] = frozenset()) -> Verdict:
+    """Count. ``died_in_hand``: messages that a killed bot, or Postgres, was just delivering."""
     verdict = Verdict(sent=len(journal.messages), misdelivered=list(journal.misdelivered))
     together = {name for generation in journal.generations for name in generation.together}
     for message in journal.messages.values():
-        end = how_it_ended(message, killed_senders)
+        end = how_it_ended(message, died_in_hand)
         verdict.ends[end] += 1
         verdict.accepted += message.accepted_at is not None
         if end == "lost":
             verdict.lost.append(f"{message.id} {' '.join(message.strange)}".rstrip())
         if end == "merged" and message.id not in together:
             verdict.lost.append(f"{message.id} merged into nothing")
-        if _seen(message, killed_senders) > 1:
+        if _seen(message, died_in_hand) > 1:
             ways = [showing.via for showing in message.shown] + message.told
             verdict.duplicated.append(f"{message.id}: {', '.join(ways)}")
         if message.late and message.accepted_at:
@@ -58,21 +58,21 @@ def judge(journal: Journal, killed_senders: frozenset[str] = frozenset()) -> Ver
     return verdict
 
 
-def _seen(message: Message, killed_senders: frozenset[str]) -> int:
+def _seen(message: Message, died_in_hand: frozenset[str]) -> int:
     """How often the person saw an end of it without asking for it again.
 
     Whether an unanswered POST was shown, or what a killed bot had just sent, only the person knows;
     who presses the button that is offered for it asks for it again. So does who presses a button
     that has given the answer before: its response may have been lost.
     """
-    unknown = message.unanswered or message.id in killed_senders
+    unknown = message.unanswered or message.id in died_in_hand
     ways = [showing.via for showing in message.shown]
     known = 1 if unknown or "button" not in ways else ways.index("button") + 1
     asked_again = ways[known:].count("button")
     return len(message.shown) + len(message.told) - asked_again
 
 
-def how_it_ended(message: Message, killed_senders: frozenset[str]) -> str:
+def how_it_ended(message: Message, died_in_hand: frozenset[str]) -> str:
     """The end of a message in a few words."""
     if message.shown:
         via = message.shown[0].via
@@ -86,15 +86,15 @@ def how_it_ended(message: Message, killed_senders: frozenset[str]) -> str:
     if message.accepted_at is None:
         said_so = message.refused.startswith("HTTP 200")
         return f"not accepted: {'the bot' if said_so else 'the platform'} says so"
-    return _window(message, killed_senders) or "lost"
+    return _window(message, died_in_hand) or "lost"
 
 
-def _window(message: Message, killed_senders: frozenset[str]) -> str:
+def _window(message: Message, died_in_hand: frozenset[str]) -> str:
     """The documented window in which nothing was seen of an accepted message, or ""."""
     windows = {
         "unconfirmed": bool(message.unanswered),
         "refused until too late": _refused_until_too_late(message),
-        "sender killed": message.id in killed_senders,
+        "died in hand": message.id in died_in_hand,
     }
     return next((name for name, true in windows.items() if true and not message.button), "")
 

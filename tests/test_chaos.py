@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects.postgresql import insert
 
+from bot.store.tables import delivery_attempts
+from chaos import ledger
 from chaos.disasters import Disaster
 from chaos.journal import Journal, Message, utterance
 from chaos.verdict import judge
 from chaos.versions import version_before
+from inference_worker.database import connect_database
+from tests.sample_turns import NOON, add_turn
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -126,7 +132,7 @@ def test_a_refusal_for_now_has_to_be_tried_again_in_its_time(journal: Journal) -
 
 def test_only_a_bot_known_to_be_killed_excuses_silence(journal: Journal) -> None:
     message = accepted(journal)
-    assert judge(journal, frozenset({message.id})).ends == {"sender killed": 1}
+    assert judge(journal, frozenset({message.id})).ends == {"died in hand": 1}
 
 
 def test_messages_merged_into_a_later_one_have_to_be_asked_with_it(journal: Journal) -> None:
@@ -204,6 +210,29 @@ def test_an_answer_other_than_the_one_shown_is_seen(journal: Journal) -> None:
     journal.show(first, "sync", answer("k0m1g7"))
     journal.reply(prompt(utterance(first), answer("k0m1g8"), utterance(second)))
     assert "otherwise than shown" in judge(journal).out_of_order[0]
+
+
+async def test_the_ledger_tells_of_each_message_that_is_asked_for(database_url: str) -> None:
+    database = connect_database(database_url, pool_size=1)
+    turn_id = await add_turn(database, "k0m1 안녕하세요", delivery="held")
+    await add_turn(database, "k0m2 안녕하세요")
+    attempt = {
+        "turn_id": turn_id,
+        "claim": 1,
+        "via": "callback",
+        "state": "held",
+        "detail": "the process that was sending it died",
+        "claimed_at": NOON,
+        "recorded_at": NOON + timedelta(seconds=16),
+    }
+    async with database.begin() as connection:
+        await connection.execute(insert(delivery_attempts).values(attempt))
+    await database.dispose()
+    told = await ledger.accounts(database_url, ["k0m1", "k0m3"])
+    assert list(told) == ["k0m1"]
+    assert told["k0m1"].startswith("answered, callback held")
+    assert "16.0s callback held the process that was sending it died" in told["k0m1"]
+    assert await ledger.died_in_hand(database_url, ["k0m1", "k0m2"]) == {"k0m1"}
 
 
 def chaos(*words: str) -> dict[str, float]:
