@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 #: An utterance begins with its message's id; an answer begins and ends with the id and its
-#: generation's number, so a piece of an answer is never taken for the whole, nor for nothing.
+#: generation's number, so a piece of an answer is taken neither for the whole nor for nothing.
 _ID = re.compile(r"[ks]\d+m\d+")
 _BEGIN = re.compile(r"([ks]\d+m\d+)g(\d+)시작")
 _END = re.compile(r"([ks]\d+m\d+)g(\d+)끝")
@@ -25,7 +25,6 @@ class Showing:
     via: str  #: sync, callback, button, post, message
     generation: int
     at: float
-    whole: bool = True  #: False where it was cut to what fits its deadline
 
 
 @dataclass(slots=True)
@@ -39,6 +38,7 @@ class Message:
     accepted_at: float | None = None  #: acknowledged with 200 and not "cannot be saved"
     refused: str = ""  #: why not, where it was not accepted
     shown: list[Showing] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)  #: ways by which an answer came without its end
     told: list[str] = field(default_factory=list)  #: sentences that end it: failed, expired
     unanswered: list[str] = field(default_factory=list)  #: POSTs whose answer the stand-in withheld
     lost_track: list[str] = field(default_factory=list)  #: the same, where it can be looked up
@@ -89,16 +89,16 @@ class Journal:
         return message
 
     def show(self, message: Message, via: str, said: str) -> bool:
-        """Note what a person sees; False where it holds no answer."""
+        """Note what a person sees; False where it holds no whole answer."""
         begun, ended = _BEGIN.findall(said), _END.findall(said)
-        for name, generation in begun:
+        message.pieces += [via for mark in begun if mark not in ended]
+        for name, generation in ended:
             # The button beside a later answer fetches an earlier one of the same person.
             asked = self.messages.get(name, message) if via == "button" else message
             if asked.id != name or asked.conversation != message.conversation:
                 self.misdelivered.append(f"{message.id} was shown the answer of {name}")
-            whole = (name, generation) in ended
-            asked.shown.append(Showing(via, int(generation), time.monotonic(), whole))
-        return bool(begun)
+            asked.shown.append(Showing(via, int(generation), time.monotonic()))
+        return bool(ended)
 
     def reply(self, messages: list[dict[str, str]]) -> str:
         """The engine's answer to a prompt, which is noted."""
@@ -124,6 +124,7 @@ class Journal:
             "accepted": after(message.accepted_at),
             "asked": asked,
             "shown": seen,
+            "in part": message.pieces,
             "told": message.told,
             "unanswered": message.unanswered,
             "refused": [*map(after, message.refused_at), *message.refusals],
@@ -169,7 +170,7 @@ def _read_history(messages: list[dict[str, str]]) -> tuple[tuple[tuple[str, int]
     history, broken = [], len(messages) % 2 == 1
     for asked, answered in zip(messages[::2], messages[1::2], strict=False):
         name = questions(asked["content"])[-1]
-        mark = _BEGIN.match(answered["content"])
+        mark = _END.search(answered["content"])
         broken |= (asked["role"], answered["role"]) != ("user", "assistant")
         broken |= mark is None or mark.group(1) != name
         history.append((name, int(mark.group(2)) if mark else 0))

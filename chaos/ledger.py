@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, TextClause, text
 
 from inference_worker.database import connect_database
 
 _DIED_IN_HAND = text(
     """
-    SELECT DISTINCT split_part(turns.text, ' ', 1)
+    SELECT DISTINCT split_part(turns.text, ' ', 1) AS message
     FROM turns JOIN delivery_attempts ON turn_id = turns.id
     WHERE split_part(turns.text, ' ', 1) = ANY(:ids) AND detail LIKE 'the process%died'
     """
@@ -31,24 +32,21 @@ _ACCOUNT = text(
 
 async def died_in_hand(database_url: str, messages: Iterable[str]) -> frozenset[str]:
     """Those of the messages whose delivery was in the hands of a process that died."""
-    database = connect_database(database_url, pool_size=1)
-    try:
-        async with database.connect() as connection:
-            found = await connection.execute(_DIED_IN_HAND, {"ids": list(messages)})
-            return frozenset(found.scalars())
-    finally:
-        await database.dispose()
+    return frozenset(row.message for row in await _ask(database_url, _DIED_IN_HAND, messages))
 
 
 async def accounts(database_url: str, messages: Iterable[str]) -> dict[str, str]:
     """Of each message: the turn's status, its delivery, and every attempt with its answer."""
+    return {
+        row.message: f"{row.status}, {row.delivery} ({row.detail}): {row.attempts}"
+        for row in await _ask(database_url, _ACCOUNT, messages)
+    }
+
+
+async def _ask(database_url: str, query: TextClause, ids: Iterable[str]) -> Sequence[Row[Any]]:
     database = connect_database(database_url, pool_size=1)
     try:
         async with database.connect() as connection:
-            rows = await connection.execute(_ACCOUNT, {"ids": list(messages)})
-            return {
-                row.message: f"{row.status}, {row.delivery} ({row.detail}): {row.attempts}"
-                for row in rows
-            }
+            return (await connection.execute(query, {"ids": list(ids)})).all()
     finally:
         await database.dispose()

@@ -76,8 +76,6 @@ def how_it_ended(message: Message, died_in_hand: frozenset[str]) -> str:
     """The end of a message in a few words."""
     if message.shown:
         via = message.shown[0].via
-        if not any(showing.whole for showing in message.shown):
-            return "cut to what fits"
         if via == "message" and message.lost_track:
             via = "message, found again" if message.found else "message, unanswered"
         return via if message.accepted_at else "shown, though not accepted"
