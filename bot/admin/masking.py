@@ -36,6 +36,9 @@ _MASKS = (
     (_DIGIT_RUN, "[카드·계좌번호]"),
 )
 
+#: Slack's name of a message within its channel; a word of its own in the ledger.
+_SLACK_TS = re.compile(r"(?<!\S)(\d{10}\.\d{6})(?!\S)")
+
 
 def mask(text: str) -> str:
     """``text`` with e-mails, phone, resident, card and account numbers replaced by their kind.
@@ -45,6 +48,12 @@ def mask(text: str) -> str:
     for pattern, kind in _MASKS:
         text = pattern.sub(kind, text)
     return text
+
+
+def mask_detail(text: str) -> str:
+    """A line of the ledger, masked but for Slack's ts, by which the message is found in Slack."""
+    parts = _SLACK_TS.split(text)
+    return "".join(part if number % 2 else mask(part) for number, part in enumerate(parts))
 
 
 def pseudonym(messenger: str, tenant: str, person: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from bot.admin import words
 from bot.admin.excerpt import Excerpt, excerpt
-from bot.admin.masking import mask, pseudonym
+from bot.admin.masking import mask, mask_detail, pseudonym
 from bot.admin.queries import before_for
 from bot.store.deliveries import DEAD_LETTERS
 
@@ -130,7 +130,7 @@ def _facts(row: Row[Any]) -> list[tuple[str, str]]:
         ("실패", _joined(row.failure_reason, mask(row.failure_message or ""))),
         ("전달 방법", words.VIAS.get(row.delivery_via, row.delivery_via or "")),
         ("전달 시도", f"{row.delivery_attempts}회" if row.delivery_attempts else ""),
-        ("전달 내용", mask(row.delivery_detail or "")),
+        ("전달 내용", mask_detail(row.delivery_detail or "")),
         ("차례", f"{row.seq} (대화 묶음 {row.epoch})"),
         ("턴 ID", str(row.id)),
     ]
@@ -142,7 +142,7 @@ def _ledger(attempts: Sequence[Row[Any]]) -> Iterator[tuple[str, str]]:
         way = words.VIAS.get(attempt.via, attempt.via)
         state = words.DELIVERY_STATES.get(attempt.state, attempt.state)
         line = f"{words.clock(attempt.claimed_at)} {way} → {state}"
-        yield f"시도 {number}", _joined(line, mask(attempt.detail))
+        yield f"시도 {number}", _joined(line, mask_detail(attempt.detail))
 
 
 def _since(row: Row[Any], moment: datetime | None) -> str:

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from bot.admin.masking import mask, pseudonym
+from bot.admin.masking import mask, mask_detail, pseudonym
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,20 @@ def test_masking_takes_no_longer_for_hostile_text(hostile: str) -> None:
     start = time.perf_counter()
     mask(hostile)
     assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ("found at C7 1700000000.123456", "found at C7 1700000000.123456"),
+        ("HTTP 200, C7 1700000000.123456", "HTTP 200, C7 1700000000.123456"),
+        ("HTTP 400 01012345678 1700000000.123456", "HTTP 400 [전화번호] 1700000000.123456"),
+        ("계좌 1700000000.1234567", "계좌 [카드·계좌번호]"),
+        ("3333011234567", "[카드·계좌번호]"),
+    ],
+)
+def test_the_ledger_names_a_message_of_slack_and_no_person(kept: str, shown: str) -> None:
+    assert mask_detail(kept) == shown
 
 
 def test_a_person_keeps_the_same_short_name() -> None:
