@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ LEASE_S = 2.0
 SYNC_BUDGET_S = 1.0
 CALLBACK_BUDGET_S = 20.0
 SLOTS = 24
+_PORTS = range(20_000, 32_000)
 _BOOT_S = 60.0
 _STARTS = 5
 
@@ -205,9 +207,12 @@ def _migration(folder: Path, environment: dict[str, str]) -> Part:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below those that Linux gives to connections: none takes it from a dead bot."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def _alive(url: str, path: str = "/healthz") -> bool:
