@@ -104,6 +104,7 @@ def table(plan: Plan, result: Result) -> str:
         ("late at Kakao", len(verdict.late)),
         *((f"platform: {fault}", count) for fault, count in sorted(result.faults.items())),
         ("processes that ended by themselves", result.fell_by_themselves),
+        ("longest pause of the driver, ms", round(result.longest_pause_s * 1000)),
         ("seconds in all", round(result.took_s)),
     ]
     lines = [f"{name:<36}{value:>8}" for name, value in rows]
@@ -143,6 +144,8 @@ def measures(plan: Plan, result: Result) -> list[dict[str, object]]:
         {"bench": f"chaos.platform.{fault.replace(' ', '_')}", "value": count, "unit": "times"}
         for fault, count in sorted(result.faults.items())
     ]
+    pause_s = round(result.longest_pause_s, 2)
+    lines.append({"bench": "chaos.driver.longest_pause", "value": pause_s, "unit": "s"})
     for kind in Disaster:
         name, times = kind.name.lower(), sorted(result.recovery_s[kind])
         count = sum(blow.kind is kind for blow in result.blows)

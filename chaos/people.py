@@ -53,6 +53,7 @@ class Crowd:
     dice: random.Random
     addresses: dict[str, Message] = field(default_factory=dict)  #: path of a reply URL
     lost_track: dict[str, Message] = field(default_factory=dict)  #: turn whose POST got no answer
+    longest_pause_s: float = 0.0  #: in which neither people nor platforms did anything
     _pressing: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def write(self, conversation: str, times: list[float]) -> None:
@@ -79,7 +80,9 @@ class Crowd:
             for reading in self.slack.readings[readings:]:
                 readings += 1
                 self._read_history(reading)
+            slept_at = time.monotonic()
             await asyncio.sleep(_WATCH_EVERY_S)
+            self.longest_pause_s = max(self.longest_pause_s, time.monotonic() - slept_at)
 
     def calm(self) -> None:
         """From now on the platforms do not fail."""

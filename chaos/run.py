@@ -82,6 +82,7 @@ class Result:
     recovery_s: dict[Disaster, list[float]]
     faults: Counter[str]  #: of the platforms
     fell_by_themselves: int
+    longest_pause_s: float  #: of the people and platforms: the driver had no processor
     took_s: float
 
 
@@ -121,6 +122,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
         _recoveries(journal, disasters.blows),
         journal.faults,
         cluster.fell_by_themselves,
+        crowd.longest_pause_s,
         time.monotonic() - began,
     )
 
