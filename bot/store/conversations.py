@@ -128,6 +128,21 @@ QUEUE = (
         queued_at=func.now(),
     )
 )
+EXPIRE_WAITING = text(
+    """
+    WITH late AS (
+        SELECT conversation_id FROM turns WHERE status = 'received' AND expires_at <= now()
+    ), held AS (
+        SELECT id FROM conversations WHERE id IN (SELECT conversation_id FROM late)
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE turns SET status = 'expired', settled_at = now(), failure_reason = 'expired'
+    FROM held
+    WHERE turns.conversation_id = held.id AND turns.status = 'received'
+      AND turns.expires_at <= now()
+    RETURNING turns.id, turns.conversation_id
+    """
+)
 #: From the few running jobs to their turns: with its status in disguise, or Postgres looks through
 #: all turns that are queued.
 MARK_GENERATING = text(
@@ -297,14 +312,12 @@ async def waiting_conversations(connection: AsyncConnection, limit: int) -> Sequ
 
 
 async def expire_waiting(connection: AsyncConnection) -> list[Row[Any]]:
-    """End turns that never reached the queue and whose answer nobody waits for any more."""
-    changed = await connection.execute(
-        update(turns)
-        .where(turns.c.status == TurnStatus.RECEIVED.value, turns.c.expires_at <= func.now())
-        .values(status=TurnStatus.EXPIRED.value, settled_at=func.now(), failure_reason="expired")
-        .returning(turns.c.id, turns.c.conversation_id)
-    )
-    return list(changed.all())
+    """End turns that never reached the queue and whose answer nobody waits for any more.
+
+    Those of a conversation that is being scheduled are left to the next time: they may have been
+    chosen already, and a job without its turn would be answered to nobody.
+    """
+    return list((await connection.execute(EXPIRE_WAITING)).all())
 
 
 async def find_turn(connection: AsyncConnection, turn_id: UUID) -> Row[Any] | None:
