@@ -7,6 +7,7 @@ makes the waiting shorter, so every wait has a poll behind it and every Redis er
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Iterable
@@ -273,6 +274,7 @@ class Leases:
         self._redis = redis
         self._finished = Ringer(redis, FINISHED_CHANNEL)
         self._outage = Outage()
+        self._announcing = asyncio.Lock()
 
     async def claim(self, slots: int, *, typical_s: float = 0.0) -> list[Lease]:
         """Take up to ``slots`` jobs in the order of CLAIM; ``typical_s``: what an answer takes.
@@ -350,12 +352,11 @@ class Leases:
 
     async def announce(self, presence: WorkerPresence) -> None:
         """Say that this worker lives, for the next fifteen seconds."""
-        with contextlib.suppress(RedisError, OSError):
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                body = json.dumps(asdict(presence), ensure_ascii=False)
-                pipeline.set(WORKER_KEY.format(id=presence.id), body, ex=PRESENCE_TTL_S)
-                pipeline.sadd(WORKERS_KEY, presence.id)
-                await pipeline.execute()
+        body = json.dumps(asdict(presence), ensure_ascii=False)
+        # One after the other: on two connections the newer one may arrive first.
+        async with self._announcing:
+            with contextlib.suppress(RedisError, OSError):
+                await self._announce(presence.id, body)
 
     async def withdraw(self) -> None:
         """Say that this worker is gone."""
@@ -365,6 +366,12 @@ class Leases:
     async def close(self) -> None:
         """Let a pending ring go out."""
         await self._finished.close()
+
+    async def _announce(self, worker: str, body: str) -> None:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.set(WORKER_KEY.format(id=worker), body, ex=PRESENCE_TTL_S)
+            pipeline.sadd(WORKERS_KEY, worker)
+            await pipeline.execute()
 
     async def _finish(self, job_id: UUID, number: int, result: Completion | Failure) -> bool:
         values = {"job_id": job_id, "number": number, "outcome": dump_result(result)}

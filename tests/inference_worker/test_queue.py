@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -393,3 +394,20 @@ async def test_a_result_that_is_none_fails_its_job_alone(
         )
     by_kind = sorted(type(result).__name__ for result in await results(database, queue))
     assert by_kind == ["Completion", "Failure"]
+
+
+async def test_the_newest_announcement_stands_where_the_connection_of_an_older_one_was_slow(
+    leases: Leases, queue: JobQueue, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect: Any = redis.connection_pool.get_connection
+    slow = [0.2]
+
+    async def get_connection(*words: Any, **switches: Any) -> Any:
+        await asyncio.sleep(slow.pop() if slow else 0)
+        return await connect(*words, **switches)
+
+    monkeypatch.setattr(redis.connection_pool, "get_connection", get_connection)
+    states = [WorkerPresence(id="w1", state=state) for state in ("loading", "failed")]
+    await asyncio.gather(*map(leases.announce, states))
+    assert not slow
+    assert [worker.state for worker in await queue.workers()] == ["failed"]
