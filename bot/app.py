@@ -99,7 +99,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
     settings, database, redis = app[keys.SETTINGS], app[keys.DATABASE], app[keys.REDIS]
     queue = JobQueue(redis)
     ringer = Ringer(redis, SETTLED_CHANNEL)
-    presence = app[keys.PRESENCE] = Presence(queue)
+    presence = app[keys.PRESENCE] = Presence(redis)
     backlog = app[keys.BACKLOG] = Backlog(database, settings.max_waiting)
     forecast = app[keys.FORECAST] = Forecast(database, presence)
     app[keys.RATE_LIMIT] = RateLimit(redis, settings.rate_limit_per_minute)

@@ -17,7 +17,7 @@ from bot.migrate import pending
 from bot.outbound import open_session
 from bot.settings import Settings
 from inference_worker.database import DATABASE_ERRORS, asyncpg_url
-from inference_worker.queue import JobQueue
+from inference_worker.presence import living_workers
 from inference_worker.settings import WorkerSettings
 from inference_worker.wakeup import connect_redis
 
@@ -222,7 +222,7 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(Verdict.WRONG, "BOT_REDIS_URL cannot be read: redis://HOST:PORT/0 is meant.")
         return
     try:
-        workers = await JobQueue(redis).workers()
+        workers = await living_workers(redis)
     except (RedisError, OSError) as error:
         yield Finding(Verdict.WRONG, f"Valkey/Redis: {type(error).__name__}.")
         return

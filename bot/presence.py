@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from inference_worker.presence import WorkerPresence, living_workers
 from inference_worker.presets import DEFAULT_PRESET, PRESETS, Preset
-from inference_worker.queue import JobQueue, WorkerPresence
 
 REFRESH_S = 1.5
 
@@ -16,8 +17,8 @@ REFRESH_S = 1.5
 class Presence:
     """The last known answer; ``workers`` is None while Redis cannot be asked."""
 
-    def __init__(self, queue: JobQueue) -> None:
-        self._queue = queue
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
         self.workers: list[WorkerPresence] | None = None
 
     async def keep(self) -> None:
@@ -29,7 +30,7 @@ class Presence:
     async def refresh(self) -> None:
         """Ask once."""
         try:
-            self.workers = await self._queue.workers()
+            self.workers = await living_workers(self._redis)
         except (RedisError, OSError, json.JSONDecodeError, TypeError):
             self.workers = None
 

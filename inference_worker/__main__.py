@@ -20,6 +20,7 @@ from inference_worker.engines import Engine, EngineError
 from inference_worker.engines.choice import choose_engine
 from inference_worker.errors import EngineStuckError
 from inference_worker.logs import configure_logs
+from inference_worker.presence import Announcer
 from inference_worker.queue import WAKE_CHANNEL, Leases
 from inference_worker.settings import WorkerSettings
 from inference_worker.status import CannotListenError, status_server
@@ -44,6 +45,7 @@ async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> N
                 engine=engine,
                 engine_name=engine_name,
                 leases=leases,
+                announcer=Announcer(redis, worker=name),
                 database=database,
                 wake=wake,
                 slots=settings.slots,

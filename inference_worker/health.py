@@ -13,7 +13,7 @@ import sys
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from inference_worker.queue import JobQueue, WorkerPresence
+from inference_worker.presence import WorkerPresence, living_workers
 from inference_worker.settings import WorkerSettings
 from inference_worker.wakeup import connect_redis
 
@@ -25,7 +25,7 @@ async def check(redis_url: str, host: str) -> tuple[bool, str]:
     """
     redis = connect_redis(redis_url)
     try:
-        workers = await JobQueue(redis).workers()
+        workers = await living_workers(redis)
     except (RedisError, OSError) as error:
         return True, f"unknown: Valkey/Redis cannot be reached ({type(error).__name__})"
     finally:

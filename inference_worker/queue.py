@@ -1,17 +1,15 @@
 """The job queue: a Postgres table with leases, and a Redis wake-up over it.
 
-Owns the table ``jobs`` (jobs.py) and every Redis key of the worker. Postgres decides; Redis only
+Owns the table ``jobs`` (jobs.py), the wake-ups and the token streams. Postgres decides; Redis only
 makes the waiting shorter, so every wait has a poll behind it and every Redis error is survivable.
 ``JobQueue`` is the side that asks (the bot), ``Leases`` the side that answers (the worker).
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -59,12 +57,9 @@ RESTART_GRACE_S = 5.0
 WAKE_CHANNEL = "bllossom:jobs:wake"
 FINISHED_CHANNEL = "bllossom:jobs:finished"
 TOKENS_KEY = "bllossom:tokens:{id}:{attempt}"
-WORKERS_KEY = "bllossom:workers"
-WORKER_KEY = "bllossom:worker:{id}"
 
 TOKENS_MAX_PIECES = 4000
 TOKENS_TTL_S = 300
-PRESENCE_TTL_S = 15
 
 #: The columns repeat what the payload says, for the order and the indexes.
 ENQUEUE = text(
@@ -189,23 +184,6 @@ class FinishedJob:
     started_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerPresence:
-    """What a worker says of itself, every few seconds."""
-
-    id: str
-    state: str  #: loading, ready, draining, or failed
-    detail: str = ""  #: a sentence for the operator
-    engine: str = ""
-    model: str = ""
-    preset: str = ""
-    demo: bool = False
-    slots: int = 0
-    busy: int = 0
-    answer_s: float = 0.0  #: what an answer has taken lately; 0: not known yet
-    tokens_per_s: float = 0.0  #: of one answer
-
-
 class JobQueue:
     """The asking side: enqueue inside the caller's transaction, collect results likewise."""
 
@@ -246,17 +224,6 @@ class JobQueue:
         except (RedisError, OSError):
             return ""
 
-    async def workers(self) -> list[WorkerPresence]:
-        """The workers that live. Raises RedisError where that cannot be known."""
-        ids = sorted(await self._redis.smembers(WORKERS_KEY))
-        if not ids:
-            return []
-        found = await self._redis.mget([WORKER_KEY.format(id=worker) for worker in ids])
-        gone = [worker for worker, raw in zip(ids, found, strict=True) if raw is None]
-        if gone:
-            await self._redis.srem(WORKERS_KEY, *gone)
-        return [_presence(json.loads(raw)) for raw in found if raw]
-
     async def close(self) -> None:
         """Let a pending wake-up go out."""
         await self._wake.close()
@@ -274,7 +241,6 @@ class Leases:
         self._redis = redis
         self._finished = Ringer(redis, FINISHED_CHANNEL)
         self._outage = Outage()
-        self._announcing = asyncio.Lock()
 
     async def claim(self, slots: int, *, typical_s: float = 0.0) -> list[Lease]:
         """Take up to ``slots`` jobs in the order of CLAIM; ``typical_s``: what an answer takes.
@@ -350,28 +316,9 @@ class Leases:
                 pipeline.expire(key, TOKENS_TTL_S)
                 await pipeline.execute()
 
-    async def announce(self, presence: WorkerPresence) -> None:
-        """Say that this worker lives, for the next fifteen seconds."""
-        body = json.dumps(asdict(presence), ensure_ascii=False)
-        # One after the other: on two connections the newer one may arrive first.
-        async with self._announcing:
-            with contextlib.suppress(RedisError, OSError):
-                await self._announce(presence.id, body)
-
-    async def withdraw(self) -> None:
-        """Say that this worker is gone."""
-        with contextlib.suppress(RedisError, OSError):
-            await self._redis.delete(WORKER_KEY.format(id=self.worker))
-
     async def close(self) -> None:
         """Let a pending ring go out."""
         await self._finished.close()
-
-    async def _announce(self, worker: str, body: str) -> None:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.set(WORKER_KEY.format(id=worker), body, ex=PRESENCE_TTL_S)
-            pipeline.sadd(WORKERS_KEY, worker)
-            await pipeline.execute()
 
     async def _finish(self, job_id: UUID, number: int, result: Completion | Failure) -> bool:
         values = {"job_id": job_id, "number": number, "outcome": dump_result(result)}
@@ -401,12 +348,6 @@ async def reap(connection: AsyncConnection) -> int:
     for row in changed:
         log.info("job_reaped", job_id=str(row.id), state=row.state)
     return len(changed)
-
-
-def _presence(said: dict[str, Any]) -> WorkerPresence:
-    # A newer worker beside this program may say more.
-    known = {field.name for field in fields(WorkerPresence)}
-    return WorkerPresence(**{name: value for name, value in said.items() if name in known})
 
 
 def _failure_json(reason: FailureReason, message: str) -> str:

@@ -20,8 +20,9 @@ from inference_worker.engines import Delta, Engine, EngineError, Usage
 from inference_worker.errors import EngineStuckError
 from inference_worker.metrics import QUEUE_WAIT_SECONDS, note_end
 from inference_worker.pace import Pace
+from inference_worker.presence import Announcer, WorkerPresence
 from inference_worker.protocol import Completion, Failure, FailureReason, Job
-from inference_worker.queue import Lease, Leases, WorkerPresence, reap
+from inference_worker.queue import Lease, Leases, reap
 from inference_worker.wakeup import Bell, end
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class Worker:
         engine: Engine,
         engine_name: str,
         leases: Leases,
+        announcer: Announcer,
         database: AsyncEngine,
         wake: Bell,
         slots: int,
@@ -64,6 +66,7 @@ class Worker:
         self._engine = engine
         self._engine_name = engine_name
         self._leases = leases
+        self._announcer = announcer
         self._database = database
         self._wake = wake
         self._slots = slots
@@ -114,7 +117,7 @@ class Worker:
         finally:
             await end(*background)
             if self._state != "failed":
-                await self._leases.withdraw()
+                await self._announcer.withdraw()
             if not self._stuck:  # it would wait for the step that does not end
                 await self._engine.close()
             await self._leases.close()
@@ -154,7 +157,7 @@ class Worker:
                 continue
             self._state, self._detail = "ready", ""
             log.info("worker_ready", model=self._engine.card.name, slots=self._slots)
-            await self._leases.announce(self.presence())
+            await self._announcer.announce(self.presence())
             return True
         return False
 
@@ -165,7 +168,7 @@ class Worker:
 
     async def _fail(self, sentence: str) -> None:
         self._state, self._detail = "failed", sentence
-        await self._leases.announce(self.presence())
+        await self._announcer.announce(self.presence())
 
     async def _claim_until_stopped(self) -> None:
         while not self._stopping.is_set():
@@ -225,7 +228,7 @@ class Worker:
         unknown = not self._pace.answer_s
         self._pace.note(completion)
         if unknown:
-            await self._leases.announce(self.presence())
+            await self._announcer.announce(self.presence())
         return completion
 
     async def _stream(self, lease: Lease, job: Job) -> Completion:
@@ -290,7 +293,7 @@ class Worker:
                 state, detail = "unavailable", result.message
         if self._state not in (state, "draining"):
             self._state, self._detail = state, detail
-            await self._leases.announce(self.presence())
+            await self._announcer.announce(self.presence())
 
     async def _drain(self) -> None:
         """Let the running jobs end; those that take too long go back unpunished."""
@@ -310,7 +313,7 @@ class Worker:
 
     async def _announce(self) -> None:
         while True:
-            await self._leases.announce(self.presence())
+            await self._announcer.announce(self.presence())
             await asyncio.sleep(ANNOUNCE_EVERY_S)
 
     async def _keep_leases(self) -> None:
@@ -355,7 +358,7 @@ class Worker:
         known = self._state not in ("loading", "failed")
         card = self._engine.card if known else None
         return WorkerPresence(
-            id=self._leases.worker,
+            id=self._announcer.worker,
             state=self._state,
             detail=self._detail,
             engine=self._engine_name,

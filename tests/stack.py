@@ -24,6 +24,7 @@ from bot.simulator.slack import CHANNEL_ID
 from inference_worker.database import connect_database
 from inference_worker.engines import Engine
 from inference_worker.engines.served import ServedEngine
+from inference_worker.presence import Announcer
 from inference_worker.queue import WAKE_CHANNEL, Leases
 from inference_worker.wakeup import Bell, connect_redis
 from inference_worker.worker import Waits, Worker
@@ -155,6 +156,7 @@ async def running_worker(
             engine=engine,
             engine_name="test",
             leases=leases,
+            announcer=Announcer(redis, worker=leases.worker),
             database=database,
             wake=wake,
             slots=slots,

@@ -100,7 +100,7 @@ class Lives(RuleBasedStateMachine):
                 database=self.database,
                 queue=queue,
                 history=RecentHistory(self.redis, max_turns=5),
-                presence=Presence(queue),
+                presence=Presence(self.redis),
                 finished=Bell(self.redis, FINISHED_CHANNEL),
                 settled=SettledTurns(self.ringer),
             )

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from inference_worker.health import check
-from inference_worker.queue import WORKER_KEY, Leases, WorkerPresence
+from inference_worker.presence import WORKER_KEY, Announcer, WorkerPresence
 
 
 @pytest_asyncio.fixture
@@ -25,10 +24,8 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 async def announce(redis: Redis, worker: str, **words: Any) -> None:
-    # Announcing needs no database: the engine is never connected.
-    database = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
-    leases = Leases(database, redis, worker=worker)
-    await leases.announce(WorkerPresence(id=worker, **{"state": "ready", **words}))
+    presence = WorkerPresence(id=worker, **{"state": "ready", **words})
+    await Announcer(redis, worker=worker).announce(presence)
 
 
 async def test_alive_while_it_announces_itself(redis: Redis, redis_url: str) -> None:

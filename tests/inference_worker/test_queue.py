@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -30,7 +29,6 @@ from inference_worker.queue import (
     JobQueue,
     Lease,
     Leases,
-    WorkerPresence,
     reap,
 )
 from inference_worker.wakeup import Bell, connect_redis
@@ -289,16 +287,6 @@ async def test_the_streamed_text_is_the_current_attempts_only(
         assert await queue.partial(connection, uuid4()) == ""
 
 
-async def test_workers_are_seen_while_they_announce_themselves(
-    queue: JobQueue, leases: Leases
-) -> None:
-    presence = WorkerPresence(id="w1", state="loading", detail="모델을 읽는 중")
-    await leases.announce(presence)
-    assert await queue.workers() == [presence]
-    await leases.withdraw()
-    assert await queue.workers() == []
-
-
 async def test_a_bell_rings_across_processes_and_a_burst_rings_it_once(redis: Redis) -> None:
     queue = JobQueue(redis)
     async with redis.pubsub() as raw, Bell(redis, WAKE_CHANNEL) as bell:
@@ -322,7 +310,6 @@ async def test_without_redis_the_queue_still_works(
         queue, leases = JobQueue(nowhere), Leases(database, nowhere, worker="w")
         job = await put(database, queue)
         queue.wake()
-        await leases.announce(WorkerPresence(id="w", state="ready"))
         [lease] = await leases.claim(1)
         await leases.stream(lease, "조각")
         assert await leases.finish(lease, COMPLETION)
@@ -394,20 +381,3 @@ async def test_a_result_that_is_none_fails_its_job_alone(
         )
     by_kind = sorted(type(result).__name__ for result in await results(database, queue))
     assert by_kind == ["Completion", "Failure"]
-
-
-async def test_the_newest_announcement_stands_where_the_connection_of_an_older_one_was_slow(
-    leases: Leases, queue: JobQueue, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connect: Any = redis.connection_pool.get_connection
-    slow = [0.2]
-
-    async def get_connection(*words: Any, **switches: Any) -> Any:
-        await asyncio.sleep(slow.pop() if slow else 0)
-        return await connect(*words, **switches)
-
-    monkeypatch.setattr(redis.connection_pool, "get_connection", get_connection)
-    states = [WorkerPresence(id="w1", state=state) for state in ("loading", "failed")]
-    await asyncio.gather(*map(leases.announce, states))
-    assert not slow
-    assert [worker.state for worker in await queue.workers()] == ["failed"]

@@ -1,0 +1,53 @@
+"""What workers say of themselves, on a real Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from inference_worker.presence import Announcer, WorkerPresence, living_workers
+from inference_worker.wakeup import connect_redis
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect_redis(redis_url)
+    yield client
+    await client.aclose()
+
+
+async def test_workers_are_seen_while_they_announce_themselves(redis: Redis) -> None:
+    announcer = Announcer(redis, worker="w1")
+    presence = WorkerPresence(id="w1", state="loading", detail="모델을 읽는 중")
+    await announcer.announce(presence)
+    assert await living_workers(redis) == [presence]
+    await announcer.withdraw()
+    assert await living_workers(redis) == []
+
+
+async def test_the_newest_announcement_stands_where_the_connection_of_an_older_one_was_slow(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect: Any = redis.connection_pool.get_connection
+    slow = [0.2]
+
+    async def get_connection(*words: Any, **switches: Any) -> Any:
+        await asyncio.sleep(slow.pop() if slow else 0)
+        return await connect(*words, **switches)
+
+    monkeypatch.setattr(redis.connection_pool, "get_connection", get_connection)
+    states = [WorkerPresence(id="w1", state=state) for state in ("loading", "failed")]
+    await asyncio.gather(*map(Announcer(redis, worker="w1").announce, states))
+    assert not slow
+    assert [worker.state for worker in await living_workers(redis)] == ["failed"]
+
+
+async def test_without_redis_nobody_hears_it_and_nothing_breaks() -> None:
+    async with connect_redis("redis://127.0.0.1:1/0") as nowhere:
+        announcer = Announcer(nowhere, worker="w1")
+        await announcer.announce(WorkerPresence(id="w1", state="ready"))
+        await announcer.withdraw()
