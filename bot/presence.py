@@ -18,8 +18,9 @@ class Presence:
     """The last known answer; ``workers`` is None while Redis cannot be asked."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
         self.workers: list[WorkerPresence] | None = None
+        self._redis = redis
+        self._asked = self._heard = 0
 
     async def keep(self) -> None:
         """Refresh until cancelled."""
@@ -28,11 +29,17 @@ class Presence:
             await asyncio.sleep(REFRESH_S)
 
     async def refresh(self) -> None:
-        """Ask once."""
+        """Ask once. An answer that a later question has overtaken changes nothing."""
+        self._asked += 1
+        number, workers = self._asked, await self._ask()
+        if number > self._heard:
+            self._heard, self.workers = number, workers
+
+    async def _ask(self) -> list[WorkerPresence] | None:
         try:
-            self.workers = await living_workers(self._redis)
+            return await living_workers(self._redis)
         except (RedisError, OSError, json.JSONDecodeError, TypeError):
-            self.workers = None
+            return None
 
     @property
     def ready(self) -> list[WorkerPresence]:

@@ -1,0 +1,48 @@
+"""What the bot knows of its workers, on a real Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.presence import Presence
+from inference_worker.presence import Announcer, WorkerPresence
+from inference_worker.wakeup import connect_redis
+
+
+async def test_an_answer_that_a_later_question_has_overtaken_changes_nothing(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect_redis(redis_url) as redis:
+        presence, announcer = Presence(redis), Announcer(redis, worker="w1")
+        fetch: Any = redis.mget
+        late = asyncio.Event()
+        waits = [late]
+
+        async def mget(*words: Any) -> Any:
+            found = await fetch(*words)
+            if waits:
+                await waits.pop().wait()
+            return found
+
+        monkeypatch.setattr(redis, "mget", mget)
+        await announcer.announce(WorkerPresence(id="w1", state="loading"))
+        overtaken = asyncio.create_task(presence.refresh())
+        while waits:
+            await asyncio.sleep(0.01)
+        await announcer.announce(WorkerPresence(id="w1", state="ready"))
+        await presence.refresh()
+        late.set()
+        await overtaken
+        assert [worker.id for worker in presence.ready] == ["w1"]
+
+
+async def test_with_redis_gone_nobody_knows_and_the_model_is_not_called_off(redis_url: str) -> None:
+    async with connect_redis(redis_url) as redis, connect_redis("redis://127.0.0.1:1/0") as nowhere:
+        await Presence(redis).refresh()
+        gone = Presence(nowhere)
+        await gone.refresh()
+        assert gone.workers is None
+        assert not gone.model_is_off
