@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import Row
@@ -36,7 +36,7 @@ from bot.metrics import DELIVERIES
 from bot.presence import Presence
 from bot.repeat import repeat
 from bot.settings import Settings
-from bot.store import deliveries, traces
+from bot.store import deliveries, recovery, traces
 from bot.store.conversations import load_handle
 from bot.store.deliveries import DeliveryClaim, HandOver
 from bot.texts import Texts
@@ -99,6 +99,7 @@ class Delivery:
         self._presence = presence
         self._named: dict[UUID, bool] = {}  # settled here; whether it was in vain before
         self._blocked: list[UUID] = []
+        self._unanswered: dict[UUID, float] = {}  # claims by name, and when they were begun
         self._wanted = asyncio.Event()
         self._look_at = 0.0
         # Repeating is safe: what the first try closed stays closed, and the next way is the same.
@@ -155,8 +156,8 @@ class Delivery:
 
     async def _sweep(self) -> None:
         async with self._autocommit.connect() as connection:
-            await deliveries.recover(connection)
-            await deliveries.expire(connection)
+            await recovery.recover(connection)
+            await recovery.expire(connection)
 
     async def deliver_due(self) -> bool:
         """Begin to send what is due, as far as there is room; whether more may be due at once."""
@@ -187,14 +188,24 @@ class Delivery:
     async def _deliver_some(self, room: int, turn_ids: list[UUID] | None = None) -> set[UUID]:
         """Claim what is due, or what of ``turn_ids`` is, and begin to send it; which it was."""
         async with self._claiming() as connection:
-            due = await deliveries.claim_due(connection, room, turn_ids)
+            if self._unanswered:
+                await self._give_back(connection)
+            self._unanswered[name := uuid4()] = time.monotonic()
+            due = await deliveries.claim_due(connection, room, turn_ids, name=name)
             claims = [self._seen_through(claim) for claim in due]
             if traced := [claim for claim in claims if claim.traced]:
                 await traces.mark(connection, traced)
+        self._unanswered.clear()
         self._on_wire += len(claims)
         for claim in claims:
             self._begin(self._deliver(claim))
         return {claim.turn_id for claim in claims}
+
+    async def _give_back(self, connection: AsyncConnection) -> None:
+        """Claims that Postgres may have taken as it died: nothing of them was sent."""
+        oldest = time.monotonic() - deliveries.CLAIM_S
+        self._unanswered = {name: at for name, at in self._unanswered.items() if at > oldest}
+        await recovery.give_back(connection, self._unanswered)
 
     def _seen_through(self, claim: DeliveryClaim) -> DeliveryClaim:
         """The claim, traced where its messenger can find afterwards what it showed."""

@@ -112,7 +112,11 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
                 task.cancel()
             await asyncio.gather(watching, keeping, telling, return_exceptions=True)
             await crowd.close()
-        killed = await _died_in_hand(cluster, journal, disasters.blows)
+        fatal = {Disaster.KILL_BOT}
+        if plan.beside:  # a version that does not give back what it claimed as Postgres died
+            fatal.add(Disaster.RESTART_POSTGRES)
+        kills = [blow.at for blow in disasters.blows if blow.kind in fatal]
+        killed = await _died_in_hand(cluster, journal, kills)
         verdict = judge(journal, killed)
         known = await _accounts(cluster, journal, verdict)
     return Result(
@@ -189,15 +193,12 @@ async def _tell(journal: Journal, disasters: Disasters, say: Say) -> None:
         say(f"{len(messages)} sent, {ended} ended, {waiting} waiting, {blows} disasters")
 
 
-async def _died_in_hand(cluster: Cluster, journal: Journal, blows: list[Blow]) -> frozenset[str]:
+async def _died_in_hand(cluster: Cluster, journal: Journal, kills: list[float]) -> frozenset[str]:
     """Of those nothing was seen of, or that a button showed again: who was in a killed bot's hands.
 
-    Or, in Postgres's, as it died on the claim's own commit. The outside cannot tell these windows
-    from a broken promise, so the ledger has to name them; it is believed only where one of the two
-    was killed at about that time.
+    The outside cannot tell this window from a broken promise, so the ledger has to name it; it is
+    believed only where there was a kill at about that time.
     """
-    fatal = {Disaster.KILL_BOT, Disaster.RESTART_POSTGRES}
-    kills = [blow.at for blow in blows if blow.kind in fatal]
     begun = {generation.message: generation.at for generation in journal.generations}
     again = {message.id: message.shown[0].at for message in journal.shown_again_by_button()}
     begun |= again

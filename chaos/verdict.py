@@ -38,7 +38,7 @@ class Verdict:
 
 
 def judge(journal: Journal, died_in_hand: frozenset[str] = frozenset()) -> Verdict:
-    """Count. ``died_in_hand``: messages that a killed bot, or Postgres, was just delivering."""
+    """Count. ``died_in_hand``: messages that a killed bot was just delivering."""
     verdict = Verdict(sent=len(journal.messages), misdelivered=list(journal.misdelivered))
     together = {name for generation in journal.generations for name in generation.together}
     for message in journal.messages.values():

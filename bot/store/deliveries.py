@@ -38,10 +38,6 @@ MAX_ATTEMPTS = 6
 #: Two presses of a button closer to each other are one. Whoever got no response learns of it from
 #: Kakao after five seconds.
 AGAIN_AFTER_S = 3.0
-#: How long after the sync window an open webhook is taken for dead.
-ORPHAN_S = 5
-#: How long after its turn's end an apology may still go out; Slack's URLs have two minutes left.
-APOLOGY_S = 60
 #: So many turns back an unsent answer is looked for: it holds up the next one, that one the next,
 #: so the order is kept however far back the first is.
 LOOK_BACK = 50
@@ -71,7 +67,8 @@ CLAIM_ONE = (
     WITH claimed AS (
         UPDATE deliveries
         SET state = 'sending', via = :via, claim = claim + 1, attempts = attempts + 1,
-            updated_at = now(), claimed_until = now() + make_interval(secs => {CLAIM_S})
+            updated_at = now(), claimed_until = now() + make_interval(secs => {CLAIM_S}),
+            claimed_by = NULL
         WHERE turn_id = :turn_id AND state = ANY(:states) AND via = coalesce(:was, via)
         RETURNING turn_id, via, claim, attempts
     )
@@ -107,17 +104,21 @@ _CLAIM = f"""
     ), claimed AS (
         UPDATE deliveries
         SET state = 'sending', claim = claim + 1, attempts = attempts + 1, updated_at = now(),
-            claimed_until = now() + make_interval(secs => {CLAIM_S})
+            claimed_until = now() + make_interval(secs => {CLAIM_S}), claimed_by = :name
         FROM due WHERE deliveries.turn_id = due.turn_id
         RETURNING deliveries.turn_id, via, claim, attempts
     )
     SELECT via, claim, attempts, {_OUTCOME} FROM claimed JOIN turns ON turns.id = turn_id
     """
-CLAIM_DUE = text(_CLAIM.format(state="state", among="")).columns(reply_handle=JSONB)
+CLAIM_DUE = (
+    text(_CLAIM.format(state="state", among=""))
+    .bindparams(bindparam("name", type_=Uuid))
+    .columns(reply_handle=JSONB)
+)
 #: The state in disguise: Postgres takes the index of all that wait for smaller than it is.
 CLAIM_NAMED = (
     text(_CLAIM.format(state="(state || '')", among="AND turn_id = ANY(:turn_ids)"))
-    .bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
+    .bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)), bindparam("name", type_=Uuid))
     .columns(reply_handle=JSONB)
 )
 
@@ -174,31 +175,6 @@ HAND_OVER = text(
     bindparam("waits", type_=ARRAY(Double)),
 )
 
-#: What a dead process leaves: a window nobody closed, a claim nobody recorded. A callback URL takes
-#: one POST and refuses the second, so within its budget a dead process's callback is posted again.
-RECOVER = text(
-    f"""
-    WITH recovered AS (
-        UPDATE deliveries
-        SET via = CASE WHEN via = 'sync' AND callback_until > now() THEN 'callback'
-                       ELSE via END,
-            state = CASE WHEN via IN ('sync', 'callback') AND callback_until > now() THEN 'pending'
-                         WHEN via = 'post' THEN 'unconfirmed' ELSE 'held' END,
-            detail = 'the process that was sending it died', updated_at = now()
-        WHERE (state = 'sending' AND claimed_until < now())
-           OR (state = 'pending' AND via = 'sync'
-               AND not_before < now() - make_interval(secs => {ORPHAN_S}))
-        RETURNING turn_id, claim, via, state, detail, claimed_until
-    ), kept AS (
-        {INTO_LEDGER}
-        SELECT turn_id, claim, via, state, detail,
-               claimed_until - make_interval(secs => {CLAIM_S})
-        FROM recovered WHERE claim > 0
-    )
-    SELECT turn_id FROM recovered
-    """
-)
-
 
 @dataclass(frozen=True, slots=True)
 class DeliveryClaim:
@@ -252,17 +228,22 @@ async def claim(
 
 
 async def claim_due(
-    connection: AsyncConnection, limit: int, turn_ids: Sequence[UUID] | None = None
+    connection: AsyncConnection,
+    limit: int,
+    turn_ids: Sequence[UUID] | None = None,
+    *,
+    name: UUID | None = None,
 ) -> list[DeliveryClaim]:
     """Claim what may go out now: settled turns, and callbacks whose budget is over.
 
     All that wait are looked at, or ``turn_ids`` only, which costs nothing however many wait.
+    Under its ``name``, of this call alone, a claim that got no answer can be given back.
     """
+    values = {"limit": limit, "name": name}
     if turn_ids is None:
-        rows = await connection.execute(CLAIM_DUE, {"limit": limit})
+        rows = await connection.execute(CLAIM_DUE, values)
     else:
-        named = {"limit": limit, "turn_ids": list(turn_ids)}
-        rows = await connection.execute(CLAIM_NAMED, named)
+        rows = await connection.execute(CLAIM_NAMED, values | {"turn_ids": list(turn_ids)})
     return [_claim(row) for row in rows]
 
 
@@ -325,30 +306,6 @@ async def find(connection: AsyncConnection, turn_id: UUID) -> Row[Any] | None:
     return found.one_or_none()
 
 
-async def recover(connection: AsyncConnection) -> int:
-    """Take over what dead processes left on the wire; how many there were."""
-    return len((await connection.execute(RECOVER)).all())
-
-
-async def expire(connection: AsyncConnection) -> int:
-    """End deliveries nobody came for in time.
-
-    One that is still to be sent gets ``APOLOGY_S`` more: its turn expires at the same moment,
-    and the person is to be told.
-    """
-    held = deliveries.c.state == DeliveryState.HELD.value
-    pending = deliveries.c.state == DeliveryState.PENDING.value
-    changed = await connection.execute(
-        update(deliveries)
-        .where(
-            (held & (deliveries.c.expires_at <= func.now()))
-            | (pending & (deliveries.c.expires_at <= func.now() - _seconds(APOLOGY_S)))
-        )
-        .values(state=DeliveryState.EXPIRED.value, updated_at=func.now())
-    )
-    return int(changed.rowcount)
-
-
 async def earlier_held(
     connection: AsyncConnection, conversation_id: int, before_seq: int
 ) -> list[UUID]:
@@ -409,7 +366,3 @@ async def send_again(connection: AsyncConnection, turn_id: UUID) -> bool:
 async def load_outcome(connection: AsyncConnection, turn_id: UUID) -> Row[Any]:
     """What delivering needs of a turn; ``answered_before``: the person knows that an AI answers."""
     return (await connection.execute(LOAD_OUTCOME, {"turn_id": turn_id})).one()
-
-
-def _seconds(seconds: float) -> Any:
-    return func.make_interval(0, 0, 0, 0, 0, 0, seconds)

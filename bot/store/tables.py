@@ -138,6 +138,8 @@ deliveries = Table(
     # Fences a claim: only the process that took this number may record its outcome.
     Column("claim", Integer, nullable=False, server_default=text("0")),
     Column("claimed_until", DateTime(timezone=True)),
+    # The call that claimed it with others, by a name of its own.
+    Column("claimed_by", Uuid),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("detail", Text, nullable=False, server_default=""),
     # The person knows that it expired, so it is said once.

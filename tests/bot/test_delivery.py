@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from aiohttp import ClientSession
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from bot import keys
 from bot.delivery import SWEEP_EVERY_S
@@ -98,3 +99,22 @@ async def test_the_first_answer_names_the_ai_even_after_a_failure(
         notice = stack.app[keys.TEXTS].ai_notice
         assert notice in (await stack.say_kakao("둘")).bubbles
         assert notice not in (await stack.say_kakao("셋")).bubbles
+
+
+async def test_an_answer_whose_claim_postgres_took_and_never_said_so_goes_out_once(
+    database_url: str, redis_url: str
+) -> None:
+    async with served() as made, running_stack(database_url, redis_url, made[1]) as stack:
+        lost: list[str] = []
+
+        def lose(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+            if not lost and "claimed_by" in statement and cursor.rowcount:
+                lost.append(statement)
+                raise ConnectionResetError
+
+        event.listen(stack.app[keys.DATABASE].sync_engine, "after_cursor_execute", lose)
+        await stack.say_slack("안녕")
+        assert (await stack.slack.next_post(timeout_s=5)).markdown == "에코: 안녕"
+        await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 1")
+        assert lost
+        assert len(stack.slack.shown) == 1

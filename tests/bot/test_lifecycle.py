@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ from bot.domain import (
 from bot.lifecycle import DELIVERY_STEPS, TURN_STEPS
 from bot.presence import Presence
 from bot.settled import SettledTurns
-from bot.store import deliveries, traces
+from bot.store import deliveries, recovery, traces
 from bot.store.deliveries import DeliveryClaim, HandOver
 from bot.store.recent import RecentHistory
 from bot.store.traces import TraceClaim
@@ -71,6 +71,7 @@ class Lives(RuleBasedStateMachine):
 
     leases_held = Bundle("leases_held")
     claims = Bundle("claims")
+    lost_claims = Bundle("lost_claims")
     trace_claims = Bundle("trace_claims")
 
     def __init__(self) -> None:
@@ -283,6 +284,31 @@ class Lives(RuleBasedStateMachine):
 
         return multiple(*self.run(claim()))
 
+    @rule(target=lost_claims)
+    def lose_a_claim(self) -> UUID:
+        """Postgres takes the claim and dies before it says so."""
+        name = uuid4()
+
+        async def claim() -> None:
+            async with self.database.begin() as connection:
+                await deliveries.claim_due(connection, 2, name=name)
+
+        self.run(claim())
+        return name
+
+    @rule(name=consumes(lost_claims))
+    def give_claim_back(self, name: UUID) -> None:
+        """Also when others have taken over, or claimed anew, what was lost."""
+        lost = f"SELECT 1 FROM deliveries WHERE state = 'sending' AND claimed_by = '{name}'"
+        still_lost = len(self.rows(lost))
+
+        async def give_back() -> int:
+            async with self.database.begin() as connection:
+                return await recovery.give_back(connection, [name])
+
+        assert self.run(give_back()) == still_lost
+        assert not self.rows(lost)
+
     @rule(claim=consumes(claims), shown=st.booleans(), dies=st.booleans())
     def post_without_an_answer(self, claim: DeliveryClaim, *, shown: bool, dies: bool) -> None:
         """Shown or not, noted or not; what cannot be traced is seen by nobody in this play."""
@@ -395,8 +421,8 @@ class Lives(RuleBasedStateMachine):
 
         async def run() -> None:
             async with self.database.begin() as connection:
-                await deliveries.recover(connection)
-                await deliveries.expire(connection)
+                await recovery.recover(connection)
+                await recovery.expire(connection)
 
         self.run(run())
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain import DeliveryState, DeliveryVia
-from bot.store import deliveries, traces
+from bot.store import deliveries, recovery, traces
 from bot.store.deliveries import DeliveryClaim
 from bot.store.traces import TraceClaim
 from inference_worker.database import connect_database
@@ -38,7 +39,7 @@ async def left_behind(
             ),
             {"via": via, "callback_in_s": callback_in_s},
         )
-        assert await deliveries.recover(connection) == 1
+        assert await recovery.recover(connection) == 1
         found = await deliveries.find(connection, turn_id)
     assert found is not None
     return found
@@ -103,6 +104,65 @@ async def test_a_process_taken_for_dead_is_too_late_once_somebody_else_has_claim
         assert claimed is not None
         assert not await deliveries.record(connection, late, DeliveryState.DELIVERED)
         assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
+
+
+async def lose_a_claim(database: AsyncEngine, *, traced: bool = False) -> UUID:
+    """A claim of the only delivery of which its bot never heard."""
+    name = uuid4()
+    async with database.begin() as connection:
+        claims = await deliveries.claim_due(connection, 5, name=name)
+        assert len(claims) == 1
+        if traced:
+            await traces.mark(connection, claims)
+    return name
+
+
+@pytest.mark.parametrize("traced", [False, True])
+async def test_a_claim_that_got_no_answer_is_given_back_as_if_it_had_not_been(
+    database: AsyncEngine, *, traced: bool
+) -> None:
+    turn_id = await add_turn(database, messenger="slack", delivery="pending")
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE deliveries SET via = 'post', not_before = now()"))
+    name = await lose_a_claim(database, traced=traced)
+    async with database.begin() as connection:
+        assert await recovery.give_back(connection, [uuid4()]) == 0
+        assert await recovery.give_back(connection, [uuid4(), name]) == 1
+        assert await recovery.give_back(connection, [name]) == 0
+        [claimed] = await deliveries.claim_due(connection, 5, [turn_id])
+        assert (claimed.number, claimed.attempts) == (2, 1)
+        assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
+        ledger = await connection.execute(
+            text("SELECT claim, state, detail FROM delivery_attempts ORDER BY id")
+        )
+    assert [tuple(row) for row in ledger] == [
+        (1, "pending", "not sent: Postgres did not answer its claim"),
+        (2, "delivered", ""),
+    ]
+
+
+async def test_a_lost_claim_that_others_took_over_is_not_given_back(database: AsyncEngine) -> None:
+    await add_turn(database, messenger="kakao", delivery="pending")
+    async with database.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE deliveries SET via = 'callback', not_before = now(), "
+                "callback_until = now() + interval '1 minute'"
+            )
+        )
+    name = await lose_a_claim(database)
+    async with database.begin() as connection:
+        await connection.execute(
+            text("UPDATE deliveries SET claimed_until = now(), callback_until = now()")
+        )
+    async with database.begin() as connection:
+        assert await recovery.recover(connection) == 1
+        assert await recovery.give_back(connection, [name]) == 0
+        [turn_id] = (await connection.execute(text("SELECT turn_id FROM deliveries"))).scalars()
+        assert await deliveries.claim(
+            connection, turn_id, via=DeliveryVia.HELD, states=(DeliveryState.HELD,)
+        )
+        assert await recovery.give_back(connection, [name]) == 0
 
 
 async def unconfirmed(database: AsyncEngine, *, trace_claim: str = "claim") -> None:
