@@ -24,7 +24,7 @@ from bot.settings import Settings
 from bot.settled import SettledTurns
 from bot.store import conversations, settlements
 from bot.store.conversations import Accepted, load_handle
-from bot.store.recent import Exchange, RecentHistory, Window
+from bot.store.recent import Exchange, RecentHistory, Window, mark
 from bot.store.settlements import Settled, Settlement
 from inference_worker.database import DATABASE_ERRORS
 from inference_worker.presets import Preset
@@ -214,7 +214,7 @@ class Dialogue:
                 turn.conversation_id,
                 epoch=turn.epoch,
                 previous=settled.previous,
-                exchange=Exchange(turn.seq, turn.said, turn.answer),
+                exchange=Exchange(mark(turn.seq, turn.settled_at), turn.said, turn.answer),
             )
         if turn.more:
             self._schedule_soon(turn.conversation_id)
@@ -331,7 +331,8 @@ def _status(result: Completion | Failure) -> TurnStatus:
 def _window(conversation: Row[Any], turn: Row[Any]) -> Window:
     """The history of the turn: none where a reset came after it was said."""
     same = turn.epoch == conversation.epoch
-    return Window(conversation.id, conversation.epoch, conversation.history_seq if same else 0)
+    newest = mark(conversation.history_seq, conversation.history_at) if same else ""
+    return Window(conversation.id, conversation.epoch, newest)
 
 
 def _said(burst: list[Row[Any]]) -> str:

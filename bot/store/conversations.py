@@ -84,6 +84,13 @@ LOCK_FREE = (
         conversations.c.tenant,
         conversations.c.epoch,
         conversations.c.history_seq,
+        select(turns.c.settled_at)
+        .where(
+            turns.c.conversation_id == conversations.c.id,
+            turns.c.seq == conversations.c.history_seq,
+        )
+        .scalar_subquery()
+        .label("history_at"),
         LAZY_COMMIT,
     )
     .where(conversations.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))))
@@ -218,8 +225,8 @@ async def lock_free_conversations(
 ) -> dict[int, Row[Any]]:
     """Those of the conversations that nobody holds, by id, locked until the transaction ends.
 
-    Each with its tenant, epoch and history_seq. The transaction commits lazily: what a crash of
-    Postgres undoes, the sweep does again.
+    Each with its tenant, epoch, history_seq, and history_at: when that turn was settled. The
+    transaction commits lazily: what a crash of Postgres undoes, the sweep does again.
     """
     found: Result[Any] = await connection.execute(LOCK_FREE, {"ids": list(ids)})
     return {row.id: row for row in found}
@@ -257,10 +264,13 @@ async def keep_prompt(connection: AsyncConnection, turn_id: UUID, prompt: str) -
 async def answered_turns(
     connection: AsyncConnection, conversation_id: int, *, epoch: int, limit: int
 ) -> list[Row[Any]]:
-    """The newest answered turns of the epoch, oldest first: seq, text, answer."""
+    """The newest answered turns of the epoch, oldest first: seq, settled_at, text, answer."""
     rows = await connection.execute(
         select(
-            turns.c.seq, func.coalesce(turns.c.prompt, turns.c.text).label("text"), turns.c.answer
+            turns.c.seq,
+            turns.c.settled_at,
+            func.coalesce(turns.c.prompt, turns.c.text).label("text"),
+            turns.c.answer,
         )
         .where(
             turns.c.conversation_id == conversation_id,

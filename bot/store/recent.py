@@ -1,8 +1,9 @@
 """The recent history of a conversation: a window in Redis over the log in Postgres.
 
-A list per (conversation, epoch) of JSON entries ``{seq, prev, text, answer}``. The conversation's
-row says which seq is the newest answered one; a window that does not end there, or whose entries
-do not link up, is rebuilt from Postgres. So a lost write, a flush or a reset is never seen.
+A list per (conversation, epoch) of JSON entries ``{mark, prev, text, answer}``. The conversation's
+row says which turn is the newest answered one; a window that does not end with its mark, or whose
+entries do not link up, is rebuilt from Postgres. So a lost write, a flush or a reset is never seen,
+nor an answer that a crash of Postgres undid.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -28,7 +30,7 @@ TTL_S = 3600
 class Exchange:
     """One answered turn."""
 
-    seq: int
+    mark: str
     text: str
     answer: str
 
@@ -39,12 +41,20 @@ class Window:
 
     conversation: int
     epoch: int
-    newest: int  #: the seq of the newest answered turn; 0 where there is none
+    newest: str  #: the mark of the newest answered turn; "" where there is none
 
     @property
     def key(self) -> str:
         """Where Redis keeps it."""
         return KEY.format(conversation=self.conversation, epoch=self.epoch)
+
+
+def mark(seq: int, settled_at: datetime | None) -> str:
+    """One answer of a conversation, "" for seq 0: none.
+
+    The seq is not enough: what a crash of Postgres undid is answered once more, otherwise.
+    """
+    return f"{seq}@{settled_at and settled_at.isoformat()}" if seq else ""
 
 
 class RecentHistory:
@@ -64,19 +74,24 @@ class RecentHistory:
         cold: dict[Window, list[Exchange]] = {}
         for window, cached in zip(wanted, await self._read(wanted), strict=True):
             if _whole(cached, window.newest):
-                found[window] = [Exchange(e["seq"], e["text"], e["answer"]) for e in cached]
+                found[window] = [Exchange(e["mark"], e["text"], e["answer"]) for e in cached]
                 continue
             rows = await conversations.answered_turns(
                 connection, window.conversation, epoch=window.epoch, limit=self._max_turns
             )
-            cold[window] = [Exchange(row.seq, row.text, row.answer) for row in rows]
+            cold[window] = [
+                Exchange(mark(row.seq, row.settled_at), row.text, row.answer) for row in rows
+            ]
         await self._fill(cold)
         return found | cold
 
     async def append(
-        self, conversation_id: int, *, epoch: int, previous: int, exchange: Exchange
+        self, conversation_id: int, *, epoch: int, previous: str, exchange: Exchange
     ) -> None:
-        """Add the newest exchange after its commit; never starts a window with a gap."""
+        """Add the newest exchange after its commit, and after the one that ``previous`` marks.
+
+        Never starts a window with a gap.
+        """
         if self._outage.lasts():
             return
         key = KEY.format(conversation=conversation_id, epoch=epoch)
@@ -113,7 +128,7 @@ class RecentHistory:
             async with self._redis.pipeline() as pipeline:
                 for window, exchanges in filled.items():
                     aside = f"{window.key}:{uuid4().hex}"
-                    previous = [0, *(e.seq for e in exchanges[:-1])]
+                    previous = ["", *(e.mark for e in exchanges[:-1])]
                     entries = [_entry(e, p) for e, p in zip(exchanges, previous, strict=True)]
                     pipeline.rpush(aside, *entries)
                     pipeline.expire(aside, TTL_S)
@@ -121,9 +136,9 @@ class RecentHistory:
                 await pipeline.execute()
 
 
-def _entry(exchange: Exchange, previous: int) -> str:
+def _entry(exchange: Exchange, previous: str) -> str:
     plain = {
-        "seq": exchange.seq,
+        "mark": exchange.mark,
         "prev": previous,
         "text": exchange.text,
         "answer": exchange.answer,
@@ -131,10 +146,10 @@ def _entry(exchange: Exchange, previous: int) -> str:
     return json.dumps(plain, ensure_ascii=False)
 
 
-def _whole(entries: list[dict[str, Any]], history_seq: int) -> bool:
-    """Whether the window ends at the newest answered turn and has no hole."""
+def _whole(entries: list[dict[str, Any]], newest: str) -> bool:
+    """Whether the window ends with the newest answered turn and has no hole."""
     try:
-        links = all(later["prev"] == earlier["seq"] for earlier, later in pairwise(entries))
-        return bool(entries) and links and bool(entries[-1]["seq"] == history_seq)
+        links = all(later["prev"] == earlier["mark"] for earlier, later in pairwise(entries))
+        return bool(entries) and links and bool(entries[-1]["mark"] == newest)
     except (KeyError, TypeError):
         return False

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain import TurnStatus
 from bot.lifecycle import turn_before
 from bot.store.conversations import stamp
+from bot.store.recent import mark
 from bot.store.search import grams
 from inference_worker.database import LAZY_COMMIT_SQL
 from inference_worker.protocol import Completion, Failure
@@ -24,7 +25,10 @@ from inference_worker.protocol import Completion, Failure
 #: transaction ends: in the order of the accept, so that no two of them wait for each other.
 LOCK_SETTLING = text(
     f"""
-    SELECT turns.job_id, turns.text AS question, conversations.history_seq, {LAZY_COMMIT_SQL}
+    SELECT turns.job_id, turns.text AS question, conversations.history_seq, (
+        SELECT newest.settled_at FROM turns AS newest
+        WHERE newest.conversation_id = conversations.id AND newest.seq = conversations.history_seq
+    ) AS history_at, {LAZY_COMMIT_SQL}
     FROM turns JOIN conversations ON conversations.id = turns.conversation_id
     WHERE turns.job_id = ANY(:job_ids) AND turns.status IN ('queued', 'generating')
     ORDER BY conversations.messenger, conversations.tenant, conversations.key
@@ -88,8 +92,8 @@ class Settled:
     """A turn that has ended just now."""
 
     turn: Row[Any]  #: with ``said``, what the model was asked, and ``more``: others wait behind it
-    #: The seq of the answered turn before it; None where it belongs in no later prompt.
-    previous: int | None
+    #: The mark of the answered turn before it; None where it belongs in no later prompt.
+    previous: str | None
 
 
 async def settle(connection: AsyncConnection, ended: Sequence[Settlement]) -> list[Settled]:
@@ -104,9 +108,11 @@ async def settle(connection: AsyncConnection, ended: Sequence[Settlement]) -> li
     ]
     results = orjson.dumps(values).decode()
     rows = await connection.execute(SETTLE, {"results": results})
-    return [
-        Settled(row, before[row.job_id].history_seq if row.remembered else None) for row in rows
-    ]
+    return [Settled(row, _newest(before[row.job_id]) if row.remembered else None) for row in rows]
+
+
+def _newest(conversation: Row[Any]) -> str:
+    return mark(conversation.history_seq, conversation.history_at)
 
 
 def _settle_values(one: Settlement, question: str) -> dict[str, Any]:

@@ -104,6 +104,23 @@ async def test_a_lost_history_window_is_rebuilt_from_postgres(
     assert server.requests[-1].contents[1:] == ["하나", "에코: 하나", "둘", "에코: 둘", "셋"]
 
 
+async def test_the_prompt_holds_the_answer_that_was_shown_where_a_crash_undid_an_earlier_one(
+    parts: tuple[Stack, EngineServer],
+) -> None:
+    stack, server = parts
+    await stack.say_kakao("하나")
+    # The same turn, answered once more; of this the window in Redis never heard.
+    async with stack.database.begin() as connection:
+        await connection.execute(
+            text("UPDATE turns SET answer = '다른 답', settled_at = settled_at + interval '9 ms'")
+        )
+    for asked in ("둘", "셋"):
+        await stack.say_kakao(asked)
+        assert server.requests[-1].contents[1:3] == ["하나", "다른 답"]
+    [key] = await stack.app[keys.REDIS].keys("bllossom:history:*")
+    assert await stack.app[keys.REDIS].llen(key) == 3
+
+
 async def test_a_slow_answer_comes_by_callback_byte_for_byte(
     hasty: tuple[Stack, EngineServer],
 ) -> None:
