@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from chaos.cluster import Cluster, World, running_cluster
 from chaos.disasters import Blow, Disaster, Disasters
 from chaos.journal import Journal
 from chaos.people import Crowd, channels_with_the_bot
-from chaos.verdict import Verdict, judge
+from chaos.verdict import Verdict, judge, suspects
 from tests.fakes.engine_server import engine_server
 from tests.fakes.kakao import kakao_platform
 from tests.fakes.slack import slack_platform
@@ -43,10 +42,6 @@ FAULTS: dict[Fault | None, int] = {
 DRAIN_S = 300.0
 #: Longer than any retry, lease or claim of a dead process lasts, and two traces of one answer.
 QUIET_S = 100.0
-#: How long a killed bot's delivery may have been in its hands before.
-_IN_HAND_S = 60.0
-#: A busy driver may read what was shown so long after the bot that showed it was killed.
-_LAG_S = 2.0
 #: Messages that are told of at most.
 _ACCOUNTS = 20
 
@@ -116,7 +111,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
         if plan.beside:  # a version that does not give back what it claimed as Postgres died
             fatal.add(Disaster.RESTART_POSTGRES)
         kills = [blow.at for blow in disasters.blows if blow.kind in fatal]
-        killed = await _died_in_hand(cluster, journal, kills)
+        killed = await ledger.died_in_hand(cluster.database_url, suspects(journal, kills))
         verdict = judge(journal, killed)
         known = await _accounts(cluster, journal, verdict)
     return Result(
@@ -191,24 +186,6 @@ async def _tell(journal: Journal, disasters: Disasters, say: Say) -> None:
         waiting = sum(message.waits for message in messages)
         blows = len(disasters.blows)
         say(f"{len(messages)} sent, {ended} ended, {waiting} waiting, {blows} disasters")
-
-
-async def _died_in_hand(cluster: Cluster, journal: Journal, kills: list[float]) -> frozenset[str]:
-    """Of those nothing was seen of, or that a button showed again: who was in a killed bot's hands.
-
-    The outside cannot tell this window from a broken promise, so the ledger has to name it; it is
-    believed only where there was a kill at about that time.
-    """
-    begun = {generation.message: generation.at for generation in journal.generations}
-    again = {message.id: message.shown[0].at for message in journal.shown_again_by_button()}
-    begun |= again
-    waiting = {message.id for message in journal.messages.values() if message.waits}
-    suspects = [
-        name
-        for name in waiting | again.keys()
-        if any(-_LAG_S <= at - begun.get(name, math.inf) <= _IN_HAND_S for at in kills)
-    ]
-    return await ledger.died_in_hand(cluster.database_url, suspects)
 
 
 async def _accounts(cluster: Cluster, journal: Journal, verdict: Verdict) -> dict[str, str]:

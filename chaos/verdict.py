@@ -11,6 +11,10 @@ from chaos.journal import Generation, Journal, Message
 
 #: As many earlier turns as the bot puts into a prompt (BOT_HISTORY_TURNS).
 HISTORY_TURNS = 20
+#: How long a killed bot's delivery may have been in its hands before.
+IN_HAND_S = 60.0
+#: A busy driver may read what was shown so long after the bot that showed it was killed.
+LAG_S = 2.0
 
 
 @dataclass
@@ -56,6 +60,23 @@ def judge(journal: Journal, died_in_hand: frozenset[str] = frozenset()) -> Verdi
             verdict.late.append(message.id)
     verdict.out_of_order = list(_disorders(journal))
     return verdict
+
+
+def suspects(journal: Journal, kills: list[float]) -> set[str]:
+    """Messages that a killed bot may have had in its hands.
+
+    Nothing was seen of them, or a button showed them again, and there was a kill at about that
+    time. The outside cannot tell this window from a broken promise, so the ledger has to name it.
+    """
+    waiting = {message.id for message in journal.messages.values() if message.waits}
+    begun = [
+        (name, generation.at)
+        for generation in journal.generations
+        for name in (*generation.together, generation.message)
+        if name in waiting
+    ]
+    begun += [(message.id, message.shown[0].at) for message in journal.shown_again_by_button()]
+    return {name for name, at in begun if any(-LAG_S <= kill - at <= IN_HAND_S for kill in kills)}
 
 
 def _seen(message: Message, died_in_hand: frozenset[str]) -> int:

@@ -15,7 +15,7 @@ from bot.store.tables import delivery_attempts
 from chaos import ledger
 from chaos.disasters import Disaster
 from chaos.journal import Journal, Message, utterance
-from chaos.verdict import judge
+from chaos.verdict import judge, suspects
 from chaos.versions import version_before
 from inference_worker.database import connect_database
 from tests.sample_turns import NOON, add_turn
@@ -133,6 +133,17 @@ def test_a_refusal_for_now_has_to_be_tried_again_in_its_time(journal: Journal) -
 def test_only_a_bot_known_to_be_killed_excuses_silence(journal: Journal) -> None:
     message = accepted(journal)
     assert judge(journal, frozenset({message.id})).ends == {"died in hand": 1}
+
+
+def test_a_killed_bot_is_suspected_of_what_was_asked_shortly_before(journal: Journal) -> None:
+    merged, asked, answered = (accepted(journal, number=number) for number in (1, 2, 3))
+    journal.reply(prompt(f"{utterance(merged)}\n{utterance(asked)}"))
+    journal.show(answered, "post", journal.reply(prompt(utterance(answered))))
+    [at, _] = [generation.at for generation in journal.generations]
+    assert suspects(journal, [at - 5, at + 100]) == set()
+    assert suspects(journal, [at + 1]) == {merged.id, asked.id}
+    journal.show(answered, "button", journal.reply(prompt(utterance(answered))))
+    assert suspects(journal, [at + 1]) == {merged.id, asked.id, answered.id}
 
 
 def test_messages_merged_into_a_later_one_have_to_be_asked_with_it(journal: Journal) -> None:
