@@ -29,6 +29,10 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--every", type=float, default=6.0, help="seconds between two disasters")
     parser.add_argument("--merge", type=float, default=0.0, help="BOT_MERGE_WINDOW_S, and bursts")
+    kinds = [kind.name.lower() for kind in Disaster]
+    parser.add_argument(
+        "--only", nargs="+", choices=kinds, default=kinds, metavar="KIND", help=", ".join(kinds)
+    )
     versions = parser.add_mutually_exclusive_group()
     versions.add_argument(
         "--beside",
@@ -57,6 +61,7 @@ def main(words: list[str] | None = None) -> int:
         every_s=options.every,
         merge_s=options.merge,
         beside=beside if version else None,
+        kinds=tuple(Disaster[name.upper()] for name in options.only),
     )
     began = time.monotonic()
 

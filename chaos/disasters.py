@@ -1,4 +1,4 @@
-"""What goes wrong, and when: a schedule drawn from the seed, every kind at least once."""
+"""What goes wrong, and when: a schedule drawn from the seed, every wanted kind at least once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,10 +36,11 @@ class Blow:
 
 
 class Disasters:
-    """Does the schedule to a cluster."""
+    """Does the schedule to a cluster, of these kinds."""
 
-    def __init__(self, cluster: Cluster, dice: random.Random) -> None:
+    def __init__(self, cluster: Cluster, dice: random.Random, kinds: Sequence[Disaster]) -> None:
         self.blows: list[Blow] = []
+        self._kinds = kinds
         self._cluster = cluster
         self._dice = dice
         self._under_way: set[asyncio.Task[None]] = set()
@@ -47,10 +48,10 @@ class Disasters:
 
     async def rage(self, start: float, seconds: float, every_s: float) -> None:
         """Strike every ``every_s`` seconds on average, and often enough for every kind."""
-        count = max(len(Disaster), round(seconds / every_s))
+        count = max(len(self._kinds), round(seconds / every_s))
         kinds: list[Disaster] = []
         for number in range(count):
-            kinds = kinds or self._dice.sample(list(Disaster), len(Disaster))
+            kinds = kinds or self._dice.sample(self._kinds, len(self._kinds))
             at = start + (number + self._dice.random()) * seconds / count
             await asyncio.sleep(at - time.monotonic())
             task = asyncio.create_task(self._strike(kinds.pop()))

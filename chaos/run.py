@@ -58,6 +58,7 @@ class Plan:
     every_s: float  #: between two disasters, on average
     merge_s: float = 0.0  #: messages sent so close to each other are answered together
     beside: Path | None = None  #: the checkout of another version that takes part
+    kinds: tuple[Disaster, ...] = tuple(Disaster)
 
     @property
     def conversations(self) -> list[str]:
@@ -92,7 +93,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
     journal = Journal()
     async with _world(plan, folder, journal) as (cluster, crowd):
         say(f"up after {time.monotonic() - began:.1f} s; {plan.messages} messages to send")
-        disasters = Disasters(cluster, dice(plan, "disasters"))
+        disasters = Disasters(cluster, dice(plan, "disasters"), plan.kinds)
         watching = asyncio.create_task(crowd.watch())
         keeping = asyncio.create_task(cluster.keep())
         telling = asyncio.create_task(_tell(journal, disasters, say))
