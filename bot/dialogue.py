@@ -24,7 +24,7 @@ from bot.settings import Settings
 from bot.settled import SettledTurns
 from bot.store import conversations, settlements
 from bot.store.conversations import Accepted, load_handle
-from bot.store.recent import Exchange, RecentHistory, Window, mark
+from bot.store.recent import Exchange, RecentHistory, Window, mark, newest
 from bot.store.settlements import Settled, Settlement
 from inference_worker.database import DATABASE_ERRORS
 from inference_worker.presets import Preset
@@ -331,8 +331,7 @@ def _status(result: Completion | Failure) -> TurnStatus:
 def _window(conversation: Row[Any], turn: Row[Any]) -> Window:
     """The history of the turn: none where a reset came after it was said."""
     same = turn.epoch == conversation.epoch
-    newest = mark(conversation.history_seq, conversation.history_at) if same else ""
-    return Window(conversation.id, conversation.epoch, newest)
+    return Window(conversation.id, conversation.epoch, newest(conversation) if same else "")
 
 
 def _said(burst: list[Row[Any]]) -> str:

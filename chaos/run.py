@@ -58,7 +58,7 @@ class Plan:
     every_s: float  #: between two disasters, on average
     merge_s: float = 0.0  #: messages sent so close to each other are answered together
     beside: Path | None = None  #: the checkout of another version that takes part
-    kinds: tuple[Disaster, ...] = tuple(Disaster)
+    kinds: tuple[Disaster, ...] = tuple(Disaster)  #: what happens
 
     @property
     def conversations(self) -> list[str]:
@@ -108,11 +108,8 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
                 task.cancel()
             await asyncio.gather(watching, keeping, telling, return_exceptions=True)
             await crowd.close()
-        fatal = {Disaster.KILL_BOT}
-        if plan.beside:  # a version that does not give back what it claimed as Postgres died
-            fatal.add(Disaster.RESTART_POSTGRES)
-        kills = [blow.at for blow in disasters.blows if blow.kind in fatal]
-        killed = await ledger.died_in_hand(cluster.database_url, suspects(journal, kills))
+        suspected = suspects(journal, _kills(plan, disasters.blows))
+        killed = await ledger.died_in_hand(cluster.database_url, suspected)
         verdict = judge(journal, killed)
         known = await _accounts(cluster, journal, verdict)
     return Result(
@@ -187,6 +184,15 @@ async def _tell(journal: Journal, disasters: Disasters, say: Say) -> None:
         waiting = sum(message.waits for message in messages)
         blows = len(disasters.blows)
         say(f"{len(messages)} sent, {ended} ended, {waiting} waiting, {blows} disasters")
+
+
+def _kills(plan: Plan, blows: list[Blow]) -> list[float]:
+    """When a bot lost what it had in its hands.
+
+    With Postgres too where the version before takes part: it does not give back what it claimed.
+    """
+    fatal = (Disaster.KILL_BOT, *([Disaster.RESTART_POSTGRES] if plan.beside else []))
+    return [blow.at for blow in blows if blow.kind in fatal]
 
 
 async def _accounts(cluster: Cluster, journal: Journal, verdict: Verdict) -> dict[str, str]:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    literal_column,
     select,
     text,
     update,
@@ -77,6 +78,11 @@ ACCEPT = text(
     """
 ).bindparams(bindparam("utterances", type_=Text))
 
+#: When a conversation's newest answered turn was settled.
+HISTORY_AT = """(
+    SELECT newest.settled_at FROM turns AS newest
+    WHERE newest.conversation_id = conversations.id AND newest.seq = conversations.history_seq
+)"""
 #: The statements of the schedule stand here ready: building them anew takes longer than sending.
 LOCK_FREE = (
     select(
@@ -84,13 +90,7 @@ LOCK_FREE = (
         conversations.c.tenant,
         conversations.c.epoch,
         conversations.c.history_seq,
-        select(turns.c.settled_at)
-        .where(
-            turns.c.conversation_id == conversations.c.id,
-            turns.c.seq == conversations.c.history_seq,
-        )
-        .scalar_subquery()
-        .label("history_at"),
+        literal_column(HISTORY_AT).label("history_at"),
         LAZY_COMMIT,
     )
     .where(conversations.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))))
@@ -225,8 +225,8 @@ async def lock_free_conversations(
 ) -> dict[int, Row[Any]]:
     """Those of the conversations that nobody holds, by id, locked until the transaction ends.
 
-    Each with its tenant, epoch, history_seq, and history_at: when that turn was settled. The
-    transaction commits lazily: what a crash of Postgres undoes, the sweep does again.
+    Each with its tenant, epoch, history_seq and history_at. The transaction commits lazily: what a
+    crash of Postgres undoes, the sweep does again.
     """
     found: Result[Any] = await connection.execute(LOCK_FREE, {"ids": list(ids)})
     return {row.id: row for row in found}

@@ -47,6 +47,9 @@ MAX_OFFERED = 3
 DEAD_LETTERS = (DeliveryState.UNCONFIRMED, DeliveryState.FAILED)
 #: A row of the ledger, from a statement that gives these.
 INTO_LEDGER = "INSERT INTO delivery_attempts (turn_id, claim, via, state, detail, claimed_at)"
+#: The same of claims, whose columns are those of ``deliveries``.
+CLAIMS_INTO_LEDGER = f"""{INTO_LEDGER}
+    SELECT turn_id, claim, via, state, detail, claimed_until - make_interval(secs => {CLAIM_S})"""
 _SETTLED_SQL = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 
 #: What delivering needs of a turn; not all of it, whose search index alone is longer than the rest.
@@ -133,9 +136,7 @@ RECORD = text(
         WHERE turn_id = :turn_id AND claim = :claim AND state = ANY(:sources)
         RETURNING turn_id, claim, via, state, detail, claimed_until
     )
-    {INTO_LEDGER}
-    SELECT turn_id, claim, via, state, detail, claimed_until - make_interval(secs => {CLAIM_S})
-    FROM recorded
+    {CLAIMS_INTO_LEDGER} FROM recorded
     """
 ).bindparams(bindparam("sources", type_=ARRAY(Text)))
 

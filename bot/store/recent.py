@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import conversations
@@ -54,7 +55,12 @@ def mark(seq: int, settled_at: datetime | None) -> str:
 
     The seq is not enough: what a crash of Postgres undid is answered once more, otherwise.
     """
-    return f"{seq}@{settled_at and settled_at.isoformat()}" if seq else ""
+    return f"{seq}@{settled_at}" if seq else ""
+
+
+def newest(conversation: Row[Any]) -> str:
+    """The mark of its newest answer, from its ``history_seq`` and ``history_at``."""
+    return mark(conversation.history_seq, conversation.history_at)
 
 
 class RecentHistory:
@@ -146,10 +152,10 @@ def _entry(exchange: Exchange, previous: str) -> str:
     return json.dumps(plain, ensure_ascii=False)
 
 
-def _whole(entries: list[dict[str, Any]], newest: str) -> bool:
-    """Whether the window ends with the newest answered turn and has no hole."""
+def _whole(entries: list[dict[str, Any]], end: str) -> bool:
+    """Whether the window ends with the turn so marked and has no hole."""
     try:
         links = all(later["prev"] == earlier["mark"] for earlier, later in pairwise(entries))
-        return bool(entries) and links and bool(entries[-1]["mark"] == newest)
+        return bool(entries) and links and bool(entries[-1]["mark"] == end)
     except (KeyError, TypeError):
         return False

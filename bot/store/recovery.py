@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import DeliveryState
-from bot.store.deliveries import CLAIM_S, INTO_LEDGER
+from bot.store.deliveries import CLAIMS_INTO_LEDGER
 from bot.store.tables import deliveries
 
 #: How long after the sync window an open webhook is taken for dead.
@@ -22,8 +22,8 @@ ORPHAN_S = 5
 #: How long after its turn's end an apology may still go out; Slack's URLs have two minutes left.
 APOLOGY_S = 60
 
-#: Of a dead process: a window nobody closed, a claim nobody recorded. A callback URL takes
-#: one POST and refuses the second, so within its budget a dead process's callback is posted again.
+#: Of a dead process: a window nobody closed, a claim nobody recorded. A callback URL takes one POST
+#: and refuses the second, so within its budget a dead process's callback is posted again.
 RECOVER = text(
     f"""
     WITH recovered AS (
@@ -38,10 +38,7 @@ RECOVER = text(
                AND not_before < now() - make_interval(secs => {ORPHAN_S}))
         RETURNING turn_id, claim, via, state, detail, claimed_until
     ), kept AS (
-        {INTO_LEDGER}
-        SELECT turn_id, claim, via, state, detail,
-               claimed_until - make_interval(secs => {CLAIM_S})
-        FROM recovered WHERE claim > 0
+        {CLAIMS_INTO_LEDGER} FROM recovered WHERE claim > 0
     )
     SELECT turn_id FROM recovered
     """
@@ -56,13 +53,8 @@ GIVE_BACK = text(
             detail = 'not sent: Postgres did not answer its claim'
         WHERE state = 'sending' AND claimed_by = ANY(:names)
         RETURNING turn_id, claim, via, state, detail, claimed_until
-    ), kept AS (
-        {INTO_LEDGER}
-        SELECT turn_id, claim, via, state, detail,
-               claimed_until - make_interval(secs => {CLAIM_S})
-        FROM given_back
     )
-    SELECT turn_id FROM given_back
+    {CLAIMS_INTO_LEDGER} FROM given_back
     """
 ).bindparams(bindparam("names", type_=ARRAY(Uuid)))
 
@@ -77,7 +69,7 @@ async def give_back(connection: AsyncConnection, names: Iterable[UUID]) -> int:
 
     Only for who sent none of it, and within ``CLAIM_S`` of its claim.
     """
-    return len((await connection.execute(GIVE_BACK, {"names": list(names)})).all())
+    return int((await connection.execute(GIVE_BACK, {"names": list(names)})).rowcount)
 
 
 async def expire(connection: AsyncConnection) -> int:

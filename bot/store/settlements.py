@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import TurnStatus
 from bot.lifecycle import turn_before
-from bot.store.conversations import stamp
-from bot.store.recent import mark
+from bot.store.conversations import HISTORY_AT, stamp
+from bot.store.recent import newest
 from bot.store.search import grams
 from inference_worker.database import LAZY_COMMIT_SQL
 from inference_worker.protocol import Completion, Failure
@@ -25,10 +25,8 @@ from inference_worker.protocol import Completion, Failure
 #: transaction ends: in the order of the accept, so that no two of them wait for each other.
 LOCK_SETTLING = text(
     f"""
-    SELECT turns.job_id, turns.text AS question, conversations.history_seq, (
-        SELECT newest.settled_at FROM turns AS newest
-        WHERE newest.conversation_id = conversations.id AND newest.seq = conversations.history_seq
-    ) AS history_at, {LAZY_COMMIT_SQL}
+    SELECT turns.job_id, turns.text AS question, conversations.history_seq,
+        {HISTORY_AT} AS history_at, {LAZY_COMMIT_SQL}
     FROM turns JOIN conversations ON conversations.id = turns.conversation_id
     WHERE turns.job_id = ANY(:job_ids) AND turns.status IN ('queued', 'generating')
     ORDER BY conversations.messenger, conversations.tenant, conversations.key
@@ -108,11 +106,7 @@ async def settle(connection: AsyncConnection, ended: Sequence[Settlement]) -> li
     ]
     results = orjson.dumps(values).decode()
     rows = await connection.execute(SETTLE, {"results": results})
-    return [Settled(row, _newest(before[row.job_id]) if row.remembered else None) for row in rows]
-
-
-def _newest(conversation: Row[Any]) -> str:
-    return mark(conversation.history_seq, conversation.history_at)
+    return [Settled(row, newest(before[row.job_id]) if row.remembered else None) for row in rows]
 
 
 def _settle_values(one: Settlement, question: str) -> dict[str, Any]:

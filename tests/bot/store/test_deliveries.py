@@ -106,25 +106,24 @@ async def test_a_process_taken_for_dead_is_too_late_once_somebody_else_has_claim
         assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
 
 
-async def lose_a_claim(database: AsyncEngine, *, traced: bool = False) -> UUID:
-    """A claim of the only delivery of which its bot never heard."""
-    name = uuid4()
+async def lose_a_claim(
+    database: AsyncEngine, messenger: str, *, traced: bool = False
+) -> tuple[UUID, UUID]:
+    """A turn, and the name of the claim of its delivery, of which its bot never heard."""
+    turn_id, name = await add_turn(database, messenger=messenger, delivery="pending"), uuid4()
     async with database.begin() as connection:
         claims = await deliveries.claim_due(connection, 5, name=name)
         assert len(claims) == 1
         if traced:
             await traces.mark(connection, claims)
-    return name
+    return turn_id, name
 
 
 @pytest.mark.parametrize("traced", [False, True])
 async def test_a_claim_that_got_no_answer_is_given_back_as_if_it_had_not_been(
     database: AsyncEngine, *, traced: bool
 ) -> None:
-    turn_id = await add_turn(database, messenger="slack", delivery="pending")
-    async with database.begin() as connection:
-        await connection.execute(text("UPDATE deliveries SET via = 'post', not_before = now()"))
-    name = await lose_a_claim(database, traced=traced)
+    turn_id, name = await lose_a_claim(database, "slack", traced=traced)
     async with database.begin() as connection:
         assert await recovery.give_back(connection, [uuid4()]) == 0
         assert await recovery.give_back(connection, [uuid4(), name]) == 1
@@ -142,23 +141,12 @@ async def test_a_claim_that_got_no_answer_is_given_back_as_if_it_had_not_been(
 
 
 async def test_a_lost_claim_that_others_took_over_is_not_given_back(database: AsyncEngine) -> None:
-    await add_turn(database, messenger="kakao", delivery="pending")
+    turn_id, name = await lose_a_claim(database, "kakao")
     async with database.begin() as connection:
-        await connection.execute(
-            text(
-                "UPDATE deliveries SET via = 'callback', not_before = now(), "
-                "callback_until = now() + interval '1 minute'"
-            )
-        )
-    name = await lose_a_claim(database)
-    async with database.begin() as connection:
-        await connection.execute(
-            text("UPDATE deliveries SET claimed_until = now(), callback_until = now()")
-        )
+        await connection.execute(text("UPDATE deliveries SET claimed_until = now()"))
     async with database.begin() as connection:
         assert await recovery.recover(connection) == 1
         assert await recovery.give_back(connection, [name]) == 0
-        [turn_id] = (await connection.execute(text("SELECT turn_id FROM deliveries"))).scalars()
         assert await deliveries.claim(
             connection, turn_id, via=DeliveryVia.HELD, states=(DeliveryState.HELD,)
         )
