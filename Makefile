@@ -26,7 +26,7 @@ help: ## show these commands
 
 run: $(INSTALLED) ## run everything on this machine: Postgres, Valkey, bot, worker
 	@# Tied to make: whatever ends make ends everything it started.
-	@exec $(BIN)/python -I -S bot/tether.py 15 $$PPID $(BIN)/python -m bot onebox
+	@exec $(BIN)/python -I -S onebox/tether.py 15 $$PPID $(BIN)/python -m onebox
 
 test: $(INSTALLED) browser ## run all tests on real Postgres, Valkey and, where there is one, Chromium
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

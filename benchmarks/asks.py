@@ -15,11 +15,11 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from benchmarks.figures import say
+from inference_queue.protocol import Failure, SamplingParams
 from inference_worker.engines.local.demo import demo_folder
-from inference_worker.engines.local.memory import piece
+from inference_worker.engines.local.kv_budget import piece
 from inference_worker.engines.local.request import Event, Finished, Request
 from inference_worker.engines.local.scheduler import Scheduler
-from inference_worker.protocol import Failure, SamplingParams
 
 CACHE = Path(__file__).parents[1] / ".cache" / "models"
 GREEDY = SamplingParams(temperature=0, repetition_penalty=1)

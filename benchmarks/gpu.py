@@ -20,9 +20,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.figures import Figure, publish, say
+from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import Batch
-from inference_worker.engines.local.memory import piece
-from inference_worker.protocol import SamplingParams
+from inference_worker.engines.local.kv_budget import piece
 
 SAMPLING = SamplingParams(temperature=0.6, top_p=0.9, repetition_penalty=1.1)  # llama3-bllossom's
 SEQUENTIAL = "the model card's generate, one after the other"

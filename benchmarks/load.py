@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 
-from benchmarks.wire import SHOTS, Shot, content_length
+from benchmarks.raw_http import SHOTS, Shot, content_length
 
 #: After the end, so long is waited for answers that are still out.
 STRAGGLERS_S = 10.0

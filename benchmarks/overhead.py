@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, percentile, say
 from benchmarks.load import Load
 from benchmarks.outside import Outside, running_outside
 from benchmarks.stack import Stores, fire, running_bot, running_stores, running_worker, until_ready
-from inference_worker.database import connect_database
+from runtime.database import connect_database
 
 GOAL = "goal: p99 below 20 ms"
 WARM_UP_S = 3.0

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from benchmarks.figures import Figure, percentile, say
 from benchmarks.outside import END, Outside, running_outside
+from benchmarks.raw_http import KAKAO_SECRET, QUESTION, slack_command
 from benchmarks.stack import (
     Served,
     Stores,
@@ -25,9 +26,8 @@ from benchmarks.stack import (
     running_worker,
     until_ready,
 )
-from benchmarks.wire import KAKAO_SECRET, QUESTION, slack_command
-from bot.simulator.kakao import skill_request
-from inference_worker.database import connect_database
+from bot.messengers.kakao.simulator_pane import skill_request
+from runtime.database import connect_database
 
 MINUTE_S = 6.0
 SLOTS = 4

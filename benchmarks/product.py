@@ -19,6 +19,7 @@ from sqlalchemy import text
 from benchmarks.asks import CACHE
 from benchmarks.figures import Figure, say
 from benchmarks.outside import Outside, running_outside
+from benchmarks.raw_http import slack_command
 from benchmarks.stack import (
     Served,
     Stores,
@@ -27,11 +28,10 @@ from benchmarks.stack import (
     running_worker,
     until_ready,
 )
-from benchmarks.wire import slack_command
-from inference_worker.database import connect_database
-from inference_worker.engines.local import LocalEngine
-from inference_worker.presets import DEMO_PRESET, PRESETS
-from inference_worker.protocol import Completion, Job, Message, Role
+from inference_queue.presets import DEMO_PRESET, PRESETS
+from inference_queue.protocol import Completion, Job, Message, Role
+from inference_worker.engines.local.engine import LocalEngine
+from runtime.database import connect_database
 
 ALONE = "the engine alone; goal 0.95"
 

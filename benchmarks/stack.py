@@ -18,11 +18,11 @@ from aiohttp import ClientError, ClientSession
 from sqlalchemy import text
 
 from benchmarks.load import STRAGGLERS_S, Hits, Load
-from benchmarks.wire import KAKAO_SECRET, SLACK_SECRET
-from bot.embedded import Embedded, postgres_part, valkey_part
-from bot.migrate import migrate
-from bot.parts import Part
-from inference_worker.database import connect_database
+from benchmarks.raw_http import KAKAO_SECRET, SLACK_SECRET
+from bot.store.migrations import migrate
+from onebox.embedded_servers import Embedded, postgres_part, valkey_part
+from onebox.supervisor import Part
+from runtime.database import connect_database
 
 ROOT = Path(__file__).resolve().parents[1]
 

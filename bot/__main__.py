@@ -1,4 +1,4 @@
-"""``python -m bot serve | migrate | migrate-after | doctor | onebox``."""
+"""``python -m bot serve | migrate | migrate-after | doctor``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from functools import partial
 from pydantic import ValidationError
 
 from bot.settings import Settings
-from inference_worker.database import DATABASE_ERRORS, asyncpg_url
-from inference_worker.logs import configure_logs
+from runtime.database import DATABASE_ERRORS, asyncpg_url
+from runtime.logging import configure_logs
 
 
 def _serve(settings: Settings) -> int:
@@ -38,7 +38,7 @@ def _serve(settings: Settings) -> int:
 
 
 def _migrate(settings: Settings, *, after_deploy: bool = False) -> int:
-    from bot.migrate import migrate  # noqa: PLC0415
+    from bot.store.migrations import migrate  # noqa: PLC0415
 
     if not settings.database_url.get_secret_value():
         return _complain("BOT_DATABASE_URL is not set: which database should be migrated?")
@@ -59,12 +59,6 @@ def _doctor(settings: Settings) -> int:
     return asyncio.run(examine(settings, sys.stdout.write))
 
 
-def _onebox(settings: Settings) -> int:
-    from bot.onebox import run_onebox  # noqa: PLC0415
-
-    return asyncio.run(run_onebox(settings))
-
-
 COMMANDS: dict[str, tuple[Callable[[Settings], int], str]] = {
     "serve": (_serve, "run the webhook bot"),
     "migrate": (_migrate, "bring the database's schema up to date"),
@@ -73,7 +67,6 @@ COMMANDS: dict[str, tuple[Callable[[Settings], int], str]] = {
         "once no older version runs: take away what only that needed",
     ),
     "doctor": (_doctor, "say in words what is misconfigured"),
-    "onebox": (_onebox, "run everything on this machine: Postgres, Valkey, bot, worker"),
 }
 
 

@@ -12,30 +12,31 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from bot import health, keys, webhooks
-from bot.admin import create_admin
-from bot.backlog import Backlog
-from bot.delivery import Delivery
-from bot.dialogue import Dialogue
-from bot.forecast import Forecast
-from bot.messengers import Messenger
-from bot.messengers.kakao import Kakao
-from bot.messengers.slack import Slack
-from bot.outbound import open_session
-from bot.presence import Presence
-from bot.rate import RateLimit
-from bot.server_log import quote_no_requests
+from bot import app_keys, health
+from bot.admin.app import create_admin
+from bot.admission.backlog import Backlog
+from bot.admission.forecast import Forecast
+from bot.admission.rate_limit import RateLimit
+from bot.conversation.scheduler import Dialogue
+from bot.conversation.settlement_events import SettledTurns
+from bot.conversation.settlement_waiters import Waiters
+from bot.delivery.dispatcher import Delivery
+from bot.delivery.reconciler import Tracing
+from bot.domain.messenger import Messenger
+from bot.http.outbound import open_session
+from bot.http.server_log import quote_no_requests
+from bot.messengers.kakao import endpoint
+from bot.messengers.kakao.adapter import Kakao
+from bot.messengers.slack.adapter import Slack
 from bot.settings import Settings
-from bot.settled import SettledTurns
-from bot.simulator import create_simulator
-from bot.store.recent import RecentHistory
-from bot.texts import TEXTS
-from bot.tracing import Tracing
-from bot.waiters import Waiters
-from bot.warmup import warm_up
-from inference_worker.database import connect_database
-from inference_worker.queue import FINISHED_CHANNEL, JobQueue
-from inference_worker.wakeup import Bell, Ringer, connect_redis, end
+from bot.simulator.app import create_simulator
+from bot.store.history_cache import RecentHistory
+from bot.store.warmup import warm_up
+from bot.text.catalog import TEXTS
+from bot.workers import Presence
+from inference_queue.client import FINISHED_CHANNEL, JobQueue
+from runtime.database import connect_database
+from runtime.pubsub import Bell, Ringer, connect_redis, end
 
 log = structlog.get_logger(__name__)
 
@@ -53,26 +54,26 @@ def create_app(settings: Settings, *, warm: bool = False) -> web.Application:
     ``warm``: to answer as fast at first as later, for half a second at the start.
     """
     quote_no_requests()
-    app = web.Application(middlewares=[webhooks.refuse], client_max_size=webhooks.MAX_BODY_BYTES)
-    app[keys.SETTINGS] = settings
-    app[keys.TEXTS] = TEXTS[settings.language]
-    app[keys.DATABASE] = connect_database(
+    app = web.Application(middlewares=[endpoint.refuse], client_max_size=endpoint.MAX_BODY_BYTES)
+    app[app_keys.SETTINGS] = settings
+    app[app_keys.TEXTS] = TEXTS[settings.language]
+    app[app_keys.DATABASE] = connect_database(
         settings.database_url.get_secret_value(), pool_size=POOL_SIZE
     )
-    app[keys.REDIS] = connect_redis(settings.redis_url.get_secret_value())
+    app[app_keys.REDIS] = connect_redis(settings.redis_url.get_secret_value())
     app.cleanup_ctx.extend([_stores, *([_warmth] if warm else []), _parts])
     app.add_routes(
         [
-            web.post("/webhooks/kakao", webhooks.kakao),
-            web.post("/webhooks/slack/commands", webhooks.slack),
-            web.post("/webhooks/slack/events", webhooks.slack),
-            web.post("/webhooks/slack/interactivity", webhooks.slack),
+            web.post("/webhooks/kakao", endpoint.kakao),
+            web.post("/webhooks/slack/commands", endpoint.slack),
+            web.post("/webhooks/slack/events", endpoint.slack),
+            web.post("/webhooks/slack/interactivity", endpoint.slack),
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
             web.get("/metrics", health.metrics),
         ]
     )
-    app.add_subapp("/admin/", create_admin(settings, app[keys.DATABASE]))
+    app.add_subapp("/admin/", create_admin(settings, app[app_keys.DATABASE]))
     if settings.simulator:
         app.add_subapp("/simulator", create_simulator(settings, lambda: own_url(settings)))
     return app
@@ -86,43 +87,43 @@ def own_url(settings: Settings) -> str:
 
 async def _stores(app: web.Application) -> AsyncIterator[None]:
     yield
-    await app[keys.REDIS].aclose()
-    await app[keys.DATABASE].dispose()
+    await app[app_keys.REDIS].aclose()
+    await app[app_keys.DATABASE].dispose()
 
 
 async def _warmth(app: web.Application) -> AsyncIterator[None]:
-    await warm_up(app[keys.DATABASE], JobQueue(app[keys.REDIS]), connections=POOL_SIZE)
+    await warm_up(app[app_keys.DATABASE], JobQueue(app[app_keys.REDIS]), connections=POOL_SIZE)
     yield
 
 
 async def _parts(app: web.Application) -> AsyncIterator[None]:
-    settings, database, redis = app[keys.SETTINGS], app[keys.DATABASE], app[keys.REDIS]
+    settings, database, redis = app[app_keys.SETTINGS], app[app_keys.DATABASE], app[app_keys.REDIS]
     queue = JobQueue(redis)
     ringer = Ringer(redis, SETTLED_CHANNEL)
-    presence = app[keys.PRESENCE] = Presence(redis)
-    backlog = app[keys.BACKLOG] = Backlog(database, settings.max_waiting)
-    forecast = app[keys.FORECAST] = Forecast(database, presence)
-    app[keys.RATE_LIMIT] = RateLimit(redis, settings.rate_limit_per_minute)
+    presence = app[app_keys.PRESENCE] = Presence(redis)
+    backlog = app[app_keys.BACKLOG] = Backlog(database, settings.max_waiting)
+    forecast = app[app_keys.FORECAST] = Forecast(database, presence)
+    app[app_keys.RATE_LIMIT] = RateLimit(redis, settings.rate_limit_per_minute)
     async with contextlib.AsyncExitStack() as stack:
         hosts = settings.kakao_callback_hosts + settings.slack_response_hosts
         session = await stack.enter_async_context(open_session((*hosts, settings.slack_api_url)))
         finished = await stack.enter_async_context(Bell(redis, FINISHED_CHANNEL))
         settled = await stack.enter_async_context(Bell(redis, SETTLED_CHANNEL))
-        kakao = app[keys.KAKAO] = Kakao(settings, session)
-        slack = app[keys.SLACK] = Slack(
-            settings, session, functools.partial(webhooks.receive_slack, app)
+        kakao = app[app_keys.KAKAO] = Kakao(settings, session)
+        slack = app[app_keys.SLACK] = Slack(
+            settings, session, functools.partial(endpoint.receive_slack, app)
         )
-        waiters = app[keys.WAITERS] = Waiters(database, settled)
+        waiters = app[app_keys.WAITERS] = Waiters(database, settled)
         messengers: dict[str, Messenger] = {kakao.name: kakao, slack.name: slack}
-        delivery = app[keys.DELIVERY] = Delivery(
+        delivery = app[app_keys.DELIVERY] = Delivery(
             settings=settings,
-            texts=app[keys.TEXTS],
+            texts=app[app_keys.TEXTS],
             database=database,
             messengers=messengers,
             queue=queue,
             presence=presence,
         )
-        dialogue = app[keys.DIALOGUE] = Dialogue(
+        dialogue = app[app_keys.DIALOGUE] = Dialogue(
             settings=settings,
             database=database,
             queue=queue,

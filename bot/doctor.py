@@ -12,14 +12,13 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from bot.http.outbound import open_session
 from bot.messengers.slack.web_api import WebApi
-from bot.migrate import pending
-from bot.outbound import open_session
 from bot.settings import Settings
-from inference_worker.database import DATABASE_ERRORS, asyncpg_url
-from inference_worker.presence import living_workers
-from inference_worker.settings import WorkerSettings
-from inference_worker.wakeup import connect_redis
+from bot.store.migrations import pending
+from inference_queue.worker_registry import living_workers
+from runtime.database import DATABASE_ERRORS, asyncpg_url
+from runtime.pubsub import connect_redis
 
 MIN_SECRET_CHARS = 32
 MIN_PASSWORD_CHARS = 12
@@ -73,10 +72,21 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
 
 def _names() -> Iterator[Finding]:
     known = {f"BOT_{name.upper()}" for name in Settings.model_fields}
-    known |= {f"WORKER_{name.upper()}" for name in WorkerSettings.model_fields}
+    worker_names = _worker_names()
+    known |= worker_names
+    prefixes = ("BOT_", "WORKER_") if worker_names else ("BOT_",)
     for name in sorted(os.environ):
-        if name.startswith(("BOT_", "WORKER_")) and name not in known:
+        if name.startswith(prefixes) and name not in known:
             yield Finding(Verdict.WRONG, f"{name} is not a setting: a typing error?")
+
+
+def _worker_names() -> set[str]:
+    """The worker's settings; none where only the bot is installed, as in its image."""
+    try:
+        from inference_worker.settings import WorkerSettings  # noqa: PLC0415
+    except ImportError:
+        return set()
+    return {f"WORKER_{name.upper()}" for name in WorkerSettings.model_fields}
 
 
 def _kakao(settings: Settings) -> Iterator[Finding]:

@@ -11,12 +11,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
-from bot import keys
-from bot.bounded import within
-from bot.domain import WANTED_WITHIN
-from bot.metrics import FORECAST_SECONDS, WORKERS
-from bot.migrate import pending
-from inference_worker.database import DATABASE_ERRORS, asyncpg_url
+from bot import app_keys
+from bot.domain.turns import WANTED_WITHIN
+from bot.observability.metrics import FORECAST_SECONDS, WORKERS
+from bot.store.migrations import pending
+from runtime.database import DATABASE_ERRORS, asyncpg_url
+from runtime.timeouts import within
 
 CHECK_S = 2.0
 WORKER_STATES = ("loading", "ready", "unavailable", "draining", "failed")
@@ -34,7 +34,7 @@ async def readyz(request: web.Request) -> web.Response:
     seen either, so only the rest decides.
     """
     app = request.app
-    presence = app[keys.PRESENCE]
+    presence = app[app_keys.PRESENCE]
     with contextlib.suppress(TimeoutError):
         await within(CHECK_S, presence.refresh())
     parts = {
@@ -51,11 +51,11 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """Prometheus' text format."""
-    workers = request.app[keys.PRESENCE].workers or []
+    workers = request.app[app_keys.PRESENCE].workers or []
     for state in WORKER_STATES:
         WORKERS.labels(state).set(sum(worker.state == state for worker in workers))
     now = datetime.now(UTC)
-    FORECAST_SECONDS.set(request.app[keys.FORECAST].answered_in_s(now + WANTED_WITHIN))
+    FORECAST_SECONDS.set(request.app[app_keys.FORECAST].answered_in_s(now + WANTED_WITHIN))
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -64,7 +64,7 @@ async def _postgres(app: web.Application) -> dict[str, Any]:
         await within(CHECK_S, _select_one(app))
     except DATABASE_ERRORS:
         return {"ok": False, "detail": "Postgres cannot be reached"}
-    url = asyncpg_url(app[keys.SETTINGS].database_url.get_secret_value())
+    url = asyncpg_url(app[app_keys.SETTINGS].database_url.get_secret_value())
     try:
         behind = await within(CHECK_S, pending(url.render_as_string(hide_password=False)))
     except DATABASE_ERRORS:
@@ -75,7 +75,7 @@ async def _postgres(app: web.Application) -> dict[str, Any]:
 
 
 async def _select_one(app: web.Application) -> None:
-    async with app[keys.DATABASE].connect() as connection:
+    async with app[app_keys.DATABASE].connect() as connection:
         await connection.execute(text("SELECT 1"))
 
 
@@ -88,11 +88,11 @@ async def _redis(app: web.Application) -> dict[str, Any]:
 
 
 async def _ping(app: web.Application) -> None:
-    await app[keys.REDIS].ping()
+    await app[app_keys.REDIS].ping()
 
 
 def _worker(app: web.Application) -> dict[str, Any]:
-    presence = app[keys.PRESENCE]
+    presence = app[app_keys.PRESENCE]
     if presence.workers is None:
         return {"ok": False, "detail": "unknown while Valkey/Redis is gone"}
     if not presence.workers:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from inference_worker.presets import PRESETS
+from inference_queue.presets import PRESETS
 
 
 def _comma_separated(value: object) -> object:

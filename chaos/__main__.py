@@ -12,11 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from bot.datadir import CannotStart
 from chaos.cluster import ROOT
 from chaos.disasters import Disaster
 from chaos.run import Plan, Result, Say, run
 from chaos.versions import version_before
+from onebox.data_dir import CannotStart
 
 _OFFENDERS_SHOWN = 10
 

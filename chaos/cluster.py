@@ -1,6 +1,6 @@
 """The product as an operator would run it: its real command lines, on servers of its own.
 
-Every process is tied to this one by the kernel (bot/tether.py): whatever ends the driver ends
+Every process is tied to this one by the kernel (onebox/tether.py): whatever ends the driver ends
 them all. Only processes started here are ever signalled.
 """
 
@@ -20,9 +20,9 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from bot.datadir import CannotStart
-from bot.embedded import postgres_part, valkey_part
-from bot.parts import Part
+from onebox.data_dir import CannotStart
+from onebox.embedded_servers import postgres_part, valkey_part
+from onebox.supervisor import Part
 
 ROOT = Path(__file__).resolve().parent.parent
 KAKAO_SECRET = "chaos-kakao-secret-of-32-characters"

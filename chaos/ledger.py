@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, TextClause, text
 
-from inference_worker.database import connect_database
+from runtime.database import connect_database
 
 _DIED_IN_HAND = text(
     """

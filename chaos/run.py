@@ -14,15 +14,15 @@ from pathlib import Path
 from aiohttp import ClientSession, TCPConnector
 
 from chaos import ledger
+from chaos.checker import Verdict, judge, suspects
+from chaos.clients import Crowd, channels_with_the_bot
 from chaos.cluster import Cluster, World, running_cluster
 from chaos.disasters import Blow, Disaster, Disasters
 from chaos.journal import Journal
-from chaos.people import Crowd, channels_with_the_bot
-from chaos.verdict import Verdict, judge, suspects
-from tests.fakes.engine_server import engine_server
-from tests.fakes.kakao import kakao_platform
-from tests.fakes.slack import slack_platform
-from tests.fakes.wire import Fault
+from fakes.engine_server import engine_server
+from fakes.faults import Fault
+from fakes.kakao import kakao_platform
+from fakes.slack import slack_platform
 
 TOKEN_S = 0.05
 #: A person's messages: so many at most, and so far apart on average.

@@ -6,8 +6,9 @@ RUN useradd --create-home --uid 10001 bllossom
 WORKDIR /app
 
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY runtime ./runtime
+COPY inference_queue ./inference_queue
 COPY bot ./bot
-COPY inference_worker ./inference_worker
 COPY migrations ./migrations
 # Editable: the migrations lie beside the packages. Without the extra "local" there is no torch.
 RUN pip install -c constraints.txt -e .

@@ -12,7 +12,8 @@ ENV WORKER_DATA_DIR=/data HF_HOME=/hub
 WORKDIR /app
 
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-COPY bot ./bot
+COPY runtime ./runtime
+COPY inference_queue ./inference_queue
 COPY inference_worker ./inference_worker
 RUN pip install -c constraints.txt -e ".[tokenizer]"
 

@@ -15,17 +15,17 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from inference_worker.database import connect_database
-from inference_worker.engines import Engine, EngineError
-from inference_worker.engines.choice import choose_engine
+from inference_queue.client import WAKE_CHANNEL, Leases
+from inference_queue.worker_registry import Announcer
+from inference_worker.engines.base import Engine, EngineError
+from inference_worker.engines.registry import choose_engine
 from inference_worker.errors import EngineStuckError
-from inference_worker.logs import configure_logs
-from inference_worker.presence import Announcer
-from inference_worker.queue import WAKE_CHANNEL, Leases
 from inference_worker.settings import WorkerSettings
-from inference_worker.status import CannotListenError, status_server
-from inference_worker.wakeup import Bell, connect_redis
+from inference_worker.status_server import CannotListenError, status_server
 from inference_worker.worker import Waits, Worker
+from runtime.database import connect_database
+from runtime.logging import configure_logs
+from runtime.pubsub import Bell, connect_redis
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference_worker.protocol import Failure, FailureReason
+from inference_queue.protocol import Failure, FailureReason
 
 
 class EngineError(Exception):

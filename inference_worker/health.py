@@ -13,9 +13,9 @@ import sys
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from inference_worker.presence import WorkerPresence, living_workers
+from inference_queue.worker_registry import WorkerPresence, living_workers
 from inference_worker.settings import WorkerSettings
-from inference_worker.wakeup import connect_redis
+from runtime.pubsub import connect_redis
 
 
 async def check(redis_url: str, host: str) -> tuple[bool, str]:

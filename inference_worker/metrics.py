@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from inference_worker.protocol import Completion, Failure
+from inference_queue.protocol import Completion, Failure
 
 JOBS = Counter("worker_jobs_total", "Jobs ended, by finish reason or failure", ["outcome"])
 TOKENS = Counter("worker_tokens_total", "Tokens of answered jobs", ["of"])

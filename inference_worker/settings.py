@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from inference_worker.presets import PRESETS
+from inference_queue.presets import PRESETS
 
 
 class WorkerSettings(BaseSettings):

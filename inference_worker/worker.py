@@ -15,15 +15,15 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_worker.database import DATABASE_ERRORS, is_gone
-from inference_worker.engines import Delta, Engine, EngineError, Usage
+from inference_queue.client import Lease, Leases, reap
+from inference_queue.protocol import Completion, Failure, FailureReason, Job
+from inference_queue.worker_registry import Announcer, WorkerPresence
+from inference_worker.engines.base import Delta, Engine, EngineError, Usage
 from inference_worker.errors import EngineStuckError
 from inference_worker.metrics import QUEUE_WAIT_SECONDS, note_end
-from inference_worker.pace import Pace
-from inference_worker.presence import Announcer, WorkerPresence
-from inference_worker.protocol import Completion, Failure, FailureReason, Job
-from inference_worker.queue import Lease, Leases, reap
-from inference_worker.wakeup import Bell, end
+from inference_worker.throughput import Pace
+from runtime.database import DATABASE_ERRORS, is_gone
+from runtime.pubsub import Bell, end
 
 log = structlog.get_logger(__name__)
 

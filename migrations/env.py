@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.settings import Settings
-from bot.store import tables
-from inference_worker import jobs
+from bot.store import schema as bot_schema
+from inference_queue import schema as queue_schema
 
-target_metadata = [tables.metadata, jobs.metadata]
+target_metadata = [bot_schema.metadata, queue_schema.metadata]
 
 
 def run(connection: Connection) -> None:

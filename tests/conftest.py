@@ -15,8 +15,8 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bot.embedded import embedded_postgres, embedded_valkey
-from bot.migrate import migrate
+from bot.store.migrations import migrate
+from onebox.embedded_servers import embedded_postgres, embedded_valkey
 
 _numbers = itertools.count(1)
 

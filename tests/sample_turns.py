@@ -11,9 +11,9 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.domain import clean_text
+from bot.domain.turns import clean_text
+from bot.store.schema import conversations, deliveries, turns
 from bot.store.search import grams
-from bot.store.tables import conversations, deliveries, turns
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)  #: twelve o'clock in Seoul
 

@@ -17,20 +17,20 @@ from pydantic import SecretStr
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import keys
+from bot import app_keys
 from bot.app import create_app
+from bot.messengers.slack.simulator_pane import CHANNEL_ID
 from bot.settings import Settings
-from bot.simulator.slack import CHANNEL_ID
-from inference_worker.database import connect_database
-from inference_worker.engines import Engine
-from inference_worker.engines.served import ServedEngine
-from inference_worker.presence import Announcer
-from inference_worker.queue import WAKE_CHANNEL, Leases
-from inference_worker.wakeup import Bell, connect_redis
+from fakes.engine_server import EngineServer, engine_server
+from fakes.kakao import KakaoPlatform, kakao_platform, skill_request
+from fakes.slack import SlackPlatform, signed_command, slack_platform
+from inference_queue.client import WAKE_CHANNEL, Leases
+from inference_queue.worker_registry import Announcer
+from inference_worker.engines.base import Engine
+from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.worker import Waits, Worker
-from tests.fakes.engine_server import EngineServer, engine_server
-from tests.fakes.kakao import KakaoPlatform, kakao_platform, skill_request
-from tests.fakes.slack import SlackPlatform, signed_command, slack_platform
+from runtime.database import connect_database
+from runtime.pubsub import Bell, connect_redis
 
 KAKAO_SECRET = "kakao-secret-of-32-characters-or-more"
 SLACK_SECRET = "slack-signing-secret"
@@ -217,8 +217,8 @@ async def running_stack(
 async def until_ready(stack: Stack) -> None:
     """Wait until a worker has loaded its engine."""
     async with asyncio.timeout(15):
-        while not stack.app[keys.PRESENCE].ready:
-            await stack.app[keys.PRESENCE].refresh()
+        while not stack.app[app_keys.PRESENCE].ready:
+            await stack.app[app_keys.PRESENCE].refresh()
             await asyncio.sleep(0.02)
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.store.tables import delivery_attempts
+from bot.store.schema import delivery_attempts
 from chaos import ledger
+from chaos.checker import judge, suspects
 from chaos.disasters import Disaster
 from chaos.journal import Journal, Message, utterance
-from chaos.verdict import judge, suspects
 from chaos.versions import version_before
-from inference_worker.database import connect_database
+from runtime.database import connect_database
 from tests.sample_turns import NOON, add_turn
 
 ROOT = Path(__file__).resolve().parent.parent

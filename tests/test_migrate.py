@@ -15,9 +15,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bot.migrate import migrate, pending, revert
-from bot.store import tables
-from inference_worker import jobs
+from bot.store import schema as bot_schema
+from bot.store.migrations import migrate, pending, revert
+from inference_queue import schema as queue_schema
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -44,8 +44,8 @@ async def test_the_migrations_make_what_the_tables_say(
 ) -> None:
     migrated = await _catalogue(database_url)
     async with _connected(empty_database_url) as connection:
-        await connection.run_sync(tables.metadata.create_all)
-        await connection.run_sync(jobs.metadata.create_all)
+        await connection.run_sync(bot_schema.metadata.create_all)
+        await connection.run_sync(queue_schema.metadata.create_all)
         await connection.commit()
     made_from_code = await _catalogue(empty_database_url)
     assert {line for line in migrated if "alembic_version" not in line} == made_from_code
@@ -56,7 +56,7 @@ async def test_alembic_itself_sees_no_difference(database_url: str) -> None:
     def differences(connection: Connection) -> list[object]:
         found = compare_metadata(
             MigrationContext.configure(connection, opts={"compare_type": True}),
-            [tables.metadata, jobs.metadata],  # type: ignore[arg-type]  # it takes several
+            [bot_schema.metadata, queue_schema.metadata],  # type: ignore[arg-type]  # it takes several
         )
         return list(found)
 

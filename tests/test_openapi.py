@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from bot.app import create_app
-from bot.messengers.kakao import SECRET_HEADER
-from bot.simulator.kakao import skill_request
-from bot.simulator.slack import signed_command
+from bot.messengers.kakao.adapter import SECRET_HEADER
+from bot.messengers.kakao.simulator_pane import skill_request
+from bot.messengers.slack.simulator_pane import signed_command
 from tests.stack import settings_for
 
 DESCRIPTION: dict[str, Any] = yaml.safe_load(

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientError, ClientSession
 
-from tests.fakes.engine_server import EngineServer, engine_server
-from tests.fakes.kakao import skill_request
-from tests.fakes.slack import SlackPlatform, signed_command, slack_platform
+from fakes.engine_server import EngineServer, engine_server
+from fakes.kakao import skill_request
+from fakes.slack import SlackPlatform, signed_command, slack_platform
 from tests.stack import KAKAO_SECRET, SLACK_SECRET
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -227,6 +227,6 @@ def test_a_mistake_is_one_sentence_and_exit_status_1(
 def test_the_bot_needs_no_torch() -> None:
     program = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None; "
-        "import bot.app, bot.doctor, bot.onebox"
+        "import bot.app, bot.doctor, onebox.run"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=30)

@@ -12,11 +12,11 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-import bot.metrics
+import bot.observability.metrics
 from bot.__main__ import COMMANDS
 from bot.app import create_app
 from bot.doctor import SLACK_SCOPES
-from bot.domain import DeliveryState, DeliveryVia, TurnStatus
+from bot.domain.turns import DeliveryState, DeliveryVia, TurnStatus
 from bot.settings import Settings
 from inference_worker.settings import WorkerSettings
 from tests.stack import settings_for
@@ -122,7 +122,7 @@ def test_the_metrics_described_are_those_there_are() -> None:
         for sample in metric.samples
         if sample.name.startswith("bot_")
     }
-    assert bot.metrics.WEBHOOKS  # registered by the import
+    assert bot.observability.metrics.WEBHOOKS  # registered by the import
     families = {re.sub(r"_(total|created|bucket|count|sum)$", "", name) for name in ours}
     families |= {m.name for m in REGISTRY.collect() if m.name.startswith("bot_")}
     named = set(re.findall(r"`(bot_[a-z_]+)`", page))

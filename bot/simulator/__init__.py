@@ -4,7 +4,3 @@ Mounted at ``/simulator`` where BOT_SIMULATOR is set. What a visitor types goes 
 endpoints over HTTP, signed with the bot's own secrets; the answers come back to callback URLs
 that wear out as the real ones do. The page hears of everything by server-sent events.
 """
-
-from bot.simulator.app import create_simulator
-
-__all__ = ["create_simulator"]

@@ -27,9 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain import SETTLED, DeliveryState, DeliveryVia
-from bot.lifecycle import delivery_before
-from bot.store.tables import deliveries, turns
+from bot.domain.state_machine import delivery_before
+from bot.domain.turns import SETTLED, DeliveryState, DeliveryVia
+from bot.store.schema import deliveries, turns
 
 #: A claim older than this belongs to a process that died; on the wire it takes 10 s at most.
 CLAIM_S = 15

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from sqlalchemy import ColumnElement, and_, case, or_
 
-from bot.store.tables import turns
+from bot.store.schema import turns
 
 #: More pairs than the longest question (4,000 code points) and answer (2,048 tokens) have
 #: together; what comes after them is kept in the log and not found by search.

@@ -13,13 +13,13 @@ from sqlalchemy import Row, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain import TurnStatus
-from bot.lifecycle import turn_before
-from bot.store.conversations import HISTORY_AT, stamp
-from bot.store.recent import newest
+from bot.domain.state_machine import turn_before
+from bot.domain.turns import TurnStatus
+from bot.store.history_cache import newest
 from bot.store.search import grams
-from inference_worker.database import LAZY_COMMIT_SQL
-from inference_worker.protocol import Completion, Failure
+from bot.store.turns import HISTORY_AT, stamp
+from inference_queue.protocol import Completion, Failure
+from runtime.database import LAZY_COMMIT_SQL
 
 #: What was asked, and the state of the conversation before the answer, locked until the
 #: transaction ends: in the order of the accept, so that no two of them wait for each other.

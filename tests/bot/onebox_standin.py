@@ -15,8 +15,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.onebox import run_onebox
 from bot.settings import Settings
+from onebox.run import run_onebox
 
 ME = (sys.executable, "-m", "tests.bot.onebox_standin")
 

@@ -16,11 +16,11 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from bot.simulator.slack import signature_headers
-from bot.texts import TEXTS
-from tests.fakes.engine_server import EngineServer
-from tests.fakes.kakao import skill_request
-from tests.fakes.slack import signed_command
+from bot.messengers.slack.simulator_pane import signature_headers
+from bot.text.catalog import TEXTS
+from fakes.engine_server import EngineServer
+from fakes.kakao import skill_request
+from fakes.slack import signed_command
 from tests.stack import KAKAO_SECRET, SLACK_SECRET, Stack, running_stack, served
 
 TEXT = TEXTS["ko"]

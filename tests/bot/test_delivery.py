@@ -8,12 +8,12 @@ from typing import Any
 from aiohttp import ClientSession
 from sqlalchemy import event, select, text
 
-from bot import keys
-from bot.delivery import SWEEP_EVERY_S
-from bot.store.tables import deliveries
-from inference_worker.database import connect_database
-from tests.fakes.slack import signed_command, slack_platform
-from tests.fakes.wire import Fault
+from bot import app_keys
+from bot.delivery.dispatcher import SWEEP_EVERY_S
+from bot.store.schema import deliveries
+from fakes.faults import Fault
+from fakes.slack import signed_command, slack_platform
+from runtime.database import connect_database
 from tests.stack import (
     SLACK_SECRET,
     Stack,
@@ -87,7 +87,7 @@ async def test_whoever_asked_in_vain_is_told_even_when_both_clocks_run_out_toget
         await write(stack, "UPDATE deliveries SET expires_at = now()")
         await asyncio.sleep(SWEEP_EVERY_S + 0.5)
         await write(stack, "UPDATE jobs SET deadline = now()")
-        assert (await stack.slack.next_post()).markdown == stack.app[keys.TEXTS].expired
+        assert (await stack.slack.next_post()).markdown == stack.app[app_keys.TEXTS].expired
 
 
 async def test_the_first_answer_names_the_ai_even_after_a_failure(
@@ -96,7 +96,7 @@ async def test_the_first_answer_names_the_ai_even_after_a_failure(
     async with served() as made, running_stack(database_url, redis_url, made[1]) as stack:
         await stack.say_kakao("하나")
         await write(stack, "UPDATE turns SET status = 'failed'")
-        notice = stack.app[keys.TEXTS].ai_notice
+        notice = stack.app[app_keys.TEXTS].ai_notice
         assert notice in (await stack.say_kakao("둘")).bubbles
         assert notice not in (await stack.say_kakao("셋")).bubbles
 
@@ -112,7 +112,7 @@ async def test_an_answer_whose_claim_postgres_took_and_never_said_so_goes_out_on
                 lost.append(statement)
                 raise ConnectionResetError
 
-        event.listen(stack.app[keys.DATABASE].sync_engine, "after_cursor_execute", lose)
+        event.listen(stack.app[app_keys.DATABASE].sync_engine, "after_cursor_execute", lose)
         await stack.say_slack("안녕")
         assert (await stack.slack.next_post(timeout_s=5)).markdown == "에코: 안녕"
         await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 1")

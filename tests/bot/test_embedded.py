@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.datadir import SOCKET_PATH_BYTES, CannotStart, owned, socket_dir
-from bot.embedded import (
+from onebox.data_dir import SOCKET_PATH_BYTES, CannotStart, owned, socket_dir
+from onebox.embedded_servers import (
     embedded_postgres,
     embedded_valkey,
     postgres_binaries,

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import text
 
-from bot import keys
-from bot.forecast import Capacity, minutes
-from bot.texts import TEXTS
-from tests.fakes.engine_server import EngineServer
+from bot import app_keys
+from bot.admission.forecast import Capacity, minutes
+from bot.text.catalog import TEXTS
+from fakes.engine_server import EngineServer
 from tests.stack import Stack, running_stack, served
 
 TEXT = TEXTS["ko"]
@@ -53,15 +53,15 @@ async def rush(
         await stack.say_slack("재어 보기")
         await stack.slack.next_post()
         async with asyncio.timeout(5):
-            while not stack.app[keys.FORECAST].capacity.answer_s:
-                await stack.app[keys.PRESENCE].refresh()
+            while not stack.app[app_keys.FORECAST].capacity.answer_s:
+                await stack.app[app_keys.PRESENCE].refresh()
         for number in range(waiting):
             await stack.say_slack(f"질문 {number}", user_id=f"U{number}")
         await stack.until(f"SELECT 1 FROM jobs HAVING count(*) >= {waiting}")
         async with stack.database.begin() as connection:
             # Wanted as soon as what comes next, and so in front of it.
             await connection.execute(text("UPDATE jobs SET due = now() + interval '2.9 s'"))
-        await stack.app[keys.FORECAST].count()
+        await stack.app[app_keys.FORECAST].count()
         yield stack, server
 
 
@@ -134,7 +134,7 @@ async def test_those_who_can_wait_longer_are_not_in_front(
     ):
         async with stack.database.begin() as connection:
             await connection.execute(text("UPDATE jobs SET due = now() + interval '60 s'"))
-        await stack.app[keys.FORECAST].count()
+        await stack.app[app_keys.FORECAST].count()
         url = stack.kakao.new_callback_url()
         assert (await stack.say_kakao("저도요", callback_url=url)).will_call_back
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import DeliveryState, TurnStatus
-from bot.lifecycle import DELIVERY_STEPS, TURN_STEPS
-from bot.texts import TEXTS
-from tests.fakes.wire import Fault
+from bot.domain.state_machine import DELIVERY_STEPS, TURN_STEPS
+from bot.domain.turns import DeliveryState, TurnStatus
+from bot.text.catalog import TEXTS
+from fakes.faults import Fault
 from tests.stack import running_stack, running_worker, served, until_ready
 
 TEXT = TEXTS["ko"]

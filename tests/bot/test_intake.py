@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.domain import DeliveryVia, ReplyHandle, Utterance
-from bot.intake import ALONE_S, BATCH, Intake
-from inference_worker.database import connect_database
+from bot.conversation.accept_batcher import ALONE_S, BATCH, Intake
+from bot.domain.turns import DeliveryVia, ReplyHandle, Utterance
+from runtime.database import connect_database
 
 
 @pytest.fixture

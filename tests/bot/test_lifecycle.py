@@ -29,26 +29,19 @@ from hypothesis.stateful import (
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from bot.dialogue import Dialogue
-from bot.domain import (
-    SETTLED,
-    DeliveryState,
-    DeliveryVia,
-    ReplyHandle,
-    TurnStatus,
-    Utterance,
-)
-from bot.lifecycle import DELIVERY_STEPS, TURN_STEPS
-from bot.presence import Presence
-from bot.settled import SettledTurns
-from bot.store import deliveries, recovery, traces
+from bot.conversation.scheduler import Dialogue
+from bot.conversation.settlement_events import SettledTurns
+from bot.domain.state_machine import DELIVERY_STEPS, TURN_STEPS
+from bot.domain.turns import SETTLED, DeliveryState, DeliveryVia, ReplyHandle, TurnStatus, Utterance
+from bot.store import deliveries, delivery_recovery, reconciliation
 from bot.store.deliveries import DeliveryClaim, HandOver
-from bot.store.recent import RecentHistory
-from bot.store.traces import TraceClaim
-from inference_worker.database import connect_database
-from inference_worker.protocol import Completion, Failure, FailureReason, FinishReason
-from inference_worker.queue import FINISHED_CHANNEL, JobQueue, Lease, Leases
-from inference_worker.wakeup import Bell, Ringer, connect_redis
+from bot.store.history_cache import RecentHistory
+from bot.store.reconciliation import TraceClaim
+from bot.workers import Presence
+from inference_queue.client import FINISHED_CHANNEL, JobQueue, Lease, Leases
+from inference_queue.protocol import Completion, Failure, FailureReason, FinishReason
+from runtime.database import connect_database
+from runtime.pubsub import Bell, Ringer, connect_redis
 from tests.stack import settings_for
 
 T = TypeVar("T")
@@ -279,7 +272,7 @@ class Lives(RuleBasedStateMachine):
                 due = await deliveries.claim_due(connection, 2)
                 posts = [one for one in due if one.via is DeliveryVia.POST]
                 if traced:
-                    await traces.mark(connection, posts)
+                    await reconciliation.mark(connection, posts)
                 return [replace(one, traced=traced and one in posts) for one in due]
 
         return multiple(*self.run(claim()))
@@ -304,7 +297,7 @@ class Lives(RuleBasedStateMachine):
 
         async def give_back() -> int:
             async with self.database.begin() as connection:
-                return await recovery.give_back(connection, [name])
+                return await delivery_recovery.give_back(connection, [name])
 
         assert self.run(give_back()) == still_lost
         assert not self.rows(lost)
@@ -336,7 +329,7 @@ class Lives(RuleBasedStateMachine):
     def go_another_way(self, claim: DeliveryClaim) -> None:
         async def unmark() -> None:
             async with self.database.begin() as connection:
-                await traces.unmark(connection, claim)
+                await reconciliation.unmark(connection, claim)
 
         self.run(unmark())
 
@@ -347,7 +340,7 @@ class Lives(RuleBasedStateMachine):
 
         async def claim() -> TraceClaim | None:
             async with self.database.begin() as connection:
-                return await traces.claim_one(connection)
+                return await reconciliation.claim_one(connection)
 
         async def both() -> list[TraceClaim | None]:
             return list(await asyncio.gather(claim(), claim()))
@@ -367,7 +360,7 @@ class Lives(RuleBasedStateMachine):
         async def settle() -> tuple[bool, bool]:
             async def once() -> bool:
                 async with self.database.begin() as connection:
-                    return await traces.settle(
+                    return await reconciliation.settle(
                         connection, trace, state, detail="", again_in_s=None if knows else 30.0
                     )
 
@@ -421,8 +414,8 @@ class Lives(RuleBasedStateMachine):
 
         async def run() -> None:
             async with self.database.begin() as connection:
-                await recovery.recover(connection)
-                await recovery.expire(connection)
+                await delivery_recovery.recover(connection)
+                await delivery_recovery.expire(connection)
 
         self.run(run())
 

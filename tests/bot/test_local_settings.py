@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.local_settings import Machine, environment, local_secrets, origin
 from bot.settings import Settings
+from onebox.local_settings import Machine, environment, local_secrets, origin
 
 MACHINE = Machine(
     data_dir=Path("/d"), host="0.0.0.0", port=81, database_url="postgresql:///b", redis_url="unix:"

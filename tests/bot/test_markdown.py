@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.markdown import plain_text, shorten, split, utf16_units
+from bot.text.markdown import plain_text, shorten, split, utf16_units
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.embedded import embedded_postgres
-from inference_worker.database import DATABASE_ERRORS
+from onebox.embedded_servers import embedded_postgres
+from runtime.database import DATABASE_ERRORS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bot import keys
-from bot.embedded import embedded_postgres, embedded_valkey
-from bot.migrate import migrate
-from bot.texts import TEXTS
-from inference_worker.engines import EngineError
-from inference_worker.engines.local import LocalEngine
-from inference_worker.engines.served import ServedEngine
-from tests.fakes.engine_server import engine_server
+from bot import app_keys
+from bot.store.migrations import migrate
+from bot.text.catalog import TEXTS
+from fakes.engine_server import engine_server
+from inference_worker.engines.base import EngineError
+from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.engines.served.engine import ServedEngine
+from onebox.embedded_servers import embedded_postgres, embedded_valkey
 from tests.stack import Stack, running_stack, running_worker, served, until_ready
 
 TEXT = TEXTS["ko"]
@@ -26,7 +26,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 async def until_failed(stack: Stack) -> None:
-    presence = stack.app[keys.PRESENCE]
+    presence = stack.app[app_keys.PRESENCE]
     async with asyncio.timeout(60):
         while not any(worker.state == "failed" for worker in presence.workers or []):
             await presence.refresh()

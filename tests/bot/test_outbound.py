@@ -11,8 +11,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import DeliveryResult, Outcome
-from bot.outbound import (
+from bot.domain.turns import DeliveryResult, Outcome
+from bot.http.outbound import (
     MAX_REPLY_BYTES,
     MAX_URL_CHARS,
     PublicResolver,
@@ -23,7 +23,7 @@ from bot.outbound import (
     open_session,
     post_json,
 )
-from tests.bot.wire import free_port, http, wire
+from tests.bot.raw_http import free_port, http, wire
 
 KAKAO = (".kakao.com",)
 SLACK = ("hooks.slack.com",)

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bot.datadir import CannotStart
-from bot.parts import QUICK_ENDS, Part, keep_running
+from onebox.data_dir import CannotStart
+from onebox.supervisor import QUICK_ENDS, Part, keep_running
 
 
 def part(tmp_path: Path, code: str, *, vital: bool = True) -> Part:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.presence import Presence
-from inference_worker.presence import Announcer, WorkerPresence
-from inference_worker.wakeup import connect_redis
+from bot.workers import Presence
+from inference_queue.worker_registry import Announcer, WorkerPresence
+from runtime.pubsub import connect_redis
 
 
 async def test_an_answer_that_a_later_question_has_overtaken_changes_nothing(

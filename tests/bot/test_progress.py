@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.progress import bound_logs, relay_model_progress, until_ready
+from onebox.progress import bound_logs, relay_model_progress, until_ready
 
 
 async def until(holds: Callable[[], bool], coroutine: Any) -> None:

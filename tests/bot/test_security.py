@@ -14,12 +14,12 @@ from aiohttp import ClientSession, CookieJar
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from bot import keys
+from bot import app_keys
+from bot.conversation.settlement_waiters import MAX_WAITING
 from bot.doctor import examine
-from bot.waiters import MAX_WAITING
-from inference_worker.database import connect_database
-from tests.fakes.kakao import skill_request
-from tests.fakes.slack import signed_command
+from fakes.kakao import skill_request
+from fakes.slack import signed_command
+from runtime.database import connect_database
 from tests.fuzz.requests import request as raw_request
 from tests.fuzz.target import Target, running_target
 from tests.stack import (
@@ -78,7 +78,7 @@ async def test_a_body_that_trickles_in_is_given_up(stack: Stack) -> None:
 
 
 async def test_over_the_bound_of_waiting_webhooks_nobody_waits(stack: Stack) -> None:
-    waiters = stack.app[keys.WAITERS]
+    waiters = stack.app[app_keys.WAITERS]
     crowd = [asyncio.create_task(waiters.wait(uuid4(), 60)) for _ in range(MAX_WAITING)]
     try:
         await asyncio.sleep(0)

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from bot import keys
+from bot import app_keys
 from bot.store.deliveries import AGAIN_AFTER_S
-from inference_worker.presets import PRESETS
-from tests.fakes.engine_server import EngineServer
-from tests.fakes.wire import Fault
+from fakes.engine_server import EngineServer
+from fakes.faults import Fault
+from inference_queue.presets import PRESETS
 from tests.stack import Stack, running_stack, served
 
 
@@ -84,7 +84,7 @@ async def test_a_reset_keeps_the_log_and_clears_the_prompt(
     stack, server = parts
     await stack.say_kakao("내 이름은 영희야")
     said = await stack.say_kakao("/초기화")
-    assert said.bubbles == [stack.app[keys.TEXTS].reset_done]
+    assert said.bubbles == [stack.app[app_keys.TEXTS].reset_done]
     await stack.say_kakao("내 이름이 뭐지?")
     assert server.requests[-1].roles == ["system", "user"]
     assert len(await stack.rows("SELECT 1 FROM turns")) == 2
@@ -95,11 +95,11 @@ async def test_a_lost_history_window_is_rebuilt_from_postgres(
 ) -> None:
     stack, server = parts
     await stack.say_kakao("하나")
-    await stack.app[keys.REDIS].flushdb()
+    await stack.app[app_keys.REDIS].flushdb()
     await stack.say_kakao("둘")
     assert server.requests[-1].contents[1:] == ["하나", "에코: 하나", "둘"]
-    [key] = await stack.app[keys.REDIS].keys("bllossom:history:*")
-    await stack.app[keys.REDIS].rpop(key)
+    [key] = await stack.app[app_keys.REDIS].keys("bllossom:history:*")
+    await stack.app[app_keys.REDIS].rpop(key)
     await stack.say_kakao("셋")
     assert server.requests[-1].contents[1:] == ["하나", "에코: 하나", "둘", "에코: 둘", "셋"]
 
@@ -117,8 +117,8 @@ async def test_the_prompt_holds_the_answer_that_was_shown_where_a_crash_undid_an
     for asked in ("둘", "셋"):
         await stack.say_kakao(asked)
         assert server.requests[-1].contents[1:3] == ["하나", "다른 답"]
-    [key] = await stack.app[keys.REDIS].keys("bllossom:history:*")
-    assert await stack.app[keys.REDIS].llen(key) == 3
+    [key] = await stack.app[app_keys.REDIS].keys("bllossom:history:*")
+    assert await stack.app[app_keys.REDIS].llen(key) == 3
 
 
 async def test_a_slow_answer_comes_by_callback_byte_for_byte(
@@ -146,7 +146,7 @@ async def test_without_a_callback_the_button_fetches_exactly_that_turn_once(
     server.delay_per_token_s = 0.6
     server.reply = lambda _: "천천히 생각해 보니 답은 마흔둘이에요."
     held = await stack.say_kakao("답이 뭐야?")
-    texts = stack.app[keys.TEXTS]
+    texts = stack.app[app_keys.TEXTS]
     assert held.bubbles == [texts.held_ready_soon]
     assert held.button["label"] == "답변 확인"
     await stack.until("SELECT 1 FROM turns WHERE status = 'answered'", 20)
@@ -177,7 +177,7 @@ async def test_an_answer_that_was_claimed_and_never_sent_is_not_called_delivered
     claimed = "UPDATE deliveries SET state = 'sending', claimed_until = now() + interval '1 s'"
     async with stack.database.begin() as connection:
         await connection.execute(text(claimed))
-    texts, extra = stack.app[keys.TEXTS], {"fetch_turn": str(turn.turn_id)}
+    texts, extra = stack.app[app_keys.TEXTS], {"fetch_turn": str(turn.turn_id)}
     pressed = await stack.say_kakao("답변 확인", extra=extra)
     assert pressed.bubbles == [texts.held_still]
     assert pressed.button["extra"] == extra
@@ -210,7 +210,7 @@ async def test_at_the_callbacks_end_the_person_gets_what_there_is_and_a_button(
         assert said.will_call_back
         post = await stack.kakao.next_post()
         assert post.texts[0].startswith("하나 둘")
-        assert stack.app[keys.TEXTS].held_partial in post.texts[0]
+        assert stack.app[app_keys.TEXTS].held_partial in post.texts[0]
         await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
         fetched = await stack.say_kakao("답변 확인", extra=post.quick_replies[0]["extra"])
         assert fetched.bubbles[0] == "하나 둘 셋 넷 다섯 여섯 일곱 여덟"
@@ -236,7 +236,7 @@ async def test_the_button_lasts_while_the_callback_is_still_on_the_wire(
         extra = (await stack.kakao.next_post()).quick_replies[0]["extra"]
         await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
         early = await stack.say_kakao("답변 확인", extra=extra)
-        assert early.bubbles == [stack.app[keys.TEXTS].held_still]
+        assert early.bubbles == [stack.app[app_keys.TEXTS].held_still]
         await stack.until("SELECT 1 FROM deliveries WHERE state = 'held'")
         fetched = await stack.say_kakao("답변 확인", extra=early.button["extra"])
         assert fetched.bubbles[0] == "하나 둘 셋 넷 다섯 여섯 일곱"
@@ -309,7 +309,7 @@ async def test_a_slack_command_is_answered_at_its_response_url(
     stack, _ = parts
     said, _, _ = await stack.say_slack("안녕")
     assert said.status == 200
-    assert stack.app[keys.TEXTS].thinking in str(said.body)
+    assert stack.app[app_keys.TEXTS].thinking in str(said.body)
     post = await stack.slack.next_post()
     assert post.markdown == "에코: 안녕"
     assert "에코: 안녕" in post.text
@@ -390,7 +390,7 @@ async def test_the_first_answer_says_that_an_ai_wrote_it(
     parts: tuple[Stack, EngineServer],
 ) -> None:
     stack, _ = parts
-    notice = stack.app[keys.TEXTS].ai_notice
+    notice = stack.app[app_keys.TEXTS].ai_notice
     first, second = await stack.say_kakao("하나"), await stack.say_kakao("둘")
     assert notice in first.bubbles
     assert notice not in second.bubbles
@@ -404,7 +404,7 @@ async def test_too_many_messages_in_a_minute_get_a_sentence(
         running_stack(database_url, redis_url, made[1], rate_limit_per_minute=2) as stack,
     ):
         said = [await stack.say_kakao(f"질문 {n}") for n in range(4)]
-        assert stack.app[keys.TEXTS].rate_limited in said[-1].bubbles
+        assert stack.app[app_keys.TEXTS].rate_limited in said[-1].bubbles
         assert {s.status for s in said} == {200}
         other = await stack.say_kakao("저는요?", user="영희")
         assert other.bubbles[0] == "에코: 저는요?"

@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import pytest
 
-from bot.messengers.kakao.bubbles import MAX_BUBBLE_CHARS, PIECE_CHARS
-from bot.texts import TEXTS, Texts
+from bot.messengers.kakao.skill_response import MAX_BUBBLE_CHARS, PIECE_CHARS
+from bot.text.catalog import TEXTS, Texts
 
 both = pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS.keys())
 

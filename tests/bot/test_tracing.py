@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from sqlalchemy import Row, text
 
 from bot.messengers.slack import web_api
-from bot.simulator.slack import CHANNEL_ID
+from bot.messengers.slack.simulator_pane import CHANNEL_ID
 from bot.store.deliveries import DeliveryClaim
-from bot.store.traces import QUIET_S
-from tests.fakes.wire import Fault
+from bot.store.reconciliation import QUIET_S
+from fakes.faults import Fault
 from tests.stack import SLACK_TOKEN, Stack, running_bot, running_stack, served
 
 ANSWER = "에코: 안녕"
@@ -27,7 +27,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A POST without an answer is given up sooner, and questions follow each other at once."""
     monkeypatch.setattr(web_api, "TIMEOUT", ClientTimeout(total=0.7, connect=0.5))
     monkeypatch.setattr(web_api, "PACE_S", 0.05)
-    monkeypatch.setattr("bot.tracing.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("bot.delivery.reconciler.LOOK_EVERY_S", 0.1)
 
 
 @asynccontextmanager

@@ -6,9 +6,9 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 from valkey.asyncio import Valkey as Redis
 
-from bot.warmup import warm_up
-from inference_worker.database import connect_database
-from inference_worker.queue import JobQueue
+from bot.store.warmup import warm_up
+from inference_queue.client import JobQueue
+from runtime.database import connect_database
 
 POOL = 16
 

@@ -13,8 +13,8 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
-from tests.fakes.kakao import Fault, kakao_platform, skill_request
-from tests.fakes.slack import signed_command, slack_platform
+from fakes.kakao import Fault, kakao_platform, skill_request
+from fakes.slack import signed_command, slack_platform
 
 
 def bubbles(*texts: str) -> dict[str, Any]:

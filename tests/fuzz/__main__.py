@@ -9,9 +9,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from bot.embedded import embedded_postgres, embedded_valkey
-from bot.migrate import migrate
-from inference_worker.logs import configure_logs
+from bot.store.migrations import migrate
+from onebox.embedded_servers import embedded_postgres, embedded_valkey
+from runtime.logging import configure_logs
 from tests.fuzz.described import answers
 from tests.fuzz.run import attack_from, measured
 from tests.fuzz.target import Target, running_target

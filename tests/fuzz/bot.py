@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.app import KEEPALIVE_S, create_app
 from bot.settings import Settings
-from inference_worker.logs import configure_logs
+from runtime.logging import configure_logs
 
 
 def _tell() -> None:

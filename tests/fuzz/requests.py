@@ -17,7 +17,7 @@ from urllib.parse import quote_plus, urlencode
 
 from hypothesis import strategies as st
 
-from tests.fakes.kakao import skill_request
+from fakes.kakao import skill_request
 from tests.fuzz.target import Target
 from tests.stack import KAKAO_SECRET, SLACK_SECRET
 

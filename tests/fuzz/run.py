@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from tests.fuzz.raw_http import Wire
 from tests.fuzz.requests import Wild, wild
 from tests.fuzz.target import Target, Vitals
-from tests.fuzz.wire import Wire
 
 #: What a process may gain that has seen its first requests: pools, caches, the parsers' tables.
 GROWTH_MIB = 32.0

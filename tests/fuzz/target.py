@@ -17,11 +17,11 @@ from pathlib import Path
 import psutil
 from aiohttp import ClientError, ClientSession, CookieJar
 
-from inference_worker.engines import Delta, ModelCard, Usage
-from inference_worker.protocol import Completion, FinishReason, Job
-from tests.bot.wire import free_port
-from tests.fakes.kakao import kakao_platform
-from tests.fakes.slack import slack_platform
+from fakes.kakao import kakao_platform
+from fakes.slack import slack_platform
+from inference_queue.protocol import Completion, FinishReason, Job
+from inference_worker.engines.base import Delta, ModelCard, Usage
+from tests.bot.raw_http import free_port
 from tests.stack import ADMIN_PASSWORD, KAKAO_SECRET, SLACK_SECRET, SLACK_TOKEN, running_worker
 
 ROOT = Path(__file__).parents[2]

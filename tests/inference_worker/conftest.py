@@ -12,9 +12,9 @@ import torch
 from filelock import FileLock
 from transformers import AutoTokenizer
 
-from inference_worker.engines.local import LocalEngine
 from inference_worker.engines.local.demo import demo_folder
-from inference_worker.template import ChatTemplate
+from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.prompt.chat_template import ChatTemplate
 from tests.inference_worker import llama3_tokenizer as released_tokenizer
 from tests.inference_worker import tiny_llama
 

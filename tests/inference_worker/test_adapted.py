@@ -10,10 +10,10 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from inference_worker.engines import EngineError
-from inference_worker.engines.local import LocalEngine
+from inference_queue.protocol import Completion
+from inference_worker.engines.base import EngineError
 from inference_worker.engines.local.checkpoints import FOUR_BIT, load
-from inference_worker.protocol import Completion
+from inference_worker.engines.local.engine import LocalEngine
 from tests.inference_worker.test_served import a_job, answer
 
 PROMPT = torch.tensor([[128000, 9125, 882, 78191, 271]])

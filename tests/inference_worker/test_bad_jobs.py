@@ -9,8 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from inference_worker.engines.local import LocalEngine
-from inference_worker.protocol import (
+from inference_queue.protocol import (
     Completion,
     Failure,
     FailureReason,
@@ -19,7 +18,8 @@ from inference_worker.protocol import (
     Role,
     SamplingParams,
 )
-from inference_worker.protocol import dump_job as dumped
+from inference_queue.protocol import dump_job as dumped
+from inference_worker.engines.local.engine import LocalEngine
 from tests.inference_worker.test_worker import Desk, desk
 from tests.stack import running_worker, served
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
+from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import CHUNK, Batch, Row
-from inference_worker.protocol import SamplingParams
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
-from inference_worker.engines import EngineError
+from inference_queue.protocol import FailureReason
+from inference_worker.engines.base import EngineError
 from inference_worker.engines.local.checkpoints import load
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import growth_told
-from inference_worker.protocol import FailureReason
 from tests.inference_worker.conftest import KILLED_CONVERSION
 from tests.inference_worker.fake_hub import hub
 

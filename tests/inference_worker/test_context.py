@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_worker.context import Fitted, fit, prompt_budget
-from inference_worker.engines import EngineError
-from inference_worker.protocol import FailureReason, Message, Role
-from inference_worker.template import ChatTemplate
+from inference_queue.protocol import FailureReason, Message, Role
+from inference_worker.engines.base import EngineError
+from inference_worker.prompt.chat_template import ChatTemplate
+from inference_worker.prompt.context_window import Fitted, fit, prompt_budget
 
 SYSTEM = Message(Role.SYSTEM, "s" * 10)
 

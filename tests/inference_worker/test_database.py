@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import exc, text
 
-from inference_worker.database import connect_database
+from runtime.database import connect_database
 
 
 async def test_an_error_does_not_repeat_what_people_wrote(database_url: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference_worker.engines.local.decoding import TextStream
+from inference_worker.engines.local.detokenizer import TextStream
 
 QUIET = settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from inference_queue.worker_registry import WORKER_KEY, Announcer, WorkerPresence
 from inference_worker.health import check
-from inference_worker.presence import WORKER_KEY, Announcer, WorkerPresence
 
 
 @pytest_asyncio.fixture

@@ -17,9 +17,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from inference_worker.engines import Delta, EngineError
-from inference_worker.engines.local import LocalEngine
-from inference_worker.protocol import (
+from inference_queue.protocol import (
     Completion,
     FailureReason,
     FinishReason,
@@ -28,7 +26,9 @@ from inference_worker.protocol import (
     Role,
     SamplingParams,
 )
-from inference_worker.template import ChatTemplate
+from inference_worker.engines.base import Delta, EngineError
+from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.prompt.chat_template import ChatTemplate
 from tests.inference_worker.tiny_llama import KOREAN_ANSWER
 
 

@@ -8,13 +8,13 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from bot import keys
-from bot.embedded import embedded_postgres
-from bot.migrate import migrate
-from inference_worker.database import connect_database
-from inference_worker.protocol import Completion, FinishReason, Job, Message, Role
-from inference_worker.queue import WAKE_CHANNEL, JobQueue, Leases, reap
-from inference_worker.wakeup import Ringer, connect_redis
+from bot import app_keys
+from bot.store.migrations import migrate
+from inference_queue.client import WAKE_CHANNEL, JobQueue, Leases, reap
+from inference_queue.protocol import Completion, FinishReason, Job, Message, Role
+from onebox.embedded_servers import embedded_postgres
+from runtime.database import connect_database
+from runtime.pubsub import Ringer, connect_redis
 from tests.stack import running_stack, running_worker, served
 
 
@@ -32,7 +32,7 @@ async def test_a_worker_that_claims_its_own_lost_job_keeps_the_new_lease(
         async with stack.database.begin() as connection:
             # What the reaper does once Postgres was away for longer than a lease.
             await connection.execute(text("UPDATE jobs SET state = 'queued', lease_until = NULL"))
-        wake = Ringer(stack.app[keys.REDIS], WAKE_CHANNEL)
+        wake = Ringer(stack.app[app_keys.REDIS], WAKE_CHANNEL)
         wake.ring()
         await wake.close()
         assert (await stack.slack.next_post()).markdown == words

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from inference_worker.pace import FEWEST_TOKENS, Pace
-from inference_worker.protocol import Completion, FinishReason, Job, Message, Role, SamplingParams
+from inference_queue.protocol import Completion, FinishReason, Job, Message, Role, SamplingParams
+from inference_worker.throughput import FEWEST_TOKENS, Pace
 
 
 def completion(tokens: int, first_ms: float | None, total_ms: float | None) -> Completion:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from inference_worker.presence import Announcer, WorkerPresence, living_workers
-from inference_worker.wakeup import connect_redis
+from inference_queue.worker_registry import Announcer, WorkerPresence, living_workers
+from runtime.pubsub import connect_redis
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference_worker.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
+from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 
 CARDS = {
     "bllossom-8b": {

@@ -12,9 +12,8 @@ from redis.asyncio import Redis
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_worker.database import connect_database
-from inference_worker.jobs import jobs
-from inference_worker.protocol import (
+from inference_queue.client import MAX_ATTEMPTS, WAKE_CHANNEL, JobQueue, Lease, Leases, reap
+from inference_queue.protocol import (
     Completion,
     Failure,
     FailureReason,
@@ -23,15 +22,9 @@ from inference_worker.protocol import (
     Message,
     Role,
 )
-from inference_worker.queue import (
-    MAX_ATTEMPTS,
-    WAKE_CHANNEL,
-    JobQueue,
-    Lease,
-    Leases,
-    reap,
-)
-from inference_worker.wakeup import Bell, connect_redis
+from inference_queue.schema import jobs
+from runtime.database import connect_database
+from runtime.pubsub import Bell, connect_redis
 
 COMPLETION = Completion(
     text="서울이에요.",

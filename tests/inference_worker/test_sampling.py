@@ -15,8 +15,8 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
+from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.sampling import BROKEN, Sampler
-from inference_worker.protocol import SamplingParams
 
 PROMPT = [0, 3, 3]
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 2.2, -1.0, -8.0])

@@ -13,10 +13,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from inference_worker.engines import Delta
+from inference_queue.protocol import Failure, FailureReason, SamplingParams
+from inference_worker.engines.base import Delta
 from inference_worker.engines.local.request import Event, Finished, Request
 from inference_worker.engines.local.scheduler import Scheduler
-from inference_worker.protocol import Failure, FailureReason, SamplingParams
 
 
 class Faulty:

@@ -15,11 +15,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from inference_worker.engines import Delta, Engine, EngineError
-from inference_worker.engines.served import ServedEngine
-from inference_worker.engines.served.dialects import DIALECTS, LLAMA3_STOP_TOKEN_IDS
-from inference_worker.engines.served.discovery import address_of, root_of
-from inference_worker.protocol import (
+from fakes.engine_server import DEFAULT_MODEL, EngineServer, engine_server
+from inference_queue.protocol import (
     Completion,
     FailureReason,
     FinishReason,
@@ -28,7 +25,10 @@ from inference_worker.protocol import (
     Role,
     SamplingParams,
 )
-from tests.fakes.engine_server import DEFAULT_MODEL, EngineServer, engine_server
+from inference_worker.engines.base import Delta, Engine, EngineError
+from inference_worker.engines.served.dialects import DIALECTS, LLAMA3_STOP_TOKEN_IDS
+from inference_worker.engines.served.discovery import address_of, root_of
+from inference_worker.engines.served.engine import ServedEngine
 
 HELLO = (Message(Role.SYSTEM, "친절하게 답하세요."), Message(Role.USER, "안녕"))
 CHAT_DIALECTS = ["vllm", "tgi", "sglang", "llamacpp", "transformers", "openai"]
@@ -812,7 +812,7 @@ async def test_too_long_without_history_is_not_tried_again() -> None:
 
 async def test_the_fake_server_starts_by_hand() -> None:
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.fakes.engine_server", "--port", "0", "--dialect", "tgi"),
+        *(sys.executable, "-m", "fakes.engine_server", "--port", "0", "--dialect", "tgi"),
         *("--delay-per-token-s", "0.001", "--api-key", "k"),
         stdout=asyncio.subprocess.PIPE,
     )

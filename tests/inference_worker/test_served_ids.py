@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from inference_worker.engines.served import ServedEngine
-from inference_worker.protocol import FailureReason, FinishReason, Message, Role
-from inference_worker.template import ChatTemplate
-from tests.fakes.engine_server import engine_server
+from fakes.engine_server import engine_server
+from inference_queue.protocol import FailureReason, FinishReason, Message, Role
+from inference_worker.engines.served.engine import ServedEngine
+from inference_worker.prompt.chat_template import ChatTemplate
 from tests.inference_worker.test_served import a_job, an_engine, answer, failure, start_failure
 
 EOT, END_OF_TEXT = 128009, 128001

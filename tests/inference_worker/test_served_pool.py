@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from inference_worker.engines import EngineError
-from inference_worker.engines.choice import choose_engine
-from inference_worker.engines.served import ServedEngine
+from fakes.engine_server import EngineServer, engine_server
+from inference_queue.protocol import Completion, FailureReason
+from inference_worker.engines.base import EngineError
+from inference_worker.engines.registry import choose_engine
+from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.engines.served.pool import ServedPool
-from inference_worker.protocol import Completion, FailureReason
 from inference_worker.settings import WorkerSettings
-from tests.fakes.engine_server import EngineServer, engine_server
 from tests.inference_worker.test_served import a_job, answer, failure
 from tests.inference_worker.test_worker import Desk, desk
 from tests.stack import running_worker

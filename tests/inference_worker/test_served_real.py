@@ -19,10 +19,10 @@ from typing import Any
 import psutil
 import pytest
 
-from inference_worker.engines import Delta, EngineError
-from inference_worker.engines.served import ServedEngine
-from inference_worker.presets import PRESETS
-from inference_worker.protocol import FailureReason, FinishReason, Message, Role
+from inference_queue.presets import PRESETS
+from inference_queue.protocol import FailureReason, FinishReason, Message, Role
+from inference_worker.engines.base import Delta, EngineError
+from inference_worker.engines.served.engine import ServedEngine
 from tests.inference_worker.test_served import a_job, answer, failure
 
 CLI = os.environ.get("SERVED_REAL_CLI", "transformers")

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientSession
 
-from inference_worker.engines.served import ServedEngine
+from inference_queue.protocol import Completion, Failure
+from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.errors import EngineStuckError
-from inference_worker.protocol import Completion, Failure
-from inference_worker.status import CannotListenError, status_server
+from inference_worker.status_server import CannotListenError, status_server
 from inference_worker.worker import Worker
 from tests.inference_worker.test_worker import Desk, Stuck, busy, desk
 from tests.stack import running_worker, served

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from inference_worker.protocol import Message, Role
-from inference_worker.template import KNOWN_MARKERS, ChatTemplate, neutralise
+from inference_queue.protocol import Message, Role
+from inference_worker.prompt.chat_template import KNOWN_MARKERS, ChatTemplate, neutralise
 
 BOS, SH, EH, EOT, NEWLINES = 128_000, 128_006, 128_007, 128_009, 271
 QUIET = settings(

@@ -15,11 +15,9 @@ from redis.asyncio import Redis
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_worker.database import connect_database
-from inference_worker.engines import Delta, ModelCard, Usage
-from inference_worker.errors import EngineStuckError
-from inference_worker.jobs import jobs
-from inference_worker.protocol import (
+from fakes.engine_server import EngineServer
+from inference_queue.client import JobQueue
+from inference_queue.protocol import (
     Completion,
     Failure,
     FailureReason,
@@ -28,9 +26,11 @@ from inference_worker.protocol import (
     Message,
     Role,
 )
-from inference_worker.queue import JobQueue
-from inference_worker.wakeup import connect_redis
-from tests.fakes.engine_server import EngineServer
+from inference_queue.schema import jobs
+from inference_worker.engines.base import Delta, ModelCard, Usage
+from inference_worker.errors import EngineStuckError
+from runtime.database import connect_database
+from runtime.pubsub import connect_redis
 from tests.stack import running_worker, served
 
 

@@ -16,9 +16,9 @@ import structlog
 from aiohttp import ClientSession, ClientTimeout
 from yarl import URL
 
-from bot.domain import DeliveryResult, Outcome
-from bot.messengers import Trace, Traced
-from bot.outbound import NoReply, Reply, exchange
+from bot.domain.messenger import Trace, Traced
+from bot.domain.turns import DeliveryResult, Outcome
+from bot.http.outbound import NoReply, Reply, exchange
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)

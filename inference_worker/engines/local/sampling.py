@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from inference_worker.protocol import SamplingParams
+from inference_queue.protocol import SamplingParams
 
 #: Below it the scaled logits leave what float32 can hold; such an answer is greedy anyway.
 LEAST_TEMPERATURE = 1e-5

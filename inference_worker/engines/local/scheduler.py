@@ -13,12 +13,12 @@ import structlog
 import torch
 from tokenizers import Tokenizer
 
-from inference_worker.engines import EngineError, Usage
-from inference_worker.engines.local.answer import Answer
+from inference_queue.protocol import Failure, FailureReason, FinishReason
+from inference_worker.engines.base import EngineError, Usage
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.request import Finished, Request
 from inference_worker.engines.local.sampling import BROKEN
-from inference_worker.protocol import Failure, FailureReason, FinishReason
+from inference_worker.engines.local.sequence_output import Answer
 
 log = structlog.get_logger(__name__)
 

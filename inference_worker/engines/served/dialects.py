@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_worker.protocol import SamplingParams
+from inference_queue.protocol import SamplingParams
 
 #: <|end_of_text|> and <|eot_id|> in every tokenizer that descends from Llama-3's.
 LLAMA3_STOP_TOKEN_IDS = (128001, 128009)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from inference_worker.engines import Delta, EngineError, ModelCard, Usage
-from inference_worker.engines.served import ServedEngine
-from inference_worker.protocol import Completion, FailureReason, Job
+from inference_queue.protocol import Completion, FailureReason, Job
+from inference_worker.engines.base import Delta, EngineError, ModelCard, Usage
+from inference_worker.engines.served.engine import ServedEngine
 
 log = structlog.get_logger(__name__)
 

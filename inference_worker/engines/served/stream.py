@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_worker.engines import Delta
-from inference_worker.protocol import FinishReason
+from inference_queue.protocol import FinishReason
+from inference_worker.engines.base import Delta
 
 #: Other words (tool_calls, content_filter) still end an answer in an orderly way.
 FINISH_REASONS = {

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bot.admin import create_admin
+from bot.admin.app import create_admin
 from bot.settings import Settings
 from tests.browser import browser_page
 

@@ -6,10 +6,10 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.admin import create_admin
-from bot.admin.access import _PUBLIC
-from bot.admin.auth import own_path
-from bot.admin.sessions import MAX_AGE_S, MAX_IDLE_S
+from bot.admin.app import create_admin
+from bot.admin.login.access import _PUBLIC
+from bot.admin.login.auth import own_path
+from bot.admin.login.sessions import MAX_AGE_S, MAX_IDLE_S
 from bot.settings import Settings
 from tests.bot.admin.conftest import HASHED, PASSWORD, Client, Clock, StartAdmin, csrf_of, log_in
 

@@ -1,6 +1,6 @@
 import unicodedata
 
-from bot.admin.excerpt import LENGTH, Excerpt, excerpt
+from bot.admin.turns.excerpt import LENGTH, Excerpt, excerpt
 
 
 def test_a_short_text_is_shown_whole_on_one_line() -> None:

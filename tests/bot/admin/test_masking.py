@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from bot.admin.masking import mask, mask_detail, pseudonym
+from bot.privacy.masking import mask, mask_detail, pseudonym
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from bot.admin.throttle import MAX_ADDRESSES, OVERALL, PER_ADDRESS, Throttle, network
+from bot.admin.login.throttle import MAX_ADDRESSES, OVERALL, PER_ADDRESS, Throttle, network
 from tests.bot.admin.conftest import Clock
 
 

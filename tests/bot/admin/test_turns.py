@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.admin.filters import BadCursor, Cursor
+from bot.admin.turns.filters import BadCursor, Cursor
 from tests.bot.admin.conftest import Client
 from tests.sample_turns import NOON, add_turn, conversation_of
 

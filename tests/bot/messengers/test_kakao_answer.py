@@ -13,14 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
-from bot.markdown import utf16_units
-from bot.messengers.kakao import Kakao, answer_response, callback_response, sentence_response
-from bot.messengers.kakao.bubbles import MAX_MARKDOWN_CHARS
-from bot.outbound import open_session
+from bot.domain.turns import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
+from bot.http.outbound import open_session
+from bot.messengers.kakao.adapter import (
+    Kakao,
+    answer_response,
+    callback_response,
+    sentence_response,
+)
+from bot.messengers.kakao.skill_response import MAX_MARKDOWN_CHARS
 from bot.settings import Settings
-from bot.texts import TEXTS
-from tests.bot.wire import Wire, free_port, http, wire
+from bot.text.catalog import TEXTS
+from bot.text.markdown import utf16_units
+from tests.bot.raw_http import Wire, free_port, http, wire
 
 KO = TEXTS["ko"]
 TURN = UUID("01890000-0000-7000-8000-000000000001")

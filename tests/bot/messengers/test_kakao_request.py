@@ -17,11 +17,11 @@ from multidict import CIMultiDict
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from bot.domain import DeliveryVia, Utterance
-from bot.messengers import Command, Incoming, Problem, Refusal
-from bot.messengers.kakao import Kakao
-from bot.messengers.kakao.request import read_skill
-from bot.outbound import open_session
+from bot.domain.messenger import Command, Incoming, Problem, Refusal
+from bot.domain.turns import DeliveryVia, Utterance
+from bot.http.outbound import open_session
+from bot.messengers.kakao.adapter import Kakao
+from bot.messengers.kakao.skill_request import read_skill
 from bot.settings import Settings
 
 NOW = datetime(2026, 11, 22, 9, 0, 0, 500_000, tzinfo=UTC)

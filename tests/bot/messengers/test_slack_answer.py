@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
-from bot.markdown import utf16_units
-from bot.messengers import Incoming
-from bot.messengers.slack import Slack
-from bot.messengers.slack.message import answer_message
-from bot.outbound import open_session
+from bot.domain.messenger import Incoming
+from bot.domain.turns import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
+from bot.http.outbound import open_session
+from bot.messengers.slack.adapter import Slack
+from bot.messengers.slack.blocks import answer_message
 from bot.settings import Settings
-from bot.texts import TEXTS
-from tests.bot.wire import free_port, http, wire
+from bot.text.catalog import TEXTS
+from bot.text.markdown import utf16_units
+from tests.bot.raw_http import free_port, http, wire
 
 KO = TEXTS["ko"]
 TURN = UUID("01890000-0000-7000-8000-000000000001")

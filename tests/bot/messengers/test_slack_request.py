@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from pydantic import SecretStr
 
-from bot.domain import DeliveryVia, Utterance
-from bot.messengers import Command, Incoming, Problem, Refusal
-from bot.messengers.slack import Slack
-from bot.messengers.slack.request import asked_after, read_command
-from bot.outbound import open_session
+from bot.domain.messenger import Command, Incoming, Problem, Refusal
+from bot.domain.turns import DeliveryVia, Utterance
+from bot.http.outbound import open_session
+from bot.messengers.slack.adapter import Slack
+from bot.messengers.slack.slash_command import asked_after, read_command
 from bot.settings import Settings
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"

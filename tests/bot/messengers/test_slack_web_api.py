@@ -12,14 +12,14 @@ import pytest
 from pydantic import SecretStr
 
 from bot.doctor import SLACK_SCOPES, examine
-from bot.domain import DeliveryResult, Outcome
-from bot.messengers import Trace, Traced
+from bot.domain.messenger import Trace, Traced
+from bot.domain.turns import DeliveryResult, Outcome
+from bot.http.outbound import open_session
 from bot.messengers.slack import web_api
 from bot.messengers.slack.web_api import MAX_CLOSED, MAX_PAGES, WebApi, origin_of
-from bot.outbound import open_session
 from bot.settings import Settings
-from tests.bot.wire import free_port, http, wire
-from tests.fakes.slack import SlackPlatform, slack_platform
+from fakes.slack import SlackPlatform, slack_platform
+from tests.bot.raw_http import free_port, http, wire
 from tests.stack import settings_for
 
 TOKEN = "xoxb-1-2-aBc"

@@ -19,8 +19,8 @@ from pydantic import SecretStr
 from slack_sdk.signature import SignatureVerifier
 
 from bot.settings import Settings
-from bot.simulator import create_simulator
-from tests.fakes.wire import serving
+from bot.simulator.app import create_simulator
+from fakes.faults import serving
 
 KAKAO_SECRET = "kakao-secret-of-the-tests"
 SLACK_SECRET = "slack-secret-of-the-tests"

@@ -8,12 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.simulator.kakao import KakaoTalk, Said, skill_request
+from bot.messengers.kakao.simulator_pane import KakaoTalk, Said, skill_request
 from bot.simulator.limits import LimitError, check_skill_response, is_callback_acknowledgement
 from bot.simulator.sessions import Exchange, Session
+from fakes.faults import serving
 from tests.bot.simulator.standin import KAKAO_SECRET, StandInBot, bubbles
 from tests.bot.simulator.visitor import visitor
-from tests.fakes.wire import serving
 
 
 async def post(url: str, body: Any) -> tuple[int, dict[str, Any]]:

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from bot.simulator import rich
-from bot.simulator.addresses import (
+from bot.simulator import rich_text
+from bot.simulator.expiring_urls import (
     Addresses,
     ExpiredAddressError,
     UnknownAddressError,
@@ -85,21 +85,21 @@ async def test_the_session_unused_for_longest_gives_way() -> None:
     await second.changed(0, timeout_s=1)
 
 
-def texts(nodes: list[rich.Node]) -> str:
+def texts(nodes: list[rich_text.Node]) -> str:
     return "".join(n if isinstance(n, str) else texts(n["children"]) for n in nodes)
 
 
-def tags(nodes: list[rich.Node]) -> list[str]:
+def tags(nodes: list[rich_text.Node]) -> list[str]:
     return [t for n in nodes if isinstance(n, dict) for t in (n["tag"], *tags(n["children"]))]
 
 
 def test_markdown_becomes_a_tree_of_harmless_tags() -> None:
-    tree = rich.markdown(
+    tree = rich_text.markdown(
         "# 제목\n\n**굵게** `코드` ~~지움~~\n\n- 하나\n- 둘\n\n|가|나|\n|-|-|\n|1|2|"
     )
     assert {"h4", "strong", "code", "del", "ul", "li", "table", "th", "td"} <= set(tags(tree))
-    assert rich.markdown("3. 셋")[0]["start"] == 3  # type: ignore[index]
-    assert rich.markdown("**한글**을") == [
+    assert rich_text.markdown("3. 셋")[0]["start"] == 3  # type: ignore[index]
+    assert rich_text.markdown("**한글**을") == [
         {"tag": "p", "children": [{"tag": "strong", "children": ["한글"]}, "을"]}
     ]
 
@@ -114,23 +114,23 @@ def test_markdown_becomes_a_tree_of_harmless_tags() -> None:
     ],
 )
 def test_hostile_markdown_stays_text(hostile: str) -> None:
-    tree = rich.markdown(hostile)
+    tree = rich_text.markdown(hostile)
     assert set(tags(tree)) <= {"p", "span"}
     assert texts(tree) == hostile
 
 
 def test_mrkdwn_marks_only_at_a_words_edge_as_slack_does() -> None:
-    assert rich.mrkdwn("*굵게* 보통") == [{"tag": "strong", "children": ["굵게"]}, " 보통"]
-    assert rich.mrkdwn("한글*굵게*를") == ["한글*굵게*를"]
-    assert rich.mrkdwn("<https://example.com|여기> &lt;b&gt;") == [
+    assert rich_text.mrkdwn("*굵게* 보통") == [{"tag": "strong", "children": ["굵게"]}, " 보통"]
+    assert rich_text.mrkdwn("한글*굵게*를") == ["한글*굵게*를"]
+    assert rich_text.mrkdwn("<https://example.com|여기> &lt;b&gt;") == [
         {"tag": "a", "children": ["여기"], "href": "https://example.com"},
         " <b>",
     ]
-    assert rich.mrkdwn("&gt; <@U1> 안녕\n답") == [
+    assert rich_text.mrkdwn("&gt; <@U1> 안녕\n답") == [
         {"tag": "blockquote", "children": [{"tag": "mention", "children": ["U1"]}, " 안녕"]},
         "답",
     ]
-    assert rich.mrkdwn("`a*b*c`") == [{"tag": "code", "children": ["a*b*c"]}]
+    assert rich_text.mrkdwn("`a*b*c`") == [{"tag": "code", "children": ["a*b*c"]}]
 
 
 def test_a_message_shows_its_blocks_or_its_text() -> None:
@@ -141,7 +141,7 @@ def test_a_message_shows_its_blocks_or_its_text() -> None:
         {"type": "divider"},
         {"type": "image", "image_url": "https://example.com/a.png"},
     ]
-    tree = rich.message({"text": "밖", "blocks": blocks})
+    tree = rich_text.message({"text": "밖", "blocks": blocks})
     assert texts(tree) == "*별*작게누름(image)"
     assert [node["block"] for node in tree if isinstance(node, dict)][:2] == ["section", "context"]
-    assert texts(rich.message({"text": "밖"})) == "밖"
+    assert texts(rich_text.message({"text": "밖"})) == "밖"

@@ -9,11 +9,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.messengers.slack.simulator_pane import Slack, Typed
 from bot.simulator.sessions import Exchange, Session
-from bot.simulator.slack import Slack, Typed
+from fakes.faults import serving
 from tests.bot.simulator.standin import SLACK_SECRET, StandInBot
 from tests.bot.simulator.visitor import visitor
-from tests.fakes.wire import serving
 
 #: As Slack's guide to slash commands lists them.
 FIELDS = {

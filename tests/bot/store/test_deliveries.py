@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.domain import DeliveryState, DeliveryVia
-from bot.store import deliveries, recovery, traces
+from bot.domain.turns import DeliveryState, DeliveryVia
+from bot.store import deliveries, delivery_recovery, reconciliation
 from bot.store.deliveries import DeliveryClaim
-from bot.store.traces import TraceClaim
-from inference_worker.database import connect_database
+from bot.store.reconciliation import TraceClaim
+from runtime.database import connect_database
 from tests.sample_turns import add_turn
 
 
@@ -39,7 +39,7 @@ async def left_behind(
             ),
             {"via": via, "callback_in_s": callback_in_s},
         )
-        assert await recovery.recover(connection) == 1
+        assert await delivery_recovery.recover(connection) == 1
         found = await deliveries.find(connection, turn_id)
     assert found is not None
     return found
@@ -115,7 +115,7 @@ async def lose_a_claim(
         claims = await deliveries.claim_due(connection, 5, name=name)
         assert len(claims) == 1
         if traced:
-            await traces.mark(connection, claims)
+            await reconciliation.mark(connection, claims)
     return turn_id, name
 
 
@@ -125,9 +125,9 @@ async def test_a_claim_that_got_no_answer_is_given_back_as_if_it_had_not_been(
 ) -> None:
     turn_id, name = await lose_a_claim(database, "slack", traced=traced)
     async with database.begin() as connection:
-        assert await recovery.give_back(connection, [uuid4()]) == 0
-        assert await recovery.give_back(connection, [uuid4(), name]) == 1
-        assert await recovery.give_back(connection, [name]) == 0
+        assert await delivery_recovery.give_back(connection, [uuid4()]) == 0
+        assert await delivery_recovery.give_back(connection, [uuid4(), name]) == 1
+        assert await delivery_recovery.give_back(connection, [name]) == 0
         [claimed] = await deliveries.claim_due(connection, 5, [turn_id])
         assert (claimed.number, claimed.attempts) == (2, 1)
         assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
@@ -145,12 +145,12 @@ async def test_a_lost_claim_that_others_took_over_is_not_given_back(database: As
     async with database.begin() as connection:
         await connection.execute(text("UPDATE deliveries SET claimed_until = now()"))
     async with database.begin() as connection:
-        assert await recovery.recover(connection) == 1
-        assert await recovery.give_back(connection, [name]) == 0
+        assert await delivery_recovery.recover(connection) == 1
+        assert await delivery_recovery.give_back(connection, [name]) == 0
         assert await deliveries.claim(
             connection, turn_id, via=DeliveryVia.HELD, states=(DeliveryState.HELD,)
         )
-        assert await recovery.give_back(connection, [name]) == 0
+        assert await delivery_recovery.give_back(connection, [name]) == 0
 
 
 async def unconfirmed(database: AsyncEngine, *, trace_claim: str = "claim") -> None:
@@ -168,14 +168,14 @@ async def unconfirmed(database: AsyncEngine, *, trace_claim: str = "claim") -> N
 
 async def claim_trace(database: AsyncEngine) -> TraceClaim | None:
     async with database.begin() as connection:
-        return await traces.claim_one(connection)
+        return await reconciliation.claim_one(connection)
 
 
 async def settle(
     database: AsyncEngine, claimed: TraceClaim, state: DeliveryState, again_in_s: float | None
 ) -> bool:
     async with database.begin() as connection:
-        return await traces.settle(
+        return await reconciliation.settle(
             connection, claimed, state, detail="그렇대요", again_in_s=again_in_s
         )
 
@@ -229,5 +229,5 @@ async def test_what_waits_for_a_trace_is_found_by_its_index_alone(database: Asyn
     async with database.begin() as connection:
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
         await connection.execute(text("SET LOCAL enable_bitmapscan = off"))
-        plan = await connection.execute(text(f"EXPLAIN {traces.CLAIM.text}"))
+        plan = await connection.execute(text(f"EXPLAIN {reconciliation.CLAIM.text}"))
         assert "Index Scan using ix_deliveries_trace" in "\n".join(plan.scalars())

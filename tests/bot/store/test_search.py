@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from bot.store.schema import turns
 from bot.store.search import MAX_GRAMS, SCAN_DAYS, grams, is_scan, matching
-from bot.store.tables import turns
 from tests.sample_turns import NOON, add_turn
 
 

@@ -1,0 +1,67 @@
+"""The operators' dashboard: a sub-application, closed by default."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp_session import session_middleware
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.admin.login import auth
+from bot.admin.login.access import public
+from bot.admin.login.password import Password
+from bot.admin.login.sessions import PREFIX, CookieStorage, Sessions
+from bot.admin.login.throttle import Throttle
+from bot.admin.turns import views
+from bot.admin.web import pages
+from bot.settings import Settings
+
+__all__ = ["PREFIX", "create_admin"]
+
+
+def create_admin(
+    settings: Settings, database: AsyncEngine, *, clock: Callable[[], float] = time.time
+) -> web.Application:
+    """The dashboard, to be mounted at ``PREFIX``.
+
+    ``clock``: seconds since the epoch, for the ages of sessions and the pace of logins. Raises
+    ValueError where the password is a broken argon2 hash. A plain password takes a quarter of
+    a second: what is made from it is slow to compute, on purpose.
+    """
+    password = Password(settings.admin_user, settings.admin_password.get_secret_value())
+    gate = auth.Gate(password, Sessions(clock), Throttle(clock), settings.admin_behind_proxy)
+    app = web.Application(
+        middlewares=[
+            session_middleware(CookieStorage(password.session_key(), gate.is_https)),
+            pages.with_error_pages,
+            auth.closed_by_default,
+            auth.login_required,
+            auth.csrf_checked,
+        ]
+    )
+    app[auth.GATE] = gate
+    app[views.DATABASE] = database
+    app.on_response_prepare.append(pages.harden)
+    app.router.add_routes(_ROUTES)
+    pages.set_up_templates(app)
+    return app
+
+
+@public
+async def _to_first_page(_request: web.Request) -> web.StreamResponse:
+    """GET /admin: the same page has one address."""
+    raise web.HTTPPermanentRedirect(PREFIX)
+
+
+_ROUTES = [
+    web.get("", _to_first_page),
+    web.get("/", views.show_turns, name="turns"),
+    web.get("/conversations/{id}", views.show_conversation, name="conversation"),
+    web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
+    web.get("/login", auth.show_login, name="login"),
+    web.post("/login", auth.log_in),
+    web.post("/logout", auth.log_out, name="logout"),
+    web.get("/static/{name}", pages.static_file, name="static"),
+]

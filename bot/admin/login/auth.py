@@ -1,0 +1,197 @@
+"""Who may see the dashboard: closed by default, one login, a token in every form."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from aiohttp_session import get_session, new_session
+from yarl import URL
+
+from bot.admin.login.access import is_public, public
+from bot.admin.login.password import Password
+from bot.admin.login.sessions import PREFIX, Sessions
+from bot.admin.login.throttle import Throttle
+from bot.admin.web.pages import CSRF, error_page, page, static_file
+from runtime.timeouts import read_body
+
+log = structlog.get_logger(__name__)
+
+MAX_FORM_BYTES = 16 * 1024
+
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+#: Holds the token of the login form, which has no session yet. The session cookie is kept from
+#: strangers because its key comes from the password.
+_LOGIN_COOKIE = "bllossom_admin_login"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+_WRONG = "아이디 또는 비밀번호가 맞지 않습니다."
+_CLOSED = "관리자 화면이 닫혀 있습니다. BOT_ADMIN_PASSWORD를 설정하고 다시 시작하면 열립니다."
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What decides over entry."""
+
+    password: Password
+    sessions: Sessions
+    throttle: Throttle
+    behind_proxy: bool
+
+    def is_https(self, request: web.Request) -> bool:
+        """Whether the browser came by https, as far as the proxy can be believed."""
+        if self.behind_proxy:
+            return request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
+        return request.secure
+
+    def address(self, request: web.Request) -> str:
+        """The browser's address: the one the nearest proxy saw, or the peer's."""
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        if self.behind_proxy and forwarded:
+            return forwarded.rpartition(",")[2].strip()
+        return request.remote or ""
+
+
+GATE = web.AppKey("GATE", Gate)
+
+
+@web.middleware
+async def closed_by_default(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Without a password there is no dashboard, only a page that says how to open it."""
+    if request.app[GATE].password.is_set or request.match_info.handler is static_file:
+        return await handler(request)
+    return error_page(request, 503, _CLOSED)
+
+
+@web.middleware
+async def login_required(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Lead strangers to the login page, for every view that is not marked public."""
+    if is_public(request):
+        return await handler(request)
+    session = await get_session(request)
+    if not request.app[GATE].sessions.is_alive(session):
+        raise web.HTTPSeeOther(_login_url(request))
+    request[CSRF] = session["csrf"]
+    return await handler(request)
+
+
+@web.middleware
+async def csrf_checked(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse, with 403, every form without the token of its session or login page."""
+    if request.method in _SAFE_METHODS:
+        return await handler(request)
+    expected = request.cookies.get(_LOGIN_COOKIE) if is_public(request) else request[CSRF]
+    given = (await _form(request)).get("csrf", "")
+    if not expected or not _same(given, expected):
+        raise web.HTTPForbidden
+    return await handler(request)
+
+
+@public
+async def show_login(request: web.Request) -> web.StreamResponse:
+    """Show the login page: GET /admin/login."""
+    target = own_path(request.query.get("next", ""))
+    if request.app[GATE].sessions.is_alive(await get_session(request)):
+        raise web.HTTPSeeOther(target)
+    return _login_page(request, target)
+
+
+@public
+async def log_in(request: web.Request) -> web.StreamResponse:
+    """Check name and password: POST /admin/login."""
+    gate, form = request.app[GATE], await _form(request)
+    target, address = own_path(form.get("next", "")), gate.address(request)
+    if wait := gate.throttle.wait_s(address):
+        return _throttled(request, target, wait)
+    if not await gate.password.admits(form.get("user", ""), form.get("password", "")):
+        log.warning("admin login refused", address=address)
+        return _login_page(request, target, 403, _WRONG)
+    gate.throttle.forgive(address)
+    await _begin_session(request, gate.sessions)
+    log.info("admin login", address=address)
+    raise web.HTTPSeeOther(target)
+
+
+async def log_out(request: web.Request) -> web.StreamResponse:
+    """End the session: POST /admin/logout."""
+    request.app[GATE].sessions.end(await get_session(request))
+    raise web.HTTPSeeOther(request.app.router["login"].url_for())
+
+
+def own_path(raw: str) -> URL:
+    """``raw`` where it names a page of the dashboard, else the dashboard's first page."""
+    home = URL(PREFIX)
+    if not raw.startswith(PREFIX) or "\\" in raw or not raw.isprintable():
+        return home
+    try:
+        url = URL(raw)
+    except ValueError:
+        return home
+    # The path is decoded here: browsers resolve dots that are written as %2e, too.
+    return url if url.path.startswith(PREFIX) and ".." not in url.path else home
+
+
+async def _begin_session(request: web.Request, sessions: Sessions) -> None:
+    """Nothing of the session that came with the request is kept."""
+    old = await get_session(request)
+    if sessions.is_alive(old):
+        sessions.end(old)
+    sessions.begin(await new_session(request))
+
+
+def _login_url(request: web.Request) -> URL:
+    url = request.app.router["login"].url_for()
+    if request.method != "GET" or (request.path == PREFIX and not request.query):
+        return url
+    return url.with_query(next=str(request.rel_url))
+
+
+def _login_page(
+    request: web.Request, target: URL, status: int = 200, sentence: str = ""
+) -> web.Response:
+    token = request.cookies.get(_LOGIN_COOKIE, "")
+    if not _TOKEN.fullmatch(token):
+        token = secrets.token_urlsafe(32)
+    response = page(request, "login.html", status, token=token, target=target, sentence=sentence)
+    response.set_cookie(
+        _LOGIN_COOKIE,
+        token,
+        path=str(request.app.router["login"].url_for()),
+        secure=request.app[GATE].is_https(request),
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+def _throttled(request: web.Request, target: URL, wait_s: int) -> web.Response:
+    sentence = f"로그인을 너무 많이 시도했습니다. {wait_s}초 뒤에 다시 시도해 주세요."
+    response = _login_page(request, target, 429, sentence)
+    response.headers["Retry-After"] = str(wait_s)
+    return response
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    """The fields of a small URL-encoded form; raises HTTPException for anything else."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise web.HTTPUnsupportedMediaType
+    if request.content_length is None:
+        raise web.HTTPLengthRequired
+    if request.content_length > MAX_FORM_BYTES:
+        raise web.HTTPRequestEntityTooLarge(MAX_FORM_BYTES, request.content_length)
+    await read_body(request)
+    try:
+        fields = await request.post()
+    except (ValueError, LookupError):
+        raise web.HTTPBadRequest from None
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())

@@ -1,0 +1,1 @@
+"""The log of turns: filters, queries, pages."""

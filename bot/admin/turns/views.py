@@ -1,0 +1,163 @@
+"""The pages for operators who are logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.admin.turns.filters import (
+    DEAD_LETTER,
+    FIELDS,
+    NO_DELIVERY,
+    BadCursor,
+    BadFilter,
+    Cursor,
+    Filters,
+    in_url,
+)
+from bot.admin.turns.queries import (
+    MAX_ID,
+    Dialogue,
+    TurnPage,
+    before_for,
+    conversation_of,
+    list_turns,
+    read_dialogue,
+)
+from bot.admin.turns.view_models import ToldTurn, listed, told
+from bot.admin.web import labels
+from bot.admin.web.pages import error_page, page
+from bot.privacy.masking import pseudonym
+from bot.store import deliveries
+from bot.store.search import SCAN_DAYS, is_scan
+
+log = structlog.get_logger(__name__)
+
+DATABASE = web.AppKey("DATABASE", AsyncEngine)
+
+_BAD_CURSOR = "이어 보기 주소가 올바르지 않습니다. 목록의 처음부터 다시 보아 주세요."
+_NO_CONVERSATION = "그런 대화가 없습니다. 지워졌거나 주소가 잘못되었을 수 있습니다."
+
+_NO_TURN = "그런 질문이 없습니다. 지워졌거나 주소가 잘못되었을 수 있습니다."
+_NOT_DEAD = "이미 전달되었거나 다시 보내는 중인 답변입니다."
+
+_CHOICES = {
+    "messengers": labels.MESSENGERS,
+    "statuses": labels.STATUSES,
+    "deliveries": labels.DELIVERY_STATES | {NO_DELIVERY: "기록 없음", DEAD_LETTER: "못 보낸 답변"},
+}
+
+
+async def show_turns(request: web.Request) -> web.StreamResponse:
+    """GET /admin/: the log of turns, newest first."""
+    raw_cursor = request.query.get("after", "")
+    try:
+        filters = Filters.parse(request.query)
+        after = Cursor.parse(raw_cursor) if raw_cursor else None
+    except BadFilter as error:
+        return _turns_page(request, None, str(error))
+    except BadCursor:
+        return error_page(request, 400, _BAD_CURSOR)
+    found = await list_turns(request.app[DATABASE], filters, after)
+    return _turns_page(request, found, _notice(filters), filters.q)
+
+
+def _turns_page(
+    request: web.Request, found: TurnPage | None, sentence: str, q: str = ""
+) -> web.Response:
+    """Without ``found`` the page asks for other filters."""
+    return page(
+        request,
+        "turns.html",
+        200 if found else 400,
+        turns=[listed(row, q) for row in found.turns] if found else None,
+        asked={name: request.query.get(name, "") for name in FIELDS},
+        older=in_url(request.query, after=str(found.after)) if found and found.after else "",
+        newest=in_url(request.query) if "after" in request.query else None,
+        sentence=sentence,
+        **_CHOICES,
+    )
+
+
+def _notice(filters: Filters) -> str:
+    if not filters.q or not is_scan(filters.q):
+        return ""
+    return (
+        f"한 글자 검색은 최근 {SCAN_DAYS}일에서만 찾습니다. "
+        f"끝 시각을 정하면 그 앞 {SCAN_DAYS}일에서 찾습니다."
+    )
+
+
+async def show_conversation(request: web.Request) -> web.StreamResponse:
+    """GET /admin/conversations/{id}: a stretch of one conversation."""
+    raw_before = request.query.get("before")
+    before = _number(raw_before) if raw_before else None
+    if raw_before is not None and before is None:
+        return error_page(request, 400, _BAD_CURSOR)
+    number = _number(request.match_info["id"])
+    dialogue = (
+        None if number is None else await read_dialogue(request.app[DATABASE], number, before)
+    )
+    if dialogue is None:
+        return error_page(request, 404, _NO_CONVERSATION)
+    return page(request, "conversation.html", **_dialogue_context(dialogue))
+
+
+async def send_again(request: web.Request) -> web.StreamResponse:
+    """POST /admin/turns/{id}/send-again: a dead letter gets another chance."""
+    database = request.app[DATABASE]
+    try:
+        turn_id = UUID(request.match_info["id"])
+    except ValueError:
+        return error_page(request, 404, _NO_TURN)
+    place = await conversation_of(database, turn_id)
+    if place is None:
+        return error_page(request, 404, _NO_TURN)
+    async with database.begin() as connection:
+        again = await deliveries.send_again(connection, turn_id)
+    if not again:
+        return error_page(request, 409, _NOT_DEAD)
+    log.info("turn_sent_again", turn_id=str(turn_id))
+    conversation_id, seq = place
+    page_url = request.app.router["conversation"].url_for(id=str(conversation_id))
+    raise web.HTTPSeeOther(
+        page_url.with_query(before=before_for(seq)).with_fragment(f"turn-{turn_id}")
+    )
+
+
+def _dialogue_context(dialogue: Dialogue) -> dict[str, Any]:
+    conversation = dialogue.conversation
+    return {
+        "id": conversation.id,
+        "messenger": labels.MESSENGERS.get(conversation.messenger, conversation.messenger),
+        "room": pseudonym(conversation.messenger, conversation.tenant, conversation.key),
+        "created_at": conversation.created_at,
+        "total": conversation.last_seq,
+        "turns": _told(dialogue.turns, dialogue.epoch_above, dialogue.attempts),
+        "older": dialogue.older,
+        "newer": dialogue.newer,
+    }
+
+
+def _told(
+    rows: Sequence[Row[Any]],
+    epoch_above: int | None,
+    attempts: Mapping[UUID, Sequence[Row[Any]]],
+) -> list[ToldTurn]:
+    above = [epoch_above, *(row.epoch for row in rows)]
+    return [
+        told(row, epoch, attempts.get(row.id, ())) for row, epoch in zip(rows, above, strict=False)
+    ]
+
+
+def _number(raw: str) -> int | None:
+    """A number that BIGINT holds, or None."""
+    if not raw.isascii() or not raw.isdecimal() or len(raw) > 19:
+        return None
+    return number if (number := int(raw)) <= MAX_ID else None

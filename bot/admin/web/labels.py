@@ -1,0 +1,112 @@
+"""The dashboard's Korean words for what the tables hold, and how it writes times and amounts.
+
+Times are Korean time on every page. Korea has kept UTC+9 without summer time since 1988.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from bot.domain.turns import DeliveryState, DeliveryVia, TurnStatus
+from inference_queue.protocol import FailureReason, FinishReason
+
+KST = timezone(timedelta(hours=9), "KST")
+
+MESSENGERS = {"kakao": "카카오톡", "slack": "슬랙"}
+
+STATUSES: dict[str, str] = {
+    TurnStatus.RECEIVED: "접수됨",
+    TurnStatus.QUEUED: "대기 중",
+    TurnStatus.GENERATING: "생성 중",
+    TurnStatus.ANSWERED: "답변함",
+    TurnStatus.FAILED: "실패",
+    TurnStatus.EXPIRED: "시간 초과",
+    TurnStatus.CANCELLED: "취소됨",
+    TurnStatus.MERGED: "합쳐짐",
+}
+
+DELIVERY_STATES: dict[str, str] = {
+    DeliveryState.PENDING: "전달 대기",
+    DeliveryState.SENDING: "전달 중",
+    DeliveryState.HELD: "보관 중",
+    DeliveryState.DELIVERED: "전달됨",
+    DeliveryState.UNCONFIRMED: "확인 안 됨",
+    DeliveryState.FAILED: "전달 실패",
+    DeliveryState.EXPIRED: "기한 지남",
+}
+
+VIAS: dict[str, str] = {
+    DeliveryVia.SYNC: "즉시 응답",
+    DeliveryVia.CALLBACK: "콜백",
+    DeliveryVia.POST: "전송",
+    DeliveryVia.HELD: "답변 확인 버튼",
+}
+
+FINISH_REASONS: dict[str, str] = {
+    FinishReason.STOP: "끝맺음",
+    FinishReason.LENGTH: "길이 한도",
+    FinishReason.DEADLINE: "시간 한도",
+}
+
+FAILURES: dict[str, str] = {
+    FailureReason.INVALID_JOB: "잘못된 작업",
+    FailureReason.PROMPT_TOO_LONG: "질문이 너무 김",
+    FailureReason.ENGINE_UNAVAILABLE: "모델 서버에 연결되지 않음",
+    FailureReason.ENGINE_OVERLOADED: "모델 서버가 붐빔",
+    FailureReason.ENGINE_ERROR: "모델 서버 오류",
+    FailureReason.OUT_OF_MEMORY: "메모리 부족",
+    FailureReason.CANCELLED: "취소됨",
+    FailureReason.EXPIRED: "시간 안에 만들지 못함",
+    FailureReason.ATTEMPTS_EXHAUSTED: "여러 번 시도했으나 실패",
+}
+
+#: A shape beside the colour, for those who do not see the colour. Anything else is under way.
+_TONES: dict[str, set[str]] = {
+    "good": {TurnStatus.ANSWERED, DeliveryState.DELIVERED},
+    "bad": {TurnStatus.FAILED, DeliveryState.FAILED},
+    "warn": {TurnStatus.EXPIRED, DeliveryState.EXPIRED, DeliveryState.UNCONFIRMED},
+    "quiet": {TurnStatus.CANCELLED, TurnStatus.MERGED},
+}
+_SHAPES = {"good": "✓", "bad": "✕", "warn": "!", "quiet": "–", "open": "…"}
+
+
+def tone(state: str) -> str:
+    """One of good, bad, warn, quiet, open: the class of a badge."""
+    return next((name for name, states in _TONES.items() if state in states), "open")
+
+
+def shape(state: str) -> str:
+    """The character that says the same as the badge's colour."""
+    return _SHAPES[tone(state)]
+
+
+def stamp(moment: datetime | None) -> str:
+    """A moment to the second, such as 2026-11-22 09:30:05; a dash where there is none."""
+    return moment.astimezone(KST).strftime("%Y-%m-%d %H:%M:%S") if moment else "–"
+
+
+def clock(moment: datetime | None) -> str:
+    """The time of day of a moment."""
+    return moment.astimezone(KST).strftime("%H:%M:%S") if moment else "–"
+
+
+def iso(moment: datetime) -> str:
+    """A moment for the ``datetime`` attribute of ``<time>``."""
+    return moment.astimezone(KST).isoformat(timespec="milliseconds")
+
+
+def seconds(milliseconds: float | None) -> str:
+    """A span in the unit that reads best."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f}ms"
+    whole = round(milliseconds / 1000)
+    if whole < 60:
+        return f"{milliseconds / 1000:.1f}초"
+    return f"{whole // 60}분 {whole % 60}초" if whole < 3600 else f"{whole / 3600:.1f}시간"
+
+
+def between(start: datetime, end: datetime | None) -> float | None:
+    """Milliseconds from ``start`` to ``end``, or None while there is no end."""
+    return (end - start).total_seconds() * 1000 if end else None

@@ -1,0 +1,121 @@
+"""Rendering: what every page of the dashboard shares, its headers and its pages for errors."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from bot.admin.login.access import public
+from bot.admin.web import labels
+
+log = structlog.get_logger(__name__)
+
+#: The form token of the operator's session; absent on public pages.
+CSRF = web.RequestKey("CSRF", str)
+
+_TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
+_STATIC = {
+    path.name: path.read_bytes()
+    for path in (Path(__file__).parent / "static").iterdir()
+    if path.suffix in _TYPES
+}
+
+#: Changes with the files, so that browsers may keep them for ever.
+STATIC_VERSION = sha256(b"".join(_STATIC[name] for name in sorted(_STATIC))).hexdigest()[:12]
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Search words stand in the URL.
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+
+_SENTENCES = {
+    400: "요청을 읽을 수 없습니다.",
+    403: "양식의 유효 시간이 지났습니다. 페이지를 새로 열어 다시 시도해 주세요.",
+    404: "찾으시는 페이지가 없습니다.",
+    405: "이 주소로는 할 수 없는 요청입니다.",
+    408: "요청이 너무 느리게 왔습니다.",
+    411: "요청의 길이를 알 수 없습니다.",
+    413: "보내신 내용이 너무 큽니다.",
+    415: "요청의 형식을 읽을 수 없습니다.",
+}
+
+_QUERY_CANCELED = "57014"
+_TOO_SLOW = "정해진 시간 안에 찾지 못했습니다. 기간을 좁히거나 검색어를 더 길게 써 주세요."
+_NO_DATABASE = "데이터베이스에 연결할 수 없습니다. 잠시 뒤에 다시 시도해 주세요."
+
+
+def set_up_templates(app: web.Application) -> None:
+    """Give the application its Jinja2 environment."""
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.PackageLoader("bot.admin.web"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        filters={"stamp": labels.stamp, "clock": labels.clock, "iso": labels.iso},
+    )
+
+
+def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
+    """A page in the dashboard's frame."""
+    shared = {"csrf": request.get(CSRF, ""), "static_version": STATIC_VERSION}
+    return aiohttp_jinja2.render_template(template, request, shared | context, status=status)
+
+
+def error_page(request: web.Request, status: int, sentence: str = "") -> web.Response:
+    """A page that says what went wrong, in a sentence."""
+    known = _SENTENCES.get(status, "요청을 처리할 수 없습니다.")
+    return page(request, "error.html", status, sentence=sentence or known, code=status)
+
+
+@public
+async def static_file(request: web.Request) -> web.Response:
+    """A stylesheet or picture out of ``static/``."""
+    name = request.match_info["name"]
+    if name not in _STATIC:
+        raise web.HTTPNotFound
+    response = web.Response(body=_STATIC[name], content_type=_TYPES[Path(name).suffix])
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+async def harden(_request: web.Request, response: web.StreamResponse) -> None:
+    """Set the headers of every response, errors included."""
+    response.headers.update(_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+@web.middleware
+async def with_error_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn refusals, and a database that does not answer, into pages."""
+    try:
+        return await handler(request)
+    except web.HTTPException as refusal:
+        if refusal.status < 400:
+            raise
+        return error_page(request, refusal.status)
+    except (SQLAlchemyError, OSError) as error:
+        return _without_database(request, error)
+
+
+def _without_database(request: web.Request, error: Exception) -> web.Response:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    log.warning("admin page without database", error=type(cause).__name__, path=request.path)
+    slow = getattr(cause, "sqlstate", None) == _QUERY_CANCELED
+    return error_page(request, 503, _TOO_SLOW if slow else _NO_DATABASE)

@@ -1,0 +1,152 @@
+"""When an answer to a message accepted now would be there: admission by predicted finish.
+
+By the depth of the queue and the answer times that the workers measure. Where either is unknown
+nobody is sent away: then the forecast is zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import chain
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.domain.turns import DeliveryVia, ReplyHandle, Utterance
+from bot.workers import Presence
+from runtime.periodic import repeat
+
+COUNT_EVERY_S = 1.0
+#: Answers differ in length: one in so many of the usual seconds counts as a quick one.
+QUICK = 2 / 3
+COUNT = text(
+    """
+    SELECT state, count(*) AS jobs,
+        CASE WHEN state = 'queued' AND due > now() + make_interval(secs => :answer_s)
+             THEN floor(extract(epoch FROM due))::bigint END AS wanted
+    FROM jobs WHERE state IN ('queued', 'running') GROUP BY state, wanted
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the workers that answer can do together."""
+
+    slots: int = 0
+    answer_s: float = 0.0
+
+    def starts_in_s(self, running: int, in_front: int) -> float:
+        """Seconds until a job behind ``in_front`` others gets a slot."""
+        if not self.slots:
+            return 0.0
+        return max(running + in_front - self.slots + 1, 0) / self.slots * self.answer_s
+
+
+class Forecast:
+    """The last count of the queue, and what was accepted here since."""
+
+    def __init__(self, database: AsyncEngine, presence: Presence) -> None:
+        self._database = database
+        self._presence = presence
+        self._running = 0
+        self._waiting = 0
+        #: Those waiting that still make it to when they are wanted, by that Unix second.
+        self._in_time: Counter[int] = Counter()
+        self._accepted_since: Counter[int] = Counter()
+
+    def add(self, utterance: Utterance) -> None:
+        """A turn was accepted here."""
+        self._accepted_since[_second(utterance.reply.due(utterance.received_at))] += 1
+
+    @property
+    def capacity(self) -> Capacity:
+        """As the workers say now."""
+        ready = self._presence.ready
+        measured = [worker for worker in ready if worker.answer_s > 0]
+        if not measured:
+            return Capacity()
+        slots = sum(worker.slots for worker in measured)
+        total_s = sum(worker.answer_s * worker.slots for worker in measured)
+        return Capacity(sum(worker.slots for worker in ready), total_s / slots)
+
+    def answered_in_s(self, due: datetime) -> float:
+        """Seconds until an answer that is wanted at ``due`` would be complete."""
+        capacity = self.capacity
+        return self._starts_in_s(capacity, due) + capacity.answer_s
+
+    @property
+    def answered_at_last_in_s(self) -> float:
+        """The same for one that lets all others go first."""
+        capacity = self.capacity
+        in_front = self._waiting + self._accepted_since.total()
+        return capacity.starts_in_s(self._running, in_front) + capacity.answer_s
+
+    def misses(self, reply: ReplyHandle) -> bool:
+        """Whether the answer will come too late for every way that the messenger waits for."""
+        now = datetime.now(UTC)
+        if reply.callback_until is not None:
+            left_s = (reply.callback_until - now).total_seconds()
+            return self.answered_in_s(reply.due(now)) > left_s
+        if reply.sync_until is not None:
+            left_s = (reply.sync_until - now).total_seconds()
+            return self._starts_in_s(self.capacity, reply.due(now)) > max(left_s, 0.0)
+        return False
+
+    def outlasts_window(self, reply: ReplyHandle) -> bool:
+        """Whether even a quick answer will miss the webhook's own response."""
+        if reply.sync_until is None:
+            return False
+        now = datetime.now(UTC)
+        left_s = (reply.sync_until - now).total_seconds()
+        return left_s <= 0 or self.answered_in_s(reply.due(now)) * QUICK > left_s
+
+    def is_worthless(self, reply: ReplyHandle) -> bool:
+        """Whether the answer will come after nobody wants it any more."""
+        left_s = (reply.expires_at - datetime.now(UTC)).total_seconds()
+        return self.answered_at_last_in_s > left_s
+
+    def _starts_in_s(self, capacity: Capacity, due: datetime) -> float:
+        if not capacity.slots:
+            return 0.0
+        mine = _second(due)
+        both = chain(self._in_time.items(), self._accepted_since.items())
+        in_front = sum(count for second, count in both if second <= mine)
+        return capacity.starts_in_s(self._running, in_front)
+
+    async def keep(self) -> None:
+        """Count until cancelled."""
+        await repeat(self.count, COUNT_EVERY_S)
+
+    async def count(self) -> None:
+        """Count once, for all bots."""
+        before = self._accepted_since.copy()
+        async with self._database.connect() as connection:
+            rows = (await connection.execute(COUNT, {"answer_s": self.capacity.answer_s})).all()
+        self._running = sum(row.jobs for row in rows if row.state == "running")
+        self._waiting = sum(row.jobs for row in rows if row.state == "queued")
+        self._in_time = Counter({row.wanted: row.jobs for row in rows if row.wanted})
+        # Those accepted while it was counted may be in it or not: better once too often.
+        self._accepted_since -= before
+
+
+def _second(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def held(reply: ReplyHandle) -> ReplyHandle:
+    """The handle of an answer that is kept for its button from the start."""
+    return replace(reply, via=DeliveryVia.HELD, sync_until=None, callback_until=None)
+
+
+def called_back(reply: ReplyHandle, not_before: datetime) -> ReplyHandle:
+    """The handle of an answer that goes by callback from the start."""
+    return replace(reply, via=DeliveryVia.CALLBACK, sync_until=not_before)
+
+
+def minutes(seconds: float) -> int:
+    """As people are told: whole minutes, at least one."""
+    return max(math.ceil(seconds / 60), 1)

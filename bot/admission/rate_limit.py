@@ -1,0 +1,50 @@
+"""How many messages a person may send in a minute."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from redis.asyncio import Redis
+
+from runtime.pubsub import Outage
+
+KEY = "bllossom:rate:{person}:{minute}"
+#: People remembered in this process while Redis is gone.
+MAX_PEOPLE = 10_000
+
+
+class RateLimit:
+    """A counter per person and minute in Redis; without Redis, one in this process."""
+
+    def __init__(self, redis: Redis, per_minute: int) -> None:
+        self._redis = redis
+        self._per_minute = per_minute
+        self._minute = 0
+        self._counts: dict[str, int] = {}
+        self._outage = Outage()
+
+    async def allows(self, messenger: str, tenant: str, sender: str) -> bool:
+        """Count one message; whether it is within the limit."""
+        if not self._per_minute:
+            return True
+        person = hashlib.sha256(f"{messenger}\0{tenant}\0{sender}".encode()).hexdigest()[:32]
+        return await self._count(person, int(time.time() // 60)) <= self._per_minute
+
+    async def _count(self, person: str, minute: int) -> int:
+        if self._outage.lasts():
+            return self._count_here(person, minute)
+        counted: list[int] = []
+        with self._outage.noted():
+            async with self._redis.pipeline() as pipeline:
+                key = KEY.format(person=person, minute=minute)
+                pipeline.incr(key)
+                pipeline.expire(key, 120)
+                counted = await pipeline.execute()
+        return counted[0] if counted else self._count_here(person, minute)
+
+    def _count_here(self, person: str, minute: int) -> int:
+        if minute != self._minute or len(self._counts) >= MAX_PEOPLE:
+            self._minute, self._counts = minute, {}
+        self._counts[person] = self._counts.get(person, 0) + 1
+        return self._counts[person]

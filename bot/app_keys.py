@@ -1,0 +1,33 @@
+"""Where the parts of the application are found: typed keys, one per part."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.admission.backlog import Backlog
+from bot.admission.forecast import Forecast
+from bot.admission.rate_limit import RateLimit
+from bot.conversation.scheduler import Dialogue
+from bot.conversation.settlement_waiters import Waiters
+from bot.delivery.dispatcher import Delivery
+from bot.messengers.kakao.adapter import Kakao
+from bot.messengers.slack.adapter import Slack
+from bot.settings import Settings
+from bot.text.catalog import Texts
+from bot.workers import Presence
+
+SETTINGS = web.AppKey("settings", Settings)
+TEXTS = web.AppKey("texts", Texts)
+DATABASE = web.AppKey("database", AsyncEngine)
+REDIS = web.AppKey("redis", Redis)
+PRESENCE = web.AppKey("presence", Presence)
+BACKLOG = web.AppKey("backlog", Backlog)
+FORECAST = web.AppKey("forecast", Forecast)
+WAITERS = web.AppKey("waiters", Waiters)
+DIALOGUE = web.AppKey("dialogue", Dialogue)
+DELIVERY = web.AppKey("delivery", Delivery)
+RATE_LIMIT = web.AppKey("rate_limit", RateLimit)
+KAKAO = web.AppKey("kakao", Kakao)
+SLACK = web.AppKey("slack", Slack)

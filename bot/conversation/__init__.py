@@ -1,0 +1,1 @@
+"""What is said, in which order, with which history."""

@@ -1,0 +1,42 @@
+"""The accept: utterances to Postgres, committed before anybody is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.domain.turns import Utterance
+from bot.store import turns
+from bot.store.turns import Accepted
+from runtime.micro_batcher import Patience, Together
+
+BATCH = 64
+#: Far above what a shared statement takes, and short enough to leave time for another try.
+SHARED_S = 0.5
+ALONE_S = 2.0
+
+
+class Intake:
+    """Accepts what arrives; knows nothing of what happens to it next."""
+
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        # Repeating is safe: an event that was committed after all is known by its key.
+        self._together = Together(
+            self._accept,
+            key=_conversation,
+            patience=Patience(most=BATCH, shared_s=SHARED_S, alone_s=ALONE_S),
+        )
+
+    async def accept(self, utterance: Utterance) -> Accepted:
+        """Return once the utterance is committed. Raises what the database raises."""
+        return await self._together.do(utterance)
+
+    async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted]:
+        async with self._database.connect() as connection:
+            return await turns.accept(connection, utterances)
+
+
+def _conversation(said: Utterance) -> tuple[str, str, str]:
+    return said.messenger, said.tenant, said.conversation_key

@@ -1,0 +1,177 @@
+"""Messengers: one file or one small folder each, knowing nothing of each other.
+
+A messenger reads a verified request into an Incoming and shows an Answer. It keeps no state:
+what it needs to answer later travels in the turn's ReplyHandle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+from uuid import UUID
+
+from bot.domain.turns import Answer, DeliveryResult, DeliveryVia, ReplyHandle, Utterance, clean_text
+
+#: The longest id that is kept as it came: what Kakao documents for its user keys.
+MAX_IDENTIFIER_CHARS = 70
+
+#: Letters that show nothing: the Hangul fillers (typed in Korea to send an "empty" message) and
+#: the blank Braille pattern.
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+
+
+class Refusal(Exception):
+    """A request that is answered with an HTTP status and goes no further."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status  #: 400, 401 or 413
+        self.reason = reason  #: short, safe to send back
+
+
+class Problem(StrEnum):
+    """Why a genuine request holds nothing to answer; the person is told in a sentence."""
+
+    UNREADABLE = "unreadable"  #: it names no person, or holds no text, or no way to answer
+    EMPTY = "empty"
+    TOO_LONG = "too_long"
+    MEDIA = "media"  #: a picture or a file; the model reads text only
+
+
+class Command(StrEnum):
+    """What a person asks of the bot rather than of the model."""
+
+    RESET = "reset"
+    HELP = "help"
+
+
+#: The words of the commands; each messenger says how they are marked.
+COMMAND_WORDS: dict[str, Command] = {
+    "reset": Command.RESET,
+    "초기화": Command.RESET,
+    "help": Command.HELP,
+    "도움말": Command.HELP,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A verified request, read. Exactly one of the four ``| None`` fields is set."""
+
+    sender: str  #: empty only where the request names nobody
+    tenant: str
+    conversation_key: str
+    utterance: Utterance | None = None
+    problem: Problem | None = None
+    command: Command | None = None
+    fetch: UUID | None = None  #: our button was pressed: the turn whose answer is asked for
+
+
+class Messenger(Protocol):
+    """What delivery needs of a messenger."""
+
+    @property
+    def name(self) -> str:
+        """The word in the turn's ``messenger`` column."""
+
+    async def deliver(
+        self, handle: ReplyHandle, via: DeliveryVia, answer: Answer
+    ) -> DeliveryResult:
+        """Show the answer by ``via``, once, within ten seconds.
+
+        Never raises for what the wire does: a refusal, a time-out or a cut connection is a
+        DeliveryResult.
+        """
+
+
+class Traced(StrEnum):
+    """What a messenger knows of a POST that got no answer."""
+
+    FOUND = "found"  #: the person saw it
+    ABSENT = "absent"  #: surely nobody saw it
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What came of looking for a turn's answer on the messenger's side."""
+
+    traced: Traced
+    detail: str  #: short, without personal data or secrets: where it was found, or why not
+    retry_after_s: float | None = None  #: the messenger wants no other question before
+
+
+@runtime_checkable
+class Traceable(Messenger, Protocol):
+    """A messenger that can tell afterwards whether an answer was shown."""
+
+    @property
+    def traces(self) -> bool:
+        """Whether it can with these settings; else it never is ``traceable``."""
+
+    def traceable(self, handle: ReplyHandle) -> bool:
+        """Whether ``deliver_traceably`` is worth a try now."""
+
+    async def deliver_traceably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
+        """Show the answer, once, within ten seconds, so that ``trace`` finds it.
+
+        REFUSED: nothing was shown, and ``deliver`` may have another way.
+        """
+
+    async def trace(self, handle: ReplyHandle, turn_id: UUID) -> Trace:
+        """Look for what ``deliver_traceably`` showed of this turn, for 50 seconds at most."""
+
+
+def held_turn_id(raw: object) -> UUID | None:
+    """The turn a fetch button names, or None where the value is not one of ours."""
+    try:
+        return UUID(raw) if isinstance(raw, str) else None
+    except ValueError:
+        return None
+
+
+def utf8(body: bytes) -> str:
+    """The body as text; raises Refusal(400) where it is not UTF-8."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refusal(400, "the body is not UTF-8") from None
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The JSON object in ``text``; raises Refusal(400) for anything else, however deep."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "the body is not valid JSON") from None
+    if not isinstance(document, dict):
+        raise Refusal(400, "the body is not a JSON object")
+    return document
+
+
+def digest(*parts: str) -> str:
+    """A key made of texts that may hold anything, lone surrogates included (64 hex digits)."""
+    exact = json.dumps(parts).encode("ascii")
+    return hashlib.sha256(exact).hexdigest()
+
+
+def identifier(raw: object) -> str:
+    """An id as the store keeps it: as it came, or hashed where it is long or holds odd codes.
+
+    Anything but a text is the empty id: absent.
+    """
+    if not isinstance(raw, str):
+        return ""
+    plain = len(raw) <= MAX_IDENTIFIER_CHARS and raw.isprintable() and raw == clean_text(raw)
+    return raw if plain else digest(raw)
+
+
+def text_problem(text: str, max_chars: int) -> Problem | None:
+    """What keeps a cleaned text from being answered, if anything."""
+    if len(text) > max_chars:
+        return Problem.TOO_LONG
+    seen = (c.isprintable() and not c.isspace() and c not in _INVISIBLE for c in text)
+    return None if any(seen) else Problem.EMPTY

@@ -1,0 +1,363 @@
+"""POST /webhooks/...: verify, read, receive, acknowledge.
+
+Kakao waits for the answer in the response itself, so its acknowledgement is the longest: the
+answer within the sync budget, else the callback, else the button. Slack is acknowledged at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import app_keys
+from bot.admission.forecast import called_back, held, minutes
+from bot.conversation.scheduler import ACCEPT_TIMEOUT_S, StoreDownError
+from bot.domain.messenger import Command, Incoming, Problem, Refusal
+from bot.domain.turns import SETTLED, Answer, DeliveryState, DeliveryVia, ReplyHandle, Utterance
+from bot.messengers.kakao.adapter import answer_response, callback_response, sentence_response
+from bot.observability.metrics import ACCEPT_SECONDS, WEBHOOKS
+from bot.settings import Settings
+from bot.store import deliveries, turns
+from bot.store.deliveries import DeliveryClaim
+from bot.store.turns import Accepted
+from bot.text.catalog import Texts
+from runtime.database import DATABASE_ERRORS
+from runtime.timeouts import read_body, within
+
+log = structlog.get_logger(__name__)
+
+_dumps = functools.partial(json.dumps, ensure_ascii=False)
+
+#: What a statement may take of the second between the sync budget and Kakao's time-out.
+DATABASE_S = 0.6
+#: Far above any genuine webhook (kakao.md 1.4).
+MAX_BODY_BYTES = 1024 * 1024
+
+
+#: Why a body was not read to its end; the connection is closed behind these.
+_UNREAD = {
+    400: "the body cannot be read",
+    408: "the body is too slow",
+    413: "the body is too large",
+}
+
+
+@web.middleware
+async def refuse(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Answer what a webhook refuses with its status and a word of why, and count every webhook."""
+    messenger, status = _messenger(request), 500
+    try:
+        response: web.StreamResponse = await handler(request)
+        status = response.status
+    except Refusal as refusal:
+        log.warning("webhook_refused", messenger=messenger, reason=refusal.reason)
+        status = refusal.status
+        response = web.json_response({"error": refusal.reason}, status=status)
+    except web.HTTPException as error:
+        status = error.status
+        if not messenger or status not in _UNREAD:
+            raise
+        response = web.json_response({"error": _UNREAD[status]}, status=status)
+        response.force_close()
+    finally:
+        if messenger:
+            WEBHOOKS.labels(messenger, status).inc()
+    return response
+
+
+def _messenger(request: web.Request) -> str:
+    """The messenger whose webhook this is; "" for every path that is not one of our routes."""
+    resource = request.match_info.route.resource
+    path = resource.canonical if resource else ""
+    return path.split("/")[2] if path.startswith("/webhooks/") else ""
+
+
+async def kakao(request: web.Request) -> web.StreamResponse:
+    """The skill webhook."""
+    received_at = datetime.now(UTC)
+    messenger = request.app[app_keys.KAKAO]
+    messenger.verify(request.headers)
+    incoming = messenger.read(await read_body(request), received_at)
+    try:
+        if incoming.utterance is None:
+            return await _kakao_aside(request, incoming)
+        if sentence := await _turned_away(request.app, incoming.utterance):
+            return _say(sentence)
+        return await _kakao_turn(request, incoming.utterance)
+    except StoreDownError:
+        return _say(request.app[app_keys.TEXTS].storage_down)
+
+
+async def _kakao_turn(request: web.Request, utterance: Utterance) -> web.StreamResponse:
+    """Accept the utterance and answer it in this response, if the model is fast enough."""
+    reply = _first_way(request.app, utterance)
+    accepted = await _accept(request.app, replace(utterance, reply=reply))
+    if accepted.new and reply.via is DeliveryVia.HELD:
+        return _hold_in_the_rush(request.app, accepted.turn_id)
+    if accepted.new and reply.via is DeliveryVia.CALLBACK:
+        return _call_back(request.app)
+    # One that came before, and will be called back, is told so at once as well.
+    waits = reply.via is DeliveryVia.SYNC and utterance.reply.sync_until
+    left_s = (waits - datetime.now(UTC)).total_seconds() if waits else 0.0
+    try:
+        if await request.app[app_keys.WAITERS].wait(accepted.turn_id, left_s):
+            answered = await _answer_now(request, accepted.turn_id, (DeliveryState.PENDING,))
+            if answered:
+                return answered
+        return await _answer_later(request, accepted.turn_id, utterance)
+    except DATABASE_ERRORS as error:
+        # The turn is kept: its delivery is recovered once Postgres is back.
+        log.error("store_down", turn_id=str(accepted.turn_id), error=type(error).__name__)
+        texts = request.app[app_keys.TEXTS]
+        hold = Answer(turn_id=accepted.turn_id, text=texts.held_ready_soon, hold=True)
+        return web.json_response(answer_response(hold, texts), dumps=_dumps)
+
+
+def _first_way(app: web.Application, utterance: Utterance) -> ReplyHandle:
+    """The reply's handle, by the way that the forecast leaves: nobody waits for what is too late.
+
+    A callback goes out so long after its acknowledgement that the accept may take all its time.
+    """
+    forecast, reply = app[app_keys.FORECAST], utterance.reply
+    if forecast.misses(reply):
+        return held(reply)
+    if reply.callback_until and forecast.outlasts_window(reply):
+        after_s = ACCEPT_TIMEOUT_S + app[app_keys.SETTINGS].kakao_callback_gap_s
+        gap_over = utterance.received_at + timedelta(seconds=after_s)
+        return called_back(reply, min(gap_over, reply.callback_until))
+    return reply
+
+
+async def _answer_now(
+    request: web.Request, turn_id: UUID, states: tuple[DeliveryState, ...]
+) -> web.StreamResponse | None:
+    """Put the settled turn into this response; None where another way has claimed it."""
+    app = request.app
+    if request.transport is None or request.transport.is_closing():
+        return None
+    asked_for = DeliveryState.HELD in states
+    via = DeliveryVia.HELD if asked_for else DeliveryVia.SYNC
+    was = None if asked_for else via
+    claim, answer = await within(DATABASE_S, _claim(app, turn_id, via=via, states=states, was=was))
+    if claim is None or answer is None:
+        return None
+    response = web.json_response(answer_response(answer, app[app_keys.TEXTS]), dumps=_dumps)
+    return await _send(request, response, claim)
+
+
+async def _claim(
+    app: web.Application,
+    turn_id: UUID,
+    *,
+    via: DeliveryVia,
+    states: tuple[DeliveryState, ...],
+    was: DeliveryVia | None,
+) -> tuple[DeliveryClaim | None, Answer | None]:
+    """The claim and what to show, or neither."""
+    async with app[app_keys.DATABASE].begin() as connection:
+        claim = await deliveries.claim(connection, turn_id, via=via, states=states, was=was)
+        if claim is None:
+            return None, None
+        return claim, await app[app_keys.DELIVERY].answer(connection, claim.turn)
+
+
+async def _send(
+    request: web.Request, response: web.Response, claim: DeliveryClaim
+) -> web.StreamResponse:
+    """Write the response out, then write down that it went."""
+    state, detail = DeliveryState.DELIVERED, ""
+    try:
+        await response.prepare(request)
+        await response.write_eof()
+    except OSError as error:
+        # Kakao hung up: nobody saw it, so the button may still fetch it.
+        state, detail = DeliveryState.HELD, type(error).__name__
+    request.app[app_keys.DELIVERY].record_soon(claim, state, detail)
+    log.info("turn_delivery", turn_id=str(claim.turn_id), via=claim.via.value, state=state.value)
+    return response
+
+
+async def _answer_later(
+    request: web.Request, turn_id: UUID, utterance: Utterance
+) -> web.StreamResponse:
+    """The sync budget is over: acknowledge for the callback, or hand out the button."""
+    app = request.app
+    settings, texts = app[app_keys.SETTINGS], app[app_keys.TEXTS]
+    by_callback = utterance.reply.callback_until is not None
+    via = DeliveryVia.CALLBACK if by_callback else DeliveryVia.HELD
+    state = DeliveryState.PENDING if by_callback else DeliveryState.HELD
+    gap_s = settings.kakao_callback_gap_s
+    async with asyncio.timeout(DATABASE_S):
+        handed_over = await app[app_keys.DELIVERY].hand_over(
+            turn_id, via=via, state=state, after_s=gap_s
+        )
+    if not handed_over:  # the same request came once more
+        delivery = await within(DATABASE_S, _look_up(app, deliveries.find, turn_id))
+        if delivery is not None and delivery.state == DeliveryState.DELIVERED:
+            return _say(texts.held_delivered_already)
+        by_callback = delivery is not None and delivery.via != DeliveryVia.HELD
+    if by_callback:
+        return _call_back(app)
+    off = app[app_keys.PRESENCE].model_is_off
+    return _hold(app, turn_id, texts.worker_down_held if off else texts.held_ready_soon)
+
+
+async def _kakao_aside(request: web.Request, incoming: Incoming) -> web.StreamResponse:
+    """Everything that is not an utterance: our button, a command, or nothing to answer."""
+    app = request.app
+    if incoming.fetch is not None:
+        return await _fetch(request, incoming, incoming.fetch)
+    if incoming.command is Command.RESET:
+        await app[app_keys.DIALOGUE].reset(
+            messenger="kakao", tenant=incoming.tenant, key=incoming.conversation_key
+        )
+        return _say(app[app_keys.TEXTS].reset_done)
+    if incoming.command is Command.HELP:
+        return _say(app[app_keys.TEXTS].help)
+    return _say(problem_sentence(incoming.problem, app[app_keys.TEXTS], app[app_keys.SETTINGS]))
+
+
+async def _fetch(request: web.Request, incoming: Incoming, turn_id: UUID) -> web.StreamResponse:
+    """The button of exactly that turn, pressed by who asked it."""
+    app, texts = request.app, request.app[app_keys.TEXTS]
+    until = time.monotonic() + app[app_keys.SETTINGS].kakao_sync_budget_s
+    try:
+        turn = await within(DATABASE_S, _look_up(app, turns.find_turn, turn_id))
+        theirs = turn is not None and (turn.messenger, turn.tenant, turn.conversation_key) == (
+            "kakao",
+            incoming.tenant,
+            incoming.conversation_key,
+        )
+        if turn is None or not theirs:
+            return _say(texts.held_expired)
+        left_s = until - time.monotonic()
+        if turn.status not in SETTLED and not await app[app_keys.WAITERS].wait(turn_id, left_s):
+            off = app[app_keys.PRESENCE].model_is_off
+            return _hold(app, turn_id, texts.worker_down_held if off else texts.held_still)
+        answered = await _answer_now(request, turn_id, (DeliveryState.PENDING, DeliveryState.HELD))
+        return answered or await _fetched_before(app, turn_id)
+    except DATABASE_ERRORS as error:
+        raise StoreDownError from error
+
+
+async def _fetched_before(app: web.Application, turn_id: UUID) -> web.Response:
+    """The button of an answer that another way has, or had."""
+    texts = app[app_keys.TEXTS]
+    if again := await within(DATABASE_S, _shown_again(app, turn_id)):
+        return web.json_response(answer_response(again, texts), dumps=_dumps)
+    delivery = await within(DATABASE_S, _look_up(app, deliveries.find, turn_id))
+    if delivery is None or delivery.state == DeliveryState.EXPIRED:
+        return _say(texts.held_expired)
+    if delivery.state == DeliveryState.DELIVERED:
+        return _say(texts.held_delivered_already)
+    # The callback is, or was until now, on the wire: maybe with no more than a part of the answer.
+    return _hold(app, turn_id, texts.held_still)
+
+
+async def _shown_again(app: web.Application, turn_id: UUID) -> Answer | None:
+    """The answer of a button that was pressed before, where its response may have been lost."""
+    async with app[app_keys.DATABASE].begin() as connection:
+        if not await deliveries.show_again(connection, turn_id):
+            return None
+        turn = await deliveries.load_outcome(connection, turn_id)
+        return await app[app_keys.DELIVERY].answer(connection, turn)
+
+
+async def _look_up(
+    app: web.Application,
+    find: Callable[[AsyncConnection, UUID], Awaitable[Row[Any] | None]],
+    turn_id: UUID,
+) -> Row[Any] | None:
+    async with app[app_keys.DATABASE].connect() as connection:
+        return await find(connection, turn_id)
+
+
+async def slack(request: web.Request) -> web.StreamResponse:
+    """Commands, events and interactivity: one signature and one guard for all of them."""
+    body = await read_body(request)
+    status, headers, text = await request.app[app_keys.SLACK].dispatch(request.headers, body)
+    return web.Response(status=status, headers=headers, body=text)
+
+
+async def receive_slack(app: web.Application, incoming: Incoming) -> str:
+    """What Slack is acknowledged with: a sentence only the person sees."""
+    texts = app[app_keys.TEXTS]
+    try:
+        if incoming.command is Command.RESET:
+            await app[app_keys.DIALOGUE].reset(
+                messenger="slack", tenant=incoming.tenant, key=incoming.conversation_key
+            )
+            return texts.reset_done
+        if incoming.command is Command.HELP:
+            return texts.help_command
+        if incoming.utterance is None:
+            return problem_sentence(incoming.problem, texts, app[app_keys.SETTINGS])
+        if sentence := await _turned_away(app, incoming.utterance):
+            return sentence
+        await _accept(app, incoming.utterance)
+    except StoreDownError:
+        return texts.storage_down
+    return texts.worker_down if app[app_keys.PRESENCE].model_is_off else texts.thinking
+
+
+def problem_sentence(problem: Problem | None, texts: Texts, settings: Settings) -> str:
+    """What a person is told whose message holds nothing to answer."""
+    sentences = {
+        Problem.EMPTY: texts.empty_utterance,
+        Problem.TOO_LONG: texts.too_long.format(max=settings.max_utterance_chars),
+        Problem.MEDIA: texts.media_unsupported,
+    }
+    return sentences.get(problem, texts.unreadable) if problem else texts.unreadable
+
+
+async def _accept(app: web.Application, utterance: Utterance) -> Accepted:
+    """Commit the utterance as a turn. Raises StoreDownError."""
+    started = time.monotonic()
+    accepted = await app[app_keys.DIALOGUE].receive(utterance)
+    ACCEPT_SECONDS.labels(utterance.messenger).observe(time.monotonic() - started)
+    if accepted.new:
+        app[app_keys.BACKLOG].add(utterance.messenger, utterance.tenant)
+        app[app_keys.FORECAST].add(utterance)
+    return accepted
+
+
+async def _turned_away(app: web.Application, utterance: Utterance) -> str:
+    """Why the utterance is not taken in now, politely; empty where it is."""
+    messenger, tenant = utterance.messenger, utterance.tenant
+    if not await app[app_keys.RATE_LIMIT].allows(messenger, tenant, utterance.sender):
+        return app[app_keys.TEXTS].rate_limited
+    full = app[app_keys.BACKLOG].is_full(messenger, tenant)
+    if full or app[app_keys.FORECAST].is_worthless(utterance.reply):
+        return app[app_keys.TEXTS].busy
+    return ""
+
+
+def _say(sentence: str) -> web.Response:
+    return web.json_response(sentence_response(sentence), dumps=_dumps)
+
+
+def _call_back(app: web.Application) -> web.Response:
+    return web.json_response(callback_response(app[app_keys.TEXTS]), dumps=_dumps)
+
+
+def _hold_in_the_rush(app: web.Application, turn_id: UUID) -> web.Response:
+    """So many wait that neither this response nor the callback could hold the answer."""
+    about = minutes(app[app_keys.FORECAST].answered_at_last_in_s)
+    return _hold(app, turn_id, app[app_keys.TEXTS].held_busy.format(minutes=about))
+
+
+def _hold(app: web.Application, turn_id: UUID, sentence: str) -> web.Response:
+    answer = Answer(turn_id=turn_id, text=sentence, hold=True)
+    return web.json_response(answer_response(answer, app[app_keys.TEXTS]), dumps=_dumps)

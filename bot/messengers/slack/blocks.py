@@ -1,0 +1,75 @@
+"""Answers as Slack messages (slack.md 3.2): the model's Markdown in a markdown block.
+
+Never as mrkdwn, in which a bold word that touches Hangul stays unrendered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bot.domain.turns import Answer, clean_text
+from bot.settings import Settings
+from bot.text.catalog import TEXTS, Texts
+from bot.text.markdown import plain_text, shorten, utf16_units
+
+#: All markdown blocks of a message hold 12,000 characters; the rest is room for the notes.
+MAX_MARKDOWN_CHARS = 11_500
+#: The fallback, shown in notifications and read aloud: Slack recommends 4,000 at most.
+MAX_FALLBACK_CHARS = 3_800
+
+# What would call people: <!channel>, <@U123>, <#C123>, entities included. HTML comments and
+# doctypes in code stay as they are.
+_MENTION = re.compile(r"(<|&lt;|&#0*60;|&#x0*3c;)(?=[@#]|!(?!--|doctype))", re.IGNORECASE)
+_FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
+
+
+def answer_message(
+    answer: Answer, address: Mapping[str, Any], settings: Settings
+) -> dict[str, Any]:
+    """The JSON for a response_url: visibility, blocks, and the text for where blocks are not."""
+    texts = TEXTS[settings.language]
+    markdown = _markdown(answer.text, texts)
+    blocks: list[dict[str, Any]] = [{"type": "markdown", "text": markdown}]
+    if settings.slack_command_visibility == "in_channel":
+        blocks = _quote(address) + blocks
+    if answer.ai_notice:
+        notice = {"type": "plain_text", "text": texts.ai_notice}
+        blocks.append({"type": "context", "elements": [notice]})
+    return {
+        "response_type": settings.slack_command_visibility,
+        "text": _fallback(markdown, texts.ai_notice if answer.ai_notice else ""),
+        "blocks": blocks,
+    }
+
+
+def _quote(address: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Who asked what: the channel sees the answer, but not the command."""
+    user, question = address.get("user_id"), address.get("question")
+    if not (isinstance(user, str) and re.fullmatch("[A-Z0-9]+", user) and question):
+        return []
+    text = f"> <@{user}> {_escape(str(question))}"
+    return [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]
+
+
+def _markdown(raw: str, texts: Texts) -> str:
+    # A zero-width space after "<" breaks a mention in every renderer, code blocks included.
+    text = _MENTION.sub("\\1\u200b", clean_text(raw)) or texts.failed
+    shown = shorten(text, MAX_MARKDOWN_CHARS, utf16_units)
+    if shown == text:
+        return text
+    if len(_FENCE.findall(shown)) % 2:
+        shown += "\n```"
+    return f"{shown}\n\n{texts.cut_note}"
+
+
+def _fallback(markdown: str, notice: str) -> str:
+    plain = plain_text(shorten(markdown, MAX_FALLBACK_CHARS))
+    text = shorten(plain, MAX_FALLBACK_CHARS, lambda part: utf16_units(_escape(part)))
+    return "\n\n".join(part for part in (_escape(text), notice) if part)
+
+
+def _escape(text: str) -> str:
+    """As mrkdwn wants it: nothing in the text is a mention or a link."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

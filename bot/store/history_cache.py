@@ -1,0 +1,161 @@
+"""The recent history of a conversation: a window in Redis over the log in Postgres.
+
+A list per (conversation, epoch) of JSON entries ``{mark, prev, text, answer}``. The conversation's
+row says which turn is the newest answered one; a window that does not end with its mark, or whose
+entries do not link up, is rebuilt from Postgres. So a lost write, a flush or a reset is never seen,
+nor an answer that a crash of Postgres undid.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+from uuid import uuid4
+
+from redis.asyncio import Redis
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store import turns
+from runtime.pubsub import Outage
+
+KEY = "bllossom:history:{conversation}:{epoch}"
+TTL_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One answered turn."""
+
+    mark: str
+    text: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a prompt needs of one conversation: its epoch's answered turns up to ``newest``."""
+
+    conversation: int
+    epoch: int
+    newest: str  #: the mark of the newest answered turn; "" where there is none
+
+    @property
+    def key(self) -> str:
+        """Where Redis keeps it."""
+        return KEY.format(conversation=self.conversation, epoch=self.epoch)
+
+
+def mark(seq: int, settled_at: datetime | None) -> str:
+    """One answer of a conversation, "" for seq 0: none.
+
+    The seq is not enough: what a crash of Postgres undid is answered once more, otherwise.
+    """
+    return f"{seq}@{settled_at}" if seq else ""
+
+
+def newest(conversation: Row[Any]) -> str:
+    """The mark of its newest answer, from its ``history_seq`` and ``history_at``."""
+    return mark(conversation.history_seq, conversation.history_at)
+
+
+class RecentHistory:
+    """Reads through Redis, falls back to Postgres; every Redis error costs only time."""
+
+    def __init__(self, redis: Redis, *, max_turns: int) -> None:
+        self._redis = redis
+        self._max_turns = max_turns
+        self._outage = Outage()
+
+    async def load(
+        self, connection: AsyncConnection, windows: Iterable[Window]
+    ) -> dict[Window, list[Exchange]]:
+        """The newest answered turns of each window, oldest first, ending at its ``newest``."""
+        wanted = [window for window in windows if window.newest and self._max_turns]
+        found: dict[Window, list[Exchange]] = {}
+        cold: dict[Window, list[Exchange]] = {}
+        for window, cached in zip(wanted, await self._read(wanted), strict=True):
+            if _whole(cached, window.newest):
+                found[window] = [Exchange(e["mark"], e["text"], e["answer"]) for e in cached]
+                continue
+            rows = await turns.answered_turns(
+                connection, window.conversation, epoch=window.epoch, limit=self._max_turns
+            )
+            cold[window] = [
+                Exchange(mark(row.seq, row.settled_at), row.text, row.answer) for row in rows
+            ]
+        await self._fill(cold)
+        return found | cold
+
+    async def append(
+        self, conversation_id: int, *, epoch: int, previous: str, exchange: Exchange
+    ) -> None:
+        """Add the newest exchange after its commit, and after the one that ``previous`` marks.
+
+        Never starts a window with a gap.
+        """
+        if self._outage.lasts():
+            return
+        key = KEY.format(conversation=conversation_id, epoch=epoch)
+        push = "rpushx" if previous else "rpush"
+        with self._outage.noted():
+            async with self._redis.pipeline() as pipeline:
+                getattr(pipeline, push)(key, _entry(exchange, previous))
+                pipeline.ltrim(key, -self._max_turns, -1)
+                pipeline.expire(key, TTL_S)
+                await pipeline.execute()
+
+    async def _read(self, windows: Sequence[Window]) -> list[list[dict[str, Any]]]:
+        """What Redis holds of each window, in one round trip; nothing where it fails."""
+        nothing: list[list[dict[str, Any]]] = [[] for _ in windows]
+        if not windows or self._outage.lasts():
+            return nothing
+        held: list[list[str]] = []
+        with self._outage.noted():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for window in windows:
+                    pipeline.lrange(window.key, -self._max_turns, -1)
+                held = await pipeline.execute()
+        try:
+            return [[json.loads(entry) for entry in entries] for entries in held] or nothing
+        except ValueError:
+            return nothing
+
+    async def _fill(self, windows: Mapping[Window, Sequence[Exchange]]) -> None:
+        """Build each window aside and rename it, so that two fillers cannot interleave."""
+        filled = {window: exchanges for window, exchanges in windows.items() if exchanges}
+        if not filled or self._outage.lasts():
+            return
+        with self._outage.noted():
+            async with self._redis.pipeline() as pipeline:
+                for window, exchanges in filled.items():
+                    aside = f"{window.key}:{uuid4().hex}"
+                    previous = ["", *(e.mark for e in exchanges[:-1])]
+                    entries = [_entry(e, p) for e, p in zip(exchanges, previous, strict=True)]
+                    pipeline.rpush(aside, *entries)
+                    pipeline.expire(aside, TTL_S)
+                    pipeline.rename(aside, window.key)
+                await pipeline.execute()
+
+
+def _entry(exchange: Exchange, previous: str) -> str:
+    plain = {
+        "mark": exchange.mark,
+        "prev": previous,
+        "text": exchange.text,
+        "answer": exchange.answer,
+    }
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _whole(entries: list[dict[str, Any]], end: str) -> bool:
+    """Whether the window ends with the turn so marked and has no hole."""
+    try:
+        links = all(later["prev"] == earlier["mark"] for earlier, later in pairwise(entries))
+        return bool(entries) and links and bool(entries[-1]["mark"] == end)
+    except (KeyError, TypeError):
+        return False

@@ -1,0 +1,189 @@
+"""The bot's tables, by the glossary. Migrations are compared with this module by a test."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from bot.domain.turns import DeliveryState, DeliveryVia, TurnStatus
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, values: type[TurnStatus | DeliveryState | DeliveryVia]) -> CheckConstraint:
+    words = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({words})", name=column)
+
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("messenger", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    # A reset bumps the epoch: earlier turns stay in the log and out of the prompt.
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    # The seq of the newest turn, taken under this row's lock: identity order is not commit order.
+    Column("last_seq", BigInteger, nullable=False, server_default=text("1")),
+    # The seq of the newest answered turn of the epoch: tells a stale history window.
+    Column("history_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    UniqueConstraint("messenger", "tenant", "key"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("messenger", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("event_key", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("media", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("reply_handle", JSONB, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("status", Text, nullable=False, server_default=TurnStatus.RECEIVED.value),
+    # What went to the model where it is more than the text: this turn and those merged into it.
+    Column("prompt", Text),
+    Column("merged_into", Uuid),
+    Column("job_id", Uuid),
+    Column("preset", Text),
+    Column("answer", Text),
+    Column("finish_reason", Text),
+    Column("model", Text),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("dropped_messages", Integer),
+    Column("first_token_ms", Float),
+    Column("total_ms", Float),
+    Column("failure_reason", Text),
+    Column("failure_message", Text),
+    # Bigrams of the text, and of the answer once there is one (bot/store/search.py).
+    Column("grams", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("queued_at", DateTime(timezone=True)),
+    Column("started_at", DateTime(timezone=True)),
+    Column("settled_at", DateTime(timezone=True)),
+    UniqueConstraint("messenger", "tenant", "event_key"),
+    UniqueConstraint("conversation_id", "seq"),
+    _one_of("status", TurnStatus),
+    Index("ix_turns_received_at_id", "received_at", "id"),
+    # What is new is sorted in by 256 kB: whoever fills the list waits for that.
+    Index(
+        "ix_turns_grams",
+        "grams",
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 256},
+    ),
+    Index("ix_turns_job_id", "job_id"),
+    # One turn of a conversation is with the model at a time, whatever the code does.
+    Index(
+        "uq_turns_conversation_running",
+        "conversation_id",
+        unique=True,
+        postgresql_where=text("status IN ('queued', 'generating')"),
+    ),
+    Index(
+        "ix_turns_unsettled",
+        "conversation_id",
+        "seq",
+        postgresql_where=text("status IN ('received', 'queued', 'generating')"),
+    ),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("messenger", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=DeliveryState.PENDING.value),
+    # Not before then: the sync window still stands open, or a retry waits.
+    Column("not_before", DateTime(timezone=True), nullable=False),
+    # The callback URL is good until then.
+    Column("callback_until", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    # Fences a claim: only the process that took this number may record its outcome.
+    Column("claim", Integer, nullable=False, server_default=text("0")),
+    Column("claimed_until", DateTime(timezone=True)),
+    # The call that claimed it with others, by a name of its own.
+    Column("claimed_by", Uuid),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("detail", Text, nullable=False, server_default=""),
+    # The person knows that it expired, so it is said once.
+    Column("expiry_told", Boolean, nullable=False, server_default=text("false")),
+    Column("delivered_at", DateTime(timezone=True)),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # The claim whose POST can be traced. A claim of a version that knows nothing of it is another
+    # number, and so is not traced.
+    Column("trace_claim", Integer),
+    # Traced not before then; null: not any more.
+    Column("trace_at", DateTime(timezone=True)),
+    # Fences a trace, as the claim's number does a delivery.
+    Column("traces", Integer, nullable=False, server_default=text("0")),
+    _one_of("via", DeliveryVia),
+    _one_of("state", DeliveryState),
+    Index(
+        "ix_deliveries_due",
+        "not_before",
+        postgresql_where=text("state IN ('pending', 'sending', 'held')"),
+    ),
+    # Holds the few that wait for a trace, however many rows there are.
+    Index(
+        "ix_deliveries_trace",
+        "trace_at",
+        postgresql_where=text(
+            "state = 'unconfirmed' AND trace_claim = claim AND trace_at IS NOT NULL"
+        ),
+    ),
+)
+
+# The ledger: one row per attempt, never changed.
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), nullable=False),
+    Column("claim", Integer, nullable=False),
+    Column("via", Text, nullable=False),
+    # What the delivery became, and the messenger's own words.
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("claimed_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _one_of("via", DeliveryVia),
+    _one_of("state", DeliveryState),
+    Index("ix_delivery_attempts_turn_id", "turn_id"),
+)

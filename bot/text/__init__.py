@@ -1,0 +1,1 @@
+"""Texts: the catalog of sentences, Markdown, splitting."""

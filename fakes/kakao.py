@@ -1,0 +1,161 @@
+"""KakaoTalk's side of the wire, on a real port: the host of the callback URLs.
+
+    async with kakao_platform() as kakao:
+        url = kakao.new_callback_url()
+        kakao.faults.once(Fault.CUT)
+        ...
+        post = await kakao.next_post()
+        assert post.texts == ["안녕하세요"]
+
+The bot must allow ``kakao.origin`` (BOT_KAKAO_CALLBACK_HOSTS).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aiohttp import web
+
+from bot.messengers.kakao.simulator_pane import callback_receipt, skill_request
+from bot.simulator.expiring_urls import Addresses
+from bot.simulator.limits import KAKAO_CALLBACK_S, LimitError, check_skill_response
+from fakes.faults import MAX_ADDRESSES, Arrivals, Fault, Faults, serving
+
+__all__ = ["CallbackPost", "Fault", "KakaoPlatform", "kakao_platform", "skill_request"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackPost:
+    """One POST to the callback host, right or wrong."""
+
+    path_qs: str  #: as it came over the wire, byte for byte
+    body: bytes
+    content_type: str
+    receipt: dict[str, Any]  #: what was answered, or would have been; see ``fault``
+    fault: Fault | None
+    shown: bool  #: whether the person sees the bubbles
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        return list(self.json["template"]["outputs"])
+
+    @property
+    def quick_replies(self) -> list[dict[str, Any]]:
+        return list(self.json["template"].get("quickReplies", []))
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the simpleText bubbles, in order."""
+        return [o["simpleText"]["text"] for o in self.outputs if "simpleText" in o]
+
+
+@dataclass
+class _Callback:
+    acknowledged: bool
+
+
+class KakaoPlatform:
+    """Callback URLs given out, and everything that was posted to this host."""
+
+    def __init__(self, lifetime_s: float = KAKAO_CALLBACK_S) -> None:
+        self.origin = ""  #: set when it serves
+        self.posts: list[CallbackPost] = []
+        self.faults = Faults()
+        self._callbacks: Addresses[_Callback] = Addresses(
+            lifetime_s=lifetime_s, uses=1, capacity=MAX_ADDRESSES
+        )
+        self._given: dict[str, _Callback] = {}
+        self._arrivals = Arrivals()
+
+    def new_callback_url(self, *, acknowledged: bool = True) -> str:
+        """A URL good for one POST. Its token holds escapes that a client must not touch.
+
+        ``acknowledged=False``: refused until ``acknowledge`` says the webhook answered useCallback.
+        """
+        token = f"cb%3A{secrets.token_urlsafe(18)}%2F%7E~%3D="
+        path = f"/v1/bots/67a1f00dc0ffee0000000002/callback?token={token}&n=%ED%95%9C"
+        callback = _Callback(acknowledged)
+        self._callbacks.issue(callback, path)
+        url = self.origin + path
+        self._given[url] = callback
+        return url
+
+    def acknowledge(self, url: str) -> None:
+        """The webhook's answer to the request with this URL carried useCallback."""
+        self._given[url].acknowledged = True
+
+    @property
+    def shown(self) -> list[CallbackPost]:
+        """The posts whose bubbles the person sees."""
+        return [post for post in self.posts if post.shown]
+
+    async def next_post(self, count: int = 1, timeout_s: float = 10.0) -> CallbackPost:
+        """Wait until ``count`` posts have come in all; the newest of them."""
+        await self._arrivals.until(lambda: len(self.posts) >= count, timeout_s)
+        return self.posts[count - 1]
+
+    async def receive(self, request: web.Request) -> web.Response:
+        fault = self.faults.take()
+        body = await request.read()
+        status, receipt = self._judge(fault, request.raw_path, body)
+        post = CallbackPost(
+            path_qs=request.raw_path,
+            body=body,
+            content_type=request.content_type,
+            receipt=receipt,
+            fault=fault,
+            shown=receipt["status"] == "SUCCESS",
+        )
+        self.posts.append(post)
+        await self._arrivals.note()
+        response = web.json_response(receipt, status=status)
+        if fault is Fault.RATE_LIMITED:
+            response.headers["Retry-After"] = str(self.faults.retry_after_s)
+        return await self.faults.answer(fault, request, response)
+
+    def _judge(self, fault: Fault | None, path_qs: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        if fault in _REFUSALS:
+            status, word, message = _REFUSALS[fault]
+            return status, callback_receipt(word, message)
+        given = self._given.get(self.origin + path_qs)
+        if given and not given.acknowledged:
+            # Whether this uses up the URL is not documented; who gives up at once would show here.
+            return 200, callback_receipt("FAIL", "Use callback true setting required")
+        try:
+            self._callbacks.use(path_qs)
+            check_skill_response(json.loads(body))
+        except LookupError:
+            return 400, callback_receipt("FAIL", "Invalid callback token")
+        except (ValueError, LimitError) as error:
+            return 200, callback_receipt("FAIL", f"Invalid json from bot-skill: {error}")
+        return 200, callback_receipt("SUCCESS", "")
+
+
+_REFUSALS: dict[Fault | None, tuple[int, Literal["FAIL", "ERROR"], str]] = {
+    Fault.SERVER_ERROR: (500, "ERROR", "internal error (501)"),
+    Fault.DROPPED: (500, "ERROR", "internal error (501)"),
+    Fault.RATE_LIMITED: (429, "FAIL", "too many requests"),
+    Fault.INVALID_TOKEN: (400, "FAIL", "Invalid callback token"),
+}
+
+
+@asynccontextmanager
+async def kakao_platform(lifetime_s: float = KAKAO_CALLBACK_S) -> AsyncIterator[KakaoPlatform]:
+    """The callback host, serving. ``lifetime_s``: how long its URLs are good."""
+    platform = KakaoPlatform(lifetime_s)
+    app = web.Application()
+    app.router.add_post("/{path:.*}", platform.receive)
+    async with serving(app, platform.faults.close) as origin:
+        platform.origin = origin
+        yield platform

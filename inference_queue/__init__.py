@@ -1,0 +1,1 @@
+"""What crosses between bot and worker: jobs, leases, presets, the registry of workers."""

@@ -1,0 +1,73 @@
+"""Engines: one file each, behind one protocol, named in one table.
+
+An engine turns a job into a stream of text. It owns its tokenizer, so it also fits the messages
+into the context and assembles the prompt (``context.py``, ``template.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from inference_queue.protocol import Completion, Job
+from inference_worker.errors import EngineError
+
+__all__ = ["Delta", "Engine", "EngineError", "ModelCard", "Usage"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What an engine serves, as announced to the bot and shown to people."""
+
+    name: str  #: as a person would know it, such as "MLP-KTLim/llama-3-Korean-Bllossom-8B"
+    preset: str  #: the key in presets.PRESETS whose prompt and sampling suit it
+    context_window: int | None = None  #: tokens, prompt and answer together; None = unknown
+    demo: bool = False  #: a stand-in for trying things out, English only
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the answer: whole characters, and how many tokens they took."""
+
+    text: str
+    tokens: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an engine is doing on this machine; zeros where a server elsewhere does it."""
+
+    running: int = 0  #: answers being written
+    waiting: int = 0  #: answers not begun, for want of room in memory
+    held_tokens: int = 0  #: tokens that there is memory for, for those being written
+    kept_tokens: int = 0  #: tokens kept for the next turns of conversations
+    budget_tokens: int = 0  #: the bound of both together
+    reused_tokens: int = 0  #: tokens of prompts that were computed already, since the start
+    silent_s: float = 0.0  #: seconds without a step while there is something to write
+
+
+class Engine(Protocol):
+    """A model that answers jobs, several at once."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model served; valid once ``start`` has returned."""
+
+    @property
+    def usage(self) -> Usage:
+        """What it is doing now; from any thread, at any time."""
+
+    async def start(self, progress: Callable[[str], None]) -> None:
+        """Load or reach the model, telling each step in a sentence. Raises EngineError."""
+
+    def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
+        """Yield the answer in pieces, then exactly one Completion with the whole text.
+
+        Closing the generator, or cancelling the task that reads it, stops the generation at the
+        next step and frees its memory. The job's deadline ends it with what there is
+        (FinishReason.DEADLINE). Raises EngineError.
+        """
+
+    async def close(self) -> None:
+        """Stop everything and free the memory; safe to call twice."""

@@ -1,0 +1,95 @@
+"""Prompts as token ids, for servers that take them: nothing a person types can steer the model.
+
+The worker renders the model's own template and counts its tokens; what is typed is encoded apart
+from the template (template.py). The route is OpenAI's old completion route, whose ``prompt`` may be
+a list of ids at vLLM and SGLang (their CompletionRequest).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from huggingface_hub.errors import TextGenerationError
+
+from inference_queue.protocol import FailureReason, Job
+from inference_worker.engines.base import EngineError
+from inference_worker.engines.served.estimated_prompt import Prompt
+from inference_worker.prompt.chat_template import ChatTemplate
+from inference_worker.prompt.encoding import fit_and_encode
+
+ROUTE = "/v1/completions"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """The template of the model that a server runs, and the tokens that end its turn."""
+
+    template: ChatTemplate
+    stop_ids: tuple[int, ...]
+
+    def fit(self, job: Job, *, context_window: int) -> Prompt:
+        """The newest turns that leave room for the answer. Raises EngineError."""
+        wanted = job.sampling.max_new_tokens
+        fitted, ids = fit_and_encode(
+            self.template, job.messages, window=context_window, max_new_tokens=wanted
+        )
+        return Prompt(
+            messages=fitted.messages,
+            max_new_tokens=min(wanted, context_window - len(ids)),
+            dropped=fitted.dropped,
+            ids=tuple(ids),
+        )
+
+
+def load_encoder(name: str, stop_tokens: Sequence[str]) -> Encoder:
+    """From a directory or hub id; ``stop_tokens`` end a turn beside the tokenizer's own.
+
+    Blocks for seconds. Raises EngineError.
+    """
+    try:
+        from transformers import AutoTokenizer  # noqa: PLC0415 - seconds
+    except ImportError as error:
+        raise _unusable(name, "needs transformers: pip install -e '.[tokenizer]'") from error
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(name)
+    except Exception as error:  # the library raises what it likes
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise _unusable(name, f"cannot be loaded: {reason}") from error
+    if not tokenizer.is_fast or not tokenizer.chat_template:
+        raise _unusable(name, "has no chat template")
+    known = tokenizer.get_vocab()
+    ends = {tokenizer.eos_token_id, *(known.get(token) for token in stop_tokens)}
+    return Encoder(ChatTemplate(tokenizer), tuple(sorted(ends - {None})))
+
+
+async def open_completion(
+    client: httpx2.AsyncClient, root: str, headers: dict[str, str], body: dict[str, Any]
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Ask the server; its events. Raises what refusals.CALL_ERRORS names, here and on the way."""
+    request = client.build_request("POST", root + ROUTE, json=body, headers=headers)
+    response = await client.send(request, stream=True)
+    response.raise_for_status()
+    return _events(response)
+
+
+async def _events(response: httpx2.Response) -> AsyncGenerator[dict[str, Any], None]:
+    async with aclosing(response):
+        async for line in response.aiter_lines():
+            if not line.startswith("data:"):
+                continue
+            data = line.removeprefix("data:").strip()
+            if data == "[DONE]":
+                return
+            event = json.loads(data)
+            if error := event.get("error"):
+                raise TextGenerationError(error)
+            yield event
+
+
+def _unusable(name: str, what: str) -> EngineError:
+    return EngineError(FailureReason.ENGINE_UNAVAILABLE, f"Check WORKER_TOKENIZER: {name} {what}.")

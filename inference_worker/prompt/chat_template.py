@@ -1,0 +1,136 @@
+"""Messages to token ids, so that no text a person typed ever becomes a control token.
+
+Tokenizers read `<|eot_id|>` in plain text as the token that ends a turn; whoever types it could
+open a turn of the system. What is typed is therefore encoded apart from the template.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from inference_queue.protocol import Message
+
+#: Splits a marker without changing what is seen.
+ZERO_WIDTH_SPACE = "\u200b"
+
+NEVER = "(?!)"  #: a pattern that matches nothing
+
+#: The control strings of Llama 3 and of ChatML, for servers whose tokenizer is out of reach.
+KNOWN_MARKERS: tuple[str, ...] = (
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|python_tag|>",
+    "<|finetune_right_pad_id|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+    *(f"<|reserved_special_token_{number}|>" for number in range(251)),
+)
+
+
+def neutralise(text: str, markers: Iterable[str]) -> str:
+    """Break every marker in ``text`` by a zero width space after its first two characters.
+
+    For engines that take messages as text and would parse the markers in it. The visible text
+    stays. Raises ValueError for a marker too short to be broken.
+    """
+    return _seams(tuple(markers)).sub(ZERO_WIDTH_SPACE, text)
+
+
+class ChatTemplate:
+    """A model's own chat template, rendered to token ids.
+
+    The ids equal the tokenizer's ``apply_chat_template`` with a generation prompt wherever no
+    content holds a control token's text; where one does, it stays text. May be used from several
+    threads. ``tokenizer`` is a fast tokenizer of transformers with a chat template.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._controls = _control_tokens(tokenizer)
+        self._control_ids = frozenset(self._controls.values())
+        # Longest first, should one marker begin with another.
+        longest_first = sorted(self._controls, key=len, reverse=True)
+        self._marker = re.compile(f"({'|'.join(map(re.escape, longest_first)) or NEVER})")
+        self._seams = _seams(tuple(self._controls))
+        # Nobody can type it, because nobody can guess it.
+        self._seam = f"\ue000{secrets.token_hex(8)}\ue000"
+        # A copy: the switch belongs to the tokenizer object and every thread that shares it.
+        self._plain = copy.deepcopy(tokenizer.backend_tokenizer)
+        self._plain.encode_special_tokens = True
+
+    def encode(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt's token ids, with the header that lets the assistant speak.
+
+        Markers in the contents are broken while the template runs, so that every whole marker in
+        the rendered text is the template's own; each stretch of text between two of those is then
+        encoded without looking for markers.
+        """
+        ids: list[int] = []
+        for piece in self._marker.split(self._render(messages)):
+            control = self._controls.get(piece)
+            if control is None:
+                ids += self._encode_plain(piece.replace(self._seam, ""))
+            else:
+                ids.append(control)
+        return ids
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """How many tokens the prompt takes."""
+        return len(self.encode(messages))
+
+    def _render(self, messages: Sequence[Message]) -> str:
+        chat = [
+            {"role": m.role.value, "content": self._seams.sub(self._seam, m.content)}
+            for m in messages
+        ]
+        return str(
+            self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        )
+
+    def _encode_plain(self, text: str) -> list[int]:
+        ids: list[int] = self._plain.encode(text, add_special_tokens=False).ids
+        if not self._control_ids.isdisjoint(ids):
+            # Tokens outside the special ones, or a vocabulary that holds markers as words.
+            ids = self._plain.encode(
+                self._seams.sub(ZERO_WIDTH_SPACE, text), add_special_tokens=False
+            ).ids
+        return ids
+
+
+def _control_tokens(tokenizer: Any) -> dict[str, int]:
+    """Text and id of every token that steers: the special ones, and added ones in brackets.
+
+    Other added tokens are words (a vocabulary extended for Korean) and stay within reach.
+    """
+    return {
+        token.content: number
+        for number, token in tokenizer.added_tokens_decoder.items()
+        if token.special or re.fullmatch(r"<.+>", token.content)
+    }
+
+
+@functools.lru_cache(maxsize=8)
+def _seams(markers: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches the place inside an occurrence; looking around finds overlapping ones as well.
+
+    One look back for all markers that begin alike: an alternative for each of Llama 3's 256 takes
+    milliseconds for every thousand characters.
+    """
+    tails: dict[str, list[str]] = {}
+    for marker in markers:
+        if len(marker) < 2:
+            raise ValueError(f"the marker {marker!r} cannot be broken")
+        at = min(2, len(marker) - 1)
+        tails.setdefault(re.escape(marker[:at]), []).append(re.escape(marker[at:]))
+    places = (f"(?<={head})(?={'|'.join(ends)})" for head, ends in tails.items())
+    return re.compile("|".join(places) or NEVER)

@@ -1,0 +1,55 @@
+"""How long answers take on this worker, as measured lately; and how much of one still fits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from inference_queue.protocol import Completion, Job
+
+#: The weight of the newest answer in the running means.
+NEWEST = 0.2
+#: Of fewer tokens no rate is taken: between two of them a worker may have been stopped for seconds,
+#: and others' answers would be cut for it.
+TELLING_TOKENS = 16
+#: An answer of fewer tokens is worth nothing to a person: hardly a word of Korean.
+FEWEST_TOKENS = 4
+#: Of the time until the deadline, what may be planned: answers differ.
+PLANNED = 0.9
+
+
+@dataclass(slots=True)
+class Pace:
+    """Running means over the last answers; 0 until there was one."""
+
+    answer_s: float = 0.0  #: from claim to end
+    first_token_s: float = 0.0
+    tokens_per_s: float = 0.0  #: of one answer, after its first token
+
+    def note(self, completion: Completion) -> None:
+        """Learn from an answer whose times are known."""
+        if completion.total_ms is None:
+            return
+        total_s = completion.total_ms / 1000
+        first_s = (completion.first_token_ms or 0.0) / 1000
+        self.answer_s = _mean(self.answer_s, total_s)
+        self.first_token_s = _mean(self.first_token_s, first_s)
+        if completion.completion_tokens >= TELLING_TOKENS and total_s > first_s:
+            rate = (completion.completion_tokens - 1) / (total_s - first_s)
+            self.tokens_per_s = _mean(self.tokens_per_s, rate)
+
+    def fit(self, job: Job) -> Job | None:
+        """The job, cut to what can be written by its deadline; None where that is nothing."""
+        left_s = job.remaining_s()
+        if math.isinf(left_s) or (left_s > 0 and not self.tokens_per_s):
+            return job
+        fits = 1 + int((left_s - self.first_token_s) * PLANNED * self.tokens_per_s)
+        if fits < min(FEWEST_TOKENS, job.sampling.max_new_tokens):
+            return None
+        if fits >= job.sampling.max_new_tokens:
+            return job
+        return replace(job, sampling=replace(job.sampling, max_new_tokens=fits))
+
+
+def _mean(before: float, newest: float) -> float:
+    return before + (newest - before) * NEWEST if before else newest

@@ -1,0 +1,1 @@
+"""How all of it runs on one machine: embedded servers, supervised processes."""

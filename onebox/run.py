@@ -1,0 +1,226 @@
+"""Everything on one machine: Postgres, Valkey, the schema, the bot and a worker, in one command.
+
+What is set is used: each of BOT_DATABASE_URL and BOT_REDIS_URL replaces one embedded server. The
+bot and the worker are processes of their own, with the same command lines as anywhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from redis.exceptions import RedisError
+from sqlalchemy import text
+
+from bot.settings import Settings
+from bot.store.migrations import migrate
+from onebox.data_dir import CannotStart, explained, fresh_log, owned
+from onebox.embedded_servers import postgres_part, valkey_part
+from onebox.local_settings import Machine, environment, free_port, local_secrets, set_for_the_worker
+from onebox.progress import bound_logs, relay_model_progress, until_ready
+from onebox.supervisor import Part, heed_cancellation, keep_running
+from runtime.database import DATABASE_ERRORS, asyncpg_url, connect_database
+from runtime.pubsub import connect_redis
+
+BOT = (sys.executable, "-m", "bot", "serve")
+WORKER = (sys.executable, "-m", "inference_worker")
+
+
+def say(line: str) -> None:
+    """One line for the person at the terminal; whether anyone reads it does not matter."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+async def run_onebox(
+    settings: Settings, *, bot: Sequence[str] = BOT, worker: Sequence[str] = WORKER
+) -> int:
+    """Run everything until Ctrl-C or SIGTERM; exit status 1 and one sentence where it cannot.
+
+    ``bot`` and ``worker`` are the command lines of the two programs.
+    """
+    everything = asyncio.create_task(_run(settings, bot, worker))
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Ignored from the start: a hang-up by nohup, which is meant, but Ctrl-C by any script that
+        # has put this into the background, and that would leave everything running.
+        if signum is not signal.SIGHUP or signal.getsignal(signum) is not signal.SIG_IGN:
+            loop.add_signal_handler(signum, _stop, everything)
+    try:
+        await everything
+    except asyncio.CancelledError:
+        say("Stopped; the data is kept.")
+    except CannotStart as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    return 0
+
+
+def _stop(everything: asyncio.Task[None]) -> None:
+    if not everything.cancelling():
+        say("Stopping; answers that are being written are finished first ...")
+        everything.cancel()
+
+
+async def _run(settings: Settings, bot: Sequence[str], worker: Sequence[str]) -> None:
+    since = time.monotonic()
+    port, worker_set = free_port(settings.host, settings.port), set_for_the_worker()
+    async with AsyncExitStack() as stack:
+        with explained(settings.data_dir) as data_dir:
+            stack.enter_context(owned(data_dir, "onebox"))
+            made = local_secrets(settings, data_dir / "secrets.json")
+        say(f"Starting everything on this machine; data and logs are in {data_dir}")
+        database_url, servers = await _database(stack, settings, data_dir)
+        heed_cancellation()
+        redis_url, more = await _redis(stack, settings, data_dir)
+        heed_cancellation()
+        machine = Machine(
+            data_dir=data_dir,
+            host=settings.host,
+            port=port,
+            database_url=database_url,
+            redis_url=redis_url,
+        )
+        env = environment(settings, machine, made, worker_set)
+        programs = [
+            _program("bot", bot, machine, env, vital=True),
+            _program("worker", worker, machine, env, vital=False),
+        ]
+        await stack.enter_async_context(_started(programs))
+        await _serve([*servers, *more, *programs], machine, made, settings, since)
+
+
+async def _database(
+    stack: AsyncExitStack, settings: Settings, data_dir: Path
+) -> tuple[str, list[Part]]:
+    """The URL of a migrated database, and the part behind it where it is embedded."""
+    url, parts = settings.database_url.get_secret_value(), list[Part]()
+    if not url:
+        since = time.monotonic()
+        server = await stack.enter_async_context(postgres_part(data_dir))
+        url, parts = server.url, [server.part]
+        say(f"  Postgres runs ({time.monotonic() - since:.1f} s)")
+    try:
+        await _reachable(url)
+        plain_url = asyncpg_url(url).render_as_string(hide_password=False)
+        # Only this version runs here.
+        await migrate(plain_url, after_deploy=True)
+    except ValueError as problem:
+        raise CannotStart(f"BOT_DATABASE_URL: {problem}.") from None
+    except DATABASE_ERRORS as problem:
+        raise CannotStart(
+            "The database cannot be reached or brought up to date "
+            f"({_brief(problem)}): check BOT_DATABASE_URL and that its server runs."
+        ) from problem
+    say("  The database's schema is up to date")
+    return url, parts
+
+
+async def _reachable(url: str) -> None:
+    # Bounded: an address that swallows packets would keep the migration waiting for minutes.
+    engine = connect_database(url, pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    finally:
+        await engine.dispose()
+
+
+def _brief(problem: BaseException) -> str:
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0][:200]
+
+
+async def _redis(
+    stack: AsyncExitStack, settings: Settings, data_dir: Path
+) -> tuple[str, list[Part]]:
+    url = settings.redis_url.get_secret_value()
+    if url:
+        await _tell_if_silent(url)
+        return url, []
+    since = time.monotonic()
+    server = await stack.enter_async_context(valkey_part(data_dir))
+    say(f"  Valkey runs ({time.monotonic() - since:.1f} s)")
+    return server.url, [server.part]
+
+
+async def _tell_if_silent(url: str) -> None:
+    """Everything works without Valkey, only slower: a wrong address would go unnoticed."""
+    try:
+        problem = await _unanswered(url)
+    except ValueError as error:
+        raise CannotStart("BOT_REDIS_URL cannot be read: redis://HOST:PORT/0 is meant.") from error
+    if problem:
+        say(f"  BOT_REDIS_URL does not answer ({problem}): going on without, a little slower")
+
+
+async def _unanswered(url: str) -> str:
+    redis = connect_redis(url)
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as problem:
+        return type(problem).__name__
+    finally:
+        await redis.aclose()
+    return ""
+
+
+def _program(
+    name: str, argv: Sequence[str], machine: Machine, env: dict[str, str], *, vital: bool
+) -> Part:
+    log = machine.data_dir / "logs" / f"{name}.log"
+    return Part(name=f"The {name}", argv=list(argv), log=log, env=env, vital=vital)
+
+
+@asynccontextmanager
+async def _started(programs: list[Part]) -> AsyncIterator[None]:
+    """Start the programs; stop them side by side, each finishing what it does."""
+    try:
+        for part in programs:
+            with explained(part.data_dir):
+                fresh_log(part.log)
+            await part.start()
+        yield
+    finally:
+        await asyncio.gather(*(part.stop() for part in programs))
+
+
+async def _serve(
+    parts: list[Part], machine: Machine, made: dict[str, str], settings: Settings, since: float
+) -> None:
+    say("  The bot and the worker are starting; the first start also prepares the model")
+    worker = parts[-1]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(keep_running(part, say))
+            group.create_task(relay_model_progress(worker.log, say))
+            group.create_task(bound_logs([part.log for part in parts]))
+            await until_ready(machine.origin, say)
+            heed_cancellation()
+            say(f"Ready after {time.monotonic() - since:.1f} s.")
+            _welcome(machine, made, settings)
+    except ExceptionGroup as ended:
+        raise ended.exceptions[0] from None
+
+
+def _welcome(machine: Machine, made: dict[str, str], settings: Settings) -> None:
+    if settings.simulator or "simulator" not in settings.model_fields_set:
+        say(f"  Write a message   {machine.origin}/simulator")
+    login = f"user {settings.admin_user}, {_password(machine, made)}"
+    say(f"  Read the log      {machine.origin}/admin/   {login}")
+    say("  Stop              Ctrl-C")
+
+
+def _password(machine: Machine, made: dict[str, str]) -> str:
+    if "admin_password" not in made:
+        return "the password you set"
+    if sys.stdout.isatty():
+        return f"password {made['admin_password']}"
+    return f"password in {machine.data_dir / 'secrets.json'}"

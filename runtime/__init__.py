@@ -1,0 +1,1 @@
+"""What every process stands on: databases, Redis, timeouts, background tasks, logging."""
