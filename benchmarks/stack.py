@@ -21,7 +21,7 @@ from benchmarks.load import STRAGGLERS_S, Hits, Load
 from benchmarks.raw_http import KAKAO_SECRET, SLACK_SECRET
 from bot.store.migrations import migrate
 from onebox.embedded_servers import Embedded, postgres_part, valkey_part
-from onebox.supervisor import Part
+from onebox.supervisor import SupervisedProcess
 from runtime.database import connect_database
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 class Served:
     """A process that listens."""
 
-    part: Part
+    part: SupervisedProcess
     port: int
 
     @property
@@ -85,7 +85,7 @@ async def running_bot(stores: Stores, origin: str, **settings: str) -> AsyncIter
 @contextlib.asynccontextmanager
 async def running_worker(
     stores: Stores, engine_url: str, *, slots: int = 4, **settings: str
-) -> AsyncIterator[Part]:
+) -> AsyncIterator[SupervisedProcess]:
     """A worker in front of the engine server; it is ready when the bot's /readyz says so."""
     own = {
         "database_url": stores.postgres.url,
@@ -162,7 +162,7 @@ async def until_ready(served: Served) -> None:
     await _until_answers(f"{served.url}/readyz", within_s=60)
 
 
-def cpu_s(part: Part) -> float:
+def cpu_s(part: SupervisedProcess) -> float:
     """CPU seconds of the process and its living children so far."""
     if part.process is None:
         return 0.0
@@ -175,7 +175,7 @@ def cpu_s(part: Part) -> float:
     return used
 
 
-def rss_mib(part: Part) -> float:
+def rss_mib(part: SupervisedProcess) -> float:
     """Resident memory of the process, in MiB."""
     pid = part.process.pid if part.process else os.getpid()
     return float(psutil.Process(pid).memory_info().rss) / 2**20
@@ -188,14 +188,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _part(name: str, argv: list[str], folder: Path, own: dict[str, str]) -> Part:
+def _part(name: str, argv: list[str], folder: Path, own: dict[str, str]) -> SupervisedProcess:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("BOT_", "WORKER_"))}
     env = {**clean, "PYTHONPATH": str(ROOT), **own}
-    return Part(name=name, argv=argv, log=folder / "logs" / f"{name}.log", env=env)
+    return SupervisedProcess(name=name, argv=argv, log=folder / "logs" / f"{name}.log", env=env)
 
 
 @contextlib.asynccontextmanager
-async def _running(part: Part) -> AsyncIterator[None]:
+async def _running(part: SupervisedProcess) -> AsyncIterator[None]:
     try:
         await part.start()
         yield

@@ -18,11 +18,12 @@ from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
 from bot.conversation.scheduler import Dialogue
-from bot.conversation.settlement_events import SettledTurns
-from bot.conversation.settlement_waiters import Waiters
+from bot.conversation.settlement_events import SettlementNotifier
+from bot.conversation.settlement_waiters import SettlementWaiters
 from bot.delivery.dispatcher import Delivery
-from bot.delivery.reconciler import Tracing
+from bot.delivery.reconciler import Reconciler
 from bot.domain.messenger import Messenger
+from bot.http.errors import MAX_BODY_BYTES, refuse
 from bot.http.outbound import open_session
 from bot.http.server_log import quote_no_requests
 from bot.messengers.kakao import endpoint
@@ -33,10 +34,13 @@ from bot.simulator.app import create_simulator
 from bot.store.history_cache import RecentHistory
 from bot.store.warmup import warm_up
 from bot.text.catalog import TEXTS
-from bot.workers import Presence
-from inference_queue.client import FINISHED_CHANNEL, JobQueue
+from bot.workers import WorkerRegistry
+from inference_queue.channels import FINISHED_CHANNEL
+from inference_queue.client import JobQueue
 from runtime.database import connect_database
-from runtime.pubsub import Bell, Ringer, connect_redis, end
+from runtime.pubsub import WakeupPublisher, WakeupSubscriber
+from runtime.redis_client import connect_redis
+from runtime.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +58,7 @@ def create_app(settings: Settings, *, warm: bool = False) -> web.Application:
     ``warm``: to answer as fast at first as later, for half a second at the start.
     """
     quote_no_requests()
-    app = web.Application(middlewares=[endpoint.refuse], client_max_size=endpoint.MAX_BODY_BYTES)
+    app = web.Application(middlewares=[refuse], client_max_size=MAX_BODY_BYTES)
     app[app_keys.SETTINGS] = settings
     app[app_keys.TEXTS] = TEXTS[settings.language]
     app[app_keys.DATABASE] = connect_database(
@@ -99,21 +103,21 @@ async def _warmth(app: web.Application) -> AsyncIterator[None]:
 async def _parts(app: web.Application) -> AsyncIterator[None]:
     settings, database, redis = app[app_keys.SETTINGS], app[app_keys.DATABASE], app[app_keys.REDIS]
     queue = JobQueue(redis)
-    ringer = Ringer(redis, SETTLED_CHANNEL)
-    presence = app[app_keys.PRESENCE] = Presence(redis)
+    ringer = WakeupPublisher(redis, SETTLED_CHANNEL)
+    presence = app[app_keys.WORKERS] = WorkerRegistry(redis)
     backlog = app[app_keys.BACKLOG] = Backlog(database, settings.max_waiting)
     forecast = app[app_keys.FORECAST] = Forecast(database, presence)
     app[app_keys.RATE_LIMIT] = RateLimit(redis, settings.rate_limit_per_minute)
     async with contextlib.AsyncExitStack() as stack:
         hosts = settings.kakao_callback_hosts + settings.slack_response_hosts
         session = await stack.enter_async_context(open_session((*hosts, settings.slack_api_url)))
-        finished = await stack.enter_async_context(Bell(redis, FINISHED_CHANNEL))
-        settled = await stack.enter_async_context(Bell(redis, SETTLED_CHANNEL))
+        finished = await stack.enter_async_context(WakeupSubscriber(redis, FINISHED_CHANNEL))
+        settled = await stack.enter_async_context(WakeupSubscriber(redis, SETTLED_CHANNEL))
         kakao = app[app_keys.KAKAO] = Kakao(settings, session)
         slack = app[app_keys.SLACK] = Slack(
             settings, session, functools.partial(endpoint.receive_slack, app)
         )
-        waiters = app[app_keys.WAITERS] = Waiters(database, settled)
+        waiters = app[app_keys.WAITERS] = SettlementWaiters(database, settled)
         messengers: dict[str, Messenger] = {kakao.name: kakao, slack.name: slack}
         delivery = app[app_keys.DELIVERY] = Delivery(
             settings=settings,
@@ -130,9 +134,9 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             history=RecentHistory(redis, max_turns=settings.history_turns),
             presence=presence,
             finished=finished,
-            settled=SettledTurns(ringer, waiters.tell, delivery.deliver_soon),
+            settled=SettlementNotifier(ringer, waiters.notify, delivery.deliver_soon),
         )
-        tracing = Tracing(database=database, messengers=messengers)
+        tracing = Reconciler(database=database, messengers=messengers)
         loops = (
             presence.keep,
             backlog.keep,
@@ -160,7 +164,7 @@ async def _running(loops: tuple[Callable[[], Awaitable[None]], ...]) -> AsyncIte
     try:
         yield
     finally:
-        await end(*tasks)
+        await cancel_and_wait(*tasks)
 
 
 async def _forever(loop: Callable[[], Awaitable[None]]) -> None:

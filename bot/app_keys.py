@@ -10,22 +10,22 @@ from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
 from bot.conversation.scheduler import Dialogue
-from bot.conversation.settlement_waiters import Waiters
+from bot.conversation.settlement_waiters import SettlementWaiters
 from bot.delivery.dispatcher import Delivery
 from bot.messengers.kakao.adapter import Kakao
 from bot.messengers.slack.adapter import Slack
 from bot.settings import Settings
 from bot.text.catalog import Texts
-from bot.workers import Presence
+from bot.workers import WorkerRegistry
 
 SETTINGS = web.AppKey("settings", Settings)
 TEXTS = web.AppKey("texts", Texts)
 DATABASE = web.AppKey("database", AsyncEngine)
 REDIS = web.AppKey("redis", Redis)
-PRESENCE = web.AppKey("presence", Presence)
+WORKERS = web.AppKey("presence", WorkerRegistry)
 BACKLOG = web.AppKey("backlog", Backlog)
 FORECAST = web.AppKey("forecast", Forecast)
-WAITERS = web.AppKey("waiters", Waiters)
+WAITERS = web.AppKey("waiters", SettlementWaiters)
 DIALOGUE = web.AppKey("dialogue", Dialogue)
 DELIVERY = web.AppKey("delivery", Delivery)
 RATE_LIMIT = web.AppKey("rate_limit", RateLimit)

@@ -18,7 +18,7 @@ from bot.settings import Settings
 from bot.store.migrations import pending
 from inference_queue.worker_registry import living_workers
 from runtime.database import DATABASE_ERRORS, asyncpg_url
-from runtime.pubsub import connect_redis
+from runtime.redis_client import connect_redis
 
 MIN_SECRET_CHARS = 32
 MIN_PASSWORD_CHARS = 12

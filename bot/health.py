@@ -12,11 +12,11 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from bot import app_keys
-from bot.domain.turns import WANTED_WITHIN
+from bot.domain.deliveries import WANTED_WITHIN
 from bot.observability.metrics import FORECAST_SECONDS, WORKERS
 from bot.store.migrations import pending
 from runtime.database import DATABASE_ERRORS, asyncpg_url
-from runtime.timeouts import within
+from runtime.timeouts import run_with_timeout
 
 CHECK_S = 2.0
 WORKER_STATES = ("loading", "ready", "unavailable", "draining", "failed")
@@ -34,9 +34,9 @@ async def readyz(request: web.Request) -> web.Response:
     seen either, so only the rest decides.
     """
     app = request.app
-    presence = app[app_keys.PRESENCE]
+    presence = app[app_keys.WORKERS]
     with contextlib.suppress(TimeoutError):
-        await within(CHECK_S, presence.refresh())
+        await run_with_timeout(CHECK_S, presence.refresh())
     parts = {
         "postgres": await _postgres(app),
         "redis": await _redis(app),
@@ -51,7 +51,7 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """Prometheus' text format."""
-    workers = request.app[app_keys.PRESENCE].workers or []
+    workers = request.app[app_keys.WORKERS].workers or []
     for state in WORKER_STATES:
         WORKERS.labels(state).set(sum(worker.state == state for worker in workers))
     now = datetime.now(UTC)
@@ -61,12 +61,12 @@ async def metrics(request: web.Request) -> web.Response:
 
 async def _postgres(app: web.Application) -> dict[str, Any]:
     try:
-        await within(CHECK_S, _select_one(app))
+        await run_with_timeout(CHECK_S, _select_one(app))
     except DATABASE_ERRORS:
         return {"ok": False, "detail": "Postgres cannot be reached"}
     url = asyncpg_url(app[app_keys.SETTINGS].database_url.get_secret_value())
     try:
-        behind = await within(CHECK_S, pending(url.render_as_string(hide_password=False)))
+        behind = await run_with_timeout(CHECK_S, pending(url.render_as_string(hide_password=False)))
     except DATABASE_ERRORS:
         return {"ok": False, "detail": "Postgres cannot be reached"}
     if behind:
@@ -81,7 +81,7 @@ async def _select_one(app: web.Application) -> None:
 
 async def _redis(app: web.Application) -> dict[str, Any]:
     try:
-        await within(CHECK_S, _ping(app))
+        await run_with_timeout(CHECK_S, _ping(app))
     except (RedisError, OSError, TimeoutError):
         return {"ok": False, "detail": "Valkey/Redis cannot be reached: slower, nothing is lost"}
     return {"ok": True}
@@ -92,7 +92,7 @@ async def _ping(app: web.Application) -> None:
 
 
 def _worker(app: web.Application) -> dict[str, Any]:
-    presence = app[app_keys.PRESENCE]
+    presence = app[app_keys.WORKERS]
     if presence.workers is None:
         return {"ok": False, "detail": "unknown while Valkey/Redis is gone"}
     if not presence.workers:

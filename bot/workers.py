@@ -9,16 +9,16 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
-from inference_queue.worker_registry import WorkerPresence, living_workers
+from inference_queue.worker_registry import WorkerStatus, living_workers
 
 REFRESH_S = 1.5
 
 
-class Presence:
+class WorkerRegistry:
     """The last known answer; ``workers`` is None while Redis cannot be asked."""
 
     def __init__(self, redis: Redis) -> None:
-        self.workers: list[WorkerPresence] | None = None
+        self.workers: list[WorkerStatus] | None = None
         self._redis = redis
         self._asked = self._heard = 0
 
@@ -35,14 +35,14 @@ class Presence:
         if number > self._heard:
             self._heard, self.workers = number, workers
 
-    async def _ask(self) -> list[WorkerPresence] | None:
+    async def _ask(self) -> list[WorkerStatus] | None:
         try:
             return await living_workers(self._redis)
         except (RedisError, OSError, json.JSONDecodeError, TypeError):
             return None
 
     @property
-    def ready(self) -> list[WorkerPresence]:
+    def ready(self) -> list[WorkerStatus]:
         """The workers that answer."""
         return [worker for worker in self.workers or [] if worker.state == "ready"]
 

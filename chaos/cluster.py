@@ -22,7 +22,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from onebox.data_dir import CannotStart
 from onebox.embedded_servers import postgres_part, valkey_part
-from onebox.supervisor import Part
+from onebox.supervisor import SupervisedProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 KAKAO_SECRET = "chaos-kakao-secret-of-32-characters"
@@ -43,7 +43,7 @@ _STARTS = 5
 class Node:
     """A process that may be hit, one blow at a time."""
 
-    part: Part
+    part: SupervisedProcess
     url: str = ""  #: where a bot listens
     up: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -171,7 +171,7 @@ def _bot(
         "BOT_SLACK_API_URL": f"{world.slack}/api/",
         "BOT_MERGE_WINDOW_S": str(merge_s),
     }
-    part = Part(
+    part = SupervisedProcess(
         name=f"bot {number}",
         argv=_module("bot", "serve"),
         log=folder / "logs" / f"bot{number}.log",
@@ -192,7 +192,7 @@ def _worker(folder: Path, number: int, urls: tuple[str, str], world: World, code
         "WORKER_LEASE_S": str(LEASE_S),
         "WORKER_DRAIN_S": "3",
     }
-    part = Part(
+    part = SupervisedProcess(
         name=f"worker {number}",
         argv=_module("inference_worker"),
         log=folder / "logs" / f"worker{number}.log",
@@ -201,9 +201,11 @@ def _worker(folder: Path, number: int, urls: tuple[str, str], world: World, code
     return Node(part)
 
 
-def _migration(folder: Path, environment: dict[str, str]) -> Part:
+def _migration(folder: Path, environment: dict[str, str]) -> SupervisedProcess:
     log = folder / "logs" / "migrate.log"
-    return Part(name="migrate", argv=_module("bot", "migrate"), log=log, env=environment)
+    return SupervisedProcess(
+        name="migrate", argv=_module("bot", "migrate"), log=log, env=environment
+    )
 
 
 def _free_port() -> int:

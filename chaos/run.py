@@ -41,7 +41,7 @@ FAULTS: dict[Fault | None, int] = {
 }
 DRAIN_S = 300.0
 #: Longer than any retry, lease or claim of a dead process lasts, and two traces of one answer.
-QUIET_S = 100.0
+RECONCILE_DELAY_S = 100.0
 #: Messages that are told of at most.
 _ACCOUNTS = 20
 
@@ -171,7 +171,7 @@ async def _drain(journal: Journal) -> None:
         waiting = sum(message.waits for message in journal.messages.values())
         if waiting != before:
             before, quiet_since = waiting, time.monotonic()
-        if time.monotonic() - quiet_since > (QUIET_S if waiting else 3.0):
+        if time.monotonic() - quiet_since > (RECONCILE_DELAY_S if waiting else 3.0):
             return
         await asyncio.sleep(0.2)
 

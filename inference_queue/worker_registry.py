@@ -17,7 +17,7 @@ PRESENCE_TTL_S = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerPresence:
+class WorkerStatus:
     """What a worker says of itself, every few seconds."""
 
     id: str
@@ -33,7 +33,7 @@ class WorkerPresence:
     tokens_per_s: float = 0.0  #: of one answer
 
 
-class Announcer:
+class Heartbeat:
     """A worker's own word. Without Redis nobody hears it: no error."""
 
     def __init__(self, redis: Redis, *, worker: str) -> None:
@@ -41,7 +41,7 @@ class Announcer:
         self._redis = redis
         self._announcing = asyncio.Lock()
 
-    async def announce(self, presence: WorkerPresence) -> None:
+    async def announce(self, presence: WorkerStatus) -> None:
         """Say that this worker lives, for the next fifteen seconds."""
         body = json.dumps(asdict(presence), ensure_ascii=False)
         # One after the other: on two connections the newer one may arrive first.
@@ -61,7 +61,7 @@ class Announcer:
             await pipeline.execute()
 
 
-async def living_workers(redis: Redis) -> list[WorkerPresence]:
+async def living_workers(redis: Redis) -> list[WorkerStatus]:
     """Those that announced themselves lately. Raises RedisError where that cannot be known."""
     ids = sorted(await redis.smembers(WORKERS_KEY))
     if not ids:
@@ -73,7 +73,7 @@ async def living_workers(redis: Redis) -> list[WorkerPresence]:
     return [_presence(json.loads(raw)) for raw in found if raw]
 
 
-def _presence(said: dict[str, Any]) -> WorkerPresence:
+def _presence(said: dict[str, Any]) -> WorkerStatus:
     """Of a worker of another version only what this one knows."""
-    known = {field.name for field in fields(WorkerPresence)}
-    return WorkerPresence(**{name: value for name, value in said.items() if name in known})
+    known = {field.name for field in fields(WorkerStatus)}
+    return WorkerStatus(**{name: value for name, value in said.items() if name in known})

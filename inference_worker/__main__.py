@@ -15,17 +15,19 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from inference_queue.client import WAKE_CHANNEL, Leases
-from inference_queue.worker_registry import Announcer
+from inference_queue.channels import WAKE_CHANNEL
+from inference_queue.leases import LeaseClient
+from inference_queue.worker_registry import Heartbeat
 from inference_worker.engines.base import Engine, EngineError
 from inference_worker.engines.registry import choose_engine
 from inference_worker.errors import EngineStuckError
 from inference_worker.settings import WorkerSettings
 from inference_worker.status_server import CannotListenError, status_server
-from inference_worker.worker import Waits, Worker
+from inference_worker.worker import Worker, WorkerTimeouts
 from runtime.database import connect_database
 from runtime.logging import configure_logs
-from runtime.pubsub import Bell, connect_redis
+from runtime.pubsub import WakeupSubscriber
+from runtime.redis_client import connect_redis
 
 log = structlog.get_logger(__name__)
 
@@ -38,18 +40,18 @@ async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> N
     database = connect_database(settings.database_url.get_secret_value(), pool_size=4)
     redis = connect_redis(settings.redis_url.get_secret_value())
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-    leases = Leases(database, redis, worker=name, lease_s=settings.lease_s)
+    leases = LeaseClient(database, redis, worker=name, lease_s=settings.lease_s)
     try:
-        async with Bell(redis, WAKE_CHANNEL) as wake:
+        async with WakeupSubscriber(redis, WAKE_CHANNEL) as wake:
             worker = Worker(
                 engine=engine,
                 engine_name=engine_name,
                 leases=leases,
-                announcer=Announcer(redis, worker=name),
+                announcer=Heartbeat(redis, worker=name),
                 database=database,
                 wake=wake,
                 slots=settings.slots,
-                waits=Waits(
+                waits=WorkerTimeouts(
                     drain_s=settings.drain_s,
                     patience_s=settings.patience_s,
                     stuck_s=settings.stuck_s,

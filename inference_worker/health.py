@@ -13,9 +13,9 @@ import sys
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from inference_queue.worker_registry import WorkerPresence, living_workers
+from inference_queue.worker_registry import WorkerStatus, living_workers
 from inference_worker.settings import WorkerSettings
-from runtime.pubsub import connect_redis
+from runtime.redis_client import connect_redis
 
 
 async def check(redis_url: str, host: str) -> tuple[bool, str]:
@@ -34,7 +34,7 @@ async def check(redis_url: str, host: str) -> tuple[bool, str]:
     return _judge([worker for worker in workers if worker.id.rsplit("-", 2)[0] == host], host)
 
 
-def _judge(workers: list[WorkerPresence], host: str) -> tuple[bool, str]:
+def _judge(workers: list[WorkerStatus], host: str) -> tuple[bool, str]:
     if not workers:
         return False, f"no worker of {host} is alive"
     states = ", ".join(f"{worker.state} {worker.detail}".strip() for worker in workers)

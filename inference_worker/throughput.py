@@ -19,7 +19,7 @@ PLANNED = 0.9
 
 
 @dataclass(slots=True)
-class Pace:
+class ThroughputEstimator:
     """Running means over the last answers; 0 until there was one."""
 
     answer_s: float = 0.0  #: from claim to end

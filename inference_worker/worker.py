@@ -15,15 +15,17 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_queue.client import Lease, Leases, reap
+from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import Completion, Failure, FailureReason, Job
-from inference_queue.worker_registry import Announcer, WorkerPresence
+from inference_queue.reaper import reap
+from inference_queue.worker_registry import Heartbeat, WorkerStatus
 from inference_worker.engines.base import Delta, Engine, EngineError, Usage
 from inference_worker.errors import EngineStuckError
 from inference_worker.metrics import QUEUE_WAIT_SECONDS, note_end
-from inference_worker.throughput import Pace
+from inference_worker.throughput import ThroughputEstimator
 from runtime.database import DATABASE_ERRORS, is_gone
-from runtime.pubsub import Bell, end
+from runtime.pubsub import WakeupSubscriber
+from runtime.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +38,11 @@ ANNOUNCE_EVERY_S = 5.0
 #: Seconds before an answer whose engine does not respond is tried again, at most.
 BACKOFF_MAX_S = 8.0
 #: What says nothing about the job: it is tried again as long as the worker's patience lasts.
-NOT_THE_JOBS = (FailureReason.ENGINE_UNAVAILABLE, FailureReason.ENGINE_OVERLOADED)
+ENGINE_FAULTS = (FailureReason.ENGINE_UNAVAILABLE, FailureReason.ENGINE_OVERLOADED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
+class WorkerTimeouts:
     """How long a worker waits, in seconds: the settings of the same names."""
 
     drain_s: float
@@ -56,12 +58,12 @@ class Worker:
         *,
         engine: Engine,
         engine_name: str,
-        leases: Leases,
-        announcer: Announcer,
+        leases: LeaseClient,
+        announcer: Heartbeat,
         database: AsyncEngine,
-        wake: Bell,
+        wake: WakeupSubscriber,
         slots: int,
-        waits: Waits,
+        waits: WorkerTimeouts,
     ) -> None:
         self._engine = engine
         self._engine_name = engine_name
@@ -79,7 +81,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._state = "loading"
         self._detail = ""
-        self._pace = Pace()
+        self._pace = ThroughputEstimator()
 
     @property
     def usage(self) -> Usage:
@@ -94,7 +96,7 @@ class Worker:
     def stop(self) -> None:
         """Take no more jobs; ``run`` returns once the running ones are done or given back."""
         self._stopping.set()
-        self._wake.ring_here()
+        self._wake.notify_local()
 
     async def run(self) -> None:
         """Load the model and work until ``stop``.
@@ -115,7 +117,7 @@ class Worker:
                 await self._claim_until_stopped()
                 await self._drain()
         finally:
-            await end(*background)
+            await cancel_and_wait(*background)
             if self._state != "failed":
                 await self._announcer.withdraw()
             if not self._stuck:  # it would wait for the step that does not end
@@ -210,7 +212,7 @@ class Worker:
                 if self._running[lease.job.id][0] is lease:
                     del self._running[lease.job.id]
                 self._cancelled.discard(lease.job.id)
-                self._wake.ring_here()
+                self._wake.notify_local()
 
     async def _generate(self, lease: Lease) -> Completion | Failure:
         job = self._pace.fit(lease.job)
@@ -262,7 +264,7 @@ class Worker:
             try:
                 if isinstance(result, Failure) and self._try_again(lease, result):
                     delay_s = min(2.0 ** (lease.attempt - 1), BACKOFF_MAX_S)
-                    counts = result.reason not in NOT_THE_JOBS
+                    counts = result.reason not in ENGINE_FAULTS
                     held = await self._leases.give_back(lease, delay_s=delay_s, counts=counts)
                 else:
                     held = await self._leases.finish(lease, result)
@@ -280,7 +282,7 @@ class Worker:
     def _try_again(self, lease: Lease, failure: Failure) -> bool:
         if not failure.retryable or lease.job.remaining_s() < 1.0:
             return False
-        if failure.reason in NOT_THE_JOBS:
+        if failure.reason in ENGINE_FAULTS:
             return time.time() - lease.created_at.timestamp() < self._patience_s
         return lease.attempt < 3
 
@@ -353,11 +355,11 @@ class Worker:
                 async with self._database.begin() as connection:
                     await reap(connection)
 
-    def presence(self) -> WorkerPresence:
+    def presence(self) -> WorkerStatus:
         """What it says of itself."""
         known = self._state not in ("loading", "failed")
         card = self._engine.card if known else None
-        return WorkerPresence(
+        return WorkerStatus(
             id=self._announcer.worker,
             state=self._state,
             detail=self._detail,

@@ -31,7 +31,7 @@ def no_space(data_dir: Path) -> CannotStart:
 
 
 @contextmanager
-def explained(data_dir: Path) -> Iterator[Path]:
+def os_errors_as_cannot_start(data_dir: Path) -> Iterator[Path]:
     """The directory's real path; what the system says against it becomes a CannotStart."""
     try:
         yield data_dir.resolve()

@@ -26,8 +26,8 @@ import psutil
 from sqlalchemy import URL
 
 from onebox import tether
-from onebox.data_dir import CannotStart, explained, fresh_log, owned, socket_dir
-from onebox.supervisor import Part
+from onebox.data_dir import CannotStart, fresh_log, os_errors_as_cannot_start, owned, socket_dir
+from onebox.supervisor import SupervisedProcess
 
 #: The locale of every database: under plain C the server's text functions do not know Hangul.
 LOCALE = "C.UTF-8"
@@ -42,7 +42,7 @@ class Embedded:
     """A running server and where to reach it."""
 
     url: str
-    part: Part
+    part: SupervisedProcess
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def postgres_part(data_dir: Path, *, durable: bool = True) -> AsyncIterato
     ``durable=False`` switches fsync off: for tests only. Raises CannotStart.
     """
     async with AsyncExitStack() as stack:
-        with explained(data_dir) as place:
+        with os_errors_as_cannot_start(data_dir) as place:
             sockets = _own(stack, place, "postgres")
             part = _postgres(place, sockets, durable=durable)
             stack.push_async_callback(part.stop)
@@ -80,7 +80,7 @@ async def postgres_part(data_dir: Path, *, durable: bool = True) -> AsyncIterato
 async def valkey_part(data_dir: Path) -> AsyncIterator[Embedded]:
     """Run Valkey, keeping nothing on disk: all it holds can be rebuilt. Raises CannotStart."""
     async with AsyncExitStack() as stack:
-        with explained(data_dir) as place:
+        with os_errors_as_cannot_start(data_dir) as place:
             socket = _own(stack, place, "valkey") / "valkey.sock"
             part = _valkey(place, socket)
             stack.push_async_callback(part.stop)
@@ -94,17 +94,17 @@ def _own(stack: AsyncExitStack, data_dir: Path, name: str) -> Path:
     return stack.enter_context(socket_dir(data_dir, name))
 
 
-def _postgres(data_dir: Path, sockets: Path, *, durable: bool) -> Part:
-    binaries, unroot = postgres_binaries(), _has_to_leave_root()
+def _postgres(data_dir: Path, sockets: Path, *, durable: bool) -> SupervisedProcess:
+    binaries, drop_root = postgres_binaries(), _has_to_leave_root()
     cluster = data_dir / "postgres"
-    initdb = _initdb(binaries, cluster, unroot=unroot, durable=durable)
+    initdb = _initdb(binaries, cluster, drop_root=drop_root, durable=durable)
 
     async def before() -> None:
         await _make_cluster(initdb, cluster)
         await _end_orphans(cluster)
         _same_version(binaries, cluster)
 
-    return Part(
+    return SupervisedProcess(
         name="Postgres",
         argv=[
             str(binaries / "postgres"),
@@ -114,14 +114,14 @@ def _postgres(data_dir: Path, sockets: Path, *, durable: bool) -> Part:
         env=_environment(),
         stop_by=signal.SIGINT,  # "fast": open transactions are rolled back
         on_death=signal.SIGINT,
-        unroot=unroot,
+        drop_root=drop_root,
         before=before,
         answers=functools.partial(_prepare_database, sockets),
     )
 
 
-def _valkey(data_dir: Path, socket: Path) -> Part:
-    return Part(
+def _valkey(data_dir: Path, socket: Path) -> SupervisedProcess:
+    return SupervisedProcess(
         name="Valkey",
         argv=[str(valkey_binary()), *_valkey_options(socket)],
         log=data_dir / "logs" / "valkey.log",
@@ -178,7 +178,7 @@ def _has_to_leave_root() -> bool:
     if os.geteuid() != 0:
         return False
     probe = subprocess.run(  # noqa: S603 - a constant
-        tether.command(["true"], unroot=True), capture_output=True, check=False, timeout=30
+        tether.command(["true"], drop_root=True), capture_output=True, check=False, timeout=30
     )
     if probe.returncode == 0:
         return True
@@ -193,15 +193,17 @@ def _environment() -> dict[str, str]:
     return kept | {"LC_ALL": LOCALE}
 
 
-def _initdb(binaries: Path, cluster: Path, *, unroot: bool, durable: bool) -> Part:
+def _initdb(binaries: Path, cluster: Path, *, drop_root: bool, durable: bool) -> SupervisedProcess:
     aside = cluster.with_name("postgres.new")
     argv = [str(binaries / "initdb"), f"--pgdata={aside}", f"--username={_NAME}", "--auth=trust"]
     argv += [f"--locale={LOCALE}", "--encoding=UTF8", *([] if durable else ["--no-sync"])]
     log = cluster.parent / "logs" / "postgres.log"
-    return Part(name="initdb", argv=argv, log=log, env=_environment(), unroot=unroot)
+    return SupervisedProcess(
+        name="initdb", argv=argv, log=log, env=_environment(), drop_root=drop_root
+    )
 
 
-async def _make_cluster(initdb: Part, cluster: Path) -> None:
+async def _make_cluster(initdb: SupervisedProcess, cluster: Path) -> None:
     # Made aside and renamed: a start that was killed half-way leaves no half cluster.
     if (cluster / "PG_VERSION").exists():
         return

@@ -20,13 +20,13 @@ from sqlalchemy import text
 
 from bot.settings import Settings
 from bot.store.migrations import migrate
-from onebox.data_dir import CannotStart, explained, fresh_log, owned
+from onebox.data_dir import CannotStart, fresh_log, os_errors_as_cannot_start, owned
 from onebox.embedded_servers import postgres_part, valkey_part
 from onebox.local_settings import Machine, environment, free_port, local_secrets, set_for_the_worker
 from onebox.progress import bound_logs, relay_model_progress, until_ready
-from onebox.supervisor import Part, heed_cancellation, keep_running
+from onebox.supervisor import SupervisedProcess, keep_running, raise_if_cancelled
 from runtime.database import DATABASE_ERRORS, asyncpg_url, connect_database
-from runtime.pubsub import connect_redis
+from runtime.redis_client import connect_redis
 
 BOT = (sys.executable, "-m", "bot", "serve")
 WORKER = (sys.executable, "-m", "inference_worker")
@@ -73,14 +73,14 @@ async def _run(settings: Settings, bot: Sequence[str], worker: Sequence[str]) ->
     since = time.monotonic()
     port, worker_set = free_port(settings.host, settings.port), set_for_the_worker()
     async with AsyncExitStack() as stack:
-        with explained(settings.data_dir) as data_dir:
+        with os_errors_as_cannot_start(settings.data_dir) as data_dir:
             stack.enter_context(owned(data_dir, "onebox"))
             made = local_secrets(settings, data_dir / "secrets.json")
         say(f"Starting everything on this machine; data and logs are in {data_dir}")
         database_url, servers = await _database(stack, settings, data_dir)
-        heed_cancellation()
+        raise_if_cancelled()
         redis_url, more = await _redis(stack, settings, data_dir)
-        heed_cancellation()
+        raise_if_cancelled()
         machine = Machine(
             data_dir=data_dir,
             host=settings.host,
@@ -99,9 +99,9 @@ async def _run(settings: Settings, bot: Sequence[str], worker: Sequence[str]) ->
 
 async def _database(
     stack: AsyncExitStack, settings: Settings, data_dir: Path
-) -> tuple[str, list[Part]]:
+) -> tuple[str, list[SupervisedProcess]]:
     """The URL of a migrated database, and the part behind it where it is embedded."""
-    url, parts = settings.database_url.get_secret_value(), list[Part]()
+    url, parts = settings.database_url.get_secret_value(), list[SupervisedProcess]()
     if not url:
         since = time.monotonic()
         server = await stack.enter_async_context(postgres_part(data_dir))
@@ -139,7 +139,7 @@ def _brief(problem: BaseException) -> str:
 
 async def _redis(
     stack: AsyncExitStack, settings: Settings, data_dir: Path
-) -> tuple[str, list[Part]]:
+) -> tuple[str, list[SupervisedProcess]]:
     url = settings.redis_url.get_secret_value()
     if url:
         await _tell_if_silent(url)
@@ -173,17 +173,17 @@ async def _unanswered(url: str) -> str:
 
 def _program(
     name: str, argv: Sequence[str], machine: Machine, env: dict[str, str], *, vital: bool
-) -> Part:
+) -> SupervisedProcess:
     log = machine.data_dir / "logs" / f"{name}.log"
-    return Part(name=f"The {name}", argv=list(argv), log=log, env=env, vital=vital)
+    return SupervisedProcess(name=f"The {name}", argv=list(argv), log=log, env=env, vital=vital)
 
 
 @asynccontextmanager
-async def _started(programs: list[Part]) -> AsyncIterator[None]:
+async def _started(programs: list[SupervisedProcess]) -> AsyncIterator[None]:
     """Start the programs; stop them side by side, each finishing what it does."""
     try:
         for part in programs:
-            with explained(part.data_dir):
+            with os_errors_as_cannot_start(part.data_dir):
                 fresh_log(part.log)
             await part.start()
         yield
@@ -192,7 +192,11 @@ async def _started(programs: list[Part]) -> AsyncIterator[None]:
 
 
 async def _serve(
-    parts: list[Part], machine: Machine, made: dict[str, str], settings: Settings, since: float
+    parts: list[SupervisedProcess],
+    machine: Machine,
+    made: dict[str, str],
+    settings: Settings,
+    since: float,
 ) -> None:
     say("  The bot and the worker are starting; the first start also prepares the model")
     worker = parts[-1]
@@ -203,7 +207,7 @@ async def _serve(
             group.create_task(relay_model_progress(worker.log, say))
             group.create_task(bound_logs([part.log for part in parts]))
             await until_ready(machine.origin, say)
-            heed_cancellation()
+            raise_if_cancelled()
             say(f"Ready after {time.monotonic() - since:.1f} s.")
             _welcome(machine, made, settings)
     except ExceptionGroup as ended:

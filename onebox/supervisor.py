@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from onebox import tether
-from onebox.data_dir import CannotStart, explained, tail, why_it_ended
+from onebox.data_dir import CannotStart, os_errors_as_cannot_start, tail, why_it_ended
 
 #: A part that ends sooner after its start than this did not really start.
 QUICK_S = 10.0
@@ -38,7 +38,7 @@ async def _at_once() -> bool:
 
 
 @dataclass(kw_only=True)
-class Part:
+class SupervisedProcess:
     """One process: how to start it, how to tell that it answers, how to end it."""
 
     name: str  #: for people
@@ -47,7 +47,7 @@ class Part:
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     stop_by: signal.Signals = signal.SIGTERM  #: asks it to end
     on_death: signal.Signals = signal.SIGKILL  #: what it gets when this process is killed
-    unroot: bool = False  #: it refuses to run as root
+    drop_root: bool = False  #: it refuses to run as root
     vital: bool = True  #: without it there is nothing to run for
     before: Callable[[], Awaitable[None]] = _nothing  #: done before each start
     answers: Callable[[], Awaitable[bool]] = _at_once  #: whether it is up; asked until it is
@@ -60,7 +60,7 @@ class Part:
 
     async def start(self) -> None:
         """Start it and wait until it answers. Raises CannotStart."""
-        with explained(self.data_dir):
+        with os_errors_as_cannot_start(self.data_dir):
             await self.before()
             self.process = self._spawn()
         ends = time.monotonic() + _ANSWER_S
@@ -77,7 +77,7 @@ class Part:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own command lines
-                tether.command(self.argv, on_death=self.on_death, unroot=self.unroot),
+                tether.command(self.argv, on_death=self.on_death, drop_root=self.drop_root),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -94,7 +94,7 @@ class Part:
 
     async def run(self, within_s: float = 120.0) -> None:
         """Run it to its end. Raises CannotStart where it fails."""
-        with explained(self.data_dir):
+        with os_errors_as_cannot_start(self.data_dir):
             self.process = self._spawn()
         try:
             async with asyncio.timeout(within_s):
@@ -121,7 +121,7 @@ class Part:
             await self.ended()
 
 
-def heed_cancellation() -> None:
+def raise_if_cancelled() -> None:
     """Raise CancelledError where this task was told to end and something below has lost it.
 
     asyncio.wait_for of Python 3.11 does (asyncpg waits with it), when the answer comes at the same
@@ -132,7 +132,7 @@ def heed_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-async def keep_running(part: Part, say: Say, *, first_pause_s: float = 1.0) -> None:
+async def keep_running(part: SupervisedProcess, say: Say, *, first_pause_s: float = 1.0) -> None:
     """Start a running part again whenever it ends, with growing pauses; never returns.
 
     Raises CannotStart when a vital part ended quickly too many times in a row.
@@ -152,10 +152,10 @@ async def keep_running(part: Part, say: Say, *, first_pause_s: float = 1.0) -> N
         say(f"{part.name} ended ({how}); starting it again in {pause:.0f} s. It said last: {said}")
         await asyncio.sleep(pause)
         await _start_again(part, say)
-        heed_cancellation()
+        raise_if_cancelled()
 
 
-async def _start_again(part: Part, say: Say) -> None:
+async def _start_again(part: SupervisedProcess, say: Say) -> None:
     try:
         await part.start()
     except CannotStart as problem:

@@ -1,9 +1,9 @@
 """Run a command that cannot outlive its parent, and that need not be root.
 
-Usage: ``python tether.py SIGNAL PARENT_PID [--unroot] COMMAND...``. It becomes the command
+Usage: ``python tether.py SIGNAL PARENT_PID [--drop_root] COMMAND...``. It becomes the command
 (``exec``), so the process id stays. When the parent dies, however it dies, the kernel sends the
 signal (``PR_SET_PDEATHSIG``, prctl(2)): the signal follows the thread that started the child, so
-start children from a thread that lives as long as they may. ``--unroot`` first enters a user
+start children from a thread that lives as long as they may. ``--drop_root`` first enters a user
 namespace in which this user is 1000, for programs that refuse to run as root: files stay this
 user's, and nothing on the host changes. A file of its own and of the standard library only, so
 that it can be run by its path, before anything is imported.
@@ -25,13 +25,19 @@ NOT_RUNNABLE = 126
 
 
 def command(
-    argv: list[str], *, on_death: signal.Signals = signal.SIGKILL, unroot: bool = False
+    argv: list[str], *, on_death: signal.Signals = signal.SIGKILL, drop_root: bool = False
 ) -> list[str]:
     """The command line that runs ``argv`` tied to this process."""
     if sys.platform != "linux":
         return argv
     here = [sys.executable, "-I", "-S", str(Path(__file__).resolve())]
-    return [*here, str(int(on_death)), str(os.getpid()), *(["--unroot"] if unroot else []), *argv]
+    return [
+        *here,
+        str(int(on_death)),
+        str(os.getpid()),
+        *(["--drop_root"] if drop_root else []),
+        *argv,
+    ]
 
 
 def _libc_call(name: str, *arguments: int) -> None:
@@ -54,7 +60,7 @@ def main(argv: list[str]) -> int:
     """Tie this process to its parent and become the command; returns only when refused."""
     on_death, parent, rest = int(argv[0]), int(argv[1]), argv[2:]
     try:
-        if rest[0] == "--unroot":
+        if rest[0] == "--drop_root":
             rest = rest[1:]
             _leave_root()
         # After the namespace: a change of credentials would clear it.

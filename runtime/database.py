@@ -21,17 +21,48 @@ DATABASE_ERRORS = (
     TimeoutError,
 )
 
-#: A column that lets the commit of its transaction not wait for the disk. For what is simply done
-#: again after a crash of Postgres: anything committed later that does wait takes it along.
+#: Turns synchronous_commit off for this transaction. Only for work that is repeated after a crash
+#: of Postgres; the next durable commit flushes it too.
 LAZY_COMMIT = func.set_config("synchronous_commit", "off", True)
 LAZY_COMMIT_SQL = "set_config('synchronous_commit', 'off', true)"
 
+#: SQLSTATE classes that blame the server: connection exception, insufficient resources, system
+#: error (PostgreSQL documentation, appendix A).
+_OUTAGE_CLASSES = frozenset({"08", "53", "58"})
+#: Shutdown, crash, start-up, and a standby that takes no writes.
+_OUTAGE_STATES = frozenset({"57P01", "57P02", "57P03", "25006"})
+
+
+def sqlstate(error: BaseException) -> str:
+    """The five characters with which Postgres names an error; empty where it named none."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    return state if isinstance(state, str) else ""
+
 
 def is_gone(error: BaseException) -> bool:
-    """Whether the database is to blame, rather than the statement or its values."""
-    return isinstance(error, DATABASE_ERRORS) and not isinstance(
-        error, exc.DataError | exc.IntegrityError | exc.ProgrammingError
-    )
+    """Whether Postgres cannot be reached or cannot work, whatever is asked of it.
+
+    Everything else is a fault of the statement or its values: waiting does not mend it.
+    """
+    if not isinstance(error, DATABASE_ERRORS):
+        return False
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    if state := sqlstate(error):
+        return state[:2] in _OUTAGE_CLASSES or state in _OUTAGE_STATES
+    return not isinstance(error, exc.DataError | exc.IntegrityError | exc.ProgrammingError)
+
+
+def fault_fields(error: BaseException) -> dict[str, str]:
+    """What a log line may say of a fault: the names that Postgres gives, and no value of a row."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    root = getattr(cause, "__cause__", None) or cause
+    named = {
+        name: getattr(root, f"{name}_name", None) for name in ("constraint", "table", "column")
+    }
+    fields = {"error": type(root).__name__, "sqlstate": sqlstate(error), **named}
+    return {name: value for name, value in fields.items() if isinstance(value, str) and value}
 
 
 def connect_database(raw_url: str, *, pool_size: int) -> AsyncEngine:

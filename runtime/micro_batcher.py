@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from runtime.timeouts import within
+from runtime.timeouts import run_with_timeout
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class BatchLimits:
     """How many share a lot, and the seconds that a lot and an item on its own may take."""
 
     most: int
@@ -26,7 +26,7 @@ class Patience:
     alone_s: float
 
 
-class Together(Generic[Item, Done]):
+class MicroBatcher(Generic[Item, Done]):
     """Calls ``work`` with many items at a time, of which no two have the same key.
 
     ``work`` returns one outcome an item, in their order. It must bear being repeated: an item of a
@@ -38,7 +38,7 @@ class Together(Generic[Item, Done]):
         work: Callable[[Sequence[Item]], Coroutine[Any, Any, Sequence[Done]]],
         *,
         key: Callable[[Item], Hashable],
-        patience: Patience,
+        patience: BatchLimits,
     ) -> None:
         self._work = work
         self._key = key
@@ -59,7 +59,7 @@ class Together(Generic[Item, Done]):
         while lot := self._take():
             try:
                 work = self._work([item for item, _ in lot])
-                outcomes = await within(self._patience.shared_s, work)
+                outcomes = await run_with_timeout(self._patience.shared_s, work)
             except Exception:  # noqa: BLE001 - whatever it was, each will tell it of its own
                 self._take_apart(lot)
                 continue
@@ -90,7 +90,7 @@ class Together(Generic[Item, Done]):
 
     async def _do_alone(self, item: Item, done: asyncio.Future[Done]) -> None:
         try:
-            [outcome] = await within(self._patience.alone_s, self._work([item]))
+            [outcome] = await run_with_timeout(self._patience.alone_s, self._work([item]))
         except Exception as error:  # noqa: BLE001 - it is the caller's
             if not done.done():
                 done.set_exception(error)

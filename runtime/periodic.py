@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from runtime.database import DATABASE_ERRORS
 
 
-async def repeat(work: Callable[[], Awaitable[object]], every_s: float) -> None:
+async def run_periodically(work: Callable[[], Awaitable[object]], every_s: float) -> None:
     """Do it, and again after each pause, until cancelled. A database that is gone is no end."""
     while True:
         with contextlib.suppress(*DATABASE_ERRORS):

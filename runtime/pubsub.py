@@ -4,73 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Iterator
 from typing import Self
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-
-def connect_redis(url: str) -> Redis:
-    """A client whose every call ends within a second; a stale connection is tried once anew.
-
-    No health_check_interval: a check that fails connects anew, and connecting begins with a
-    check. With a frozen server redis-py goes round in that circle and never returns.
-    """
-    return Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_timeout=0.4,
-        socket_connect_timeout=0.4,
-        retry=Retry(NoBackoff(), 1),
-    )
+from runtime.tasks import cancel_and_wait
 
 
-class Outage:
-    """Whether Redis failed a moment ago, and is left alone for another one.
-
-    Each call to a frozen Redis costs a time-out, and an answer is streamed in hundreds of calls.
-    """
-
-    def __init__(self, pause_s: float = 2.0) -> None:
-        self._pause_s = pause_s
-        self._until: float | None = None
-
-    def lasts(self) -> bool:
-        """Whether to do without; after each pause one caller is told to try again."""
-        if self._until is None:
-            return False
-        now = time.monotonic()
-        if now < self._until:
-            return True
-        self._until = now + self._pause_s
-        return False
-
-    @contextlib.contextmanager
-    def noted(self) -> Iterator[None]:
-        """Around a call to Redis: its errors are suppressed and remembered."""
-        try:
-            yield
-            self._until = None
-        except (RedisError, OSError):
-            self._until = time.monotonic() + self._pause_s
-
-
-async def end(*tasks: asyncio.Task[None]) -> None:
-    """Cancel the tasks until they are done.
-
-    redis-py can take a cancellation for its own time-out, and the task lives on: ask again.
-    """
-    while running := [task for task in tasks if not task.done()]:
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running, timeout=0.1)
-
-
-class Bell:
+class WakeupSubscriber:
     """A Redis channel to wait on. Without Redis it stays silent, and the caller's poll serves."""
 
     def __init__(self, redis: Redis, channel: str) -> None:
@@ -85,9 +27,9 @@ class Bell:
 
     async def __aexit__(self, *_: object) -> None:
         if self._listening:
-            await end(self._listening)
+            await cancel_and_wait(self._listening)
 
-    def ring_here(self) -> None:
+    def notify_local(self) -> None:
         """Wake the waiter of this process, Redis or not."""
         self._rung.set()
 
@@ -111,7 +53,7 @@ class Bell:
                 await asyncio.sleep(1.0)
 
 
-class Ringer:
+class WakeupPublisher:
     """Rings a bell elsewhere, at most once per interval: a burst is one message, not hundreds."""
 
     def __init__(self, redis: Redis, channel: str, interval_s: float = 0.005) -> None:
@@ -121,7 +63,7 @@ class Ringer:
         self._ringing: asyncio.Task[None] | None = None
         self._again = False
 
-    def ring(self) -> None:
+    def publish(self) -> None:
         """Ring soon; never blocks and never raises."""
         if self._ringing is None or self._ringing.done():
             self._ringing = asyncio.create_task(self._ring())

@@ -24,13 +24,15 @@ from bot.settings import Settings
 from fakes.engine_server import EngineServer, engine_server
 from fakes.kakao import KakaoPlatform, kakao_platform, skill_request
 from fakes.slack import SlackPlatform, signed_command, slack_platform
-from inference_queue.client import WAKE_CHANNEL, Leases
-from inference_queue.worker_registry import Announcer
+from inference_queue.channels import WAKE_CHANNEL
+from inference_queue.leases import LeaseClient
+from inference_queue.worker_registry import Heartbeat
 from inference_worker.engines.base import Engine
 from inference_worker.engines.served.engine import ServedEngine
-from inference_worker.worker import Waits, Worker
+from inference_worker.worker import Worker, WorkerTimeouts
 from runtime.database import connect_database
-from runtime.pubsub import Bell, connect_redis
+from runtime.pubsub import WakeupSubscriber
+from runtime.redis_client import connect_redis
 
 KAKAO_SECRET = "kakao-secret-of-32-characters-or-more"
 SLACK_SECRET = "slack-signing-secret"
@@ -148,19 +150,19 @@ async def running_worker(
     """A worker in this process; stopped and drained at the end."""
     database = connect_database(database_url, pool_size=4)
     redis = connect_redis(redis_url)
-    leases = Leases(
+    leases = LeaseClient(
         database, redis, worker=f"w-{uuid4().hex[:6]}", lease_s=knobs.pop("lease_s", 3.0)
     )
-    async with Bell(redis, WAKE_CHANNEL) as wake:
+    async with WakeupSubscriber(redis, WAKE_CHANNEL) as wake:
         worker = Worker(
             engine=engine,
             engine_name="test",
             leases=leases,
-            announcer=Announcer(redis, worker=leases.worker),
+            announcer=Heartbeat(redis, worker=leases.worker),
             database=database,
             wake=wake,
             slots=slots,
-            waits=Waits(
+            waits=WorkerTimeouts(
                 drain_s=knobs.pop("drain_s", 2.0),
                 patience_s=knobs.pop("patience_s", 3.0),
                 stuck_s=knobs.pop("stuck_s", 60.0),
@@ -217,8 +219,8 @@ async def running_stack(
 async def until_ready(stack: Stack) -> None:
     """Wait until a worker has loaded its engine."""
     async with asyncio.timeout(15):
-        while not stack.app[app_keys.PRESENCE].ready:
-            await stack.app[app_keys.PRESENCE].refresh()
+        while not stack.app[app_keys.WORKERS].ready:
+            await stack.app[app_keys.WORKERS].refresh()
             await asyncio.sleep(0.02)
 
 

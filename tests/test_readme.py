@@ -16,7 +16,8 @@ import bot.observability.metrics
 from bot.__main__ import COMMANDS
 from bot.app import create_app
 from bot.doctor import SLACK_SCOPES
-from bot.domain.turns import DeliveryState, DeliveryVia, TurnStatus
+from bot.domain.deliveries import DeliveryState, DeliveryVia
+from bot.domain.turns import TurnStatus
 from bot.settings import Settings
 from inference_worker.settings import WorkerSettings
 from tests.stack import settings_for

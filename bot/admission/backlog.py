@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.turns import TurnStatus
 from bot.store.schema import turns
-from runtime.periodic import repeat
+from runtime.periodic import run_periodically
 
 COUNT_EVERY_S = 1.0
 WAITING = (TurnStatus.RECEIVED, TurnStatus.QUEUED, TurnStatus.GENERATING)
@@ -35,7 +35,7 @@ class Backlog:
 
     async def keep(self) -> None:
         """Count until cancelled."""
-        await repeat(self.count, COUNT_EVERY_S)
+        await run_periodically(self.count, COUNT_EVERY_S)
 
     async def count(self) -> None:
         """Count once, for all bots."""

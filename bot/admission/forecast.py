@@ -15,9 +15,10 @@ from itertools import chain
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.domain.turns import DeliveryVia, ReplyHandle, Utterance
-from bot.workers import Presence
-from runtime.periodic import repeat
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
+from bot.domain.turns import Utterance
+from bot.workers import WorkerRegistry
+from runtime.periodic import run_periodically
 
 COUNT_EVERY_S = 1.0
 #: Answers differ in length: one in so many of the usual seconds counts as a quick one.
@@ -49,7 +50,7 @@ class Capacity:
 class Forecast:
     """The last count of the queue, and what was accepted here since."""
 
-    def __init__(self, database: AsyncEngine, presence: Presence) -> None:
+    def __init__(self, database: AsyncEngine, presence: WorkerRegistry) -> None:
         self._database = database
         self._presence = presence
         self._running = 0
@@ -119,7 +120,7 @@ class Forecast:
 
     async def keep(self) -> None:
         """Count until cancelled."""
-        await repeat(self.count, COUNT_EVERY_S)
+        await run_periodically(self.count, COUNT_EVERY_S)
 
     async def count(self) -> None:
         """Count once, for all bots."""

@@ -7,7 +7,7 @@ import time
 
 from redis.asyncio import Redis
 
-from runtime.pubsub import Outage
+from runtime.circuit_breaker import CircuitBreaker
 
 KEY = "bllossom:rate:{person}:{minute}"
 #: People remembered in this process while Redis is gone.
@@ -22,7 +22,7 @@ class RateLimit:
         self._per_minute = per_minute
         self._minute = 0
         self._counts: dict[str, int] = {}
-        self._outage = Outage()
+        self._outage = CircuitBreaker()
 
     async def allows(self, messenger: str, tenant: str, sender: str) -> bool:
         """Count one message; whether it is within the limit."""
@@ -32,10 +32,10 @@ class RateLimit:
         return await self._count(person, int(time.time() // 60)) <= self._per_minute
 
     async def _count(self, person: str, minute: int) -> int:
-        if self._outage.lasts():
+        if self._outage.is_open():
             return self._count_here(person, minute)
         counted: list[int] = []
-        with self._outage.noted():
+        with self._outage.guard():
             async with self._redis.pipeline() as pipeline:
                 key = KEY.format(person=person, minute=minute)
                 pipeline.incr(key)

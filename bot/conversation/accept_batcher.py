@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.turns import Utterance
-from bot.store import turns
-from bot.store.turns import Accepted
-from runtime.micro_batcher import Patience, Together
+from bot.store import inbox
+from bot.store.inbox import Accepted
+from runtime.micro_batcher import BatchLimits, MicroBatcher
 
 BATCH = 64
 #: Far above what a shared statement takes, and short enough to leave time for another try.
@@ -23,10 +23,10 @@ class Intake:
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         # Repeating is safe: an event that was committed after all is known by its key.
-        self._together = Together(
+        self._together = MicroBatcher(
             self._accept,
             key=_conversation,
-            patience=Patience(most=BATCH, shared_s=SHARED_S, alone_s=ALONE_S),
+            patience=BatchLimits(most=BATCH, shared_s=SHARED_S, alone_s=ALONE_S),
         )
 
     async def accept(self, utterance: Utterance) -> Accepted:
@@ -35,7 +35,7 @@ class Intake:
 
     async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted]:
         async with self._database.connect() as connection:
-            return await turns.accept(connection, utterances)
+            return await inbox.accept(connection, utterances)
 
 
 def _conversation(said: Utterance) -> tuple[str, str, str]:

@@ -15,16 +15,17 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.conversation.accept_batcher import Intake
-from bot.conversation.settlement_events import SettledTurns
+from bot.conversation.settlement_events import SettlementNotifier
 from bot.domain.turns import TurnStatus, Utterance
 from bot.observability.metrics import ANSWER_SECONDS, TURNS
 from bot.settings import Settings
 from bot.store import settlements, turns
 from bot.store.history_cache import Exchange, RecentHistory, Window, mark, newest
+from bot.store.inbox import Accepted
+from bot.store.reply_handles import load_handle
 from bot.store.settlements import Settled, Settlement
-from bot.store.turns import Accepted, load_handle
-from bot.workers import Presence
-from inference_queue.client import FinishedJob, JobQueue, reap
+from bot.workers import WorkerRegistry
+from inference_queue.client import FinishedJob, JobQueue
 from inference_queue.presets import Preset
 from inference_queue.protocol import (
     Completion,
@@ -35,10 +36,11 @@ from inference_queue.protocol import (
     Role,
     SamplingParams,
 )
+from inference_queue.reaper import reap
 from runtime.database import DATABASE_ERRORS
-from runtime.periodic import repeat
-from runtime.pubsub import Bell
-from runtime.timeouts import within
+from runtime.periodic import run_periodically
+from runtime.pubsub import WakeupSubscriber
+from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +72,9 @@ class Dialogue:
         database: AsyncEngine,
         queue: JobQueue,
         history: RecentHistory,
-        presence: Presence,
-        finished: Bell,
-        settled: SettledTurns,
+        presence: WorkerRegistry,
+        finished: WakeupSubscriber,
+        settled: SettlementNotifier,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -109,7 +111,7 @@ class Dialogue:
         """Forget what was said, for the prompts to come. Raises StoreDownError."""
         begin_anew = self._reset(messenger=messenger, tenant=tenant, key=key)
         try:
-            await within(ACCEPT_TIMEOUT_S, begin_anew)
+            await run_with_timeout(ACCEPT_TIMEOUT_S, begin_anew)
         except DATABASE_ERRORS as error:
             raise StoreDownError from error
 
@@ -126,7 +128,7 @@ class Dialogue:
                 return
             queued = await self._queue_bursts(connection, rows, bursts)
         self._queue.wake()
-        self._settled.tell([turn.id for burst in bursts for turn in burst[:-1]])
+        self._settled.notify([turn.id for burst in bursts for turn in burst[:-1]])
         for job_id, turn_id in queued.items():
             log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))
 
@@ -196,7 +198,7 @@ class Dialogue:
             if not finished:
                 return 0
             settled = await settlements.settle(connection, [_settlement(job) for job in finished])
-        self._settled.tell([one.turn.id for one in settled])
+        self._settled.notify([one.turn.id for one in settled])
         for one in settled:
             await self._after(one)
         return len(finished)
@@ -221,7 +223,7 @@ class Dialogue:
 
     async def keep_marking(self) -> None:
         """Let the log say which turns are being answered, until cancelled."""
-        await repeat(self._mark, MARK_EVERY_S)
+        await run_periodically(self._mark, MARK_EVERY_S)
 
     async def _mark(self) -> None:
         async with self._autocommit.connect() as connection:
@@ -239,7 +241,7 @@ class Dialogue:
         async with self._database.begin() as connection:
             await reap(connection)
             expired = await turns.expire_waiting(connection)
-        self._settled.tell([row.id for row in expired])
+        self._settled.notify([row.id for row in expired])
         async with self._database.connect() as connection:
             waiting = await turns.waiting_conversations(connection, BATCH)
         if waiting:

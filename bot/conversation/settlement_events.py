@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from runtime.pubsub import Ringer
+from runtime.pubsub import WakeupPublisher
 
 
-class SettledTurns:
+class SettlementNotifier:
     """Parts of this process hear of them by name and at once, the other bots by a bell."""
 
-    def __init__(self, ringer: Ringer, *hearers: Callable[[Sequence[UUID]], None]) -> None:
+    def __init__(
+        self, ringer: WakeupPublisher, *listeners: Callable[[Sequence[UUID]], None]
+    ) -> None:
         self._ringer = ringer
-        self._hearers = hearers
+        self._hearers = listeners
 
-    def tell(self, turn_ids: Sequence[UUID]) -> None:
+    def notify(self, turn_ids: Sequence[UUID]) -> None:
         """These turns are settled, and that is committed."""
         if not turn_ids:
             return
         for hear in self._hearers:
             hear(turn_ids)
-        self._ringer.ring()
+        self._ringer.publish()

@@ -14,17 +14,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.domain.turns import SETTLED
 from bot.store.schema import turns
 from runtime.database import DATABASE_ERRORS, any_of
-from runtime.pubsub import Bell
+from runtime.pubsub import WakeupSubscriber
 
 POLL_S = 0.25
 #: Each holds a connection, of which a process commonly may have 1,024.
 MAX_WAITING = 512
 
 
-class Waiters:
+class SettlementWaiters:
     """One query per tick for all who wait, and a bell that makes the tick come early."""
 
-    def __init__(self, database: AsyncEngine, settled: Bell, *, most: int = MAX_WAITING) -> None:
+    def __init__(
+        self, database: AsyncEngine, settled: WakeupSubscriber, *, most: int = MAX_WAITING
+    ) -> None:
         self._database = database
         self._settled = settled
         self._most = most
@@ -47,7 +49,7 @@ class Waiters:
             if not self._waiting[turn_id]:
                 del self._waiting[turn_id], self._events[turn_id]
 
-    def tell(self, turn_ids: Iterable[UUID]) -> None:
+    def notify(self, turn_ids: Iterable[UUID]) -> None:
         """These turns are settled."""
         for turn_id in turn_ids:
             if turn_id in self._events:
@@ -60,7 +62,7 @@ class Waiters:
             unknown = [turn_id for turn_id, event in self._events.items() if not event.is_set()]
             if unknown:
                 with contextlib.suppress(*DATABASE_ERRORS):
-                    self.tell(await self._settled_among(unknown))
+                    self.notify(await self._settled_among(unknown))
 
     async def _settled_among(self, turn_ids: list[UUID]) -> list[UUID]:
         async with self._database.connect() as connection:

@@ -20,39 +20,38 @@ import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.domain.messenger import Messenger, Traceable
-from bot.domain.turns import (
-    SETTLED,
+from bot.domain.deliveries import (
     Answer,
     DeliveryResult,
     DeliveryState,
     DeliveryVia,
     Outcome,
     ReplyHandle,
-    TurnStatus,
 )
+from bot.domain.messenger import Messenger, Reconcilable
+from bot.domain.turns import SETTLED, TurnStatus
 from bot.observability.metrics import DELIVERIES
 from bot.settings import Settings
 from bot.store import deliveries, delivery_recovery, reconciliation
-from bot.store.deliveries import DeliveryClaim, HandOver
-from bot.store.turns import load_handle
+from bot.store.deliveries import CloseSyncWindow, DeliveryClaim
+from bot.store.reply_handles import load_handle
 from bot.text.catalog import Texts
-from bot.text.markdown import shorten
-from bot.workers import Presence
+from bot.text.splitting import shorten
+from bot.workers import WorkerRegistry
 from inference_queue.client import JobQueue
 from inference_queue.protocol import FailureReason
 from runtime.database import DATABASE_ERRORS
-from runtime.micro_batcher import Patience, Together
-from runtime.periodic import repeat
+from runtime.micro_batcher import BatchLimits, MicroBatcher
+from runtime.periodic import run_periodically
 
 log = structlog.get_logger(__name__)
 
 POLL_S = 0.3
-LEAST_POLL_S = 0.01
+MIN_POLL_S = 0.01
 #: Looking through all that waits takes its time where much does; at most this share of it all,
 #: but a callback's end must not be missed because one look was slow.
-LOOKING_SHARE = 0.1
-MOST_POLL_S = 1.0
+SCAN_DUTY_CYCLE = 0.1
+MAX_POLL_S = 1.0
 SWEEP_EVERY_S = 2.0
 BATCH = 32
 #: Sync windows closed in one statement, and how long that may take together and alone: a webhook
@@ -65,9 +64,9 @@ PARTIAL_CHARS = 2400
 #: Tries that can be traced; the last ones go the way that is refused less often.
 TRACED_TRIES = deliveries.MAX_ATTEMPTS - 2
 #: A callback refused for now may be tried again so long after its budget: 48 s of Kakao's 60.
-BEYOND = timedelta(seconds=8)
+CALLBACK_GRACE = timedelta(seconds=8)
 #: How long an outcome that Postgres does not take is kept.
-RECORD_S = 600.0
+RECORD_RETRY_S = 600.0
 #: The longest that a messenger and the record of its outcome may take when the process ends.
 CLOSE_S = 12.0
 
@@ -85,7 +84,7 @@ class Delivery:
         database: AsyncEngine,
         messengers: Mapping[str, Messenger],
         queue: JobQueue,
-        presence: Presence,
+        presence: WorkerRegistry,
     ) -> None:
         self._settings = settings
         self._texts = texts
@@ -93,7 +92,9 @@ class Delivery:
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
         self._messengers = messengers
         # A claim and its mark are one transaction; where nothing is ever traced, one statement.
-        traces_any = any(isinstance(one, Traceable) and one.traces for one in messengers.values())
+        traces_any = any(
+            isinstance(one, Reconcilable) and one.traces for one in messengers.values()
+        )
         self._claiming = self._database.begin if traces_any else self._autocommit.connect
         self._queue = queue
         self._presence = presence
@@ -101,12 +102,12 @@ class Delivery:
         self._blocked: list[UUID] = []
         self._unanswered: dict[UUID, float] = {}  # claims by name, and when they were begun
         self._wanted = asyncio.Event()
-        self._look_at = 0.0
+        self._next_scan_at = 0.0
         # Repeating is safe: what the first try closed stays closed, and the next way is the same.
-        self._windows = Together(
-            self._hand_over,
+        self._windows = MicroBatcher(
+            self._close_sync_windows,
             key=attrgetter("turn_id"),
-            patience=Patience(most=WINDOWS, shared_s=SHARED_S, alone_s=ALONE_S),
+            patience=BatchLimits(most=WINDOWS, shared_s=SHARED_S, alone_s=ALONE_S),
         )
         self._unfinished: set[asyncio.Task[Any]] = set()
         self._on_wire = 0
@@ -144,7 +145,7 @@ class Delivery:
             await self._until_wanted()
 
     async def _until_wanted(self) -> None:
-        left_s = max(self._look_at - time.monotonic(), LEAST_POLL_S)
+        left_s = max(self._next_scan_at - time.monotonic(), MIN_POLL_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await self._wanted.wait()
@@ -152,7 +153,7 @@ class Delivery:
 
     async def keep_sweeping(self) -> None:
         """Take over what dead processes left and expire what nobody fetched, until cancelled."""
-        await repeat(self._sweep, SWEEP_EVERY_S)
+        await run_periodically(self._sweep, SWEEP_EVERY_S)
 
     async def _sweep(self) -> None:
         async with self._autocommit.connect() as connection:
@@ -164,13 +165,13 @@ class Delivery:
         room = BATCH - self._on_wire
         if not room:
             return False
-        if (began := time.monotonic()) < self._look_at:
+        if (began := time.monotonic()) < self._next_scan_at:
             return await self._deliver_named(room)
-        self._look_at = began + POLL_S
+        self._next_scan_at = began + POLL_S
         begun = await self._deliver_some(room)
         took_s = time.monotonic() - began
-        pause_s = min(took_s / LOOKING_SHARE, MOST_POLL_S)
-        self._look_at = max(self._look_at, began + pause_s)
+        pause_s = min(took_s / SCAN_DUTY_CYCLE, MAX_POLL_S)
+        self._next_scan_at = max(self._next_scan_at, began + pause_s)
         return bool(self._named) or len(begun) == room
 
     def deliver_soon(self, turn_ids: Iterable[UUID]) -> None:
@@ -192,7 +193,7 @@ class Delivery:
                 await self._give_back(connection)
             self._unanswered[name := uuid4()] = time.monotonic()
             due = await deliveries.claim_due(connection, room, turn_ids, name=name)
-            claims = [self._seen_through(claim) for claim in due]
+            claims = [self._mark_reconcilable(claim) for claim in due]
             if traced := [claim for claim in claims if claim.traced]:
                 await reconciliation.mark(connection, traced)
         self._unanswered.clear()
@@ -207,23 +208,23 @@ class Delivery:
         self._unanswered = {name: at for name, at in self._unanswered.items() if at > oldest}
         await delivery_recovery.give_back(connection, self._unanswered)
 
-    def _seen_through(self, claim: DeliveryClaim) -> DeliveryClaim:
+    def _mark_reconcilable(self, claim: DeliveryClaim) -> DeliveryClaim:
         """The claim, traced where its messenger can find afterwards what it showed."""
         turn = claim.turn
         messenger = self._messengers.get(turn.messenger)
         traced = (
             claim.via is DeliveryVia.POST
             and claim.attempts <= TRACED_TRIES
-            and isinstance(messenger, Traceable)
+            and isinstance(messenger, Reconcilable)
             and messenger.traceable(load_handle(turn.reply_handle))
         )
         return replace(claim, traced=traced)
 
-    async def hand_over(
+    async def close_sync_windows(
         self, turn_id: UUID, *, via: DeliveryVia, state: DeliveryState, after_s: float
     ) -> bool:
         """Close the sync window of an open webhook and name the next way; False: it was closed."""
-        return await self._windows.do(HandOver(turn_id, via, state, after_s))
+        return await self._windows.do(CloseSyncWindow(turn_id, via, state, after_s))
 
     def record_soon(self, claim: DeliveryClaim, state: DeliveryState, detail: str) -> None:
         """Write an outcome down without keeping the messenger's connection waiting for it."""
@@ -241,9 +242,9 @@ class Delivery:
         task.add_done_callback(self._unfinished.discard)
         return task
 
-    async def _hand_over(self, windows: Sequence[HandOver]) -> list[bool]:
+    async def _close_sync_windows(self, windows: Sequence[CloseSyncWindow]) -> list[bool]:
         async with self._autocommit.connect() as connection:
-            return await deliveries.hand_over(connection, windows)
+            return await deliveries.close_sync_windows(connection, windows)
 
     async def _record(
         self, claim: DeliveryClaim, state: DeliveryState, detail: str, retry_in_s: float = 0.0
@@ -252,7 +253,7 @@ class Delivery:
 
         Also when others took it for lost: they are told better, if nobody has claimed it since.
         """
-        gives_up = time.monotonic() + RECORD_S
+        gives_up = time.monotonic() + RECORD_RETRY_S
         while time.monotonic() < gives_up:
             with contextlib.suppress(*DATABASE_ERRORS):
                 async with self._autocommit.connect() as connection:
@@ -312,7 +313,7 @@ class Delivery:
         self, messenger: Messenger, claim: DeliveryClaim, handle: ReplyHandle, answer: Answer
     ) -> DeliveryResult:
         """Show the answer in a way that can be traced, where there is one, else in any."""
-        if not (claim.traced and isinstance(messenger, Traceable)):
+        if not (claim.traced and isinstance(messenger, Reconcilable)):
             return await messenger.deliver(handle, claim.via, answer)
         if claim.is_stale:
             return DeliveryResult(outcome=Outcome.RETRY, detail="not sent: too late for its claim")
@@ -379,4 +380,6 @@ def _next_state(
 def _callback_lasts(handle: ReplyHandle, for_s: float) -> bool:
     """Whether the callback URL can still be used then; the budget ends before the URL does."""
     until = handle.callback_until
-    return until is not None and datetime.now(UTC) + timedelta(seconds=for_s) < until + BEYOND
+    return (
+        until is not None and datetime.now(UTC) + timedelta(seconds=for_s) < until + CALLBACK_GRACE
+    )

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.domain.messenger import Messenger, Trace, Traceable, Traced
-from bot.domain.turns import DeliveryState
+from bot.domain.deliveries import DeliveryState
+from bot.domain.messenger import LookupOutcome, LookupResult, Messenger, Reconcilable
 from bot.observability.metrics import TRACES
 from bot.store import reconciliation
 from bot.store.deliveries import MAX_ATTEMPTS
-from bot.store.reconciliation import QUIET_S, TRACE_S, TraceClaim
-from bot.store.turns import load_handle
+from bot.store.reconciliation import RECONCILE_DELAY_S, TRACE_S, ReconciliationClaim
+from bot.store.reply_handles import load_handle
 from runtime.database import DATABASE_ERRORS
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ AGAIN_MAX_S = 480.0
 PAUSE_MAX_S = 120.0
 
 
-class Tracing:
+class Reconciler:
     """Traces what is due, one delivery at a time."""
 
     def __init__(self, *, database: AsyncEngine, messengers: Mapping[str, Messenger]) -> None:
@@ -37,7 +37,7 @@ class Tracing:
         self._messengers = messengers
 
     async def keep_tracing(self) -> None:
-        """Trace what is due, until cancelled."""
+        """Look up what is due, until cancelled."""
         while True:
             pause_s = LOOK_EVERY_S
             try:
@@ -47,7 +47,7 @@ class Tracing:
             await asyncio.sleep(pause_s)
 
     async def trace_next(self) -> float:
-        """Trace the delivery that is due first; in how many seconds to look for the next."""
+        """Look up the delivery that is due first; in how many seconds to look for the next."""
         async with self._database.connect() as connection:
             claim = await reconciliation.claim_one(connection)
         if claim is None:
@@ -70,26 +70,28 @@ class Tracing:
             )
         return min(trace.retry_after_s or 0.0, PAUSE_MAX_S)
 
-    async def _trace(self, claim: TraceClaim) -> Trace:
+    async def _trace(self, claim: ReconciliationClaim) -> LookupResult:
         messenger = self._messengers.get(claim.messenger)
-        if not isinstance(messenger, Traceable):
-            return Trace(traced=Traced.UNKNOWN, detail="its messenger cannot tell")
+        if not isinstance(messenger, Reconcilable):
+            return LookupResult(traced=LookupOutcome.UNKNOWN, detail="its messenger cannot tell")
         try:
             async with asyncio.timeout(TRACE_S):
                 return await messenger.trace(load_handle(claim.reply_handle), claim.turn_id)
         except Exception as error:
             log.exception("trace_broke", turn_id=str(claim.turn_id))
-            return Trace(traced=Traced.UNKNOWN, detail=type(error).__name__)
+            return LookupResult(traced=LookupOutcome.UNKNOWN, detail=type(error).__name__)
 
 
-def _outcome(claim: TraceClaim, trace: Trace) -> tuple[DeliveryState, float | None, str]:
+def _outcome(
+    claim: ReconciliationClaim, trace: LookupResult
+) -> tuple[DeliveryState, float | None, str]:
     """What a trace makes of the delivery, when to trace it once more, and words for the ledger."""
-    if trace.traced is Traced.FOUND:
+    if trace.traced is LookupOutcome.FOUND:
         return DeliveryState.DELIVERED, None, ""
     if claim.expired:
         return DeliveryState.UNCONFIRMED, None, "; too late to send it again"
-    if trace.traced is Traced.UNKNOWN:
-        backoff_s = min(QUIET_S * 2.0 ** (claim.number - 1), AGAIN_MAX_S)
+    if trace.traced is LookupOutcome.UNKNOWN:
+        backoff_s = min(RECONCILE_DELAY_S * 2.0 ** (claim.number - 1), AGAIN_MAX_S)
         return DeliveryState.UNCONFIRMED, max(trace.retry_after_s or 0.0, backoff_s), ""
     if claim.attempts >= MAX_ATTEMPTS:
         return DeliveryState.UNCONFIRMED, None, "; tried often enough"

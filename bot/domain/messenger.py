@@ -6,21 +6,13 @@ what it needs to answer later travels in the turn's ReplyHandle.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
-from bot.domain.turns import Answer, DeliveryResult, DeliveryVia, ReplyHandle, Utterance, clean_text
-
-#: The longest id that is kept as it came: what Kakao documents for its user keys.
-MAX_IDENTIFIER_CHARS = 70
-
-#: Letters that show nothing: the Hangul fillers (typed in Korea to send an "empty" message) and
-#: the blank Braille pattern.
-_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, ReplyHandle
+from bot.domain.turns import Utterance
 
 
 class Refusal(Exception):
@@ -87,7 +79,7 @@ class Messenger(Protocol):
         """
 
 
-class Traced(StrEnum):
+class LookupOutcome(StrEnum):
     """What a messenger knows of a POST that got no answer."""
 
     FOUND = "found"  #: the person saw it
@@ -96,16 +88,16 @@ class Traced(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class LookupResult:
     """What came of looking for a turn's answer on the messenger's side."""
 
-    traced: Traced
+    traced: LookupOutcome
     detail: str  #: short, without personal data or secrets: where it was found, or why not
     retry_after_s: float | None = None  #: the messenger wants no other question before
 
 
 @runtime_checkable
-class Traceable(Messenger, Protocol):
+class Reconcilable(Messenger, Protocol):
     """A messenger that can tell afterwards whether an answer was shown."""
 
     @property
@@ -121,57 +113,5 @@ class Traceable(Messenger, Protocol):
         REFUSED: nothing was shown, and ``deliver`` may have another way.
         """
 
-    async def trace(self, handle: ReplyHandle, turn_id: UUID) -> Trace:
+    async def trace(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
         """Look for what ``deliver_traceably`` showed of this turn, for 50 seconds at most."""
-
-
-def held_turn_id(raw: object) -> UUID | None:
-    """The turn a fetch button names, or None where the value is not one of ours."""
-    try:
-        return UUID(raw) if isinstance(raw, str) else None
-    except ValueError:
-        return None
-
-
-def utf8(body: bytes) -> str:
-    """The body as text; raises Refusal(400) where it is not UTF-8."""
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Refusal(400, "the body is not UTF-8") from None
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """The JSON object in ``text``; raises Refusal(400) for anything else, however deep."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Refusal(400, "the body is not valid JSON") from None
-    if not isinstance(document, dict):
-        raise Refusal(400, "the body is not a JSON object")
-    return document
-
-
-def digest(*parts: str) -> str:
-    """A key made of texts that may hold anything, lone surrogates included (64 hex digits)."""
-    exact = json.dumps(parts).encode("ascii")
-    return hashlib.sha256(exact).hexdigest()
-
-
-def identifier(raw: object) -> str:
-    """An id as the store keeps it: as it came, or hashed where it is long or holds odd codes.
-
-    Anything but a text is the empty id: absent.
-    """
-    if not isinstance(raw, str):
-        return ""
-    plain = len(raw) <= MAX_IDENTIFIER_CHARS and raw.isprintable() and raw == clean_text(raw)
-    return raw if plain else digest(raw)
-
-
-def text_problem(text: str, max_chars: int) -> Problem | None:
-    """What keeps a cleaned text from being answered, if anything."""
-    if len(text) > max_chars:
-        return Problem.TOO_LONG
-    seen = (c.isprintable() and not c.isspace() and c not in _INVISIBLE for c in text)
-    return None if any(seen) else Problem.EMPTY

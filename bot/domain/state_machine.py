@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.domain.turns import DeliveryState, TurnStatus
+from bot.domain.deliveries import DeliveryState
+from bot.domain.turns import TurnStatus
 
 T = TurnStatus
 D = DeliveryState

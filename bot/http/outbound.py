@@ -29,7 +29,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
-from bot.domain.turns import DeliveryResult, Outcome
+from bot.domain.deliveries import DeliveryResult, Outcome
 
 log = structlog.get_logger(__name__)
 

@@ -17,13 +17,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
+from bot.http.body import read_body
 from bot.messengers.kakao.simulator_pane import KakaoTalk, Said
 from bot.messengers.slack.simulator_pane import Slack, Typed
 from bot.settings import Settings
 from bot.simulator.limits import KAKAO_FOLD_CHARS
 from bot.simulator.recorded_post import ANSWER_BYTES
 from bot.simulator.sessions import SAID_CHARS, BusyError, Exchange, Session, Sessions
-from runtime.timeouts import read_body
 
 COOKIE = "simulator"
 HEARTBEAT_S = 15.0

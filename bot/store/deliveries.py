@@ -27,8 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.state_machine import delivery_before
-from bot.domain.turns import SETTLED, DeliveryState, DeliveryVia
+from bot.domain.turns import SETTLED
 from bot.store.schema import deliveries, turns
 
 #: A claim older than this belongs to a process that died; on the wire it takes 10 s at most.
@@ -200,7 +201,7 @@ class DeliveryClaim:
 
 
 @dataclass(frozen=True, slots=True)
-class HandOver:
+class CloseSyncWindow:
     """The end of one sync window, and the way that is next."""
 
     turn_id: UUID
@@ -286,7 +287,9 @@ async def show_again(connection: AsyncConnection, turn_id: UUID) -> bool:
     return bool((await connection.execute(SHOW_AGAIN, {"turn_id": turn_id})).rowcount == 1)
 
 
-async def hand_over(connection: AsyncConnection, windows: Sequence[HandOver]) -> list[bool]:
+async def close_sync_windows(
+    connection: AsyncConnection, windows: Sequence[CloseSyncWindow]
+) -> list[bool]:
     """Close each sync window and name the next way; False where it was closed already.
 
     No two of them may be of one turn.

@@ -13,7 +13,7 @@ from sqlalchemy import Uuid, bindparam, func, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.turns import DeliveryState
+from bot.domain.deliveries import DeliveryState
 from bot.store.deliveries import CLAIMS_INTO_LEDGER
 from bot.store.schema import deliveries
 

@@ -21,7 +21,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import turns
-from runtime.pubsub import Outage
+from runtime.circuit_breaker import CircuitBreaker
 
 KEY = "bllossom:history:{conversation}:{epoch}"
 TTL_S = 3600
@@ -69,7 +69,7 @@ class RecentHistory:
     def __init__(self, redis: Redis, *, max_turns: int) -> None:
         self._redis = redis
         self._max_turns = max_turns
-        self._outage = Outage()
+        self._outage = CircuitBreaker()
 
     async def load(
         self, connection: AsyncConnection, windows: Iterable[Window]
@@ -98,11 +98,11 @@ class RecentHistory:
 
         Never starts a window with a gap.
         """
-        if self._outage.lasts():
+        if self._outage.is_open():
             return
         key = KEY.format(conversation=conversation_id, epoch=epoch)
         push = "rpushx" if previous else "rpush"
-        with self._outage.noted():
+        with self._outage.guard():
             async with self._redis.pipeline() as pipeline:
                 getattr(pipeline, push)(key, _entry(exchange, previous))
                 pipeline.ltrim(key, -self._max_turns, -1)
@@ -112,10 +112,10 @@ class RecentHistory:
     async def _read(self, windows: Sequence[Window]) -> list[list[dict[str, Any]]]:
         """What Redis holds of each window, in one round trip; nothing where it fails."""
         nothing: list[list[dict[str, Any]]] = [[] for _ in windows]
-        if not windows or self._outage.lasts():
+        if not windows or self._outage.is_open():
             return nothing
         held: list[list[str]] = []
-        with self._outage.noted():
+        with self._outage.guard():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for window in windows:
                     pipeline.lrange(window.key, -self._max_turns, -1)
@@ -128,9 +128,9 @@ class RecentHistory:
     async def _fill(self, windows: Mapping[Window, Sequence[Exchange]]) -> None:
         """Build each window aside and rename it, so that two fillers cannot interleave."""
         filled = {window: exchanges for window, exchanges in windows.items() if exchanges}
-        if not filled or self._outage.lasts():
+        if not filled or self._outage.is_open():
             return
-        with self._outage.noted():
+        with self._outage.guard():
             async with self._redis.pipeline() as pipeline:
                 for window, exchanges in filled.items():
                     aside = f"{window.key}:{uuid4().hex}"

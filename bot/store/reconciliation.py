@@ -16,19 +16,20 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.turns import DeliveryState
+from bot.domain.deliveries import DeliveryState
 from bot.store.deliveries import CLAIM_S, INTO_LEDGER, DeliveryClaim
 
 #: A POST may still be under way so long after its claim: a claim lasts 15 s, and one that is
 #: begun at its very end takes ten more.
-QUIET_S = 30
+RECONCILE_DELAY_S = 30
 #: A trace older than this belongs to a process that died; it takes 50 s at most.
 TRACE_S = 60
 
 MARK = text(
     f"""
     UPDATE deliveries
-    SET trace_claim = claim, traces = 0, trace_at = now() + make_interval(secs => {QUIET_S})
+    SET trace_claim = claim, traces = 0,
+        trace_at = now() + make_interval(secs => {RECONCILE_DELAY_S})
     WHERE turn_id = ANY(:turn_ids)
     """
 )
@@ -82,7 +83,7 @@ SETTLE = text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TraceClaim:
+class ReconciliationClaim:
     """The right to say what became of one unconfirmed delivery."""
 
     turn_id: UUID
@@ -106,12 +107,12 @@ async def unmark(connection: AsyncConnection, claim: DeliveryClaim) -> bool:
     return bool((await connection.execute(UNMARK, values)).rowcount == 1)
 
 
-async def claim_one(connection: AsyncConnection) -> TraceClaim | None:
+async def claim_one(connection: AsyncConnection) -> ReconciliationClaim | None:
     """Claim the trace that is due first; None: there is nothing to trace."""
     row = (await connection.execute(CLAIM)).one_or_none()
     if row is None:
         return None
-    return TraceClaim(
+    return ReconciliationClaim(
         turn_id=row.turn_id,
         messenger=row.messenger,
         reply_handle=row.reply_handle,
@@ -125,7 +126,7 @@ async def claim_one(connection: AsyncConnection) -> TraceClaim | None:
 
 async def settle(
     connection: AsyncConnection,
-    claimed: TraceClaim,
+    claimed: ReconciliationClaim,
     state: DeliveryState,
     *,
     detail: str,

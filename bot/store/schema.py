@@ -23,7 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from bot.domain.turns import DeliveryState, DeliveryVia, TurnStatus
+from bot.domain.deliveries import DeliveryState, DeliveryVia
+from bot.domain.turns import TurnStatus
 
 metadata = MetaData(
     naming_convention={
@@ -149,7 +150,7 @@ deliveries = Table(
     # The claim whose POST can be traced. A claim of a version that knows nothing of it is another
     # number, and so is not traced.
     Column("trace_claim", Integer),
-    # Traced not before then; null: not any more.
+    # LookupOutcome not before then; null: not any more.
     Column("trace_at", DateTime(timezone=True)),
     # Fences a trace, as the claim's number does a delivery.
     Column("traces", Integer, nullable=False, server_default=text("0")),

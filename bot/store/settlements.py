@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import TurnStatus
 from bot.store.history_cache import newest
+from bot.store.reply_handles import stamp
 from bot.store.search import grams
-from bot.store.turns import HISTORY_AT, stamp
+from bot.store.turns import HISTORY_AT
 from inference_queue.protocol import Completion, Failure
 from runtime.database import LAZY_COMMIT_SQL
 

@@ -14,11 +14,11 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.domain.turns import DeliveryVia
-from bot.store import deliveries, reconciliation, settlements, turns
+from bot.domain.deliveries import DeliveryVia
+from bot.store import deliveries, inbox, reconciliation, settlements, turns
 from inference_queue.client import JobQueue
 from runtime.database import DATABASE_ERRORS
-from runtime.timeouts import within
+from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ WITHIN_S = 5.0
 async def warm_up(database: AsyncEngine, queue: JobQueue, *, connections: int) -> None:
     """Run the statements of a turn over nothing on so many. Raises nothing for the database."""
     try:
-        await within(WITHIN_S, _warm_up(database, queue, connections))
+        await run_with_timeout(WITHIN_S, _warm_up(database, queue, connections))
     except DATABASE_ERRORS as error:
         log.warning("started_cold", error=type(error).__name__)
 
@@ -45,7 +45,7 @@ async def _warm_up(database: AsyncEngine, queue: JobQueue, count: int) -> None:
 
 
 async def _run_over_nothing(connection: AsyncConnection, queue: JobQueue) -> None:
-    await turns.accept(connection, [])
+    await inbox.accept(connection, [])
     await turns.lock_free_conversations(connection, [])
     await turns.waiting_turns(connection, [])
     await turns.queue_turns(connection, {}, preset="")
@@ -54,5 +54,5 @@ async def _run_over_nothing(connection: AsyncConnection, queue: JobQueue) -> Non
     await settlements.settle(connection, [])
     await deliveries.claim_due(connection, 0, [])
     await deliveries.claim(connection, uuid4(), via=DeliveryVia.SYNC, states=())
-    await deliveries.hand_over(connection, [])
+    await deliveries.close_sync_windows(connection, [])
     await reconciliation.mark(connection, [])

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline, emphasis
 from markdown_it.token import Token
-
-Size = Callable[[str], int]
-
-
-def utf16_units(text: str) -> int:
-    """The length as the platforms count it (JVM, JavaScript): an emoji is two or more."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
 
 # --- plain text ---
 
@@ -159,82 +149,3 @@ def _linked(label: str, address: str) -> str:
 
 
 # --- pieces ---
-
-_CLOSERS = "\"'”’)\\]」』》"
-#: Where a text may be parted, the best kind first; what matches is left out.
-_BREAKS = (
-    re.compile(r"\n(?:[ \t]*\n)+"),
-    re.compile(rf"(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][{_CLOSERS}]))[ \t]+|\n+"),
-    re.compile(r"(?<=[다요죠까])[ \t]+"),
-    re.compile(r"\s+"),
-)
-#: A better kind of break is taken only where the piece stays this full: three bubbles are few.
-_LEAST_FILL = 0.6
-
-
-def split(text: str, limit: int, size: Size = len) -> Iterator[str]:
-    """Pieces of at most ``limit``: by paragraph, line or sentence, word, else between letters.
-
-    Only blanks at the cuts are left out. What a reader sees as one letter (an emoji family,
-    unjoined Hangul) is kept whole up to 64 code points. ``limit`` is 2 or more; ``size`` must
-    count at least one for each code point.
-    """
-    rest = text.strip("\n")
-    while size(rest) > limit:
-        end, begin = _cut(rest, limit, size)
-        if rest[:end].strip():
-            yield rest[:end].rstrip()
-        rest = rest[begin:]
-    if rest.strip():
-        yield rest.rstrip()
-
-
-def shorten(text: str, limit: int, size: Size = len) -> str:
-    """The text, without the blanks around it, or its beginning and "…": what fits ``limit``."""
-    for whole in (text, text.strip()):
-        if size(whole) <= limit:
-            return whole
-    return next(split(text.strip(), limit - 1, size), "") + "…"
-
-
-def _cut(text: str, limit: int, size: Size) -> tuple[int, int]:
-    """Where the first piece ends and where the next one begins."""
-    # Every code point counts at least one, so the prefix that fits is at most ``limit`` long.
-    window = range(1, min(limit, len(text)) + 1)
-    fit = bisect_right(window, limit, key=lambda end: size(text[:end]))
-    least = int(fit * _LEAST_FILL)
-    for breaks in _BREAKS:
-        ends = [found.span() for found in breaks.finditer(text, least, fit + 2)]
-        kept = [span for span in ends if least <= span[0] <= fit]
-        if kept:
-            return kept[-1]
-    end = _letter_boundary(text, max(fit, 1))
-    return end, end
-
-
-def _letter_boundary(text: str, at: int) -> int:
-    """The last place up to ``at`` that parts no visible letter; ``at`` where there is none."""
-    return next((end for end in range(at, max(at - 64, 0), -1) if not _joined(text, end)), at)
-
-
-def _joined(text: str, at: int) -> bool:
-    """Whether the code points around ``at`` make one letter (the common cases of UAX 29)."""
-    if at >= len(text):
-        return False
-    before, after = text[at - 1], text[at]
-    return (
-        before == "\u200d"
-        or after == "\u200d"
-        or unicodedata.category(after).startswith("M")
-        or "\U0001f3fb" <= after <= "\U0001f3ff"  # skin tones
-        or "\U000e0020" <= after <= "\U000e007f"  # tags of the regional flags
-        or "\u1160" <= after <= "\u11ff"  # Hangul vowels and finals, unjoined
-        or _second_of_a_flag(text, at)
-    )
-
-
-def _second_of_a_flag(text: str, at: int) -> bool:
-    if not ("\U0001f1e6" <= text[at] <= "\U0001f1ff"):
-        return False
-    run = re.search("[\U0001f1e6-\U0001f1ff]*$", text[max(0, at - 64) : at])
-    return run is not None and len(run.group()) % 2 == 1

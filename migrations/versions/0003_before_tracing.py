@@ -1,4 +1,4 @@
-"""Tracing: what went out unanswered is looked up, and sent again where it surely never arrived.
+"""Reconciler: what went out unanswered is looked up, and sent again where it surely never arrived.
 
 Before the deploy: it only adds, so the version before it goes on working on this schema.
 """

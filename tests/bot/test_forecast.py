@@ -54,7 +54,7 @@ async def rush(
         await stack.slack.next_post()
         async with asyncio.timeout(5):
             while not stack.app[app_keys.FORECAST].capacity.answer_s:
-                await stack.app[app_keys.PRESENCE].refresh()
+                await stack.app[app_keys.WORKERS].refresh()
         for number in range(waiting):
             await stack.say_slack(f"질문 {number}", user_id=f"U{number}")
         await stack.until(f"SELECT 1 FROM jobs HAVING count(*) >= {waiting}")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.deliveries import DeliveryState
 from bot.domain.state_machine import DELIVERY_STEPS, TURN_STEPS
-from bot.domain.turns import DeliveryState, TurnStatus
+from bot.domain.turns import TurnStatus
 from bot.text.catalog import TEXTS
 from fakes.faults import Fault
 from tests.stack import running_stack, running_worker, served, until_ready

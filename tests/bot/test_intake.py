@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.accept_batcher import ALONE_S, BATCH, Intake
-from bot.domain.turns import DeliveryVia, ReplyHandle, Utterance
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
+from bot.domain.turns import Utterance
 from runtime.database import connect_database
 
 

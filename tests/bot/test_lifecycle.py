@@ -30,18 +30,22 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from bot.conversation.scheduler import Dialogue
-from bot.conversation.settlement_events import SettledTurns
+from bot.conversation.settlement_events import SettlementNotifier
+from bot.domain.deliveries import DeliveryState, DeliveryVia, ReplyHandle
 from bot.domain.state_machine import DELIVERY_STEPS, TURN_STEPS
-from bot.domain.turns import SETTLED, DeliveryState, DeliveryVia, ReplyHandle, TurnStatus, Utterance
+from bot.domain.turns import SETTLED, TurnStatus, Utterance
 from bot.store import deliveries, delivery_recovery, reconciliation
-from bot.store.deliveries import DeliveryClaim, HandOver
+from bot.store.deliveries import CloseSyncWindow, DeliveryClaim
 from bot.store.history_cache import RecentHistory
-from bot.store.reconciliation import TraceClaim
-from bot.workers import Presence
-from inference_queue.client import FINISHED_CHANNEL, JobQueue, Lease, Leases
+from bot.store.reconciliation import ReconciliationClaim
+from bot.workers import WorkerRegistry
+from inference_queue.channels import FINISHED_CHANNEL
+from inference_queue.client import JobQueue
+from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import Completion, Failure, FailureReason, FinishReason
 from runtime.database import connect_database
-from runtime.pubsub import Bell, Ringer, connect_redis
+from runtime.pubsub import WakeupPublisher, WakeupSubscriber
+from runtime.redis_client import connect_redis
 from tests.stack import settings_for
 
 T = TypeVar("T")
@@ -87,16 +91,16 @@ class Lives(RuleBasedStateMachine):
     def begin(self, window_s: float) -> None:
         async def build() -> None:
             queue = self.queue = JobQueue(self.redis)
-            self.ringer = Ringer(self.redis, "settled")
-            self.workers = Leases(self.database, self.redis, worker="w", lease_s=30)
+            self.ringer = WakeupPublisher(self.redis, "settled")
+            self.workers = LeaseClient(self.database, self.redis, worker="w", lease_s=30)
             self.dialogue = Dialogue(
                 settings=settings_for(self.database_url, self.redis_url, merge_window_s=window_s),
                 database=self.database,
                 queue=queue,
                 history=RecentHistory(self.redis, max_turns=5),
-                presence=Presence(self.redis),
-                finished=Bell(self.redis, FINISHED_CHANNEL),
-                settled=SettledTurns(self.ringer),
+                presence=WorkerRegistry(self.redis),
+                finished=WakeupSubscriber(self.redis, FINISHED_CHANNEL),
+                settled=SettlementNotifier(self.ringer),
             )
             await self.redis.flushdb()
 
@@ -261,7 +265,9 @@ class Lives(RuleBasedStateMachine):
                 async with self.database.begin() as connection:
                     via = DeliveryVia.CALLBACK if callback else DeliveryVia.HELD
                     state = DeliveryState.PENDING if callback else DeliveryState.HELD
-                    await deliveries.hand_over(connection, [HandOver(turn_id, via, state)])
+                    await deliveries.close_sync_windows(
+                        connection, [CloseSyncWindow(turn_id, via, state)]
+                    )
 
             self.run(close())
 
@@ -338,11 +344,11 @@ class Lives(RuleBasedStateMachine):
         """Two lookers at once, after the quiet time."""
         self.execute("UPDATE deliveries SET trace_at = now() WHERE trace_at IS NOT NULL")
 
-        async def claim() -> TraceClaim | None:
+        async def claim() -> ReconciliationClaim | None:
             async with self.database.begin() as connection:
                 return await reconciliation.claim_one(connection)
 
-        async def both() -> list[TraceClaim | None]:
+        async def both() -> list[ReconciliationClaim | None]:
             return list(await asyncio.gather(claim(), claim()))
 
         taken = [one for one in self.run(both()) if one]
@@ -350,7 +356,7 @@ class Lives(RuleBasedStateMachine):
         return multiple(*taken)
 
     @rule(trace=trace_claims, knows=st.booleans())
-    def settle_trace(self, trace: TraceClaim, *, knows: bool) -> None:
+    def settle_trace(self, trace: ReconciliationClaim, *, knows: bool) -> None:
         """The truth of the channel, or that it cannot be told; late lookers and twice over too."""
         found = trace.turn_id in self.in_channel
         state = DeliveryState.DELIVERED if found else DeliveryState.PENDING

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.text.markdown import plain_text, shorten, split, utf16_units
+from bot.text.markdown import plain_text
+from bot.text.splitting import shorten, split, utf16_units
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 async def until_failed(stack: Stack) -> None:
-    presence = stack.app[app_keys.PRESENCE]
+    presence = stack.app[app_keys.WORKERS]
     async with asyncio.timeout(60):
         while not any(worker.state == "failed" for worker in presence.workers or []):
             await presence.refresh()

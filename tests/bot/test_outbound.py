@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.turns import DeliveryResult, Outcome
+from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.http.outbound import (
     MAX_REPLY_BYTES,
     MAX_URL_CHARS,

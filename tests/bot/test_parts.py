@@ -12,12 +12,14 @@ import psutil
 import pytest
 
 from onebox.data_dir import CannotStart
-from onebox.supervisor import QUICK_ENDS, Part, keep_running
+from onebox.supervisor import QUICK_ENDS, SupervisedProcess, keep_running
 
 
-def part(tmp_path: Path, code: str, *, vital: bool = True) -> Part:
+def part(tmp_path: Path, code: str, *, vital: bool = True) -> SupervisedProcess:
     log = tmp_path / "logs" / "part.log"
-    return Part(name="The part", argv=[sys.executable, "-c", code], log=log, vital=vital)
+    return SupervisedProcess(
+        name="The part", argv=[sys.executable, "-c", code], log=log, vital=vital
+    )
 
 
 async def test_a_vital_part_that_never_lives_ends_everything(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ async def test_what_does_not_stop_when_asked_is_killed(tmp_path: Path) -> None:
 
 
 async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
-    missing = Part(name="It", argv=["/no/such/tool"], log=tmp_path / "logs" / "it.log")
+    missing = SupervisedProcess(name="It", argv=["/no/such/tool"], log=tmp_path / "logs" / "it.log")
     with pytest.raises(CannotStart, match="/no/such/tool: No such file or directory"):
         await missing.run()
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from bot.workers import Presence
-from inference_queue.worker_registry import Announcer, WorkerPresence
-from runtime.pubsub import connect_redis
+from bot.workers import WorkerRegistry
+from inference_queue.worker_registry import Heartbeat, WorkerStatus
+from runtime.redis_client import connect_redis
 
 
 async def test_an_answer_that_a_later_question_has_overtaken_changes_nothing(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with connect_redis(redis_url) as redis:
-        presence, announcer = Presence(redis), Announcer(redis, worker="w1")
+        presence, announcer = WorkerRegistry(redis), Heartbeat(redis, worker="w1")
         fetch: Any = redis.mget
         late = asyncio.Event()
         waits = [late]
@@ -28,11 +28,11 @@ async def test_an_answer_that_a_later_question_has_overtaken_changes_nothing(
             return found
 
         monkeypatch.setattr(redis, "mget", mget)
-        await announcer.announce(WorkerPresence(id="w1", state="loading"))
+        await announcer.announce(WorkerStatus(id="w1", state="loading"))
         overtaken = asyncio.create_task(presence.refresh())
         while waits:
             await asyncio.sleep(0.01)
-        await announcer.announce(WorkerPresence(id="w1", state="ready"))
+        await announcer.announce(WorkerStatus(id="w1", state="ready"))
         await presence.refresh()
         late.set()
         await overtaken
@@ -40,11 +40,11 @@ async def test_an_answer_that_a_later_question_has_overtaken_changes_nothing(
 
 
 async def test_with_redis_gone_nobody_knows_and_the_model_is_not_called_off() -> None:
-    def known() -> list[WorkerPresence] | None:
+    def known() -> list[WorkerStatus] | None:
         return presence.workers
 
     async with connect_redis("redis://127.0.0.1:1/0") as nowhere:
-        presence = Presence(nowhere)
+        presence = WorkerRegistry(nowhere)
         presence.workers = []
         assert presence.model_is_off
         await presence.refresh()

@@ -15,7 +15,7 @@ from sqlalchemy import Row, text
 from bot.messengers.slack import web_api
 from bot.messengers.slack.simulator_pane import CHANNEL_ID
 from bot.store.deliveries import DeliveryClaim
-from bot.store.reconciliation import QUIET_S
+from bot.store.reconciliation import RECONCILE_DELAY_S
 from fakes.faults import Fault
 from tests.stack import SLACK_TOKEN, Stack, running_bot, running_stack, served
 
@@ -120,7 +120,7 @@ async def test_nothing_is_asked_before_it_is_quiet(database_url: str, redis_url:
         await stack.say_slack("안녕")
         lost = await delivery(stack, "unconfirmed")
         began = (await stack.rows("SELECT claimed_at FROM delivery_attempts"))[0].claimed_at
-        assert (lost.trace_at - began).total_seconds() == pytest.approx(QUIET_S)
+        assert (lost.trace_at - began).total_seconds() == pytest.approx(RECONCILE_DELAY_S)
         await asyncio.sleep(0.5)
         assert not stack.slack.readings
 

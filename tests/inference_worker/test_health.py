@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
-from inference_queue.worker_registry import WORKER_KEY, Announcer, WorkerPresence
+from inference_queue.worker_registry import WORKER_KEY, Heartbeat, WorkerStatus
 from inference_worker.health import check
 
 
@@ -24,8 +24,8 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 async def announce(redis: Redis, worker: str, **words: Any) -> None:
-    presence = WorkerPresence(id=worker, **{"state": "ready", **words})
-    await Announcer(redis, worker=worker).announce(presence)
+    presence = WorkerStatus(id=worker, **{"state": "ready", **words})
+    await Heartbeat(redis, worker=worker).announce(presence)
 
 
 async def test_alive_while_it_announces_itself(redis: Redis, redis_url: str) -> None:

@@ -10,11 +10,15 @@ from sqlalchemy import text
 
 from bot import app_keys
 from bot.store.migrations import migrate
-from inference_queue.client import WAKE_CHANNEL, JobQueue, Leases, reap
+from inference_queue.channels import WAKE_CHANNEL
+from inference_queue.client import JobQueue
+from inference_queue.leases import LeaseClient
 from inference_queue.protocol import Completion, FinishReason, Job, Message, Role
+from inference_queue.reaper import reap
 from onebox.embedded_servers import embedded_postgres
 from runtime.database import connect_database
-from runtime.pubsub import Ringer, connect_redis
+from runtime.pubsub import WakeupPublisher
+from runtime.redis_client import connect_redis
 from tests.stack import running_stack, running_worker, served
 
 
@@ -32,8 +36,8 @@ async def test_a_worker_that_claims_its_own_lost_job_keeps_the_new_lease(
         async with stack.database.begin() as connection:
             # What the reaper does once Postgres was away for longer than a lease.
             await connection.execute(text("UPDATE jobs SET state = 'queued', lease_until = NULL"))
-        wake = Ringer(stack.app[app_keys.REDIS], WAKE_CHANNEL)
-        wake.ring()
+        wake = WakeupPublisher(stack.app[app_keys.REDIS], WAKE_CHANNEL)
+        wake.publish()
         await wake.close()
         assert (await stack.slack.next_post()).markdown == words
         assert len(made[0].requests) == 2
@@ -47,7 +51,7 @@ async def test_a_lease_that_ran_out_while_postgres_was_away_is_its_holders_for_a
     async with embedded_postgres(tmp_path, durable=False) as url:
         await migrate(url)
         database = connect_database(url, pool_size=1)
-        leases = Leases(database, redis, worker="w", lease_s=0.5)
+        leases = LeaseClient(database, redis, worker="w", lease_s=0.5)
         async with database.begin() as connection:
             await queue.enqueue(connection, Job(id=uuid4(), messages=(Message(Role.USER, "말"),)))
         [lease] = await leases.claim(1)
@@ -55,7 +59,7 @@ async def test_a_lease_that_ran_out_while_postgres_was_away_is_its_holders_for_a
     await asyncio.sleep(0.5)
     async with embedded_postgres(tmp_path, durable=False) as url:
         database = connect_database(url, pool_size=1)
-        leases = Leases(database, redis, worker="w", lease_s=0.5)
+        leases = LeaseClient(database, redis, worker="w", lease_s=0.5)
         async with database.begin() as connection:
             assert await reap(connection) == 0
         answer = Completion(

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from inference_queue.protocol import Completion, FinishReason, Job, Message, Role, SamplingParams
-from inference_worker.throughput import FEWEST_TOKENS, Pace
+from inference_worker.throughput import FEWEST_TOKENS, ThroughputEstimator
 
 
 def completion(tokens: int, first_ms: float | None, total_ms: float | None) -> Completion:
@@ -34,7 +34,7 @@ def job(left_s: float | None, tokens: int = 1000) -> Job:
 
 
 def test_the_first_answer_is_believed_and_later_ones_weigh_a_fifth() -> None:
-    pace = Pace()
+    pace = ThroughputEstimator()
     pace.note(completion(21, 1000, 3000))
     assert (pace.answer_s, pace.first_token_s, pace.tokens_per_s) == (3.0, 1.0, 10.0)
     pace.note(completion(41, 1000, 3000))
@@ -52,32 +52,32 @@ def test_the_first_answer_is_believed_and_later_ones_weigh_a_fifth() -> None:
     ],
 )
 def test_an_answer_of_few_tokens_says_nothing_of_the_rate(silent: Completion) -> None:
-    pace = Pace()
+    pace = ThroughputEstimator()
     pace.note(silent)
     assert pace.tokens_per_s == 0
 
 
 def test_what_fits_is_left_alone() -> None:
-    pace = Pace(answer_s=5, first_token_s=0.5, tokens_per_s=50)
+    pace = ThroughputEstimator(answer_s=5, first_token_s=0.5, tokens_per_s=50)
     for whole in (job(None), job(600)):
         assert pace.fit(whole) is whole
 
 
 def test_what_does_not_fit_is_cut() -> None:
-    cut = Pace(answer_s=5, first_token_s=0.5, tokens_per_s=50).fit(job(10.5))
+    cut = ThroughputEstimator(answer_s=5, first_token_s=0.5, tokens_per_s=50).fit(job(10.5))
     assert cut is not None
     assert 440 <= cut.sampling.max_new_tokens <= 451
 
 
 def test_what_is_worthless_is_not_begun() -> None:
-    pace = Pace(answer_s=5, first_token_s=0.5, tokens_per_s=1)
+    pace = ThroughputEstimator(answer_s=5, first_token_s=0.5, tokens_per_s=1)
     assert pace.fit(job(2.5)) is None
     assert pace.fit(job(-1)) is None
-    assert Pace().fit(job(-1)) is None
+    assert ThroughputEstimator().fit(job(-1)) is None
     # Whoever asks for less gets it, though it is little.
     assert pace.fit(job(3.5, tokens=FEWEST_TOKENS - 2)) is not None
 
 
 def test_before_the_first_answer_nothing_is_known_and_nothing_cut() -> None:
     tight = job(0.5)
-    assert Pace().fit(tight) is tight
+    assert ThroughputEstimator().fit(tight) is tight

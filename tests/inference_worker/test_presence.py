@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from inference_queue.worker_registry import Announcer, WorkerPresence, living_workers
-from runtime.pubsub import connect_redis
+from inference_queue.worker_registry import Heartbeat, WorkerStatus, living_workers
+from runtime.redis_client import connect_redis
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 async def test_workers_are_seen_while_they_announce_themselves(redis: Redis) -> None:
-    announcer = Announcer(redis, worker="w1")
-    presence = WorkerPresence(id="w1", state="loading", detail="모델을 읽는 중")
+    announcer = Heartbeat(redis, worker="w1")
+    presence = WorkerStatus(id="w1", state="loading", detail="모델을 읽는 중")
     await announcer.announce(presence)
     assert await living_workers(redis) == [presence]
     await announcer.withdraw()
@@ -40,14 +40,14 @@ async def test_the_newest_announcement_stands_where_the_connection_of_an_older_o
         return await connect(*words, **switches)
 
     monkeypatch.setattr(redis.connection_pool, "get_connection", get_connection)
-    states = [WorkerPresence(id="w1", state=state) for state in ("loading", "failed")]
-    await asyncio.gather(*map(Announcer(redis, worker="w1").announce, states))
+    states = [WorkerStatus(id="w1", state=state) for state in ("loading", "failed")]
+    await asyncio.gather(*map(Heartbeat(redis, worker="w1").announce, states))
     assert not slow
     assert [worker.state for worker in await living_workers(redis)] == ["failed"]
 
 
 async def test_without_redis_nobody_hears_it_and_nothing_breaks() -> None:
     async with connect_redis("redis://127.0.0.1:1/0") as nowhere:
-        announcer = Announcer(nowhere, worker="w1")
-        await announcer.announce(WorkerPresence(id="w1", state="ready"))
+        announcer = Heartbeat(nowhere, worker="w1")
+        await announcer.announce(WorkerStatus(id="w1", state="ready"))
         await announcer.withdraw()

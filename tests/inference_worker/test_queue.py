@@ -12,7 +12,9 @@ from redis.asyncio import Redis
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_queue.client import MAX_ATTEMPTS, WAKE_CHANNEL, JobQueue, Lease, Leases, reap
+from inference_queue.channels import WAKE_CHANNEL
+from inference_queue.client import JobQueue
+from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import (
     Completion,
     Failure,
@@ -22,9 +24,11 @@ from inference_queue.protocol import (
     Message,
     Role,
 )
+from inference_queue.reaper import MAX_ATTEMPTS, reap
 from inference_queue.schema import jobs
 from runtime.database import connect_database
-from runtime.pubsub import Bell, connect_redis
+from runtime.pubsub import WakeupSubscriber
+from runtime.redis_client import connect_redis
 
 COMPLETION = Completion(
     text="서울이에요.",
@@ -57,8 +61,8 @@ async def queue(redis: Redis) -> AsyncIterator[JobQueue]:
 
 
 @pytest.fixture
-async def leases(database: AsyncEngine, redis: Redis) -> AsyncIterator[Leases]:
-    leases = Leases(database, redis, worker="w1", lease_s=5)
+async def leases(database: AsyncEngine, redis: Redis) -> AsyncIterator[LeaseClient]:
+    leases = LeaseClient(database, redis, worker="w1", lease_s=5)
     yield leases
     await leases.close()
 
@@ -91,7 +95,7 @@ async def results(database: AsyncEngine, queue: JobQueue) -> list[Completion | F
 
 
 async def test_a_job_comes_back_as_it_went_in(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     job = await put(database, queue, deadline=datetime.now(UTC) + timedelta(minutes=1))
     [lease] = await leases.claim(8)
@@ -106,7 +110,7 @@ async def test_one_job_goes_to_one_worker(
 ) -> None:
     for _ in range(40):
         await put(database, queue)
-    workers = [Leases(database, redis, worker=f"w{n}") for n in range(4)]
+    workers = [LeaseClient(database, redis, worker=f"w{n}") for n in range(4)]
     claimed = [
         lease.job.id
         for batch in await asyncio.gather(*(w.claim(7) for w in workers for _ in range(2)))
@@ -116,7 +120,7 @@ async def test_one_job_goes_to_one_worker(
 
 
 async def test_priority_then_deadline_then_age(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     now = datetime.now(UTC)
     oldest = await put(database, queue)
@@ -128,13 +132,13 @@ async def test_priority_then_deadline_then_age(
 
 
 async def test_a_worker_that_lost_its_lease_can_neither_renew_nor_finish(
-    database: AsyncEngine, queue: JobQueue, leases: Leases, redis: Redis
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient, redis: Redis
 ) -> None:
     await put(database, queue)
     [zombie] = await leases.claim(1)
     await lose_lease(database, zombie)
     assert await run_reaper(database) == 1
-    [lease] = await Leases(database, redis, worker="w2").claim(1)
+    [lease] = await LeaseClient(database, redis, worker="w2").claim(1)
     assert lease.number > zombie.number
     assert await leases.renew([zombie]) == {}
     assert not await leases.finish(zombie, COMPLETION)
@@ -144,7 +148,7 @@ async def test_a_worker_that_lost_its_lease_can_neither_renew_nor_finish(
 
 
 async def test_a_claim_that_postgres_forgot_gives_no_right_to_its_worker(
-    database: AsyncEngine, queue: JobQueue, leases: Leases, redis: Redis
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient, redis: Redis
 ) -> None:
     # Claims do not wait for the disk: a crash of Postgres leaves the row as it was before.
     await put(database, queue)
@@ -152,7 +156,7 @@ async def test_a_claim_that_postgres_forgot_gives_no_right_to_its_worker(
     before = {"state": "queued", "lease": 0, "attempt": 0, "lease_until": None, "worker": None}
     async with database.begin() as connection:
         await connection.execute(jobs.update().values(before))
-    [lease] = await Leases(database, redis, worker="w2").claim(1)
+    [lease] = await LeaseClient(database, redis, worker="w2").claim(1)
     assert await leases.renew([forgotten]) == {}
     assert not await leases.finish(forgotten, COMPLETION)
     assert not await leases.give_back(forgotten)
@@ -161,7 +165,7 @@ async def test_a_claim_that_postgres_forgot_gives_no_right_to_its_worker(
 
 
 async def test_a_job_whose_workers_die_is_given_up_after_three(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     await put(database, queue)
     for _ in range(MAX_ATTEMPTS):
@@ -175,7 +179,7 @@ async def test_a_job_whose_workers_die_is_given_up_after_three(
 
 
 async def test_a_job_given_back_on_a_drain_keeps_its_attempts(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     await put(database, queue)
     for _ in range(MAX_ATTEMPTS + 2):
@@ -185,7 +189,7 @@ async def test_a_job_given_back_on_a_drain_keeps_its_attempts(
 
 
 async def test_a_job_given_back_waits_its_delay(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     await put(database, queue)
     [lease] = await leases.claim(1)
@@ -194,7 +198,7 @@ async def test_a_job_given_back_waits_its_delay(
 
 
 async def test_what_is_too_late_is_never_claimed_and_ends_as_expired(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     await put(database, queue, deadline=datetime.now(UTC) - timedelta(seconds=1))
     assert await leases.claim(1) == []
@@ -205,7 +209,7 @@ async def test_what_is_too_late_is_never_claimed_and_ends_as_expired(
 
 
 async def test_a_running_job_learns_of_its_cancellation_with_the_renewal(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     job = await put(database, queue)
     [lease] = await leases.claim(1)
@@ -216,7 +220,7 @@ async def test_a_running_job_learns_of_its_cancellation_with_the_renewal(
 
 
 async def test_a_waiting_job_that_is_cancelled_ends_without_a_worker(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     job = await put(database, queue)
     async with database.begin() as connection:
@@ -241,7 +245,7 @@ async def test_a_waiting_job_that_is_cancelled_ends_without_a_worker(
     ],
 )
 async def test_a_payload_that_is_no_job_fails_alone(
-    database: AsyncEngine, queue: JobQueue, leases: Leases, payload: object
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient, payload: object
 ) -> None:
     good, bad = await put(database, queue), await put(database, queue)
     async with database.begin() as connection:
@@ -253,7 +257,7 @@ async def test_a_payload_that_is_no_job_fails_alone(
 
 
 async def test_finished_jobs_are_settled_by_one_and_then_gone(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     job = await put(database, queue)
     [lease] = await leases.claim(1)
@@ -266,7 +270,7 @@ async def test_finished_jobs_are_settled_by_one_and_then_gone(
 
 
 async def test_the_streamed_text_is_the_current_attempts_only(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     job = await put(database, queue)
     [first] = await leases.claim(1)
@@ -282,7 +286,7 @@ async def test_the_streamed_text_is_the_current_attempts_only(
 
 async def test_a_bell_rings_across_processes_and_a_burst_rings_it_once(redis: Redis) -> None:
     queue = JobQueue(redis)
-    async with redis.pubsub() as raw, Bell(redis, WAKE_CHANNEL) as bell:
+    async with redis.pubsub() as raw, WakeupSubscriber(redis, WAKE_CHANNEL) as bell:
         await raw.subscribe(WAKE_CHANNEL)
         await raw.get_message(timeout=2)
         await asyncio.sleep(0.2)
@@ -300,7 +304,7 @@ async def test_without_redis_the_queue_still_works(
     database: AsyncEngine,
 ) -> None:
     async with connect_redis("redis://127.0.0.1:1/0") as nowhere:
-        queue, leases = JobQueue(nowhere), Leases(database, nowhere, worker="w")
+        queue, leases = JobQueue(nowhere), LeaseClient(database, nowhere, worker="w")
         job = await put(database, queue)
         queue.wake()
         [lease] = await leases.claim(1)
@@ -308,14 +312,14 @@ async def test_without_redis_the_queue_still_works(
         assert await leases.finish(lease, COMPLETION)
         async with database.connect() as connection:
             assert await queue.partial(connection, job.id) == ""
-        async with Bell(nowhere, WAKE_CHANNEL) as bell:
+        async with WakeupSubscriber(nowhere, WAKE_CHANNEL) as bell:
             await asyncio.wait_for(bell.wait(poll_s=0.05), 2)
         await queue.close()
         await leases.close()
 
 
 async def test_a_late_job_does_not_make_the_next_one_late(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     """EDF alone would answer the hopeless one first; here it waits for its second deadline."""
     now = datetime.now(UTC)
@@ -328,7 +332,7 @@ async def test_a_late_job_does_not_make_the_next_one_late(
 
 
 async def test_a_job_without_a_deadline_is_served_under_permanent_overload(
-    database: AsyncEngine, queue: JobQueue, leases: Leases
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     patient = await put(database, queue)
     taken = []
@@ -359,7 +363,7 @@ async def test_a_job_without_a_deadline_is_served_under_permanent_overload(
     "field", [{"text": None}, {"prompt_tokens": 2**40}, {"completion_tokens": "many"}, {"kind": 1}]
 )
 async def test_a_result_that_is_none_fails_its_job_alone(
-    database: AsyncEngine, queue: JobQueue, leases: Leases, field: dict[str, object]
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient, field: dict[str, object]
 ) -> None:
     for _ in range(2):
         await put(database, queue)

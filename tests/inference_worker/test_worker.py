@@ -30,7 +30,7 @@ from inference_queue.schema import jobs
 from inference_worker.engines.base import Delta, ModelCard, Usage
 from inference_worker.errors import EngineStuckError
 from runtime.database import connect_database
-from runtime.pubsub import connect_redis
+from runtime.redis_client import connect_redis
 from tests.stack import running_worker, served
 
 

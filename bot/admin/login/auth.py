@@ -18,7 +18,7 @@ from bot.admin.login.password import Password
 from bot.admin.login.sessions import PREFIX, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.web.pages import CSRF, error_page, page, static_file
-from runtime.timeouts import read_body
+from bot.http.body import read_body
 
 log = structlog.get_logger(__name__)
 

@@ -54,7 +54,7 @@ class ListedTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldTurn:
+class TurnDetail:
     """A turn of a dialogue, with everything known about it as (label, value)."""
 
     beside: Beside
@@ -76,9 +76,9 @@ def listed(row: Row[Any], query: str) -> ListedTurn:
     )
 
 
-def told(row: Row[Any], epoch_above: int | None, attempts: Sequence[Row[Any]] = ()) -> ToldTurn:
+def told(row: Row[Any], epoch_above: int | None, attempts: Sequence[Row[Any]] = ()) -> TurnDetail:
     """A row of a dialogue; ``epoch_above``: of the turn above it, None at the top."""
-    return ToldTurn(
+    return TurnDetail(
         _beside(row),
         epoch_above is not None and row.epoch != epoch_above,
         mask(row.text),

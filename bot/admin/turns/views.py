@@ -30,7 +30,7 @@ from bot.admin.turns.queries import (
     list_turns,
     read_dialogue,
 )
-from bot.admin.turns.view_models import ToldTurn, listed, told
+from bot.admin.turns.view_models import TurnDetail, listed, told
 from bot.admin.web import labels
 from bot.admin.web.pages import error_page, page
 from bot.privacy.masking import pseudonym
@@ -149,7 +149,7 @@ def _told(
     rows: Sequence[Row[Any]],
     epoch_above: int | None,
     attempts: Mapping[UUID, Sequence[Row[Any]]],
-) -> list[ToldTurn]:
+) -> list[TurnDetail]:
     above = [epoch_above, *(row.epoch for row in rows)]
     return [
         told(row, epoch, attempts.get(row.id, ())) for row, epoch in zip(rows, above, strict=False)

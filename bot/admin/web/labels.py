@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from bot.domain.turns import DeliveryState, DeliveryVia, TurnStatus
+from bot.domain.deliveries import DeliveryState, DeliveryVia
+from bot.domain.turns import TurnStatus
 from inference_queue.protocol import FailureReason, FinishReason
 
 KST = timezone(timedelta(hours=9), "KST")

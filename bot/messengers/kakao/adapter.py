@@ -9,8 +9,9 @@ from datetime import datetime
 
 from aiohttp import ClientSession
 
-from bot.domain.messenger import Incoming, Refusal, json_object, utf8
-from bot.domain.turns import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle, clean_text
+from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
+from bot.domain.messenger import Incoming, Refusal
+from bot.domain.turns import clean_text
 from bot.http.outbound import Reply, post_json
 from bot.messengers.kakao.skill_request import read_skill
 from bot.messengers.kakao.skill_response import (
@@ -18,6 +19,7 @@ from bot.messengers.kakao.skill_response import (
     callback_response,
     sentence_response,
 )
+from bot.messengers.parsing import json_object, utf8
 from bot.settings import Settings
 from bot.text.catalog import TEXTS
 

@@ -24,17 +24,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import app_keys
 from bot.admission.forecast import called_back, held, minutes
 from bot.conversation.scheduler import ACCEPT_TIMEOUT_S, StoreDownError
-from bot.domain.messenger import Command, Incoming, Problem, Refusal
-from bot.domain.turns import SETTLED, Answer, DeliveryState, DeliveryVia, ReplyHandle, Utterance
+from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia, ReplyHandle
+from bot.domain.messenger import Command, Incoming, Problem
+from bot.domain.turns import SETTLED, Utterance
+from bot.http.body import read_body
 from bot.messengers.kakao.adapter import answer_response, callback_response, sentence_response
-from bot.observability.metrics import ACCEPT_SECONDS, WEBHOOKS
+from bot.observability.metrics import ACCEPT_SECONDS
 from bot.settings import Settings
 from bot.store import deliveries, turns
 from bot.store.deliveries import DeliveryClaim
-from bot.store.turns import Accepted
+from bot.store.inbox import Accepted
 from bot.text.catalog import Texts
 from runtime.database import DATABASE_ERRORS
-from runtime.timeouts import read_body, within
+from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
@@ -42,46 +44,6 @@ _dumps = functools.partial(json.dumps, ensure_ascii=False)
 
 #: What a statement may take of the second between the sync budget and Kakao's time-out.
 DATABASE_S = 0.6
-#: Far above any genuine webhook (kakao.md 1.4).
-MAX_BODY_BYTES = 1024 * 1024
-
-
-#: Why a body was not read to its end; the connection is closed behind these.
-_UNREAD = {
-    400: "the body cannot be read",
-    408: "the body is too slow",
-    413: "the body is too large",
-}
-
-
-@web.middleware
-async def refuse(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Answer what a webhook refuses with its status and a word of why, and count every webhook."""
-    messenger, status = _messenger(request), 500
-    try:
-        response: web.StreamResponse = await handler(request)
-        status = response.status
-    except Refusal as refusal:
-        log.warning("webhook_refused", messenger=messenger, reason=refusal.reason)
-        status = refusal.status
-        response = web.json_response({"error": refusal.reason}, status=status)
-    except web.HTTPException as error:
-        status = error.status
-        if not messenger or status not in _UNREAD:
-            raise
-        response = web.json_response({"error": _UNREAD[status]}, status=status)
-        response.force_close()
-    finally:
-        if messenger:
-            WEBHOOKS.labels(messenger, status).inc()
-    return response
-
-
-def _messenger(request: web.Request) -> str:
-    """The messenger whose webhook this is; "" for every path that is not one of our routes."""
-    resource = request.match_info.route.resource
-    path = resource.canonical if resource else ""
-    return path.split("/")[2] if path.startswith("/webhooks/") else ""
 
 
 async def kakao(request: web.Request) -> web.StreamResponse:
@@ -92,8 +54,8 @@ async def kakao(request: web.Request) -> web.StreamResponse:
     incoming = messenger.read(await read_body(request), received_at)
     try:
         if incoming.utterance is None:
-            return await _kakao_aside(request, incoming)
-        if sentence := await _turned_away(request.app, incoming.utterance):
+            return await _non_utterance(request, incoming)
+        if sentence := await _rejection(request.app, incoming.utterance):
             return _say(sentence)
         return await _kakao_turn(request, incoming.utterance)
     except StoreDownError:
@@ -102,7 +64,7 @@ async def kakao(request: web.Request) -> web.StreamResponse:
 
 async def _kakao_turn(request: web.Request, utterance: Utterance) -> web.StreamResponse:
     """Accept the utterance and answer it in this response, if the model is fast enough."""
-    reply = _first_way(request.app, utterance)
+    reply = _initial_route(request.app, utterance)
     accepted = await _accept(request.app, replace(utterance, reply=reply))
     if accepted.new and reply.via is DeliveryVia.HELD:
         return _hold_in_the_rush(request.app, accepted.turn_id)
@@ -125,7 +87,7 @@ async def _kakao_turn(request: web.Request, utterance: Utterance) -> web.StreamR
         return web.json_response(answer_response(hold, texts), dumps=_dumps)
 
 
-def _first_way(app: web.Application, utterance: Utterance) -> ReplyHandle:
+def _initial_route(app: web.Application, utterance: Utterance) -> ReplyHandle:
     """The reply's handle, by the way that the forecast leaves: nobody waits for what is too late.
 
     A callback goes out so long after its acknowledgement that the accept may take all its time.
@@ -150,7 +112,9 @@ async def _answer_now(
     asked_for = DeliveryState.HELD in states
     via = DeliveryVia.HELD if asked_for else DeliveryVia.SYNC
     was = None if asked_for else via
-    claim, answer = await within(DATABASE_S, _claim(app, turn_id, via=via, states=states, was=was))
+    claim, answer = await run_with_timeout(
+        DATABASE_S, _claim(app, turn_id, via=via, states=states, was=was)
+    )
     if claim is None or answer is None:
         return None
     response = web.json_response(answer_response(answer, app[app_keys.TEXTS]), dumps=_dumps)
@@ -200,21 +164,21 @@ async def _answer_later(
     state = DeliveryState.PENDING if by_callback else DeliveryState.HELD
     gap_s = settings.kakao_callback_gap_s
     async with asyncio.timeout(DATABASE_S):
-        handed_over = await app[app_keys.DELIVERY].hand_over(
+        handed_over = await app[app_keys.DELIVERY].close_sync_windows(
             turn_id, via=via, state=state, after_s=gap_s
         )
     if not handed_over:  # the same request came once more
-        delivery = await within(DATABASE_S, _look_up(app, deliveries.find, turn_id))
+        delivery = await run_with_timeout(DATABASE_S, _look_up(app, deliveries.find, turn_id))
         if delivery is not None and delivery.state == DeliveryState.DELIVERED:
             return _say(texts.held_delivered_already)
         by_callback = delivery is not None and delivery.via != DeliveryVia.HELD
     if by_callback:
         return _call_back(app)
-    off = app[app_keys.PRESENCE].model_is_off
+    off = app[app_keys.WORKERS].model_is_off
     return _hold(app, turn_id, texts.worker_down_held if off else texts.held_ready_soon)
 
 
-async def _kakao_aside(request: web.Request, incoming: Incoming) -> web.StreamResponse:
+async def _non_utterance(request: web.Request, incoming: Incoming) -> web.StreamResponse:
     """Everything that is not an utterance: our button, a command, or nothing to answer."""
     app = request.app
     if incoming.fetch is not None:
@@ -234,7 +198,7 @@ async def _fetch(request: web.Request, incoming: Incoming, turn_id: UUID) -> web
     app, texts = request.app, request.app[app_keys.TEXTS]
     until = time.monotonic() + app[app_keys.SETTINGS].kakao_sync_budget_s
     try:
-        turn = await within(DATABASE_S, _look_up(app, turns.find_turn, turn_id))
+        turn = await run_with_timeout(DATABASE_S, _look_up(app, turns.find_turn, turn_id))
         theirs = turn is not None and (turn.messenger, turn.tenant, turn.conversation_key) == (
             "kakao",
             incoming.tenant,
@@ -244,7 +208,7 @@ async def _fetch(request: web.Request, incoming: Incoming, turn_id: UUID) -> web
             return _say(texts.held_expired)
         left_s = until - time.monotonic()
         if turn.status not in SETTLED and not await app[app_keys.WAITERS].wait(turn_id, left_s):
-            off = app[app_keys.PRESENCE].model_is_off
+            off = app[app_keys.WORKERS].model_is_off
             return _hold(app, turn_id, texts.worker_down_held if off else texts.held_still)
         answered = await _answer_now(request, turn_id, (DeliveryState.PENDING, DeliveryState.HELD))
         return answered or await _fetched_before(app, turn_id)
@@ -255,9 +219,9 @@ async def _fetch(request: web.Request, incoming: Incoming, turn_id: UUID) -> web
 async def _fetched_before(app: web.Application, turn_id: UUID) -> web.Response:
     """The button of an answer that another way has, or had."""
     texts = app[app_keys.TEXTS]
-    if again := await within(DATABASE_S, _shown_again(app, turn_id)):
+    if again := await run_with_timeout(DATABASE_S, _shown_again(app, turn_id)):
         return web.json_response(answer_response(again, texts), dumps=_dumps)
-    delivery = await within(DATABASE_S, _look_up(app, deliveries.find, turn_id))
+    delivery = await run_with_timeout(DATABASE_S, _look_up(app, deliveries.find, turn_id))
     if delivery is None or delivery.state == DeliveryState.EXPIRED:
         return _say(texts.held_expired)
     if delivery.state == DeliveryState.DELIVERED:
@@ -304,12 +268,12 @@ async def receive_slack(app: web.Application, incoming: Incoming) -> str:
             return texts.help_command
         if incoming.utterance is None:
             return problem_sentence(incoming.problem, texts, app[app_keys.SETTINGS])
-        if sentence := await _turned_away(app, incoming.utterance):
+        if sentence := await _rejection(app, incoming.utterance):
             return sentence
         await _accept(app, incoming.utterance)
     except StoreDownError:
         return texts.storage_down
-    return texts.worker_down if app[app_keys.PRESENCE].model_is_off else texts.thinking
+    return texts.worker_down if app[app_keys.WORKERS].model_is_off else texts.thinking
 
 
 def problem_sentence(problem: Problem | None, texts: Texts, settings: Settings) -> str:
@@ -333,7 +297,7 @@ async def _accept(app: web.Application, utterance: Utterance) -> Accepted:
     return accepted
 
 
-async def _turned_away(app: web.Application, utterance: Utterance) -> str:
+async def _rejection(app: web.Application, utterance: Utterance) -> str:
     """Why the utterance is not taken in now, politely; empty where it is."""
     messenger, tenant = utterance.messenger, utterance.tenant
     if not await app[app_keys.RATE_LIMIT].allows(messenger, tenant, utterance.sender):

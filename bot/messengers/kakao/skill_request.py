@@ -9,19 +9,12 @@ from typing import Any
 
 import structlog
 
-from bot.domain.messenger import (
-    COMMAND_WORDS,
-    Command,
-    Incoming,
-    Problem,
-    digest,
-    held_turn_id,
-    identifier,
-    text_problem,
-)
-from bot.domain.turns import DeliveryVia, ReplyHandle, Utterance, clean_text
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
+from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem
+from bot.domain.turns import Utterance, clean_text
 from bot.http.outbound import MAX_URL_CHARS, allowed, host_of
 from bot.messengers.kakao.skill_response import FETCH_KEY
+from bot.messengers.parsing import digest, held_turn_id, identifier, text_problem
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)

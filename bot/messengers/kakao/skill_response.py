@@ -9,9 +9,11 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from bot.domain.turns import Answer, clean_text
+from bot.domain.deliveries import Answer
+from bot.domain.turns import clean_text
 from bot.text.catalog import Texts
-from bot.text.markdown import plain_text, split, utf16_units
+from bot.text.markdown import plain_text
+from bot.text.splitting import split, utf16_units
 
 MAX_BUBBLES = 3
 MAX_BUBBLE_CHARS = 1000

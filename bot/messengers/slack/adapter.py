@@ -19,9 +19,10 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.messenger import Incoming, Refusal, Trace, Traced, json_object, utf8
-from bot.domain.turns import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
+from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
+from bot.domain.messenger import Incoming, LookupOutcome, LookupResult, Refusal
 from bot.http.outbound import Reply, post_json
+from bot.messengers.parsing import json_object, utf8
 from bot.messengers.slack.blocks import answer_message
 from bot.messengers.slack.slash_command import (
     asked_after,
@@ -100,12 +101,12 @@ class Slack:
             message, lambda: self._web_api.post(channel, answer.turn_id, message)
         )
 
-    async def trace(self, handle: ReplyHandle, turn_id: UUID) -> Trace:
+    async def trace(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
         """Look for the turn's message in the channel, from when the command was given."""
         address = handle.address
         channel = address.get("channel")
         if not isinstance(channel, str):
-            return Trace(traced=Traced.UNKNOWN, detail="the channel is not known")
+            return LookupResult(traced=LookupOutcome.UNKNOWN, detail="the channel is not known")
         return await self._web_api.find(channel, turn_id, asked_after(handle), address.get("app"))
 
     async def _acknowledge(self, fields: Mapping[str, str], received_at: datetime) -> HttpAnswer:

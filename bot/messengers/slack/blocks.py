@@ -9,10 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bot.domain.turns import Answer, clean_text
+from bot.domain.deliveries import Answer
+from bot.domain.turns import clean_text
 from bot.settings import Settings
 from bot.text.catalog import TEXTS, Texts
-from bot.text.markdown import plain_text, shorten, utf16_units
+from bot.text.markdown import plain_text
+from bot.text.splitting import shorten, utf16_units
 
 #: All markdown blocks of a message hold 12,000 characters; the rest is room for the notes.
 MAX_MARKDOWN_CHARS = 11_500

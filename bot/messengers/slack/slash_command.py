@@ -11,20 +11,13 @@ from datetime import datetime, timedelta
 import structlog
 from yarl import URL
 
-from bot.domain.messenger import (
-    COMMAND_WORDS,
-    Command,
-    Incoming,
-    Problem,
-    Refusal,
-    digest,
-    identifier,
-    text_problem,
-)
-from bot.domain.turns import DeliveryVia, ReplyHandle, Utterance, clean_text
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
+from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
+from bot.domain.turns import Utterance, clean_text
 from bot.http.outbound import allowed, host_of
+from bot.messengers.parsing import digest, identifier, text_problem
 from bot.settings import Settings
-from bot.text.markdown import shorten
+from bot.text.splitting import shorten
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ import structlog
 from aiohttp import ClientSession, ClientTimeout
 from yarl import URL
 
-from bot.domain.messenger import Trace, Traced
-from bot.domain.turns import DeliveryResult, Outcome
+from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.http.outbound import NoReply, Reply, exchange
 from bot.settings import Settings
 
@@ -108,7 +108,7 @@ class WebApi:
             self._close(channel, result.detail)
         return result
 
-    async def find(self, channel: str, turn_id: UUID, since: float, app: object) -> Trace:
+    async def find(self, channel: str, turn_id: UUID, since: float, app: object) -> LookupResult:
         """Look for a turn's message in the channel's history from ``since``, in Unix seconds.
 
         ``app``: the id of the bot's own app, or None.
@@ -124,19 +124,21 @@ class WebApi:
         for _ in range(MAX_PAGES):
             await self._pace()
             page = _page(await self._call("conversations.history", question, MAX_PAGE_BYTES))
-            if isinstance(page, Trace):
+            if isinstance(page, LookupResult):
                 return page
             messages, cursor = page
             named = [(message, _turn_of(message)) for message in messages]
             if found := [message for message, turn in named if turn == str(turn_id)]:
-                return Trace(traced=Traced.FOUND, detail=f"found at {channel} {found[0].get('ts')}")
+                return LookupResult(
+                    traced=LookupOutcome.FOUND, detail=f"found at {channel} {found[0].get('ts')}"
+                )
             # Slack withholds metadata where it sees fit: an absence must not be one of that kind.
             if any(not turn and _is_of(message, app) for message, turn in named):
                 return _unknown(f"{channel} has a message of this app that names no turn")
             read += len(messages)
             if not cursor:
                 detail = f"not among {read} messages of {channel}"
-                return Trace(traced=Traced.ABSENT, detail=detail)
+                return LookupResult(traced=LookupOutcome.ABSENT, detail=detail)
             question["cursor"] = cursor
         return _unknown(f"{channel} has more than {read} messages since")
 
@@ -205,7 +207,7 @@ def judge_post(reply: Reply) -> DeliveryResult:
     )
 
 
-def _page(reply: Reply | NoReply) -> tuple[list[dict[str, Any]], str] | Trace:
+def _page(reply: Reply | NoReply) -> tuple[list[dict[str, Any]], str] | LookupResult:
     """The messages of a page and the next page's cursor, or why there are none."""
     if isinstance(reply, NoReply):
         return _unknown(reply.detail)
@@ -219,9 +221,9 @@ def _page(reply: Reply | NoReply) -> tuple[list[dict[str, Any]], str] | Trace:
     return [message for message in messages if isinstance(message, dict)], str(cursor or "")
 
 
-def _unknown(why: str, retry_after_s: float | None = None) -> Trace:
+def _unknown(why: str, retry_after_s: float | None = None) -> LookupResult:
     detail = f"conversations.history: {why}"
-    return Trace(traced=Traced.UNKNOWN, detail=detail, retry_after_s=retry_after_s)
+    return LookupResult(traced=LookupOutcome.UNKNOWN, detail=detail, retry_after_s=retry_after_s)
 
 
 def _turn_of(message: dict[str, Any]) -> str:

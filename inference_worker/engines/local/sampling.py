@@ -41,7 +41,7 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True)
-class _Knobs:
+class SamplingTensors:
     """The rows' parameters as tensors of (rows, 1), and what none of them needs."""
 
     temperature: Tensor
@@ -59,7 +59,7 @@ class Sampler:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._rows: list[_Row] = []
-        self._knobs: _Knobs | None = None
+        self._knobs: SamplingTensors | None = None
         self._seen: Tensor | None = None  # (rows, vocabulary), kept where there is a penalty
 
     def begin(self, row: int, sampling: SamplingParams, prompt: Sequence[int]) -> None:
@@ -105,12 +105,12 @@ class Sampler:
             row.fresh.append(max(token, 0))
         return chosen
 
-    def _knobs_of(self, count: int, vocabulary: int) -> _Knobs:
+    def _knobs_of(self, count: int, vocabulary: int) -> SamplingTensors:
         if self._knobs is None or len(self._knobs.penalty) != count:
             rows = self._rows[:count]
             wanted = [row.sampling for row in rows]
             warmth = [1.0 if row.greedy else row.sampling.temperature for row in rows]
-            self._knobs = _Knobs(
+            self._knobs = SamplingTensors(
                 temperature=self._column(warmth),
                 top_k=self._column([min(s.top_k or vocabulary, vocabulary) for s in wanted]),
                 top_p=self._column([s.top_p for s in wanted]),

@@ -58,7 +58,7 @@ class Scheduler:
         self._changed = threading.Condition()
         self._closed = False
         self._lost = False  # the device refuses all further work: only a new process helps
-        self._careful = False  # a step failed: one newcomer at a time, to find out which
+        self._isolating = False  # a step failed: one newcomer at a time, to find out which
         self._stepped = time.monotonic()  # the last time that the thread came round
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
@@ -138,7 +138,7 @@ class Scheduler:
         if not self._answers:
             return
         try:
-            written = self.batch.step(newcomers=1 if self._careful else None)
+            written = self.batch.step(newcomers=1 if self._isolating else None)
         except Exception as error:  # noqa: BLE001 - whatever fails, the thread goes on
             self._lost = _is_the_end(error)
             if self._lost:
@@ -146,7 +146,7 @@ class Scheduler:
             else:
                 self._recover(error)
             return
-        self._careful &= bool(self.batch.pending)
+        self._isolating &= bool(self.batch.pending)
         answers = {id(answer.row): answer for answer in self._answers}
         for row, token in written:
             if token == BROKEN:
@@ -165,11 +165,11 @@ class Scheduler:
         log.warning("step_failed", error=type(error).__name__, running=len(self._answers))
         newcomers = [answer for answer in self._answers if not answer.row.writing]
         kept = self.batch.forget() if exhausted else 0
-        if not kept and (self._careful or len(newcomers) < 2):
+        if not kept and (self._isolating or len(newcomers) < 2):
             blamed = newcomers[:1] or (self._answers[-1:] if exhausted else self._answers.copy())
             for answer in blamed:
                 self._drop(answer, _failure(error))
-        self._careful = bool(newcomers)
+        self._isolating = bool(newcomers)
         if exhausted:
             torch.cuda.empty_cache()
 

@@ -30,7 +30,7 @@ class _Server:
     engine: ServedEngine
     ready: bool = False
     running: int = 0
-    rests_until: float = 0.0  #: on the clock of time.monotonic
+    cooldown_until: float = 0.0  #: on the clock of time.monotonic
 
 
 class ServedPool:
@@ -84,7 +84,7 @@ class ServedPool:
                 self._note(server, error)
                 asked.append(server)
                 last = said_something or len(asked) == len(self._servers)
-                if last or not _elsewhere(error):
+                if last or not _should_fail_over(error):
                     raise
             finally:
                 server.running -= 1
@@ -100,12 +100,12 @@ class ServedPool:
         """The next to ask: those known to be well first; the others, if there is nothing better."""
         now = time.monotonic()
         left = [server for server in self._servers if server not in asked]
-        return min(left, key=lambda one: (not one.ready, one.rests_until > now, one.running))
+        return min(left, key=lambda one: (not one.ready, one.cooldown_until > now, one.running))
 
     def _note(self, server: _Server, error: EngineError) -> None:
-        if not _elsewhere(error):
+        if not _should_fail_over(error):
             return  # it is the job's fault
-        server.rests_until = time.monotonic() + REST_S
+        server.cooldown_until = time.monotonic() + REST_S
         if error.failure.reason is FailureReason.ENGINE_UNAVAILABLE:
             server.ready = False
         log.warning("server_failed", error=error.failure.message)
@@ -134,7 +134,7 @@ class ServedPool:
                     log.info("server_back", servers=sum(one.ready for one in self._servers))
 
 
-def _elsewhere(error: EngineError) -> bool:
+def _should_fail_over(error: EngineError) -> bool:
     """Whether another server may do better."""
     unavailable = error.failure.reason is FailureReason.ENGINE_UNAVAILABLE
     return error.failure.retryable or unavailable

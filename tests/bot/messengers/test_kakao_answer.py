@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.turns import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
+from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.http.outbound import open_session
 from bot.messengers.kakao.adapter import (
     Kakao,
@@ -24,7 +24,7 @@ from bot.messengers.kakao.adapter import (
 from bot.messengers.kakao.skill_response import MAX_MARKDOWN_CHARS
 from bot.settings import Settings
 from bot.text.catalog import TEXTS
-from bot.text.markdown import utf16_units
+from bot.text.splitting import utf16_units
 from tests.bot.raw_http import Wire, free_port, http, wire
 
 KO = TEXTS["ko"]

@@ -17,8 +17,9 @@ from multidict import CIMultiDict
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import Command, Incoming, Problem, Refusal
-from bot.domain.turns import DeliveryVia, Utterance
+from bot.domain.turns import Utterance
 from bot.http.outbound import open_session
 from bot.messengers.kakao.adapter import Kakao
 from bot.messengers.kakao.skill_request import read_skill

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.domain.messenger import Incoming
-from bot.domain.turns import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.http.outbound import open_session
 from bot.messengers.slack.adapter import Slack
 from bot.messengers.slack.blocks import answer_message
 from bot.settings import Settings
 from bot.text.catalog import TEXTS
-from bot.text.markdown import utf16_units
+from bot.text.splitting import utf16_units
 from tests.bot.raw_http import free_port, http, wire
 
 KO = TEXTS["ko"]

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from pydantic import SecretStr
 
+from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import Command, Incoming, Problem, Refusal
-from bot.domain.turns import DeliveryVia, Utterance
+from bot.domain.turns import Utterance
 from bot.http.outbound import open_session
 from bot.messengers.slack.adapter import Slack
 from bot.messengers.slack.slash_command import asked_after, read_command

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.domain.turns import DeliveryState, DeliveryVia
+from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.store import deliveries, delivery_recovery, reconciliation
 from bot.store.deliveries import DeliveryClaim
-from bot.store.reconciliation import TraceClaim
+from bot.store.reconciliation import ReconciliationClaim
 from runtime.database import connect_database
 from tests.sample_turns import add_turn
 
@@ -166,13 +166,16 @@ async def unconfirmed(database: AsyncEngine, *, trace_claim: str = "claim") -> N
         await connection.execute(text(f"UPDATE deliveries SET trace_claim = {trace_claim}"))
 
 
-async def claim_trace(database: AsyncEngine) -> TraceClaim | None:
+async def claim_trace(database: AsyncEngine) -> ReconciliationClaim | None:
     async with database.begin() as connection:
         return await reconciliation.claim_one(connection)
 
 
 async def settle(
-    database: AsyncEngine, claimed: TraceClaim, state: DeliveryState, again_in_s: float | None
+    database: AsyncEngine,
+    claimed: ReconciliationClaim,
+    state: DeliveryState,
+    again_in_s: float | None,
 ) -> bool:
     async with database.begin() as connection:
         return await reconciliation.settle(

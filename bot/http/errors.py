@@ -1,0 +1,53 @@
+"""What a webhook refuses, answered with its status and counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from bot.domain.messenger import Refusal
+from bot.observability.metrics import WEBHOOKS
+
+log = structlog.get_logger(__name__)
+
+#: Far above any genuine webhook (kakao.md 1.4).
+MAX_BODY_BYTES = 1024 * 1024
+
+#: Why a body was not read to its end; the connection is closed behind these.
+_UNREAD = {
+    400: "the body cannot be read",
+    408: "the body is too slow",
+    413: "the body is too large",
+}
+
+
+@web.middleware
+async def refuse(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Answer what a webhook refuses with its status and a word of why, and count every webhook."""
+    messenger, status = _messenger(request), 500
+    try:
+        response: web.StreamResponse = await handler(request)
+        status = response.status
+    except Refusal as refusal:
+        log.warning("webhook_refused", messenger=messenger, reason=refusal.reason)
+        status = refusal.status
+        response = web.json_response({"error": refusal.reason}, status=status)
+    except web.HTTPException as error:
+        status = error.status
+        if not messenger or status not in _UNREAD:
+            raise
+        response = web.json_response({"error": _UNREAD[status]}, status=status)
+        response.force_close()
+    finally:
+        if messenger:
+            WEBHOOKS.labels(messenger, status).inc()
+    return response
+
+
+def _messenger(request: web.Request) -> str:
+    """The messenger whose webhook this is; "" for every path that is not one of our routes."""
+    resource = request.match_info.route.resource
+    path = resource.canonical if resource else ""
+    return path.split("/")[2] if path.startswith("/webhooks/") else ""

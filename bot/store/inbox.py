@@ -1,0 +1,124 @@
+"""The accept: utterances to Postgres, each once, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import (
+    bindparam,
+    select,
+    text,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Text
+
+from bot.domain.turns import Utterance
+from bot.store.reply_handles import dump_handle, stamp
+from bot.store.schema import turns
+from bot.store.search import grams
+
+#: The accept: conversations, turns and deliveries in one committed statement, at most one turn of
+#: a conversation. The seq is taken under the conversation's row lock, and the locks always in the
+#: same order; an event seen before changes nothing and returns nothing.
+ACCEPT = text(
+    """
+    WITH said AS (
+        SELECT * FROM json_to_recordset(CAST(:utterances AS json)) AS said (
+            id uuid, messenger text, tenant text, key text, event_key text, sender text,
+            text text, media jsonb, reply_handle jsonb, grams text[], via text,
+            received_at timestamptz, not_before timestamptz, callback_until timestamptz,
+            expires_at timestamptz
+        )
+        -- As a value, so that each event is looked up in the index however small the table was.
+        WHERE (
+            SELECT true FROM turns
+            WHERE turns.messenger = said.messenger AND turns.tenant = said.tenant
+              AND turns.event_key = said.event_key
+            LIMIT 1
+        ) IS NULL
+    ), conversation AS (
+        INSERT INTO conversations (messenger, tenant, key)
+        SELECT messenger, tenant, key FROM said ORDER BY messenger, tenant, key
+        ON CONFLICT (messenger, tenant, key)
+        DO UPDATE SET last_seq = conversations.last_seq + 1, updated_at = now()
+        RETURNING id, messenger, tenant, key, epoch, last_seq
+    ), turn AS (
+        INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key, sender,
+                           text, media, reply_handle, expires_at, grams, received_at)
+        SELECT said.id, conversation.id, last_seq, epoch, messenger, tenant, event_key, sender,
+               text, media, reply_handle, expires_at, grams, received_at
+        FROM said JOIN conversation USING (messenger, tenant, key)
+        ON CONFLICT (messenger, tenant, event_key) DO NOTHING
+        RETURNING id, conversation_id, seq
+    ), delivery AS (
+        INSERT INTO deliveries
+            (turn_id, messenger, via, state, not_before, callback_until, expires_at)
+        SELECT id, messenger, via, CASE via WHEN 'held' THEN 'held' ELSE 'pending' END,
+               not_before, callback_until, expires_at
+        FROM turn JOIN said USING (id)
+    )
+    SELECT id, conversation_id, seq FROM turn
+    """
+).bindparams(bindparam("utterances", type_=Text))
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A turn in the log. ``new`` is False where the event had been accepted before."""
+
+    turn_id: UUID
+    conversation_id: int
+    seq: int
+    new: bool
+
+
+async def accept(connection: AsyncConnection, utterances: Sequence[Utterance]) -> list[Accepted]:
+    """Store each utterance as a turn, once per event key; the commit is the caller's.
+
+    No two of them may be of one conversation.
+    """
+    ids = [uuid4() for _ in utterances]
+    values = [_accept_values(*pair) for pair in zip(ids, utterances, strict=True)]
+    said = orjson.dumps(values).decode()
+    new = {row.id: row for row in await connection.execute(ACCEPT, {"utterances": said})}
+    return [
+        Accepted(turn_id, new[turn_id].conversation_id, new[turn_id].seq, new=True)
+        if turn_id in new
+        else await _known(connection, utterance)
+        for turn_id, utterance in zip(ids, utterances, strict=True)
+    ]
+
+
+async def _known(connection: AsyncConnection, utterance: Utterance) -> Accepted:
+    known = select(turns.c.id, turns.c.conversation_id, turns.c.seq).where(
+        turns.c.messenger == utterance.messenger,
+        turns.c.tenant == utterance.tenant,
+        turns.c.event_key == utterance.event_key,
+    )
+    row = (await connection.execute(known)).one()
+    return Accepted(row.id, row.conversation_id, row.seq, new=False)
+
+
+def _accept_values(turn_id: UUID, utterance: Utterance) -> dict[str, Any]:
+    reply = utterance.reply
+    return {
+        "id": str(turn_id),
+        "messenger": utterance.messenger,
+        "tenant": utterance.tenant,
+        "key": utterance.conversation_key,
+        "event_key": utterance.event_key,
+        "sender": utterance.sender,
+        "text": utterance.text,
+        "media": utterance.media,
+        "reply_handle": dump_handle(reply),
+        "grams": grams(utterance.text),
+        "received_at": stamp(utterance.received_at),
+        "via": reply.via.value,
+        "not_before": stamp(reply.sync_until or utterance.received_at),
+        "callback_until": stamp(reply.callback_until),
+        "expires_at": stamp(reply.expires_at),
+    }

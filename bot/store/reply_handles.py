@@ -1,0 +1,39 @@
+"""Reply handles as JSON-ready plain data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
+
+
+def dump_handle(handle: ReplyHandle) -> dict[str, Any]:
+    """The handle as JSON-ready plain data."""
+    return {
+        "via": handle.via.value,
+        "address": handle.address,
+        "sync_until": stamp(handle.sync_until),
+        "callback_until": stamp(handle.callback_until),
+        "expires_at": stamp(handle.expires_at),
+    }
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """A moment as JSON-ready text."""
+    return moment.isoformat() if moment else None
+
+
+def load_handle(plain: dict[str, Any]) -> ReplyHandle:
+    """Read a stored handle back."""
+
+    def moment(name: str) -> datetime | None:
+        return datetime.fromisoformat(plain[name]) if plain[name] else None
+
+    return ReplyHandle(
+        via=DeliveryVia(plain["via"]),
+        address=plain["address"],
+        sync_until=moment("sync_until"),
+        callback_until=moment("callback_until"),
+        expires_at=datetime.fromisoformat(plain["expires_at"]),
+    )
