@@ -12,7 +12,7 @@ As a fixture:
         async with engine_server() as server:
             yield server
 
-By hand or in a subprocess: ``python -m tests.fakes.engine_server --port 0`` prints its URL.
+By hand or in a subprocess: ``python -m fakes.engine_server --port 0`` prints its URL.
 """
 
 from __future__ import annotations

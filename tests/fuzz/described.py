@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.fuzz.requests import signed
 from tests.fuzz.target import Target
-from tests.stack import KAKAO_SECRET
+from tests.support.stack import KAKAO_SECRET
 
 DESCRIPTION = Path(__file__).parents[2] / "docs/openapi.yml"
 CHECKS = [content_type_conformance, response_schema_conformance]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fakes.kakao import skill_request
 from tests.fuzz.target import Target
-from tests.stack import KAKAO_SECRET, SLACK_SECRET
+from tests.support.stack import KAKAO_SECRET, SLACK_SECRET
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -21,8 +21,14 @@ from fakes.kakao import kakao_platform
 from fakes.slack import slack_platform
 from inference_queue.protocol import Completion, FinishReason, Job
 from inference_worker.engines.base import Delta, ModelCard, Usage
-from tests.bot.raw_http import free_port
-from tests.stack import ADMIN_PASSWORD, KAKAO_SECRET, SLACK_SECRET, SLACK_TOKEN, running_worker
+from tests.support.raw_http import free_port
+from tests.support.stack import (
+    ADMIN_PASSWORD,
+    KAKAO_SECRET,
+    SLACK_SECRET,
+    SLACK_TOKEN,
+    running_worker,
+)
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,27 @@
+"""Acceptance tests may ask for Postgres and Valkey."""
+
+from __future__ import annotations
+
+from tests.support.servers import (
+    database_url,
+    empty_database_url,
+    migrated_template,
+    module_database_url,
+    postgres_server,
+    redis_url,
+    second_module_database_url,
+    servers_dir,
+    valkey_url,
+)
+
+__all__ = [
+    "database_url",
+    "empty_database_url",
+    "migrated_template",
+    "module_database_url",
+    "postgres_server",
+    "redis_url",
+    "second_module_database_url",
+    "servers_dir",
+    "valkey_url",
+]

@@ -1,0 +1,33 @@
+"""The worker is tested with real models and tokenizers."""
+
+from __future__ import annotations
+
+from tests.support.models import (
+    demo_cache,
+    demo_dir,
+    demo_engine,
+    demo_template,
+    demo_tokenizer,
+    korean_engine,
+    korean_llama_dir,
+    llama3_template,
+    llama3_tokenizer,
+    llama3_tokenizer_dir,
+    noise_engine,
+    noise_llama_dir,
+)
+
+__all__ = [
+    "demo_cache",
+    "demo_dir",
+    "demo_engine",
+    "demo_template",
+    "demo_tokenizer",
+    "korean_engine",
+    "korean_llama_dir",
+    "llama3_template",
+    "llama3_tokenizer",
+    "llama3_tokenizer_dir",
+    "noise_engine",
+    "noise_llama_dir",
+]

@@ -1,0 +1,124 @@
+"""The benchmarks run, and what they print can be read by programs. No figure is judged here."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.figures import Figure, percentile
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("bench", "names"),
+    [
+        (
+            "accept",
+            {
+                f"accept.{kind}.{name}"
+                for kind in ("slack", "kakao")
+                for name in (
+                    *("rate", "p50", "p99", "cpu", "cpu.postgres"),
+                    *("paced.rate", "paced.p50", "paced.p99"),
+                )
+            },
+        ),
+        (
+            "overhead",
+            {
+                f"overhead.{name}"
+                for name in (
+                    *("receipt_to_engine.p50", "receipt_to_engine.p99"),
+                    *("engine_to_post.p50", "engine_to_post.p99"),
+                )
+            },
+        ),
+        (
+            "engine",
+            {
+                *(f"engine.2{end}" for end in ("", ".sequential", ".static", ".transformers")),
+                *(f"engine.2.{end}" for end in ("over_static", "over_transformers", "alike")),
+                *(f"engine.2.first_token.{end}" for end in ("p50", "p99")),
+                *("engine.second_turn.40", "engine.second_turn.40.recomputed"),
+            },
+        ),
+        (
+            "conversations",
+            {
+                *(f"conversations.first_token.p{n}" for n in (50, 99)),
+                *(f"conversations.first_token.p{n}.recomputed" for n in (50, 99)),
+                *("conversations.reused", "conversations.memory", "conversations.memory.second"),
+            },
+        ),
+        ("product", {"product", "product.alone"}),
+    ],
+    ids=["accept", "overhead", "engine", "conversations", "product"],
+)
+def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", bench, "--quick"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=100,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    figures = [json.loads(line) for line in run.stdout.splitlines()]
+    assert {figure["bench"] for figure in figures} == names
+    for figure in figures:
+        assert list(figure) == ["bench", "value", "unit", "baseline", "ratio"]
+        assert math.isfinite(figure["value"])
+        assert f"{figure['bench']} " in run.stderr
+
+
+def test_the_gpu_bench_runs_with_a_small_model() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gpu", "--small"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=100,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    figures = {(line := json.loads(each))["bench"]: line for each in run.stdout.splitlines()}
+    assert set(figures) >= {"gpu.sequential", "gpu.1", "gpu.4.of_bound", "gpu.second_turn.200"}
+    assert all(figure["value"] > 0 for figure in figures.values())
+
+
+def test_an_unknown_bench_is_refused_with_the_known_ones() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "speed"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=30,
+        text=True,
+    )
+    assert run.returncode == 2
+    assert "accept, overhead, memory, overload, engine, conversations, product" in run.stderr
+
+
+def test_a_figure_without_a_comparison_has_no_ratio() -> None:
+    assert json.loads(Figure("memory", 12.3456, "MiB").line()) == {
+        "bench": "memory",
+        "value": 12.346,
+        "unit": "MiB",
+        "baseline": "",
+        "ratio": None,
+    }
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    assert percentile([], 99) == 0
+    assert percentile([5.0], 50) == 5
+    assert percentile([float(n) for n in range(100, 0, -1)], 50) == 50
+    assert percentile([float(n) for n in range(1, 101)], 99) == 99
+    assert percentile([1.0, 2.0, 3.0], 99) == 3

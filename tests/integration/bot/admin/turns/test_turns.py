@@ -1,0 +1,198 @@
+import base64
+import re
+from datetime import timedelta
+from html import unescape
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.admin.turns.filters import BadCursor, Cursor
+from tests.support.admin import Client
+from tests.support.sample_turns import NOON, add_turn, conversation_of
+
+
+async def listed(client: Client, query: str = "") -> list[str]:
+    """The questions on the page, in its order."""
+    response = await client.get(f"/admin/{query}")
+    html = await response.text()
+    assert response.status == 200, html
+    return questions_of(html)
+
+
+def questions_of(html: str) -> list[str]:
+    questions = re.findall(r'class="who">질문</span>(.*?)\s*</p>', html, re.DOTALL)
+    return [unescape(re.sub("</?mark>", "", question)) for question in questions]
+
+
+def older_link(html: str) -> str:
+    found = re.search(r'rel="next" href="([^"]+)"', html)
+    return unescape(found[1]).removeprefix("/admin/") if found else ""
+
+
+async def test_an_empty_log_says_so(operator: Client) -> None:
+    assert "아직 대화가 없습니다" in await (await operator.get("/admin/")).text()
+    assert "조건에 맞는 대화가 없습니다" in await (await operator.get("/admin/?q=환불")).text()
+
+
+async def test_the_newest_turn_comes_first(operator: Client, database: AsyncEngine) -> None:
+    for minute, question in ((0, "처음"), (2, "나중"), (1, "가운데")):
+        await add_turn(database, question, received_at=NOON + timedelta(minutes=minute))
+    assert await listed(operator) == ["나중", "가운데", "처음"]
+
+
+async def test_a_row_tells_what_became_of_the_turn(operator: Client, database: AsyncEngine) -> None:
+    await add_turn(database, "질문이에요", "가" * 100, sender="kakao-user-key-1")
+    html = await (await operator.get("/admin/")).text()
+    for fact in ("2026-11-20 12:00:00", "카카오톡", "답변함", "전달됨", "2.1초", "125 + 100"):
+        assert fact in html
+    assert "kakao-user-key-1" not in html
+
+
+FILTERED: dict[str, set[str]] = {
+    "?messenger=slack": {"슬랙 환불"},
+    "?status=failed": {"실패"},
+    "?delivery=failed": {"실패"},
+    "?delivery=none": {"진행"},
+    "?q=환불": {"카카오 환불", "슬랙 환불"},
+    "?q=환불&messenger=kakao&status=answered&delivery=delivered": {"카카오 환불"},
+    "?q=환불&status=failed": set(),
+    "?to=2026-11-19": {"어제"},
+    "?from=2026-11-20": {"카카오 환불", "슬랙 환불", "실패", "진행"},
+    "?from=2026-11-19T12:00&to=2026-11-19T12:00": {"어제"},
+    "?from=2026-11-19T12:01&to=2026-11-20T11:59": set(),
+    "?to=2026-11-19T11:59": set(),
+    "?messenger=&status=&q=&from=&to=&delivery=none&q=": {"진행"},
+}
+
+
+async def test_filters_narrow_and_combine(operator: Client, database: AsyncEngine) -> None:
+    await add_turn(database, "카카오 환불", "네", key="a")
+    await add_turn(database, "슬랙 환불", "네", messenger="slack", key="b")
+    await add_turn(database, "실패", None, key="c", status="failed", delivery="failed")
+    await add_turn(database, "진행", None, key="d", status="queued", delivery=None)
+    await add_turn(database, "어제", "네", key="e", received_at=NOON - timedelta(days=1))
+    assert {query: set(await listed(operator, query)) for query in FILTERED} == FILTERED
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("?messenger=telegram", "메신저에 알 수 없는 값"),
+        ("?status=gone", "상태에 알 수 없는 값"),
+        ("?delivery=%00", "전달 상태에 알 수 없는 값"),
+        ("?from=yesterday", "시작 시각을 읽을 수 없습니다"),
+        ("?to=0001-01-01", "끝 시각을 읽을 수 없습니다"),
+        ("?to=9999-12-31T23:59", "끝 시각을 읽을 수 없습니다"),
+        ("?from=2026-11-20&to=2026-11-19", "시작 시각이 끝 시각보다 늦습니다"),
+        ("?q=" + "가" * 201, "검색어는 200자까지"),
+    ],
+)
+async def test_a_bad_filter_gets_a_sentence_and_keeps_the_form(
+    offline: Client, query: str, sentence: str
+) -> None:
+    response = await offline.get(f"/admin/{query}")
+    assert response.status == 400
+    html = await response.text()
+    assert sentence in html
+    assert 'name="q"' in html
+
+
+@pytest.mark.parametrize(
+    "hostile", ["%00", "%ff", "%ed%a0%80", "'", '"', "%5c", "{{7*7}}", "%25%25"]
+)
+async def test_odd_search_words_find_nothing_and_break_nothing(
+    operator: Client, database: AsyncEngine, hostile: str
+) -> None:
+    await add_turn(database, "평범한 질문")
+    response = await operator.get(f"/admin/?q={hostile}{hostile}")
+    assert response.status == 200
+
+
+async def test_the_form_shows_what_the_url_asks_for(operator: Client) -> None:
+    query = "q=%22%3Cb%3E&messenger=slack&status=failed&delivery=held&from=2026-11-20T10:00"
+    html = await (await operator.get(f"/admin/?{query}")).text()
+    assert 'value="&#34;&lt;b&gt;"' in html
+    assert html.count(" selected>") == 3
+    assert 'value="2026-11-20T10:00"' in html
+
+
+async def test_pages_have_neither_gaps_nor_repeats_while_rows_arrive(
+    operator: Client, database: AsyncEngine
+) -> None:
+    for number in range(120):  # thirty at the same microsecond
+        at = NOON + timedelta(seconds=max(number, 30))
+        await add_turn(database, f"환불 {number}", key=str(number % 7), received_at=at)
+    seen: list[str] = []
+    query = "?q=환불&messenger=kakao"
+    for _ in range(3):
+        html = await (await operator.get(f"/admin/{query}")).text()
+        seen += questions_of(html)
+        await add_turn(database, "환불 새것", received_at=NOON + timedelta(hours=1))
+        query = older_link(html)
+        if query:
+            assert "messenger=kakao" in query
+    assert query == ""
+    assert len(seen) == 120
+    assert set(seen) == {f"환불 {number}" for number in range(120)}
+
+
+@pytest.mark.parametrize("cursor", ["x", "AAAA", "한글", "!" * 32, "A" * 400, "f" * 31 + "="])
+async def test_a_cursor_of_another_making_is_refused(offline: Client, cursor: str) -> None:
+    response = await offline.get("/admin/", params={"after": cursor})
+    assert response.status == 400
+    assert "이어 보기 주소" in await response.text()
+
+
+def test_a_cursor_comes_back_as_it_was() -> None:
+    cursor = Cursor(NOON + timedelta(microseconds=123_457), UUID(int=5))
+    assert Cursor.parse(str(cursor)) == cursor
+
+
+@pytest.mark.parametrize("extreme", [b"\x7f" + b"\xff" * 23, b"\x80" + b"\0" * 23])
+def test_a_cursor_beyond_all_times_is_refused(extreme: bytes) -> None:
+    with pytest.raises(BadCursor):
+        Cursor.parse(base64.urlsafe_b64encode(extreme).decode())
+
+
+async def test_personal_data_is_masked_in_list_and_dialogue(
+    operator: Client, database: AsyncEngine
+) -> None:
+    secrets = ("010-1234-5678", "hong@example.com", "900101-1234567", "1234-5678-9012-3456")
+    await add_turn(
+        database,
+        " ".join(f"{secret}로" for secret in secrets),
+        f"{secrets[0]}로 전화드릴게요",
+        sender="person-secret",
+        key="room-secret",
+        status="failed",
+        failure_message=f"refused {secrets[1]}",
+    )
+    room = await conversation_of(database, "room-secret")
+    for path in ("/admin/", f"/admin/conversations/{room}"):
+        html = await (await operator.get(path)).text()
+        assert "[전화번호]로" in html
+        for secret in (*secrets, "person-secret", "room-secret"):
+            assert secret not in html
+
+
+async def test_a_number_is_masked_before_the_text_is_cut(
+    operator: Client, database: AsyncEngine
+) -> None:
+    for length in range(125, 142):
+        await add_turn(database, "가" * length + "010-1234-5678", key=str(length))
+    html = await (await operator.get("/admin/")).text()
+    assert "010-" not in html
+
+
+async def test_a_search_that_takes_too_long_says_so(
+    operator: Client, database: AsyncEngine
+) -> None:
+    """The table is locked as by a migration: the statement's time limit ends the wait."""
+    async with database.connect() as other:
+        locker = await other.execution_options(isolation_level="READ COMMITTED")
+        await locker.execute(text("LOCK TABLE turns IN ACCESS EXCLUSIVE MODE"))
+        response = await operator.get("/admin/?q=환")
+    assert response.status == 503
+    assert "정해진 시간 안에 찾지 못했습니다" in await response.text()

@@ -1,0 +1,184 @@
+"""Admission by predicted finish: in time, straight to the button, or "busy" at the door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import text
+
+from bot import app_keys
+from bot.admission.forecast import Capacity, minutes
+from bot.text.catalog import TEXTS
+from fakes.engine_server import EngineServer
+from tests.support.stack import Stack, running_stack, served
+
+TEXT = TEXTS["ko"]
+SLOTS = 4  # of the stack's worker
+WORDS = "하나 둘 셋 넷 다섯 여섯"
+
+
+@pytest.mark.parametrize(
+    ("running", "in_front", "starts_in_s"),
+    [(0, 0, 0), (3, 0, 0), (4, 0, 2.5), (4, 1, 5), (4, 7, 20), (0, 4, 2.5)],
+)
+def test_a_job_starts_when_those_in_front_have_had_their_slots(
+    running: int, in_front: int, starts_in_s: float
+) -> None:
+    assert Capacity(slots=4, answer_s=10).starts_in_s(running, in_front) == starts_in_s
+
+
+def test_without_workers_or_measures_nobody_is_sent_away() -> None:
+    assert Capacity().starts_in_s(5, 1000) == 0
+    assert Capacity(slots=4).starts_in_s(5, 1000) == 0
+
+
+def test_people_are_told_whole_minutes() -> None:
+    assert [minutes(s) for s in (0, 59, 60, 61, 200)] == [1, 1, 1, 2, 4]
+
+
+@asynccontextmanager
+async def rush(
+    database_url: str, redis_url: str, *, waiting: int, **settings: float
+) -> AsyncIterator[tuple[Stack, EngineServer]]:
+    """A worker known to take about a second an answer, and so many questions in its queue."""
+    async with (
+        served(delay_per_token_s=0.15, reply=lambda _: WORDS) as (server, engine),
+        running_stack(
+            database_url, redis_url, engine, kakao_sync_budget_s=0.5, **settings
+        ) as stack,
+    ):
+        await stack.say_slack("재어 보기")
+        await stack.slack.next_post()
+        async with asyncio.timeout(5):
+            while not stack.app[app_keys.FORECAST].capacity.answer_s:
+                await stack.app[app_keys.WORKERS].refresh()
+        for number in range(waiting):
+            await stack.say_slack(f"질문 {number}", user_id=f"U{number}")
+        await stack.until(f"SELECT 1 FROM jobs HAVING count(*) >= {waiting}")
+        async with stack.database.begin() as connection:
+            # Wanted as soon as what comes next, and so in front of it.
+            await connection.execute(text("UPDATE jobs SET due = now() + interval '2.9 s'"))
+        await stack.app[app_keys.FORECAST].count()
+        yield stack, server
+
+
+async def test_what_cannot_make_the_callback_gets_the_button_at_once(
+    database_url: str, redis_url: str
+) -> None:
+    async with rush(database_url, redis_url, waiting=6 * SLOTS, kakao_callback_budget_s=3.0) as (
+        stack,
+        _,
+    ):
+        url = stack.kakao.new_callback_url()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        held = await stack.say_kakao("저도요", callback_url=url)
+        assert loop.time() - began < 0.5  # nothing to wait for
+        assert held.bubbles == [TEXT.held_busy.format(minutes=1)]
+        row = await stack.until("SELECT * FROM deliveries WHERE messenger = 'kakao'")
+        assert (row.via, row.state, row.callback_until) == ("held", "held", None)
+        await stack.until("SELECT 1 FROM turns WHERE text = '저도요' AND status = 'answered'", 20)
+        fetched = await stack.say_kakao("답변 확인", extra=held.button["extra"])
+        assert fetched.bubbles[0] == WORDS
+        assert stack.kakao.posts == []
+
+
+async def test_the_same_request_once_more_gets_the_same_button(
+    database_url: str, redis_url: str
+) -> None:
+    async with rush(database_url, redis_url, waiting=6 * SLOTS, kakao_callback_budget_s=3.0) as (
+        stack,
+        _,
+    ):
+        url = stack.kakao.new_callback_url()
+        first = await stack.say_kakao("저도요", callback_url=url)
+        again = await stack.say_kakao("저도요", callback_url=url)
+        assert first.button["extra"] == again.button["extra"]
+        assert not again.will_call_back
+
+
+async def test_what_is_held_from_the_start_lets_others_go_first(
+    database_url: str, redis_url: str
+) -> None:
+    async with rush(database_url, redis_url, waiting=6 * SLOTS, kakao_callback_budget_s=3.0) as (
+        stack,
+        server,
+    ):
+        await stack.say_kakao("나중에", callback_url=stack.kakao.new_callback_url())
+        await stack.say_slack("먼저", user_id="Ulast")
+        await stack.until("SELECT 1 FROM turns WHERE text = '나중에' AND status = 'answered'", 20)
+        asked = [request.contents[-1] for request in server.requests]
+        assert asked.index("먼저") < asked.index("나중에")
+
+
+async def test_what_would_come_when_nobody_wants_it_is_turned_away_at_the_door(
+    database_url: str, redis_url: str
+) -> None:
+    async with rush(
+        database_url, redis_url, waiting=6 * SLOTS, kakao_callback_budget_s=1.0, kakao_hold_s=2.0
+    ) as (stack, _):
+        said = await stack.say_kakao("저도요", callback_url=stack.kakao.new_callback_url())
+        assert said.bubbles == [TEXT.busy]
+        assert not await stack.rows("SELECT 1 FROM turns WHERE messenger = 'kakao'")
+
+
+async def test_those_who_can_wait_longer_are_not_in_front(
+    database_url: str, redis_url: str
+) -> None:
+    async with rush(database_url, redis_url, waiting=6 * SLOTS, kakao_callback_budget_s=3.0) as (
+        stack,
+        _,
+    ):
+        async with stack.database.begin() as connection:
+            await connection.execute(text("UPDATE jobs SET due = now() + interval '60 s'"))
+        await stack.app[app_keys.FORECAST].count()
+        url = stack.kakao.new_callback_url()
+        assert (await stack.say_kakao("저도요", callback_url=url)).will_call_back
+
+
+async def test_where_even_quick_answers_miss_the_window_kakao_is_told_at_once(
+    database_url: str, redis_url: str
+) -> None:
+    async with rush(database_url, redis_url, waiting=0) as (stack, _):
+        url, loop = stack.kakao.new_callback_url(), asyncio.get_running_loop()
+        began = loop.time()
+        assert (await stack.say_kakao("저도요", callback_url=url)).will_call_back
+        assert loop.time() - began < 0.4  # the window is 0.5 s
+        row = await stack.until("SELECT * FROM deliveries WHERE messenger = 'kakao'")
+        assert (row.via, row.state) == ("callback", "pending")
+        again = await stack.say_kakao("저도요", callback_url=url)
+        assert again.will_call_back
+        assert (await stack.kakao.next_post()).texts[0] == WORDS
+        assert loop.time() - began > stack.settings.kakao_callback_gap_s
+        # Without a callback there is the response, or the button.
+        assert (await stack.say_kakao("단추로")).button
+        assert len(stack.kakao.posts) == 1
+
+
+async def test_without_a_sync_budget_every_answer_goes_by_callback(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        served() as (_, engine),
+        running_stack(database_url, redis_url, engine, kakao_sync_budget_s=0) as stack,
+    ):
+        url, loop = stack.kakao.new_callback_url(), asyncio.get_running_loop()
+        began = loop.time()
+        assert (await stack.say_kakao("안녕", callback_url=url)).will_call_back
+        assert (await stack.kakao.next_post()).texts[0] == "에코: 안녕"
+        assert loop.time() - began > stack.settings.kakao_callback_gap_s
+        assert (await stack.say_kakao("안녕")).button
+
+
+async def test_without_a_rush_the_response_or_the_callback_has_the_answer(
+    database_url: str, redis_url: str
+) -> None:
+    async with rush(database_url, redis_url, waiting=0) as (stack, server):
+        url = stack.kakao.new_callback_url()
+        assert (await stack.say_kakao("느린 답", callback_url=url)).will_call_back
+        assert (await stack.kakao.next_post()).texts[0] == WORDS
+        server.delay_per_token_s = 0
+        assert (await stack.say_kakao("빠른 답")).bubbles[0] == WORDS

@@ -1,0 +1,120 @@
+"""Settled turns on their way out: in order, to the end, and with a word when it is too late."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import ClientSession
+from sqlalchemy import event, select, text
+
+from bot import app_keys
+from bot.delivery.dispatcher import SWEEP_EVERY_S
+from bot.store.schema import deliveries
+from fakes.faults import Fault
+from fakes.slack import signed_command, slack_platform
+from runtime.database import connect_database
+from tests.support.stack import (
+    SLACK_SECRET,
+    Stack,
+    running_bot,
+    running_stack,
+    running_worker,
+    served,
+    settings_for,
+)
+
+
+async def write(stack: Stack, *statements: str) -> None:
+    async with stack.database.begin() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+
+
+async def test_an_answer_that_has_to_wait_is_not_overtaken_by_the_next(
+    database_url: str, redis_url: str
+) -> None:
+    async with served() as made, running_stack(database_url, redis_url, made[1]) as stack:
+        stack.slack.faults.once(Fault.RATE_LIMITED)
+        for words in ("첫째", "둘째"):
+            await stack.say_slack(words)
+        await stack.slack.next_post(count=3)
+        assert [post.markdown for post in stack.slack.shown] == ["에코: 첫째", "에코: 둘째"]
+
+
+async def test_one_platform_that_hangs_does_not_hold_up_the_other(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        served() as made,
+        running_stack(database_url, redis_url, made[1], kakao_sync_budget_s=0.01) as stack,
+    ):
+        stack.slack.faults.always = Fault.TIME_OUT
+        await stack.say_slack("안녕")
+        await stack.slack.next_post()
+        await stack.say_kakao("안녕", callback_url=stack.kakao.new_callback_url())
+        assert (await stack.kakao.next_post(timeout_s=3)).texts[0] == "에코: 안녕"
+
+
+async def test_what_is_on_the_wire_when_the_bot_stops_is_sent_and_written_down(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        slack_platform() as slack,
+        served() as made,
+        running_worker(database_url, redis_url, made[1]),
+    ):
+        slack.faults.always, slack.faults.slow_s = Fault.SLOW, 1.0
+        settings = settings_for(database_url, redis_url, slack_response_hosts=(slack.origin,))
+        async with running_bot(settings) as (url, _), ClientSession() as http:
+            body, headers = signed_command(
+                SLACK_SECRET, "안녕", response_url=slack.new_response_url()
+            )
+            await http.post(url + "/webhooks/slack/commands", data=body, headers=headers)
+            await slack.next_post()
+        database = connect_database(database_url, pool_size=1)
+        async with database.connect() as connection:
+            assert await connection.scalar(select(deliveries.c.state)) == "delivered"
+        await database.dispose()
+
+
+async def test_whoever_asked_in_vain_is_told_even_when_both_clocks_run_out_together(
+    database_url: str, redis_url: str
+) -> None:
+    async with running_stack(database_url, redis_url) as stack:
+        await stack.say_slack("아무도 없나요?")
+        await stack.until("SELECT 1 FROM turns WHERE status = 'queued'")
+        await write(stack, "UPDATE deliveries SET expires_at = now()")
+        await asyncio.sleep(SWEEP_EVERY_S + 0.5)
+        await write(stack, "UPDATE jobs SET deadline = now()")
+        assert (await stack.slack.next_post()).markdown == stack.app[app_keys.TEXTS].expired
+
+
+async def test_the_first_answer_names_the_ai_even_after_a_failure(
+    database_url: str, redis_url: str
+) -> None:
+    async with served() as made, running_stack(database_url, redis_url, made[1]) as stack:
+        await stack.say_kakao("하나")
+        await write(stack, "UPDATE turns SET status = 'failed'")
+        notice = stack.app[app_keys.TEXTS].ai_notice
+        assert notice in (await stack.say_kakao("둘")).bubbles
+        assert notice not in (await stack.say_kakao("셋")).bubbles
+
+
+async def test_an_answer_whose_claim_postgres_took_and_never_said_so_goes_out_once(
+    database_url: str, redis_url: str
+) -> None:
+    async with served() as made, running_stack(database_url, redis_url, made[1]) as stack:
+        lost: list[str] = []
+
+        def lose(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+            if not lost and "claimed_by" in statement and cursor.rowcount:
+                lost.append(statement)
+                raise ConnectionResetError
+
+        event.listen(stack.app[app_keys.DATABASE].sync_engine, "after_cursor_execute", lose)
+        await stack.say_slack("안녕")
+        assert (await stack.slack.next_post(timeout_s=5)).markdown == "에코: 안녕"
+        await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 1")
+        assert lost
+        assert len(stack.slack.shown) == 1

@@ -1,0 +1,160 @@
+"""The migrations and the tables in code describe one and the same schema."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from bot.store import schema as bot_schema
+from bot.store.migrations import migrate, pending, revert
+from inference_queue import schema as queue_schema
+
+SCRIPTS = Path(__file__).parents[4] / "migrations"
+
+#: Everything of a schema that a person would call a difference, one line each.
+CATALOGUE = text(
+    r"""
+    SELECT format('column %s.%s %s null=%s default=%s identity=%s', table_name, column_name,
+                  udt_name, is_nullable, column_default, identity_generation)
+      FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL
+    SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL
+    SELECT format('constraint %s on %s: %s', conname, conrelid::regclass, pg_get_constraintdef(oid))
+      FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT format('options of %s: %s', relname, reloptions)
+      FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    """
+)
+
+
+async def test_the_migrations_make_what_the_tables_say(
+    database_url: str, empty_database_url: str
+) -> None:
+    migrated = await _catalogue(database_url)
+    async with _connected(empty_database_url) as connection:
+        await connection.run_sync(bot_schema.metadata.create_all)
+        await connection.run_sync(queue_schema.metadata.create_all)
+        await connection.commit()
+    made_from_code = await _catalogue(empty_database_url)
+    assert {line for line in migrated if "alembic_version" not in line} == made_from_code
+    assert any("uq_turns_conversation_running" in line and "WHERE" in line for line in migrated)
+
+
+async def test_alembic_itself_sees_no_difference(database_url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        found = compare_metadata(
+            MigrationContext.configure(connection, opts={"compare_type": True}),
+            [bot_schema.metadata, queue_schema.metadata],  # type: ignore[arg-type]  # it takes several
+        )
+        return list(found)
+
+    async with _connected(database_url) as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_down_leaves_nothing_and_up_again_works(database_url: str) -> None:
+    before = await _catalogue(database_url)
+    await revert(database_url, "base")
+    assert await pending(database_url)
+    left = await _catalogue(database_url)
+    assert {line for line in left if "alembic_version" not in line} == set()
+    await migrate(database_url)
+    assert await _catalogue(database_url) == before
+
+
+async def test_two_may_migrate_at_once(empty_database_url: str) -> None:
+    assert await pending(empty_database_url)
+    await asyncio.gather(migrate(empty_database_url), migrate(empty_database_url))
+    assert not await pending(empty_database_url)
+
+
+async def test_a_schema_newer_than_the_program_is_not_behind(database_url: str) -> None:
+    async with _connected(database_url) as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999_later'"))
+        await connection.commit()
+    assert not await pending(database_url)
+
+
+def test_what_runs_before_a_deploy_takes_nothing_away() -> None:
+    # How an index is stored is nobody's business but Postgres'.
+    stored = r'op\.execute\("ALTER INDEX \w+ SET \([\w = ]+\)"\)\n'
+    takes_away = re.compile(rf"op\.(drop_|alter_|rename_)|(?!{stored})op\.execute")
+    for script in sorted(SCRIPTS.glob("versions/[0-9]*.py"))[1:]:
+        mark = script.name.split("_")[1]
+        assert mark in {"before", "after"}, script.name
+        upgrade = script.read_text("utf-8").partition("def upgrade")[2].partition("def down")[0]
+        assert mark == "after" or not takes_away.search(upgrade), script.name
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the migrations with more behind them: each a mark."""
+
+    def make(*marks: str) -> Path:
+        scripts = tmp_path / "migrations"
+        shutil.copytree(SCRIPTS, scripts, dirs_exist_ok=True)
+        below = max(scripts.glob("versions/[0-9]*.py")).name[:4]
+        for number, mark in enumerate(marks, start=9001):
+            (scripts / f"versions/{number}_{mark}_words.py").write_text(
+                f"revision = '{number}'\ndown_revision = '{below}'\n"
+                "from alembic import op\n"
+                f"def upgrade():\n    op.execute('CREATE TABLE t{number} ()')\n"
+            )
+            below = str(number)
+        return scripts
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("marks", "at_once", "in_the_end"),
+    [
+        (("before",), {"t9001"}, {"t9001"}),
+        (("after",), set(), {"t9001"}),
+        (("before", "after"), {"t9001"}, {"t9001", "t9002"}),
+        (("after", "before", "after"), {"t9001", "t9002"}, {"t9001", "t9002", "t9003"}),
+    ],
+)
+async def test_what_is_marked_after_waits_for_the_end_of_the_deploy(
+    database_url: str,
+    versions: Callable[..., Path],
+    marks: tuple[str, ...],
+    at_once: set[str],
+    in_the_end: set[str],
+) -> None:
+    scripts = versions(*marks)
+    assert await pending(database_url, scripts) == bool(at_once)
+    await migrate(database_url, scripts=scripts)
+    assert await _added_tables(database_url) == at_once
+    assert not await pending(database_url, scripts)
+    await migrate(database_url, after_deploy=True, scripts=scripts)
+    assert await _added_tables(database_url) == in_the_end
+    assert not await pending(database_url, scripts)
+    await migrate(database_url, scripts=scripts)  # nothing to do, and no error
+
+
+async def _added_tables(url: str) -> set[str]:
+    tables_added = text("SELECT relname FROM pg_class WHERE relname ~ '^t9[0-9]{3}$'")
+    async with _connected(url) as connection:
+        return set((await connection.execute(tables_added)).scalars())
+
+
+async def _catalogue(url: str) -> set[str]:
+    async with _connected(url) as connection:
+        return set((await connection.execute(CATALOGUE)).scalars())
+
+
+def _connected(url: str) -> AsyncConnection:
+    return create_async_engine(url, poolclass=NullPool).connect()

@@ -1,0 +1,94 @@
+import unicodedata
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from bot.store.schema import turns
+from bot.store.search import MAX_GRAMS, SCAN_DAYS, grams, is_scan, matching
+from tests.support.sample_turns import NOON, add_turn
+
+
+def test_grams_are_distinct_pairs_without_white_space() -> None:
+    assert grams("환불 규정") == ["환불", "불규", "규정"]
+    assert grams("하하하하") == ["하하"]
+    assert grams("A\u3000b\nC") == ["ab", "bc"]
+
+
+@pytest.mark.parametrize("short", ["", " ", "환", "\n환\t"])
+def test_less_than_a_pair_has_no_grams(short: str) -> None:
+    assert grams(short) == []
+    assert is_scan(short)
+
+
+def test_decomposed_hangul_has_the_same_grams() -> None:
+    assert grams(unicodedata.normalize("NFD", "환불규정")) == ["환불", "불규", "규정"]
+
+
+def test_pairs_are_code_points() -> None:
+    assert grams("🎉🎊👍") == ["🎉🎊", "🎊👍"]
+
+
+def test_their_number_is_bounded() -> None:
+    every_syllable = "".join(chr(code) for code in range(0xAC00, 0xAC00 + MAX_GRAMS + 50))
+    assert len(grams(every_syllable)) == MAX_GRAMS
+
+
+FOUND: dict[str, set[str]] = {
+    "환불": {"환불 규정 알려 주세요", "배송은요?"},
+    "환불규정": {"환불 규정 알려 주세요"},
+    "환불 규정": {"환불 규정 알려 주세요"},
+    "불규": {"환불 규정 알려 주세요", "불규칙한 환전"},
+    unicodedata.normalize("NFD", "환불 규정"): {"환불 규정 알려 주세요"},
+    "order abc": {"줄을\n바꾼 Order ABC"},
+    "줄을 바꾼": {"줄을\n바꾼 Order ABC"},
+    "0%": {"100% 할인 쿠폰 A_B"},
+    "a_b": {"100% 할인 쿠폰 A_B"},
+    "%%": set(),
+    "100": {"100% 할인 쿠폰 A_B", "100원 할인 쿠폰 AxB"},
+    "\\": set(),
+    "/": set(),
+    "통관": {"옛 통관"},
+    "통": set(),
+    "쿠": {"100% 할인 쿠폰 A_B", "100원 할인 쿠폰 AxB"},
+    "%": {"100% 할인 쿠폰 A_B"},
+    "_": {"100% 할인 쿠폰 A_B"},
+    "없는말": set(),
+    "*": set(),
+    "***:.": set(),
+    ".*": set(),
+    "[환불": set(),
+    "(?i)": set(),
+    "\\d\\d": set(),
+    "🎉": set(),
+    "é́̂": set(),
+    "िा": set(),
+    "가" * 200: set(),
+    ".[" * 100: set(),
+}
+
+
+async def test_what_a_query_finds(database_url: str) -> None:
+    engine = create_async_engine(database_url, poolclass=NullPool)
+    await _fill(engine)
+    async with engine.connect() as connection:
+        found = {query: await _texts(connection, query) for query in FOUND}
+    await engine.dispose()
+    assert found == FOUND
+
+
+async def _fill(engine: AsyncEngine) -> None:
+    await add_turn(engine, "환불 규정 알려 주세요", "7일 안에 됩니다", key="a")
+    await add_turn(engine, "배송은요?", "환불은 배송 뒤에 됩니다", key="b")
+    await add_turn(engine, "불규칙한 환전", "규정 없음", key="c")
+    await add_turn(engine, "100% 할인 쿠폰 A_B", None, key="d")
+    await add_turn(engine, "100원 할인 쿠폰 AxB", None, key="e")
+    await add_turn(engine, "줄을\n바꾼 Order ABC", None, key="f")
+    await add_turn(engine, "옛 통관", None, key="g", received_at=NOON - timedelta(SCAN_DAYS + 1))
+
+
+async def _texts(connection: AsyncConnection, query: str) -> set[str]:
+    condition = matching(query, NOON + timedelta(minutes=1))
+    return set((await connection.execute(select(turns.c.text).where(condition))).scalars())

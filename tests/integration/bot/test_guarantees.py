@@ -1,0 +1,196 @@
+"""Bursts, held answers, the door, the ledger: what a person sees when things are not simple."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.domain.deliveries import DeliveryState
+from bot.domain.state_machine import DELIVERY_STEPS, TURN_STEPS
+from bot.domain.turns import TurnStatus
+from bot.text.catalog import TEXTS
+from fakes.faults import Fault
+from tests.support.stack import running_stack, running_worker, served, until_ready
+
+TEXT = TEXTS["ko"]
+SLOW = "하나 둘 셋 넷 다섯 여섯"
+
+
+async def test_a_burst_is_one_prompt_answered_on_the_newest(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        served() as (server, engine),
+        running_stack(
+            database_url, redis_url, engine, merge_window_s=0.6, kakao_sync_budget_s=4.5
+        ) as stack,
+    ):
+
+        async def say(text: str, after_s: float) -> list[str]:
+            await asyncio.sleep(after_s)
+            return (await stack.say_kakao(text)).bubbles
+
+        said = await asyncio.gather(
+            say("저기요", 0), say("환불은", 0.2), say("어떻게 하나요?", 0.4)
+        )
+        assert list(said[:2]) == [[TEXT.merged]] * 2
+        assert said[2] == ["에코: 저기요\n환불은\n어떻게 하나요?", TEXT.ai_notice]
+        assert [request.roles for request in server.requests] == [["system", "user"]]
+        rows = await stack.rows("SELECT status, merged_into IS NULL FROM turns ORDER BY seq")
+        assert [tuple(row) for row in rows] == [
+            ("merged", False),
+            ("merged", False),
+            ("answered", True),
+        ]
+        await stack.say_kakao("고마워요")
+        assert server.requests[-1].contents[1] == "저기요\n환불은\n어떻게 하나요?"
+
+
+async def test_what_is_typed_while_the_model_writes_is_merged_and_in_order(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        served(delay_per_token_s=0.3) as (server, engine),
+        running_stack(database_url, redis_url, engine, merge_window_s=0.3) as stack,
+    ):
+        await stack.say_slack("첫 질문")
+        await server.until(lambda s: s.running == 1)
+        for text in ("둘째", "셋째"):
+            await stack.say_slack(text)
+        await stack.slack.next_post(count=3)
+        assert [request.contents[-1] for request in server.requests] == ["첫 질문", "둘째\n셋째"]
+        told = sorted(post.markdown or post.text for post in stack.slack.posts)
+        assert sum(TEXT.merged in sentence for sentence in told) == 1
+
+
+async def test_a_held_answer_is_offered_with_the_next_message(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        served(delay_per_token_s=0.4, reply=lambda _: SLOW) as (server, engine),
+        running_stack(database_url, redis_url, engine, kakao_sync_budget_s=0.5) as stack,
+    ):
+        await stack.say_kakao("오래 걸리는 질문")
+        await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
+        server.delay_per_token_s, server.reply = 0, lambda _: "금방이에요."
+        said = await stack.say_kakao("다음 질문")
+        assert said.bubbles[0] == "금방이에요."
+        assert said.button["label"] == TEXT.earlier_label
+        fetched = await stack.say_kakao(said.button["label"], extra=said.button["extra"])
+        assert fetched.bubbles[0] == SLOW
+        assert "quickReplies" not in (await stack.say_kakao("또 질문")).body["template"]
+
+
+async def test_an_answer_nobody_fetched_expires_and_is_told_once(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        served(delay_per_token_s=0.3, reply=lambda _: SLOW) as (server, engine),
+        running_stack(database_url, redis_url, engine, kakao_sync_budget_s=0.5) as stack,
+    ):
+        held = await stack.say_kakao("오래 걸리는 질문")
+        await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
+        async with stack.database.begin() as connection:
+            await connection.exec_driver_sql("UPDATE deliveries SET expires_at = now()")
+        await stack.until("SELECT 1 FROM deliveries WHERE state = 'expired'")
+        pressed = await stack.say_kakao("답변 확인", extra=held.button["extra"])
+        assert pressed.bubbles == [TEXT.held_expired]
+        server.delay_per_token_s = 0
+        assert TEXT.earlier_expired in (await stack.say_kakao("다음")).bubbles
+        assert TEXT.earlier_expired not in (await stack.say_kakao("그다음")).bubbles
+
+
+async def test_over_the_bound_people_are_told_at_the_door(
+    database_url: str, redis_url: str
+) -> None:
+    async with running_stack(
+        database_url, redis_url, max_waiting=3, kakao_sync_budget_s=0.3
+    ) as stack:
+        said = [await stack.say_slack(f"질문 {n}", user_id=f"U{n}") for n in range(5)]
+        busy = [TEXT.busy in str(answer[0].body) for answer in said]
+        assert busy == sorted(busy)
+        assert busy[-1]
+        assert {answer[0].status for answer in said} == {200}
+        accepted = len(await stack.rows("SELECT 1 FROM turns"))
+        # A count taken between a commit and its note may see one turn twice, never none.
+        assert accepted == busy.count(False)
+        assert 2 <= accepted <= 3
+        kakao = await stack.say_kakao("카카오는 따로 세어요")
+        assert kakao.bubbles != [TEXT.busy]
+
+
+async def test_every_attempt_to_deliver_is_in_the_ledger(database_url: str, redis_url: str) -> None:
+    async with (
+        served() as (_, engine),
+        running_stack(database_url, redis_url, engine) as stack,
+    ):
+        stack.slack.faults.once(Fault.RATE_LIMITED)
+        await stack.say_slack("안녕")
+        await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered'")
+        rows = await stack.rows(
+            "SELECT claim, via, state, detail, claimed_at <= recorded_at AS forward "
+            "FROM delivery_attempts ORDER BY id"
+        )
+        assert [(row.claim, row.via, row.state) for row in rows] == [
+            (1, "post", "pending"),
+            (2, "post", "delivered"),
+        ]
+        assert "429" in rows[0].detail
+        assert all(row.forward for row in rows)
+
+
+async def test_the_last_words_of_a_dead_process_are_in_the_ledger(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        served() as (_, engine),
+        running_stack(database_url, redis_url, engine) as stack,
+    ):
+        await stack.say_slack("안녕")
+        await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered'")
+        async with stack.database.begin() as connection:
+            # A process that claimed, posted, and died before it could say so.
+            await connection.exec_driver_sql(
+                "UPDATE deliveries SET state = 'sending', claim = 2, "
+                "claimed_until = now() - interval '1 second'"
+            )
+        delivery = await stack.until("SELECT * FROM deliveries WHERE state = 'unconfirmed'")
+        assert "died" in delivery.detail
+        rows = await stack.rows("SELECT state FROM delivery_attempts ORDER BY id")
+        assert [row.state for row in rows] == ["delivered", "unconfirmed"]
+        await asyncio.sleep(0.5)
+        assert len(stack.slack.posts) == 1
+
+
+async def test_a_cancelled_answer_stops_on_the_engine_within_a_second(
+    database_url: str, redis_url: str
+) -> None:
+    async with (
+        served(delay_per_token_s=5) as (server, engine),
+        running_stack(database_url, redis_url) as stack,
+        running_worker(database_url, redis_url, engine, lease_s=15),
+    ):
+        await until_ready(stack)
+        await stack.say_slack("그만둘 질문")
+        await server.until(lambda s: s.running == 1)
+        await asyncio.sleep(1)
+        async with stack.database.begin() as connection:
+            await connection.exec_driver_sql("UPDATE jobs SET cancel_requested = true")
+        await server.until(lambda s: s.aborted == 1, within_s=2)
+        await stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")
+
+
+@pytest.mark.parametrize(
+    ("heading", "steps"), [("## A turn", TURN_STEPS), ("## Its delivery", DELIVERY_STEPS)]
+)
+def test_the_picture_of_a_life_is_true(
+    heading: str, steps: dict[TurnStatus | DeliveryState, frozenset[TurnStatus | DeliveryState]]
+) -> None:
+    page = Path(__file__).parents[3] / "docs" / "operations.md"
+    picture = page.read_text("utf-8").split(heading)[1].split("```")[1]
+    drawn = set(re.findall(r"^\s+(\w+) --> (\w+)", picture, re.MULTILINE))
+    allowed = {(source.value, target.value) for source in steps for target in steps[source]}
+    assert drawn == allowed

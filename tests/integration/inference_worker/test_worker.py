@@ -1,0 +1,262 @@
+"""The worker on real Postgres, Valkey and a real inference server: slots, drains, lost leases."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from fakes.engine_server import EngineServer
+from inference_queue.client import JobQueue
+from inference_queue.protocol import (
+    Completion,
+    Failure,
+    FailureReason,
+    FinishReason,
+    Job,
+    Message,
+    Role,
+)
+from inference_queue.schema import jobs
+from inference_worker.engines.base import Delta, ModelCard, Usage
+from inference_worker.errors import EngineStuckError
+from runtime.database import connect_database
+from runtime.redis_client import connect_redis
+from tests.support.stack import running_worker, served
+
+
+@dataclass
+class Desk:
+    """Where jobs are put and results are picked up."""
+
+    database: AsyncEngine
+    redis: Redis
+    queue: JobQueue
+    urls: tuple[str, str]
+
+    async def put(self, said: str = "안녕", **fields: Any) -> Job:
+        job = Job(id=uuid4(), messages=(Message(Role.USER, said),), **fields)
+        async with self.database.begin() as connection:
+            await self.queue.enqueue(connection, job)
+        self.queue.wake()
+        return job
+
+    async def result(self, timeout_s: float = 10) -> Completion | Failure:
+        return (await self.results(1, timeout_s))[0]
+
+    async def results(self, count: int, timeout_s: float = 10) -> list[Completion | Failure]:
+        ended: list[Completion | Failure] = []
+        async with asyncio.timeout(timeout_s):
+            while len(ended) < count:
+                async with self.database.begin() as connection:
+                    ended += [job.result for job in await self.queue.completed(connection, 100)]
+                await asyncio.sleep(0.03)
+        return ended
+
+    async def execute(self, statement: str) -> None:
+        async with self.database.begin() as connection:
+            await connection.execute(text(statement))
+
+    async def row(self, job: Job) -> Any:
+        async with self.database.connect() as connection:
+            return (await connection.execute(select(jobs).where(jobs.c.id == job.id))).one()
+
+
+@pytest.fixture
+async def desk(database_url: str, redis_url: str) -> AsyncIterator[Desk]:
+    database, redis = connect_database(database_url, pool_size=4), connect_redis(redis_url)
+    queue = JobQueue(redis)
+    yield Desk(database, redis, queue, (database_url, redis_url))
+    await queue.close()
+    await redis.aclose()
+    await database.dispose()
+
+
+async def busy(server: EngineServer, count: int = 1) -> None:
+    await server.until(lambda s: s.running == count)
+
+
+async def test_no_more_jobs_are_taken_than_there_are_slots(desk: Desk) -> None:
+    async with served(delay_per_token_s=0.05) as (server, engine):
+        for number in range(6):
+            await desk.put(f"질문 {number}")
+        async with running_worker(*desk.urls, engine, slots=2):
+            most = 0
+            while server.finished < 6:
+                most = max(most, server.running)
+                await asyncio.sleep(0.01)
+            assert most == 2
+            results = await desk.results(6)
+    assert {r.text for r in results if isinstance(r, Completion)} == {
+        f"에코: 질문 {n}" for n in range(6)
+    }
+
+
+async def test_a_drain_lets_running_answers_end_and_takes_no_new_ones(desk: Desk) -> None:
+    async with served(delay_per_token_s=0.2) as (server, engine):
+        async with running_worker(*desk.urls, engine, slots=1) as worker:
+            await desk.put("끝까지")
+            await busy(server)
+            waiting = await desk.put("다음에")
+            worker.stop()
+        result = await desk.result()
+        assert isinstance(result, Completion)
+        assert result.text == "에코: 끝까지"
+        assert (await desk.row(waiting)).state == "queued"
+
+
+async def test_what_a_drain_cannot_wait_for_goes_back_unpunished(desk: Desk) -> None:
+    async with served(delay_per_token_s=5) as (server, engine):
+        async with running_worker(*desk.urls, engine, drain_s=0.3):
+            job = await desk.put()
+            await busy(server)
+        row = await desk.row(job)
+        assert (row.state, row.attempt, row.lease_until) == ("queued", 0, None)
+        await server.until(lambda s: s.aborted == 1)
+
+
+async def test_a_worker_that_lost_its_lease_stops_writing(desk: Desk) -> None:
+    async with (
+        served(delay_per_token_s=5) as (server, engine),
+        running_worker(*desk.urls, engine, lease_s=1.2),
+    ):
+        await desk.put()
+        await busy(server)
+        # What a frozen process finds when it wakes up: another worker has had the job since.
+        await desk.execute(
+            "UPDATE jobs SET lease = lease + 1, worker = 'another', "
+            "lease_until = now() + interval '1 minute'"
+        )
+        await server.until(lambda s: s.aborted == 1)
+        async with desk.database.connect() as connection:
+            assert await desk.queue.completed(connection, 5) == []
+
+
+async def test_a_cancelled_job_is_stopped_at_the_engine(desk: Desk) -> None:
+    async with (
+        served(delay_per_token_s=5) as (server, engine),
+        running_worker(*desk.urls, engine, lease_s=1.2),
+    ):
+        job = await desk.put()
+        await busy(server)
+        async with desk.database.begin() as connection:
+            await desk.queue.cancel(connection, job.id)
+        result = await desk.result()
+        assert isinstance(result, Failure)
+        assert result.reason is FailureReason.CANCELLED
+        await server.until(lambda s: s.aborted == 1)
+
+
+async def test_the_deadline_ends_an_answer_with_what_there_is(desk: Desk) -> None:
+    async with (
+        served(delay_per_token_s=0.3, reply=lambda _: "하나 둘 셋 넷 다섯 여섯 일곱") as (
+            _,
+            engine,
+        ),
+        running_worker(*desk.urls, engine),
+    ):
+        await desk.put(deadline=datetime.now(UTC) + timedelta(seconds=1.5))
+        result = await desk.result()
+        assert isinstance(result, Completion)
+        assert result.finish_reason is FinishReason.DEADLINE
+        assert result.text.startswith("하나")
+        assert "일곱" not in result.text
+
+
+async def test_an_overloaded_engine_is_asked_again(desk: Desk) -> None:
+    async with (
+        served(overloaded=2) as (server, engine),
+        running_worker(*desk.urls, engine),
+    ):
+        await desk.put("다시")
+        result = await desk.result(15)
+        assert isinstance(result, Completion)
+        assert result.text == "에코: 다시"
+        assert server.overloaded == 0
+
+
+async def test_what_the_engine_refuses_is_not_tried_again(desk: Desk) -> None:
+    async with (
+        served(fails_with=(400, {"error": {"message": "temperature is odd"}})) as (server, engine),
+        running_worker(*desk.urls, engine),
+    ):
+        job = await desk.put()
+        result = await desk.result()
+        assert isinstance(result, Failure)
+        assert result.reason is FailureReason.INVALID_JOB
+        assert len(server.requests) == 1
+        assert job.id
+
+
+async def test_the_text_is_streamed_while_it_is_written(desk: Desk) -> None:
+    async with (
+        served(delay_per_token_s=0.15, reply=lambda _: "가 나 다 라 마 바 사") as (_, engine),
+        running_worker(*desk.urls, engine),
+    ):
+        job = await desk.put()
+        seen: list[str] = []
+        async with asyncio.timeout(10), desk.database.connect() as connection:
+            while len(seen) < 3:
+                piece = await desk.queue.partial(connection, job.id)
+                if piece and piece not in seen:
+                    seen.append(piece)
+                await asyncio.sleep(0.02)
+        result = await desk.result()
+        assert isinstance(result, Completion)
+        assert all(result.text.startswith(piece) for piece in seen)
+
+
+async def test_without_redis_a_worker_works_by_polling(desk: Desk) -> None:
+    async with (
+        served() as (_, engine),
+        running_worker(desk.urls[0], "redis://127.0.0.1:1/0", engine),
+    ):
+        await desk.put("느려도")
+        result = await desk.result()
+        assert isinstance(result, Completion)
+        assert result.text == "에코: 느려도"
+
+
+class Stuck:
+    """An engine whose step never ends."""
+
+    card = ModelCard(name="stuck", preset="demo")
+    began = 0.0
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(silent_s=time.monotonic() - self.began if self.began else 0.0)
+
+    async def start(self, progress: Callable[[str], None]) -> None:
+        progress("it loads")
+
+    async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
+        self.began = time.monotonic()
+        yield Delta("안")
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        raise AssertionError("whoever waits for a stuck engine is stuck")
+
+
+async def given_back(desk: Desk, job: Job) -> None:
+    async with asyncio.timeout(10):
+        while (await desk.row(job)).worker is None or (await desk.row(job)).state != "queued":
+            await asyncio.sleep(0.02)
+
+
+async def test_a_stuck_engine_is_noticed_and_its_jobs_are_given_back(desk: Desk) -> None:
+    job = await desk.put()
+    with pytest.raises(EngineStuckError, match=r"no step for 0\.3 s"):
+        async with running_worker(*desk.urls, Stuck(), stuck_s=0.3, drain_s=60):
+            await given_back(desk, job)
+    assert (await desk.row(job)).attempt == 1

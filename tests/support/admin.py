@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+from argon2 import PasswordHasher
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from bot.admin.app import create_admin
+from bot.settings import Settings
+
+PASSWORD = "맞는 비밀번호"
+
+#: Of the same password, and quick to check.
+HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+Client = TestClient[web.Request, web.Application]
+StartAdmin = Callable[..., Awaitable[Client]]
+
+
+@dataclass
+class Clock:
+    """Seconds that pass only when a test says so."""
+
+    now: float = field(default=1_700_000_000.0)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
+    # AUTOCOMMIT, as the bot's hot path runs: the dashboard must open its own transactions.
+    engine = create_async_engine(database_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def unreachable() -> AsyncIterator[AsyncEngine]:
+    """A database nobody listens for: for what needs none, and for its failure."""
+    engine = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none", poolclass=NullPool)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
+    """Start the dashboard below a root application, and a client with its own cookies."""
+    clients: list[Client] = []
+
+    async def start(engine: AsyncEngine, **settings: object) -> Client:
+        root = web.Application()
+        given = {"admin_password": HASHED} | settings
+        chosen = Settings.model_validate(given)
+        root.add_subapp("/admin/", create_admin(chosen, engine, clock=clock))
+        client = TestClient(TestServer(root), cookie_jar=None)
+        await client.start_server()
+        clients.append(client)
+        return client
+
+    yield start
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def closed_client(start_admin: StartAdmin, unreachable: AsyncEngine) -> Client:
+    return await start_admin(unreachable, admin_password="")
+
+
+@pytest.fixture
+async def stranger(start_admin: StartAdmin, unreachable: AsyncEngine) -> Client:
+    """Not logged in, and no database behind."""
+    return await start_admin(unreachable)
+
+
+@pytest.fixture
+async def offline(stranger: Client) -> Client:
+    """Logged in, and no database behind."""
+    await log_in(stranger)
+    return stranger
+
+
+@pytest.fixture
+async def operator(start_admin: StartAdmin, database: AsyncEngine) -> Client:
+    """Logged in, on real Postgres."""
+    client = await start_admin(database)
+    await log_in(client)
+    return client
+
+
+async def log_in(
+    client: Client, password: str = PASSWORD, *, user: str = "admin", target: str = "", **sent: str
+) -> ClientResponse:
+    """Fetch the login form, fill it in, and send it without following the redirect."""
+    shown = await client.get("/admin/login", params={"next": target} if target else {})
+    fields = {"csrf": csrf_of(await shown.text()), "user": user, "password": password}
+    if target:
+        fields["next"] = target
+    return await client.post("/admin/login", data=fields, allow_redirects=False, headers=sent)
+
+
+def csrf_of(html: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', html)
+    assert found, "no form with a token on the page"
+    return found[1]

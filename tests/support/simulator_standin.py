@@ -1,0 +1,136 @@
+"""A small bot with real endpoints: checks the secret and the signature, answers as it is told.
+
+It stands where the product's bot will: the simulator plays the messengers towards it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import aiohttp
+import pytest_asyncio
+from aiohttp import web
+from pydantic import SecretStr
+from slack_sdk.signature import SignatureVerifier
+
+from bot.settings import Settings
+from bot.simulator.app import create_simulator
+from fakes.faults import serving
+
+KAKAO_SECRET = "kakao-secret-of-the-tests"
+SLACK_SECRET = "slack-secret-of-the-tests"
+READY: dict[str, Any] = {
+    "status": "ready",
+    "parts": {
+        "postgres": {"ok": True},
+        "redis": {"ok": True},
+        "worker": {"ok": True, "model": "SmolLM2-135M-Instruct", "demo": True, "detail": ""},
+    },
+}
+
+
+def bubbles(*texts: str, quick_replies: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    template: dict[str, Any] = {"outputs": [{"simpleText": {"text": text}} for text in texts]}
+    if quick_replies:
+        template["quickReplies"] = quick_replies
+    return {"version": "2.0", "template": template}
+
+
+@dataclass
+class StandInBot:
+    """What the next webhooks meet, and what came."""
+
+    origin: str = ""
+    kakao_secret: str = KAKAO_SECRET
+    slack_secret: str = SLACK_SECRET
+    kakao_reply: dict[str, Any] = field(default_factory=lambda: bubbles("안녕하세요"))
+    kakao_delay_s: float = 0
+    callback: dict[str, Any] | None = None  #: posted after an acknowledgement
+    callback_delay_s: float = 0.1
+    callback_gap_s: float = 0.1
+    slack_acknowledgement: str = ""
+    slack_answers: list[dict[str, Any]] = field(default_factory=lambda: [{"text": "안녕하세요"}])
+    slack_delay_s: float = 0.1
+    ready: dict[str, Any] = field(default_factory=lambda: dict(READY))
+    skills: list[dict[str, Any]] = field(default_factory=list)
+    commands: list[dict[str, str]] = field(default_factory=list)
+    deliveries: list[dict[str, str]] = field(default_factory=list)  #: headers, per command
+    receipts: list[Any] = field(default_factory=list)  #: what the platforms answered
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+
+    async def kakao(self, request: web.Request) -> web.Response:
+        if request.headers.get("X-Bot-Secret") != self.kakao_secret:
+            return web.json_response({"error": "wrong secret"}, status=401)
+        skill = await request.json()
+        self.skills.append(skill)
+        await asyncio.sleep(self.kakao_delay_s)
+        url = skill["userRequest"].get("callbackUrl")
+        if self.callback is None or url is None:
+            return web.json_response(self.kakao_reply)
+        self._later(self.callback_delay_s, url, self.callback)
+        return web.json_response({"version": "2.0", "useCallback": True})
+
+    async def slack(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        if not SignatureVerifier(self.slack_secret).is_valid_request(body, dict(request.headers)):
+            return web.Response(status=401, text="bad signature")
+        command = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        self.commands.append(command)
+        self.deliveries.append(dict(request.headers))
+        if command["trigger_id"] not in self.seen:
+            self.seen.add(command["trigger_id"])
+            for number, answer in enumerate(self.slack_answers, 1):
+                self._later(self.slack_delay_s * number, command["response_url"], answer)
+        return web.Response(text=self.slack_acknowledgement)
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        status = 200 if self.ready["status"] == "ready" else 503
+        return web.json_response(self.ready, status=status)
+
+    def _later(self, delay_s: float, url: str, body: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._post(delay_s, url, body))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _post(self, delay_s: float, url: str, body: dict[str, Any]) -> None:
+        await asyncio.sleep(delay_s)
+        async with aiohttp.ClientSession() as client, client.post(url, json=body) as response:
+            text = await response.text()
+            is_json = response.content_type == "application/json"
+            self.receipts.append(json.loads(text) if is_json else text)
+
+
+@asynccontextmanager
+async def stand_in_bot() -> AsyncIterator[StandInBot]:
+    """The bot with the simulator mounted, on a free port."""
+    bot = StandInBot()
+    settings = Settings(
+        _env_file=None,
+        simulator=True,
+        kakao_secret=SecretStr(f"{KAKAO_SECRET},an-older-one"),
+        slack_signing_secret=SecretStr(SLACK_SECRET),
+    )
+    app = web.Application()
+    app.router.add_post("/webhooks/kakao", bot.kakao)
+    app.router.add_post("/webhooks/slack/commands", bot.slack)
+    app.router.add_get("/readyz", bot.readyz)
+    app.add_subapp("/simulator", create_simulator(settings, lambda: bot.origin))
+    async with serving(app) as origin:
+        bot.origin = origin
+        yield bot
+        for task in tuple(bot.tasks):
+            task.cancel()
+
+
+@pytest_asyncio.fixture
+async def bot() -> AsyncIterator[StandInBot]:
+    """A fixture for conftest files."""
+    async with stand_in_bot() as running:
+        yield running

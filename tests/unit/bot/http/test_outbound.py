@@ -1,0 +1,360 @@
+"""The POST to a stranger's URL: who may be called, byte for byte, and what each failure means."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientConnectorError, ClientSession, ClientTimeout
+from aiohttp.abc import AbstractResolver, ResolveResult
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.http.outbound import (
+    MAX_REPLY_BYTES,
+    MAX_URL_CHARS,
+    PublicResolver,
+    Reply,
+    allowed,
+    host_of,
+    is_public,
+    open_session,
+    post_json,
+)
+from tests.support.raw_http import free_port, http, wire
+
+KAKAO = (".kakao.com",)
+SLACK = ("hooks.slack.com",)
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[ClientSession]:
+    async with open_session() as opened:
+        yield opened
+
+
+def keep(reply: Reply) -> DeliveryResult:
+    outcome = Outcome.DELIVERED if reply.status == 200 else Outcome.REFUSED
+    return DeliveryResult(
+        outcome=outcome,
+        detail=f"{reply.status} {len(reply.body)}",
+        retry_after_s=reply.retry_after_s,
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bot-api.kakao.com/v1/bot/1/callback?token=a%3D%7E%2Fb",
+        "https://bot-api.kakao.com:443/x",
+        "https://a.b.kakao.com/",
+        "https://BOT-API.KAKAO.COM/x",
+        "https://bot-api.kakao.com",
+    ],
+)
+def test_hosts_below_an_entry_are_allowed(url: str) -> None:
+    assert allowed(url, KAKAO)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        None,
+        17,
+        ["https://bot-api.kakao.com/"],
+        "https://kakao.com/x",
+        "https://evilkakao.com/x",
+        "https://kakao.com.evil.com/x",
+        "https://bot-api.kakao.com.evil.com/x",
+        "http://bot-api.kakao.com/x",
+        "ftp://bot-api.kakao.com/x",
+        "//bot-api.kakao.com/x",
+        "javascript:alert(1)",
+        "https://user@bot-api.kakao.com/x",
+        "https://user:pw@bot-api.kakao.com/x",
+        "https://@bot-api.kakao.com/x",
+        "https://bot-api.kakao.com@evil.com/x",
+        "https://evil.com\\@bot-api.kakao.com/x",
+        "https://evil.com/.kakao.com",
+        "https://evil.com?.kakao.com",
+        "https://evil.com#.kakao.com",
+        "https://bot-api.kakao.com/x#y",
+        "https://bot-api.kakao.com:8443/x",
+        "https://bot-api.kakao.com:80/x",
+        "https://bot-api.kakao.com:99999/x",
+        "https://bot-api.kakao.com:x/",
+        "https://bot-api.kakao.com./x",
+        "https://.kakao.com/x",
+        "https://a..kakao.com/x",
+        "https://-a.kakao.com/x",
+        "https://[::1]/x",
+        "https://[::1].kakao.com/x",
+        "https://[::ffff:127.0.0.1%25.kakao.com]/x",
+        "https://127.0.0.1/x",
+        "https://2130706433/x",
+        "https://카카오.kakao.com/x",
+        "https://bot-api.kakao.com/x\r\nHost: evil.com",
+        "https://bot-api.kakao.com/ x",
+        " https://bot-api.kakao.com/x",
+        "https://bot-api.kakao.com/x\n",
+        "https://bot-api.kakao.com/\ud800",
+        "https://bot-api.kakao.com/" + "x" * MAX_URL_CHARS,
+    ],
+)
+def test_everything_else_is_refused(url: object) -> None:
+    assert not allowed(url, KAKAO)
+
+
+def test_a_plain_entry_is_exactly_that_host() -> None:
+    assert allowed("https://hooks.slack.com/commands/T1/1/x", SLACK)
+    assert not allowed("https://a.hooks.slack.com/x", SLACK)
+    assert not allowed("https://hooks.slack.com.evil.com/x", SLACK)
+    assert not allowed("http://hooks.slack.com/x", SLACK)
+
+
+def test_an_origin_entry_is_exactly_that_origin() -> None:
+    entries = (".kakao.com", "http://127.0.0.1:9900")
+    assert allowed("http://127.0.0.1:9900/callback?a=1", entries)
+    assert allowed("http://[::1]:9900/x", ("http://[::1]:9900",))
+    for url in (
+        "https://127.0.0.1:9900/x",
+        "http://127.0.0.1:9901/x",
+        "http://127.0.0.1/x",
+        "http://127.0.0.1:9900@evil.com/x",
+        "http://localhost:9900/x",
+        "http://evil.com/x",
+    ):
+        assert not allowed(url, entries)
+
+
+def test_no_entry_allows_nothing() -> None:
+    assert not allowed("https://bot-api.kakao.com/x", ())
+    assert not allowed("https://bot-api.kakao.com/x", ("", "http://[", "://"))
+
+
+@given(st.text())
+def test_any_text_is_judged_without_an_error(text: str) -> None:
+    assert not allowed(text, KAKAO)
+    assert host_of(text)
+
+
+def test_a_log_line_gets_the_host_and_never_the_token() -> None:
+    assert host_of("https://evil.com/callback?token=secret") == "evil.com"
+    assert host_of("secret") == "?"
+    assert host_of("http://[") == "?"
+
+
+async def test_the_url_goes_out_byte_for_byte(session: ClientSession) -> None:
+    target = "/v1/../a%2Fb;c?token=%3D%7E%2F%2f+%20%EA%B0%80&x=~/=&y=%zz"
+    async with wire() as server:
+        result = await post_json(
+            session, server.origin + target, {}, hosts=(server.origin,), judge=keep
+        )
+    assert result.outcome is Outcome.DELIVERED
+    assert server.targets == [target]
+
+
+async def test_hangul_goes_out_as_utf8(session: ClientSession) -> None:
+    async with wire() as server:
+        await post_json(
+            session, f"{server.origin}/", {"글": "안녕"}, hosts=(server.origin,), judge=keep
+        )
+    assert server.bodies == ['{"글": "안녕"}'.encode()]
+    assert b"Content-Type: application/json" in server.heads[0]
+
+
+async def test_a_redirect_is_not_followed(session: ClientSession) -> None:
+    async with wire() as other, wire(http(307, Location=f"{other.origin}/x")) as server:
+        hosts = (server.origin, other.origin)
+        result = await post_json(session, f"{server.origin}/", {}, hosts=hosts, judge=keep)
+    assert result == DeliveryResult(outcome=Outcome.REFUSED, detail="307 0")
+    assert len(server.heads) == 1
+    assert not other.heads
+
+
+async def test_a_url_that_is_not_allowed_is_never_called(session: ClientSession) -> None:
+    async with wire() as server:
+        result = await post_json(session, f"{server.origin}/", {}, hosts=KAKAO, judge=keep)
+    assert result.outcome is Outcome.REFUSED
+    assert not server.heads
+
+
+async def test_a_refused_connection_may_be_tried_again(session: ClientSession) -> None:
+    origin = f"http://127.0.0.1:{free_port()}"
+    result = await post_json(session, f"{origin}/?t=secret", {}, hosts=(origin,), judge=keep)
+    assert result.outcome is Outcome.RETRY
+    assert "secret" not in result.detail
+
+
+async def test_a_slow_answer_is_unconfirmed(session: ClientSession) -> None:
+    limits = ClientTimeout(total=0.2, connect=0.1)
+    async with wire(delay_s=5) as server:
+        result = await post_json(
+            session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep, limits=limits
+        )
+    assert result.outcome is Outcome.UNCONFIRMED
+    assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        http(200, "ok" * 50)[:-20],
+        b"\x00\xffnot http\r\n\r\n",
+    ],
+    ids=["closed", "cut in the head", "cut in the body", "not HTTP"],
+)
+async def test_a_cut_or_broken_answer_is_unconfirmed(session: ClientSession, answer: bytes) -> None:
+    async with wire(answer) as server:
+        result = await post_json(
+            session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+        )
+    assert result.outcome is Outcome.UNCONFIRMED
+    assert len(server.heads) == 1
+
+
+async def test_a_big_answer_is_read_only_so_far(session: ClientSession) -> None:
+    async with wire(http(200, b"x" * (4 * 1024 * 1024))) as server:
+        result = await post_json(
+            session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+        )
+    assert result.detail == f"200 {MAX_REPLY_BYTES}"
+
+
+async def test_no_connection_is_used_twice(session: ClientSession) -> None:
+    async with wire(http(200, "ok", Connection="keep-alive")) as server:
+        for _ in range(3):
+            result = await post_json(
+                session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+            )
+            assert result.outcome is Outcome.DELIVERED
+    assert all(b"Connection: close" in head for head in server.heads)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("30", 30.0),
+        ("0", 0.0),
+        ("-1", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("inf", None),
+    ],
+)
+async def test_retry_after_is_read_where_it_holds_seconds(
+    session: ClientSession, header: str, seconds: float | None
+) -> None:
+    async with wire(http(429, Retry_After=header)) as server:
+        result = await post_json(
+            session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+        )
+    assert result.retry_after_s == seconds
+
+
+class Names(AbstractResolver):
+    """A name server that says what the test wants: as whoever owns a name can."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = list(addresses)
+        self.asked: list[str] = []
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked.append(host)
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0
+            )
+            for address in self.addresses
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.8.8.8",
+        "0.0.0.0",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1%eth0",
+        "fd00::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",
+        "",
+        "localhost",
+    ],
+)
+def test_an_address_inside_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "64:ff9b::101:101"])
+def test_an_address_outside_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+async def test_a_name_that_leads_inside_is_never_called() -> None:
+    """DNS rebinding: the name is allowed, its owner points it at this machine."""
+    async with wire() as server, open_session(KAKAO, Names("127.0.0.1", "::1")) as session:
+        for _ in range(2):
+            result = await post_json(
+                session, "https://rebound.kakao.com/x", {}, hosts=KAKAO, judge=keep
+            )
+            assert result.outcome is Outcome.RETRY
+        with pytest.raises(ClientConnectorError):
+            await session.post(f"http://rebound.kakao.com:{server.port}/")
+    assert not server.heads
+
+
+async def test_only_the_outer_addresses_of_a_name_are_left() -> None:
+    mixed = PublicResolver((), Names("10.0.0.1", "1.1.1.1", "127.0.0.1"))
+    assert [found["host"] for found in await mixed.resolve("a.kakao.com", 443)] == ["1.1.1.1"]
+
+
+async def test_an_origin_the_operator_named_may_be_inside() -> None:
+    async with wire() as server:
+        origin = f"http://stand-in.test:{server.port}"
+        async with open_session((".kakao.com", origin), Names("127.0.0.1")) as session:
+            result = await post_json(session, f"{origin}/x", {}, hosts=(origin,), judge=keep)
+            assert result.outcome is Outcome.DELIVERED
+            with pytest.raises(ClientConnectorError):
+                await session.post("http://stand-in.test:1/")
+    assert server.targets == ["/x"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://0177.0.0.1/",
+        "https://0x7f000001/",
+        "https://2130706433/",
+        "https://127.1/",
+        "https://[::ffff:7f00:1]/",
+        "https://xn--kako-1oa.com/x",
+        "https://kаkao.com/x",
+        "https://a.kаkao.com/x",
+    ],
+)
+def test_other_spellings_of_an_address_or_a_name_are_refused(url: str) -> None:
+    assert not allowed(url, KAKAO + SLACK)

@@ -1,0 +1,219 @@
+"""Answers as Kakao shows them, and the one POST to the callback."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
+from bot.http.outbound import open_session
+from bot.messengers.kakao.adapter import (
+    Kakao,
+    answer_response,
+    callback_response,
+    sentence_response,
+)
+from bot.messengers.kakao.skill_response import MAX_MARKDOWN_CHARS
+from bot.settings import Settings
+from bot.text.catalog import TEXTS
+from bot.text.splitting import utf16_units
+from tests.support.raw_http import Wire, free_port, http, wire
+
+KO = TEXTS["ko"]
+TURN = UUID("01890000-0000-7000-8000-000000000001")
+
+
+def answer(text: str, *, ai_notice: bool = False, hold: bool = False) -> Answer:
+    return Answer(turn_id=TURN, text=text, ai_notice=ai_notice, hold=hold)
+
+
+def bubbles(response: dict[str, Any]) -> list[str]:
+    assert response["version"] == "2.0"
+    outputs = response["template"]["outputs"]
+    assert all(list(output) == ["simpleText"] for output in outputs)
+    return [output["simpleText"]["text"] for output in outputs]
+
+
+def test_a_short_answer_is_one_bubble() -> None:
+    response = answer_response(answer("**서울**은 한국의 수도예요."), KO)
+    assert bubbles(response) == ["서울은 한국의 수도예요."]
+    assert "quickReplies" not in response["template"]
+
+
+def test_the_notice_is_a_bubble_of_its_own() -> None:
+    assert bubbles(answer_response(answer("네", ai_notice=True), KO)) == ["네", KO.ai_notice]
+
+
+def test_a_full_answer_carries_the_notice_in_its_last_bubble() -> None:
+    text = "\n\n".join("가" * 850 for _ in range(3))
+    shown = bubbles(answer_response(answer(text, ai_notice=True), KO))
+    assert shown[:2] == ["가" * 850] * 2
+    assert shown[2] == "가" * 850 + "\n\n" + KO.ai_notice
+
+
+def test_what_does_not_fit_is_cut_and_said() -> None:
+    text = " ".join(f"{n}번째 문장이에요." for n in range(1000))
+    shown = bubbles(answer_response(answer(text, ai_notice=True), KO))
+    assert len(shown) == 3
+    assert shown[2].endswith(f"…\n\n{KO.cut_note}\n\n{KO.ai_notice}")
+    assert all(bubble.endswith("이에요.") for bubble in shown[:2])
+
+
+def test_markdown_that_is_never_read_to_its_end_is_cut_and_said() -> None:
+    text = "[x](https://a.kr/" + "y" * MAX_MARKDOWN_CHARS + ") 끝"
+    assert bubbles(answer_response(answer(text), KO))[-1].endswith(KO.cut_note)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\x00", "\u200b" * 0])
+def test_an_empty_answer_is_an_honest_sentence(text: str) -> None:
+    assert bubbles(answer_response(answer(text), KO)) == [KO.failed]
+
+
+def test_a_held_answer_has_the_button_of_its_turn() -> None:
+    turn_id = uuid4()
+    held = Answer(turn_id=turn_id, text=KO.held_ready_soon, hold=True)
+    response = answer_response(held, KO)
+    assert bubbles(response) == [KO.held_ready_soon]
+    assert response["template"]["quickReplies"] == [
+        {
+            "label": "답변 확인",
+            "action": "message",
+            "messageText": "답변 확인",
+            "extra": {"fetch_turn": str(turn_id)},
+        }
+    ]
+
+
+def test_a_sentence_is_one_bubble() -> None:
+    assert sentence_response("네") == {
+        "version": "2.0",
+        "template": {"outputs": [{"simpleText": {"text": "네"}}]},
+    }
+
+
+def test_the_promise_of_a_callback_has_no_template() -> None:
+    assert callback_response(KO) == {
+        "version": "2.0",
+        "useCallback": True,
+        "data": {"text": KO.callback_waiting},
+    }
+
+
+@given(
+    text=st.text(max_size=300).map(lambda part: part * 20)
+    | st.text(alphabet="가나다. \n\n*#-`|😀👨‍👩‍👧🇰🇷ab", max_size=400).map(lambda part: part * 12),
+    ai_notice=st.booleans(),
+    hold=st.booleans(),
+    language=st.sampled_from(["ko", "en"]),
+)
+def test_any_answer_stays_within_the_limits(
+    text: str, ai_notice: bool, hold: bool, language: str
+) -> None:
+    texts = TEXTS[language]
+    response = answer_response(answer(text, ai_notice=ai_notice, hold=hold), texts)
+    shown = bubbles(response)
+    assert 1 <= len(shown) <= 3
+    assert all(bubble.strip() and utf16_units(bubble) <= 1000 for bubble in shown)
+    json.dumps(response, ensure_ascii=False).encode()
+    if ai_notice:
+        assert texts.ai_notice in shown[-1]
+
+
+# --- the callback ---
+
+
+@pytest.fixture
+async def platform() -> AsyncIterator[Wire]:
+    async with wire(callback_answer("SUCCESS")) as server:
+        yield server
+
+
+def callback_answer(status: str, message: str = "ok", *, http_status: int = 200) -> bytes:
+    document = {"taskId": "t-1", "status": status, "message": message, "timestamp": 1}
+    return http(http_status, json.dumps(document))
+
+
+async def deliver(
+    url: str | None, *origins: str, via: DeliveryVia = DeliveryVia.CALLBACK
+) -> DeliveryResult:
+    handle = ReplyHandle(
+        via=DeliveryVia.SYNC,
+        address={} if url is None else {"callback_url": url},
+        expires_at=datetime.now(UTC) + timedelta(minutes=1),
+    )
+    async with open_session() as session:
+        kakao = Kakao(Settings(kakao_callback_hosts=(".kakao.com", *origins)), session)
+        return await kakao.deliver(handle, via, answer("안녕하세요"))
+
+
+async def test_the_answer_goes_to_the_callback_as_it_is_spelled(platform: Wire) -> None:
+    target = "/v1/bot/b1/callback?token=a%3D%7E%2Fb"
+    result = await deliver(platform.origin + target, platform.origin)
+    assert result == DeliveryResult(
+        outcome=Outcome.DELIVERED, detail="HTTP 200 SUCCESS ok task t-1"
+    )
+    assert platform.targets == [target]
+    assert platform.json() == answer_response(answer("안녕하세요"), KO)
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (callback_answer("FAIL", "Invalid callback token"), Outcome.REFUSED),
+        (callback_answer("FAIL", "Use callback true setting required"), Outcome.RETRY),
+        (callback_answer("ERROR"), Outcome.REFUSED),
+        (callback_answer("FAIL", http_status=400), Outcome.REFUSED),
+        (http(404, "<html>"), Outcome.REFUSED),
+        (http(429), Outcome.RETRY),
+        (http(302, Location="https://evil.com/"), Outcome.REFUSED),
+        (callback_answer("ERROR", http_status=500), Outcome.UNCONFIRMED),
+        (http(503, "busy"), Outcome.UNCONFIRMED),
+        (http(200, ""), Outcome.UNCONFIRMED),
+        (http(200, "null"), Outcome.UNCONFIRMED),
+        (http(200, '{"status": null}'), Outcome.UNCONFIRMED),
+        (http(200, b"\xff"), Outcome.UNCONFIRMED),
+        (http(200, "[" * 60_000), Outcome.UNCONFIRMED),
+        (b"", Outcome.UNCONFIRMED),
+    ],
+)
+async def test_what_kakao_says_decides(reply: bytes, outcome: Outcome) -> None:
+    async with wire(reply) as server:
+        result = await deliver(f"{server.origin}/x", server.origin)
+    assert result.outcome is outcome
+    assert len(server.heads) == 1
+
+
+async def test_the_detail_holds_the_message_and_never_the_token() -> None:
+    token = "0123456789abcdef0123456789abcdef"
+    reply = callback_answer("FAIL", f"Invalid callback token {token} " + "x " * 300)
+    async with wire(reply) as server:
+        result = await deliver(f"{server.origin}/x?token={token}", server.origin)
+    assert result.detail.startswith("HTTP 200 FAIL Invalid callback token … x x")
+    assert result.detail.endswith("task t-1")
+    assert len(result.detail) < 260
+    assert not re.search("[0-9a-f]{10}", result.detail)
+
+
+async def test_nobody_listening_may_be_tried_again() -> None:
+    origin = f"http://127.0.0.1:{free_port()}"
+    assert (await deliver(f"{origin}/x", origin)).outcome is Outcome.RETRY
+
+
+@pytest.mark.parametrize("url", [None, "https://evilkakao.com/x", "http://127.0.0.1:1/x"])
+async def test_another_host_is_never_called(url: str | None) -> None:
+    assert (await deliver(url)).outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("via", [DeliveryVia.SYNC, DeliveryVia.POST, DeliveryVia.HELD])
+async def test_the_callback_is_the_only_way_out(platform: Wire, via: DeliveryVia) -> None:
+    result = await deliver(f"{platform.origin}/x", platform.origin, via=via)
+    assert result.outcome is Outcome.REFUSED
+    assert not platform.heads

@@ -1,0 +1,7 @@
+"""The stand-in for the bot behind the simulator."""
+
+from __future__ import annotations
+
+from tests.support.simulator_standin import bot
+
+__all__ = ["bot"]
