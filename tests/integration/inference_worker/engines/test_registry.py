@@ -19,7 +19,7 @@ from inference_worker.settings import WorkerSettings
 def chosen_preset(tmp_path: Path, hub: str) -> str:
     """In a process of its own, with nothing in the hub's cache."""
     there = {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.defpath}"}
-    program = "from inference_worker.engines.choice import suitable_preset as s; print(s())"
+    program = "from inference_worker.engines.registry import suitable_preset as s; print(s())"
     said = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, **there},

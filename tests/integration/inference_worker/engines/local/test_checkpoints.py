@@ -24,7 +24,7 @@ from tests.support.models import KILLED_CONVERSION
 
 LOAD_FROM_HUB = """
 import json, sys, pathlib
-from inference_worker.engines import EngineError
+from inference_worker.engines.base import EngineError
 from inference_worker.engines.local.checkpoints import load
 cache, *names = sys.argv[1:]
 results = []
