@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import Figure, percentile
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -104,21 +102,3 @@ def test_an_unknown_bench_is_refused_with_the_known_ones() -> None:
     )
     assert run.returncode == 2
     assert "accept, overhead, memory, overload, engine, conversations, product" in run.stderr
-
-
-def test_a_figure_without_a_comparison_has_no_ratio() -> None:
-    assert json.loads(Figure("memory", 12.3456, "MiB").line()) == {
-        "bench": "memory",
-        "value": 12.346,
-        "unit": "MiB",
-        "baseline": "",
-        "ratio": None,
-    }
-
-
-def test_a_percentile_is_one_of_the_values() -> None:
-    assert percentile([], 99) == 0
-    assert percentile([5.0], 50) == 5
-    assert percentile([float(n) for n in range(100, 0, -1)], 50) == 50
-    assert percentile([float(n) for n in range(1, 101)], 99) == 99
-    assert percentile([1.0, 2.0, 3.0], 99) == 3

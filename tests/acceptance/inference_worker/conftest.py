@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.desk import desk
 from tests.support.models import (
     demo_cache,
     demo_dir,
@@ -23,6 +24,7 @@ __all__ = [
     "demo_engine",
     "demo_template",
     "demo_tokenizer",
+    "desk",
     "korean_engine",
     "korean_llama_dir",
     "llama3_template",

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.inference_worker.test_worker import Desk
-from tests.integration.inference_worker.test_worker import desk as desk  # noqa: PLC0414 - a fixture
+from tests.support.desk import Desk
 
 #: The worker's own program, but for one thing: after the warm-up a step does not come back.
 PROGRAM = """

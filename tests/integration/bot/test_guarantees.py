@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from pathlib import Path
 
-import pytest
-
-from bot.domain.deliveries import DeliveryState
-from bot.domain.state_machine import DELIVERY_STEPS, TURN_STEPS
-from bot.domain.turns import TurnStatus
 from bot.text.catalog import TEXTS
 from fakes.faults import Fault
 from tests.support.stack import running_stack, running_worker, served, until_ready
@@ -181,16 +174,3 @@ async def test_a_cancelled_answer_stops_on_the_engine_within_a_second(
             await connection.exec_driver_sql("UPDATE jobs SET cancel_requested = true")
         await server.until(lambda s: s.aborted == 1, within_s=2)
         await stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")
-
-
-@pytest.mark.parametrize(
-    ("heading", "steps"), [("## A turn", TURN_STEPS), ("## Its delivery", DELIVERY_STEPS)]
-)
-def test_the_picture_of_a_life_is_true(
-    heading: str, steps: dict[TurnStatus | DeliveryState, frozenset[TurnStatus | DeliveryState]]
-) -> None:
-    page = Path(__file__).parents[3] / "docs" / "operations.md"
-    picture = page.read_text("utf-8").split(heading)[1].split("```")[1]
-    drawn = set(re.findall(r"^\s+(\w+) --> (\w+)", picture, re.MULTILINE))
-    allowed = {(source.value, target.value) for source in steps for target in steps[source]}
-    assert drawn == allowed

@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError
 
 from bot import app_keys
 from bot.conversation.settlement_waiters import MAX_WAITING
-from bot.doctor import examine
 from fakes.kakao import skill_request
 from fakes.slack import signed_command
 from runtime.database import connect_database
@@ -29,7 +28,6 @@ from tests.support.stack import (
     SLACK_TOKEN,
     Stack,
     running_stack,
-    settings_for,
 )
 
 SECRET = {"X-Bot-Secret": KAKAO_SECRET}
@@ -264,25 +262,3 @@ async def test_the_error_of_a_statement_hides_its_values(module_database_url: st
     await engine.dispose()
     assert "division by zero" in str(error.value)
     assert "아무에게도" not in str(error.value)
-
-
-# --- settings that weaken it -------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"admin_password": "short"}, "BOT_ADMIN_PASSWORD has fewer than"),
-        ({"kakao_secret": "short"}, "BOT_KAKAO_SECRET, secret 1, has fewer than"),
-        ({"host": "0.0.0.0", "simulator": True}, "BOT_SIMULATOR is on"),
-        ({"slack_response_hosts": ("http://hooks.example",)}, "without TLS"),
-        ({"slack_api_url": "http://slack.example/api/"}, "without TLS"),
-        ({"slack_bot_token": "xoxp-1"}, "BOT_SLACK_BOT_TOKEN: it is no bot token"),
-    ],
-)
-async def test_the_doctor_calls_weak_secrets_wrong(
-    changes: dict[str, object], complaint: str
-) -> None:
-    findings: list[str] = []
-    assert await examine(settings_for("", "", **changes), findings.append) == 1
-    assert any("WRONG" in line and complaint in line for line in findings)

@@ -44,10 +44,3 @@ async def test_the_newest_announcement_stands_where_the_connection_of_an_older_o
     await asyncio.gather(*map(Heartbeat(redis, worker="w1").announce, states))
     assert not slow
     assert [worker.state for worker in await living_workers(redis)] == ["failed"]
-
-
-async def test_without_redis_nobody_hears_it_and_nothing_breaks() -> None:
-    async with connect_redis("redis://127.0.0.1:1/0") as nowhere:
-        announcer = Heartbeat(nowhere, worker="w1")
-        await announcer.announce(WorkerStatus(id="w1", state="ready"))
-        await announcer.withdraw()

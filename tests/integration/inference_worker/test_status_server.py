@@ -14,10 +14,8 @@ from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.errors import EngineStuckError
 from inference_worker.status_server import CannotListenError, status_server
 from inference_worker.worker import Worker
-from tests.integration.inference_worker.test_worker import Desk, Stuck, busy, desk
+from tests.support.desk import Desk, Stuck, busy
 from tests.support.stack import running_worker, served
-
-__all__ = ["desk"]  # the fixture
 
 
 async def answer(worker: Worker, path: str) -> tuple[int, str]:

@@ -23,7 +23,7 @@ from inference_queue.presets import PRESETS
 from inference_queue.protocol import FailureReason, FinishReason, Message, Role
 from inference_worker.engines.base import Delta, EngineError
 from inference_worker.engines.served.engine import ServedEngine
-from tests.unit.inference_worker.engines.served.test_engine import a_job, answer, failure
+from tests.support.served_jobs import a_job, answer, failure
 
 CLI = os.environ.get("SERVED_REAL_CLI", "transformers")
 MODEL = os.environ.get("SERVED_REAL_MODEL", "")

@@ -14,7 +14,7 @@ from inference_queue.protocol import Completion
 from inference_worker.engines.base import EngineError
 from inference_worker.engines.local.checkpoints import FOUR_BIT, load
 from inference_worker.engines.local.engine import LocalEngine
-from tests.unit.inference_worker.engines.served.test_engine import a_job, answer
+from tests.support.served_jobs import a_job, answer
 
 PROMPT = torch.tensor([[128000, 9125, 882, 78191, 271]])
 

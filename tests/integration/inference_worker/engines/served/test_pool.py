@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
-
 from fakes.engine_server import EngineServer, engine_server
-from inference_queue.protocol import Completion, FailureReason
-from inference_worker.engines.base import EngineError
-from inference_worker.engines.registry import choose_engine
+from inference_queue.protocol import Completion
 from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.engines.served.pool import ServedPool
-from inference_worker.settings import WorkerSettings
-from tests.integration.inference_worker.test_worker import Desk, desk
+from tests.support.desk import Desk
 from tests.support.stack import running_worker
-from tests.unit.inference_worker.engines.served.test_engine import a_job, answer, failure
-
-__all__ = ["desk"]  # the fixture
-NOBODY = "http://127.0.0.1:9"
 
 
 @asynccontextmanager
@@ -44,81 +34,6 @@ async def two(**switches: Any) -> AsyncIterator[tuple[EngineServer, EngineServer
         yield one, other, pool
 
 
-async def test_answers_are_spread_over_the_servers() -> None:
-    async with two(delay_per_token_s=0.05) as (one, other, pool):
-        answers = await asyncio.gather(*(answer(pool, a_job(f"질문 {n}")) for n in range(8)))
-        assert [last.text for _, last in answers] == [f"에코: 질문 {n}" for n in range(8)]
-        assert (one.finished, other.finished) == (4, 4)
-
-
-async def test_the_one_with_fewer_answers_is_asked() -> None:
-    async with two(delay_per_token_s=0.2) as (one, other, pool):
-        slow = asyncio.create_task(answer(pool, a_job("하나")))
-        await one.until(lambda s: s.running + other.running == 1)
-        await answer(pool, a_job("둘"))
-        await slow
-        assert (one.started, other.started) == (1, 1)
-
-
-async def test_a_server_with_too_much_to_do_passes_the_job_on() -> None:
-    async with two() as (one, other, pool):
-        one.overloaded = other.overloaded = 1
-        one.overloaded = 100
-        other.overloaded = 0
-        for number in range(3):
-            _, last = await answer(pool, a_job(f"질문 {number}"))
-            assert last.text == f"에코: 질문 {number}"
-        # It rests: asked once, and then the other.
-        assert (one.overloaded, other.finished) == (99, 3)
-
-
-async def test_where_all_have_too_much_to_do_it_is_said() -> None:
-    async with two() as (one, other, pool):
-        one.overloaded = other.overloaded = 1
-        error = await failure(pool)
-        assert error.failure.reason is FailureReason.ENGINE_OVERLOADED
-        assert error.failure.retryable
-
-
-async def test_what_is_the_jobs_fault_is_asked_of_one_only() -> None:
-    async with two() as (one, other, pool):
-        one.fails_with = other.fails_with = 400, {"error": "temperature is odd"}
-        error = await failure(pool)
-        assert error.failure.reason is FailureReason.INVALID_JOB
-        assert len(one.requests) + len(other.requests) == 1
-
-
-async def test_one_server_is_enough_and_a_late_one_joins() -> None:
-    async with engine_server() as one, engine_server() as late:
-        late.loading = 5
-        async with pool_of(one.url, late.url) as pool:
-            await answer(pool, a_job())
-            assert (one.finished, late.finished) == (1, 0)
-            await late.until(lambda s: not s.loading)
-            await asyncio.sleep(0.2)
-            await asyncio.gather(answer(pool, a_job()), answer(pool, a_job()))
-            assert late.finished == 1
-
-
-async def test_without_any_server_it_does_not_start() -> None:
-    pool = ServedPool([ServedEngine(NOBODY), ServedEngine(NOBODY)])
-    with pytest.raises(EngineError, match=r"127\.0\.0\.1:9") as raised:
-        await pool.start(lambda _step: None)
-    assert raised.value.failure.retryable
-
-
-async def test_servers_of_different_models_are_not_mixed() -> None:
-    steps: list[str] = []
-    async with engine_server() as one, engine_server(model="other/model") as other:
-        pool = ServedPool([ServedEngine(one.url), ServedEngine(other.url)])
-        await pool.start(steps.append)
-        await asyncio.gather(*(answer(pool, a_job()) for _ in range(3)))
-        names = {len(one.requests), len(other.requests)}
-        await pool.close()
-    assert names == {0, 3}
-    assert any("another" in step for step in steps)
-
-
 async def test_a_server_that_dies_in_the_middle_loses_no_job(desk: Desk) -> None:
     async with two(delay_per_token_s=0.05) as (one, other, pool):
         one.cut_after = other.cut_after = 2
@@ -138,12 +53,3 @@ async def test_too_much_to_do_costs_the_job_no_attempt(desk: Desk) -> None:
             await desk.put("기다릴게")
             result = await desk.result(timeout_s=20)
     assert isinstance(result, Completion)
-
-
-def test_commas_part_the_addresses() -> None:
-    several = WorkerSettings(_env_file=None, base_url="http://a:1/v1, http://b:1")
-    name, engine = choose_engine(several)
-    assert name == "served"
-    assert isinstance(engine, ServedPool)
-    alone = WorkerSettings(_env_file=None, base_url="http://a:1/v1,")
-    assert isinstance(choose_engine(alone)[1], ServedEngine)

@@ -11,7 +11,7 @@ from fakes.engine_server import engine_server
 from inference_queue.protocol import FailureReason, FinishReason, Message, Role
 from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.prompt.chat_template import ChatTemplate
-from tests.unit.inference_worker.engines.served.test_engine import (
+from tests.support.served_jobs import (
     a_job,
     an_engine,
     answer,

@@ -4,85 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from fakes.engine_server import DEFAULT_MODEL, EngineServer, engine_server
+from fakes.engine_server import DEFAULT_MODEL, engine_server
 from inference_queue.protocol import (
-    Completion,
     FailureReason,
     FinishReason,
-    Job,
     Message,
     Role,
-    SamplingParams,
 )
-from inference_worker.engines.base import Delta, Engine, EngineError
+from inference_worker.engines.base import Delta, EngineError
 from inference_worker.engines.served.dialects import DIALECTS, LLAMA3_STOP_TOKEN_IDS
 from inference_worker.engines.served.discovery import address_of, root_of
 from inference_worker.engines.served.engine import ServedEngine
+from tests.support.served_jobs import HELLO, a_job, an_engine, answer, failure, start_failure
 
-HELLO = (Message(Role.SYSTEM, "친절하게 답하세요."), Message(Role.USER, "안녕"))
 CHAT_DIALECTS = ["vllm", "tgi", "sglang", "llamacpp", "transformers", "openai"]
-
-
-def a_job(
-    *texts: str, messages: tuple[Message, ...] = (), within_s: float | None = None, **sampling: Any
-) -> Job:
-    """A job that says the texts in turn, user first, or the messages given."""
-    roles = (Role.USER, Role.ASSISTANT)
-    said = tuple(Message(roles[i % 2], text) for i, text in enumerate(texts))
-    deadline = None if within_s is None else datetime.now(UTC) + timedelta(seconds=within_s)
-    return Job(
-        id=uuid4(),
-        messages=messages or said or HELLO,
-        sampling=SamplingParams(**sampling),
-        deadline=deadline,
-    )
-
-
-@asynccontextmanager
-async def an_engine(
-    server: EngineServer, *, suffix: str = "", **settings: Any
-) -> AsyncIterator[ServedEngine]:
-    if server.dialect == "transformers":
-        settings.setdefault("model", server.model)
-    engine = ServedEngine(server.url + suffix, **settings)
-    await engine.start(lambda _step: None)
-    try:
-        yield engine
-    finally:
-        await engine.close()
-
-
-async def answer(engine: Engine, job: Job) -> tuple[list[Delta], Completion]:
-    """All pieces and the Completion; checks that there is one, at the end, of the same text."""
-    async with aclosing(engine.generate(job)) as parts:
-        *pieces, last = [part async for part in parts]
-    deltas = [piece for piece in pieces if isinstance(piece, Delta)]
-    assert len(deltas) == len(pieces)
-    assert isinstance(last, Completion)
-    return deltas, last
-
-
-async def failure(engine: Engine, job: Job | None = None) -> EngineError:
-    with pytest.raises(EngineError) as raised:
-        await answer(engine, job or a_job())
-    return raised.value
-
-
-async def start_failure(*args: Any, **settings: Any) -> EngineError:
-    with pytest.raises(EngineError) as raised:
-        await ServedEngine(*args, **settings).start(lambda _step: None)
-    return raised.value
 
 
 # --- an ordinary answer, in every dialect ---------------------------------------------------
@@ -389,26 +330,6 @@ async def test_the_preset_follows_the_model(
         assert engine.card.preset == preset
         assert engine.card.context_window == window
         assert engine.card.demo == (preset == "demo")
-
-
-async def test_the_hubs_offline_switch_does_not_concern_the_engine() -> None:
-    """An air-gapped machine sets HF_HUB_OFFLINE; its own inference server is still there."""
-    async with engine_server() as server:
-        code = (
-            "import asyncio, tests.unit.inference_worker.engines.served.test_engine as t\n"
-            "async def main():\n"
-            f"    engine = t.ServedEngine({server.url!r})\n"
-            "    await engine.start(print)\n"
-            "    print((await t.answer(engine, t.a_job('오프라인')))[1].text)\n"
-            "asyncio.run(main())\n"
-        )
-        child = await asyncio.create_subprocess_exec(
-            "env", "HF_HUB_OFFLINE=1", "PYTHONUTF8=1", sys.executable, "-c", code,
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, _ = await child.communicate()
-    assert child.returncode == 0
-    assert "에코: 오프라인" in out.decode()
 
 
 # --- the stream ----------------------------------------------------------------------------
@@ -805,22 +726,3 @@ async def test_too_long_without_history_is_not_tried_again() -> None:
         error = await failure(engine, a_job("가" * 100))
         assert error.failure.reason is FailureReason.PROMPT_TOO_LONG
         assert len(server.requests) == 1
-
-
-# --- the fake's own command line, for tests with processes of their own ----------------------
-
-
-async def test_the_fake_server_starts_by_hand() -> None:
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "fakes.engine_server", "--port", "0", "--dialect", "tgi"),
-        *("--delay-per-token-s", "0.001", "--api-key", "k"),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert child.stdout is not None
-    url = (await child.stdout.readline()).decode().strip()
-    engine = ServedEngine(url, api_key="k")
-    await engine.start(lambda _step: None)
-    assert (await answer(engine, a_job()))[1].text == "에코: 안녕"
-    await engine.close()
-    child.terminate()
-    assert await child.wait() == 0

@@ -1,0 +1,35 @@
+"""What the database tells of a message that chaos misses."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.dialects.postgresql import insert
+
+from bot.store.schema import delivery_attempts
+from chaos import ledger
+from runtime.database import connect_database
+from tests.support.sample_turns import NOON, add_turn
+
+
+async def test_the_ledger_tells_of_each_message_that_is_asked_for(database_url: str) -> None:
+    database = connect_database(database_url, pool_size=1)
+    turn_id = await add_turn(database, "k0m1 안녕하세요", delivery="held")
+    await add_turn(database, "k0m2 안녕하세요")
+    attempt = {
+        "turn_id": turn_id,
+        "claim": 1,
+        "via": "callback",
+        "state": "held",
+        "detail": "the process that was sending it died",
+        "claimed_at": NOON,
+        "recorded_at": NOON + timedelta(seconds=16),
+    }
+    async with database.begin() as connection:
+        await connection.execute(insert(delivery_attempts).values(attempt))
+    await database.dispose()
+    told = await ledger.accounts(database_url, ["k0m1", "k0m3"])
+    assert list(told) == ["k0m1"]
+    assert told["k0m1"].startswith("answered, callback held")
+    assert "16.0s callback held the process that was sending it died" in told["k0m1"]
+    assert await ledger.died_in_hand(database_url, ["k0m1", "k0m2"]) == {"k0m1"}

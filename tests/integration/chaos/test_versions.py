@@ -1,0 +1,26 @@
+"""The version before the newest migration, out of git."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaos.versions import version_before
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_version_before_the_newest_migration_is_found_where_git_has_it(tmp_path: Path) -> None:
+    if not version_before(ROOT, tmp_path):
+        pytest.skip("this checkout has no git history: chaos runs one version alone")
+    known = {script.name for script in (ROOT / "migrations/versions").glob("[0-9]*.py")}
+    before = {script.name for script in (tmp_path / "migrations/versions").glob("[0-9]*.py")}
+    assert known - before == {max(known)}
+    assert (tmp_path / "bot/app.py").is_file()
+
+
+def test_without_git_there_is_no_other_version(tmp_path: Path) -> None:
+    (tmp_path / "migrations/versions").mkdir(parents=True)
+    (tmp_path / "migrations/versions/0001_words.py").touch()
+    assert version_before(tmp_path, tmp_path / "before") == ""
