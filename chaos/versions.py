@@ -1,20 +1,21 @@
-"""The version before the newest migration, to take part as in a deploy: both on one schema."""
+"""The version before the newest migration, which takes part as in a deploy: both on one schema."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-CODE = ("bot", "inference_worker", "migrations")
+#: What a bot and a worker import; a version has those of them that it knows.
+PACKAGES = ("bot", "inference_queue", "inference_worker", "migrations", "onebox", "runtime")
 
 
 def version_before(root: Path, folder: Path) -> str:
-    """Lay that version's code into ``folder``; its commit, or "" where git does not have it."""
-    newest = max((root / "migrations/versions").glob("[0-9]*.py"))
+    """Extract that version's code to ``folder``; its commit, or "" where git does not have it."""
+    newest = max(path.name for path in (root / "migrations/versions").glob("[0-9]*.py"))
     try:
-        log = ("log", "--diff-filter=A", "-1", "--format=%H", "--", str(newest))
-        commit = _git(root, "rev-parse", f"{_git(root, *log).decode().strip()}^").decode().strip()
-        code = _git(root, "archive", commit, *CODE)
+        commit = _git(root, "rev-parse", f"{_added_by(root, newest[:4])}^")
+        present = _git(root, "ls-tree", "--name-only", commit, *PACKAGES).split()
+        code = _output(root, "archive", commit, *present)
     except (OSError, subprocess.CalledProcessError):
         return ""
     folder.mkdir(parents=True, exist_ok=True)
@@ -22,5 +23,16 @@ def version_before(root: Path, folder: Path) -> str:
     return commit
 
 
-def _git(root: Path, *words: str) -> bytes:
-    return subprocess.run(["git", *words], cwd=root, capture_output=True, check=True).stdout
+def _added_by(root: Path, number: str) -> str:
+    """The commit that added the migration with this number; a renamed file has the same number."""
+    added = ("--diff-filter=A", "--reverse", "--format=%H")
+    commits = _git(root, "log", *added, "--", f"migrations/versions/{number}_*").split()
+    return commits[0] if commits else ""
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return _output(root, *arguments).decode().strip()
+
+
+def _output(root: Path, *arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=True).stdout

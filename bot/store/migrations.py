@@ -1,9 +1,10 @@
 """The database's schema: bring it up to date, and tell whether it is.
 
-Old and new version run side by side on one schema. So a migration's file is marked: ``before`` (the
-deploy) only adds, and the old version goes on working; ``after`` takes away what only the version
-before needed, and waits until that is gone. A ``before`` that follows an ``after`` takes it along:
-it is of a later version, and two versions back nothing runs any more.
+During a deploy the old and the new version share one schema, so every migration's file name says
+which it is. An ``expand`` migration only adds: the previous version goes on working. A ``contract``
+migration removes what only the previous version needed, and waits until that version is gone. An
+``expand`` that follows a ``contract`` runs it too: it belongs to a later version, and a version two
+releases old runs nowhere.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ _LOCK = 0x626C6C6F  # "bllo"
 async def migrate(
     database_url: str, *, after_deploy: bool = False, scripts: Path = _SCRIPTS
 ) -> None:
-    """Bring the schema to where this version works on it, in one transaction.
+    """Migrate the schema to what this version needs, in one transaction.
 
-    ``after_deploy``: no older version runs any more; what only that needed is taken away too.
+    ``after_deploy``: no older version runs any more, so the contract migrations run too.
     """
-    target = "head" if after_deploy else _newest_before(_directory(scripts))
+    target = "head" if after_deploy else _newest_expand(_directory(scripts))
     await _run(database_url, target, scripts, upwards=True)
 
 
@@ -40,7 +41,7 @@ async def revert(database_url: str, revision: str) -> None:
 
 
 async def pending(database_url: str, scripts: Path = _SCRIPTS) -> bool:
-    """Whether the database lacks a migration without which this program does not work."""
+    """Whether the database lacks an expand migration that this program needs."""
     engine = create_async_engine(database_url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
@@ -49,10 +50,10 @@ async def pending(database_url: str, scripts: Path = _SCRIPTS) -> bool:
         await engine.dispose()
     directory = _directory(scripts)
     known = {script.revision: script for script in directory.walk_revisions()}
-    # A revision this program does not know is a newer one: an old bot beside a new schema.
+    # An unknown revision is a newer one: an old bot runs on a new schema during a deploy.
     if not there <= known.keys():
         return False
-    newest = _newest_before(directory)
+    newest = _newest_expand(directory)
     missing = directory.iterate_revisions("head", next(iter(there), "base"))
     return newest in {script.revision for script in missing}
 
@@ -61,15 +62,15 @@ def _directory(scripts: Path) -> ScriptDirectory:
     return ScriptDirectory(str(scripts))
 
 
-def _newest_before(directory: ScriptDirectory) -> str:
-    """The newest revision that this version needs: all others wait for the end of the deploy."""
+def _newest_expand(directory: ScriptDirectory) -> str:
+    """The newest revision that this version needs; contract migrations after it may wait."""
     newest_first = directory.walk_revisions()
-    return next(script.revision for script in newest_first if not is_after(Path(script.path)))
+    return next(script.revision for script in newest_first if not is_contract(Path(script.path)))
 
 
-def is_after(script: Path) -> bool:
-    """Whether the migration's file is marked to run after the deploy."""
-    return script.name.split("_")[1] == "after"
+def is_contract(script: Path) -> bool:
+    """Whether the migration's file name marks it to run after the deploy."""
+    return script.name.split("_")[1] == "contract"
 
 
 async def _run(database_url: str, revision: str, scripts: Path, *, upwards: bool) -> None:

@@ -109,13 +109,13 @@ def versions(tmp_path: Path) -> Callable[..., Path]:
 @pytest.mark.parametrize(
     ("marks", "at_once", "in_the_end"),
     [
-        (("before",), {"t9001"}, {"t9001"}),
-        (("after",), set(), {"t9001"}),
-        (("before", "after"), {"t9001"}, {"t9001", "t9002"}),
-        (("after", "before", "after"), {"t9001", "t9002"}, {"t9001", "t9002", "t9003"}),
+        (("expand",), {"t9001"}, {"t9001"}),
+        (("contract",), set(), {"t9001"}),
+        (("expand", "contract"), {"t9001"}, {"t9001", "t9002"}),
+        (("contract", "expand", "contract"), {"t9001", "t9002"}, {"t9001", "t9002", "t9003"}),
     ],
 )
-async def test_what_is_marked_after_waits_for_the_end_of_the_deploy(
+async def test_contract_migrations_wait_for_the_end_of_the_deploy(
     database_url: str,
     versions: Callable[..., Path],
     marks: tuple[str, ...],

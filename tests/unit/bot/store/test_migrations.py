@@ -8,12 +8,12 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parents[4] / "migrations"
 
 
-def test_what_runs_before_a_deploy_takes_nothing_away() -> None:
+def test_expand_migrations_take_nothing_away() -> None:
     # How an index is stored is nobody's business but Postgres'.
     stored = r'op\.execute\("ALTER INDEX \w+ SET \([\w = ]+\)"\)\n'
     takes_away = re.compile(rf"op\.(drop_|alter_|rename_)|(?!{stored})op\.execute")
     for script in sorted(SCRIPTS.glob("versions/[0-9]*.py"))[1:]:
         mark = script.name.split("_")[1]
-        assert mark in {"before", "after"}, script.name
+        assert mark in {"expand", "contract"}, script.name
         upgrade = script.read_text("utf-8").partition("def upgrade")[2].partition("def down")[0]
-        assert mark == "after" or not takes_away.search(upgrade), script.name
+        assert mark == "contract" or not takes_away.search(upgrade), script.name

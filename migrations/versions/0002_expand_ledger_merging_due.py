@@ -1,6 +1,6 @@
 """The delivery ledger, merged turns, and when an answer is first wanted.
 
-Before the deploy: it only adds, so the version before it goes on working on this schema.
+Expand: it only adds, so the previous version goes on working on this schema.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Reconciler: what went out unanswered is looked up, and sent again where it surely never arrived.
+"""Reconciliation: unconfirmed posts are looked up, and sent again where they never arrived.
 
-Before the deploy: it only adds, so the version before it goes on working on this schema.
+Expand: it only adds, so the previous version goes on working on this schema.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Search: what is new to the index is sorted into it in small steps.
+"""Search: pending entries are merged into the GIN index in small steps.
 
-The statement that fills the list of the new ones pays for all of them: 0.1 s for the 4 MB that
-Postgres allows, in which no question of its batch goes on. Before or after the deploy is the same.
+The statement that fills the pending list pays for the whole merge: 0.1 s for the default 4 MB,
+which stalls every question of its batch. Either version of the bot runs on this index.
 """
 
 from __future__ import annotations

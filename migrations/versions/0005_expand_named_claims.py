@@ -1,6 +1,6 @@
-"""Claims of deliveries by name: one whose commit got no answer is given back, not taken for lost.
+"""Delivery claims name their owner: a claim with an ambiguous commit is released, not lost.
 
-Before the deploy: it only adds, so the version before it goes on working on this schema.
+Expand: it only adds, so the previous version goes on working on this schema.
 """
 
 from __future__ import annotations
