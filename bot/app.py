@@ -44,6 +44,8 @@ from runtime.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
+#: The dashboard's name for each messenger.
+MESSENGER_LABELS = {"kakao": "카카오톡", "slack": "슬랙"}
 SETTLED_CHANNEL = "bllossom:turns:settled"
 POOL_SIZE = 16
 #: How long a request may run on after SIGTERM: a Kakao webhook waits 3.8 s.
@@ -77,7 +79,7 @@ def create_app(settings: Settings, *, warm: bool = False) -> web.Application:
             web.get("/metrics", health.metrics),
         ]
     )
-    app.add_subapp("/admin/", create_admin(settings, app[app_keys.DATABASE]))
+    app.add_subapp("/admin/", create_admin(settings, app[app_keys.DATABASE], MESSENGER_LABELS))
     if settings.simulator:
         app.add_subapp("/simulator", create_simulator(settings, lambda: own_url(settings)))
     return app

@@ -1,9 +1,9 @@
-"""The operators' dashboard: a sub-application, closed by default."""
+"""The operators' dashboard, a sub-application that is closed by default."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 from aiohttp_session import session_middleware
@@ -22,13 +22,17 @@ __all__ = ["PREFIX", "create_admin"]
 
 
 def create_admin(
-    settings: Settings, database: AsyncEngine, *, clock: Callable[[], float] = time.time
+    settings: Settings,
+    database: AsyncEngine,
+    messenger_labels: Mapping[str, str],
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The dashboard, to be mounted at ``PREFIX``.
 
-    ``clock``: seconds since the epoch, for the ages of sessions and the pace of logins. Raises
-    ValueError where the password is a broken argon2 hash. A plain password takes a quarter of
-    a second: what is made from it is slow to compute, on purpose.
+    ``messenger_labels``: the Korean name of each messenger, by its name in the tables. ``clock``:
+    seconds since the epoch, for the ages of sessions and the rate of logins. Raises ValueError
+    for a malformed argon2 hash. A password in plain text takes a quarter of a second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     gate = auth.Gate(password, Sessions(clock), Throttle(clock), settings.admin_behind_proxy)
@@ -43,6 +47,7 @@ def create_admin(
     )
     app[auth.GATE] = gate
     app[views.DATABASE] = database
+    app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
     pages.set_up_templates(app)
@@ -51,7 +56,7 @@ def create_admin(
 
 @public
 async def _to_first_page(_request: web.Request) -> web.StreamResponse:
-    """GET /admin: the same page has one address."""
+    """GET /admin: redirect to the one address of the first page."""
     raise web.HTTPPermanentRedirect(PREFIX)
 
 

@@ -1,1 +1,1 @@
-"""What may not be shown or kept."""
+"""Privacy: masking of personal data."""

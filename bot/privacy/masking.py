@@ -1,7 +1,7 @@
-r"""Personal data is masked wherever the dashboard shows what people wrote.
+r"""Masking of personal data in the texts that the dashboard shows.
 
 The patterns never use ``\b``: a Korean particle follows a number without a space (010-1234-5678로)
-and counts as a word character. They would rather mask an order number than show an account number.
+and counts as a word character. In doubt they mask: an order number may look like an account number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _GAP = rf"(?:{_DASH}|[\s.·()]){{0,3}}"
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]++[@＠][A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)+"
 )
-#: Six digits of a birthday, then seven that begin with 1-8 (residents and foreigners).
+#: Six digits of a birthday, then seven of which the first is 1-8 (residents and foreigners).
 _RESIDENT_NUMBER = re.compile(
     rf"(?<!\d)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\s?{_DASH}?\s?[1-8]\d{{6}}(?!\d)"
 )
@@ -27,7 +27,7 @@ _PHONE = re.compile(
 _CARD = re.compile(r"(?<!\d)\d{4}[\s-]\d{4,6}[\s-]\d{4,5}(?:[\s-]\d{3,4})?(?!\d)")
 _DIGIT_RUN = re.compile(rf"(?<!\d)\d(?:(?:{_DASH}|\.)?\d){{9,}}")
 
-#: In this order: a resident number is also a run of digits.
+#: The order matters: a resident number is also a run of digits.
 _MASKS = (
     (_EMAIL, "[이메일]"),
     (_RESIDENT_NUMBER, "[주민등록번호]"),
@@ -36,8 +36,8 @@ _MASKS = (
     (_DIGIT_RUN, "[카드·계좌번호]"),
 )
 
-#: Slack's name of a message within its channel; a word of its own in the ledger.
-_SLACK_TS = re.compile(r"(?<!\S)(\d{10}\.\d{6})(?!\S)")
+#: A message reference made of its time (seconds and microseconds); a token of its own in details.
+_MESSAGE_TIMESTAMP = re.compile(r"(?<!\S)(\d{10}\.\d{6})(?!\S)")
 
 
 def mask(text: str) -> str:
@@ -51,12 +51,12 @@ def mask(text: str) -> str:
 
 
 def mask_detail(text: str) -> str:
-    """A line of the ledger, masked but for Slack's ts, by which the message is found in Slack."""
-    parts = _SLACK_TS.split(text)
+    """A delivery's detail, masked except for message timestamps, which operators look up."""
+    parts = _MESSAGE_TIMESTAMP.split(text)
     return "".join(part if number % 2 else mask(part) for number, part in enumerate(parts))
 
 
 def pseudonym(messenger: str, tenant: str, person: str) -> str:
-    """Eight hex digits that stay the same for a person: a name to talk about, not a secret."""
-    whole = f"{messenger}\x1f{tenant}\x1f{person}".encode("utf-8", "replace")
-    return blake2s(whole, digest_size=4, person=b"operator").hexdigest()
+    """Eight hex digits, always the same for a person: a name for operators, not a secret."""
+    identity = f"{messenger}\x1f{tenant}\x1f{person}".encode("utf-8", "replace")
+    return blake2s(identity, digest_size=4, person=b"operator").hexdigest()

@@ -19,6 +19,8 @@ PASSWORD = "맞는 비밀번호"
 #: Of the same password, and quick to check.
 HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
+MESSENGER_LABELS = {"kakao": "카카오톡", "slack": "슬랙"}
+
 Client = TestClient[web.Request, web.Application]
 StartAdmin = Callable[..., Awaitable[Client]]
 
@@ -63,7 +65,7 @@ async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
         root = web.Application()
         given = {"admin_password": HASHED} | settings
         chosen = Settings.model_validate(given)
-        root.add_subapp("/admin/", create_admin(chosen, engine, clock=clock))
+        root.add_subapp("/admin/", create_admin(chosen, engine, MESSENGER_LABELS, clock=clock))
         client = TestClient(TestServer(root), cookie_jar=None)
         await client.start_server()
         clients.append(client)

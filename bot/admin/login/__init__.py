@@ -1,1 +1,1 @@
-"""Who may see the dashboard."""
+"""Login of operators: sessions, password, throttle."""

@@ -1,4 +1,4 @@
-"""Which views need no login. Whatever is not marked here is protected."""
+"""Public views. Every other view needs a login."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _PUBLIC: set[Handler] = set()
 
 
 def public(view: Handler) -> Handler:
-    """Open a view to everybody."""
+    """Mark a view as public."""
     _PUBLIC.add(view)
     return view
 
 
 def is_public(request: web.Request) -> bool:
-    """Whether the view that this request leads to is open; an unknown path leads to none."""
+    """Whether the request's view is public; an unknown path has no view."""
     return request.match_info.handler in _PUBLIC

@@ -1,4 +1,4 @@
-"""Who may see the dashboard: closed by default, one login, a token in every form."""
+"""Authentication: closed by default, one login, a CSRF token in every form."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ MAX_FORM_BYTES = 16 * 1024
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
-#: Holds the token of the login form, which has no session yet. The session cookie is kept from
-#: strangers because its key comes from the password.
+#: Holds the CSRF token of the login form: before the login there is no session to hold it, and
+#: strangers get no session cookie, whose key is derived from the password.
 _LOGIN_COOKIE = "bllossom_admin_login"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
@@ -37,7 +37,7 @@ _CLOSED = "관리자 화면이 닫혀 있습니다. BOT_ADMIN_PASSWORD를 설정
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What decides over entry."""
+    """Everything that authentication needs."""
 
     password: Password
     sessions: Sessions
@@ -45,13 +45,13 @@ class Gate:
     behind_proxy: bool
 
     def is_https(self, request: web.Request) -> bool:
-        """Whether the browser came by https, as far as the proxy can be believed."""
+        """Whether the browser uses https; a proxy's header counts only behind a proxy."""
         if self.behind_proxy:
             return request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
         return request.secure
 
     def address(self, request: web.Request) -> str:
-        """The browser's address: the one the nearest proxy saw, or the peer's."""
+        """The browser's address: as the nearest proxy saw it, or the peer's."""
         forwarded = request.headers.get("X-Forwarded-For", "")
         if self.behind_proxy and forwarded:
             return forwarded.rpartition(",")[2].strip()
@@ -63,7 +63,7 @@ GATE = web.AppKey("GATE", Gate)
 
 @web.middleware
 async def closed_by_default(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Without a password there is no dashboard, only a page that says how to open it."""
+    """Without a password every page says how to open the dashboard."""
     if request.app[GATE].password.is_set or request.match_info.handler is static_file:
         return await handler(request)
     return error_page(request, 503, _CLOSED)
@@ -71,7 +71,7 @@ async def closed_by_default(request: web.Request, handler: Handler) -> web.Strea
 
 @web.middleware
 async def login_required(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Lead strangers to the login page, for every view that is not marked public."""
+    """Redirect to the login page unless the view is public or the session is alive."""
     if is_public(request):
         return await handler(request)
     session = await get_session(request)
@@ -83,7 +83,7 @@ async def login_required(request: web.Request, handler: Handler) -> web.StreamRe
 
 @web.middleware
 async def csrf_checked(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse, with 403, every form without the token of its session or login page."""
+    """Refuse with 403 a form without the token of its session or login page."""
     if request.method in _SAFE_METHODS:
         return await handler(request)
     expected = request.cookies.get(_LOGIN_COOKIE) if is_public(request) else request[CSRF]
@@ -109,7 +109,7 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     target, address = own_path(form.get("next", "")), gate.address(request)
     if wait := gate.throttle.wait_s(address):
         return _throttled(request, target, wait)
-    if not await gate.password.admits(form.get("user", ""), form.get("password", "")):
+    if not await gate.password.matches(form.get("user", ""), form.get("password", "")):
         log.warning("admin login refused", address=address)
         return _login_page(request, target, 403, _WRONG)
     gate.throttle.forgive(address)
@@ -125,7 +125,7 @@ async def log_out(request: web.Request) -> web.StreamResponse:
 
 
 def own_path(raw: str) -> URL:
-    """``raw`` where it names a page of the dashboard, else the dashboard's first page."""
+    """``raw`` if it is the URL of a dashboard page, else the first page."""
     home = URL(PREFIX)
     if not raw.startswith(PREFIX) or "\\" in raw or not raw.isprintable():
         return home
@@ -133,12 +133,12 @@ def own_path(raw: str) -> URL:
         url = URL(raw)
     except ValueError:
         return home
-    # The path is decoded here: browsers resolve dots that are written as %2e, too.
+    # The decoded path: browsers also resolve dots that are written as %2e.
     return url if url.path.startswith(PREFIX) and ".." not in url.path else home
 
 
 async def _begin_session(request: web.Request, sessions: Sessions) -> None:
-    """Nothing of the session that came with the request is kept."""
+    """Replace the session that came with the request, so that no session is fixated."""
     old = await get_session(request)
     if sessions.is_alive(old):
         sessions.end(old)
@@ -178,7 +178,7 @@ def _throttled(request: web.Request, target: URL, wait_s: int) -> web.Response:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    """The fields of a small URL-encoded form; raises HTTPException for anything else."""
+    """The fields of a URL-encoded form; raises HTTPException for any other body."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPUnsupportedMediaType
     if request.content_length is None:

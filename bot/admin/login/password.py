@@ -11,34 +11,34 @@ from hashlib import blake2s
 from argon2 import PasswordHasher, extract_parameters, low_level
 from argon2.exceptions import InvalidHashError, VerificationError
 
-#: A check takes 64 MiB, so only so many run at once; the others wait.
-_CHECKS_AT_ONCE = 2
+#: A check takes 64 MiB, so only this many run concurrently.
+_MAX_CONCURRENT_CHECKS = 2
 
-#: Longer input is refused unread.
+#: Longer input is refused without a check.
 MAX_CHARS = 1024
 
 _SESSION_SALT = b"bllossom-messenger admin"
 
 
 class Password:
-    """Who may come in. An empty password closes the dashboard.
+    """The operators' user name and password. An empty password closes the dashboard.
 
-    Raises ValueError for a setting that begins like an argon2 hash and is none.
+    Raises ValueError for a setting that begins like an argon2 hash but is malformed.
     """
 
     def __init__(self, user: str, setting: str) -> None:
         self._user = _bytes(user)
         self._setting = setting
         self._hash = _as_hash(setting) if setting else ""
-        self._checks = asyncio.Semaphore(_CHECKS_AT_ONCE)
+        self._checks = asyncio.Semaphore(_MAX_CONCURRENT_CHECKS)
 
     @property
     def is_set(self) -> bool:
-        """Whether anybody may come in at all."""
+        """Whether a password is set."""
         return bool(self._hash)
 
-    async def admits(self, user: str, typed: str) -> bool:
-        """Whether name and password are right; takes as long for a wrong name."""
+    async def matches(self, user: str, typed: str) -> bool:
+        """Whether user and password match; the time does not depend on the user name."""
         if not self._hash or len(typed) > MAX_CHARS:
             return False
         async with self._checks:
@@ -46,23 +46,23 @@ class Password:
         return hmac.compare_digest(_bytes(user), self._user) and right
 
     def session_key(self) -> bytes:
-        """32 bytes for the session cookies: another password or name makes every session void.
+        """32 bytes for the session cookies; another password or name invalidates every session.
 
-        From a plain password it is as slow to compute as a check, so that a stolen cookie is no
-        quick test for guesses; a hash cannot be guessed. Random where there is no password.
+        Deriving it from a password in plain text is as slow as a check, so that a stolen cookie
+        is no fast oracle for guesses. A hash cannot be guessed. Random without a password.
         """
         if not self._setting:
             return secrets.token_bytes(32)
         secret = self._user + b"\0" + _bytes(self._setting)
         if self._hash == self._setting:
             return blake2s(secret, key=_SESSION_SALT).digest()
-        own = PasswordHasher()
+        hasher = PasswordHasher()
         return low_level.hash_secret_raw(
             secret,
             _SESSION_SALT,
-            time_cost=own.time_cost,
-            memory_cost=own.memory_cost,
-            parallelism=own.parallelism,
+            time_cost=hasher.time_cost,
+            memory_cost=hasher.memory_cost,
+            parallelism=hasher.parallelism,
             hash_len=32,
             type=low_level.Type.ID,
         )
@@ -89,5 +89,5 @@ def _verified(hashed: str, typed: str) -> bool:
 
 
 def _bytes(text: str) -> bytes:
-    """NFC, because macOS types Hangul decomposed."""
+    """UTF-8 of the NFC form: macOS types Hangul decomposed."""
     return unicodedata.normalize("NFC", text).encode("utf-8", "replace")

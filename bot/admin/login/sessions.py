@@ -1,4 +1,4 @@
-"""Sessions of operators: encrypted cookies that end by age, by idleness, and by logging out."""
+"""Operators' sessions: encrypted cookies that end by age, by idleness and by logging out."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from aiohttp import web
 from aiohttp_session import Session
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
-#: Where the dashboard is mounted, and all its cookies go.
+#: Where the dashboard is mounted; also the path of its cookies.
 PREFIX = "/admin/"
 
 MAX_AGE_S = 8 * 3600
 MAX_IDLE_S = 3600
 
-#: How often the cookie is written anew while it is used.
+#: Interval at which a used cookie is written again.
 _REFRESH_S = 60
 
 
 class CookieStorage(EncryptedCookieStorage):
-    """Marks the cookie Secure where the request came by https; a damaged cookie is no session."""
+    """Marks the cookie Secure on https; an unreadable cookie is a new session."""
 
     def __init__(self, key: bytes, is_https: Callable[[web.Request], bool]) -> None:
         super().__init__(
@@ -29,7 +29,7 @@ class CookieStorage(EncryptedCookieStorage):
         self._is_https = is_https
 
     async def load_session(self, request: web.Request) -> Session:
-        """A new, empty session for a cookie that cannot be read."""
+        """The cookie's session; a new one if the cookie is unreadable."""
         try:
             return await super().load_session(request)
         except ValueError:  # not UTF-8, not JSON
@@ -38,7 +38,7 @@ class CookieStorage(EncryptedCookieStorage):
     async def save_session(
         self, request: web.Request, response: web.StreamResponse, session: Session
     ) -> None:
-        """Write the cookie, or delete it where the session was ended."""
+        """Write the cookie, or delete it if the session has ended."""
         await super().save_session(request, response, session)
         if self._is_https(request):
             response.cookies[self.cookie_name]["secure"] = True
@@ -47,8 +47,8 @@ class CookieStorage(EncryptedCookieStorage):
 class Sessions:
     """Begins, checks and ends sessions. ``clock``: seconds since the epoch.
 
-    A cookie stays readable after logging out, so the ids of ended sessions are remembered until
-    the longest idle time has ended them anyway. They are forgotten with the process.
+    A copied cookie stays readable after the logout, so ended sessions are remembered until the
+    idle time would have ended them. A restart forgets them.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -56,14 +56,14 @@ class Sessions:
         self._ended: dict[str, float] = {}
 
     def begin(self, session: Session) -> None:
-        """Make a new session one of an operator."""
+        """Turn a new session into an operator's session."""
         now = self._clock()
         session["id"] = secrets.token_urlsafe(16)
         session["csrf"] = secrets.token_urlsafe(32)
         session["since"] = session["seen"] = now
 
     def is_alive(self, session: Session) -> bool:
-        """Whether this is an operator's session; being asked counts as use."""
+        """Whether this is an operator's live session; the call counts as use."""
         now = self._clock()
         if session.get("id") is None or session["id"] in self._ended:
             return False
@@ -74,7 +74,7 @@ class Sessions:
         return True
 
     def end(self, session: Session) -> None:
-        """Log out: the cookie goes, and copies of it are refused."""
+        """Log out: delete the cookie and refuse copies of it."""
         now = self._clock()
         self._ended = {key: until for key, until in self._ended.items() if until > now}
         self._ended[session["id"]] = now + MAX_IDLE_S

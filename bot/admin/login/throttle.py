@@ -1,4 +1,4 @@
-"""Token buckets against guessing of the password: one for each address, and one over all."""
+"""Token buckets against password guessing: one per address and one for all together."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
-#: Tries at once, and the seconds until one more is allowed.
+#: Size of the burst, and the seconds until one more attempt is allowed.
 PER_ADDRESS = (5, 60.0)
 OVERALL = (30, 6.0)
 
-#: Addresses remembered; the one that was quiet longest is forgotten first.
+#: Remembered addresses; the least recently used one is forgotten first.
 MAX_ADDRESSES = 4096
 
 
 class Throttle:
-    """Counts tries to log in; its memory is bounded.
+    """Rate limit for login attempts, with bounded memory.
 
-    ``clock``: seconds; a step back stops the refill for as long.
+    ``clock``: seconds; after a step back the refill pauses for as long.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -27,7 +27,7 @@ class Throttle:
         self._addresses: OrderedDict[str, _Bucket] = OrderedDict()
 
     def wait_s(self, address: str) -> int:
-        """Take one try: 0 when it may go ahead, else the whole seconds until the next may."""
+        """Take one attempt: 0 if it is allowed, else whole seconds until the next one is."""
         now = self._clock()
         bucket = self._bucket(network(address), now)
         wait = round(max(bucket.wait_s(now), self._overall.wait_s(now)), 3)
@@ -38,7 +38,7 @@ class Throttle:
         return 0
 
     def forgive(self, address: str) -> None:
-        """Forget the tries of an address whose password was right."""
+        """Forget the attempts of an address after a successful login."""
         self._addresses.pop(network(address), None)
 
     def _bucket(self, key: str, now: float) -> _Bucket:
@@ -50,7 +50,7 @@ class Throttle:
 
 
 class _Bucket:
-    """``size`` tokens; one comes back every ``refill_s``."""
+    """``size`` tokens; one is refilled every ``refill_s``."""
 
     def __init__(self, size: int, refill_s: float, now: float) -> None:
         self._size = size
@@ -68,7 +68,7 @@ class _Bucket:
 
 
 def network(address: str) -> str:
-    """What one caller holds: the address itself, or the /64 of an IPv6 address."""
+    """The block that one caller holds: the address itself, or its /64 for IPv6."""
     try:
         parsed = ip_address(address)
     except ValueError:

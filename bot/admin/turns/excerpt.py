@@ -1,4 +1,4 @@
-"""The part of a text that a list shows: its beginning, or what surrounds the words searched for."""
+"""The part of a text that a list shows: its beginning, or the surroundings of the match."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.store.search import folded
 
-#: Code points of a text in the list, and those of them that lead up to a match.
+#: Code points of an excerpt, and of its part before a match.
 LENGTH = 140
 _LEAD = 40
 
@@ -21,7 +21,7 @@ class Excerpt:
 
 
 def excerpt(text: str, query: str = "") -> Excerpt:
-    """One line of ``text``, which is masked already: masking a part could miss a number."""
+    """One line of ``text``. It must be masked already: in a part, masking could miss a number."""
     line = " ".join(text.split())
     start, end = _place(line, folded(query))
     left = max(0, start - _LEAD) if start + _LEAD > LENGTH else 0

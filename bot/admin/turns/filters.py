@@ -1,4 +1,4 @@
-"""The filters of the list of turns, as they stand in the URL."""
+"""The filters of the list of turns, as the URL carries them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Self
 from urllib.parse import urlencode
 from uuid import UUID
 
-from bot.admin.web.labels import DELIVERY_STATES, KST, MESSENGERS, STATUSES
+from bot.admin.web.labels import DELIVERY_STATES, KST, STATUSES
 from bot.domain.turns import clean_text
 
 MAX_QUERY_CHARS = 200
 
-#: The delivery filter's words for turns that have no delivery yet, and for dead letters.
+#: Values of the delivery filter beside the states: no delivery yet, and dead letters.
 NO_DELIVERY = "none"
 DEAD_LETTER = "dead"
 
 
 class BadFilter(ValueError):
-    """A filter that cannot be read; its text is a Korean sentence for the page."""
+    """An invalid filter; its text is a Korean sentence for the page."""
 
 
 class BadCursor(ValueError):
@@ -58,7 +58,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What the list is narrowed to; an empty string or None leaves a filter out."""
+    """The list's filters; an empty string or None leaves a filter out."""
 
     messenger: str = ""
     status: str = ""
@@ -68,10 +68,10 @@ class Filters:
     q: str = ""
 
     @classmethod
-    def parse(cls, query: Mapping[str, str]) -> Self:
-        """Read the form's fields; raises BadFilter."""
+    def parse(cls, query: Mapping[str, str], messengers: Container[str]) -> Self:
+        """Read the form's fields; ``messengers``: the known names. Raises BadFilter."""
         filters = cls(
-            messenger=_choice(query, "messenger", MESSENGERS, "메신저"),
+            messenger=_choice(query, "messenger", messengers, "메신저"),
             status=_choice(query, "status", STATUSES, "상태"),
             delivery=_choice(
                 query, "delivery", {*DELIVERY_STATES, NO_DELIVERY, DEAD_LETTER}, "전달 상태"
@@ -91,7 +91,7 @@ def in_url(query: Mapping[str, str], **changes: str) -> str:
     return urlencode({name: value for name, value in kept.items() if value})
 
 
-#: The form's fields. The cursor is not among them: another filter begins on the first page.
+#: The form's fields. Without the cursor: another filter begins on the first page.
 FIELDS = ("q", "messenger", "status", "delivery", "from", "to")
 
 
@@ -110,7 +110,7 @@ def _search(query: Mapping[str, str]) -> str:
 
 
 def _moment(query: Mapping[str, str], field: str, label: str, *, end: bool) -> datetime | None:
-    """A day or a minute of Korean time; as an end it means the whole of that day or minute."""
+    """A day or a minute of Korean time; an end includes all of that day or minute."""
     value = query.get(field, "").strip()
     if not value:
         return None
@@ -124,5 +124,5 @@ def _moment(query: Mapping[str, str], field: str, label: str, *, end: bool) -> d
     return moment + _WHOLE.get(len(value), timedelta()) if end else moment
 
 
-#: What the last unit written of an end spans, by the length of what was written.
+#: The length of the smallest unit that an end names, by the length of its text.
 _WHOLE = {len("2026-11-22"): timedelta(days=1), len("2026-11-22T09:30"): timedelta(minutes=1)}

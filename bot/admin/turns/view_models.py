@@ -1,17 +1,15 @@
-"""Turns as the pages show them: masked, cut and in words. Templates never see a raw row."""
+"""Turns as the pages show them: masked, shortened and labelled. Templates never see a row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
-
-from sqlalchemy import Row
 
 from bot.admin.turns.excerpt import Excerpt, excerpt
 from bot.admin.turns.queries import before_for
+from bot.admin.turns.rows import ConversationTurnRow, DeliveryAttempt, TurnRow
 from bot.admin.web import labels
 from bot.privacy.masking import mask, mask_detail, pseudonym
 from bot.store.deliveries import DEAD_LETTERS
@@ -19,116 +17,126 @@ from bot.store.deliveries import DEAD_LETTERS
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A state in three ways: word, shape and colour."""
+    """A state as a label, a shape and a colour."""
 
-    word: str
+    label: str
     shape: str
     tone: str
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What stands beside the texts of a turn, on both pages."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnSummary:
+    """What both pages show of a turn beside its texts."""
 
     id: UUID
     messenger: str
     sender: str
-    media: int
+    media_count: int
     status: Badge
     delivery: Badge | None
     failure: str
     received_at: datetime
-    latency: str  #: from receipt until the answer was delivered, or settled
+    latency: str  #: from receipt until delivery, or until settlement
     tokens: str  #: of prompt and completion
 
 
-@dataclass(frozen=True, slots=True)
-class ListedTurn:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnListItem:
     """A row of the list."""
 
-    beside: Beside
+    summary: TurnSummary
     conversation_id: int
     before: int
     question: Excerpt
     answer: Excerpt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDetail:
-    """A turn of a dialogue, with everything known about it as (label, value)."""
+    """A turn on the page of its conversation, with all its facts as (label, value)."""
 
-    beside: Beside
+    summary: TurnSummary
     begins_epoch: bool
     question: str
     answer: str
     facts: tuple[tuple[str, str], ...]
-    is_dead_letter: bool  #: only sending it again moves it
+    is_dead_letter: bool  #: delivered only if an operator sends it again
 
 
-def listed(row: Row[Any], query: str) -> ListedTurn:
-    """A row of ``queries.list_turns`` for the list; ``query``: what was searched for."""
-    return ListedTurn(
-        _beside(row),
-        row.conversation_id,
-        before_for(row.seq),
-        excerpt(mask(row.text), query),
-        excerpt(mask(row.answer or ""), query),
+def list_item(row: TurnRow, query: str, messenger_labels: Mapping[str, str]) -> TurnListItem:
+    """The list's view of a turn; ``query``: the search term, "" without a search."""
+    return TurnListItem(
+        summary=_summary(row, messenger_labels),
+        conversation_id=row.conversation_id,
+        before=before_for(row.seq),
+        question=excerpt(mask(row.text), query),
+        answer=excerpt(mask(row.answer or ""), query),
     )
 
 
-def told(row: Row[Any], epoch_above: int | None, attempts: Sequence[Row[Any]] = ()) -> TurnDetail:
-    """A row of a dialogue; ``epoch_above``: of the turn above it, None at the top."""
+def detail(
+    row: ConversationTurnRow,
+    epoch_above: int | None,
+    attempts: Sequence[DeliveryAttempt],
+    messenger_labels: Mapping[str, str],
+) -> TurnDetail:
+    """The conversation's view of a turn; ``epoch_above``: of the turn above, None at the top."""
     return TurnDetail(
-        _beside(row),
-        epoch_above is not None and row.epoch != epoch_above,
-        mask(row.text),
-        mask(row.answer or ""),
-        tuple((label, value) for label, value in (*_facts(row), *_ledger(attempts)) if value),
-        row.delivery_state in DEAD_LETTERS,
+        summary=_summary(row, messenger_labels),
+        begins_epoch=epoch_above is not None and row.epoch != epoch_above,
+        question=mask(row.text),
+        answer=mask(row.answer or ""),
+        facts=tuple(fact for fact in (*_facts(row), *_attempt_facts(attempts)) if fact[1]),
+        is_dead_letter=row.delivery_state in DEAD_LETTERS,
     )
 
 
-def _beside(row: Row[Any]) -> Beside:
-    return Beside(
+def _summary(row: TurnRow, messenger_labels: Mapping[str, str]) -> TurnSummary:
+    latency_ms = labels.elapsed_ms(row.received_at, row.delivered_at or row.settled_at)
+    return TurnSummary(
         id=row.id,
-        messenger=labels.MESSENGERS.get(row.messenger, row.messenger),
+        messenger=messenger_labels.get(row.messenger, row.messenger),
         sender=pseudonym(row.messenger, row.tenant, row.sender),
-        media=row.media_count,
+        media_count=row.media_count,
         status=_badge(row.status, labels.STATUSES),
         delivery=_badge(row.delivery_state, labels.DELIVERY_STATES) if row.delivery_state else None,
-        failure=labels.FAILURES.get(row.failure_reason, row.failure_reason or ""),
+        failure=_label(row.failure_reason, labels.FAILURES),
         received_at=row.received_at,
-        latency=labels.seconds(labels.between(row.received_at, row.delivered_at or row.settled_at)),
+        latency=labels.duration(latency_ms),
         tokens=_tokens(row),
     )
 
 
-def _badge(state: str, known: dict[str, str]) -> Badge:
-    return Badge(known.get(state, state), labels.shape(state), labels.tone(state))
+def _badge(state: str, known: Mapping[str, str]) -> Badge:
+    return Badge(_label(state, known), labels.shape(state), labels.tone(state))
 
 
-def _tokens(row: Row[Any]) -> str:
+def _label(value: str | None, known: Mapping[str, str]) -> str:
+    return known.get(value, value) if value else ""
+
+
+def _tokens(row: TurnRow) -> str:
     if row.prompt_tokens is None and row.completion_tokens is None:
         return ""
     return f"{row.prompt_tokens or 0:,} + {row.completion_tokens or 0:,}"
 
 
-def _facts(row: Row[Any]) -> list[tuple[str, str]]:
+def _facts(row: ConversationTurnRow) -> list[tuple[str, str]]:
     return [
         ("접수", labels.stamp(row.received_at)),
-        ("대기열", _since(row, row.queued_at)),
-        ("생성 시작", _since(row, row.started_at)),
-        ("첫 토큰", _span(row.first_token_ms)),
-        ("생성 시간", _span(row.total_ms)),
-        ("답변 확정", _since(row, row.settled_at)),
-        ("전달 완료", _since(row, row.delivered_at)),
+        ("대기열", _since_receipt(row, row.queued_at)),
+        ("생성 시작", _since_receipt(row, row.started_at)),
+        ("첫 토큰", _duration(row.first_token_ms)),
+        ("생성 시간", _duration(row.total_ms)),
+        ("답변 확정", _since_receipt(row, row.settled_at)),
+        ("전달 완료", _since_receipt(row, row.delivered_at)),
         ("토큰", _token_fact(row)),
         ("빠진 앞 대화", f"{row.dropped_messages:,}개" if row.dropped_messages else ""),
         ("모델", row.model or ""),
         ("프리셋", row.preset or ""),
-        ("끝난 이유", labels.FINISH_REASONS.get(row.finish_reason, row.finish_reason or "")),
+        ("끝난 이유", _label(row.finish_reason, labels.FINISH_REASONS)),
         ("실패", _joined(row.failure_reason, mask(row.failure_message or ""))),
-        ("전달 방법", labels.VIAS.get(row.delivery_via, row.delivery_via or "")),
+        ("전달 방법", _label(row.delivery_via, labels.VIAS)),
         ("전달 시도", f"{row.delivery_attempts}회" if row.delivery_attempts else ""),
         ("전달 내용", mask_detail(row.delivery_detail or "")),
         ("차례", f"{row.seq} (대화 묶음 {row.epoch})"),
@@ -136,27 +144,28 @@ def _facts(row: Row[Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _ledger(attempts: Sequence[Row[Any]]) -> Iterator[tuple[str, str]]:
-    """A line for each attempt to deliver: when, how, what came of it."""
+def _attempt_facts(attempts: Sequence[DeliveryAttempt]) -> Iterator[tuple[str, str]]:
+    """A line for each delivery attempt: its time, its route and its outcome."""
     for number, attempt in enumerate(attempts, 1):
-        way = labels.VIAS.get(attempt.via, attempt.via)
-        state = labels.DELIVERY_STATES.get(attempt.state, attempt.state)
-        line = f"{labels.clock(attempt.claimed_at)} {way} → {state}"
+        via = _label(attempt.via, labels.VIAS)
+        state = _label(attempt.state, labels.DELIVERY_STATES)
+        line = f"{labels.clock(attempt.claimed_at)} {via} → {state}"
         yield f"시도 {number}", _joined(line, mask_detail(attempt.detail))
 
 
-def _since(row: Row[Any], moment: datetime | None) -> str:
-    """A moment, and how long after the receipt it was."""
+def _since_receipt(row: TurnRow, moment: datetime | None) -> str:
+    """A moment, and its distance from the receipt."""
     if moment is None:
         return ""
-    return f"{labels.clock(moment)} (+{labels.seconds(labels.between(row.received_at, moment))})"
+    elapsed = labels.duration(labels.elapsed_ms(row.received_at, moment))
+    return f"{labels.clock(moment)} (+{elapsed})"
 
 
-def _span(milliseconds: float | None) -> str:
-    return "" if milliseconds is None else labels.seconds(milliseconds)
+def _duration(milliseconds: float | None) -> str:
+    return "" if milliseconds is None else labels.duration(milliseconds)
 
 
-def _token_fact(row: Row[Any]) -> str:
+def _token_fact(row: TurnRow) -> str:
     if not _tokens(row):
         return ""
     return f"프롬프트 {row.prompt_tokens or 0:,}, 답변 {row.completion_tokens or 0:,}"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import structlog
 from aiohttp import web
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.turns.filters import (
@@ -23,14 +21,13 @@ from bot.admin.turns.filters import (
 )
 from bot.admin.turns.queries import (
     MAX_ID,
-    Dialogue,
-    TurnPage,
     before_for,
-    conversation_of,
+    find_position,
     list_turns,
-    read_dialogue,
+    read_conversation,
 )
-from bot.admin.turns.view_models import TurnDetail, listed, told
+from bot.admin.turns.rows import ConversationPage, TurnPage
+from bot.admin.turns.view_models import TurnDetail, detail, list_item
 from bot.admin.web import labels
 from bot.admin.web.pages import error_page, page
 from bot.privacy.masking import pseudonym
@@ -40,6 +37,8 @@ from bot.store.search import SCAN_DAYS, is_scan
 log = structlog.get_logger(__name__)
 
 DATABASE = web.AppKey("DATABASE", AsyncEngine)
+#: The Korean name of each messenger, by its name in the tables.
+MESSENGER_LABELS = web.AppKey("MESSENGER_LABELS", dict[str, str])
 
 _BAD_CURSOR = "이어 보기 주소가 올바르지 않습니다. 목록의 처음부터 다시 보아 주세요."
 _NO_CONVERSATION = "그런 대화가 없습니다. 지워졌거나 주소가 잘못되었을 수 있습니다."
@@ -47,18 +46,18 @@ _NO_CONVERSATION = "그런 대화가 없습니다. 지워졌거나 주소가 잘
 _NO_TURN = "그런 질문이 없습니다. 지워졌거나 주소가 잘못되었을 수 있습니다."
 _NOT_DEAD = "이미 전달되었거나 다시 보내는 중인 답변입니다."
 
-_CHOICES = {
-    "messengers": labels.MESSENGERS,
-    "statuses": labels.STATUSES,
-    "deliveries": labels.DELIVERY_STATES | {NO_DELIVERY: "기록 없음", DEAD_LETTER: "못 보낸 답변"},
+_DELIVERY_OPTIONS = labels.DELIVERY_STATES | {
+    NO_DELIVERY: "기록 없음",
+    DEAD_LETTER: "못 보낸 답변",
 }
 
 
 async def show_turns(request: web.Request) -> web.StreamResponse:
     """GET /admin/: the log of turns, newest first."""
     raw_cursor = request.query.get("after", "")
+    messengers = request.app[MESSENGER_LABELS]
     try:
-        filters = Filters.parse(request.query)
+        filters = Filters.parse(request.query, messengers)
         after = Cursor.parse(raw_cursor) if raw_cursor else None
     except BadFilter as error:
         return _turns_page(request, None, str(error))
@@ -72,16 +71,20 @@ def _turns_page(
     request: web.Request, found: TurnPage | None, sentence: str, q: str = ""
 ) -> web.Response:
     """Without ``found`` the page asks for other filters."""
+    messenger_labels = request.app[MESSENGER_LABELS]
+    items = [list_item(row, q, messenger_labels) for row in found.turns] if found else None
     return page(
         request,
         "turns.html",
         200 if found else 400,
-        turns=[listed(row, q) for row in found.turns] if found else None,
+        turns=items,
         asked={name: request.query.get(name, "") for name in FIELDS},
         older=in_url(request.query, after=str(found.after)) if found and found.after else "",
         newest=in_url(request.query) if "after" in request.query else None,
         sentence=sentence,
-        **_CHOICES,
+        messengers=messenger_labels,
+        statuses=labels.STATUSES,
+        deliveries=_DELIVERY_OPTIONS,
     )
 
 
@@ -95,69 +98,67 @@ def _notice(filters: Filters) -> str:
 
 
 async def show_conversation(request: web.Request) -> web.StreamResponse:
-    """GET /admin/conversations/{id}: a stretch of one conversation."""
+    """GET /admin/conversations/{id}: consecutive turns of one conversation."""
     raw_before = request.query.get("before")
     before = _number(raw_before) if raw_before else None
     if raw_before is not None and before is None:
         return error_page(request, 400, _BAD_CURSOR)
     number = _number(request.match_info["id"])
-    dialogue = (
-        None if number is None else await read_dialogue(request.app[DATABASE], number, before)
-    )
-    if dialogue is None:
+    if number is None:
         return error_page(request, 404, _NO_CONVERSATION)
-    return page(request, "conversation.html", **_dialogue_context(dialogue))
+    found = await read_conversation(request.app[DATABASE], number, before)
+    if found is None:
+        return error_page(request, 404, _NO_CONVERSATION)
+    context = _conversation_context(found, request.app[MESSENGER_LABELS])
+    return page(request, "conversation.html", **context)
 
 
 async def send_again(request: web.Request) -> web.StreamResponse:
-    """POST /admin/turns/{id}/send-again: a dead letter gets another chance."""
+    """POST /admin/turns/{id}/send-again: make a dead letter pending again."""
     database = request.app[DATABASE]
     try:
         turn_id = UUID(request.match_info["id"])
     except ValueError:
         return error_page(request, 404, _NO_TURN)
-    place = await conversation_of(database, turn_id)
-    if place is None:
+    position = await find_position(database, turn_id)
+    if position is None:
         return error_page(request, 404, _NO_TURN)
     async with database.begin() as connection:
         again = await deliveries.send_again(connection, turn_id)
     if not again:
         return error_page(request, 409, _NOT_DEAD)
     log.info("turn_sent_again", turn_id=str(turn_id))
-    conversation_id, seq = place
-    page_url = request.app.router["conversation"].url_for(id=str(conversation_id))
-    raise web.HTTPSeeOther(
-        page_url.with_query(before=before_for(seq)).with_fragment(f"turn-{turn_id}")
-    )
+    page_url = request.app.router["conversation"].url_for(id=str(position.conversation_id))
+    before = before_for(position.seq)
+    raise web.HTTPSeeOther(page_url.with_query(before=before).with_fragment(f"turn-{turn_id}"))
 
 
-def _dialogue_context(dialogue: Dialogue) -> dict[str, Any]:
-    conversation = dialogue.conversation
+def _conversation_context(
+    found: ConversationPage, messenger_labels: dict[str, str]
+) -> dict[str, Any]:
+    conversation = found.conversation
     return {
         "id": conversation.id,
-        "messenger": labels.MESSENGERS.get(conversation.messenger, conversation.messenger),
+        "messenger": messenger_labels.get(conversation.messenger, conversation.messenger),
         "room": pseudonym(conversation.messenger, conversation.tenant, conversation.key),
         "created_at": conversation.created_at,
         "total": conversation.last_seq,
-        "turns": _told(dialogue.turns, dialogue.epoch_above, dialogue.attempts),
-        "older": dialogue.older,
-        "newer": dialogue.newer,
+        "turns": _details(found, messenger_labels),
+        "older": found.older,
+        "newer": found.newer,
     }
 
 
-def _told(
-    rows: Sequence[Row[Any]],
-    epoch_above: int | None,
-    attempts: Mapping[UUID, Sequence[Row[Any]]],
-) -> list[TurnDetail]:
-    above = [epoch_above, *(row.epoch for row in rows)]
+def _details(found: ConversationPage, messenger_labels: dict[str, str]) -> list[TurnDetail]:
+    epochs_above = [found.epoch_above, *(row.epoch for row in found.turns)]
     return [
-        told(row, epoch, attempts.get(row.id, ())) for row, epoch in zip(rows, above, strict=False)
+        detail(row, epoch, found.attempts.get(row.id, ()), messenger_labels)
+        for row, epoch in zip(found.turns, epochs_above, strict=False)
     ]
 
 
 def _number(raw: str) -> int | None:
-    """A number that BIGINT holds, or None."""
+    """A BIGINT, or None."""
     if not raw.isascii() or not raw.isdecimal() or len(raw) > 19:
         return None
     return number if (number := int(raw)) <= MAX_ID else None

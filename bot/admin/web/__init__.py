@@ -1,1 +1,1 @@
-"""What every page of the dashboard shares."""
+"""Shared by all pages of the dashboard: rendering, labels, templates."""

@@ -1,4 +1,4 @@
-"""The dashboard's Korean words for what the tables hold, and how it writes times and amounts.
+"""The dashboard's Korean labels for the stored values, and its formats of times and durations.
 
 Times are Korean time on every page. Korea has kept UTC+9 without summer time since 1988.
 """
@@ -12,8 +12,6 @@ from bot.domain.turns import TurnStatus
 from inference_queue.protocol import FailureReason, FinishReason
 
 KST = timezone(timedelta(hours=9), "KST")
-
-MESSENGERS = {"kakao": "카카오톡", "slack": "슬랙"}
 
 STATUSES: dict[str, str] = {
     TurnStatus.RECEIVED: "접수됨",
@@ -61,7 +59,7 @@ FAILURES: dict[str, str] = {
     FailureReason.ATTEMPTS_EXHAUSTED: "여러 번 시도했으나 실패",
 }
 
-#: A shape beside the colour, for those who do not see the colour. Anything else is under way.
+#: Each badge has a shape too, for readers who do not see its colour. All other states are open.
 _TONES: dict[str, set[str]] = {
     "good": {TurnStatus.ANSWERED, DeliveryState.DELIVERED},
     "bad": {TurnStatus.FAILED, DeliveryState.FAILED},
@@ -77,7 +75,7 @@ def tone(state: str) -> str:
 
 
 def shape(state: str) -> str:
-    """The character that says the same as the badge's colour."""
+    """The character with the same meaning as the badge's colour."""
     return _SHAPES[tone(state)]
 
 
@@ -96,8 +94,8 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(KST).isoformat(timespec="milliseconds")
 
 
-def seconds(milliseconds: float | None) -> str:
-    """A span in the unit that reads best."""
+def duration(milliseconds: float | None) -> str:
+    """A duration in the unit that reads best; a dash where there is none."""
     if milliseconds is None:
         return "–"
     if milliseconds < 1000:
@@ -108,6 +106,6 @@ def seconds(milliseconds: float | None) -> str:
     return f"{whole // 60}분 {whole % 60}초" if whole < 3600 else f"{whole / 3600:.1f}시간"
 
 
-def between(start: datetime, end: datetime | None) -> float | None:
+def elapsed_ms(start: datetime, end: datetime | None) -> float | None:
     """Milliseconds from ``start`` to ``end``, or None while there is no end."""
     return (end - start).total_seconds() * 1000 if end else None

@@ -1,4 +1,4 @@
-"""Rendering: what every page of the dashboard shares, its headers and its pages for errors."""
+"""Rendering of pages: templates, static files, response headers, error pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.admin.web import labels
 
 log = structlog.get_logger(__name__)
 
-#: The form token of the operator's session; absent on public pages.
+#: The CSRF token of the operator's session; absent on public pages.
 CSRF = web.RequestKey("CSRF", str)
 
 _TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
@@ -28,7 +28,7 @@ _STATIC = {
     if path.suffix in _TYPES
 }
 
-#: Changes with the files, so that browsers may keep them for ever.
+#: Changes with the files, so that browsers may cache them forever.
 STATIC_VERSION = sha256(b"".join(_STATIC[name] for name in sorted(_STATIC))).hexdigest()[:12]
 
 _HEADERS = {
@@ -38,7 +38,7 @@ _HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Search words stand in the URL.
+    # The URL carries search terms.
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
@@ -61,7 +61,7 @@ _NO_DATABASE = "데이터베이스에 연결할 수 없습니다. 잠시 뒤에 
 
 
 def set_up_templates(app: web.Application) -> None:
-    """Give the application its Jinja2 environment."""
+    """Set up the application's Jinja2 environment."""
     aiohttp_jinja2.setup(
         app,
         loader=jinja2.PackageLoader("bot.admin.web"),
@@ -73,20 +73,20 @@ def set_up_templates(app: web.Application) -> None:
 
 
 def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
-    """A page in the dashboard's frame."""
+    """Render a page within the base template."""
     shared = {"csrf": request.get(CSRF, ""), "static_version": STATIC_VERSION}
     return aiohttp_jinja2.render_template(template, request, shared | context, status=status)
 
 
 def error_page(request: web.Request, status: int, sentence: str = "") -> web.Response:
-    """A page that says what went wrong, in a sentence."""
+    """Render the error page with a sentence; "" for the status's own."""
     known = _SENTENCES.get(status, "요청을 처리할 수 없습니다.")
     return page(request, "error.html", status, sentence=sentence or known, code=status)
 
 
 @public
 async def static_file(request: web.Request) -> web.Response:
-    """A stylesheet or picture out of ``static/``."""
+    """A stylesheet or image from ``static/``."""
     name = request.match_info["name"]
     if name not in _STATIC:
         raise web.HTTPNotFound
@@ -96,14 +96,14 @@ async def static_file(request: web.Request) -> web.Response:
 
 
 async def harden(_request: web.Request, response: web.StreamResponse) -> None:
-    """Set the headers of every response, errors included."""
+    """Set the security headers of every response, errors included."""
     response.headers.update(_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
 
 
 @web.middleware
 async def with_error_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn refusals, and a database that does not answer, into pages."""
+    """Turn HTTP errors and database failures into error pages."""
     try:
         return await handler(request)
     except web.HTTPException as refusal:

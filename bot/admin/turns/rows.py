@@ -1,0 +1,107 @@
+"""Rows of the dashboard's queries, named after the glossary.
+
+States are plain strings here: a newer bot on the same schema may store one that this version does
+not know, and the page then shows its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from bot.admin.turns.filters import Cursor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRow:
+    """A turn with its delivery; the delivery's columns are None where it has none."""
+
+    id: UUID
+    conversation_id: int
+    seq: int
+    messenger: str
+    tenant: str
+    sender: str
+    text: str  #: in the list of turns only its beginning
+    media_count: int
+    answer: str | None  #: in the list of turns only its beginning
+    status: str
+    failure_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    received_at: datetime
+    settled_at: datetime | None
+    delivery_via: str | None
+    delivery_state: str | None
+    delivery_attempts: int | None
+    delivery_detail: str | None
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationTurnRow(TurnRow):
+    """A turn with everything that the page of its conversation shows."""
+
+    epoch: int
+    preset: str | None
+    model: str | None
+    finish_reason: str | None
+    failure_message: str | None
+    dropped_messages: int | None
+    first_token_ms: float | None
+    total_ms: float | None
+    queued_at: datetime | None
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRow:
+    """A conversation; ``last_seq`` is also the number of its turns."""
+
+    id: int
+    messenger: str
+    tenant: str
+    key: str
+    last_seq: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAttempt:
+    """One attempt of the ledger."""
+
+    turn_id: UUID
+    via: str
+    state: str
+    detail: str
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnPage:
+    """Turns, newest first, and where the older ones begin."""
+
+    turns: Sequence[TurnRow]
+    after: Cursor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationPage:
+    """Consecutive turns of a conversation, oldest first."""
+
+    conversation: ConversationRow
+    turns: Sequence[ConversationTurnRow]
+    attempts: Mapping[UUID, Sequence[DeliveryAttempt]]  #: of each turn, oldest first
+    older: int | None  #: the ``before`` of the page above; None at the beginning
+    newer: int | None  #: the ``before`` of the page below; None at the end
+    epoch_above: int | None  #: of the turn above the page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnPosition:
+    """Where a turn stands in its conversation."""
+
+    conversation_id: int
+    seq: int
