@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from bot.messengers.kakao.simulator_pane import callback_receipt
+from bot.messengers.kakao.simulated_requests import callback_receipt
 
 MODEL = "MLP-KTLim/llama-3-Korean-Bllossom-8B"
 END = "(끝)"  #: stands at the end of every complete answer

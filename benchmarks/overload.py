@@ -26,7 +26,7 @@ from benchmarks.stack import (
     running_worker,
     until_ready,
 )
-from bot.messengers.kakao.simulator_pane import skill_request
+from bot.messengers.kakao.simulated_requests import skill_request
 from runtime.database import connect_database
 
 MINUTE_S = 6.0

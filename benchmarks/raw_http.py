@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
-from bot.messengers.kakao.simulator_pane import skill_request
-from bot.messengers.slack.simulator_pane import command_form, signed_command
+from bot.messengers.kakao.simulated_requests import skill_request
+from bot.messengers.slack.simulated_requests import command_form, signed_command
 
 KAKAO_SECRET = "a-secret-of-the-benchmarks-only-32"
 SLACK_SECRET = "a-signing-secret-of-the-benchmarks"

@@ -28,9 +28,12 @@ from bot.http.outbound import open_session
 from bot.http.server_log import quote_no_requests
 from bot.messengers.kakao import endpoint
 from bot.messengers.kakao.adapter import Kakao
+from bot.messengers.kakao.simulator_pane import KakaoPane
 from bot.messengers.slack.adapter import Slack
+from bot.messengers.slack.simulator_pane import SlackPane
 from bot.settings import Settings
 from bot.simulator.app import create_simulator
+from bot.simulator.pane import PaneFactory
 from bot.store.history_cache import RecentHistory
 from bot.store.warmup import warm_up
 from bot.text.catalog import TEXTS
@@ -81,7 +84,7 @@ def create_app(settings: Settings, *, warm: bool = False) -> web.Application:
     )
     app.add_subapp("/admin/", create_admin(settings, app[app_keys.DATABASE], MESSENGER_LABELS))
     if settings.simulator:
-        app.add_subapp("/simulator", create_simulator(settings, lambda: own_url(settings)))
+        app.add_subapp("/simulator", create_simulator(_simulator_panes(settings)))
     return app
 
 
@@ -89,6 +92,16 @@ def own_url(settings: Settings) -> str:
     """Where this bot listens, as seen from this machine."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104
     return f"http://{host}:{settings.port}"
+
+
+def _simulator_panes(settings: Settings) -> list[PaneFactory]:
+    own = functools.partial(own_url, settings)
+    kakao_secret = next(iter(settings.kakao_secrets), "")
+    signing_secret = settings.slack_signing_secret.get_secret_value()
+    return [
+        functools.partial(KakaoPane, secret=kakao_secret, base_url=own),
+        functools.partial(SlackPane, signing_secret=signing_secret, base_url=own),
+    ]
 
 
 async def _stores(app: web.Application) -> AsyncIterator[None]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from bot.simulator.limits import KAKAO_CALLBACK_S, KAKAO_SKILL_S, SLACK_ACK_S
+from bot.messengers.kakao.platform_limits import CALLBACK_LIFETIME_S, SKILL_TIMEOUT_S
+from bot.messengers.slack.platform_limits import ACK_TIMEOUT_S
 from bot.store.deliveries import AGAIN_AFTER_S
 from bot.text.catalog import TEXTS
 from chaos.cluster import KAKAO_SECRET, SLACK_SECRET, Cluster
@@ -124,7 +125,7 @@ class Crowd:
         times = self._times()
         for status, said in await asyncio.gather(
             *(
-                self._post("/webhooks/slack/commands", body, headers, SLACK_ACK_S)
+                self._post("/webhooks/slack/commands", body, headers, ACK_TIMEOUT_S)
                 for _ in range(times)
             )
         ):
@@ -151,7 +152,7 @@ class Crowd:
     async def _ask_kakao(self, body: dict[str, Any]) -> tuple[int, Any]:
         headers = {"X-Bot-Secret": KAKAO_SECRET, "Content-Type": "application/json"}
         return await self._post(
-            "/webhooks/kakao", json.dumps(body).encode(), headers, KAKAO_SKILL_S
+            "/webhooks/kakao", json.dumps(body).encode(), headers, SKILL_TIMEOUT_S
         )
 
     def _read_skill_response(
@@ -234,7 +235,7 @@ class Crowd:
         if message is None:
             self.journal.misdelivered.append(f"a callback nobody asked for: {post.path_qs}")
             return
-        message.late += post.at - message.sent_at > KAKAO_CALLBACK_S
+        message.late += post.at - message.sent_at > CALLBACK_LIFETIME_S
         if post.shown:
             self._read_bubbles(message, "callback", post.texts, post.quick_replies)
         elif not post.fault:

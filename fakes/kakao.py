@@ -22,9 +22,10 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from bot.messengers.kakao.simulator_pane import callback_receipt, skill_request
-from bot.simulator.expiring_urls import Addresses
-from bot.simulator.limits import KAKAO_CALLBACK_S, LimitError, check_skill_response
+from bot.messengers.kakao.platform_limits import CALLBACK_LIFETIME_S, check_skill_response
+from bot.messengers.kakao.simulated_requests import callback_receipt, skill_request
+from bot.simulator.expiring_urls import ExpiringUrls
+from bot.simulator.limits import LimitError
 from fakes.faults import MAX_ADDRESSES, Arrivals, Fault, Faults, serving
 
 __all__ = ["CallbackPost", "Fault", "KakaoPlatform", "kakao_platform", "skill_request"]
@@ -68,11 +69,11 @@ class _Callback:
 class KakaoPlatform:
     """Callback URLs given out, and everything that was posted to this host."""
 
-    def __init__(self, lifetime_s: float = KAKAO_CALLBACK_S) -> None:
+    def __init__(self, lifetime_s: float = CALLBACK_LIFETIME_S) -> None:
         self.origin = ""  #: set when it serves
         self.posts: list[CallbackPost] = []
         self.faults = Faults()
-        self._callbacks: Addresses[_Callback] = Addresses(
+        self._callbacks: ExpiringUrls[_Callback] = ExpiringUrls(
             lifetime_s=lifetime_s, uses=1, capacity=MAX_ADDRESSES
         )
         self._given: dict[str, _Callback] = {}
@@ -151,7 +152,7 @@ _REFUSALS: dict[Fault | None, tuple[int, Literal["FAIL", "ERROR"], str]] = {
 
 
 @asynccontextmanager
-async def kakao_platform(lifetime_s: float = KAKAO_CALLBACK_S) -> AsyncIterator[KakaoPlatform]:
+async def kakao_platform(lifetime_s: float = CALLBACK_LIFETIME_S) -> AsyncIterator[KakaoPlatform]:
     """The callback host, serving. ``lifetime_s``: how long its URLs are good."""
     platform = KakaoPlatform(lifetime_s)
     app = web.Application()

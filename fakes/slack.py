@@ -26,14 +26,14 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.messengers.slack.simulator_pane import TEAM_ID, signed_command
-from bot.simulator.expiring_urls import Addresses, ExpiredAddressError, UsedAddressError
-from bot.simulator.limits import (
-    SLACK_RESPONSE_S,
-    SLACK_RESPONSE_USES,
-    LimitError,
+from bot.messengers.slack.platform_limits import (
+    RESPONSE_URL_LIFETIME_S,
+    RESPONSE_URL_USES,
     check_slack_message,
 )
+from bot.messengers.slack.simulated_requests import TEAM_ID, signed_command
+from bot.simulator.expiring_urls import ExpiredUrlError, ExpiringUrls, UsedUrlError
+from bot.simulator.limits import LimitError
 from fakes.faults import MAX_ADDRESSES, Arrivals, Fault, Faults, serving
 
 __all__ = ["Fault", "SlackPlatform", "SlackPost", "signed_command", "slack_platform"]
@@ -80,7 +80,7 @@ class SlackReading:
 class SlackPlatform:
     """Response URLs given out, everything that was posted, and the channels the bot is in."""
 
-    def __init__(self, lifetime_s: float = SLACK_RESPONSE_S) -> None:
+    def __init__(self, lifetime_s: float = RESPONSE_URL_LIFETIME_S) -> None:
         self.origin = ""  #: set when it serves
         self.posts: list[SlackPost] = []  #: to response URLs
         self.messages: list[SlackPost] = []  #: by chat.postMessage
@@ -94,8 +94,8 @@ class SlackPlatform:
         self.history_faults = Faults()
         self._channels: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._last_ts = 0
-        self._urls: Addresses[None] = Addresses(
-            lifetime_s=lifetime_s, uses=SLACK_RESPONSE_USES, capacity=MAX_ADDRESSES
+        self._urls: ExpiringUrls[None] = ExpiringUrls(
+            lifetime_s=lifetime_s, uses=RESPONSE_URL_USES, capacity=MAX_ADDRESSES
         )
         self._arrivals = Arrivals()
 
@@ -247,9 +247,9 @@ class SlackPlatform:
     def _unusable(self, path: str) -> str:
         try:
             self._urls.use(path)
-        except UsedAddressError:
+        except UsedUrlError:
             return "used_url"
-        except ExpiredAddressError:
+        except ExpiredUrlError:
             return "expired_url"
         except LookupError:
             return "invalid_url"
@@ -321,7 +321,9 @@ async def _message(request: web.Request, body: bytes) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def slack_platform(lifetime_s: float = SLACK_RESPONSE_S) -> AsyncIterator[SlackPlatform]:
+async def slack_platform(
+    lifetime_s: float = RESPONSE_URL_LIFETIME_S,
+) -> AsyncIterator[SlackPlatform]:
     """The host of response URLs and of ``/api/``, serving."""
     platform = SlackPlatform(lifetime_s)
     app = web.Application()

@@ -1,4 +1,4 @@
-"""Addresses that wear out: Kakao's single-use callback URL, Slack's response_url with five uses."""
+"""URLs with a lifetime and a number of uses, such as a platform gives out for answers."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Generic, TypeVar
 Owner = TypeVar("Owner")
 
 
-class UnknownAddressError(LookupError):
-    """No such address was given out, or it was long ago."""
+class UnknownUrlError(LookupError):
+    """The URL was never issued, or is already forgotten."""
 
 
-class ExpiredAddressError(LookupError):
-    """The address was good once; its time is over."""
+class ExpiredUrlError(LookupError):
+    """The URL's lifetime is over."""
 
 
-class UsedAddressError(LookupError):
-    """Every use of the address has been made."""
+class UsedUrlError(LookupError):
+    """The URL has no uses left."""
 
 
 @dataclass(slots=True)
-class _Address(Generic[Owner]):
+class _Entry(Generic[Owner]):
     owner: Owner
     expires_at: float
     uses_left: int
 
 
-class Addresses(Generic[Owner]):
-    """Unguessable tokens, each good for ``uses`` uses within ``lifetime_s`` seconds.
+class ExpiringUrls(Generic[Owner]):
+    """Unguessable tokens of URLs, each good for ``uses`` uses within ``lifetime_s`` seconds.
 
     The newest ``capacity`` are kept, used or not, so that a late use gets the right refusal.
     """
@@ -49,25 +49,25 @@ class Addresses(Generic[Owner]):
         self._uses = uses
         self._capacity = capacity
         self._clock = clock
-        self._addresses: OrderedDict[str, _Address[Owner]] = OrderedDict()
+        self._entries: OrderedDict[str, _Entry[Owner]] = OrderedDict()
 
     def issue(self, owner: Owner, token: str | None = None) -> str:
-        """A new token for the owner; the oldest one is forgotten where there are too many."""
+        """A new token for the owner; beyond the capacity the oldest token is forgotten."""
         token = token or secrets.token_urlsafe(32)
         expires_at = self._clock() + self._lifetime_s
-        self._addresses[token] = _Address(owner, expires_at, self._uses)
-        while len(self._addresses) > self._capacity:
-            self._addresses.popitem(last=False)
+        self._entries[token] = _Entry(owner, expires_at, self._uses)
+        while len(self._entries) > self._capacity:
+            self._entries.popitem(last=False)
         return token
 
     def use(self, token: str) -> Owner:
-        """Spend one use; raises UnknownAddressError, ExpiredAddressError or UsedAddressError."""
-        address = self._addresses.get(token)
-        if address is None:
-            raise UnknownAddressError
-        if self._clock() > address.expires_at:
-            raise ExpiredAddressError
-        if not address.uses_left:
-            raise UsedAddressError
-        address.uses_left -= 1
-        return address.owner
+        """Spend one use; raises UnknownUrlError, ExpiredUrlError or UsedUrlError."""
+        entry = self._entries.get(token)
+        if entry is None:
+            raise UnknownUrlError
+        if self._clock() > entry.expires_at:
+            raise ExpiredUrlError
+        if not entry.uses_left:
+            raise UsedUrlError
+        entry.uses_left -= 1
+        return entry.owner

@@ -1,47 +1,23 @@
-"""Browser sessions of the simulator, in memory and bounded: who writes, and what came back.
-
-A session's events are kept, not sent: every open page reads them from its own place on, so a slow
-page costs nothing and a reload shows the whole conversation again.
-"""
+"""Browser sessions of the simulator, in memory and bounded: one person each."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Pane = Literal["kakao", "slack"]
+from bot.simulator.event_log import EventLog
 
-SESSIONS = 200
-EVENTS = 500  #: of a session
-EVENT_CHARS = 1_000_000  #: of a session's events together, as JSON
-SAID_CHARS = 10_000  #: of one message
-RUNNING = 16  #: exchanges of a session that wait for the bot
-
-
-def not_blank(text: str) -> str:
-    """The text as it is; raises ValueError where there is nothing to send."""
-    if not text.strip():
-        raise ValueError("the message is empty")
-    return text
+MAX_SESSIONS = 200
+MAX_MESSAGE_CHARS = 10_000
+MAX_RUNNING = 16  #: concurrent exchanges of a session
 
 
 class BusyError(Exception):
-    """The session waits for too many answers already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something the page shows. ``id`` orders the events of one session."""
-
-    id: str
-    number: int
-    json: str
+    """The session already has MAX_RUNNING exchanges."""
 
 
 class Session:
@@ -49,45 +25,19 @@ class Session:
 
     def __init__(self) -> None:
         self.id = secrets.token_urlsafe(24)
-        self.person = secrets.token_hex(16)  #: whom the bot sees; never the cookie's value
-        self.closed = False
-        self.streams = 0  #: pages that listen
-        self._epoch = secrets.token_hex(4)
-        self._events: deque[Event] = deque()
-        self._chars = 0
-        self._numbers = 0
-        self._changed = asyncio.Event()
+        self.person = secrets.token_hex(16)  #: the person's id for the bot; not the cookie's value
+        self.events = EventLog()
+        self.streams = 0  #: pages that read the events
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, event: dict[str, Any]) -> None:
-        """Keep an event and wake the pages; the oldest go where there are too many."""
-        self._numbers += 1
-        number = self._numbers
-        text = json.dumps(event, ensure_ascii=False)
-        self._events.append(Event(f"{self._epoch}.{number}", number, text))
-        self._chars += len(text)
-        while len(self._events) > EVENTS or (self._chars > EVENT_CHARS and len(self._events) > 1):
-            self._chars -= len(self._events.popleft().json)
-        self._wake()
-
-    def place_of(self, event_id: str) -> int:
-        """The number of an event of this session; 0, the beginning, for any other id."""
-        epoch, _, number = event_id.partition(".")
-        return int(number) if epoch == self._epoch and number.isdecimal() else 0
-
-    def after(self, number: int) -> list[Event]:
-        """The kept events later than this number, oldest first."""
-        return [event for event in self._events if event.number > number]
-
-    async def changed(self, number: int, timeout_s: float) -> None:
-        """Wait for an event later than this number or the end; raises TimeoutError."""
-        async with asyncio.timeout(timeout_s):
-            while self._numbers <= number and not self.closed:
-                await self._changed.wait()
+    @property
+    def closed(self) -> bool:
+        """Whether the session has ended."""
+        return self.events.closed
 
     def run(self, exchange: Coroutine[Any, Any, None]) -> None:
-        """Run an exchange in the background; raises BusyError where too many are running."""
-        if self.closed or len(self._tasks) >= RUNNING:
+        """Run an exchange in the background; raises BusyError."""
+        if self.closed or len(self._tasks) >= MAX_RUNNING:
             exchange.close()
             raise BusyError
         task = asyncio.create_task(exchange)
@@ -96,25 +46,20 @@ class Session:
 
     def close(self) -> None:
         """End the exchanges and the streams."""
-        self.closed = True
         for task in self._tasks:
             task.cancel()
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self.events.close()
 
 
 class Sessions:
-    """The latest used sessions; the one unused for longest gives way to a new one."""
+    """The most recently used sessions; beyond the capacity the least recent one ends."""
 
-    def __init__(self, capacity: int = SESSIONS) -> None:
+    def __init__(self, capacity: int = MAX_SESSIONS) -> None:
         self._capacity = capacity
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
     def open(self) -> Session:
-        """A new session, of a new person."""
+        """A new session of a new person."""
         session = Session()
         self._sessions[session.id] = session
         while len(self._sessions) > self._capacity:
@@ -122,31 +67,31 @@ class Sessions:
         return session
 
     def get(self, session_id: str) -> Session | None:
-        """The session of this cookie, if it is still kept."""
+        """The session with this id, if it is still kept."""
         session = self._sessions.get(session_id)
         if session is not None:
             self._sessions.move_to_end(session_id)
         return session
 
     def end(self, session: Session) -> None:
-        """Forget the session and everything in it."""
+        """Close and forget the session."""
         self._sessions.pop(session.id, None)
         session.close()
 
     def close(self) -> None:
-        """End all of them."""
+        """End all sessions."""
         for session in tuple(self._sessions.values()):
             self.end(session)
 
 
 class Exchange:
-    """One message of the person, and all that comes back of it."""
+    """One message of the person and every event that follows from it."""
 
     def __init__(
-        self, session: Session, pane: Pane, clock: Callable[[], float] = time.monotonic
+        self, session: Session, pane: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.person = session.person
-        self._session = session
+        self._events = session.events
         self._pane = pane
         self._id = secrets.token_hex(6)
         self._clock = clock
@@ -158,8 +103,8 @@ class Exchange:
         return self._clock() - self._started_at
 
     def show(self, kind: str, **fields: Any) -> None:
-        """Put an event on the person's page, with its time and its distance from the message."""
-        self._session.add(
+        """Add an event to the person's page, with its time and its delay after the message."""
+        self._events.add(
             {
                 "pane": self._pane,
                 "exchange": self._id,
@@ -169,3 +114,10 @@ class Exchange:
                 **fields,
             }
         )
+
+
+def not_blank(text: str) -> str:
+    """The text itself; raises ValueError if it is blank."""
+    if not text.strip():
+        raise ValueError("the message is empty")
+    return text

@@ -10,16 +10,17 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
 import aiohttp
 import pytest_asyncio
 from aiohttp import web
-from pydantic import SecretStr
 from slack_sdk.signature import SignatureVerifier
 
-from bot.settings import Settings
+from bot.messengers.kakao.simulator_pane import KakaoPane
+from bot.messengers.slack.simulator_pane import SlackPane
 from bot.simulator.app import create_simulator
 from fakes.faults import serving
 
@@ -111,17 +112,15 @@ class StandInBot:
 async def stand_in_bot() -> AsyncIterator[StandInBot]:
     """The bot with the simulator mounted, on a free port."""
     bot = StandInBot()
-    settings = Settings(
-        _env_file=None,
-        simulator=True,
-        kakao_secret=SecretStr(f"{KAKAO_SECRET},an-older-one"),
-        slack_signing_secret=SecretStr(SLACK_SECRET),
+    panes = (
+        partial(KakaoPane, secret=KAKAO_SECRET, base_url=lambda: bot.origin),
+        partial(SlackPane, signing_secret=SLACK_SECRET, base_url=lambda: bot.origin),
     )
     app = web.Application()
     app.router.add_post("/webhooks/kakao", bot.kakao)
     app.router.add_post("/webhooks/slack/commands", bot.slack)
     app.router.add_get("/readyz", bot.readyz)
-    app.add_subapp("/simulator", create_simulator(settings, lambda: bot.origin))
+    app.add_subapp("/simulator", create_simulator(panes))
     async with serving(app) as origin:
         bot.origin = origin
         yield bot

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import app_keys
 from bot.app import create_app
-from bot.messengers.slack.simulator_pane import CHANNEL_ID
+from bot.messengers.slack.simulated_requests import CHANNEL_ID
 from bot.settings import Settings
 from fakes.engine_server import EngineServer, engine_server
 from fakes.kakao import KakaoPlatform, kakao_platform, skill_request

@@ -1,30 +1,35 @@
-"""Plays KakaoTalk: sends skill requests as Kakao does, and takes the callbacks."""
+"""Kakao's pane of the simulator: sends signed skill requests and receives the callbacks."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import aiohttp
+from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bot.simulator.expiring_urls import Addresses
-from bot.simulator.limits import (
-    KAKAO_CALLBACK_S,
-    KAKAO_SKILL_S,
+from bot.messengers.kakao.platform_limits import (
+    CALLBACK_LIFETIME_S,
+    FOLD_CHARS,
+    SKILL_TIMEOUT_S,
     check_skill_response,
     is_callback_acknowledgement,
 )
-from bot.simulator.recorded_post import Reply, post, reply_record, request_record
-from bot.simulator.sessions import SAID_CHARS, Exchange, not_blank
-
-Trigger = Literal["TEXT_INPUT", "QUICKREPLY_BUTTON_MESSAGE", "CARD_BUTTON_MESSAGE"]
+from bot.messengers.kakao.simulated_requests import Trigger, callback_receipt, skill_request
+from bot.simulator.expiring_urls import ExpiringUrls
+from bot.simulator.messages import read_bounded, start_exchange
+from bot.simulator.sessions import MAX_MESSAGE_CHARS, Exchange, not_blank
+from bot.simulator.webhook_client import (
+    MAX_REPLY_BYTES,
+    Reply,
+    WebhookClient,
+    reply_record,
+    request_record,
+)
 
 _WAITING = "생각하고 있어요. 잠시만 기다려 주세요!"
 _TOO_LATE = "5초 안에 답이 없어 카카오가 기다리기를 그만두었습니다 (오류 1001)."
@@ -33,80 +38,22 @@ _BAD_BUBBLE = "카카오가 보여 주지 않을 말풍선입니다"
 _NO_CALLBACK = "콜백이 꺼진 블록인데 봇이 콜백을 약속했습니다"
 _UNREACHED = "사용자에게는 폴백 문구가 보입니다 (오류 1005)."
 _OTHER = "사용자에게는 폴백 문구가 보입니다."
-_WHY = {
+_REASONS = {
     401: "X-Bot-Secret이 BOT_KAKAO_SECRET과 다릅니다.",
     404: "이 봇에는 /webhooks/kakao가 없습니다.",
     413: "메시지가 너무 큽니다.",
     500: "봇 안에서 오류가 났습니다. 봇의 로그를 보세요.",
 }
-
-_BLOCK = {"id": "67a1f00dc0ffee0000000001", "name": "폴백 블록"}
-_BOT = {"id": "67a1f00dc0ffee0000000002", "name": "블라썸"}
-_SKILL = {"id": "67a1f00dc0ffee0000000003", "name": "블라썸에게 묻기"}
+_SECRET_HEADERS = frozenset({"x-bot-secret"})
 
 
-def skill_request(
-    utterance: str,
-    user: str = "simulated-person",
-    callback_url: str | None = None,
-    extra: dict[str, Any] | None = None,
-    trigger: Trigger | None = None,
-) -> dict[str, Any]:
-    """The JSON body of a skill request, every object of it present, as Kakao's guide shows it.
-
-    ``user`` becomes the bot user key; ``extra`` is what a tapped button carried.
-    """
-    key = hashlib.sha256(user.encode()).hexdigest()
-    tapped: Trigger = "QUICKREPLY_BUTTON_MESSAGE" if extra else "TEXT_INPUT"
-    request: dict[str, Any] = {
-        "timezone": "Asia/Seoul",
-        "lang": "ko",
-        "params": {"surface": "Kakaotalk.plusfriend"},
-        "block": dict(_BLOCK),
-        "utterance": utterance,
-        "user": {
-            "id": key,
-            "type": "botUserKey",
-            "properties": {
-                "botUserKey": key,
-                "plusfriendUserKey": key[:20],
-                "plusfriend_user_key": key[:20],
-                "isFriend": True,
-            },
-        },
-    }
-    if callback_url is not None:
-        request["callbackUrl"] = callback_url
-    return {
-        "bot": dict(_BOT),
-        "intent": {**_BLOCK, "extra": {"reason": {"code": 1, "message": "OK"}}},
-        "action": {**_SKILL, "params": {}, "detailParams": {}, "clientExtra": extra or {}},
-        "userRequest": request,
-        "contexts": [],
-        "flow": {
-            "trigger": {"type": trigger or tapped, "referrerBlock": dict(_BLOCK)},
-            "lastBlock": dict(_BLOCK),
-        },
-    }
-
-
-def callback_receipt(status: Literal["SUCCESS", "FAIL", "ERROR"], message: str) -> dict[str, Any]:
-    """What Kakao's callback host answers; ``status`` says more than the HTTP code."""
-    return {
-        "taskId": str(uuid.uuid4()),
-        "status": status,
-        "message": message,
-        "timestamp": int(time.time()),
-    }
-
-
-class Said(BaseModel):
-    """What the page sends: a text typed, or a button tapped with what it carried."""
+class PageMessage(BaseModel):
+    """What the page sends: a typed text, or a tapped button with its payload."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    text: Annotated[str, Field(max_length=SAID_CHARS), AfterValidator(not_blank)]
-    callback: bool = True  #: whether the block has callback on
+    text: Annotated[str, Field(max_length=MAX_MESSAGE_CHARS), AfterValidator(not_blank)]
+    callback: bool = True  #: whether the block offers a callback
     extra: dict[str, Any] | None = None
     trigger: Trigger = "TEXT_INPUT"
 
@@ -114,35 +61,35 @@ class Said(BaseModel):
 @dataclass(slots=True)
 class _Callback:
     exchange: Exchange
-    promised: bool = False  #: the acknowledgement carried useCallback
-    spent: asyncio.Event = field(default_factory=asyncio.Event)
+    promised: bool = False  #: by an acknowledgement with useCallback
+    used: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class KakaoTalk:
-    """The platform and the app of one person: sends skill requests, shows what comes back."""
+class SimulatedKakao:
+    """Kakao's platform and app for one person: sends skill requests, shows what comes back."""
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
+        client: WebhookClient,
         secret: str,
         base_url: Callable[[], str],
         *,
-        skill_s: float = KAKAO_SKILL_S,
-        callback_s: float = KAKAO_CALLBACK_S,
+        skill_s: float = SKILL_TIMEOUT_S,
+        callback_s: float = CALLBACK_LIFETIME_S,
     ) -> None:
-        self._http = http
+        self._client = client
         self._secret = secret
         self._base_url = base_url
         self._skill_s = skill_s
         self._callback_s = callback_s
-        self._callbacks: Addresses[_Callback] = Addresses(lifetime_s=callback_s, uses=1)
+        self._callbacks: ExpiringUrls[_Callback] = ExpiringUrls(lifetime_s=callback_s, uses=1)
 
-    async def say(self, exchange: Exchange, said: Said) -> None:
-        """Send one message and show everything that follows, the callback's end included."""
-        exchange.show("utterance", text=said.text)
+    async def send(self, exchange: Exchange, message: PageMessage) -> None:
+        """Send one message and show every event that follows, up to the end of its callback."""
+        exchange.show("utterance", text=message.text)
         callback = _Callback(exchange)
         try:
-            await self._request(callback, said)
+            await self._request(callback, message)
         except TimeoutError:
             exchange.show("failure", title="응답 시간 초과", detail=_TOO_LATE)
         except aiohttp.ClientError as error:
@@ -152,20 +99,22 @@ class KakaoTalk:
         if callback.promised:
             await self._await_callback(callback)
 
-    async def _request(self, callback: _Callback, said: Said) -> None:
+    async def _request(self, callback: _Callback, message: PageMessage) -> None:
         exchange, url = callback.exchange, f"{self._base_url()}/webhooks/kakao"
         body = skill_request(
-            said.text,
+            message.text,
             user=exchange.person,
-            callback_url=self._callback_url(callback) if said.callback else None,
-            extra=said.extra,
-            trigger=said.trigger,
+            callback_url=self._callback_url(callback) if message.callback else None,
+            extra=message.extra,
+            trigger=message.trigger,
         )
         headers = {"Content-Type": "application/json", "X-Bot-Secret": self._secret}
-        exchange.show("request", wire={"request": request_record(url, headers, body)})
+        exchange.show(
+            "request", wire={"request": request_record(url, headers, body, _SECRET_HEADERS)}
+        )
         encoded = json.dumps(body, ensure_ascii=False).encode()
-        reply = await post(self._http, url, encoded, headers, self._skill_s)
-        self._show_reply(callback, reply, offered=said.callback)
+        reply = await self._client.post(url, encoded, headers, self._skill_s)
+        self._show_reply(callback, reply, offered=message.callback)
 
     def _callback_url(self, callback: _Callback) -> str:
         token = self._callbacks.issue(callback)
@@ -174,7 +123,7 @@ class KakaoTalk:
     def _show_reply(self, callback: _Callback, reply: Reply, *, offered: bool) -> None:
         exchange, wire = callback.exchange, {"response": reply_record(reply)}
         if reply.status != 200:
-            detail = f"HTTP {reply.status} · {_WHY.get(reply.status, _OTHER)}"
+            detail = f"HTTP {reply.status} · {_REASONS.get(reply.status, _OTHER)}"
             exchange.show("failure", title="봇이 거절했습니다", detail=detail, wire=wire)
             return
         try:
@@ -197,17 +146,17 @@ class KakaoTalk:
         left_s = max(0.0, self._callback_s - callback.exchange.age_s)
         try:
             async with asyncio.timeout(left_s):
-                await callback.spent.wait()
+                await callback.used.wait()
         except TimeoutError:
             callback.exchange.show("failure", title="콜백이 오지 않았습니다", detail=_EXPIRED)
 
     def receive_callback(self, token: str, raw: bytes) -> tuple[int, dict[str, Any]]:
-        """Take the answer posted to a callback URL: the HTTP status and Kakao's receipt."""
+        """Receive a POST to a callback URL; the HTTP status and Kakao's receipt."""
         try:
             callback = self._callbacks.use(token)
         except LookupError:
             return 400, callback_receipt("FAIL", "Invalid callback token")
-        callback.spent.set()
+        callback.used.set()
         refusal = _callback_refusal(callback, raw)
         receipt = callback_receipt("FAIL" if refusal else "SUCCESS", refusal)
         self._show_callback(callback.exchange, raw, receipt)
@@ -229,8 +178,34 @@ class KakaoTalk:
             )
 
 
+class KakaoPane:
+    """Kakao's pane: a SimulatorPane."""
+
+    name = "kakao"
+    page_context: Mapping[str, object] = {"kakao_fold_chars": FOLD_CHARS}
+
+    def __init__(self, client: WebhookClient, *, secret: str, base_url: Callable[[], str]) -> None:
+        self.missing_setting = "" if secret else "BOT_KAKAO_SECRET"
+        self._platform = SimulatedKakao(client, secret, base_url)
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """The page's messages, and Kakao's callback host."""
+        return [
+            web.post("/kakao/messages", self._send, name=self.name),
+            web.post("/kakao/callback/{token}", self._receive_callback),
+        ]
+
+    async def _send(self, request: web.Request) -> web.Response:
+        return await start_exchange(request, self, PageMessage, self._platform.send)
+
+    async def _receive_callback(self, request: web.Request) -> web.Response:
+        raw = await read_bounded(request, MAX_REPLY_BYTES)
+        status, receipt = self._platform.receive_callback(request.match_info["token"], raw)
+        return web.json_response(receipt, status=status)
+
+
 def _callback_refusal(callback: _Callback, raw: bytes) -> str:
-    """Kakao's words for why it does not show this, or ""."""
+    """Kakao's error message for an answer that it does not show, or ""."""
     if not callback.promised:
         return "Use callback true setting required"
     try:
@@ -241,7 +216,7 @@ def _callback_refusal(callback: _Callback, raw: bytes) -> str:
 
 
 def _waiting_text(body: dict[str, Any]) -> str:
-    """The block's waiting message: the webhook's ``data.text`` where it gives one."""
+    """The waiting message: the acknowledgement's ``data.text``, else the block's own."""
     given = body.get("data")
     text = given.get("text") if isinstance(given, dict) else None
     return text if isinstance(text, str) and text.strip() else _WAITING

@@ -1,103 +1,61 @@
-"""Plays Slack: signs slash commands as Slack does, and takes the posts to response_url."""
+"""Slack's pane of the simulator: sends signed slash commands and receives the responses."""
 
 from __future__ import annotations
 
 import json
-import secrets
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import aiohttp
+from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from slack_sdk.signature import SignatureVerifier
 
-from bot.simulator import rich_text
-from bot.simulator.expiring_urls import Addresses, ExpiredAddressError, UsedAddressError
-from bot.simulator.limits import (
-    SLACK_ACK_S,
-    SLACK_RESPONSE_S,
-    SLACK_RESPONSE_USES,
-    LimitError,
+from bot.messengers.slack import rich_text
+from bot.messengers.slack.platform_limits import (
+    ACK_TIMEOUT_S,
+    RESPONSE_URL_LIFETIME_S,
+    RESPONSE_URL_USES,
     check_slack_message,
 )
-from bot.simulator.recorded_post import Reply, post, reply_record, request_record
-from bot.simulator.sessions import SAID_CHARS, Exchange, not_blank
-
-TEAM_ID = "T0BLLOSSOM"
-CHANNEL_ID = "C0SIMULATE"
-USER_ID = "U0SIMULATE"
-COMMAND = "/bllossom"
+from bot.messengers.slack.simulated_requests import COMMAND, command_form, signature_headers
+from bot.simulator.expiring_urls import ExpiredUrlError, ExpiringUrls, UsedUrlError
+from bot.simulator.limits import LimitError
+from bot.simulator.messages import read_bounded, start_exchange
+from bot.simulator.sessions import MAX_MESSAGE_CHARS, Exchange, not_blank
+from bot.simulator.webhook_client import (
+    MAX_REPLY_BYTES,
+    Reply,
+    WebhookClient,
+    reply_record,
+    request_record,
+)
 
 _FAILED = 'Slack: /bllossom failed with the error "{}"'
 _REFUSED = "Slack이 메시지를 거절했습니다"
 _ONLY = "이 워크스페이스에는 /bllossom만 설치되어 있습니다."
 _TOO_LATE = "3초 안에 접수 응답이 없었습니다."
-_REASON = "http_timeout"
-_WHY = {
+_RETRY_REASON = "http_timeout"
+_REASONS = {
     401: "서명이 BOT_SLACK_SIGNING_SECRET과 맞지 않습니다.",
     404: "이 봇에는 /webhooks/slack/commands가 없습니다.",
     413: "메시지가 너무 큽니다.",
     500: "봇 안에서 오류가 났습니다. 봇의 로그를 보세요.",
 }
+_SECRET_HEADERS = frozenset({"x-slack-signature"})
 
 
-def command_form(text: str, response_url: str, **fields: str) -> dict[str, str]:
-    """The fields of a slash command; each can be replaced. ``trigger_id`` is new every time."""
-    trigger = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
-    return {
-        "token": "simulated-verification-token",
-        "team_id": TEAM_ID,
-        "team_domain": "bllossom-demo",
-        "channel_id": CHANNEL_ID,
-        "channel_name": "bllossom",
-        "user_id": USER_ID,
-        "user_name": "simulated.person",
-        "command": COMMAND,
-        "text": text,
-        "api_app_id": "A0BLLOSSOM",
-        "is_enterprise_install": "false",
-        "response_url": response_url,
-        "trigger_id": trigger,
-        **fields,
-    }
-
-
-def signature_headers(secret: str, body: bytes, timestamp: int | None = None) -> dict[str, str]:
-    """The headers of a form body signed with Slack's scheme v0; ``timestamp`` in Unix seconds."""
-    sent_at = str(int(time.time()) if timestamp is None else timestamp)
-    signature = SignatureVerifier(secret).generate_signature(timestamp=sent_at, body=body)
-    return {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
-        "X-Slack-Request-Timestamp": sent_at,
-        "X-Slack-Signature": str(signature),
-    }
-
-
-def signed_command(
-    secret: str, text: str, *, response_url: str = "", timestamp: int | None = None, **fields: str
-) -> tuple[bytes, dict[str, str]]:
-    """A slash command ready to send: the form-encoded body and its signed headers.
-
-    ``fields`` replace the form's own, such as ``user_id``, ``channel_id`` or ``trigger_id``.
-    """
-    body = urlencode(command_form(text, response_url, **fields)).encode()
-    return body, signature_headers(secret, body, timestamp)
-
-
-class Typed(BaseModel):
-    """What the page sends: what was typed, and whether to deliver it twice."""
+class PageMessage(BaseModel):
+    """What the page sends: the typed text, and whether to deliver the command twice."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    text: Annotated[str, Field(max_length=SAID_CHARS), AfterValidator(not_blank)]
+    text: Annotated[str, Field(max_length=MAX_MESSAGE_CHARS), AfterValidator(not_blank)]
     twice: bool = False
 
     def command(self) -> tuple[str, str]:
-        """The slash command and its text; plain text is the text of ours."""
+        """The slash command and its text; text without a command goes to the bot's command."""
         typed = self.text.strip()
         if not typed.startswith("/"):
             return COMMAND, typed
@@ -111,29 +69,29 @@ class _Conversation:
     uses: int = 0
 
 
-class Slack:
-    """The platform and the app of one person: sends commands, shows what is posted back."""
+class SimulatedSlack:
+    """Slack's platform and app for one person: sends commands, shows what is posted back."""
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
+        client: WebhookClient,
         signing_secret: str,
         base_url: Callable[[], str],
         *,
-        ack_s: float = SLACK_ACK_S,
-        response_s: float = SLACK_RESPONSE_S,
+        ack_s: float = ACK_TIMEOUT_S,
+        response_s: float = RESPONSE_URL_LIFETIME_S,
     ) -> None:
-        self._http = http
+        self._client = client
         self._secret = signing_secret
         self._base_url = base_url
         self._ack_s = ack_s
-        self._urls: Addresses[_Conversation] = Addresses(
-            lifetime_s=response_s, uses=SLACK_RESPONSE_USES
+        self._urls: ExpiringUrls[_Conversation] = ExpiringUrls(
+            lifetime_s=response_s, uses=RESPONSE_URL_USES
         )
 
-    async def say(self, exchange: Exchange, typed: Typed) -> None:
+    async def send(self, exchange: Exchange, message: PageMessage) -> None:
         """Send one command, once or twice, and show the acknowledgements."""
-        command, text = typed.command()
+        command, text = message.command()
         user_id = "U" + exchange.person[:10].upper()
         exchange.show("utterance", command=command, text=text, user_id=user_id)
         if command != COMMAND:
@@ -146,19 +104,21 @@ class Slack:
             user_id=user_id,
         )
         await self._deliver(exchange, form, attempt=1)
-        if typed.twice:
+        if message.twice:
             await self._deliver(exchange, form, attempt=2)
 
     async def _deliver(self, exchange: Exchange, form: dict[str, str], attempt: int) -> None:
         url, body = f"{self._base_url()}/webhooks/slack/commands", urlencode(form).encode()
         headers = signature_headers(self._secret, body)
         if attempt > 1:
-            headers |= {"x-slack-retry-num": f"{attempt - 1}", "x-slack-retry-reason": _REASON}
-        exchange.show(
-            "request", attempt=attempt, wire={"request": request_record(url, headers, form)}
-        )
+            headers |= {
+                "x-slack-retry-num": f"{attempt - 1}",
+                "x-slack-retry-reason": _RETRY_REASON,
+            }
+        record = request_record(url, headers, form, _SECRET_HEADERS)
+        exchange.show("request", attempt=attempt, wire={"request": record})
         try:
-            reply = await post(self._http, url, body, headers, self._ack_s)
+            reply = await self._client.post(url, body, headers, self._ack_s)
         except TimeoutError:
             exchange.show("failure", title=_FAILED.format("operation_timeout"), detail=_TOO_LATE)
         except aiohttp.ClientError as error:
@@ -170,7 +130,7 @@ class Slack:
     def _show_acknowledgement(self, exchange: Exchange, reply: Reply, attempt: int) -> None:
         wire = {"response": reply_record(reply)}
         if reply.status != 200:
-            detail = f"HTTP {reply.status} · {_WHY.get(reply.status, '')}".rstrip(" ·")
+            detail = f"HTTP {reply.status} · {_REASONS.get(reply.status, '')}".rstrip(" ·")
             title = _FAILED.format("dispatch_failed")
             exchange.show("failure", title=title, detail=detail, wire=wire)
             return
@@ -186,15 +146,15 @@ class Slack:
             exchange.show("answer", via="ack", **_shown(message))
 
     def receive_response(self, token: str, raw: bytes) -> tuple[int, dict[str, Any]]:
-        """Take a post to a response_url: the HTTP status, and ``ok`` or Slack's error code.
+        """Receive a POST to a response_url; the HTTP status, and ``ok`` or Slack's error code.
 
-        The statuses of refusals are seen in the field; Slack's guide only names the limits.
+        The statuses of refusals were observed; Slack's guide only names the limits.
         """
         try:
             conversation = self._urls.use(token)
-        except UsedAddressError:
+        except UsedUrlError:
             return 404, {"ok": False, "error": "used_url"}
-        except ExpiredAddressError:
+        except ExpiredUrlError:
             return 404, {"ok": False, "error": "expired_url"}
         except LookupError:
             return 404, {"ok": False, "error": "invalid_url"}
@@ -226,8 +186,38 @@ class Slack:
         return 400, refusal
 
 
+class SlackPane:
+    """Slack's pane: a SimulatorPane."""
+
+    name = "slack"
+    page_context: Mapping[str, object] = {}
+
+    def __init__(
+        self, client: WebhookClient, *, signing_secret: str, base_url: Callable[[], str]
+    ) -> None:
+        self.missing_setting = "" if signing_secret else "BOT_SLACK_SIGNING_SECRET"
+        self._platform = SimulatedSlack(client, signing_secret, base_url)
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """The page's messages, and Slack's response_url host."""
+        return [
+            web.post("/slack/messages", self._send, name=self.name),
+            web.post("/slack/response/{token}", self._receive_response),
+        ]
+
+    async def _send(self, request: web.Request) -> web.Response:
+        return await start_exchange(request, self, PageMessage, self._platform.send)
+
+    async def _receive_response(self, request: web.Request) -> web.Response:
+        raw = await read_bounded(request, MAX_REPLY_BYTES)
+        status, answer = self._platform.receive_response(request.match_info["token"], raw)
+        if status == 200:
+            return web.Response(text="ok")
+        return web.json_response(answer, status=status)
+
+
 def _acknowledged_message(reply: Reply) -> Any:
-    """The message in an acknowledgement: JSON, or plain text as it is."""
+    """The message of an acknowledgement: its JSON, or its text."""
     try:
         return reply.json
     except ValueError:
@@ -235,7 +225,7 @@ def _acknowledged_message(reply: Reply) -> Any:
 
 
 def _shown(message: dict[str, Any]) -> dict[str, Any]:
-    """What the page needs to show a checked message."""
+    """The page's fields of a checked message."""
     deletes = message.get("delete_original") is True
     return {
         "view": [] if deletes else rich_text.message(message),

@@ -4,7 +4,7 @@ import { Pane, at, awaiting, byId, el, link, raw, seconds, settle, setup, small 
 
 export const kakao = new Pane("kakao", setup.kakao);
 const chips = byId("kakao-chips");
-const FOLD = Number(setup.fold);
+const FOLD = Number(byId("kakao-pane").dataset.fold);
 const KAKAO_RAW = { request: "봇으로 보낸 요청", response: "돌아온 응답", callback: "콜백으로 온 본문" };
 const VIA = { sync: "동기 응답", callback: "콜백" };
 

@@ -11,8 +11,8 @@ import yaml
 
 from bot.app import create_app
 from bot.messengers.kakao.adapter import SECRET_HEADER
-from bot.messengers.kakao.simulator_pane import skill_request
-from bot.messengers.slack.simulator_pane import signed_command
+from bot.messengers.kakao.simulated_requests import skill_request
+from bot.messengers.slack.simulated_requests import signed_command
 from tests.support.stack import settings_for
 
 DESCRIPTION: dict[str, Any] = yaml.safe_load(

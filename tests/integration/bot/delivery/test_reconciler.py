@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import Row, text
 
 from bot.messengers.slack import web_api
-from bot.messengers.slack.simulator_pane import CHANNEL_ID
+from bot.messengers.slack.simulated_requests import CHANNEL_ID
 from bot.store.deliveries import DeliveryClaim
 from bot.store.reconciliation import RECONCILE_DELAY_S
 from fakes.faults import Fault

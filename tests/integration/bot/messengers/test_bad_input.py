@@ -16,7 +16,7 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from bot.messengers.slack.simulator_pane import signature_headers
+from bot.messengers.slack.simulated_requests import signature_headers
 from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.kakao import skill_request

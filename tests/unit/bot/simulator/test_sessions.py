@@ -3,66 +3,70 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 
 import pytest
 
-from bot.simulator import rich_text
+from bot.messengers.slack import rich_text
+from bot.simulator.event_log import MAX_EVENT_CHARS, MAX_EVENTS, EventLog
 from bot.simulator.expiring_urls import (
-    Addresses,
-    ExpiredAddressError,
-    UnknownAddressError,
-    UsedAddressError,
+    ExpiredUrlError,
+    ExpiringUrls,
+    UnknownUrlError,
+    UsedUrlError,
 )
-from bot.simulator.sessions import EVENT_CHARS, EVENTS, Session, Sessions
+from bot.simulator.sessions import Sessions
 
 
 def test_an_address_wears_out_expires_and_is_forgotten() -> None:
     now = 100.0
-    addresses: Addresses[str] = Addresses(lifetime_s=60, uses=1, capacity=2, clock=lambda: now)
+    addresses: ExpiringUrls[str] = ExpiringUrls(
+        lifetime_s=60, uses=1, capacity=2, clock=lambda: now
+    )
     first = addresses.issue("가")
     assert addresses.use(first) == "가"
-    with pytest.raises(UsedAddressError):
+    with pytest.raises(UsedUrlError):
         addresses.use(first)
     second = addresses.issue("나")
     now += 61
-    with pytest.raises(ExpiredAddressError):
+    with pytest.raises(ExpiredUrlError):
         addresses.use(second)
     addresses.issue("다")
-    with pytest.raises(UnknownAddressError):
+    with pytest.raises(UnknownUrlError):
         addresses.use(first)
 
 
 def test_a_session_keeps_the_newest_events_within_its_bounds() -> None:
-    session = Session()
-    for number in range(EVENTS + 50):
-        session.add({"number": number})
-    kept = session.after(0)
-    assert len(kept) == EVENTS
-    assert kept[-1].number == EVENTS + 50
-    session.add({"text": "가" * (EVENT_CHARS - 10)})
-    assert len(session.after(0)) == 1
+    log = EventLog()
+    for number in range(MAX_EVENTS + 50):
+        log.add({"number": number})
+    kept = log.after(0)
+    assert len(kept) == MAX_EVENTS
+    assert kept[-1].number == MAX_EVENTS + 50
+    log.add({"text": "가" * (MAX_EVENT_CHARS - 10)})
+    assert len(log.after(0)) == 1
 
 
 def test_a_stream_resumes_behind_the_event_it_names() -> None:
-    session = Session()
-    session.add({"n": 1})
-    session.add({"n": 2})
-    first, second = session.after(0)
-    assert session.after(session.place_of(first.id)) == [second]
-    assert session.place_of(Session().id) == 0
-    assert session.place_of("0000.7") == 0
-    assert session.place_of(first.id + "x") == 0
+    log = EventLog()
+    log.add({"n": 1})
+    log.add({"n": 2})
+    first, second = log.after(0)
+    assert log.after(log.position_of(first.id)) == [second]
+    assert log.position_of(secrets.token_urlsafe(24)) == 0
+    assert log.position_of("0000.7") == 0
+    assert log.position_of(first.id + "x") == 0
 
 
 async def test_a_listener_wakes_for_an_event_that_came_in_between() -> None:
-    session = Session()
-    session.add({"n": 1})
-    await session.changed(0, timeout_s=1)
+    log = EventLog()
+    log.add({"n": 1})
+    await log.wait_for_change(0, timeout_s=1)
     with pytest.raises(TimeoutError):
-        await session.changed(1, timeout_s=0.01)
-    waiting = asyncio.create_task(session.changed(1, timeout_s=5))
+        await log.wait_for_change(1, timeout_s=0.01)
+    waiting = asyncio.create_task(log.wait_for_change(1, timeout_s=5))
     await asyncio.sleep(0)
-    session.add({"n": 2})
+    log.add({"n": 2})
     await waiting
 
 
@@ -82,7 +86,7 @@ async def test_the_session_unused_for_longest_gives_way() -> None:
     assert sessions.get(second.id) is None
     assert second.closed
     assert not first.closed
-    await second.changed(0, timeout_s=1)
+    await second.events.wait_for_change(0, timeout_s=1)
 
 
 def texts(nodes: list[rich_text.Node]) -> str:

@@ -8,9 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.messengers.kakao.simulator_pane import KakaoTalk, Said, skill_request
-from bot.simulator.limits import LimitError, check_skill_response, is_callback_acknowledgement
+from bot.messengers.kakao.platform_limits import check_skill_response, is_callback_acknowledgement
+from bot.messengers.kakao.simulated_requests import skill_request
+from bot.messengers.kakao.simulator_pane import PageMessage, SimulatedKakao
+from bot.simulator.limits import LimitError
 from bot.simulator.sessions import Exchange, Session
+from bot.simulator.webhook_client import WebhookClient
 from fakes.faults import serving
 from tests.support.simulator_standin import KAKAO_SECRET, StandInBot, bubbles
 from tests.support.simulator_visitor import visitor
@@ -127,18 +130,18 @@ async def test_a_wrong_secret_is_readable(bot: StandInBot) -> None:
         assert failure["wire"]["response"] == {"status": 401, "body": {"error": "wrong secret"}}
 
 
-async def played(bot: StandInBot, said: Said, **times: float) -> list[dict[str, Any]]:
-    """The events of one exchange with a KakaoTalk of other time limits."""
+async def played(bot: StandInBot, message: PageMessage, **times: float) -> list[dict[str, Any]]:
+    """The events of one exchange with a platform with other time limits."""
     session = Session()
-    async with aiohttp.ClientSession() as http:
-        talk = KakaoTalk(http, KAKAO_SECRET, lambda: bot.origin, **times)
-        await talk.say(Exchange(session, "kakao"), said)
-    return [json.loads(event.json) for event in session.after(0)]
+    async with WebhookClient() as client:
+        platform = SimulatedKakao(client, KAKAO_SECRET, lambda: bot.origin, **times)
+        await platform.send(Exchange(session, "kakao"), message)
+    return [json.loads(event.json) for event in session.events.after(0)]
 
 
 async def test_kakao_gives_up_after_its_time(bot: StandInBot) -> None:
     bot.kakao_delay_s = 0.5
-    events = await played(bot, Said(text="안녕"), skill_s=0.1)
+    events = await played(bot, PageMessage(text="안녕"), skill_s=0.1)
     assert events[-1]["title"] == "응답 시간 초과"
     assert len(events) == 3
 
@@ -146,27 +149,27 @@ async def test_kakao_gives_up_after_its_time(bot: StandInBot) -> None:
 async def test_a_callback_that_never_comes_ends_the_wait(bot: StandInBot) -> None:
     bot.callback = bubbles("너무 늦은 답")
     bot.callback_delay_s = 5
-    events = await played(bot, Said(text="안녕"), callback_s=0.2)
+    events = await played(bot, PageMessage(text="안녕"), callback_s=0.2)
     assert [event["kind"] for event in events][-2:] == ["waiting", "failure"]
     assert events[-1]["title"] == "콜백이 오지 않았습니다"
 
 
 async def test_a_promise_without_an_offer_is_told(bot: StandInBot) -> None:
     bot.kakao_reply = {"version": "2.0", "useCallback": True}
-    events = await played(bot, Said(text="안녕", callback=False))
+    events = await played(bot, PageMessage(text="안녕", callback=False))
     assert "콜백이 꺼진 블록" in events[-1]["title"]
 
 
 async def test_the_bot_words_its_own_waiting_bubble(bot: StandInBot) -> None:
     bot.kakao_reply = {"version": "2.0", "useCallback": True, "data": {"text": "찾아볼게요"}}
-    events = await played(bot, Said(text="안녕"), callback_s=0.05)
+    events = await played(bot, PageMessage(text="안녕"), callback_s=0.05)
     assert [e["text"] for e in events if e["kind"] == "waiting"] == ["찾아볼게요"]
 
 
 async def test_an_unreachable_bot_is_told() -> None:
     async with serving(aiohttp.web.Application()) as gone:
         pass
-    events = await played(StandInBot(origin=gone), Said(text="안녕"))
+    events = await played(StandInBot(origin=gone), PageMessage(text="안녕"))
     assert events[-1]["title"] == "봇에 닿지 않습니다"
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.messengers.slack.simulator_pane import Slack, Typed
+from bot.messengers.slack.simulator_pane import PageMessage, SimulatedSlack
 from bot.simulator.sessions import Exchange, Session
+from bot.simulator.webhook_client import WebhookClient
 from fakes.faults import serving
 from tests.support.simulator_standin import SLACK_SECRET, StandInBot
 from tests.support.simulator_visitor import visitor
@@ -159,8 +160,8 @@ async def test_slack_gives_up_after_its_time() -> None:
     app = aiohttp.web.Application()
     app.router.add_post("/webhooks/slack/commands", sleepy)
     session = Session()
-    async with serving(app) as origin, aiohttp.ClientSession() as http:
-        slack = Slack(http, SLACK_SECRET, lambda: origin, ack_s=0.1)
-        await slack.say(Exchange(session, "slack"), Typed(text="안녕"))
-    failure = json.loads(session.after(0)[-1].json)
+    async with serving(app) as origin, WebhookClient() as client:
+        slack = SimulatedSlack(client, SLACK_SECRET, lambda: origin, ack_s=0.1)
+        await slack.send(Exchange(session, "slack"), PageMessage(text="안녕"))
+    failure = json.loads(session.events.after(0)[-1].json)
     assert "operation_timeout" in failure["title"]

@@ -1,4 +1,4 @@
-"""Slack's texts as trees that the page builds with the DOM: no HTML ever comes from a text.
+"""Slack's texts as trees, which the page builds as DOM nodes: no text ever becomes HTML.
 
 A node is a string, or ``{"tag": ..., "children": [...]}`` with ``href`` for a link.
 """
@@ -41,7 +41,7 @@ _TAGS = {
 _LITERAL = {"code_inline": "code", "fence": "pre", "code_block": "pre"}
 
 _QUOTE = re.compile(r"^(?:>|&gt;) ?")
-#: A marker counts only at a word's edge, and Hangul is a word: 한글*굵게*를 stays as it is.
+#: A marker counts only at a word boundary, and Hangul is a word: 한글*굵게*를 is not bold.
 _MRKDWN = re.compile(
     r"```(?P<pre>.+?)```"
     r"|`(?P<code>[^`\n]+)`"
@@ -84,7 +84,7 @@ def _nodes(node: SyntaxTreeNode) -> list[Node]:
 
 
 def mrkdwn(text: str) -> list[Node]:
-    """A text in Slack's own older markup, as ``text``, sections and contexts hold it.
+    """A text in Slack's own markup, as in ``text``, sections and contexts.
 
     A mentioned person is a node ``mention`` with the user's id.
     """
@@ -99,26 +99,26 @@ def _spans(text: str) -> list[Node]:
     nodes: list[Node] = []
     place = 0
     for match in _MRKDWN.finditer(text):
-        nodes.append(_plain(text[place : match.start()]))
+        nodes.append(_unescaped(text[place : match.start()]))
         nodes.append(_marked(match))
         place = match.end()
-    nodes.append(_plain(text[place:]))
+    nodes.append(_unescaped(text[place:]))
     return [node for node in nodes if node]
 
 
 def _marked(match: re.Match[str]) -> Node:
     if href := match["href"]:
-        return element("a", [_plain(match["label"] or href)], href=_plain(href))
+        return element("a", [_unescaped(match["label"] or href)], href=_unescaped(href))
     tag = str(match.lastgroup)
-    return element(tag, [_plain(match[tag])])
+    return element(tag, [_unescaped(match[tag])])
 
 
-def _plain(text: str) -> str:
+def _unescaped(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def message(body: dict[str, Any]) -> list[Node]:
-    """A checked Slack message: its blocks, or its text where there are none."""
+    """A checked Slack message: its blocks, or its text without any."""
     blocks = body.get("blocks") or []
     if not blocks:
         return [element("p", mrkdwn(str(body.get("text", ""))))]
@@ -156,7 +156,7 @@ _BLOCKS: dict[str, Callable[[dict[str, Any]], list[Node]]] = {
 
 
 def _text(part: Any) -> Node:
-    """The text of a text object, or of an element that is one."""
+    """The text of a text object or of an element."""
     if not isinstance(part, dict):
         return ""
     text = part.get("text", part.get("alt_text", ""))

@@ -1,0 +1,69 @@
+"""Skill requests and callback receipts as Kakao makes them: for the simulator and stand-ins."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from typing import Any, Literal
+
+Trigger = Literal["TEXT_INPUT", "QUICKREPLY_BUTTON_MESSAGE", "CARD_BUTTON_MESSAGE"]
+
+_BLOCK = {"id": "67a1f00dc0ffee0000000001", "name": "폴백 블록"}
+_BOT = {"id": "67a1f00dc0ffee0000000002", "name": "블라썸"}
+_SKILL = {"id": "67a1f00dc0ffee0000000003", "name": "블라썸에게 묻기"}
+
+
+def skill_request(
+    utterance: str,
+    user: str = "simulated-person",
+    callback_url: str | None = None,
+    extra: dict[str, Any] | None = None,
+    trigger: Trigger | None = None,
+) -> dict[str, Any]:
+    """The JSON body of a skill request, with every object that Kakao's guide shows.
+
+    ``user`` becomes the bot user key; ``extra`` is the payload of a tapped button.
+    """
+    key = hashlib.sha256(user.encode()).hexdigest()
+    tapped: Trigger = "QUICKREPLY_BUTTON_MESSAGE" if extra else "TEXT_INPUT"
+    request: dict[str, Any] = {
+        "timezone": "Asia/Seoul",
+        "lang": "ko",
+        "params": {"surface": "Kakaotalk.plusfriend"},
+        "block": dict(_BLOCK),
+        "utterance": utterance,
+        "user": {
+            "id": key,
+            "type": "botUserKey",
+            "properties": {
+                "botUserKey": key,
+                "plusfriendUserKey": key[:20],
+                "plusfriend_user_key": key[:20],
+                "isFriend": True,
+            },
+        },
+    }
+    if callback_url is not None:
+        request["callbackUrl"] = callback_url
+    return {
+        "bot": dict(_BOT),
+        "intent": {**_BLOCK, "extra": {"reason": {"code": 1, "message": "OK"}}},
+        "action": {**_SKILL, "params": {}, "detailParams": {}, "clientExtra": extra or {}},
+        "userRequest": request,
+        "contexts": [],
+        "flow": {
+            "trigger": {"type": trigger or tapped, "referrerBlock": dict(_BLOCK)},
+            "lastBlock": dict(_BLOCK),
+        },
+    }
+
+
+def callback_receipt(status: Literal["SUCCESS", "FAIL", "ERROR"], message: str) -> dict[str, Any]:
+    """The response of Kakao's callback host; ``status`` is more precise than HTTP's."""
+    return {
+        "taskId": str(uuid.uuid4()),
+        "status": status,
+        "message": message,
+        "timestamp": int(time.time()),
+    }
