@@ -24,6 +24,7 @@ from bot.delivery.dispatcher import Delivery
 from bot.delivery.reconciler import Reconciler
 from bot.domain.messenger import Messenger
 from bot.http.errors import MAX_BODY_BYTES, refuse
+from bot.http.origin import origin
 from bot.http.outbound import open_session
 from bot.http.server_log import quote_no_requests
 from bot.messengers.kakao import endpoint
@@ -90,8 +91,7 @@ def create_app(settings: Settings, *, warm: bool = False) -> web.Application:
 
 def own_url(settings: Settings) -> str:
     """Where this bot listens, as seen from this machine."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104
-    return f"http://{host}:{settings.port}"
+    return origin(settings.host, settings.port)
 
 
 def _simulator_panes(settings: Settings) -> list[PaneFactory]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from bot.http.origin import origin
 from bot.settings import Settings
 from inference_worker.settings import WorkerSettings
 from onebox.data_dir import CannotStart
@@ -40,12 +41,6 @@ class Machine:
     def origin(self) -> str:
         """Where the bot is reached from this machine, such as ``http://127.0.0.1:8080``."""
         return origin(self.host, self.port)
-
-
-def origin(host: str, port: int) -> str:
-    """The URL of a listener, as seen from its own machine."""
-    seen = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - compared only
-    return f"http://[{seen}]:{port}" if ":" in seen else f"http://{seen}:{port}"
 
 
 def free_port(host: str, port: int) -> int:

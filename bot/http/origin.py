@@ -1,0 +1,25 @@
+"""The origin of a listener, as seen from its own machine."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+
+def origin(host: str, port: int) -> str:
+    """The origin of what listens on ``host``, such as ``http://127.0.0.1:8080``.
+
+    Wildcard addresses become the loopback address of their family: asyncio binds ``::`` for IPv6
+    only. An IPv6 address is put into brackets (RFC 3986, 3.2.2).
+    """
+    reached = _reached(host)
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def _reached(host: str) -> str:
+    try:
+        address = ip_address(host or "0.0.0.0")  # noqa: S104 - nothing listens here
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == 4 else "::1"
