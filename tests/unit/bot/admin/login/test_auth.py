@@ -33,7 +33,7 @@ async def test_without_a_password_every_page_says_how_to_open_it(closed_client: 
 async def test_every_route_needs_a_login_unless_marked_public(
     stranger: Client, unreachable: AsyncEngine
 ) -> None:
-    app = create_admin(Settings(admin_password=PASSWORD), unreachable)
+    app = create_admin(Settings(admin_password=PASSWORD), unreachable, {})
     protected = 0
     for route in app.router.routes():
         if route.handler in _PUBLIC:
@@ -83,7 +83,7 @@ async def test_the_setting_may_be_plain_or_an_argon2_hash(
 
 def test_a_broken_hash_is_said_at_the_start(unreachable: AsyncEngine) -> None:
     with pytest.raises(ValueError, match="BOT_ADMIN_PASSWORD begins with"):
-        create_admin(Settings(admin_password="$argon2id$v=19"), unreachable)
+        create_admin(Settings(admin_password="$argon2id$v=19"), unreachable, {})
 
 
 async def test_a_password_typed_decomposed_is_the_same(stranger: Client) -> None:
