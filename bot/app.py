@@ -20,8 +20,15 @@ from bot.admission.rate_limit import RateLimit
 from bot.conversation.scheduler import Dialogue
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.conversation.settlement_waiters import SettlementWaiters
-from bot.delivery.dispatcher import Delivery
+from bot.delivery.answers import AnswerPresenter
+from bot.delivery.claimer import DeliveryClaimer
+from bot.delivery.dispatcher import DeliveryDispatcher
+from bot.delivery.outcome_recorder import OutcomeRecorder
 from bot.delivery.reconciler import Reconciler
+from bot.delivery.sender import DeliverySender
+from bot.delivery.sweeper import DeliverySweeper
+from bot.delivery.sync_window import SyncWindow
+from bot.delivery.task_set import TaskSet
 from bot.domain.messenger import Messenger
 from bot.http.errors import MAX_BODY_BYTES, refuse
 from bot.http.origin import origin
@@ -134,13 +141,24 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
         )
         waiters = app[app_keys.WAITERS] = SettlementWaiters(database, settled)
         messengers: dict[str, Messenger] = {kakao.name: kakao, slack.name: slack}
-        delivery = app[app_keys.DELIVERY] = Delivery(
-            settings=settings,
-            texts=app[app_keys.TEXTS],
+        answers = AnswerPresenter(
             database=database,
-            messengers=messengers,
+            texts=app[app_keys.TEXTS],
             queue=queue,
-            presence=presence,
+            workers=presence,
+            ai_notice=settings.ai_notice,
+        )
+        in_flight = TaskSet()
+        recorder = OutcomeRecorder(database=database, in_flight=in_flight)
+        app[app_keys.SYNC_WINDOW] = SyncWindow(
+            database=database, answers=answers, recorder=recorder
+        )
+        dispatcher = DeliveryDispatcher(
+            claimer=DeliveryClaimer(database=database, messengers=messengers),
+            sender=DeliverySender(
+                database=database, messengers=messengers, answers=answers, recorder=recorder
+            ),
+            in_flight=in_flight,
         )
         dialogue = app[app_keys.DIALOGUE] = Dialogue(
             settings=settings,
@@ -149,9 +167,10 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             history=RecentHistory(redis, max_turns=settings.history_turns),
             presence=presence,
             finished=finished,
-            settled=SettlementNotifier(ringer, waiters.notify, delivery.deliver_soon),
+            settled=SettlementNotifier(ringer, waiters.notify, dispatcher.deliver_soon),
         )
-        tracing = Reconciler(database=database, messengers=messengers)
+        delivery_sweeper = DeliverySweeper(database=database)
+        reconciler = Reconciler(database=database, messengers=messengers)
         loops = (
             presence.keep,
             backlog.keep,
@@ -160,14 +179,14 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             dialogue.keep_settling,
             dialogue.keep_marking,
             dialogue.keep_sweeping,
-            delivery.keep_delivering,
-            delivery.keep_sweeping,
-            tracing.keep_tracing,
+            dispatcher.keep_delivering,
+            delivery_sweeper.keep_sweeping,
+            reconciler.keep_reconciling,
         )
         async with _running(loops):
             yield
         await dialogue.close()
-        await delivery.close()
+        await dispatcher.close()
         await queue.close()
         await ringer.close()
 

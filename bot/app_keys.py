@@ -11,7 +11,7 @@ from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
 from bot.conversation.scheduler import Dialogue
 from bot.conversation.settlement_waiters import SettlementWaiters
-from bot.delivery.dispatcher import Delivery
+from bot.delivery.sync_window import SyncWindow
 from bot.messengers.kakao.adapter import Kakao
 from bot.messengers.slack.adapter import Slack
 from bot.settings import Settings
@@ -27,7 +27,7 @@ BACKLOG = web.AppKey("backlog", Backlog)
 FORECAST = web.AppKey("forecast", Forecast)
 WAITERS = web.AppKey("waiters", SettlementWaiters)
 DIALOGUE = web.AppKey("dialogue", Dialogue)
-DELIVERY = web.AppKey("delivery", Delivery)
+SYNC_WINDOW = web.AppKey("sync_window", SyncWindow)
 RATE_LIMIT = web.AppKey("rate_limit", RateLimit)
 KAKAO = web.AppKey("kakao", Kakao)
 SLACK = web.AppKey("slack", Slack)

@@ -1,98 +1,149 @@
-"""What went out and got no answer, looked up by its messenger's means: found, or sent again.
+"""Unanswered deliveries, looked up by their messenger's means: found, or sent again.
 
 Only an absence that the messenger is sure of sends anything again; whatever else comes back
-leaves the delivery unconfirmed, to be asked about a few times more while its answer has worth.
+leaves the delivery unconfirmed, to be looked up a few times more while its answer has worth.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.delivery.outcome_recorder import PLAIN_DETAIL
+from bot.delivery.row_isolation import RowIsolation
 from bot.domain.deliveries import DeliveryState
 from bot.domain.messenger import LookupOutcome, LookupResult, Messenger, Reconcilable
+from bot.observability.database_errors import report_database_error
 from bot.observability.metrics import TRACES
 from bot.store import reconciliation
 from bot.store.deliveries import MAX_ATTEMPTS
-from bot.store.reconciliation import RECONCILE_DELAY_S, TRACE_S, ReconciliationClaim
-from bot.store.reply_handles import load_handle
-from runtime.database import DATABASE_ERRORS
+from bot.store.reconciliation import LOOKUP_S, RECONCILE_DELAY_S, ReconciliationClaim
+from bot.store.row_filter import RowFilter
+from runtime.database import DATABASE_ERRORS, is_gone
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 2.0
-AGAIN_MAX_S = 480.0
-#: The longest that a messenger's wish to be left alone is believed.
-PAUSE_MAX_S = 120.0
+RECONCILE_EVERY_S = 2.0
+BACKOFF_MAX_S = 480.0
+#: Upper bound on a messenger's Retry-After.
+RETRY_AFTER_MAX_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """What a lookup makes of its delivery."""
+
+    state: DeliveryState
+    detail: str
+    again_in_s: float | None = None  #: None: it is never looked up again
 
 
 class Reconciler:
-    """Traces what is due, one delivery at a time."""
+    """Looks up what is due, one delivery at a time."""
 
     def __init__(self, *, database: AsyncEngine, messengers: Mapping[str, Messenger]) -> None:
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
         self._messengers = messengers
+        self._isolation = RowIsolation("claim_lookup")
 
-    async def keep_tracing(self) -> None:
+    async def keep_reconciling(self) -> None:
         """Look up what is due, until cancelled."""
         while True:
-            pause_s = LOOK_EVERY_S
+            pause_s = RECONCILE_EVERY_S
             try:
-                pause_s = await self.trace_next()
+                pause_s = await self.reconcile_next()
             except DATABASE_ERRORS as error:
-                log.warning("database_gone", error=type(error).__name__)
+                report_database_error("claim_lookup", error)
             await asyncio.sleep(pause_s)
 
-    async def trace_next(self) -> float:
+    async def reconcile_next(self) -> float:
         """Look up the delivery that is due first; in how many seconds to look for the next."""
-        async with self._database.connect() as connection:
-            claim = await reconciliation.claim_one(connection)
-        if claim is None:
-            return LOOK_EVERY_S
-        trace = await self._trace(claim)
-        state, again_in_s, words = _outcome(claim, trace)
-        detail = f"{trace.detail}{words}"
-        async with self._database.connect() as connection:
-            settled = await reconciliation.settle(
-                connection, claim, state, detail=detail, again_in_s=again_in_s
-            )
-        if settled:
-            TRACES.labels(claim.messenger, trace.traced.value).inc()
+        claim = await self._claim()
+        return await self._reconcile(claim) if claim else RECONCILE_EVERY_S
+
+    async def _claim(self) -> ReconciliationClaim | None:
+        """The next lookup, or none. A row that cannot be claimed sits out."""
+        claims: list[ReconciliationClaim] = []
+
+        async def claim_one(rows: RowFilter) -> None:
+            if claims:
+                return
+            async with self._autocommit.connect() as connection:
+                if claim := await reconciliation.claim_one(connection, rows):
+                    claims.append(claim)
+
+        async def find(rows: RowFilter) -> list[UUID]:
+            async with self._autocommit.connect() as connection:
+                return await reconciliation.find_due(connection, rows)
+
+        try:
+            await self._isolation.run(claim_one, find)
+        except DATABASE_ERRORS as error:
+            if not claims:
+                raise
+            report_database_error("claim_lookup", error)
+        return claims[0] if claims else None
+
+    async def _reconcile(self, claim: ReconciliationClaim) -> float:
+        """Look up and settle one delivery; the messenger's Retry-After, in seconds."""
+        result = await self._look_up(claim)
+        verdict = _judge(claim, result)
+        if await self._settle(claim, verdict):
+            TRACES.labels(claim.messenger, result.outcome.value).inc()
             log.info(
                 "turn_trace",
                 turn_id=str(claim.turn_id),
-                traced=trace.traced.value,
-                state=state.value,
-                detail=detail,
+                traced=result.outcome.value,
+                state=verdict.state.value,
+                detail=verdict.detail,
             )
-        return min(trace.retry_after_s or 0.0, PAUSE_MAX_S)
+        return min(result.retry_after_s or 0.0, RETRY_AFTER_MAX_S)
 
-    async def _trace(self, claim: ReconciliationClaim) -> LookupResult:
+    async def _settle(self, claim: ReconciliationClaim, verdict: _Verdict) -> bool:
+        """Write the verdict down. What the database does not take is looked up again."""
+        for detail in (verdict.detail, PLAIN_DETAIL):
+            try:
+                async with self._autocommit.connect() as connection:
+                    return await reconciliation.settle(
+                        connection,
+                        claim,
+                        verdict.state,
+                        detail=detail,
+                        again_in_s=verdict.again_in_s,
+                    )
+            except DATABASE_ERRORS as error:
+                report_database_error("settle_lookup", error, [claim.turn_id])
+                if is_gone(error):
+                    return False
+        return False
+
+    async def _look_up(self, claim: ReconciliationClaim) -> LookupResult:
         messenger = self._messengers.get(claim.messenger)
         if not isinstance(messenger, Reconcilable):
-            return LookupResult(traced=LookupOutcome.UNKNOWN, detail="its messenger cannot tell")
+            return LookupResult(outcome=LookupOutcome.UNKNOWN, detail="its messenger cannot tell")
         try:
-            async with asyncio.timeout(TRACE_S):
-                return await messenger.trace(load_handle(claim.reply_handle), claim.turn_id)
+            async with asyncio.timeout(LOOKUP_S):
+                return await messenger.look_up(claim.reply_handle, claim.turn_id)
         except Exception as error:
             log.exception("trace_broke", turn_id=str(claim.turn_id))
-            return LookupResult(traced=LookupOutcome.UNKNOWN, detail=type(error).__name__)
+            return LookupResult(outcome=LookupOutcome.UNKNOWN, detail=type(error).__name__)
 
 
-def _outcome(
-    claim: ReconciliationClaim, trace: LookupResult
-) -> tuple[DeliveryState, float | None, str]:
-    """What a trace makes of the delivery, when to trace it once more, and words for the ledger."""
-    if trace.traced is LookupOutcome.FOUND:
-        return DeliveryState.DELIVERED, None, ""
+def _judge(claim: ReconciliationClaim, result: LookupResult) -> _Verdict:
+    unconfirmed = DeliveryState.UNCONFIRMED
+    if result.outcome is LookupOutcome.FOUND:
+        return _Verdict(state=DeliveryState.DELIVERED, detail=result.detail)
     if claim.expired:
-        return DeliveryState.UNCONFIRMED, None, "; too late to send it again"
-    if trace.traced is LookupOutcome.UNKNOWN:
-        backoff_s = min(RECONCILE_DELAY_S * 2.0 ** (claim.number - 1), AGAIN_MAX_S)
-        return DeliveryState.UNCONFIRMED, max(trace.retry_after_s or 0.0, backoff_s), ""
+        return _Verdict(state=unconfirmed, detail=f"{result.detail}; too late to send it again")
+    if result.outcome is LookupOutcome.UNKNOWN:
+        backoff_s = min(RECONCILE_DELAY_S * 2.0 ** (claim.number - 1), BACKOFF_MAX_S)
+        again_in_s = max(result.retry_after_s or 0.0, backoff_s)
+        return _Verdict(state=unconfirmed, detail=result.detail, again_in_s=again_in_s)
     if claim.attempts >= MAX_ATTEMPTS:
-        return DeliveryState.UNCONFIRMED, None, "; tried often enough"
-    return DeliveryState.PENDING, None, "; sent again"
+        return _Verdict(state=unconfirmed, detail=f"{result.detail}; tried often enough")
+    return _Verdict(state=DeliveryState.PENDING, detail=f"{result.detail}; sent again")

@@ -13,7 +13,7 @@ WANTED_WITHIN = timedelta(seconds=60)
 
 
 class DeliveryVia(StrEnum):
-    """The way a turn's outcome goes to the messenger."""
+    """The route by which a turn's outcome reaches the messenger."""
 
     SYNC = "sync"  #: in the webhook's own response
     CALLBACK = "callback"  #: one POST to the URL that came with the webhook
@@ -22,7 +22,7 @@ class DeliveryVia(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """How far the delivery has come."""
+    """The state of a delivery."""
 
     PENDING = "pending"
     SENDING = "sending"  #: claimed: one process is on the wire with it
@@ -37,9 +37,9 @@ class DeliveryState(StrEnum):
 class ReplyHandle:
     """Where and until when the answer may go. Opaque to all but the messenger that made it."""
 
-    via: DeliveryVia  #: the first way to try
+    via: DeliveryVia  #: the first route to try
     address: dict[str, Any] = field(default_factory=dict)  #: JSON-ready: URLs, ids
-    #: The webhook's own response has the word until then, no other way before it; aware UTC.
+    #: Until then only the webhook's own response may deliver; aware UTC.
     sync_until: datetime | None = None
     #: The callback URL is good until then; aware UTC. None: there is no callback.
     callback_until: datetime | None = None
@@ -65,11 +65,12 @@ class Answer:
     ai_notice: bool = False  #: say that an AI wrote this (Korean AI Basic Act, in force 2026-01-22)
     hold: bool = False  #: offer the button that fetches this turn's answer later
     earlier: tuple[UUID, ...] = ()  #: held answers of this conversation that are ready by now
-    expired: bool = False  #: say that an earlier answer was kept for its time and is gone
+    #: Turns of this conversation whose answer expired unseen: say once that one is gone.
+    expired: tuple[UUID, ...] = ()
 
 
 class Outcome(StrEnum):
-    """What a messenger said to a delivery."""
+    """How a messenger answered an attempt to deliver."""
 
     DELIVERED = "delivered"
     REFUSED = "refused"  #: a clear no that another try will not change

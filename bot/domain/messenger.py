@@ -89,11 +89,11 @@ class LookupOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupResult:
-    """What came of looking for a turn's answer on the messenger's side."""
+    """The result of looking for a turn's answer on the messenger's side."""
 
-    traced: LookupOutcome
+    outcome: LookupOutcome
     detail: str  #: short, without personal data or secrets: where it was found, or why not
-    retry_after_s: float | None = None  #: the messenger wants no other question before
+    retry_after_s: float | None = None  #: the messenger wants no other lookup before
 
 
 @runtime_checkable
@@ -101,17 +101,17 @@ class Reconcilable(Messenger, Protocol):
     """A messenger that can tell afterwards whether an answer was shown."""
 
     @property
-    def traces(self) -> bool:
-        """Whether it can with these settings; else it never is ``traceable``."""
+    def can_reconcile(self) -> bool:
+        """Whether these settings allow it at all; else ``is_reconcilable`` is never true."""
 
-    def traceable(self, handle: ReplyHandle) -> bool:
-        """Whether ``deliver_traceably`` is worth a try now."""
+    def is_reconcilable(self, handle: ReplyHandle) -> bool:
+        """Whether ``deliver_reconcilably`` is worth a try now."""
 
-    async def deliver_traceably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
-        """Show the answer, once, within ten seconds, so that ``trace`` finds it.
+    async def deliver_reconcilably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
+        """Show the answer, once, within ten seconds, so that ``look_up`` finds it.
 
-        REFUSED: nothing was shown, and ``deliver`` may have another way.
+        REFUSED: nothing was shown, and ``deliver`` may have another route.
         """
 
-    async def trace(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
-        """Look for what ``deliver_traceably`` showed of this turn, for 50 seconds at most."""
+    async def look_up(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
+        """Look for what ``deliver_reconcilably`` showed of this turn, for 50 seconds at most."""

@@ -30,11 +30,12 @@ TURN_STEPS: Mapping[TurnStatus, frozenset[TurnStatus]] = {
 
 DELIVERY_STEPS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     # Delivered without a new claim: a process taken for dead says late that the person saw it.
-    D.PENDING: frozenset({D.PENDING, D.SENDING, D.HELD, D.DELIVERED, D.EXPIRED}),
+    # Failed without a claim: the database refuses to claim this one row.
+    D.PENDING: frozenset({D.PENDING, D.SENDING, D.HELD, D.DELIVERED, D.FAILED, D.EXPIRED}),
     D.SENDING: frozenset({D.PENDING, D.HELD, D.DELIVERED, D.UNCONFIRMED, D.FAILED}),
     D.HELD: frozenset({D.SENDING, D.DELIVERED, D.EXPIRED}),
     D.DELIVERED: frozenset(),
-    # Its trace finds it, sends it again or cannot tell.
+    # Its lookup finds it, sends it again or cannot tell.
     D.UNCONFIRMED: frozenset({D.DELIVERED, D.PENDING, D.UNCONFIRMED, D.HELD}),
     # A dead letter lives again when an operator sends it again.
     D.FAILED: frozenset({D.PENDING, D.HELD}),

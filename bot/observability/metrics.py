@@ -8,6 +8,9 @@ WEBHOOKS = Counter("bot_webhooks_total", "Webhook requests answered", ["messenge
 TURNS = Counter("bot_turns_total", "Turns settled", ["messenger", "status"])
 DELIVERIES = Counter("bot_deliveries_total", "Delivery attempts", ["messenger", "via", "state"])
 TRACES = Counter("bot_traces_total", "Unanswered deliveries looked up", ["messenger", "traced"])
+DATABASE_FAULTS = Counter(
+    "bot_database_faults_total", "Statements that failed while the database was up", ["statement"]
+)
 ACCEPT_SECONDS = Histogram(
     "bot_accept_seconds",
     "From the webhook's receipt to its committed turn",

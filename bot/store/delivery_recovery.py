@@ -1,30 +1,35 @@
 """Deliveries that nobody holds any more: of dead processes, of lost claims, past their time.
 
-What may have been shown is never sent again blindly; what surely was not, is.
+What may have been shown is never sent again blindly; what surely was not, is. Each statement is
+confined by a RowFilter, so that a row at fault does not stop the others' recovery.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, func, text, update
+from sqlalchemy import Uuid, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.deliveries import DeliveryState
 from bot.store.deliveries import CLAIMS_INTO_LEDGER
-from bot.store.schema import deliveries
+from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
 
 #: How long after the sync window an open webhook is taken for dead.
 ORPHAN_S = 5
 #: How long after its turn's end an apology may still go out; Slack's URLs have two minutes left.
 APOLOGY_S = 60
+#: The maximum of rows that are looked at one by one after a fault; the rest follows next time.
+MAX_FOUND = 200
+
+_LOST = f"""((state = 'sending' AND claimed_until < now())
+           OR (state = 'pending' AND via = 'sync'
+               AND not_before < now() - make_interval(secs => {ORPHAN_S}))) {{rows}}"""
 
 #: Of a dead process: a window nobody closed, a claim nobody recorded. A callback URL takes one POST
 #: and refuses the second, so within its budget a dead process's callback is posted again.
-RECOVER = text(
+RECOVER = FilteredStatement(
     f"""
     WITH recovered AS (
         UPDATE deliveries
@@ -33,9 +38,7 @@ RECOVER = text(
             state = CASE WHEN via IN ('sync', 'callback') AND callback_until > now() THEN 'pending'
                          WHEN via = 'post' THEN 'unconfirmed' ELSE 'held' END,
             detail = 'the process that was sending it died', updated_at = now()
-        WHERE (state = 'sending' AND claimed_until < now())
-           OR (state = 'pending' AND via = 'sync'
-               AND not_before < now() - make_interval(secs => {ORPHAN_S}))
+        WHERE {_LOST}
         RETURNING turn_id, claim, via, state, detail, claimed_until
     ), kept AS (
         {CLAIMS_INTO_LEDGER} FROM recovered WHERE claim > 0
@@ -43,53 +46,79 @@ RECOVER = text(
     SELECT turn_id FROM recovered
     """
 )
+FIND_LOST = FilteredStatement(f"SELECT turn_id FROM deliveries WHERE {_LOST} LIMIT {MAX_FOUND}")
+
+_CLAIMED_BY = "state = 'sending' AND claimed_by = ANY(:names) {rows}"
+_NAMES = bindparam("names", type_=ARRAY(Uuid))
 
 #: A claim whose commit got no answer was followed by no request.
-GIVE_BACK = text(
+RELEASE_CLAIMS = FilteredStatement(
     f"""
-    WITH given_back AS (
+    WITH released AS (
         UPDATE deliveries
         SET state = 'pending', attempts = attempts - 1, updated_at = now(),
             detail = 'not sent: Postgres did not answer its claim'
-        WHERE state = 'sending' AND claimed_by = ANY(:names)
+        WHERE {_CLAIMED_BY}
         RETURNING turn_id, claim, via, state, detail, claimed_until
     )
-    {CLAIMS_INTO_LEDGER} FROM given_back
-    """
-).bindparams(bindparam("names", type_=ARRAY(Uuid)))
+    {CLAIMS_INTO_LEDGER} FROM released
+    """,
+    _NAMES,
+)
+FIND_CLAIMED_BY = FilteredStatement(
+    f"SELECT turn_id FROM deliveries WHERE {_CLAIMED_BY} LIMIT {MAX_FOUND}", _NAMES
+)
+
+#: One that is still to be sent gets ``APOLOGY_S`` more: its turn expires at the same moment.
+_OVERDUE = f"""((state = 'held' AND expires_at <= now())
+           OR (state = 'pending' AND expires_at <= now() - make_interval(secs => {APOLOGY_S})))
+          {{rows}}"""
+EXPIRE = FilteredStatement(
+    f"UPDATE deliveries SET state = 'expired', updated_at = now() WHERE {_OVERDUE}"
+)
+FIND_OVERDUE = FilteredStatement(
+    f"SELECT turn_id FROM deliveries WHERE {_OVERDUE} LIMIT {MAX_FOUND}"
+)
 
 
-async def recover(connection: AsyncConnection) -> int:
+async def recover(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> int:
     """Take over what dead processes left on the wire; how many there were."""
-    return len((await connection.execute(RECOVER)).all())
+    return len((await RECOVER.execute(connection, rows)).all())
 
 
-async def give_back(connection: AsyncConnection, names: Iterable[UUID]) -> int:
+async def find_lost(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
+    """The turns that ``recover`` would take over."""
+    return list((await FIND_LOST.execute(connection, rows)).scalars())
+
+
+async def release_claims(
+    connection: AsyncConnection, names: Iterable[UUID], rows: RowFilter = ALL_ROWS
+) -> int:
     """Let go of what was claimed under these names (``claim_due``); how many there were.
 
     Only for who sent none of it, and within ``CLAIM_S`` of its claim.
     """
-    return int((await connection.execute(GIVE_BACK, {"names": list(names)})).rowcount)
+    released = await RELEASE_CLAIMS.execute(connection, rows, {"names": list(names)})
+    return int(released.rowcount)
 
 
-async def expire(connection: AsyncConnection) -> int:
-    """End deliveries nobody came for in time.
+async def find_claimed_by(
+    connection: AsyncConnection, names: Iterable[UUID], rows: RowFilter = ALL_ROWS
+) -> list[UUID]:
+    """The turns that ``release_claims`` would let go of."""
+    found = await FIND_CLAIMED_BY.execute(connection, rows, {"names": list(names)})
+    return list(found.scalars())
+
+
+async def expire(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> int:
+    """End deliveries nobody came for in time; how many there were.
 
     One that is still to be sent gets ``APOLOGY_S`` more: its turn expires at the same moment,
     and the person is to be told.
     """
-    held = deliveries.c.state == DeliveryState.HELD.value
-    pending = deliveries.c.state == DeliveryState.PENDING.value
-    changed = await connection.execute(
-        update(deliveries)
-        .where(
-            (held & (deliveries.c.expires_at <= func.now()))
-            | (pending & (deliveries.c.expires_at <= func.now() - _seconds(APOLOGY_S)))
-        )
-        .values(state=DeliveryState.EXPIRED.value, updated_at=func.now())
-    )
-    return int(changed.rowcount)
+    return int((await EXPIRE.execute(connection, rows)).rowcount)
 
 
-def _seconds(seconds: float) -> Any:
-    return func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+async def find_overdue(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
+    """The turns whose delivery ``expire`` would end."""
+    return list((await FIND_OVERDUE.execute(connection, rows)).scalars())

@@ -1,8 +1,8 @@
-"""Which deliveries went out unanswered and can be traced, who traces them, and what came of it.
+"""Unanswered deliveries that can be looked up: who looks them up, and the outcome.
 
-A claim whose POST can be traced is marked with its own number before anything is sent, so that
-whatever becomes of its process the mark is true. A trace is claimed as a delivery is; the number
-of the trace fences its outcome.
+A claim whose POST can be looked up is marked with its own number before anything is sent, so that
+whatever becomes of its process the mark is true. A lookup is claimed as a delivery is; its number
+fences its outcome. The schema's columns call a lookup a trace.
 """
 
 from __future__ import annotations
@@ -10,20 +10,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.deliveries import DeliveryState
-from bot.store.deliveries import CLAIM_S, INTO_LEDGER, DeliveryClaim
+from bot.domain.deliveries import DeliveryState, ReplyHandle
+from bot.store.deliveries import (
+    CLAIM_S,
+    INTO_LEDGER,
+    MAX_DETAIL_CHARS,
+    DeliveryClaim,
+    read_reply_handle,
+)
+from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
 
 #: A POST may still be under way so long after its claim: a claim lasts 15 s, and one that is
 #: begun at its very end takes ten more.
 RECONCILE_DELAY_S = 30
-#: A trace older than this belongs to a process that died; it takes 50 s at most.
-TRACE_S = 60
+#: A lookup older than this belongs to a process that died; it takes 50 s at most.
+LOOKUP_S = 60
+#: The maximum of rows that are looked at one by one after a fault.
+MAX_FOUND = 50
 
 MARK = text(
     f"""
@@ -44,25 +53,28 @@ UNMARK = text(
     """
 )
 
-CLAIM = text(
-    f"""
-    WITH due AS (
+_DUE = """
         SELECT turn_id FROM deliveries
         WHERE state = 'unconfirmed' AND trace_claim = claim AND trace_at IS NOT NULL
-          AND trace_at <= now()
-        ORDER BY trace_at
+          AND trace_at <= now() {rows}
+        ORDER BY trace_at"""
+CLAIM = FilteredStatement(
+    f"""
+    WITH due AS ({_DUE}
         FOR UPDATE SKIP LOCKED
         LIMIT 1
     )
     UPDATE deliveries
-    SET traces = traces + 1, trace_at = now() + make_interval(secs => {TRACE_S}),
+    SET traces = traces + 1, trace_at = now() + make_interval(secs => {LOOKUP_S}),
         updated_at = now()
     FROM due JOIN turns ON turns.id = due.turn_id
     WHERE deliveries.turn_id = due.turn_id
     RETURNING deliveries.turn_id, turns.messenger, reply_handle, claim, traces, attempts,
               deliveries.expires_at <= now() AS expired, now() AS began_at
-    """
+    """,
+    columns={"reply_handle": JSONB()},
 )
+FIND_DUE = FilteredStatement(f"{_DUE} LIMIT {MAX_FOUND}")
 
 #: A delivery that is sent again takes a new number, so that nobody who held the old one has a say.
 SETTLE = text(
@@ -84,44 +96,54 @@ SETTLE = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationClaim:
-    """The right to say what became of one unconfirmed delivery."""
+    """The right to settle one unconfirmed delivery."""
 
     turn_id: UUID
     messenger: str
-    reply_handle: dict[str, Any]
-    claim: int  #: of the delivery that is traced
-    number: int  #: of the trace, beginning with 1
+    reply_handle: ReplyHandle
+    claim: int  #: of the delivery that is looked up
+    number: int  #: of the lookup, beginning with 1
     attempts: int  #: of the delivery, so far
     expired: bool  #: the answer is worthless by now
     began_at: datetime
 
 
 async def mark(connection: AsyncConnection, claims: Sequence[DeliveryClaim]) -> None:
-    """Say of claims just taken, in their own transaction, that their POSTs can be traced."""
+    """Mark claims just taken, in their own transaction, as ones whose POST can be looked up."""
     await connection.execute(MARK, {"turn_ids": [claim.turn_id for claim in claims]})
 
 
 async def unmark(connection: AsyncConnection, claim: DeliveryClaim) -> bool:
-    """Say that a claim will go another way, with its time begun anew; False: it was taken away."""
+    """Take the mark from a claim that goes another route, and begin its time anew.
+
+    False: the claim was taken away.
+    """
     values = {"turn_id": claim.turn_id, "claim": claim.number}
     return bool((await connection.execute(UNMARK, values)).rowcount == 1)
 
 
-async def claim_one(connection: AsyncConnection) -> ReconciliationClaim | None:
-    """Claim the trace that is due first; None: there is nothing to trace."""
-    row = (await connection.execute(CLAIM)).one_or_none()
+async def claim_one(
+    connection: AsyncConnection, rows: RowFilter = ALL_ROWS
+) -> ReconciliationClaim | None:
+    """Claim the lookup that is due first; None: none is due."""
+    row = (await CLAIM.execute(connection, rows)).one_or_none()
     if row is None:
         return None
     return ReconciliationClaim(
         turn_id=row.turn_id,
         messenger=row.messenger,
-        reply_handle=row.reply_handle,
+        reply_handle=read_reply_handle(row.turn_id, row.reply_handle),
         claim=row.claim,
         number=row.traces,
         attempts=row.attempts,
         expired=row.expired,
         began_at=row.began_at,
     )
+
+
+async def find_due(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
+    """The turns whose lookup is due, the first due first; nothing is written."""
+    return list((await FIND_DUE.execute(connection, rows)).scalars())
 
 
 async def settle(
@@ -132,16 +154,16 @@ async def settle(
     detail: str,
     again_in_s: float | None = None,
 ) -> bool:
-    """Write what a trace found into the delivery and the ledger; False: it was taken away.
+    """Write a lookup's outcome into the delivery and the ledger; False: it was taken away.
 
-    ``again_in_s``: when the delivery is traced once more; None: never.
+    ``again_in_s``: when the delivery is looked up once more; None: never.
     """
     values = {
         "turn_id": claimed.turn_id,
         "claim": claimed.claim,
         "number": claimed.number,
         "state": state.value,
-        "detail": detail[:300],
+        "detail": detail[:MAX_DETAIL_CHARS],
         "again_in_s": again_in_s,
         "began_at": claimed.began_at,
     }

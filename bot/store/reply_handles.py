@@ -25,7 +25,7 @@ def stamp(moment: datetime | None) -> str | None:
 
 
 def load_handle(plain: dict[str, Any]) -> ReplyHandle:
-    """Read a stored handle back."""
+    """Read a stored handle back. Raises KeyError, TypeError or ValueError for what is none."""
 
     def moment(name: str) -> datetime | None:
         return datetime.fromisoformat(plain[name]) if plain[name] else None

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.domain.deliveries import DeliveryVia
 from bot.store import deliveries, inbox, reconciliation, settlements, turns
+from bot.store.row_filter import RowFilter
 from inference_queue.client import JobQueue
 from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
@@ -52,7 +53,7 @@ async def _run_over_nothing(connection: AsyncConnection, queue: JobQueue) -> Non
     await queue.enqueue(connection)
     await queue.completed(connection, 0)
     await settlements.settle(connection, [])
-    await deliveries.claim_due(connection, 0, [])
+    await deliveries.claim_due(connection, 0, RowFilter(only=()))
     await deliveries.claim(connection, uuid4(), via=DeliveryVia.SYNC, states=())
     await deliveries.close_sync_windows(connection, [])
     await reconciliation.mark(connection, [])

@@ -31,7 +31,7 @@ from bot.http.body import read_body
 from bot.messengers.kakao.adapter import answer_response, callback_response, sentence_response
 from bot.observability.metrics import ACCEPT_SECONDS
 from bot.settings import Settings
-from bot.store import deliveries, turns
+from bot.store import turns
 from bot.store.deliveries import DeliveryClaim
 from bot.store.inbox import Accepted
 from bot.text.catalog import Texts
@@ -112,35 +112,17 @@ async def _answer_now(
     asked_for = DeliveryState.HELD in states
     via = DeliveryVia.HELD if asked_for else DeliveryVia.SYNC
     was = None if asked_for else via
-    claim, answer = await run_with_timeout(
-        DATABASE_S, _claim(app, turn_id, via=via, states=states, was=was)
+    window = app[app_keys.SYNC_WINDOW]
+    claimed = await run_with_timeout(
+        DATABASE_S, window.claim(turn_id, via=via, states=states, was=was)
     )
-    if claim is None or answer is None:
-        return None
-    response = web.json_response(answer_response(answer, app[app_keys.TEXTS]), dumps=_dumps)
-    return await _send(request, response, claim)
+    return await _send(request, *claimed) if claimed else None
 
 
-async def _claim(
-    app: web.Application,
-    turn_id: UUID,
-    *,
-    via: DeliveryVia,
-    states: tuple[DeliveryState, ...],
-    was: DeliveryVia | None,
-) -> tuple[DeliveryClaim | None, Answer | None]:
-    """The claim and what to show, or neither."""
-    async with app[app_keys.DATABASE].begin() as connection:
-        claim = await deliveries.claim(connection, turn_id, via=via, states=states, was=was)
-        if claim is None:
-            return None, None
-        return claim, await app[app_keys.DELIVERY].answer(connection, claim.turn)
-
-
-async def _send(
-    request: web.Request, response: web.Response, claim: DeliveryClaim
-) -> web.StreamResponse:
-    """Write the response out, then write down that it went."""
+async def _send(request: web.Request, claim: DeliveryClaim, answer: Answer) -> web.StreamResponse:
+    """Write the response out, then record that it went."""
+    texts = request.app[app_keys.TEXTS]
+    response = web.json_response(answer_response(answer, texts), dumps=_dumps)
     state, detail = DeliveryState.DELIVERED, ""
     try:
         await response.prepare(request)
@@ -148,7 +130,7 @@ async def _send(
     except OSError as error:
         # Kakao hung up: nobody saw it, so the button may still fetch it.
         state, detail = DeliveryState.HELD, type(error).__name__
-    request.app[app_keys.DELIVERY].record_soon(claim, state, detail)
+    request.app[app_keys.SYNC_WINDOW].record_soon(claim, state, detail, answer=answer)
     log.info("turn_delivery", turn_id=str(claim.turn_id), via=claim.via.value, state=state.value)
     return response
 
@@ -164,11 +146,9 @@ async def _answer_later(
     state = DeliveryState.PENDING if by_callback else DeliveryState.HELD
     gap_s = settings.kakao_callback_gap_s
     async with asyncio.timeout(DATABASE_S):
-        handed_over = await app[app_keys.DELIVERY].close_sync_windows(
-            turn_id, via=via, state=state, after_s=gap_s
-        )
-    if not handed_over:  # the same request came once more
-        delivery = await run_with_timeout(DATABASE_S, _look_up(app, deliveries.find, turn_id))
+        closed = await app[app_keys.SYNC_WINDOW].close(turn_id, via=via, state=state, after_s=gap_s)
+    if not closed:  # the same request came once more
+        delivery = await run_with_timeout(DATABASE_S, app[app_keys.SYNC_WINDOW].find(turn_id))
         if delivery is not None and delivery.state == DeliveryState.DELIVERED:
             return _say(texts.held_delivered_already)
         by_callback = delivery is not None and delivery.via != DeliveryVia.HELD
@@ -219,24 +199,15 @@ async def _fetch(request: web.Request, incoming: Incoming, turn_id: UUID) -> web
 async def _fetched_before(app: web.Application, turn_id: UUID) -> web.Response:
     """The button of an answer that another way has, or had."""
     texts = app[app_keys.TEXTS]
-    if again := await run_with_timeout(DATABASE_S, _shown_again(app, turn_id)):
+    if again := await run_with_timeout(DATABASE_S, app[app_keys.SYNC_WINDOW].show_again(turn_id)):
         return web.json_response(answer_response(again, texts), dumps=_dumps)
-    delivery = await run_with_timeout(DATABASE_S, _look_up(app, deliveries.find, turn_id))
+    delivery = await run_with_timeout(DATABASE_S, app[app_keys.SYNC_WINDOW].find(turn_id))
     if delivery is None or delivery.state == DeliveryState.EXPIRED:
         return _say(texts.held_expired)
     if delivery.state == DeliveryState.DELIVERED:
         return _say(texts.held_delivered_already)
     # The callback is, or was until now, on the wire: maybe with no more than a part of the answer.
     return _hold(app, turn_id, texts.held_still)
-
-
-async def _shown_again(app: web.Application, turn_id: UUID) -> Answer | None:
-    """The answer of a button that was pressed before, where its response may have been lost."""
-    async with app[app_keys.DATABASE].begin() as connection:
-        if not await deliveries.show_again(connection, turn_id):
-            return None
-        turn = await deliveries.load_outcome(connection, turn_id)
-        return await app[app_keys.DELIVERY].answer(connection, turn)
 
 
 async def _look_up(

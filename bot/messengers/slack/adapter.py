@@ -83,16 +83,16 @@ class Slack:
         return await _plainly_at_last(message, lambda: self._post(handle, message))
 
     @property
-    def traces(self) -> bool:
+    def can_reconcile(self) -> bool:
         """Whether the bot may read what it has written."""
         return self._web_api.has_token
 
-    def traceable(self, handle: ReplyHandle) -> bool:
+    def is_reconcilable(self, handle: ReplyHandle) -> bool:
         """Whether a message to the command's channel is worth a try."""
         seen_by_all = self._settings.slack_command_visibility == "in_channel"
         return seen_by_all and self._web_api.may_post(handle.address.get("channel"))
 
-    async def deliver_traceably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
+    async def deliver_reconcilably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
         """Post the answer to the command's channel, with the turn in its metadata."""
         channel = str(handle.address.get("channel"))
         message = answer_message(answer, handle.address, self._settings)
@@ -101,12 +101,12 @@ class Slack:
             message, lambda: self._web_api.post(channel, answer.turn_id, message)
         )
 
-    async def trace(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
+    async def look_up(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
         """Look for the turn's message in the channel, from when the command was given."""
         address = handle.address
         channel = address.get("channel")
         if not isinstance(channel, str):
-            return LookupResult(traced=LookupOutcome.UNKNOWN, detail="the channel is not known")
+            return LookupResult(outcome=LookupOutcome.UNKNOWN, detail="the channel is not known")
         return await self._web_api.find(channel, turn_id, asked_after(handle), address.get("app"))
 
     async def _acknowledge(self, fields: Mapping[str, str], received_at: datetime) -> HttpAnswer:

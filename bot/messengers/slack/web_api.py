@@ -130,7 +130,7 @@ class WebApi:
             named = [(message, _turn_of(message)) for message in messages]
             if found := [message for message, turn in named if turn == str(turn_id)]:
                 return LookupResult(
-                    traced=LookupOutcome.FOUND, detail=f"found at {channel} {found[0].get('ts')}"
+                    outcome=LookupOutcome.FOUND, detail=f"found at {channel} {found[0].get('ts')}"
                 )
             # Slack withholds metadata where it sees fit: an absence must not be one of that kind.
             if any(not turn and _is_of(message, app) for message, turn in named):
@@ -138,7 +138,7 @@ class WebApi:
             read += len(messages)
             if not cursor:
                 detail = f"not among {read} messages of {channel}"
-                return LookupResult(traced=LookupOutcome.ABSENT, detail=detail)
+                return LookupResult(outcome=LookupOutcome.ABSENT, detail=detail)
             question["cursor"] = cursor
         return _unknown(f"{channel} has more than {read} messages since")
 
@@ -223,7 +223,7 @@ def _page(reply: Reply | NoReply) -> tuple[list[dict[str, Any]], str] | LookupRe
 
 def _unknown(why: str, retry_after_s: float | None = None) -> LookupResult:
     detail = f"conversations.history: {why}"
-    return LookupResult(traced=LookupOutcome.UNKNOWN, detail=detail, retry_after_s=retry_after_s)
+    return LookupResult(outcome=LookupOutcome.UNKNOWN, detail=detail, retry_after_s=retry_after_s)
 
 
 def _turn_of(message: dict[str, Any]) -> str:

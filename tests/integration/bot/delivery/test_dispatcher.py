@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from sqlalchemy import event, select, text
 
 from bot import app_keys
-from bot.delivery.dispatcher import SWEEP_EVERY_S
+from bot.delivery.sweeper import SWEEP_EVERY_S
 from bot.store.schema import deliveries
 from fakes.faults import Fault
 from fakes.slack import signed_command, slack_platform

@@ -27,7 +27,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A POST without an answer is given up sooner, and questions follow each other at once."""
     monkeypatch.setattr(web_api, "TIMEOUT", ClientTimeout(total=0.7, connect=0.5))
     monkeypatch.setattr(web_api, "PACE_S", 0.05)
-    monkeypatch.setattr("bot.delivery.reconciler.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("bot.delivery.reconciler.RECONCILE_EVERY_S", 0.1)
 
 
 @asynccontextmanager

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.store import deliveries, delivery_recovery, reconciliation
-from bot.store.deliveries import DeliveryClaim
+from bot.store.deliveries import Delivery, DeliveryClaim, TurnOutcome
 from bot.store.reconciliation import ReconciliationClaim
+from bot.store.row_filter import RowFilter
 from runtime.database import connect_database
 from tests.support.sample_turns import add_turn
 
@@ -28,7 +28,7 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 async def left_behind(
     database: AsyncEngine, via: str, callback_in_s: float | None, messenger: str = "kakao"
-) -> Row[Any]:
+) -> Delivery:
     """The delivery of a process that died with it in its hands, after the recovery."""
     turn_id = await add_turn(database, messenger=messenger, delivery="sending")
     async with database.begin() as connection:
@@ -45,7 +45,7 @@ async def left_behind(
     return found
 
 
-async def outcome(database: AsyncEngine) -> Row[Any]:
+async def outcome(database: AsyncEngine) -> TurnOutcome:
     """What delivering needs of the only turn."""
     async with database.connect() as connection:
         turn_id = (await connection.execute(text("SELECT id FROM turns"))).scalar_one()
@@ -82,7 +82,9 @@ async def test_a_process_taken_for_dead_is_believed_that_the_answer_was_seen(
     database: AsyncEngine, via: str, callback_in_s: float | None
 ) -> None:
     delivery = await left_behind(database, via, callback_in_s)
-    claimed = DeliveryClaim(await outcome(database), DeliveryVia(via), delivery.claim, 1)
+    claimed = DeliveryClaim(
+        turn=await outcome(database), via=DeliveryVia(via), number=delivery.claim, attempts=1
+    )
     async with database.begin() as connection:
         for other in set(DeliveryState) - {DeliveryState.DELIVERED}:
             assert not await deliveries.record(connection, claimed, other)
@@ -96,7 +98,9 @@ async def test_a_process_taken_for_dead_is_too_late_once_somebody_else_has_claim
     database: AsyncEngine,
 ) -> None:
     delivery = await left_behind(database, "held", None)
-    late = DeliveryClaim(await outcome(database), DeliveryVia.HELD, delivery.claim, 1)
+    late = DeliveryClaim(
+        turn=await outcome(database), via=DeliveryVia.HELD, number=delivery.claim, attempts=1
+    )
     async with database.begin() as connection:
         claimed = await deliveries.claim(
             connection, delivery.turn_id, via=DeliveryVia.HELD, states=(DeliveryState.HELD,)
@@ -125,10 +129,10 @@ async def test_a_claim_that_got_no_answer_is_given_back_as_if_it_had_not_been(
 ) -> None:
     turn_id, name = await lose_a_claim(database, "slack", traced=traced)
     async with database.begin() as connection:
-        assert await delivery_recovery.give_back(connection, [uuid4()]) == 0
-        assert await delivery_recovery.give_back(connection, [uuid4(), name]) == 1
-        assert await delivery_recovery.give_back(connection, [name]) == 0
-        [claimed] = await deliveries.claim_due(connection, 5, [turn_id])
+        assert await delivery_recovery.release_claims(connection, [uuid4()]) == 0
+        assert await delivery_recovery.release_claims(connection, [uuid4(), name]) == 1
+        assert await delivery_recovery.release_claims(connection, [name]) == 0
+        [claimed] = await deliveries.claim_due(connection, 5, RowFilter(only=(turn_id,)))
         assert (claimed.number, claimed.attempts) == (2, 1)
         assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
         ledger = await connection.execute(
@@ -146,11 +150,11 @@ async def test_a_lost_claim_that_others_took_over_is_not_given_back(database: As
         await connection.execute(text("UPDATE deliveries SET claimed_until = now()"))
     async with database.begin() as connection:
         assert await delivery_recovery.recover(connection) == 1
-        assert await delivery_recovery.give_back(connection, [name]) == 0
+        assert await delivery_recovery.release_claims(connection, [name]) == 0
         assert await deliveries.claim(
             connection, turn_id, via=DeliveryVia.HELD, states=(DeliveryState.HELD,)
         )
-        assert await delivery_recovery.give_back(connection, [name]) == 0
+        assert await delivery_recovery.release_claims(connection, [name]) == 0
 
 
 async def unconfirmed(database: AsyncEngine, *, trace_claim: str = "claim") -> None:
@@ -232,5 +236,5 @@ async def test_what_waits_for_a_trace_is_found_by_its_index_alone(database: Asyn
     async with database.begin() as connection:
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
         await connection.execute(text("SET LOCAL enable_bitmapscan = off"))
-        plan = await connection.execute(text(f"EXPLAIN {reconciliation.CLAIM.text}"))
+        plan = await connection.execute(text(f"EXPLAIN {reconciliation.CLAIM.all}"))
         assert "Index Scan using ix_deliveries_trace" in "\n".join(plan.scalars())

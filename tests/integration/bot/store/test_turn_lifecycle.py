@@ -266,7 +266,7 @@ class Lives(RuleBasedStateMachine):
                     via = DeliveryVia.CALLBACK if callback else DeliveryVia.HELD
                     state = DeliveryState.PENDING if callback else DeliveryState.HELD
                     await deliveries.close_sync_windows(
-                        connection, [CloseSyncWindow(turn_id, via, state)]
+                        connection, [CloseSyncWindow(turn_id=turn_id, via=via, state=state)]
                     )
 
             self.run(close())
@@ -279,7 +279,7 @@ class Lives(RuleBasedStateMachine):
                 posts = [one for one in due if one.via is DeliveryVia.POST]
                 if traced:
                     await reconciliation.mark(connection, posts)
-                return [replace(one, traced=traced and one in posts) for one in due]
+                return [replace(one, reconcilable=traced and one in posts) for one in due]
 
         return multiple(*self.run(claim()))
 
@@ -303,7 +303,7 @@ class Lives(RuleBasedStateMachine):
 
         async def give_back() -> int:
             async with self.database.begin() as connection:
-                return await delivery_recovery.give_back(connection, [name])
+                return await delivery_recovery.release_claims(connection, [name])
 
         assert self.run(give_back()) == still_lost
         assert not self.rows(lost)
@@ -318,7 +318,7 @@ class Lives(RuleBasedStateMachine):
         )
         if not owner or owner[0].claim != claim.number:
             return
-        if shown and claim.traced:
+        if shown and claim.reconcilable:
             self.shown[claim.turn_id] += 1
             self.in_channel.add(claim.turn_id)
         if dies:

@@ -189,7 +189,7 @@ async def test_a_message_is_found_by_its_turn_on_any_page() -> None:
         for number in range(5):
             slack.say("C1", f"남의 말 {number}", metadata={"event_type": "theirs"})
         trace = await find(api)
-        assert trace.traced is LookupOutcome.FOUND
+        assert trace.outcome is LookupOutcome.FOUND
         assert trace.detail.startswith("found at C1 1")
         assert len(slack.readings) == 3
 
@@ -202,7 +202,7 @@ async def test_an_absence_takes_the_whole_history_since() -> None:
             slack.say("C1", f"남의 말 {number}", bot_id="B1", app_id="A1")
         trace = await find(api)
         assert trace == LookupResult(
-            traced=LookupOutcome.ABSENT, detail="not among 5 messages of C1"
+            outcome=LookupOutcome.ABSENT, detail="not among 5 messages of C1"
         )
         assert len(slack.readings) == 3
 
@@ -218,7 +218,7 @@ async def test_a_busy_channel_is_read_only_so_far() -> None:
         slack.page_size = 1
         for number in range(MAX_PAGES + 1):
             slack.say("C1", f"말 {number}")
-        assert (await find(api)).traced is LookupOutcome.UNKNOWN
+        assert (await find(api)).outcome is LookupOutcome.UNKNOWN
         assert len(slack.readings) == MAX_PAGES
 
 
@@ -228,7 +228,7 @@ async def test_where_metadata_are_withheld_nothing_is_absent(app: str | None) ->
         await api.post("C1", TURN, {"text": "답"})
         slack.shows_metadata = False
         trace = await find(api, app=app)
-        assert trace.traced is LookupOutcome.UNKNOWN
+        assert trace.outcome is LookupOutcome.UNKNOWN
         assert "names no turn" in trace.detail
 
 
@@ -245,7 +245,7 @@ async def test_where_metadata_are_withheld_nothing_is_absent(app: str | None) ->
 async def test_a_message_without_its_payload_is_no_absence(metadata: Any) -> None:
     async with channel() as (slack, api):
         slack.say("C1", "답", metadata=metadata, bot_id="B1", app_id=APP)
-        assert (await find(api)).traced is LookupOutcome.UNKNOWN
+        assert (await find(api)).outcome is LookupOutcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ async def test_whatever_else_comes_back_is_no_absence(
     async with wire(reply) as server, api_at(f"{server.origin}/api/") as api:
         trace = await find(api)
     assert trace == LookupResult(
-        traced=LookupOutcome.UNKNOWN,
+        outcome=LookupOutcome.UNKNOWN,
         detail=f"conversations.history: {detail}",
         retry_after_s=retry_after_s,
     )

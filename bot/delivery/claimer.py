@@ -1,0 +1,146 @@
+"""Claims in Postgres: marked where they can be reconciled, released where they went unanswered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.delivery.retry_policy import RECONCILABLE_ATTEMPTS
+from bot.delivery.row_isolation import RowIsolation
+from bot.domain.deliveries import DeliveryVia
+from bot.domain.messenger import Messenger, Reconcilable
+from bot.observability.database_errors import report_database_error
+from bot.store import deliveries, delivery_recovery, reconciliation
+from bot.store.deliveries import CLAIM_S, DeliveryClaim
+from bot.store.row_filter import RowFilter
+from runtime.database import DATABASE_ERRORS, fault_fields, is_gone, sqlstate
+
+#: A claim that got no answer may still be committed: its release is repeated so often.
+RELEASE_EVERY_S = 1.0
+
+
+class DeliveryClaimer:
+    """Claims what is due. A row that cannot be claimed becomes a dead letter, or sits out."""
+
+    def __init__(self, *, database: AsyncEngine, messengers: Mapping[str, Messenger]) -> None:
+        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+        # A claim and its mark are one transaction; where nothing is reconcilable, one statement.
+        reconciles = any(
+            isinstance(one, Reconcilable) and one.can_reconcile for one in messengers.values()
+        )
+        self._claiming = database.begin if reconciles else self._autocommit.connect
+        self._messengers = messengers
+        self._unanswered = UnansweredClaims(self._autocommit)
+        self._isolation = RowIsolation("claim_due", on_fault=self._bury)
+
+    async def claim(
+        self, limit: int, turn_ids: Sequence[UUID] | None = None
+    ) -> list[DeliveryClaim]:
+        """Claim what is due, or what of ``turn_ids`` is. Raises where the database is gone."""
+        await self._unanswered.release()
+        claims: list[DeliveryClaim] = []
+
+        async def claim_some(rows: RowFilter) -> None:
+            claims.extend(await self._claim_once(limit, rows))
+
+        async def find(rows: RowFilter) -> list[UUID]:
+            async with self._autocommit.connect() as connection:
+                return await deliveries.find_due(connection, limit, rows)
+
+        try:
+            if turn_ids is None:
+                await self._isolation.run(claim_some, find)
+            else:
+                await self._isolation.run_only(turn_ids, claim_some, find)
+        except DATABASE_ERRORS as error:
+            if not claims:
+                raise
+            # What was claimed before is ours to send.
+            report_database_error("claim_due", error)
+        return claims
+
+    async def _claim_once(self, limit: int, rows: RowFilter) -> list[DeliveryClaim]:
+        name = self._unanswered.begin()
+        try:
+            async with self._claiming() as connection:
+                due = await deliveries.claim_due(connection, limit, rows, name=name)
+                claims = [self._marked(claim) for claim in due]
+                if reconcilable := [claim for claim in claims if claim.reconcilable]:
+                    await reconciliation.mark(connection, reconcilable)
+        except Exception as error:
+            if sqlstate(error) and not is_gone(error):
+                # A clear no: nothing was claimed.
+                self._unanswered.answered(name)
+            raise
+        self._unanswered.answered(name)
+        return claims
+
+    def _marked(self, claim: DeliveryClaim) -> DeliveryClaim:
+        """The claim, reconcilable where its messenger can look up afterwards what it showed."""
+        turn = claim.turn
+        messenger = self._messengers.get(turn.messenger)
+        reconcilable = (
+            claim.via is DeliveryVia.POST
+            and claim.attempts <= RECONCILABLE_ATTEMPTS
+            and isinstance(messenger, Reconcilable)
+            and messenger.is_reconcilable(turn.reply_handle)
+        )
+        return replace(claim, reconcilable=reconcilable)
+
+    async def _bury(self, turn_id: UUID, error: Exception) -> bool:
+        """Make the row a dead letter that an operator sees; False: not even that can be written."""
+        fields = fault_fields(error)
+        named = " ".join(filter(None, (fields["error"], fields.get("constraint"))))
+        for detail in (f"not sent: its claim failed: {named}", "fault"):
+            try:
+                async with self._autocommit.connect() as connection:
+                    return await deliveries.bury(connection, turn_id, detail)
+            except DATABASE_ERRORS as refusal:
+                report_database_error("bury", refusal, [turn_id])
+        return False
+
+
+class UnansweredClaims:
+    """Claims that Postgres may have taken without our hearing of it: nothing of them was sent."""
+
+    def __init__(self, autocommit: AsyncEngine) -> None:
+        self._autocommit = autocommit
+        self._begun: dict[UUID, float] = {}
+        self._release_at = 0.0
+        self._isolation = RowIsolation("release_claims")
+
+    def begin(self) -> UUID:
+        """A name for a claim that is begun now."""
+        self._begun[name := uuid4()] = time.monotonic()
+        return name
+
+    def answered(self, name: UUID) -> None:
+        """Postgres answered this claim."""
+        self._begun.pop(name, None)
+
+    async def release(self) -> None:
+        """Let go of unanswered claims. Raises where the database is gone.
+
+        Repeated while they may be ours: a statement that was given up may commit later. Past
+        ``CLAIM_S`` others take them for those of a dead process.
+        """
+        now = time.monotonic()
+        self._begun = {name: at for name, at in self._begun.items() if at > now - CLAIM_S}
+        if not self._begun or now < self._release_at:
+            return
+        names = list(self._begun)
+
+        async def release_some(rows: RowFilter) -> None:
+            async with self._autocommit.connect() as connection:
+                await delivery_recovery.release_claims(connection, names, rows)
+
+        async def find(rows: RowFilter) -> list[UUID]:
+            async with self._autocommit.connect() as connection:
+                return await delivery_recovery.find_claimed_by(connection, names, rows)
+
+        await self._isolation.run(release_some, find)
+        self._release_at = time.monotonic() + RELEASE_EVERY_S

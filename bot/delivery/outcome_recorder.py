@@ -1,0 +1,151 @@
+"""Writes outcomes down, however long Postgres is away: what was sent must not be taken for lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.delivery.retry_policy import cautious_state
+from bot.delivery.task_set import TaskSet
+from bot.domain.deliveries import DeliveryState
+from bot.observability.database_errors import report_database_error
+from bot.store import deliveries
+from bot.store.deliveries import DeliveryClaim
+from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
+
+log = structlog.get_logger(__name__)
+
+#: How long an outcome that Postgres does not take is kept.
+RECORD_RETRY_S = 600.0
+RETRY_POLL_S = 0.3
+RETRY_POLL_MAX_S = 15.0
+#: The detail that fits everywhere, where the messenger's own words cannot be stored.
+PLAIN_DETAIL = "fault"
+#: SQLSTATEs that pass by themselves: lock not available, statement timeout; class 40 is the
+#: rollback of a deadlock or of a serialization failure (PostgreSQL documentation, appendix A).
+_PASSING_STATES = frozenset({"55P03", "57014"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRecord:
+    """What is to be written of one claim."""
+
+    claim: DeliveryClaim
+    state: DeliveryState
+    detail: str = ""
+    retry_in_s: float = 0.0
+    told: Sequence[UUID] = ()  #: expired turns that the shown answer told the person of
+
+
+class OutcomeRecorder:
+    """Records each outcome: as it is, else in plainer words, else as what surely is true.
+
+    Also when others took its claim for lost: they are told better, if nobody has claimed it since.
+    """
+
+    def __init__(self, *, database: AsyncEngine, in_flight: TaskSet) -> None:
+        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._in_flight = in_flight
+
+    async def record(self, record: OutcomeRecord) -> None:
+        """Record the outcome. What does not succeed at once is tried again in the background."""
+        try:
+            await self._write(record)
+        except DATABASE_ERRORS as error:
+            self._report(record, error)
+            self._in_flight.start(self._keep_trying(record, error))
+
+    def record_soon(self, record: OutcomeRecord) -> None:
+        """Record the outcome without keeping the messenger's connection waiting for it."""
+        self._in_flight.start(self.record(record))
+
+    async def _keep_trying(self, record: OutcomeRecord, error: BaseException) -> None:
+        gives_up_at = time.monotonic() + RECORD_RETRY_S
+        pause_s = RETRY_POLL_S
+        while time.monotonic() < gives_up_at:
+            if not _passes(error):
+                left = await self._write_cautiously(record)
+                if left is None:
+                    return
+                if not _passes(left):
+                    break
+            await asyncio.sleep(pause_s)
+            left = await self._write_again(record, error)
+            if left is None:
+                return
+            error = left
+            if not is_gone(error):
+                pause_s = min(pause_s * 2, RETRY_POLL_MAX_S)
+        self._give_up(record, error)
+
+    async def _write_again(
+        self, record: OutcomeRecord, before: BaseException
+    ) -> BaseException | None:
+        """Record the outcome; the error where that fails again."""
+        try:
+            await self._write(record)
+        except DATABASE_ERRORS as error:
+            # An outage is logged once, however often it is met.
+            if type(error) is not type(before) or not is_gone(error):
+                self._report(record, error)
+            return error
+        return None
+
+    async def _write_cautiously(self, record: OutcomeRecord) -> BaseException | None:
+        """Record less than there is to say; the last error where the database takes none of it."""
+        last: BaseException | None = None
+        for plainer in _plainer(record):
+            try:
+                await self._write(plainer)
+            except DATABASE_ERRORS as error:
+                self._report(record, error)
+                last = error
+            else:
+                return None
+        return last
+
+    @staticmethod
+    def _give_up(record: OutcomeRecord, error: BaseException) -> None:
+        """The claim runs out, and is recovered as that of a dead process."""
+        log.error(
+            "outcome_lost",
+            turn_id=str(record.claim.turn_id),
+            claim=record.claim.number,
+            via=record.claim.via.value,
+            state=record.state.value,
+            error=type(error).__name__,
+        )
+
+    async def _write(self, record: OutcomeRecord) -> None:
+        async with self._autocommit.connect() as connection:
+            await deliveries.record(
+                connection,
+                record.claim,
+                record.state,
+                detail=record.detail,
+                retry_in_s=record.retry_in_s,
+                told=record.told,
+            )
+
+    @staticmethod
+    def _report(record: OutcomeRecord, error: BaseException) -> None:
+        report_database_error("record", error, [record.claim.turn_id])
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether waiting mends it: an outage, or somebody else's lock."""
+    state = sqlstate(error)
+    return is_gone(error) or state.startswith("40") or state in _PASSING_STATES
+
+
+def _plainer(record: OutcomeRecord) -> Iterator[OutcomeRecord]:
+    plain = replace(record, detail=PLAIN_DETAIL, told=())
+    yield plain
+    if (state := cautious_state(record.claim, record.state)) is not record.state:
+        yield replace(plain, state=state, retry_in_s=0.0)

@@ -1,0 +1,66 @@
+"""The next state of a delivery after an attempt, and when to try again: functions without I/O."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from bot.domain.deliveries import (
+    DeliveryResult,
+    DeliveryState,
+    DeliveryVia,
+    Outcome,
+    ReplyHandle,
+)
+from bot.store.deliveries import MAX_ATTEMPTS, DeliveryClaim
+
+BACKOFF_MAX_S = 60.0
+#: Attempts that can be looked up; the last ones take the route that is refused less often.
+RECONCILABLE_ATTEMPTS = MAX_ATTEMPTS - 2
+#: A callback refused for now may be tried again so long after its budget: 48 s of Kakao's 60.
+CALLBACK_GRACE = timedelta(seconds=8)
+
+
+def next_state(
+    claim: DeliveryClaim, result: DeliveryResult, *, held: bool
+) -> tuple[DeliveryState, float]:
+    """The delivery's next state, and the seconds until it is tried again.
+
+    ``held``: what was sent is a button for the answer, not the answer.
+    """
+    by_callback = claim.via is DeliveryVia.CALLBACK
+    if result.outcome is Outcome.DELIVERED:
+        return (DeliveryState.HELD if held else DeliveryState.DELIVERED), 0.0
+    if result.outcome is Outcome.RETRY and claim.attempts < MAX_ATTEMPTS:
+        retry_in_s = max(result.retry_after_s or 0.0, backoff_s(claim.attempts))
+        if not by_callback or callback_lasts(claim.turn.reply_handle, retry_in_s):
+            return DeliveryState.PENDING, retry_in_s
+    if by_callback:
+        return DeliveryState.HELD, 0.0
+    if result.outcome is Outcome.UNCONFIRMED:
+        return DeliveryState.UNCONFIRMED, 0.0
+    return DeliveryState.FAILED, 0.0
+
+
+def backoff_s(attempts: int) -> float:
+    """The pause after so many attempts: one second, doubled each time."""
+    return min(2.0 ** (attempts - 1), BACKOFF_MAX_S)
+
+
+def callback_lasts(handle: ReplyHandle, for_s: float) -> bool:
+    """Whether the callback URL can still be used then; the budget ends before the URL does."""
+    until = handle.callback_until
+    return (
+        until is not None and datetime.now(UTC) + timedelta(seconds=for_s) < until + CALLBACK_GRACE
+    )
+
+
+def cautious_state(claim: DeliveryClaim, state: DeliveryState) -> DeliveryState:
+    """The state to record where ``state`` itself cannot be recorded: true, and it asks for care.
+
+    What Kakao's person may not have seen is held for its button. A POST that may have been shown is
+    unconfirmed; one that surely was not is a dead letter.
+    """
+    if claim.via is not DeliveryVia.POST:
+        return DeliveryState.HELD
+    may_be_shown = state in (DeliveryState.DELIVERED, DeliveryState.UNCONFIRMED)
+    return DeliveryState.UNCONFIRMED if may_be_shown else DeliveryState.FAILED

@@ -1,0 +1,98 @@
+"""One claim to its messenger, and its outcome into the ledger.
+
+What can be refused cleanly is tried again; what may have arrived is never repeated blindly: a Kakao
+answer becomes held, a Slack one unconfirmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.delivery.answers import AnswerPresenter
+from bot.delivery.outcome_recorder import OutcomeRecord, OutcomeRecorder
+from bot.delivery.retry_policy import next_state
+from bot.domain.deliveries import Answer, DeliveryResult, Outcome
+from bot.domain.messenger import Messenger, Reconcilable
+from bot.observability.database_errors import report_database_error
+from bot.observability.metrics import DELIVERIES
+from bot.store import reconciliation
+from bot.store.deliveries import DeliveryClaim
+from runtime.database import DATABASE_ERRORS
+
+log = structlog.get_logger(__name__)
+
+
+class DeliverySender:
+    """Sends what was claimed, reconcilably where that is possible."""
+
+    def __init__(
+        self,
+        *,
+        database: AsyncEngine,
+        messengers: Mapping[str, Messenger],
+        answers: AnswerPresenter,
+        recorder: OutcomeRecorder,
+    ) -> None:
+        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._messengers = messengers
+        self._answers = answers
+        self._recorder = recorder
+
+    async def send(self, claim: DeliveryClaim) -> None:
+        """Show the claim's answer, once, and record the outcome."""
+        turn = claim.turn
+        answer = await self._answers.due(turn)
+        try:
+            result = await self._show(self._messengers[turn.messenger], claim, answer)
+        except Exception as error:
+            log.exception("delivery_broke", turn_id=str(turn.id))
+            result = DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=type(error).__name__)
+        state, retry_in_s = next_state(claim, result, held=answer.hold)
+        shown = result.outcome is Outcome.DELIVERED
+        await self._recorder.record(
+            OutcomeRecord(
+                claim=claim,
+                state=state,
+                detail=result.detail,
+                retry_in_s=retry_in_s,
+                told=answer.expired if shown else (),
+            )
+        )
+        DELIVERIES.labels(turn.messenger, claim.via.value, state.value).inc()
+        log.info(
+            "turn_delivery",
+            turn_id=str(turn.id),
+            via=claim.via.value,
+            outcome=result.outcome.value,
+            state=state.value,
+            detail=result.detail,
+        )
+
+    async def _show(
+        self, messenger: Messenger, claim: DeliveryClaim, answer: Answer
+    ) -> DeliveryResult:
+        """Show the answer by a route that can be looked up, where there is one, else by any."""
+        handle = claim.turn.reply_handle
+        if not (claim.reconcilable and isinstance(messenger, Reconcilable)):
+            return await messenger.deliver(handle, claim.via, answer)
+        if claim.is_stale:
+            return DeliveryResult(outcome=Outcome.RETRY, detail="not sent: too late for its claim")
+        result = await messenger.deliver_reconcilably(handle, answer)
+        if result.outcome is not Outcome.REFUSED:
+            return result
+        # Unmarked before another route: a lookup would find nothing and have it sent twice.
+        if await self._unmark(claim):
+            return await messenger.deliver(handle, claim.via, answer)
+        return replace(result, outcome=Outcome.RETRY)
+
+    async def _unmark(self, claim: DeliveryClaim) -> bool:
+        try:
+            async with self._autocommit.connect() as connection:
+                return await reconciliation.unmark(connection, claim)
+        except DATABASE_ERRORS as error:
+            report_database_error("unmark", error, [claim.turn_id])
+            return False

@@ -1,0 +1,126 @@
+"""The sync window: the seconds in which a webhook's own response may carry the answer.
+
+An endpoint claims the settled turn, writes the answer into its response and records the outcome; or
+it closes the window and names the next route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.delivery.answers import AnswerPresenter
+from bot.delivery.outcome_recorder import OutcomeRecord, OutcomeRecorder
+from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia
+from bot.observability.database_errors import report_database_error
+from bot.store import deliveries
+from bot.store.deliveries import CloseSyncWindow, Delivery, DeliveryClaim
+from runtime.database import DATABASE_ERRORS
+from runtime.micro_batcher import BatchLimits, MicroBatcher
+
+#: Windows closed in one statement, and how long that may take together and alone: a webhook
+#: waits for it, and has 0.6 s left.
+WINDOWS = 64
+SHARED_S = 0.25
+ALONE_S = 0.6
+
+
+class SyncWindow:
+    """What a webhook needs of delivery while it is open.
+
+    Every method may raise a database error, which is logged and counted here.
+    """
+
+    def __init__(
+        self, *, database: AsyncEngine, answers: AnswerPresenter, recorder: OutcomeRecorder
+    ) -> None:
+        self._database = database
+        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._answers = answers
+        self._recorder = recorder
+        # Repeating is safe: what the first try closed stays closed, and the next route is the same.
+        self._closing = MicroBatcher(
+            self._close_together,
+            key=attrgetter("turn_id"),
+            patience=BatchLimits(most=WINDOWS, shared_s=SHARED_S, alone_s=ALONE_S),
+        )
+
+    async def claim(
+        self,
+        turn_id: UUID,
+        *,
+        via: DeliveryVia,
+        states: tuple[DeliveryState, ...],
+        was: DeliveryVia | None,
+    ) -> tuple[DeliveryClaim, Answer] | None:
+        """The claim of a settled turn and its answer; None: another route has it.
+
+        Its delivery has to stand in one of ``states`` and, where ``was`` is given, go by it.
+        """
+        try:
+            async with self._database.begin() as connection:
+                claim = await deliveries.claim(connection, turn_id, via=via, states=states, was=was)
+                if claim is None:
+                    return None
+                return claim, await self._answers.settled(connection, claim.turn)
+        except DATABASE_ERRORS as error:
+            report_database_error("claim", error, [turn_id])
+            raise
+
+    def record_soon(
+        self, claim: DeliveryClaim, state: DeliveryState, detail: str, *, answer: Answer
+    ) -> None:
+        """Record the outcome without keeping the messenger's connection waiting for it.
+
+        ``answer`` is what the response carried. DELIVERED: the person was told what stands in it.
+        """
+        told = answer.expired if state is DeliveryState.DELIVERED else ()
+        self._recorder.record_soon(
+            OutcomeRecord(claim=claim, state=state, detail=detail, told=told)
+        )
+
+    async def close(
+        self, turn_id: UUID, *, via: DeliveryVia, state: DeliveryState, after_s: float
+    ) -> bool:
+        """Close the window of an open webhook and name the next route; False: it was closed.
+
+        ``after_s``: the next route is not taken before so many seconds from now.
+        """
+        window = CloseSyncWindow(turn_id=turn_id, via=via, state=state, after_s=after_s)
+        try:
+            return await self._closing.do(window)
+        except DATABASE_ERRORS as error:
+            report_database_error("close_sync_window", error, [turn_id])
+            raise
+
+    async def show_again(self, turn_id: UUID) -> Answer | None:
+        """The answer of a button that was pressed before, where its response may have been lost.
+
+        It carries no expiry notice: whether this response arrives is recorded by nobody, and the
+        next answer tells.
+        """
+        try:
+            async with self._database.begin() as connection:
+                if not await deliveries.show_again(connection, turn_id):
+                    return None
+                turn = await deliveries.load_outcome(connection, turn_id)
+                return await self._answers.settled(connection, turn, tells_expiry=False)
+        except DATABASE_ERRORS as error:
+            report_database_error("show_again", error, [turn_id])
+            raise
+
+    async def find(self, turn_id: UUID) -> Delivery | None:
+        """The turn's delivery."""
+        try:
+            async with self._autocommit.connect() as connection:
+                return await deliveries.find(connection, turn_id)
+        except DATABASE_ERRORS as error:
+            report_database_error("find_delivery", error, [turn_id])
+            raise
+
+    async def _close_together(self, windows: Sequence[CloseSyncWindow]) -> list[bool]:
+        async with self._autocommit.connect() as connection:
+            return await deliveries.close_sync_windows(connection, windows)
