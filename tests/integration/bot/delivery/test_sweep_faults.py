@@ -1,0 +1,82 @@
+"""A row that cannot be swept, released or looked up stops none of the others."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from bot.delivery.reconciler import Reconciler
+from bot.delivery.sweeper import DeliverySweeper
+from bot.store import deliveries
+from tests.integration.bot.delivery.delivery_parts import delivery_parts, faults
+
+
+async def test_one_claim_that_cannot_be_recovered_does_not_stop_the_others(
+    database_url: str,
+) -> None:
+    async with delivery_parts(database_url) as parts:
+        bad, *good = await parts.add_answers(4, delivery="sending")
+        await parts.execute("UPDATE deliveries SET claim = 1, claimed_until = now()")
+        await parts.break_row(bad, when="NEW.state = 'unconfirmed'")
+        counted = faults("recover")
+        sweeper = DeliverySweeper(database=parts.database)
+        await sweeper.sweep()
+        assert await parts.states([bad, *good]) == ["sending", *["unconfirmed"] * 3]
+        counted_once = faults("recover")
+        assert counted_once > counted
+        # It sits out, and the next round is one statement that succeeds.
+        await sweeper.sweep()
+        assert faults("recover") == counted_once
+
+
+async def test_one_answer_that_cannot_expire_does_not_stop_the_others(database_url: str) -> None:
+    async with delivery_parts(database_url) as parts:
+        bad, *good = await parts.add_answers(4, delivery="held")
+        await parts.break_row(bad, when="NEW.state = 'expired'")
+        counted = faults("expire")
+        await DeliverySweeper(database=parts.database).sweep()
+        assert await parts.states([bad, *good]) == ["held", *["expired"] * 3]
+        assert faults("expire") > counted
+
+
+async def test_one_claim_that_cannot_be_released_does_not_stop_the_others(
+    database_url: str,
+) -> None:
+    async with delivery_parts(database_url) as parts:
+        bad, *good = await parts.add_answers(4)
+        name = parts.claimer._unanswered.begin()
+        async with parts.database.begin() as connection:
+            assert len(await deliveries.claim_due(connection, 5, name=name)) == 4
+        await parts.break_row(bad, when="NEW.state = 'pending'")
+        counted = faults("release_claims")
+        await parts.claimer._unanswered.release()
+        assert await parts.states([bad, *good]) == ["sending", *["pending"] * 3]
+        assert faults("release_claims") > counted
+
+
+async def test_one_lookup_that_cannot_be_claimed_does_not_stop_the_others(
+    database_url: str,
+) -> None:
+    async with delivery_parts(database_url) as parts:
+        bad, good = await parts.add_answers(2, delivery="unconfirmed")
+        await parts.execute(
+            "UPDATE deliveries SET claim = 1, trace_claim = 1, trace_at = now() "
+            f"- make_interval(secs => CASE WHEN turn_id = '{bad}' THEN 9 ELSE 1 END)"
+        )
+        await parts.break_row(bad, when="NEW.traces > OLD.traces")
+        counted = faults("claim_lookup")
+        reconciler = Reconciler(database=parts.database, messengers={})
+        await reconciler.reconcile_next()
+        looked_up = await parts.delivery(good)
+        assert (looked_up.traces, "cannot tell" in looked_up.detail) == (1, True)
+        assert (await parts.delivery(bad)).traces == 0
+        assert faults("claim_lookup") > counted
+
+
+async def test_an_unreadable_reply_handle_costs_its_own_answer_only(database_url: str) -> None:
+    async with delivery_parts(database_url) as parts:
+        bad, *good = await parts.add_answers(3)
+        await parts.execute(f"UPDATE turns SET reply_handle = '[]' WHERE id = '{bad}'")
+        claims = {claim.turn_id: claim for claim in await parts.claimer.claim(5)}
+        assert set(claims) == {bad, *good}
+        assert claims[bad].turn.reply_handle.address == {}
+        assert uuid4() not in claims
