@@ -17,7 +17,7 @@ T = TurnStatus
 D = DeliveryState
 
 TURN_STEPS: Mapping[TurnStatus, frozenset[TurnStatus]] = {
-    T.RECEIVED: frozenset({T.QUEUED, T.MERGED, T.EXPIRED}),
+    T.RECEIVED: frozenset({T.QUEUED, T.MERGED, T.EXPIRED, T.FAILED, T.CANCELLED}),
     T.QUEUED: frozenset({T.GENERATING, T.ANSWERED, T.FAILED, T.EXPIRED, T.CANCELLED}),
     # A worker that dies gives its job back: the turn stays generating until the next one.
     T.GENERATING: frozenset({T.ANSWERED, T.FAILED, T.EXPIRED, T.CANCELLED}),

@@ -40,6 +40,11 @@ SETTLED = frozenset(
 )
 
 
+#: ``failure_reason`` of a turn that Postgres refused to schedule or to settle: a dead letter.
+#: Written by the bot alone; every other reason is a FailureReason of the queue's protocol.
+STORAGE_FAULT = "storage_fault"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
     """What a person said, as read from a webhook, with everything needed to answer it."""

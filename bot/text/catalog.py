@@ -16,6 +16,7 @@ class Texts:
     too_long: str
     rate_limited: str
     storage_down: str
+    storage_fault: str  #: Postgres refuses this one message; sending it unchanged does not help
     thinking: str  #: the acknowledgement of a Slack command
     callback_waiting: str  #: Kakao's waiting bubble, before the callback
     worker_down: str  #: the model is off; where the answer can be sent later (Slack)
@@ -31,6 +32,7 @@ class Texts:
     failed: str
     prompt_too_long: str
     expired: str
+    cancelled: str  #: where the messenger waits for a response, whatever it is
     merged: str  #: answered together with the message after it
     cut_note: str  #: follows an answer that does not fit
     fetch_label: str  #: a Kakao button label: 14 characters at most
@@ -49,6 +51,7 @@ TEXTS: dict[str, Texts] = {
         too_long="메시지가 너무 길어요. {max}자까지 읽을 수 있으니 줄이거나 나누어 보내 주세요.",
         rate_limited="짧은 시간에 메시지를 많이 보내셨어요. 1분쯤 뒤에 다시 보내 주세요.",
         storage_down="지금은 메시지를 저장할 수 없어요. 잠시 뒤에 다시 보내 주세요.",
+        storage_fault="이 메시지는 저장하지 못했어요. 내용을 바꿔서 다시 보내 주세요.",
         thinking="답변을 만들고 있어요. 잠시만 기다려 주세요.",
         callback_waiting="답변을 만들고 있어요. 잠시만 기다려 주세요.",
         worker_down="지금은 모델이 꺼져 있어요. 질문은 보관해 두었고, 모델이 켜지면 답해 드릴게요.",
@@ -75,6 +78,7 @@ TEXTS: dict[str, Texts] = {
         failed="답변을 만들지 못했어요. 잠시 뒤에 다시 물어봐 주세요.",
         prompt_too_long="질문이 모델이 읽을 수 있는 길이를 넘었어요. 줄여서 다시 보내 주세요.",
         expired="제시간에 답변을 만들지 못했어요. 다시 물어봐 주세요.",
+        cancelled="요청하신 대로 답변을 멈췄어요.",
         merged="이어서 보내 주신 메시지와 함께 답해 드릴게요.",
         cut_note="(답변이 길어 여기까지만 보여 드려요.)",
         fetch_label="답변 확인",
@@ -101,6 +105,7 @@ TEXTS: dict[str, Texts] = {
         too_long="The message is too long: I can read {max} characters. Please shorten it.",
         rate_limited="That was many messages in a short time. Please try again in about a minute.",
         storage_down="I cannot save messages right now. Please send it again in a moment.",
+        storage_fault="I could not save this message. Please reword it and send it again.",
         thinking="Writing the answer. One moment, please.",
         callback_waiting="Writing the answer. One moment, please.",
         worker_down="The model is off right now. I kept your question and answer once it is back.",
@@ -126,6 +131,7 @@ TEXTS: dict[str, Texts] = {
         failed="I could not write an answer. Please ask again in a moment.",
         prompt_too_long="The question is longer than the model can read. Please shorten it.",
         expired="I could not write an answer in time. Please ask again.",
+        cancelled="Stopped, as you asked.",
         merged="I will answer this together with your next message.",
         cut_note="(The answer is longer and was cut here.)",
         fetch_label="Show answer",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from bot.domain.deliveries import DeliveryState, DeliveryVia
-from bot.domain.turns import TurnStatus
+from bot.domain.turns import STORAGE_FAULT, TurnStatus
 from inference_queue.protocol import FailureReason, FinishReason
 
 KST = timezone(timedelta(hours=9), "KST")
@@ -57,6 +57,7 @@ FAILURES: dict[str, str] = {
     FailureReason.CANCELLED: "취소됨",
     FailureReason.EXPIRED: "시간 안에 만들지 못함",
     FailureReason.ATTEMPTS_EXHAUSTED: "여러 번 시도했으나 실패",
+    STORAGE_FAULT: "저장 오류",
 }
 
 #: Each badge has a shape too, for readers who do not see its colour. All other states are open.
