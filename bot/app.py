@@ -14,12 +14,20 @@ from aiohttp import web
 
 from bot import app_keys, health
 from bot.admin.app import create_admin
+from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
-from bot.conversation.scheduler import Dialogue
+from bot.conversation.cancellation import TurnCanceller
+from bot.conversation.enqueuer import JobEnqueuer
+from bot.conversation.inbox import Inbox
+from bot.conversation.prompt import PromptBuilder
+from bot.conversation.scheduler import ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
+from bot.conversation.settlement_follow_up import SettlementFollowUp
 from bot.conversation.settlement_waiters import SettlementWaiters
+from bot.conversation.settler import Settler
+from bot.conversation.sweeper import TurnSweeper
 from bot.delivery.answers import AnswerPresenter
 from bot.delivery.claimer import DeliveryClaimer
 from bot.delivery.dispatcher import DeliveryDispatcher
@@ -43,6 +51,7 @@ from bot.settings import Settings
 from bot.simulator.app import create_simulator
 from bot.simulator.pane import PaneFactory
 from bot.store.history_cache import RecentHistory
+from bot.store.migrations import SchemaCheck
 from bot.store.warmup import warm_up
 from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
@@ -126,10 +135,10 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
     settings, database, redis = app[app_keys.SETTINGS], app[app_keys.DATABASE], app[app_keys.REDIS]
     queue = JobQueue(redis)
     ringer = WakeupPublisher(redis, SETTLED_CHANNEL)
-    presence = app[app_keys.WORKERS] = WorkerRegistry(redis)
-    backlog = app[app_keys.BACKLOG] = Backlog(database, settings.max_waiting)
-    forecast = app[app_keys.FORECAST] = Forecast(database, presence)
-    app[app_keys.RATE_LIMIT] = RateLimit(redis, settings.rate_limit_per_minute)
+    workers = app[app_keys.WORKERS] = WorkerRegistry(redis)
+    backlog = Backlog(database, settings.max_waiting)
+    forecast = app[app_keys.FORECAST] = Forecast(database, workers)
+    app[app_keys.SCHEMA] = SchemaCheck(database)
     async with contextlib.AsyncExitStack() as stack:
         hosts = settings.kakao_callback_hosts + settings.slack_response_hosts
         session = await stack.enter_async_context(open_session((*hosts, settings.slack_api_url)))
@@ -145,7 +154,7 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             database=database,
             texts=app[app_keys.TEXTS],
             queue=queue,
-            workers=presence,
+            workers=workers,
             ai_notice=settings.ai_notice,
         )
         in_flight = TaskSet()
@@ -160,32 +169,67 @@ async def _parts(app: web.Application) -> AsyncIterator[None]:
             ),
             in_flight=in_flight,
         )
-        dialogue = app[app_keys.DIALOGUE] = Dialogue(
-            settings=settings,
+        notifier = SettlementNotifier(ringer, waiters.notify, dispatcher.deliver_soon)
+        history = RecentHistory(redis, max_turns=settings.history_turns)
+        scheduler = ConversationScheduler(
+            database=database,
+            enqueuer=JobEnqueuer(
+                database=database,
+                queue=queue,
+                history=history,
+                prompts=PromptBuilder(
+                    preset=settings.preset,
+                    system_prompt=settings.system_prompt,
+                    max_new_tokens={kakao.name: settings.kakao_max_new_tokens},
+                    workers=workers,
+                ),
+                notifier=notifier,
+                merge_window_s=settings.merge_window_s,
+            ),
+            notifier=notifier,
+        )
+        settler = Settler(
             database=database,
             queue=queue,
-            history=RecentHistory(redis, max_turns=settings.history_turns),
-            presence=presence,
             finished=finished,
-            settled=SettlementNotifier(ringer, waiters.notify, dispatcher.deliver_soon),
+            follow_up=SettlementFollowUp(
+                history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon
+            ),
+        )
+        sweeper = TurnSweeper(database=database, scheduler=scheduler, notifier=notifier)
+        app[app_keys.INBOX] = Inbox(
+            database=database,
+            admission=Admission(
+                rate_limit=RateLimit(redis, settings.rate_limit_per_minute),
+                backlog=backlog,
+                forecast=forecast,
+                texts=app[app_keys.TEXTS],
+            ),
+            canceller=TurnCanceller(
+                database=database,
+                queue=queue,
+                notifier=notifier,
+                settle_soon=finished.notify_local,
+            ),
+            schedule_soon=scheduler.schedule_soon,
         )
         delivery_sweeper = DeliverySweeper(database=database)
         reconciler = Reconciler(database=database, messengers=messengers)
         loops = (
-            presence.keep,
+            workers.keep,
             backlog.keep,
             forecast.keep,
             waiters.watch,
-            dialogue.keep_settling,
-            dialogue.keep_marking,
-            dialogue.keep_sweeping,
+            settler.keep_settling,
+            sweeper.keep_marking,
+            sweeper.keep_sweeping,
             dispatcher.keep_delivering,
             delivery_sweeper.keep_sweeping,
             reconciler.keep_reconciling,
         )
         async with _running(loops):
             yield
-        await dialogue.close()
+        await scheduler.close()
         await dispatcher.close()
         await queue.close()
         await ringer.close()

@@ -1,4 +1,4 @@
-"""GET /healthz, /readyz and /metrics: alive, able to answer, and how it has been going."""
+"""GET /healthz, /readyz and /metrics: alive, ready, and the numbers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
-from sqlalchemy import text
 
 from bot import app_keys
 from bot.domain.deliveries import WANTED_WITHIN
 from bot.observability.metrics import FORECAST_SECONDS, WORKERS
-from bot.store.migrations import pending
-from runtime.database import DATABASE_ERRORS, asyncpg_url
+from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
 
 CHECK_S = 2.0
@@ -30,19 +28,19 @@ async def healthz(_: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """200 where a message sent now would be answered; else 503 and the part that is missing.
 
-    Redis is a convenience: without it the bot stays ready, and says so. Then no worker can be
-    seen either, so only the rest decides.
+    Redis is a convenience: without it the bot stays ready, and says so. Without Redis the workers
+    cannot be seen, so only the rest decides.
     """
     app = request.app
-    presence = app[app_keys.WORKERS]
+    registry = app[app_keys.WORKERS]
     with contextlib.suppress(TimeoutError):
-        await run_with_timeout(CHECK_S, presence.refresh())
+        await run_with_timeout(CHECK_S, registry.refresh())
     parts = {
         "postgres": await _postgres(app),
         "redis": await _redis(app),
         "worker": _worker(app),
     }
-    ready = parts["postgres"]["ok"] and (parts["worker"]["ok"] or presence.workers is None)
+    ready = parts["postgres"]["ok"] and (parts["worker"]["ok"] or registry.workers is None)
     return web.json_response(
         {"status": "ready" if ready else "not ready", "parts": parts},
         status=200 if ready else 503,
@@ -61,22 +59,12 @@ async def metrics(request: web.Request) -> web.Response:
 
 async def _postgres(app: web.Application) -> dict[str, Any]:
     try:
-        await run_with_timeout(CHECK_S, _select_one(app))
-    except DATABASE_ERRORS:
-        return {"ok": False, "detail": "Postgres cannot be reached"}
-    url = asyncpg_url(app[app_keys.SETTINGS].database_url.get_secret_value())
-    try:
-        behind = await run_with_timeout(CHECK_S, pending(url.render_as_string(hide_password=False)))
+        behind = await run_with_timeout(CHECK_S, app[app_keys.SCHEMA].is_behind())
     except DATABASE_ERRORS:
         return {"ok": False, "detail": "Postgres cannot be reached"}
     if behind:
         return {"ok": False, "detail": "the schema is old: run python -m bot migrate"}
     return {"ok": True}
-
-
-async def _select_one(app: web.Application) -> None:
-    async with app[app_keys.DATABASE].connect() as connection:
-        await connection.execute(text("SELECT 1"))
 
 
 async def _redis(app: web.Application) -> dict[str, Any]:
@@ -92,17 +80,17 @@ async def _ping(app: web.Application) -> None:
 
 
 def _worker(app: web.Application) -> dict[str, Any]:
-    presence = app[app_keys.WORKERS]
-    if presence.workers is None:
+    registry = app[app_keys.WORKERS]
+    if registry.workers is None:
         return {"ok": False, "detail": "unknown while Valkey/Redis is gone"}
-    if not presence.workers:
+    if not registry.workers:
         return {"ok": False, "detail": "no worker is running"}
-    best = (presence.ready or presence.workers)[0]
+    best = (registry.ready or registry.workers)[0]
     return {
         "ok": best.state == "ready",
         "state": best.state,
         "detail": best.detail,
         "model": best.model,
         "demo": best.demo,
-        "count": len(presence.workers),
+        "count": len(registry.workers),
     }

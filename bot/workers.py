@@ -1,4 +1,4 @@
-"""Which workers live, and what model they serve: asked of Redis every second or two."""
+"""The living workers and the model they serve, read from Redis every 1.5 s."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ REFRESH_S = 1.5
 
 
 class WorkerRegistry:
-    """The last known answer; ``workers`` is None while Redis cannot be asked."""
+    """The last known workers; ``workers`` is None while Redis cannot be read."""
 
     def __init__(self, redis: Redis) -> None:
         self.workers: list[WorkerStatus] | None = None
         self._redis = redis
-        self._asked = self._heard = 0
+        self._requests = self._newest_response = 0
 
     async def keep(self) -> None:
         """Refresh until cancelled."""
@@ -29,13 +29,13 @@ class WorkerRegistry:
             await asyncio.sleep(REFRESH_S)
 
     async def refresh(self) -> None:
-        """Ask once. An answer that a later question has overtaken changes nothing."""
-        self._asked += 1
-        number, workers = self._asked, await self._ask()
-        if number > self._heard:
-            self._heard, self.workers = number, workers
+        """Read once. A response that a later request has overtaken is ignored."""
+        self._requests += 1
+        number, workers = self._requests, await self._read()
+        if number > self._newest_response:
+            self._newest_response, self.workers = number, workers
 
-    async def _ask(self) -> list[WorkerStatus] | None:
+    async def _read(self) -> list[WorkerStatus] | None:
         try:
             return await living_workers(self._redis)
         except (RedisError, OSError, json.JSONDecodeError, TypeError):
@@ -43,16 +43,16 @@ class WorkerRegistry:
 
     @property
     def ready(self) -> list[WorkerStatus]:
-        """The workers that answer."""
+        """The workers that take jobs."""
         return [worker for worker in self.workers or [] if worker.state == "ready"]
 
     @property
     def model_is_off(self) -> bool:
-        """Known to be off; with Redis gone nobody knows, and the queue decides."""
+        """Whether surely no worker is ready; without Redis nobody knows, and the queue decides."""
         return self.workers is not None and not self.ready
 
     def preset(self, wanted: str) -> tuple[str, Preset]:
-        """The preset to prompt with: the one set, or the one the workers announce."""
+        """The preset to prompt with: ``wanted``, or for "auto" the one the workers announce."""
         announced = next((w.preset for w in self.workers or [] if w.preset in PRESETS), "")
         name = wanted if wanted != "auto" else announced or DEFAULT_PRESET
         return name, PRESETS[name]

@@ -7,6 +7,7 @@ makes the waiting shorter, so every wait has a poll behind it and every Redis er
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,12 +19,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import (
     Text,
+    Uuid,
     bindparam,
     select,
     text,
-    update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inference_queue.channels import (
@@ -37,6 +38,7 @@ from inference_queue.protocol import (
     Job,
     ProtocolError,
     dump_job,
+    dump_result,
     load_result,
 )
 from inference_queue.schema import jobs
@@ -58,16 +60,41 @@ ENQUEUE = text(
 ).bindparams(bindparam("payloads", type_=Text))
 
 
-COMPLETED = text(
-    """
+COMPLETED = (
+    text(
+        """
     DELETE FROM jobs
     WHERE id = ANY(ARRAY(
-        SELECT id FROM jobs WHERE state = 'finished' ORDER BY finished_at
+        SELECT id FROM jobs
+        WHERE state = 'finished' AND id <> ALL(:without) AND (:only IS NULL OR id = ANY(:only))
+        ORDER BY finished_at
         FOR UPDATE SKIP LOCKED LIMIT :limit
     ))
     RETURNING id, result, started_at
     """
-).columns(result=JSONB)
+    )
+    .bindparams(bindparam("only", type_=ARRAY(Uuid)), bindparam("without", type_=ARRAY(Uuid)))
+    .columns(result=JSONB)
+)
+
+FINISHED = text(
+    """
+    SELECT id FROM jobs WHERE state = 'finished' AND id <> ALL(:without)
+    ORDER BY finished_at LIMIT :limit
+    """
+).bindparams(bindparam("without", type_=ARRAY(Uuid)))
+
+#: A queued job ends here, for no worker has it; a running one ends in its worker.
+CANCEL = text(
+    """
+    UPDATE jobs
+    SET cancel_requested = true,
+        result = CASE state WHEN 'queued' THEN CAST(:cancelled AS jsonb) END,
+        finished_at = CASE state WHEN 'queued' THEN now() END,
+        state = CASE state WHEN 'queued' THEN 'finished' ELSE state END
+    WHERE id = :job_id AND state IN ('queued', 'running')
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +122,41 @@ class JobQueue:
         """Tell the workers that there is work."""
         self._wake.publish()
 
-    async def cancel(self, connection: AsyncConnection, job_id: UUID) -> None:
-        """Ask for the job to be stopped; it finishes as CANCELLED."""
-        await connection.execute(
-            update(jobs).where(jobs.c.id == job_id).values(cancel_requested=True)
-        )
+    async def cancel(self, connection: AsyncConnection, job_id: UUID) -> bool:
+        """Ask for the job to be stopped; it finishes as CANCELLED, a queued one at once.
 
-    async def completed(self, connection: AsyncConnection, limit: int) -> list[FinishedJob]:
+        False: it has its result already, or is gone.
+        """
+        cancelled = Failure(reason=FailureReason.CANCELLED, message="cancelled on request")
+        values = {"job_id": job_id, "cancelled": orjson.dumps(dump_result(cancelled)).decode()}
+        return bool((await connection.execute(CANCEL, values)).rowcount == 1)
+
+    async def completed(
+        self,
+        connection: AsyncConnection,
+        limit: int,
+        *,
+        only: Sequence[UUID] | None = None,
+        without: Sequence[UUID] = (),
+    ) -> list[FinishedJob]:
         """Take finished jobs out of the queue, if the caller's transaction is committed.
 
         The table is a queue, the log is the caller's. Nobody else gets the same job meanwhile.
         """
-        rows = await connection.execute(COMPLETED, {"limit": limit})
+        values = {
+            "limit": limit,
+            "only": None if only is None else list(only),
+            "without": list(without),
+        }
+        rows = await connection.execute(COMPLETED, values)
         return [FinishedJob(row.id, _read_result(row.result), row.started_at) for row in rows]
+
+    async def finished_jobs(
+        self, connection: AsyncConnection, limit: int, *, without: Sequence[UUID] = ()
+    ) -> list[UUID]:
+        """The finished jobs that ``completed`` would take; nothing is taken."""
+        rows = await connection.execute(FINISHED, {"limit": limit, "without": list(without)})
+        return list(rows.scalars())
 
     async def partial(self, connection: AsyncConnection, job_id: UUID) -> str:
         """The text streamed so far; empty where nothing is known."""

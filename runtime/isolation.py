@@ -40,7 +40,7 @@ async def run_isolated(
         if len(items) == 1:
             await on_fault(items[0], error)
             return
-        await _run_each_alone(items, work, on_fault=on_fault, timeout_s=timeout_s)
+        await run_each_alone(items, work, on_fault=on_fault, timeout_s=timeout_s)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -48,13 +48,14 @@ def is_outage(error: BaseException) -> bool:
     return is_gone(error) and not isinstance(error, TimeoutError)
 
 
-async def _run_each_alone(
+async def run_each_alone(
     items: Sequence[Item],
     work: Callable[[Sequence[Item]], Coroutine[Any, Any, object]],
     *,
     on_fault: Callable[[Item, Exception], Awaitable[None]],
     timeout_s: float,
 ) -> None:
+    """Like ``run_isolated``, for items that failed as a batch already."""
     timeouts: list[tuple[Item, Exception]] = []
     for item in items:
         try:

@@ -1,17 +1,43 @@
-"""What a bot does every so often, whatever becomes of its database meanwhile."""
+"""Loops of a process that go on whatever happens to the database meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
-from runtime.database import DATABASE_ERRORS
+import structlog
+
+from runtime.database import DATABASE_ERRORS, fault_fields, is_gone
+
+log = structlog.get_logger(__name__)
+
+
+class FailureLog:
+    """Logs the database errors of a loop: once when they begin, not once per round."""
+
+    def __init__(self, loop: str) -> None:
+        self.failing = ""  #: the event logged last; "" since a round went well
+        self._loop = loop
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[None]:
+        """Suppress database errors and log them; other errors are raised."""
+        try:
+            yield
+        except DATABASE_ERRORS as error:
+            event = "database_gone" if is_gone(error) else "database_fault"
+            if event != self.failing:
+                log.warning(event, loop=self._loop, **fault_fields(error))
+            self.failing = event
+        else:
+            self.failing = ""
 
 
 async def run_periodically(work: Callable[[], Awaitable[object]], every_s: float) -> None:
-    """Do it, and again after each pause, until cancelled. A database that is gone is no end."""
+    """Run ``work``, and again after each pause, until cancelled. Database errors do not end it."""
+    failures = FailureLog(getattr(work, "__qualname__", "periodic"))
     while True:
-        with contextlib.suppress(*DATABASE_ERRORS):
+        with failures.guard():
             await work()
         await asyncio.sleep(every_s)

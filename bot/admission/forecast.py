@@ -1,7 +1,7 @@
-"""When an answer to a message accepted now would be there: admission by predicted finish.
+"""Admission by predicted finish: when an answer to a message accepted now would be complete.
 
-By the depth of the queue and the answer times that the workers measure. Where either is unknown
-nobody is sent away: then the forecast is zero.
+The prediction uses the depth of the queue and the answer times that the workers measure. Where
+either is unknown the forecast is zero, and nobody is sent away.
 """
 
 from __future__ import annotations
@@ -12,30 +12,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.turns import Utterance
+from bot.store.queue_depth import QueueDepth, count_jobs
 from bot.workers import WorkerRegistry
 from runtime.periodic import run_periodically
 
 COUNT_EVERY_S = 1.0
-#: Answers differ in length: one in so many of the usual seconds counts as a quick one.
+#: Answers differ in length: a quick one takes this share of the usual seconds.
 QUICK = 2 / 3
-COUNT = text(
-    """
-    SELECT state, count(*) AS jobs,
-        CASE WHEN state = 'queued' AND due > now() + make_interval(secs => :answer_s)
-             THEN floor(extract(epoch FROM due))::bigint END AS wanted
-    FROM jobs WHERE state IN ('queued', 'running') GROUP BY state, wanted
-    """
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the workers that answer can do together."""
+    """The slots of all ready workers, and the seconds an answer takes them."""
 
     slots: int = 0
     answer_s: float = 0.0
@@ -48,15 +40,13 @@ class Capacity:
 
 
 class Forecast:
-    """The last count of the queue, and what was accepted here since."""
+    """The last count of the queue, and the turns accepted here since."""
 
-    def __init__(self, database: AsyncEngine, presence: WorkerRegistry) -> None:
+    def __init__(self, database: AsyncEngine, workers: WorkerRegistry) -> None:
         self._database = database
-        self._presence = presence
-        self._running = 0
-        self._waiting = 0
-        #: Those waiting that still make it to when they are wanted, by that Unix second.
-        self._in_time: Counter[int] = Counter()
+        self._workers = workers
+        self._depth = QueueDepth()
+        #: By the Unix second at which their answers are wanted.
         self._accepted_since: Counter[int] = Counter()
 
     def add(self, utterance: Utterance) -> None:
@@ -65,8 +55,8 @@ class Forecast:
 
     @property
     def capacity(self) -> Capacity:
-        """As the workers say now."""
-        ready = self._presence.ready
+        """As the workers announce it now."""
+        ready = self._workers.ready
         measured = [worker for worker in ready if worker.answer_s > 0]
         if not measured:
             return Capacity()
@@ -81,13 +71,13 @@ class Forecast:
 
     @property
     def answered_at_last_in_s(self) -> float:
-        """The same for one that lets all others go first."""
+        """Seconds until an answer that lets all others go first would be complete."""
         capacity = self.capacity
-        in_front = self._waiting + self._accepted_since.total()
-        return capacity.starts_in_s(self._running, in_front) + capacity.answer_s
+        in_front = self._depth.waiting + self._accepted_since.total()
+        return capacity.starts_in_s(self._depth.running, in_front) + capacity.answer_s
 
     def misses(self, reply: ReplyHandle) -> bool:
-        """Whether the answer will come too late for every way that the messenger waits for."""
+        """Whether the answer will be too late for the response and for the callback."""
         now = datetime.now(UTC)
         if reply.callback_until is not None:
             left_s = (reply.callback_until - now).total_seconds()
@@ -106,7 +96,7 @@ class Forecast:
         return left_s <= 0 or self.answered_in_s(reply.due(now)) * QUICK > left_s
 
     def is_worthless(self, reply: ReplyHandle) -> bool:
-        """Whether the answer will come after nobody wants it any more."""
+        """Whether the answer will be complete only after the end of its reply's life."""
         left_s = (reply.expires_at - datetime.now(UTC)).total_seconds()
         return self.answered_at_last_in_s > left_s
 
@@ -114,9 +104,9 @@ class Forecast:
         if not capacity.slots:
             return 0.0
         mine = _second(due)
-        both = chain(self._in_time.items(), self._accepted_since.items())
+        both = chain(self._depth.in_time.items(), self._accepted_since.items())
         in_front = sum(count for second, count in both if second <= mine)
-        return capacity.starts_in_s(self._running, in_front)
+        return capacity.starts_in_s(self._depth.running, in_front)
 
     async def keep(self) -> None:
         """Count until cancelled."""
@@ -126,11 +116,8 @@ class Forecast:
         """Count once, for all bots."""
         before = self._accepted_since.copy()
         async with self._database.connect() as connection:
-            rows = (await connection.execute(COUNT, {"answer_s": self.capacity.answer_s})).all()
-        self._running = sum(row.jobs for row in rows if row.state == "running")
-        self._waiting = sum(row.jobs for row in rows if row.state == "queued")
-        self._in_time = Counter({row.wanted: row.jobs for row in rows if row.wanted})
-        # Those accepted while it was counted may be in it or not: better once too often.
+            self._depth = await count_jobs(connection, answer_s=self.capacity.answer_s)
+        # A turn accepted during the count may be in it or not: better counted twice than missed.
         self._accepted_since -= before
 
 
@@ -139,15 +126,15 @@ def _second(moment: datetime) -> int:
 
 
 def held(reply: ReplyHandle) -> ReplyHandle:
-    """The handle of an answer that is kept for its button from the start."""
+    """The reply handle of an answer that is held for its button from the start."""
     return replace(reply, via=DeliveryVia.HELD, sync_until=None, callback_until=None)
 
 
 def called_back(reply: ReplyHandle, not_before: datetime) -> ReplyHandle:
-    """The handle of an answer that goes by callback from the start."""
+    """The reply handle of an answer that goes by callback from the start."""
     return replace(reply, via=DeliveryVia.CALLBACK, sync_until=not_before)
 
 
 def minutes(seconds: float) -> int:
-    """As people are told: whole minutes, at least one."""
+    """Whole minutes for a sentence, at least one."""
     return max(math.ceil(seconds / 60), 1)

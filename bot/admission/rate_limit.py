@@ -1,4 +1,4 @@
-"""How many messages a person may send in a minute."""
+"""The limit on the messages of a person per minute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from runtime.circuit_breaker import CircuitBreaker
 
 KEY = "bllossom:rate:{person}:{minute}"
-#: People remembered in this process while Redis is gone.
+#: People counted in this process while Redis is gone.
 MAX_PEOPLE = 10_000
 
 
@@ -25,7 +25,7 @@ class RateLimit:
         self._outage = CircuitBreaker()
 
     async def allows(self, messenger: str, tenant: str, sender: str) -> bool:
-        """Count one message; whether it is within the limit."""
+        """Count a message, and tell whether it is within the limit."""
         if not self._per_minute:
             return True
         person = hashlib.sha256(f"{messenger}\0{tenant}\0{sender}".encode()).hexdigest()[:32]

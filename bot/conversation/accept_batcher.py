@@ -1,4 +1,4 @@
-"""The accept: utterances to Postgres, committed before anybody is answered."""
+"""The accept: utterances to Postgres, committed before any acknowledgement."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SHARED_S = 0.5
 ALONE_S = 2.0
 
 
-class Intake:
-    """Accepts what arrives; knows nothing of what happens to it next."""
+class AcceptBatcher:
+    """Accepts utterances that arrive together in one statement."""
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         # Repeating is safe: an event that was committed after all is known by its key.
-        self._together = MicroBatcher(
+        self._batcher = MicroBatcher(
             self._accept,
             key=_conversation,
             patience=BatchLimits(most=BATCH, shared_s=SHARED_S, alone_s=ALONE_S),
@@ -31,12 +31,12 @@ class Intake:
 
     async def accept(self, utterance: Utterance) -> Accepted:
         """Return once the utterance is committed. Raises what the database raises."""
-        return await self._together.do(utterance)
+        return await self._batcher.do(utterance)
 
     async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted]:
         async with self._database.connect() as connection:
             return await inbox.accept(connection, utterances)
 
 
-def _conversation(said: Utterance) -> tuple[str, str, str]:
-    return said.messenger, said.tenant, said.conversation_key
+def _conversation(utterance: Utterance) -> tuple[str, str, str]:
+    return utterance.messenger, utterance.tenant, utterance.conversation_key

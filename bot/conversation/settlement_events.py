@@ -1,4 +1,4 @@
-"""Who hears of it when turns are settled."""
+"""Who is told when turns are settled."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from runtime.pubsub import WakeupPublisher
 
 
 class SettlementNotifier:
-    """Parts of this process hear of them by name and at once, the other bots by a bell."""
+    """Names the turns to listeners of this process, and wakes the other bots."""
 
     def __init__(
-        self, ringer: WakeupPublisher, *listeners: Callable[[Sequence[UUID]], None]
+        self, wakeup: WakeupPublisher, *listeners: Callable[[Sequence[UUID]], None]
     ) -> None:
-        self._ringer = ringer
-        self._hearers = listeners
+        self._wakeup = wakeup
+        self._listeners = listeners
 
     def notify(self, turn_ids: Sequence[UUID]) -> None:
         """These turns are settled, and that is committed."""
         if not turn_ids:
             return
-        for hear in self._hearers:
-            hear(turn_ids)
-        self._ringer.publish()
+        for listener in self._listeners:
+            listener(turn_ids)
+        self._wakeup.publish()

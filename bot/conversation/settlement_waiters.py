@@ -8,34 +8,32 @@ from collections import Counter
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.domain.turns import SETTLED
-from bot.store.schema import turns
-from runtime.database import DATABASE_ERRORS, any_of
+from bot.store import turns
+from runtime.periodic import FailureLog
 from runtime.pubsub import WakeupSubscriber
 
 POLL_S = 0.25
-#: Each holds a connection, of which a process commonly may have 1,024.
+#: Each holds an HTTP connection, of which a process commonly may have 1,024.
 MAX_WAITING = 512
 
 
 class SettlementWaiters:
-    """One query per tick for all who wait, and a bell that makes the tick come early."""
+    """One query per tick for all waiters; a wake-up makes the tick come early."""
 
     def __init__(
-        self, database: AsyncEngine, settled: WakeupSubscriber, *, most: int = MAX_WAITING
+        self, database: AsyncEngine, settled: WakeupSubscriber, *, max_waiting: int = MAX_WAITING
     ) -> None:
         self._database = database
         self._settled = settled
-        self._most = most
+        self._max_waiting = max_waiting
         self._events: dict[UUID, asyncio.Event] = {}
         self._waiting: Counter[UUID] = Counter()
 
     async def wait(self, turn_id: UUID, timeout_s: float) -> bool:
-        """Whether the turn was settled within the time; no wait at all where too many wait."""
-        if self._waiting.total() >= self._most:
+        """Whether the turn was settled within the time; False at once where too many wait."""
+        if self._waiting.total() >= self._max_waiting:
             return False
         event = self._events.setdefault(turn_id, asyncio.Event())
         self._waiting[turn_id] += 1
@@ -57,18 +55,14 @@ class SettlementWaiters:
 
     async def watch(self) -> None:
         """Look for turns that another bot settled, until cancelled."""
+        failures = FailureLog("settlement_waiters")
         while True:
             await self._settled.wait(POLL_S)
             unknown = [turn_id for turn_id, event in self._events.items() if not event.is_set()]
             if unknown:
-                with contextlib.suppress(*DATABASE_ERRORS):
+                with failures.guard():
                     self.notify(await self._settled_among(unknown))
 
     async def _settled_among(self, turn_ids: list[UUID]) -> list[UUID]:
         async with self._database.connect() as connection:
-            rows = await connection.execute(
-                select(turns.c.id).where(
-                    turns.c.id == any_of(turn_ids), turns.c.status.in_([s.value for s in SETTLED])
-                )
-            )
-            return list(rows.scalars())
+            return await turns.settled_among(connection, turn_ids)

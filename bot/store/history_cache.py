@@ -17,7 +17,6 @@ from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import turns
@@ -58,11 +57,6 @@ def mark(seq: int, settled_at: datetime | None) -> str:
     return f"{seq}@{settled_at}" if seq else ""
 
 
-def newest(conversation: Row[Any]) -> str:
-    """The mark of its newest answer, from its ``history_seq`` and ``history_at``."""
-    return mark(conversation.history_seq, conversation.history_at)
-
-
 class RecentHistory:
     """Reads through Redis, falls back to Postgres; every Redis error costs only time."""
 
@@ -77,19 +71,29 @@ class RecentHistory:
         """The newest answered turns of each window, oldest first, ending at its ``newest``."""
         wanted = [window for window in windows if window.newest and self._max_turns]
         found: dict[Window, list[Exchange]] = {}
-        cold: dict[Window, list[Exchange]] = {}
+        cold: list[Window] = []
         for window, cached in zip(wanted, await self._read(wanted), strict=True):
             if _whole(cached, window.newest):
                 found[window] = [Exchange(e["mark"], e["text"], e["answer"]) for e in cached]
-                continue
-            rows = await turns.answered_turns(
-                connection, window.conversation, epoch=window.epoch, limit=self._max_turns
-            )
-            cold[window] = [
-                Exchange(mark(row.seq, row.settled_at), row.text, row.answer) for row in rows
+            else:
+                cold.append(window)
+        return found | (await self._load_cold(connection, cold) if cold else {})
+
+    async def _load_cold(
+        self, connection: AsyncConnection, cold: Sequence[Window]
+    ) -> dict[Window, list[Exchange]]:
+        """Read the windows from Postgres in one statement, and fill Redis with them."""
+        keys = [(window.conversation, window.epoch) for window in cold]
+        answered = await turns.answered_turns(connection, keys, limit=self._max_turns)
+        loaded = {
+            window: [
+                Exchange(mark(turn.seq, turn.settled_at), turn.text, turn.answer)
+                for turn in answered.get(key, ())
             ]
-        await self._fill(cold)
-        return found | cold
+            for window, key in zip(cold, keys, strict=True)
+        }
+        await self._fill(loaded)
+        return loaded
 
     async def append(
         self, conversation_id: int, *, epoch: int, previous: str, exchange: Exchange

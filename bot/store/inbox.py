@@ -8,19 +8,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import (
-    bindparam,
-    select,
-    text,
-)
+from sqlalchemy import Text, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import Text
 
 from bot.domain.turns import Utterance
 from bot.store.reply_handles import dump_handle, stamp
-from bot.store.schema import turns
 from bot.store.search import grams
 
+_KEYS = ("messengers", "tenants", "event_keys")
 #: The accept: conversations, turns and deliveries in one committed statement, at most one turn of
 #: a conversation. The seq is taken under the conversation's row lock, and the locks always in the
 #: same order; an event seen before changes nothing and returns nothing.
@@ -65,6 +62,22 @@ ACCEPT = text(
     """
 ).bindparams(bindparam("utterances", type_=Text))
 
+#: The turns of repeated events, all in one statement.
+KNOWN = text(
+    """
+    SELECT wanted.number, known.id, known.conversation_id, known.seq
+    FROM unnest(:messengers, :tenants, :event_keys)
+        WITH ORDINALITY AS wanted (messenger, tenant, event_key, number)
+    CROSS JOIN LATERAL (
+        SELECT id, conversation_id, seq FROM turns
+        WHERE turns.messenger = wanted.messenger AND turns.tenant = wanted.tenant
+          AND turns.event_key = wanted.event_key
+        LIMIT 1
+    ) AS known
+    ORDER BY wanted.number
+    """
+).bindparams(*(bindparam(name, type_=ARRAY(Text)) for name in _KEYS))
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -83,24 +96,31 @@ async def accept(connection: AsyncConnection, utterances: Sequence[Utterance]) -
     """
     ids = [uuid4() for _ in utterances]
     values = [_accept_values(*pair) for pair in zip(ids, utterances, strict=True)]
-    said = orjson.dumps(values).decode()
-    new = {row.id: row for row in await connection.execute(ACCEPT, {"utterances": said})}
+    payload = orjson.dumps(values).decode()
+    new = {row.id: row for row in await connection.execute(ACCEPT, {"utterances": payload})}
+    pairs = list(zip(ids, utterances, strict=True))
+    repeated = [utterance for turn_id, utterance in pairs if turn_id not in new]
+    known = iter(await _known(connection, repeated) if repeated else ())
     return [
         Accepted(turn_id, new[turn_id].conversation_id, new[turn_id].seq, new=True)
         if turn_id in new
-        else await _known(connection, utterance)
-        for turn_id, utterance in zip(ids, utterances, strict=True)
+        else next(known)
+        for turn_id in ids
     ]
 
 
-async def _known(connection: AsyncConnection, utterance: Utterance) -> Accepted:
-    known = select(turns.c.id, turns.c.conversation_id, turns.c.seq).where(
-        turns.c.messenger == utterance.messenger,
-        turns.c.tenant == utterance.tenant,
-        turns.c.event_key == utterance.event_key,
-    )
-    row = (await connection.execute(known)).one()
-    return Accepted(row.id, row.conversation_id, row.seq, new=False)
+async def _known(connection: AsyncConnection, repeated: Sequence[Utterance]) -> list[Accepted]:
+    """The turns of events accepted before, in their order. Raises NoResultFound."""
+    values = {
+        "messengers": [utterance.messenger for utterance in repeated],
+        "tenants": [utterance.tenant for utterance in repeated],
+        "event_keys": [utterance.event_key for utterance in repeated],
+    }
+    rows = (await connection.execute(KNOWN, values)).all()
+    # Deleted between the two statements: the batch is taken apart, and the event accepted anew.
+    if len(rows) != len(repeated):
+        raise NoResultFound("an event that was accepted before is gone")
+    return [Accepted(row.id, row.conversation_id, row.seq, new=False) for row in rows]
 
 
 def _accept_values(turn_id: UUID, utterance: Utterance) -> dict[str, Any]:

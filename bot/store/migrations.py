@@ -9,6 +9,9 @@ releases old runs nowhere.
 
 from __future__ import annotations
 
+import asyncio
+import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
@@ -16,7 +19,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
@@ -45,17 +48,55 @@ async def pending(database_url: str, scripts: Path = _SCRIPTS) -> bool:
     engine = create_async_engine(database_url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
-            there = await connection.run_sync(_heads)
+            return await is_behind(connection, scripts)
     finally:
         await engine.dispose()
+
+
+async def is_behind(connection: AsyncConnection, scripts: Path = _SCRIPTS) -> bool:
+    """The same over a connection that is open; the scripts are read once per process."""
+    revisions = await connection.run_sync(_heads)
+    required = await asyncio.to_thread(_required, scripts)  # it reads and imports every script
+    return not revisions or bool(revisions & required.older)
+
+
+class SchemaCheck:
+    """Whether the schema is up to date; a schema that once was is not looked at again."""
+
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
+        self._up_to_date = False
+
+    async def is_behind(self) -> bool:
+        """One pooled connection and one round trip once it is up to date. Raises DATABASE_ERRORS.
+
+        A schema does not go back while the process runs.
+        """
+        async with self._database.connect() as connection:
+            if self._up_to_date:
+                await connection.execute(text("SELECT 1"))
+            else:
+                self._up_to_date = not await is_behind(connection)
+        return not self._up_to_date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredRevision:
+    """The newest revision that this version needs, and those at which the schema lacks it.
+
+    A revision that is neither is a newer one: an old bot beside a new schema.
+    """
+
+    revision: str
+    older: frozenset[str]
+
+
+@functools.cache
+def _required(scripts: Path) -> RequiredRevision:
     directory = _directory(scripts)
-    known = {script.revision: script for script in directory.walk_revisions()}
-    # An unknown revision is a newer one: an old bot runs on a new schema during a deploy.
-    if not there <= known.keys():
-        return False
     newest = _newest_expand(directory)
-    missing = directory.iterate_revisions("head", next(iter(there), "base"))
-    return newest in {script.revision for script in missing}
+    older = {script.revision for script in directory.iterate_revisions(newest, "base")} - {newest}
+    return RequiredRevision(revision=newest, older=frozenset(older))
 
 
 def _directory(scripts: Path) -> ScriptDirectory:

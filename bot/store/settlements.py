@@ -15,15 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import TurnStatus
-from bot.store.history_cache import newest
+from bot.store.cancellation import END_DELIVERY
+from bot.store.conversations import HISTORY_AT
+from bot.store.history_cache import mark
 from bot.store.reply_handles import stamp
 from bot.store.search import grams
-from bot.store.turns import HISTORY_AT
-from inference_queue.protocol import Completion, Failure
+from inference_queue.protocol import Completion
 from runtime.database import LAZY_COMMIT_SQL
 
-#: What was asked, and the state of the conversation before the answer, locked until the
-#: transaction ends: in the order of the accept, so that no two of them wait for each other.
+#: The question, and the state of the conversation before the answer, locked until the transaction
+#: ends: in the order of the accept, so that no two transactions wait for each other.
 LOCK_SETTLING = text(
     f"""
     SELECT turns.job_id, turns.text AS question, conversations.history_seq,
@@ -36,10 +37,10 @@ LOCK_SETTLING = text(
 ).bindparams(bindparam("job_ids", type_=ARRAY(Uuid)))
 
 #: Results into their turns, each once, and the newest answered turn into its conversation, unless
-#: a reset came in between. Whether more waits there is certain: an accept needs the same lock, so
-#: it was committed before, or its own scheduling comes after.
+#: a reset came in between. ``more`` is certain: an accept needs the same lock, so it was committed
+#: before, or its own scheduling comes after.
 SETTLE = text(
-    """
+    f"""
     WITH result AS (
         SELECT * FROM json_to_recordset(CAST(:results AS json)) AS result (
             job_id uuid, status text, sources text[], started_at timestamptz, answer text,
@@ -59,14 +60,14 @@ SETTLE = text(
             failure_reason = result.failure_reason, failure_message = result.failure_message
         FROM result WHERE turns.job_id = result.job_id AND turns.status = ANY(result.sources)
         RETURNING turns.id, turns.job_id, conversation_id, seq, epoch, messenger, turns.status,
-            coalesce(prompt, text) AS said, turns.answer, received_at, settled_at
+            coalesce(prompt, text) AS prompt, turns.answer, received_at, settled_at
     ), remembered AS (
         UPDATE conversations SET history_seq = settled.seq
         FROM settled
         WHERE settled.status = 'answered' AND conversations.id = settled.conversation_id
           AND conversations.epoch = settled.epoch
         RETURNING conversations.id
-    )
+    ), delivery AS ({END_DELIVERY.format(cancelled="settled")})
     SELECT settled.*, conversation_id IN (SELECT id FROM remembered) AS remembered, EXISTS (
         SELECT 1 FROM turns AS next
         WHERE next.conversation_id = settled.conversation_id AND next.status = 'received'
@@ -76,51 +77,87 @@ SETTLE = text(
 ).bindparams(bindparam("results", type_=Text))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What a job's result makes of its turn."""
+    """What a job's result makes of its turn: a completion, or the reason why there is none."""
 
     job_id: UUID
     status: TurnStatus
-    result: Completion | Failure
     started_at: datetime | None
+    completion: Completion | None = None
+    failure_reason: str = ""
+    failure_message: str = ""  #: for the operator
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledTurn:
     """A turn that has ended just now."""
 
-    turn: Row[Any]  #: with ``said``, what the model was asked, and ``more``: others wait behind it
+    id: UUID
+    conversation_id: int
+    seq: int
+    epoch: int
+    messenger: str
+    status: TurnStatus
+    prompt: str  #: what the model was asked
+    answer: str | None
+    received_at: datetime
+    settled_at: datetime
+    more: bool  #: other turns of the conversation wait behind it
     #: The mark of the answered turn before it; None where it belongs in no later prompt.
     previous: str | None
 
 
-async def settle(connection: AsyncConnection, ended: Sequence[Settlement]) -> list[Settled]:
-    """Write results into their turns, once; those whose turn was settled already are left out.
+async def settle(
+    connection: AsyncConnection, settlements: Sequence[Settlement]
+) -> list[SettledTurn]:
+    """Write results into their turns, once; turns that were settled already are left out.
 
     The transaction commits lazily: after a crash of Postgres the jobs are still there.
     """
-    locked = await connection.execute(LOCK_SETTLING, {"job_ids": [one.job_id for one in ended]})
+    job_ids = [settlement.job_id for settlement in settlements]
+    locked = await connection.execute(LOCK_SETTLING, {"job_ids": job_ids})
     before = {row.job_id: row for row in locked}
     values = [
-        _settle_values(one, before[one.job_id].question) for one in ended if one.job_id in before
+        _settle_values(settlement, before[settlement.job_id].question)
+        for settlement in settlements
+        if settlement.job_id in before
     ]
     results = orjson.dumps(values).decode()
     rows = await connection.execute(SETTLE, {"results": results})
-    return [Settled(row, newest(before[row.job_id]) if row.remembered else None) for row in rows]
+    return [_settled_turn(row, before[row.job_id]) for row in rows]
 
 
-def _settle_values(one: Settlement, question: str) -> dict[str, Any]:
+def _settled_turn(row: Row[Any], before: Row[Any]) -> SettledTurn:
+    return SettledTurn(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        seq=row.seq,
+        epoch=row.epoch,
+        messenger=row.messenger,
+        status=TurnStatus(row.status),
+        prompt=row.prompt,
+        answer=row.answer,
+        received_at=row.received_at,
+        settled_at=row.settled_at,
+        more=row.more,
+        previous=mark(before.history_seq, before.history_at) if row.remembered else None,
+    )
+
+
+def _settle_values(settlement: Settlement, question: str) -> dict[str, Any]:
     values = {
-        "job_id": str(one.job_id),
-        "status": one.status.value,
-        "sources": turn_before(one.status),
-        "started_at": stamp(one.started_at),
+        "job_id": str(settlement.job_id),
+        "status": settlement.status.value,
+        "sources": turn_before(settlement.status),
+        "started_at": stamp(settlement.started_at),
     }
-    if isinstance(one.result, Completion):
-        return values | _completion_values(one.result, question)
-    message = one.result.message[:500]
-    return values | {"failure_reason": one.result.reason.value, "failure_message": message}
+    if settlement.completion is not None:
+        return values | _completion_values(settlement.completion, question)
+    return values | {
+        "failure_reason": settlement.failure_reason,
+        "failure_message": settlement.failure_message[:500],
+    }
 
 
 def _completion_values(completion: Completion, question: str) -> dict[str, Any]:

@@ -13,33 +13,31 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
 from aiohttp import web
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import app_keys
 from bot.admission.forecast import called_back, held, minutes
-from bot.conversation.scheduler import ACCEPT_TIMEOUT_S, StoreDownError
+from bot.conversation.inbox import ACCEPT_TIMEOUT_S, StoreDownError, StoreFaultError
 from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia, ReplyHandle
 from bot.domain.messenger import Command, Incoming, Problem
 from bot.domain.turns import SETTLED, Utterance
 from bot.http.body import read_body
 from bot.messengers.kakao.adapter import answer_response, callback_response, sentence_response
-from bot.observability.metrics import ACCEPT_SECONDS
 from bot.settings import Settings
 from bot.store import turns
 from bot.store.deliveries import DeliveryClaim
-from bot.store.inbox import Accepted
 from bot.text.catalog import Texts
 from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
+Found = TypeVar("Found")
 _dumps = functools.partial(json.dumps, ensure_ascii=False)
 
 #: What a statement may take of the second between the sync budget and Kakao's time-out.
@@ -55,17 +53,19 @@ async def kakao(request: web.Request) -> web.StreamResponse:
     try:
         if incoming.utterance is None:
             return await _non_utterance(request, incoming)
-        if sentence := await _rejection(request.app, incoming.utterance):
+        if sentence := await request.app[app_keys.INBOX].rejection(incoming.utterance):
             return _say(sentence)
         return await _kakao_turn(request, incoming.utterance)
     except StoreDownError:
         return _say(request.app[app_keys.TEXTS].storage_down)
+    except StoreFaultError:
+        return _say(request.app[app_keys.TEXTS].storage_fault)
 
 
 async def _kakao_turn(request: web.Request, utterance: Utterance) -> web.StreamResponse:
     """Accept the utterance and answer it in this response, if the model is fast enough."""
     reply = _initial_route(request.app, utterance)
-    accepted = await _accept(request.app, replace(utterance, reply=reply))
+    accepted = await request.app[app_keys.INBOX].submit(replace(utterance, reply=reply))
     if accepted.new and reply.via is DeliveryVia.HELD:
         return _hold_in_the_rush(request.app, accepted.turn_id)
     if accepted.new and reply.via is DeliveryVia.CALLBACK:
@@ -164,7 +164,7 @@ async def _non_utterance(request: web.Request, incoming: Incoming) -> web.Stream
     if incoming.fetch is not None:
         return await _fetch(request, incoming, incoming.fetch)
     if incoming.command is Command.RESET:
-        await app[app_keys.DIALOGUE].reset(
+        await app[app_keys.INBOX].reset(
             messenger="kakao", tenant=incoming.tenant, key=incoming.conversation_key
         )
         return _say(app[app_keys.TEXTS].reset_done)
@@ -212,9 +212,9 @@ async def _fetched_before(app: web.Application, turn_id: UUID) -> web.Response:
 
 async def _look_up(
     app: web.Application,
-    find: Callable[[AsyncConnection, UUID], Awaitable[Row[Any] | None]],
+    find: Callable[[AsyncConnection, UUID], Awaitable[Found | None]],
     turn_id: UUID,
-) -> Row[Any] | None:
+) -> Found | None:
     async with app[app_keys.DATABASE].connect() as connection:
         return await find(connection, turn_id)
 
@@ -231,7 +231,7 @@ async def receive_slack(app: web.Application, incoming: Incoming) -> str:
     texts = app[app_keys.TEXTS]
     try:
         if incoming.command is Command.RESET:
-            await app[app_keys.DIALOGUE].reset(
+            await app[app_keys.INBOX].reset(
                 messenger="slack", tenant=incoming.tenant, key=incoming.conversation_key
             )
             return texts.reset_done
@@ -239,11 +239,11 @@ async def receive_slack(app: web.Application, incoming: Incoming) -> str:
             return texts.help_command
         if incoming.utterance is None:
             return problem_sentence(incoming.problem, texts, app[app_keys.SETTINGS])
-        if sentence := await _rejection(app, incoming.utterance):
+        if sentence := await app[app_keys.INBOX].rejection(incoming.utterance):
             return sentence
-        await _accept(app, incoming.utterance)
-    except StoreDownError:
-        return texts.storage_down
+        await app[app_keys.INBOX].submit(incoming.utterance)
+    except (StoreDownError, StoreFaultError) as error:
+        return texts.storage_fault if isinstance(error, StoreFaultError) else texts.storage_down
     return texts.worker_down if app[app_keys.WORKERS].model_is_off else texts.thinking
 
 
@@ -255,28 +255,6 @@ def problem_sentence(problem: Problem | None, texts: Texts, settings: Settings) 
         Problem.MEDIA: texts.media_unsupported,
     }
     return sentences.get(problem, texts.unreadable) if problem else texts.unreadable
-
-
-async def _accept(app: web.Application, utterance: Utterance) -> Accepted:
-    """Commit the utterance as a turn. Raises StoreDownError."""
-    started = time.monotonic()
-    accepted = await app[app_keys.DIALOGUE].receive(utterance)
-    ACCEPT_SECONDS.labels(utterance.messenger).observe(time.monotonic() - started)
-    if accepted.new:
-        app[app_keys.BACKLOG].add(utterance.messenger, utterance.tenant)
-        app[app_keys.FORECAST].add(utterance)
-    return accepted
-
-
-async def _rejection(app: web.Application, utterance: Utterance) -> str:
-    """Why the utterance is not taken in now, politely; empty where it is."""
-    messenger, tenant = utterance.messenger, utterance.tenant
-    if not await app[app_keys.RATE_LIMIT].allows(messenger, tenant, utterance.sender):
-        return app[app_keys.TEXTS].rate_limited
-    full = app[app_keys.BACKLOG].is_full(messenger, tenant)
-    if full or app[app_keys.FORECAST].is_worthless(utterance.reply):
-        return app[app_keys.TEXTS].busy
-    return ""
 
 
 def _say(sentence: str) -> web.Response:

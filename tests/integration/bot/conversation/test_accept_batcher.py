@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.conversation.accept_batcher import ALONE_S, BATCH, Intake
+from bot.conversation.accept_batcher import ALONE_S, BATCH, AcceptBatcher
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.turns import Utterance
 from runtime.database import connect_database
@@ -43,7 +43,7 @@ async def count(database: AsyncEngine, table: str) -> int:
 
 
 async def test_many_conversations_share_statements(database: AsyncEngine) -> None:
-    intake = Intake(database)
+    intake = AcceptBatcher(database)
     said = [utterance(f"e{n}", key=f"사람{n}") for n in range(2 * BATCH + 3)]
     accepted = await asyncio.gather(*map(intake.accept, said))
     assert all(a.new and a.seq == 1 for a in accepted)
@@ -55,13 +55,13 @@ async def test_many_conversations_share_statements(database: AsyncEngine) -> Non
 
 
 async def test_one_conversation_at_once_is_numbered_without_a_gap(database: AsyncEngine) -> None:
-    intake = Intake(database)
+    intake = AcceptBatcher(database)
     accepted = await asyncio.gather(*(intake.accept(utterance(f"e{n}")) for n in range(10)))
     assert [a.seq for a in accepted] == list(range(1, 11))
 
 
 async def test_the_same_event_at_once_is_one_turn(database: AsyncEngine) -> None:
-    intakes = [Intake(database), Intake(database)]
+    intakes = [AcceptBatcher(database), AcceptBatcher(database)]
     accepted = await asyncio.gather(*(i.accept(utterance("e1")) for i in intakes * 3))
     assert sum(a.new for a in accepted) == 1
     assert len({a.turn_id for a in accepted}) == 1
@@ -71,7 +71,7 @@ async def test_the_same_event_at_once_is_one_turn(database: AsyncEngine) -> None
 async def test_what_postgres_refuses_does_not_take_the_others_with_it(
     database: AsyncEngine,
 ) -> None:
-    intake = Intake(database)
+    intake = AcceptBatcher(database)
     broken = utterance("e1", key="영희", said="\x00")
     first, refused, third = await asyncio.gather(
         intake.accept(utterance("e0", key="철수")),
@@ -88,7 +88,7 @@ async def test_what_postgres_refuses_does_not_take_the_others_with_it(
 async def test_a_conversation_that_somebody_holds_does_not_hold_up_the_others(
     database: AsyncEngine,
 ) -> None:
-    intake = Intake(database)
+    intake = AcceptBatcher(database)
     await intake.accept(utterance("e0", key="철수"))
     async with database.begin() as frozen:
         await frozen.execute(text("SELECT 1 FROM conversations FOR UPDATE"))

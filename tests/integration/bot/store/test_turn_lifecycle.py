@@ -29,8 +29,19 @@ from hypothesis.stateful import (
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from bot.conversation.scheduler import Dialogue
+from bot.admission.admission import Admission
+from bot.admission.backlog import Backlog
+from bot.admission.forecast import Forecast
+from bot.admission.rate_limit import RateLimit
+from bot.conversation.cancellation import TurnCanceller
+from bot.conversation.enqueuer import JobEnqueuer
+from bot.conversation.inbox import Inbox
+from bot.conversation.prompt import PromptBuilder
+from bot.conversation.scheduler import ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
+from bot.conversation.settlement_follow_up import SettlementFollowUp
+from bot.conversation.settler import Settler
+from bot.conversation.sweeper import TurnSweeper
 from bot.domain.deliveries import DeliveryState, DeliveryVia, ReplyHandle
 from bot.domain.state_machine import DELIVERY_STEPS, TURN_STEPS
 from bot.domain.turns import SETTLED, TurnStatus, Utterance
@@ -38,6 +49,7 @@ from bot.store import deliveries, delivery_recovery, reconciliation
 from bot.store.deliveries import CloseSyncWindow, DeliveryClaim
 from bot.store.history_cache import RecentHistory
 from bot.store.reconciliation import ReconciliationClaim
+from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
@@ -46,7 +58,6 @@ from inference_queue.protocol import Completion, Failure, FailureReason, FinishR
 from runtime.database import connect_database
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
-from tests.support.stack import settings_for
 
 T = TypeVar("T")
 MESSENGERS = ("kakao", "slack")
@@ -93,23 +104,61 @@ class Lives(RuleBasedStateMachine):
             queue = self.queue = JobQueue(self.redis)
             self.ringer = WakeupPublisher(self.redis, "settled")
             self.workers = LeaseClient(self.database, self.redis, worker="w", lease_s=30)
-            self.dialogue = Dialogue(
-                settings=settings_for(self.database_url, self.redis_url, merge_window_s=window_s),
-                database=self.database,
-                queue=queue,
-                history=RecentHistory(self.redis, max_turns=5),
-                presence=WorkerRegistry(self.redis),
-                finished=WakeupSubscriber(self.redis, FINISHED_CHANNEL),
-                settled=SettlementNotifier(self.ringer),
-            )
+            self.build_conversation(queue, window_s)
             await self.redis.flushdb()
 
         self.run(build())
         self.execute("TRUNCATE conversations, jobs CASCADE")
 
+    def build_conversation(self, queue: JobQueue, window_s: float) -> None:
+        notifier = SettlementNotifier(self.ringer)
+        history = RecentHistory(self.redis, max_turns=5)
+        finished = WakeupSubscriber(self.redis, FINISHED_CHANNEL)
+        registry = WorkerRegistry(self.redis)
+        self.scheduler = ConversationScheduler(
+            database=self.database,
+            enqueuer=JobEnqueuer(
+                database=self.database,
+                queue=queue,
+                history=history,
+                prompts=PromptBuilder(
+                    preset="auto", system_prompt="", max_new_tokens={}, workers=registry
+                ),
+                notifier=notifier,
+                merge_window_s=window_s,
+            ),
+            notifier=notifier,
+        )
+        soon = self.scheduler.schedule_soon
+        self.settler = Settler(
+            database=self.database,
+            queue=queue,
+            finished=finished,
+            follow_up=SettlementFollowUp(history=history, notifier=notifier, schedule_soon=soon),
+        )
+        self.sweeper = TurnSweeper(
+            database=self.database, scheduler=self.scheduler, notifier=notifier
+        )
+        self.inbox = Inbox(
+            database=self.database,
+            admission=Admission(
+                rate_limit=RateLimit(self.redis, 0),
+                backlog=Backlog(self.database, 0),
+                forecast=Forecast(self.database, registry),
+                texts=TEXTS["ko"],
+            ),
+            canceller=TurnCanceller(
+                database=self.database,
+                queue=queue,
+                notifier=notifier,
+                settle_soon=finished.notify_local,
+            ),
+            schedule_soon=soon,
+        )
+
     def teardown(self) -> None:
         async def close() -> None:
-            await self.dialogue.close()
+            await self.scheduler.close()
             for bell in (self.workers, self.queue, self.ringer):
                 await bell.close()
             await self.redis.aclose()
@@ -165,17 +214,31 @@ class Lives(RuleBasedStateMachine):
 
         async def receive() -> None:
             # Twice at once, as an impatient platform does.
-            both = [self.dialogue.receive(utterance) for _ in range(2)]
+            both = [self.inbox.submit(utterance) for _ in range(2)]
             first, second = await asyncio.gather(*both)
             assert first.turn_id == second.turn_id
             assert not (first.new and second.new)
-            await self.dialogue.close()
+            await self.scheduler.close()
 
         self.run(receive())
 
     @rule(messenger=st.sampled_from(MESSENGERS), person=st.sampled_from("ab"))
     def reset(self, messenger: str, person: str) -> None:
-        self.run(self.dialogue.reset(messenger=messenger, tenant="t", key=person))
+        self.run(self.inbox.reset(messenger=messenger, tenant="t", key=person))
+
+    @rule(number=st.integers(0, 30))
+    def cancel(self, number: int) -> None:
+        """Whatever the turn is doing, and twice at once."""
+        found = self.rows("SELECT id, status FROM turns ORDER BY received_at, id")
+        if not found:
+            return
+        turn = found[number % len(found)]
+
+        async def both() -> list[bool]:
+            return list(await asyncio.gather(*(self.inbox.cancel(turn.id) for _ in range(2))))
+
+        stopped = self.run(both())
+        assert not (any(stopped) and TurnStatus(turn.status) in SETTLED)
 
     # --- workers ----------------------------------------------------------------------------
 
@@ -209,21 +272,21 @@ class Lives(RuleBasedStateMachine):
     def worker_freezes(self, lease: Lease) -> None:
         """It comes back later with a lease that may be another's by then."""
         self.execute("UPDATE jobs SET lease_until = now() - interval '1 s' WHERE state='running'")
-        self.run(self.dialogue.sweep())
+        self.run(self.sweeper.sweep())
 
     # --- bots -------------------------------------------------------------------------------
 
     @rule(twice=st.booleans())
     def settle(self, *, twice: bool) -> None:
         async def settle() -> None:
-            await asyncio.gather(*(self.dialogue.settle() for _ in range(1 + twice)))
-            await self.dialogue.close()
+            await asyncio.gather(*(self.settler.settle() for _ in range(1 + twice)))
+            await self.scheduler.close()
 
         self.run(settle())
 
     @rule()
     def sweep(self) -> None:
-        self.run(self.dialogue.sweep())
+        self.run(self.sweeper.sweep())
 
     @rule(target=claims, via=st.sampled_from([DeliveryVia.SYNC, DeliveryVia.HELD]))
     def answer_a_webhook(self, via: DeliveryVia) -> Any:

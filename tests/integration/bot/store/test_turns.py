@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store import turns
+from bot.store import conversations, scheduling, sweeping, turns
 from runtime.database import connect_database
 from tests.support.sample_turns import add_turn, conversation_of
 
@@ -22,7 +22,7 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 async def expire(database: AsyncEngine) -> list[str]:
     async with database.begin() as connection:
-        return [str(row.id) for row in await turns.expire_waiting(connection)]
+        return [str(turn_id) for turn_id in await sweeping.expire_waiting(connection)]
 
 
 async def test_a_turn_that_has_been_chosen_for_a_job_does_not_expire_before_it_is_queued(
@@ -32,10 +32,10 @@ async def test_a_turn_that_has_been_chosen_for_a_job_does_not_expire_before_it_i
     elsewhere = await add_turn(database, answer=None, delivery=None, key="room-2")
     wanted = [await conversation_of(database)]
     async with database.begin() as connection:
-        locked = await turns.lock_free_conversations(connection, wanted)
-        [[waiting]] = await turns.waiting_turns(connection, locked)
+        locked = await conversations.lock_free_conversations(connection, wanted)
+        [[waiting]] = await scheduling.waiting_turns(connection, locked)
         assert await expire(database) == [str(elsewhere)]
-        await turns.queue_turns(connection, {uuid4(): waiting.id}, preset="")
+        await scheduling.queue_turns(connection, {uuid4(): waiting.id}, preset="")
     assert await expire(database) == []
     async with database.connect() as connection:
         turn = await turns.find_turn(connection, turn_id)
@@ -47,10 +47,9 @@ async def test_a_turn_that_expires_is_chosen_for_no_job(database: AsyncEngine) -
     turn_id = await add_turn(database, answer=None, delivery=None)
     wanted = [await conversation_of(database)]
     async with database.begin() as connection:
-        expired = await turns.expire_waiting(connection)
-        assert [row.id for row in expired] == [turn_id]
-        async with database.begin() as scheduling:
-            assert await turns.lock_free_conversations(scheduling, wanted) == {}
-    async with database.begin() as scheduling:
-        locked = await turns.lock_free_conversations(scheduling, wanted)
-        assert await turns.waiting_turns(scheduling, locked) == []
+        assert await sweeping.expire_waiting(connection) == [turn_id]
+        async with database.begin() as locking:
+            assert await conversations.lock_free_conversations(locking, wanted) == {}
+    async with database.begin() as locking:
+        locked = await conversations.lock_free_conversations(locking, wanted)
+        assert await scheduling.waiting_turns(locking, locked) == []

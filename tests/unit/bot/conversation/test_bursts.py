@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.scheduler import next_burst
+from bot.conversation.bursts import next_burst
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 

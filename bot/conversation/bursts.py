@@ -1,0 +1,42 @@
+"""Bursts: messages sent right after each other, which are answered together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bot.store.scheduling import WaitingTurn
+
+#: A burst waits for its next message for at most this many windows.
+MAX_BURST_WINDOWS = 4
+#: A rest of the window that is not worth a timer.
+_MIN_WAIT_S = 0.01
+
+
+def next_burst(waiting: Sequence[WaitingTurn], window_s: float) -> list[WaitingTurn]:
+    """The oldest waiting turn and its followers, each within ``window_s`` of the one before.
+
+    A reset ends a burst. Without a window every turn is a burst of its own.
+    """
+    burst = list(waiting[:1])
+    for turn in waiting[1:]:
+        # Where two accepts overtook each other, seq is not the order of receipt.
+        pause_s = abs((turn.received_at - burst[-1].received_at).total_seconds())
+        if pause_s >= window_s or turn.epoch != burst[-1].epoch:
+            break
+        burst.append(turn)
+    return burst
+
+
+def burst_wait_s(burst: Sequence[WaitingTurn], window_s: float) -> float:
+    """Seconds to wait for the burst's next message; 0: it is over, or has gone on too long."""
+    now = datetime.now(UTC)
+    quiet_s = (now - burst[-1].received_at).total_seconds()
+    age_s = (now - burst[0].received_at).total_seconds()
+    left_s = min(window_s - quiet_s, MAX_BURST_WINDOWS * window_s - age_s)
+    return left_s if left_s > _MIN_WAIT_S else 0.0
+
+
+def burst_text(burst: Sequence[WaitingTurn]) -> str:
+    """The text of all its messages, a line each."""
+    return "\n".join(turn.text for turn in burst)

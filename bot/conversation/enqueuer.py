@@ -1,0 +1,101 @@
+"""One transaction of the schedule: from the waiting turns of free conversations to jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.conversation.bursts import burst_text, burst_wait_s, next_burst
+from bot.conversation.prompt import PromptBuilder, history_window
+from bot.conversation.settlement_events import SettlementNotifier
+from bot.store import conversations, scheduling
+from bot.store.conversations import LockedConversation
+from bot.store.history_cache import RecentHistory
+from bot.store.scheduling import WaitingTurn
+from inference_queue.client import JobQueue
+
+log = structlog.get_logger(__name__)
+
+
+class JobEnqueuer:
+    """Turns the next burst of each conversation into one job, where none is running."""
+
+    def __init__(
+        self,
+        *,
+        database: AsyncEngine,
+        queue: JobQueue,
+        history: RecentHistory,
+        prompts: PromptBuilder,
+        notifier: SettlementNotifier,
+        merge_window_s: float,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._history = history
+        self._prompts = prompts
+        self._notifier = notifier
+        self._merge_window_s = merge_window_s
+
+    async def enqueue(self, conversation_ids: Iterable[int]) -> dict[int, float]:
+        """Enqueue what is ready; seconds to wait, by conversation whose burst goes on.
+
+        One transaction, which waits for no conversation's lock: its holder schedules the
+        conversation too, and what a frozen process holds is left to the sweep.
+        """
+        waits: dict[int, float] = {}
+        async with self._database.begin() as connection:
+            locked = await conversations.lock_free_conversations(connection, conversation_ids)
+            waiting = await scheduling.waiting_turns(connection, locked)
+            bursts = self._ready_bursts(waiting, waits)
+            queued = await self._queue_bursts(connection, locked, bursts) if bursts else {}
+        if queued:
+            self._queue.wake()
+            self._notifier.notify([turn.id for burst in bursts for turn in burst[:-1]])
+        for job_id, turn_id in queued.items():
+            log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))
+        return waits
+
+    def _ready_bursts(
+        self, waiting: Iterable[Sequence[WaitingTurn]], waits: dict[int, float]
+    ) -> list[list[WaitingTurn]]:
+        """The bursts that are over; the others go into ``waits``."""
+        ready = []
+        for waiting_turns in waiting:
+            burst = next_burst(waiting_turns, self._merge_window_s)
+            if wait_s := burst_wait_s(burst, self._merge_window_s):
+                waits[burst[-1].conversation_id] = wait_s
+            else:
+                ready.append(burst)
+        return ready
+
+    async def _queue_bursts(
+        self,
+        connection: AsyncConnection,
+        locked: Mapping[int, LockedConversation],
+        bursts: Sequence[list[WaitingTurn]],
+    ) -> dict[UUID, UUID]:
+        """Answer the newest turn of each burst with the text of all; the turn of each job."""
+        name, preset = self._prompts.current_preset()
+        windows = [history_window(locked[burst[-1].conversation_id], burst[-1]) for burst in bursts]
+        histories = await self._history.load(connection, windows)
+        jobs = [
+            self._prompts.job(locked[window.conversation], burst, histories.get(window, []), preset)
+            for burst, window in zip(bursts, windows, strict=True)
+        ]
+        for burst in bursts:
+            await _merge(connection, burst)
+        queued = {job.id: burst[-1].id for job, burst in zip(jobs, bursts, strict=True)}
+        await scheduling.queue_turns(connection, queued, preset=name)
+        await self._queue.enqueue(connection, *jobs)
+        return queued
+
+
+async def _merge(connection: AsyncConnection, burst: Sequence[WaitingTurn]) -> None:
+    *merged, turn = burst
+    if merged:
+        await scheduling.merge(connection, [earlier.id for earlier in merged], into=turn.id)
+        await scheduling.keep_prompt(connection, turn.id, burst_text(burst))

@@ -1,0 +1,153 @@
+"""Faults of single rows: logged, counted, paused, and in the end a dead letter.
+
+An outage is waited out by whoever calls; nothing here handles one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from bot.observability.metrics import DATABASE_FAULTS
+from runtime.database import DATABASE_ERRORS, fault_fields, sqlstate
+from runtime.isolation import is_outage
+
+log = structlog.get_logger(__name__)
+
+Key = TypeVar("Key", bound=Hashable)
+
+FIRST_PAUSE_S = 1.0
+MAX_PAUSE_S = 60.0
+#: Rows paused at a time; above it the oldest are tried again at once.
+MAX_PAUSED = 1000
+#: A row that only times out or loses a deadlock gets so many tries: its lock may be released.
+MAX_TRANSIENT_FAULTS = 3
+#: Deadlock and serialization failure; lock not available; statement cancelled (PostgreSQL
+#: documentation, appendix A).
+_TRANSIENT_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
+_PROGRAM_CLASS = "42"  #: syntax error or access rule violation: no value of a row causes it
+
+
+class FaultKind(StrEnum):
+    """Who is to blame for a fault."""
+
+    ROW = "row"  #: one row or value: trying again changes nothing
+    TRANSIENT = "transient"  #: a time-out or a deadlock: another try may go well
+    PROGRAM = "program"  #: the program or its schema: every row would fail
+
+
+def fault_kind(error: BaseException) -> FaultKind:
+    """Who is to blame for an error that is no outage."""
+    if isinstance(error, TimeoutError) or sqlstate(error) in _TRANSIENT_STATES:
+        return FaultKind.TRANSIENT
+    if isinstance(error, DATABASE_ERRORS):
+        by_program = sqlstate(error).startswith(_PROGRAM_CLASS)
+        return FaultKind.PROGRAM if by_program else FaultKind.ROW
+    unreadable = isinstance(error, LookupError | TypeError | ValueError)
+    return FaultKind.ROW if unreadable else FaultKind.PROGRAM
+
+
+def report_fault(statement: str, error: BaseException, **ids: object) -> None:
+    """Log and count a fault; ``ids`` name the row, and hold no words of a person."""
+    DATABASE_FAULTS.labels(statement).inc()
+    fields: dict[str, Any] = fault_fields(error) | {name: str(value) for name, value in ids.items()}
+    if not isinstance(error, DATABASE_ERRORS):
+        fields["exc_info"] = error
+    log.error("database_fault", statement=statement, **fields)
+
+
+def describe_fault(error: BaseException) -> str:
+    """The fault in a line for the operator, without a value of the row."""
+    return ", ".join(f"{name} {value}" for name, value in fault_fields(error).items())
+
+
+class Quarantine(Generic[Key]):
+    """Rows that are left alone in this process for a growing, bounded pause."""
+
+    def __init__(self, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
+        self._first_pause_s = first_pause_s
+        self._until: dict[Key, float] = {}
+        self._faults: dict[Key, int] = {}
+
+    def add(self, key: Key) -> tuple[int, float]:
+        """Pause the row: how many faults it has had in a row, and the pause in seconds."""
+        faults = self._faults.pop(key, 0) + 1
+        pause_s = min(self._first_pause_s * 2.0 ** min(faults - 1, 16), MAX_PAUSE_S)
+        self._faults[key] = faults
+        self._until[key] = time.monotonic() + pause_s
+        while len(self._faults) > MAX_PAUSED:
+            self.release(next(iter(self._faults)))
+        return faults, pause_s
+
+    def paused(self) -> list[Key]:
+        """The rows to leave out now."""
+        if not self._until:
+            return []
+        now = time.monotonic()
+        return [key for key, until in self._until.items() if until > now]
+
+    def release(self, key: Key) -> None:
+        """Forget the row: it was written after all."""
+        self._until.pop(key, None)
+        self._faults.pop(key, None)
+
+    def release_all(self, keys: Iterable[Key]) -> None:
+        """Forget those of the rows that are known."""
+        if self._faults:
+            for key in keys:
+                self.release(key)
+
+
+class FaultHandler(Generic[Key]):
+    """What becomes of a row whose statement fails: a pause, and a dead letter where that helps."""
+
+    def __init__(
+        self,
+        statement: str,
+        *,
+        id_name: str,
+        timeout_s: float,
+        bury: Callable[[Key, Exception], Awaitable[None]] | None = None,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        """``bury`` makes the row a dead letter; without it the row is only paused."""
+        self.quarantine: Quarantine[Key] = Quarantine(first_pause_s=first_pause_s)
+        self._statement = statement
+        self._id_name = id_name
+        self._timeout_s = timeout_s
+        self._bury = bury
+
+    async def handle(self, key: Key, error: Exception) -> None:
+        """Raises what the database raises where it is gone."""
+        report_fault(self._statement, error, **{self._id_name: key})
+        faults, pause_s = self.quarantine.add(key)
+        kind = fault_kind(error)
+        repeated = kind is FaultKind.TRANSIENT and faults >= MAX_TRANSIENT_FAULTS
+        if (kind is FaultKind.ROW or repeated) and await self._buried(key, error):
+            self.quarantine.release(key)
+            return
+        log.warning(
+            "row_paused",
+            statement=self._statement,
+            pause_s=pause_s,
+            faults=faults,
+            **{self._id_name: str(key)},
+        )
+
+    async def _buried(self, key: Key, error: Exception) -> bool:
+        if self._bury is None:
+            return False
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._bury(key, error)
+        except Exception as failure:
+            if is_outage(failure):
+                raise
+            report_fault(f"{self._statement}_dead_letter", failure, **{self._id_name: key})
+            return False
+        return True

@@ -1,0 +1,117 @@
+"""The door of the conversation: utterances in, resets, cancellations."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.admission.admission import Admission
+from bot.conversation.accept_batcher import AcceptBatcher
+from bot.conversation.cancellation import TurnCanceller
+from bot.conversation.faults import FaultKind, fault_kind, report_fault
+from bot.domain.turns import Utterance
+from bot.observability.metrics import ACCEPT_SECONDS
+from bot.store import conversations
+from bot.store.inbox import Accepted
+from runtime.database import DATABASE_ERRORS, is_gone
+from runtime.timeouts import run_with_timeout
+
+log = structlog.get_logger(__name__)
+
+#: An accept that takes longer is answered with a sentence instead of a messenger's time-out.
+ACCEPT_TIMEOUT_S = 2.0
+
+
+class StoreDownError(Exception):
+    """Postgres did not do it, or not in time: the person has to try again later."""
+
+
+class StoreFaultError(Exception):
+    """Postgres refuses this message, and nothing of it was accepted: it has to be another one."""
+
+
+class Inbox:
+    """Accepts utterances as turns and hands their conversations to the scheduler."""
+
+    def __init__(
+        self,
+        *,
+        database: AsyncEngine,
+        admission: Admission,
+        canceller: TurnCanceller,
+        schedule_soon: Callable[[int], None],
+    ) -> None:
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._batcher = AcceptBatcher(database)
+        self._admission = admission
+        self._canceller = canceller
+        self._schedule_soon = schedule_soon
+
+    async def rejection(self, utterance: Utterance) -> str:
+        """The sentence that says why the utterance is not taken in now; "" where it is."""
+        return await self._admission.rejection(utterance)
+
+    async def submit(self, utterance: Utterance) -> Accepted:
+        """Commit the utterance as a turn. Raises StoreDownError, StoreFaultError."""
+        started = time.monotonic()
+        with _store_errors("accept", messenger=utterance.messenger):
+            # Only a future is awaited here, so a cancellation takes effect at once.
+            async with asyncio.timeout(ACCEPT_TIMEOUT_S):
+                accepted = await self._batcher.accept(utterance)
+        ACCEPT_SECONDS.labels(utterance.messenger).observe(time.monotonic() - started)
+        log.info(
+            "turn_received" if accepted.new else "turn_repeated",
+            turn_id=str(accepted.turn_id),
+            messenger=utterance.messenger,
+        )
+        if accepted.new:
+            self._admission.add(utterance)
+            self._schedule_soon(accepted.conversation_id)
+        return accepted
+
+    async def reset(self, *, messenger: str, tenant: str, key: str) -> None:
+        """Begin a new epoch: later prompts hold nothing of before. Raises StoreDownError."""
+        with _store_errors("reset", messenger=messenger, down_only=True):
+            work = self._reset(messenger=messenger, tenant=tenant, key=key)
+            await run_with_timeout(ACCEPT_TIMEOUT_S, work)
+
+    async def cancel(self, turn_id: UUID) -> bool:
+        """Ask for the turn's answer to be stopped; False where the turn has its result.
+
+        A waiting or queued turn is cancelled at once, a generating one within about a second.
+        Raises StoreDownError.
+        """
+        with _store_errors("cancel", down_only=True, turn_id=turn_id):
+            return await run_with_timeout(ACCEPT_TIMEOUT_S, self._canceller.cancel(turn_id))
+
+    async def _reset(self, *, messenger: str, tenant: str, key: str) -> None:
+        async with self._database.connect() as connection:
+            await conversations.reset(connection, messenger=messenger, tenant=tenant, key=key)
+
+
+@contextlib.contextmanager
+def _store_errors(statement: str, *, down_only: bool = False, **ids: object) -> Iterator[None]:
+    """Translates what the database raises; ``down_only``: there is no message to reword."""
+    try:
+        yield
+    except Exception as error:
+        kind = fault_kind(error)
+        if not isinstance(error, DATABASE_ERRORS) and kind is not FaultKind.ROW:
+            raise
+        if is_gone(error):
+            log.error("store_down", statement=statement, error=type(error).__name__, **_plain(ids))
+        else:
+            report_fault(statement, error, **ids)
+        if down_only or is_gone(error) or kind is not FaultKind.ROW:
+            raise StoreDownError from error
+        raise StoreFaultError from error
+
+
+def _plain(ids: dict[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in ids.items()}

@@ -1,0 +1,83 @@
+"""The job of a burst: which messages the model reads, and how it samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+from bot.conversation.bursts import burst_text
+from bot.store.conversations import LockedConversation
+from bot.store.history_cache import Exchange, Window, mark
+from bot.store.scheduling import WaitingTurn
+from bot.workers import WorkerRegistry
+from inference_queue.presets import Preset
+from inference_queue.protocol import Job, Message, Role, SamplingParams
+
+
+class PromptBuilder:
+    """Builds jobs with the preset that is set, or that the workers announce."""
+
+    def __init__(
+        self,
+        *,
+        preset: str,
+        system_prompt: str,
+        max_new_tokens: Mapping[str, int],
+        workers: WorkerRegistry,
+    ) -> None:
+        """``preset``: a name or "auto"; ``system_prompt`` replaces the preset's where it is set.
+
+        ``max_new_tokens``: the limit of a messenger's answers in tokens, by messenger name.
+        """
+        self._preset = preset
+        self._system_prompt = system_prompt
+        self._max_new_tokens = max_new_tokens
+        self._workers = workers
+
+    def current_preset(self) -> tuple[str, Preset]:
+        """The preset to prompt with now, and its name."""
+        return self._workers.preset(self._preset)
+
+    def job(
+        self,
+        conversation: LockedConversation,
+        burst: Sequence[WaitingTurn],
+        exchanges: Sequence[Exchange],
+        preset: Preset,
+    ) -> Job:
+        """The job that answers the burst's newest turn."""
+        turn = burst[-1]
+        return Job(
+            id=uuid4(),
+            messages=self._messages(exchanges, burst_text(burst), preset.system_prompt),
+            sampling=self._sampling(preset.sampling, turn.messenger),
+            due=turn.reply_handle.due(turn.received_at),
+            deadline=turn.expires_at,
+            cache_key=f"{conversation.tenant}:{conversation.id}:{conversation.epoch}",
+        )
+
+    def _messages(
+        self, exchanges: Sequence[Exchange], text: str, system_prompt: str
+    ) -> tuple[Message, ...]:
+        """The system prompt, the answered turns of the epoch so far, and the new text."""
+        messages = [Message(Role.SYSTEM, self._system_prompt or system_prompt)]
+        for exchange in exchanges:
+            messages.append(Message(Role.USER, exchange.text))
+            messages.append(Message(Role.ASSISTANT, exchange.answer))
+        messages.append(Message(Role.USER, text))
+        return tuple(messages)
+
+    def _sampling(self, sampling: SamplingParams, messenger: str) -> SamplingParams:
+        """The preset's sampling, with no more tokens than the messenger can show."""
+        limit = self._max_new_tokens.get(messenger)
+        if limit is None or sampling.max_new_tokens <= limit:
+            return sampling
+        return replace(sampling, max_new_tokens=limit)
+
+
+def history_window(conversation: LockedConversation, turn: WaitingTurn) -> Window:
+    """The history of the turn: empty where a reset came after the turn."""
+    same_epoch = turn.epoch == conversation.epoch
+    newest = mark(conversation.history_seq, conversation.history_at) if same_epoch else ""
+    return Window(conversation.id, conversation.epoch, newest)

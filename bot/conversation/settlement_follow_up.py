@@ -1,0 +1,54 @@
+"""What follows the commit of a settlement: counts, the history window, the next turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from bot.conversation.settlement_events import SettlementNotifier
+from bot.observability.metrics import ANSWER_SECONDS, TURNS
+from bot.store.history_cache import Exchange, RecentHistory, mark
+from bot.store.settlements import SettledTurn
+
+log = structlog.get_logger(__name__)
+
+
+class SettlementFollowUp:
+    """Everything it does can be lost in a crash: the sweep and the window's marks notice."""
+
+    def __init__(
+        self,
+        *,
+        history: RecentHistory,
+        notifier: SettlementNotifier,
+        schedule_soon: Callable[[int], None],
+    ) -> None:
+        self._history = history
+        self._notifier = notifier
+        self._schedule_soon = schedule_soon
+
+    async def run(self, settled: Sequence[SettledTurn]) -> None:
+        """Tell of the turns, which are committed, and go on with their conversations."""
+        self._notifier.notify([turn.id for turn in settled])
+        for turn in settled:
+            _count(turn)
+            if turn.previous is not None:
+                await self._history.append(
+                    turn.conversation_id,
+                    epoch=turn.epoch,
+                    previous=turn.previous,
+                    exchange=Exchange(
+                        mark(turn.seq, turn.settled_at), turn.prompt, turn.answer or ""
+                    ),
+                )
+            if turn.more:
+                self._schedule_soon(turn.conversation_id)
+
+
+def _count(turn: SettledTurn) -> None:
+    TURNS.labels(turn.messenger, turn.status).inc()
+    ANSWER_SECONDS.labels(turn.messenger).observe(
+        (turn.settled_at - turn.received_at).total_seconds()
+    )
+    log.info("turn_settled", turn_id=str(turn.id), status=turn.status.value)

@@ -1,0 +1,145 @@
+"""The results of the workers into their turns, each exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.conversation.faults import FaultHandler, describe_fault
+from bot.conversation.settlement_follow_up import SettlementFollowUp
+from bot.domain.turns import STORAGE_FAULT, TurnStatus
+from bot.store import settlements
+from bot.store.settlements import SettledTurn, Settlement
+from inference_queue.client import FinishedJob, JobQueue
+from inference_queue.protocol import Completion, Failure, FailureReason
+from runtime.isolation import is_outage, run_each_alone
+from runtime.periodic import FailureLog
+from runtime.pubsub import WakeupSubscriber
+
+SETTLE_POLL_S = 0.25
+#: Jobs settled in one transaction: it locks their conversations, and accepts wait for it.
+SETTLE_BATCH = 20
+#: Far above what a transaction takes: above it, somebody holds a row's lock.
+TIMEOUT_S = 2.0
+_STATUSES = {
+    FailureReason.CANCELLED: TurnStatus.CANCELLED,
+    FailureReason.EXPIRED: TurnStatus.EXPIRED,
+}
+
+
+class Settler:
+    """Settles finished jobs; a result that Postgres refuses costs the others nothing."""
+
+    def __init__(
+        self,
+        *,
+        database: AsyncEngine,
+        queue: JobQueue,
+        finished: WakeupSubscriber,
+        follow_up: SettlementFollowUp,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._finished = finished
+        self._follow_up = follow_up
+        self._timeout_s = timeout_s
+        self._faults: FaultHandler[UUID] = FaultHandler(
+            "settle", id_name="job_id", timeout_s=timeout_s, bury=self._settle_as_failed
+        )
+
+    async def keep_settling(self) -> None:
+        """Settle what the workers finish, until cancelled."""
+        failures = FailureLog("settle")
+        while True:
+            with failures.guard():
+                if await self.settle() == SETTLE_BATCH:
+                    continue
+            if failures.failing:
+                await asyncio.sleep(SETTLE_POLL_S)
+            await self._finished.wait(SETTLE_POLL_S)
+
+    async def settle(self) -> int:
+        """Write finished jobs into their turns, exactly once; how many there were.
+
+        Raises what the database raises where it is gone.
+        """
+        without = self._faults.quarantine.paused()
+        try:
+            async with asyncio.timeout(self._timeout_s), self._database.begin() as connection:
+                finished = await self._queue.completed(connection, SETTLE_BATCH, without=without)
+                settled = await self._write(connection, finished)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            return await self._settle_each_alone(without)
+        await self._follow_up.run(settled)
+        self._faults.quarantine.release_all(job.id for job in finished)
+        return len(finished)
+
+    async def _settle_each_alone(self, without: Sequence[UUID]) -> int:
+        async with self._database.connect() as connection:
+            job_ids = await self._queue.finished_jobs(connection, SETTLE_BATCH, without=without)
+        # A job's own time-out ends its transaction before the next one begins.
+        await run_each_alone(
+            job_ids,
+            self._settle_jobs,
+            on_fault=self._faults.handle,
+            timeout_s=2 * self._timeout_s,
+        )
+        return len(job_ids)
+
+    async def _settle_jobs(self, job_ids: Sequence[UUID]) -> None:
+        async with asyncio.timeout(self._timeout_s), self._database.begin() as connection:
+            finished = await self._queue.completed(connection, len(job_ids), only=job_ids)
+            settled = await self._write(connection, finished)
+        await self._follow_up.run(settled)
+        self._faults.quarantine.release_all(job_ids)
+
+    async def _write(
+        self, connection: AsyncConnection, finished: Sequence[FinishedJob]
+    ) -> list[SettledTurn]:
+        if not finished:
+            return []
+        return await settlements.settle(connection, [settlement_of(job) for job in finished])
+
+    async def _settle_as_failed(self, job_id: UUID, error: Exception) -> None:
+        """Make the turn a dead letter; its job leaves the queue in the same transaction."""
+        async with self._database.begin() as connection:
+            finished = await self._queue.completed(connection, 1, only=[job_id])
+            failed = [
+                Settlement(
+                    job_id=job.id,
+                    status=TurnStatus.FAILED,
+                    started_at=job.started_at,
+                    failure_reason=STORAGE_FAULT,
+                    failure_message=describe_fault(error),
+                )
+                for job in finished
+            ]
+            settled = await settlements.settle(connection, failed)
+        await self._follow_up.run(settled)
+
+
+def settlement_of(job: FinishedJob) -> Settlement:
+    """What the job's result makes of its turn; an empty answer is a failure."""
+    result = job.result
+    if isinstance(result, Completion) and not result.text.strip():
+        result = Failure(reason=FailureReason.ENGINE_ERROR, message="the answer was empty")
+    if isinstance(result, Completion):
+        return Settlement(
+            job_id=job.id,
+            status=TurnStatus.ANSWERED,
+            started_at=job.started_at,
+            completion=result,
+        )
+    return Settlement(
+        job_id=job.id,
+        status=_STATUSES.get(result.reason, TurnStatus.FAILED),
+        started_at=job.started_at,
+        failure_reason=result.reason.value,
+        failure_message=result.message,
+    )

@@ -1,0 +1,110 @@
+"""The periodic rounds of a bot: what a crash left behind, what is too late, what generates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.conversation.faults import FaultHandler, report_fault
+from bot.conversation.scheduler import BATCH, ConversationScheduler
+from bot.conversation.settlement_events import SettlementNotifier
+from bot.store import scheduling, sweeping
+from inference_queue.reaper import reap
+from runtime.isolation import is_outage, run_each_alone
+from runtime.periodic import run_periodically
+from runtime.timeouts import run_with_timeout
+
+MARK_EVERY_S = 0.25
+SWEEP_EVERY_S = 1.0
+TIMEOUT_S = 5.0
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class TurnSweeper:
+    """Expires, marks and finds turns; a row that fails costs the others nothing."""
+
+    def __init__(
+        self,
+        *,
+        database: AsyncEngine,
+        scheduler: ConversationScheduler,
+        notifier: SettlementNotifier,
+    ) -> None:
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._scheduler = scheduler
+        self._notifier = notifier
+        self._expiring: FaultHandler[int] = FaultHandler(
+            "expire_waiting", id_name="conversation_id", timeout_s=TIMEOUT_S
+        )
+        self._marking: FaultHandler[Any] = FaultHandler(
+            "mark_generating", id_name="job_id", timeout_s=TIMEOUT_S
+        )
+
+    async def keep_marking(self) -> None:
+        """Mark turns that are being answered as generating, until cancelled."""
+        await run_periodically(self.mark, MARK_EVERY_S)
+
+    async def keep_sweeping(self) -> None:
+        """Pick up what a crash left behind and end what is too late, until cancelled."""
+        await asyncio.sleep(SWEEP_EVERY_S)
+        await run_periodically(self.sweep, SWEEP_EVERY_S)
+
+    async def mark(self) -> None:
+        """One round of ``keep_marking``."""
+        await self._isolated(self._marking, sweeping.mark_generating, sweeping.claimed_jobs)
+
+    async def sweep(self) -> None:
+        """One round of ``keep_sweeping``."""
+        await self._reap()
+        await self._isolated(self._expiring, self._expire, sweeping.late_conversations)
+        async with self._database.connect() as connection:
+            waiting = await scheduling.waiting_conversations(
+                connection, BATCH, without=self._scheduler.paused
+            )
+        if waiting:
+            await self._scheduler.schedule(waiting)
+
+    async def _reap(self) -> None:
+        try:
+            async with self._database.connect() as connection:
+                await reap(connection)
+        except Exception as error:
+            if is_outage(error) or isinstance(error, TimeoutError):
+                raise
+            report_fault("reap", error)
+
+    async def _expire(
+        self,
+        connection: AsyncConnection,
+        *,
+        only: Sequence[int] | None = None,
+        without: Sequence[int] = (),
+    ) -> None:
+        expired = await sweeping.expire_waiting(connection, only=only, without=without)
+        self._notifier.notify(expired)
+
+    async def _isolated(
+        self,
+        faults: FaultHandler[Key],
+        write: Callable[..., Awaitable[object]],
+        list_rows: Callable[..., Awaitable[list[Key]]],
+    ) -> None:
+        """Write all rows at once, or each alone where that fails; paused rows are left out."""
+
+        async def work(only: Sequence[Key] | None) -> None:
+            without = faults.quarantine.paused()
+            async with self._database.connect() as connection:
+                await write(connection, only=only, without=without)
+
+        try:
+            await run_with_timeout(TIMEOUT_S, work(None))
+        except Exception as error:
+            if is_outage(error):
+                raise
+            async with self._database.connect() as connection:
+                rows = await list_rows(connection, BATCH, without=faults.quarantine.paused())
+            await run_each_alone(rows, work, on_fault=faults.handle, timeout_s=TIMEOUT_S)

@@ -1,0 +1,57 @@
+"""The cancellation of a turn in Postgres: at once while it waits, else by its job."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Uuid, bindparam, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.turns import TurnStatus
+from bot.store.scheduling import EndedTurn
+from bot.store.schema import turns
+
+RUNNING = [TurnStatus.QUEUED.value, TurnStatus.GENERATING.value]
+#: A cancelled answer is not posted: the person does not want it. What waits for a response of its
+#: webhook, a callback or a button gets a sentence, so its delivery goes on.
+END_DELIVERY = """
+    UPDATE deliveries
+    SET state = 'expired', detail = 'not sent: cancelled on request', updated_at = now()
+    FROM {cancelled} AS cancelled
+    WHERE deliveries.turn_id = cancelled.id AND cancelled.status = 'cancelled'
+      AND deliveries.state = 'pending' AND deliveries.via = 'post'
+"""
+#: Under the conversation's lock: a turn that is being scheduled meanwhile is queued by then.
+CANCEL_WAITING = text(
+    f"""
+    WITH held AS (
+        SELECT conversations.id
+        FROM conversations JOIN turns ON turns.conversation_id = conversations.id
+        WHERE turns.id = :turn_id AND turns.status = 'received'
+        FOR NO KEY UPDATE OF conversations
+    ), cancelled AS (
+        UPDATE turns
+        SET status = 'cancelled', settled_at = now(), failure_reason = 'cancelled',
+            failure_message = 'cancelled on request'
+        FROM held
+        WHERE turns.id = :turn_id AND turns.conversation_id = held.id
+          AND turns.status = 'received'
+        RETURNING turns.id, turns.messenger, turns.status
+    ), delivery AS ({END_DELIVERY.format(cancelled="cancelled")})
+    SELECT id, messenger FROM cancelled
+    """
+).bindparams(bindparam("turn_id", type_=Uuid))
+
+
+async def cancel_waiting(connection: AsyncConnection, turn_id: UUID) -> EndedTurn | None:
+    """Cancel a turn that is not queued yet; None where it is, or has ended."""
+    row = (await connection.execute(CANCEL_WAITING, {"turn_id": turn_id})).one_or_none()
+    return EndedTurn(id=row.id, messenger=row.messenger) if row else None
+
+
+async def running_job(connection: AsyncConnection, turn_id: UUID) -> UUID | None:
+    """The job of a turn that is queued or generating."""
+    job_id = await connection.scalar(
+        select(turns.c.job_id).where(turns.c.id == turn_id, turns.c.status.in_(RUNNING))
+    )
+    return UUID(str(job_id)) if job_id else None

@@ -1,0 +1,78 @@
+"""Conversations in Postgres: their lock, their epoch and the mark of their newest answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, bindparam, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.schema import conversations
+from runtime.database import LAZY_COMMIT
+
+#: When a conversation's newest answered turn was settled.
+HISTORY_AT = """(
+    SELECT newest.settled_at FROM turns AS newest
+    WHERE newest.conversation_id = conversations.id AND newest.seq = conversations.history_seq
+)"""
+
+#: Built once: building a statement anew takes longer than sending it.
+LOCK_FREE = (
+    select(
+        conversations.c.id,
+        conversations.c.tenant,
+        conversations.c.epoch,
+        conversations.c.history_seq,
+        literal_column(HISTORY_AT).label("history_at"),
+        LAZY_COMMIT,
+    )
+    .where(conversations.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))))
+    .with_for_update(skip_locked=True)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedConversation:
+    """A conversation whose row this transaction has locked."""
+
+    id: int
+    tenant: str
+    epoch: int
+    history_seq: int  #: the seq of the epoch's newest answered turn; 0: there is none
+    history_at: datetime | None  #: when that turn was settled
+
+
+async def lock_free_conversations(
+    connection: AsyncConnection, ids: Iterable[int]
+) -> dict[int, LockedConversation]:
+    """Lock the conversations that nobody else holds until the transaction ends; by id.
+
+    The transaction commits lazily: the sweep repeats what a crash of Postgres undoes.
+    """
+    rows = await connection.execute(LOCK_FREE, {"ids": list(ids)})
+    return {
+        row.id: LockedConversation(
+            id=row.id,
+            tenant=row.tenant,
+            epoch=row.epoch,
+            history_seq=row.history_seq,
+            history_at=row.history_at,
+        )
+        for row in rows
+    }
+
+
+async def reset(connection: AsyncConnection, *, messenger: str, tenant: str, key: str) -> None:
+    """Begin a new epoch: earlier turns stay in the log and out of every later prompt."""
+    await connection.execute(
+        update(conversations)
+        .where(
+            conversations.c.messenger == messenger,
+            conversations.c.tenant == tenant,
+            conversations.c.key == key,
+        )
+        .values(epoch=conversations.c.epoch + 1, history_seq=0, updated_at=func.now())
+    )

@@ -1,0 +1,204 @@
+"""Waiting turns in Postgres: found, merged and queued by the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Row, Uuid, bindparam, column, func, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.deliveries import ReplyHandle
+from bot.domain.state_machine import turn_before
+from bot.domain.turns import STORAGE_FAULT, TurnStatus
+from bot.store.reply_handles import load_handle
+from bot.store.schema import turns
+from runtime.database import any_of
+
+#: Conversation by conversation: the statistics of both partial indexes lag behind, and a join
+#: would compare every waiting turn with every running one.
+WAITING = (
+    text(
+        """
+        SELECT waiting.*
+        FROM unnest(:ids) AS wanted (id) CROSS JOIN LATERAL (
+            SELECT id, conversation_id, seq, epoch, messenger, text, reply_handle, received_at,
+                expires_at
+            FROM turns
+            WHERE conversation_id = wanted.id AND status = 'received'
+            OFFSET 0
+        ) AS waiting
+        WHERE (
+            SELECT true FROM turns
+            WHERE conversation_id = wanted.id AND status IN ('queued', 'generating')
+            LIMIT 1
+        ) IS NULL
+        ORDER BY waiting.conversation_id, waiting.seq
+        """
+    )
+    .bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+    .columns(reply_handle=JSONB)
+)
+_job = (
+    func.unnest(bindparam("jobs", type_=ARRAY(Uuid)), bindparam("turns", type_=ARRAY(Uuid)))
+    .table_valued(column("id", Uuid), column("turn_id", Uuid))
+    .render_derived("job")
+)
+QUEUE = (
+    update(turns)
+    .where(turns.c.id == _job.c.turn_id, turns.c.status.in_(turn_before(TurnStatus.QUEUED)))
+    .values(
+        status=TurnStatus.QUEUED.value,
+        job_id=_job.c.id,
+        preset=bindparam("preset"),
+        queued_at=func.now(),
+    )
+)
+#: Conversations with a turn to schedule and none running: left behind by a crash.
+LEFT_BEHIND = text(
+    """
+    SELECT DISTINCT conversation_id FROM turns AS waiting
+    WHERE status = 'received' AND conversation_id <> ALL(:without) AND (
+        SELECT true FROM turns AS running
+        WHERE running.conversation_id = waiting.conversation_id
+          AND running.status IN ('queued', 'generating')
+        LIMIT 1
+    ) IS NULL
+    LIMIT :limit
+    """
+).bindparams(bindparam("without", type_=ARRAY(BigInteger)))
+#: Under the conversation's lock, like every step out of ``received``: a turn that is being
+#: scheduled is queued by then, and is left alone.
+FAIL_WAITING = text(
+    """
+    WITH held AS (
+        SELECT id FROM conversations WHERE id = :conversation_id FOR NO KEY UPDATE
+    )
+    UPDATE turns
+    SET status = 'failed', settled_at = now(), failure_reason = :reason, failure_message = :message
+    FROM held
+    WHERE turns.conversation_id = held.id AND turns.status = 'received' AND turns.id = coalesce(
+        :turn_id, (
+            SELECT id FROM turns AS oldest
+            WHERE oldest.conversation_id = :conversation_id AND oldest.status = 'received'
+            ORDER BY oldest.seq LIMIT 1
+        )
+    )
+    RETURNING turns.id, turns.messenger
+    """
+).bindparams(
+    bindparam("conversation_id", type_=BigInteger),
+    bindparam("turn_id", type_=Uuid),
+    bindparam("reason", STORAGE_FAULT),
+)
+
+
+class UnreadableTurnError(ValueError):
+    """A stored turn whose reply handle cannot be read back."""
+
+    def __init__(self, turn_id: UUID) -> None:
+        super().__init__("the reply handle cannot be read")
+        self.turn_id = turn_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingTurn:
+    """A turn that is to be queued."""
+
+    id: UUID
+    conversation_id: int
+    seq: int
+    epoch: int
+    messenger: str
+    text: str
+    reply_handle: ReplyHandle
+    received_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedTurn:
+    """A turn that ended without a result."""
+
+    id: UUID
+    messenger: str
+
+
+async def waiting_turns(connection: AsyncConnection, ids: Iterable[int]) -> list[list[WaitingTurn]]:
+    """The waiting turns of each conversation in which none is running, oldest first.
+
+    Raises UnreadableTurnError for a turn whose reply handle cannot be read.
+    """
+    rows = await connection.execute(WAITING, {"ids": list(ids)})
+    by_conversation = groupby(map(_waiting_turn, rows), attrgetter("conversation_id"))
+    return [list(waiting) for _, waiting in by_conversation]
+
+
+def _waiting_turn(row: Row[Any]) -> WaitingTurn:
+    try:
+        reply_handle = load_handle(row.reply_handle)
+    except (LookupError, TypeError, ValueError) as error:
+        raise UnreadableTurnError(row.id) from error
+    return WaitingTurn(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        seq=row.seq,
+        epoch=row.epoch,
+        messenger=row.messenger,
+        text=row.text,
+        reply_handle=reply_handle,
+        received_at=row.received_at,
+        expires_at=row.expires_at,
+    )
+
+
+async def merge(connection: AsyncConnection, earlier: Sequence[UUID], into: UUID) -> None:
+    """Close turns that are answered together with a later one."""
+    await connection.execute(
+        update(turns)
+        .where(turns.c.id == any_of(earlier), turns.c.status.in_(turn_before(TurnStatus.MERGED)))
+        .values(status=TurnStatus.MERGED.value, merged_into=into, settled_at=func.now())
+    )
+
+
+async def keep_prompt(connection: AsyncConnection, turn_id: UUID, prompt: str) -> None:
+    """Store what the model was asked, where it is more than the turn's text."""
+    await connection.execute(update(turns).where(turns.c.id == turn_id).values(prompt=prompt))
+
+
+async def queue_turns(
+    connection: AsyncConnection, queued: Mapping[UUID, UUID], *, preset: str
+) -> None:
+    """Mark turns as queued: the turn's id by the id of its job."""
+    values = {"jobs": list(queued), "turns": list(queued.values()), "preset": preset}
+    await connection.execute(QUEUE, values)
+
+
+async def waiting_conversations(
+    connection: AsyncConnection, limit: int, *, without: Iterable[int] = ()
+) -> Sequence[int]:
+    """Conversations with a turn to schedule and none running, but those of ``without``."""
+    values = {"limit": limit, "without": list(without)}
+    return (await connection.execute(LEFT_BEHIND, values)).scalars().all()
+
+
+async def fail_waiting(
+    connection: AsyncConnection,
+    conversation_id: int,
+    *,
+    turn_id: UUID | None = None,
+    message: str,
+) -> EndedTurn | None:
+    """End the waiting turn, or the conversation's oldest one, as a dead letter; None: none waits.
+
+    ``message`` is for the operator and holds no value of a row.
+    """
+    values = {"conversation_id": conversation_id, "turn_id": turn_id, "message": message[:500]}
+    row = (await connection.execute(FAIL_WAITING, values)).one_or_none()
+    return EndedTurn(id=row.id, messenger=row.messenger) if row else None
