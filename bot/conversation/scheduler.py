@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.enqueuer import JobEnqueuer
-from bot.conversation.faults import FaultHandler, describe_fault
+from bot.conversation.faults import FIRST_PAUSE_S, FaultHandler, describe_fault
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.domain.turns import TurnStatus
 from bot.observability.metrics import TURNS
@@ -39,13 +39,19 @@ class ConversationScheduler:
         enqueuer: JobEnqueuer,
         notifier: SettlementNotifier,
         timeout_s: float = TIMEOUT_S,
+        fault_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
+        """``timeout_s`` bounds each transaction; ``fault_pause_s``: a bad row's first pause."""
         self._database = database
         self._enqueuer = enqueuer
         self._notifier = notifier
         self._timeout_s = timeout_s
         self._faults: FaultHandler[int] = FaultHandler(
-            "schedule", id_name="conversation_id", timeout_s=timeout_s, bury=self._fail_turn
+            "schedule",
+            id_name="conversation_id",
+            timeout_s=timeout_s,
+            bury=self._fail_turn,
+            first_pause_s=fault_pause_s,
         )
         self._due: set[int] = set()
         self._running: asyncio.Task[None] | None = None

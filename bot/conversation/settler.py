@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.conversation.faults import FaultHandler, describe_fault
+from bot.conversation.faults import FIRST_PAUSE_S, FaultHandler, describe_fault
 from bot.conversation.settlement_follow_up import SettlementFollowUp
 from bot.domain.turns import STORAGE_FAULT, TurnStatus
 from bot.store import settlements
@@ -41,14 +41,20 @@ class Settler:
         finished: WakeupSubscriber,
         follow_up: SettlementFollowUp,
         timeout_s: float = TIMEOUT_S,
+        fault_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
+        """``timeout_s`` bounds each transaction; ``fault_pause_s``: a bad row's first pause."""
         self._database = database
         self._queue = queue
         self._finished = finished
         self._follow_up = follow_up
         self._timeout_s = timeout_s
         self._faults: FaultHandler[UUID] = FaultHandler(
-            "settle", id_name="job_id", timeout_s=timeout_s, bury=self._settle_as_failed
+            "settle",
+            id_name="job_id",
+            timeout_s=timeout_s,
+            bury=self._settle_as_failed,
+            first_pause_s=fault_pause_s,
         )
 
     async def keep_settling(self) -> None:
