@@ -9,11 +9,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
-from bot.observability.metrics import DATABASE_FAULTS
+from bot.observability.database_errors import report_fault
 from runtime.database import DATABASE_ERRORS, fault_fields, sqlstate
 from runtime.isolation import is_outage
 
@@ -50,15 +50,6 @@ def fault_kind(error: BaseException) -> FaultKind:
         return FaultKind.PROGRAM if by_program else FaultKind.ROW
     unreadable = isinstance(error, LookupError | TypeError | ValueError)
     return FaultKind.ROW if unreadable else FaultKind.PROGRAM
-
-
-def report_fault(statement: str, error: BaseException, **ids: object) -> None:
-    """Log and count a fault; ``ids`` name the row, and hold no words of a person."""
-    DATABASE_FAULTS.labels(statement).inc()
-    fields: dict[str, Any] = fault_fields(error) | {name: str(value) for name, value in ids.items()}
-    if not isinstance(error, DATABASE_ERRORS):
-        fields["exc_info"] = error
-    log.error("database_fault", statement=statement, **fields)
 
 
 def describe_fault(error: BaseException) -> str:
@@ -124,7 +115,7 @@ class FaultHandler(Generic[Key]):
 
     async def handle(self, key: Key, error: Exception) -> None:
         """Raises what the database raises where it is gone."""
-        report_fault(self._statement, error, **{self._id_name: key})
+        report_fault(self._statement, error, ids={self._id_name: key})
         faults, pause_s = self.quarantine.add(key)
         kind = fault_kind(error)
         repeated = kind is FaultKind.TRANSIENT and faults >= MAX_TRANSIENT_FAULTS
@@ -148,6 +139,6 @@ class FaultHandler(Generic[Key]):
         except Exception as failure:
             if is_outage(failure):
                 raise
-            report_fault(f"{self._statement}_dead_letter", failure, **{self._id_name: key})
+            report_fault(f"{self._statement}_dead_letter", failure, ids={self._id_name: key})
             return False
         return True

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.admission.admission import Admission
 from bot.conversation.accept_batcher import AcceptBatcher
 from bot.conversation.cancellation import TurnCanceller
-from bot.conversation.faults import FaultKind, fault_kind, report_fault
+from bot.conversation.faults import FaultKind, fault_kind
 from bot.domain.turns import Utterance
+from bot.observability.database_errors import report_fault
 from bot.observability.metrics import ACCEPT_SECONDS
 from bot.store import conversations
 from bot.store.inbox import Accepted
@@ -107,7 +108,7 @@ def _store_errors(statement: str, *, down_only: bool = False, **ids: object) -> 
         if is_gone(error):
             log.error("store_down", statement=statement, error=type(error).__name__, **_plain(ids))
         else:
-            report_fault(statement, error, **ids)
+            report_fault(statement, error, ids=ids)
         if down_only or is_gone(error) or kind is not FaultKind.ROW:
             raise StoreDownError from error
         raise StoreFaultError from error

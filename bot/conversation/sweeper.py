@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.conversation.faults import FaultHandler, report_fault
+from bot.conversation.faults import FaultHandler
 from bot.conversation.scheduler import BATCH, ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
+from bot.observability.database_errors import report_fault
 from bot.store import scheduling, sweeping
 from inference_queue.reaper import reap
 from runtime.isolation import is_outage, run_each_alone

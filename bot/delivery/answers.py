@@ -98,6 +98,8 @@ class AnswerPresenter:
             return self._texts.merged
         if turn.status is TurnStatus.EXPIRED:
             return self._texts.expired
+        if turn.status is TurnStatus.CANCELLED:
+            return self._texts.cancelled
         if turn.failure_reason is FailureReason.PROMPT_TOO_LONG:
             return self._texts.prompt_too_long
         return self._texts.failed

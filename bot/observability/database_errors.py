@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from bot.observability.metrics import DATABASE_FAULTS
-from runtime.database import fault_fields, is_gone
+from runtime.database import DATABASE_ERRORS, fault_fields, is_gone
 
 log = structlog.get_logger(__name__)
 
@@ -27,12 +28,23 @@ def report_database_error(
         report_fault(statement, error, turn_ids)
 
 
-def report_fault(statement: str, error: BaseException, turn_ids: Iterable[UUID] = ()) -> None:
-    """Log and count an error that a row, a value or the statement itself is to blame for."""
+def report_fault(
+    statement: str,
+    error: BaseException,
+    turn_ids: Iterable[UUID] = (),
+    *,
+    ids: Mapping[str, object] | None = None,
+) -> None:
+    """Log and count an error that a row, a value or the statement itself is to blame for.
+
+    ``ids`` name what else is concerned, such as a job; they hold no words of a person.
+    """
     DATABASE_FAULTS.labels(statement).inc()
-    log.error(
-        "database_fault",
-        statement=statement,
-        turn_ids=[str(turn_id) for turn_id in turn_ids],
-        **fault_fields(error),
-    )
+    fields: dict[str, Any] = fault_fields(error) | {
+        name: str(value) for name, value in (ids or {}).items()
+    }
+    if (named := [str(turn_id) for turn_id in turn_ids]) or not ids:
+        fields["turn_ids"] = named
+    if not isinstance(error, DATABASE_ERRORS):
+        fields["exc_info"] = error
+    log.error("database_fault", statement=statement, **fields)

@@ -83,13 +83,12 @@ FAIL_WAITING = text(
     UPDATE turns
     SET status = 'failed', settled_at = now(), failure_reason = :reason, failure_message = :message
     FROM held
-    WHERE turns.conversation_id = held.id AND turns.status = 'received' AND turns.id = coalesce(
-        :turn_id, (
-            SELECT id FROM turns AS oldest
-            WHERE oldest.conversation_id = :conversation_id AND oldest.status = 'received'
-            ORDER BY oldest.seq LIMIT 1
-        )
-    )
+    WHERE turns.conversation_id = held.id AND turns.status = 'received'
+      AND turns.id = coalesce(:turn_id, (
+        SELECT id FROM turns AS oldest
+        WHERE oldest.conversation_id = :conversation_id AND oldest.status = 'received'
+        ORDER BY oldest.seq LIMIT 1
+      ))
     RETURNING turns.id, turns.messenger
     """
 ).bindparams(
@@ -195,10 +194,14 @@ async def fail_waiting(
     turn_id: UUID | None = None,
     message: str,
 ) -> EndedTurn | None:
-    """End the waiting turn, or the conversation's oldest one, as a dead letter; None: none waits.
+    """End the turn, or the conversation's oldest waiting one, as a dead letter; None: none waits.
 
     ``message`` is for the operator and holds no value of a row.
     """
-    values = {"conversation_id": conversation_id, "turn_id": turn_id, "message": message[:500]}
+    values = {
+        "conversation_id": conversation_id,
+        "turn_id": turn_id,
+        "message": message[:500],
+    }
     row = (await connection.execute(FAIL_WAITING, values)).one_or_none()
     return EndedTurn(id=row.id, messenger=row.messenger) if row else None

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from inference_queue.protocol import Completion, Failure, FailureReason
-from tests.integration.bot.conversation.parts import (
+from tests.integration.bot.conversation.conversation_parts import (
     Parts,
     completion,
     faults,
