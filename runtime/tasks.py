@@ -1,11 +1,50 @@
-"""Background tasks: cancelled until they are done."""
+"""Background tasks: kept referenced, their errors logged, cancelled until they are done."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
-async def cancel_and_wait(*tasks: asyncio.Task[None]) -> None:
+class TaskSet:
+    """Tasks that nobody awaits one by one. Keeps them referenced and logs their errors."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, work: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
+        """Run ``work`` in a task of this set."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    async def wait(self) -> None:
+        """Return once all tasks are done, those started meanwhile too."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def cancel(self) -> None:
+        """Cancel the tasks until they are done."""
+        await cancel_and_wait(*self._tasks)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task_failed", task=task.get_name(), exc_info=error)
+
+
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     """Cancel the tasks until they are done.
 
     redis-py can take a cancellation for its own time-out, and the task lives on: ask again.

@@ -1,0 +1,20 @@
+"""What is wrong with the settings, in the words of whoever sets environment variables."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+
+def settings_errors(error: ValidationError, prefix: str) -> list[str]:
+    """A line for each mistake, ``WORKER_SLOTS: Input should be ...``; no value is repeated."""
+    return [f"{_name(problem['loc'], prefix)}: {problem['msg']}" for problem in error.errors()]
+
+
+def invalid_settings(error: ValidationError, prefix: str) -> list[str]:
+    """The names alone, each once, such as ``WORKER_SLOTS``."""
+    return list(dict.fromkeys(_name(problem["loc"], prefix) for problem in error.errors()))
+
+
+def _name(location: tuple[int | str, ...], prefix: str) -> str:
+    # Only the first part names a variable; the others point into its value.
+    return prefix + "".join(str(part) for part in location[:1]).upper()
