@@ -16,7 +16,7 @@ from bot.http.outbound import open_session
 from bot.messengers.slack.web_api import WebApi
 from bot.settings import Settings
 from bot.store.migrations import pending
-from inference_queue.worker_registry import living_workers
+from inference_queue.worker_registry import list_workers
 from runtime.database import DATABASE_ERRORS, asyncpg_url
 from runtime.redis_client import connect_redis
 
@@ -232,7 +232,7 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(Verdict.WRONG, "BOT_REDIS_URL cannot be read: redis://HOST:PORT/0 is meant.")
         return
     try:
-        workers = await living_workers(redis)
+        workers = await list_workers(redis)
     except (RedisError, OSError) as error:
         yield Finding(Verdict.WRONG, f"Valkey/Redis: {type(error).__name__}.")
         return

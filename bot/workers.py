@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
-from inference_queue.worker_registry import WorkerStatus, living_workers
+from inference_queue.worker_registry import WorkerStatus, list_workers
 
 REFRESH_S = 1.5
 
@@ -37,7 +37,7 @@ class WorkerRegistry:
 
     async def _read(self) -> list[WorkerStatus] | None:
         try:
-            return await living_workers(self._redis)
+            return await list_workers(self._redis)
         except (RedisError, OSError, json.JSONDecodeError, TypeError):
             return None
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-#: Redis keys. A token stream is named by job and attempt, or a retry would interleave two texts.
+#: There are new jobs: workers claim.
 WAKE_CHANNEL = "bllossom:jobs:wake"
-
+#: A running job is to be stopped: workers renew their leases, and read which one.
+CANCEL_CHANNEL = "bllossom:jobs:cancel"
+#: There are results: bots collect them.
 FINISHED_CHANNEL = "bllossom:jobs:finished"
 
+#: Named by job and attempt: otherwise a retry would interleave two texts.
 TOKENS_KEY = "bllossom:tokens:{id}:{attempt}"
-
-TOKENS_MAX_PIECES = 4000
-
+TOKENS_MAX_CHUNKS = 4000
 TOKENS_TTL_S = 300

@@ -1,8 +1,7 @@
-"""The job queue: a Postgres table with leases, and a Redis wake-up over it.
+"""The bot's client of the job queue, a Postgres table with wake-ups through Redis.
 
-Owns the table ``jobs`` (jobs.py), the wake-ups and the token streams. Postgres decides; Redis only
-makes the waiting shorter, so every wait has a poll behind it and every Redis error is survivable.
-``JobQueue`` is the side that asks (the bot), ``LeaseClient`` the side that answers (the worker).
+Postgres decides; Redis only makes the waiting shorter. Every wait has a poll behind it, and every
+Redis error is survivable. The workers' client is ``leases.LeaseClient``.
 """
 
 from __future__ import annotations
@@ -14,24 +13,14 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
-from sqlalchemy import (
-    Text,
-    Uuid,
-    bindparam,
-    select,
-    text,
-)
+from sqlalchemy import Text, Uuid, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from inference_queue.channels import (
-    TOKENS_KEY,
-    WAKE_CHANNEL,
-)
+from inference_queue.channels import CANCEL_CHANNEL, WAKE_CHANNEL
 from inference_queue.protocol import (
+    CANCELLED,
     Completion,
     Failure,
     FailureReason,
@@ -41,24 +30,32 @@ from inference_queue.protocol import (
     dump_result,
     load_result,
 )
-from inference_queue.schema import jobs
+from inference_queue.schema import JobState, jobs
+from inference_queue.token_stream import TokenStream
 from runtime.pubsub import WakeupPublisher
-
-log = structlog.get_logger(__name__)
-
 
 #: The columns repeat what the payload says, for the order and the indexes.
 ENQUEUE = text(
     """
-    INSERT INTO jobs (id, payload, priority, due, deadline)
-    SELECT job.id, payload, job.priority, job.due, job.deadline
+    INSERT INTO jobs (id, payload, due, deadline)
+    SELECT job.id, payload, job.due, job.deadline
     FROM jsonb_array_elements(CAST(:payloads AS jsonb)) AS payload,
-        jsonb_to_record(payload) AS job (
-            id uuid, priority smallint, due timestamptz, deadline timestamptz
-        )
+        jsonb_to_record(payload) AS job (id uuid, due timestamptz, deadline timestamptz)
     """
 ).bindparams(bindparam("payloads", type_=Text))
 
+#: A queued job ends at once. A running one ends by its worker, whose renewals return the request.
+CANCEL = text(
+    """
+    UPDATE jobs
+    SET cancel_requested = true,
+        state = CASE state WHEN 'queued' THEN 'finished' ELSE state END,
+        result = CASE state WHEN 'queued' THEN :result ELSE result END,
+        finished_at = CASE state WHEN 'queued' THEN now() ELSE finished_at END
+    WHERE id = :job_id AND state <> 'finished'
+    RETURNING state
+    """
+).bindparams(bindparam("result", dump_result(CANCELLED), type_=JSONB))
 
 COMPLETED = (
     text(
@@ -84,34 +81,23 @@ FINISHED = text(
     """
 ).bindparams(bindparam("without", type_=ARRAY(Uuid)))
 
-#: A queued job ends here, for no worker has it; a running one ends in its worker.
-CANCEL = text(
-    """
-    UPDATE jobs
-    SET cancel_requested = true,
-        result = CASE state WHEN 'queued' THEN CAST(:cancelled AS jsonb) END,
-        finished_at = CASE state WHEN 'queued' THEN now() END,
-        state = CASE state WHEN 'queued' THEN 'finished' ELSE state END
-    WHERE id = :job_id AND state IN ('queued', 'running')
-    """
-)
-
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
-    """A job that has its result and waits to be settled."""
+    """A job that has its result and is to be settled."""
 
     id: UUID
     result: Completion | Failure
-    started_at: datetime | None
+    started_at: datetime | None  #: when it was first claimed; None: it never was
 
 
 class JobQueue:
-    """The asking side: enqueue inside the caller's transaction, collect results likewise."""
+    """Enqueues, cancels and collects jobs, each inside the caller's transaction."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._tokens = TokenStream(redis)
         self._wake = WakeupPublisher(redis, WAKE_CHANNEL)
+        self._cancelled = WakeupPublisher(redis, CANCEL_CHANNEL)
 
     async def enqueue(self, connection: AsyncConnection, *new: Job) -> None:
         """Store the jobs; call ``wake`` once the transaction is committed."""
@@ -119,17 +105,21 @@ class JobQueue:
         await connection.execute(ENQUEUE, {"payloads": payloads})
 
     def wake(self) -> None:
-        """Tell the workers that there is work."""
+        """Wake the workers: there are new jobs."""
         self._wake.publish()
 
     async def cancel(self, connection: AsyncConnection, job_id: UUID) -> bool:
-        """Ask for the job to be stopped; it finishes as CANCELLED, a queued one at once.
+        """Finish the job as CANCELLED; False where there is no unfinished job of this id.
 
-        False: it has its result already, or is gone.
+        A queued job is finished with the transaction. A running one is stopped by its worker,
+        within a second, and may still end with its answer.
         """
-        cancelled = Failure(reason=FailureReason.CANCELLED, message="cancelled on request")
-        values = {"job_id": job_id, "cancelled": orjson.dumps(dump_result(cancelled)).decode()}
-        return bool((await connection.execute(CANCEL, values)).rowcount == 1)
+        state = await connection.scalar(CANCEL, {"job_id": job_id})
+        if state == JobState.RUNNING:
+            # Not too early: the renewal that this causes waits for the row's lock, and so for
+            # the caller's commit.
+            self._cancelled.publish()
+        return state is not None
 
     async def completed(
         self,
@@ -141,7 +131,7 @@ class JobQueue:
     ) -> list[FinishedJob]:
         """Take finished jobs out of the queue, if the caller's transaction is committed.
 
-        The table is a queue, the log is the caller's. Nobody else gets the same job meanwhile.
+        Other callers skip the rows taken here. The table is a queue; the log is the caller's.
         """
         values = {
             "limit": limit,
@@ -159,22 +149,18 @@ class JobQueue:
         return list(rows.scalars())
 
     async def partial(self, connection: AsyncConnection, job_id: UUID) -> str:
-        """The text streamed so far; empty where nothing is known."""
+        """The text that the current attempt has streamed so far; empty where there is none."""
         attempt = await connection.scalar(select(jobs.c.attempt).where(jobs.c.id == job_id))
-        try:
-            key = TOKENS_KEY.format(id=job_id, attempt=attempt)
-            pieces: list[Any] = await self._redis.xrange(key) or []
-            return "".join(piece["text"] for _, piece in pieces)
-        except (RedisError, OSError):
-            return ""
+        return "" if attempt is None else await self._tokens.read(job_id, attempt)
 
     async def close(self) -> None:
-        """Let a pending wake-up go out."""
+        """Let pending wake-ups go out."""
         await self._wake.close()
+        await self._cancelled.close()
 
 
-def _read_result(plain: Any) -> Completion | Failure:
+def _read_result(body: Any) -> Completion | Failure:
     try:
-        return load_result(plain)
+        return load_result(body)
     except ProtocolError as error:
         return Failure(reason=FailureReason.INVALID_JOB, message=str(error))

@@ -1,29 +1,20 @@
-"""The answering side of the queue: claim, renew, stream, finish, each fenced by its lease."""
+"""The workers' client of the job queue: claim, renew, stream, finish, each fenced by its lease."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from redis.asyncio import Redis
-from sqlalchemy import (
-    bindparam,
-    func,
-    text,
-    update,
-)
+from sqlalchemy import Row, TextClause, bindparam, func, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_queue.channels import (
-    FINISHED_CHANNEL,
-    TOKENS_KEY,
-    TOKENS_MAX_PIECES,
-    TOKENS_TTL_S,
-)
+from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.protocol import (
     Completion,
     Failure,
@@ -33,41 +24,62 @@ from inference_queue.protocol import (
     dump_result,
     load_job,
 )
-from inference_queue.schema import jobs
-from runtime.circuit_breaker import CircuitBreaker
-from runtime.database import LAZY_COMMIT, LAZY_COMMIT_SQL
+from inference_queue.schema import JobState, jobs
+from inference_queue.token_stream import TokenStream
+from runtime.database import DATABASE_ERRORS, LAZY_COMMIT, LAZY_COMMIT_SQL, fault_fields
 from runtime.pubsub import WakeupPublisher
 
-#: A job without a deadline is treated as if it had one, so many seconds after it was made.
+log = structlog.get_logger(__name__)
+
+#: Called with the statement's name, the error and the job whose row caused it.
+OnFault = Callable[[str, BaseException, UUID], None]
+
+#: A job without a deadline is ordered as if it had one, this long after its creation.
 PATIENCE_S = 600.0
+
+_CLAIMABLE = """
+    state = 'queued' AND run_after <= now() AND NOT cancel_requested
+    AND (deadline IS NULL OR deadline > now())
+"""
 
 #: Earliest deadline first, with two deadlines: the moment an answer is first wanted, as long as a
 #: typical answer still makes it, and after that the moment it is worthless. So a job that is late
-#: anyway does not make the next one late too, and every job is the earliest one day: none starves.
-#: Lost with Postgres, a claim is made again; its number is a moment in microseconds, so that the
-#: next one gets another.
-CLAIM = text(
-    f"""
-    WITH picked AS (
-        SELECT id FROM jobs
-        WHERE state = 'queued' AND run_after <= now() AND NOT cancel_requested
-          AND (deadline IS NULL OR deadline > now())
-        ORDER BY priority DESC,
-            CASE WHEN due > now() + make_interval(secs => :typical_s) THEN due
-                 ELSE coalesce(deadline, created_at + make_interval(secs => :patience_s)) END,
-            created_at
-        FOR UPDATE SKIP LOCKED
-        LIMIT :slots
-    )
-    UPDATE jobs
-    SET state = 'running', attempt = attempt + 1, worker = :worker,
-        lease = greatest(lease + 1, CAST(extract(epoch FROM now()) * 1000000 AS bigint)),
-        lease_until = now() + make_interval(secs => :lease_s),
-        started_at = coalesce(started_at, now())
-    FROM picked WHERE jobs.id = picked.id
-    RETURNING jobs.id, jobs.payload, jobs.lease, jobs.attempt, jobs.created_at, {LAZY_COMMIT_SQL}
+#: anyway does not delay the next one, and every job becomes the earliest one day: none starves.
+_NEXT = f"""
+    SELECT id FROM jobs
+    WHERE {_CLAIMABLE} AND id <> ALL(CAST(:excluded AS uuid[]))
+    ORDER BY
+        CASE WHEN due > now() + make_interval(secs => :typical_s) THEN due
+             ELSE coalesce(deadline, created_at + make_interval(secs => :patience_s)) END,
+        created_at
+    LIMIT :slots
+"""
+
+
+def _claim(picked: str) -> TextClause:
+    """Lease the jobs that ``picked`` selects.
+
+    The commit does not wait for the disk: a claim lost in a crash of Postgres is made again. The
+    lease's number is a moment in microseconds, so that the second claim gets another number.
     """
-)
+    return text(
+        f"""
+        WITH picked AS ({picked} FOR UPDATE SKIP LOCKED)
+        UPDATE jobs
+        SET state = 'running', attempt = attempt + 1, worker = :worker,
+            lease = greatest(lease + 1, CAST(extract(epoch FROM now()) * 1000000 AS bigint)),
+            lease_until = now() + make_interval(secs => :lease_s),
+            started_at = coalesce(started_at, now())
+        FROM picked WHERE jobs.id = picked.id
+        RETURNING jobs.id, jobs.payload, jobs.lease, jobs.attempt, jobs.created_at,
+            {LAZY_COMMIT_SQL}
+        """
+    )
+
+
+NEXT = text(_NEXT)
+CLAIM = _claim(_NEXT)
+CLAIM_ONE = _claim(f"SELECT id FROM jobs WHERE id = :job_id AND {_CLAIMABLE}")
 
 RENEW = text(
     """
@@ -80,15 +92,15 @@ RENEW = text(
 
 
 def _held(job_id: Any, number: Any) -> tuple[Any, ...]:
-    return (jobs.c.id == job_id, jobs.c.lease == number, jobs.c.state == "running")
+    return (jobs.c.id == job_id, jobs.c.lease == number, jobs.c.state == JobState.RUNNING)
 
 
-#: Lost with Postgres, a result is written again by whoever gets the job next.
+#: The commit does not wait for the disk: a lost result is written again by the next attempt.
 FINISH = (
     update(jobs)
     .where(*_held(bindparam("job_id"), bindparam("number")))
     .values(
-        state="finished",
+        state=JobState.FINISHED,
         result=bindparam("outcome", type_=JSONB),
         lease_until=None,
         finished_at=func.now(),
@@ -99,7 +111,7 @@ FINISH = (
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to answer one job until it is finished, given back or lost."""
+    """The right to answer one job until it is finished, released or lost."""
 
     job: Job
     number: int  #: the fencing token
@@ -107,8 +119,14 @@ class Lease:
     created_at: datetime
 
 
+def log_fault(statement: str, error: BaseException, job_id: UUID) -> None:
+    """The default for ``OnFault``: a log line, without a value of the row."""
+    fields = fault_fields(error)
+    log.error("database_fault", statement=statement, job_id=str(job_id), **fields)
+
+
 class LeaseClient:
-    """The answering side. Every statement is fenced by the lease's number."""
+    """Claims jobs and writes their results. Every statement is fenced by the lease's number."""
 
     def __init__(
         self, database: AsyncEngine, redis: Redis, *, worker: str, lease_s: float = 15.0
@@ -116,40 +134,52 @@ class LeaseClient:
         self.worker = worker
         self.lease_s = lease_s
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
-        self._redis = redis
+        self._tokens = TokenStream(redis)
         self._finished = WakeupPublisher(redis, FINISHED_CHANNEL)
-        self._outage = CircuitBreaker()
 
-    async def claim(self, slots: int, *, typical_s: float = 0.0) -> list[Lease]:
-        """Take up to ``slots`` jobs in the order of CLAIM; ``typical_s``: what an answer takes.
+    async def claim(
+        self,
+        slots: int,
+        *,
+        typical_s: float = 0.0,
+        excluded: Sequence[UUID] = (),
+        on_fault: OnFault = log_fault,
+    ) -> list[Lease]:
+        """Take up to ``slots`` jobs, earliest deadline first; ``typical_s``: an answer's duration.
 
-        A payload this worker cannot read is finished at once as INVALID_JOB.
+        A payload that this worker cannot read is finished at once as INVALID_JOB; ``on_fault``
+        hears where that fails.
         """
+        values = {**self._order(slots, typical_s, excluded), **self._holder()}
+        return await self._take(CLAIM, values, on_fault)
+
+    async def claim_one(self, job_id: UUID, *, on_fault: OnFault = log_fault) -> list[Lease]:
+        """Take this job, where it is still to be had: one lease or none."""
+        return await self._take(CLAIM_ONE, {"job_id": job_id, **self._holder()}, on_fault)
+
+    async def next_jobs(
+        self, slots: int, *, typical_s: float = 0.0, excluded: Sequence[UUID] = ()
+    ) -> list[UUID]:
+        """The jobs that ``claim`` would take now, in its order; nothing is changed."""
         async with self._database.connect() as connection:
-            rows = await connection.execute(
-                CLAIM,
-                {
-                    "slots": slots,
-                    "worker": self.worker,
-                    "lease_s": self.lease_s,
-                    "typical_s": typical_s,
-                    "patience_s": PATIENCE_S,
-                },
+            ids = await connection.scalars(NEXT, self._order(slots, typical_s, excluded))
+            return list(ids)
+
+    async def reject(self, job_id: UUID, failure: Failure) -> bool:
+        """Finish a job that cannot be claimed; False where it is not queued any more."""
+        async with self._database.connect() as connection:
+            changed = await connection.execute(
+                update(jobs)
+                .where(jobs.c.id == job_id, jobs.c.state == JobState.QUEUED)
+                .values(
+                    state=JobState.FINISHED, result=dump_result(failure), finished_at=func.now()
+                )
             )
-            taken = rows.all()
-        leases = []
-        for row in taken:
-            try:
-                job = load_job(row.payload)
-            except ProtocolError as error:
-                failure = Failure(reason=FailureReason.INVALID_JOB, message=str(error))
-                await self._finish(row.id, row.lease, failure)
-                continue
-            leases.append(Lease(job, row.lease, row.attempt, row.created_at))
-        return leases
+        self._finished.publish()
+        return changed.rowcount == 1
 
     async def renew(self, leases: Iterable[Lease]) -> dict[UUID, bool]:
-        """Prolong the leases; the jobs still held, and whether each should be cancelled."""
+        """Prolong the leases; the jobs still held, and whether each is to be cancelled."""
         held = list(leases)
         if not held:
             return {}
@@ -168,14 +198,14 @@ class LeaseClient:
         """Store the result; False where the lease was lost, and the result with it."""
         return await self._finish(lease.job.id, lease.number, result)
 
-    async def give_back(self, lease: Lease, *, delay_s: float = 0.0, counts: bool = True) -> bool:
+    async def release(self, lease: Lease, *, delay_s: float = 0.0, counts: bool = True) -> bool:
         """Put the job back into the queue; ``counts=False`` forgives the attempt."""
         async with self._database.connect() as connection:
             changed = await connection.execute(
                 update(jobs)
                 .where(*_held(lease.job.id, lease.number))
                 .values(
-                    state="queued",
+                    state=JobState.QUEUED,
                     lease_until=None,
                     attempt=jobs.c.attempt - (0 if counts else 1),
                     run_after=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, delay_s),
@@ -183,20 +213,44 @@ class LeaseClient:
             )
         return changed.rowcount == 1
 
-    async def stream(self, lease: Lease, piece: str) -> None:
-        """Append a piece of text to the job's stream. Without Redis nobody watches: no error."""
-        if self._outage.is_open():
-            return
-        key = TOKENS_KEY.format(id=lease.job.id, attempt=lease.attempt)
-        with self._outage.guard():
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.xadd(key, {"text": piece}, maxlen=TOKENS_MAX_PIECES)
-                pipeline.expire(key, TOKENS_TTL_S)
-                await pipeline.execute()
+    async def stream(self, lease: Lease, text: str) -> None:
+        """Append a chunk of text to the job's token stream. Redis errors are ignored."""
+        await self._tokens.append(lease.job.id, lease.attempt, text)
 
     async def close(self) -> None:
-        """Let a pending ring go out."""
+        """Let a pending wake-up go out."""
         await self._finished.close()
+
+    def _order(self, slots: int, typical_s: float, excluded: Sequence[UUID]) -> dict[str, Any]:
+        return {
+            "slots": slots,
+            "typical_s": typical_s,
+            "patience_s": PATIENCE_S,
+            "excluded": list(excluded),
+        }
+
+    def _holder(self) -> dict[str, Any]:
+        return {"worker": self.worker, "lease_s": self.lease_s}
+
+    async def _take(
+        self, statement: TextClause, values: dict[str, Any], on_fault: OnFault
+    ) -> list[Lease]:
+        async with self._database.connect() as connection:
+            rows = (await connection.execute(statement, values)).all()
+        leases = [await self._read(row, on_fault) for row in rows]
+        return [lease for lease in leases if lease is not None]
+
+    async def _read(self, row: Row[Any], on_fault: OnFault) -> Lease | None:
+        try:
+            return Lease(load_job(row.payload), row.lease, row.attempt, row.created_at)
+        except ProtocolError as error:
+            failure = Failure(reason=FailureReason.INVALID_JOB, message=str(error))
+        try:
+            await self._finish(row.id, row.lease, failure)
+        except DATABASE_ERRORS as error:
+            # The other leases must not be lost with it. This one runs out by itself.
+            on_fault("finish", error, row.id)
+        return None
 
     async def _finish(self, job_id: UUID, number: int, result: Completion | Failure) -> bool:
         values = {"job_id": job_id, "number": number, "outcome": dump_result(result)}

@@ -1,4 +1,4 @@
-"""What crosses the line between the bot and the worker: plain, versioned JSON and nothing else.
+"""The protocol between the bot and the worker: plain, versioned JSON and nothing else.
 
 Standard library only, so that the bot can import it without torch. A job carries messages, never
 a rendered prompt: the tokenizer and the chat template belong to the worker.
@@ -26,7 +26,7 @@ class ProtocolError(ValueError):
 
 
 class Role(StrEnum):
-    """Who speaks. The template writes the role unescaped, so no other word is let through."""
+    """Who speaks. Templates write the role unescaped, so no other value is accepted."""
 
     SYSTEM = "system"
     USER = "user"
@@ -57,7 +57,7 @@ class FailureReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One entry of the chat: who speaks, and what."""
+    """One message of the chat."""
 
     role: Role
     content: str
@@ -79,36 +79,36 @@ class SamplingParams:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        _require(_within(self.temperature, 0.0, 10.0), "temperature must be from 0 to 10")
-        _require(_within(self.top_p, 0.0, 1.0) and self.top_p > 0, "top_p must be in (0, 1]")
-        _require(_whole(self.top_k) and self.top_k >= 0, "top_k must be 0 or more")
+        _require(_is_within(self.temperature, 0.0, 10.0), "temperature must be from 0 to 10")
+        _require(_is_within(self.top_p, 0.0, 1.0) and self.top_p > 0, "top_p must be in (0, 1]")
+        _require(_is_whole(self.top_k) and self.top_k >= 0, "top_k must be 0 or more")
         _require(
-            _within(self.repetition_penalty, 0.1, 10.0), "repetition_penalty must be from 0.1 to 10"
+            _is_within(self.repetition_penalty, 0.1, 10.0),
+            "repetition_penalty must be from 0.1 to 10",
         )
         _require(
-            _whole(self.max_new_tokens) and 1 <= self.max_new_tokens <= MAX_NEW_TOKENS,
+            _is_whole(self.max_new_tokens) and 1 <= self.max_new_tokens <= MAX_NEW_TOKENS,
             f"max_new_tokens must be from 1 to {MAX_NEW_TOKENS}",
         )
         _require(
             len(self.stop) <= 16 and all(isinstance(s, str) and s for s in self.stop),
             "stop must be at most 16 strings, none of them empty",
         )
-        _require(self.seed is None or _whole(self.seed), "seed must be a whole number")
+        _require(self.seed is None or _is_whole(self.seed), "seed must be a whole number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A request to generate one answer.
 
-    ``due``: when the answer is first wanted; it decides who goes first. ``deadline``: after it the
-    answer is worthless. ``priority``: higher goes first whatever is due.
-    ``cache_key``: names the conversation (tenant included) whose computed prefix may be reused.
+    ``due``: when the answer is first wanted; it decides the order. ``deadline``: after it the
+    answer is worthless. ``cache_key``: names the conversation (tenant included) whose computed
+    prefix may be reused.
     """
 
     id: UUID
     messages: tuple[Message, ...]
     sampling: SamplingParams = field(default_factory=SamplingParams)
-    priority: int = 0
     due: datetime | None = None
     deadline: datetime | None = None
     cache_key: str = ""
@@ -145,10 +145,12 @@ class Completion:
     def __post_init__(self) -> None:
         _require(isinstance(self.text, str), "text must be text")
         counts = (self.prompt_tokens, self.completion_tokens, self.dropped_messages)
-        _require(all(_whole(n) and 0 <= n < 2**31 for n in counts), "counts must be whole numbers")
+        _require(
+            all(_is_whole(n) and 0 <= n < 2**31 for n in counts), "counts must be whole numbers"
+        )
         times = (self.first_token_ms, self.total_ms)
         _require(
-            all(t is None or _within(t, 0.0, 1e12) for t in times), "times must be milliseconds"
+            all(t is None or _is_within(t, 0.0, 1e12) for t in times), "times must be milliseconds"
         )
 
 
@@ -165,36 +167,37 @@ class Failure:
 
 
 def dump_job(job: Job) -> dict[str, Any]:
-    """The job as JSON-ready plain data, with the protocol's version."""
+    """The job as JSON-ready data, with the protocol's version."""
     return {
         "version": PROTOCOL_VERSION,
         "id": str(job.id),
         "messages": [{"role": m.role.value, "content": m.content} for m in job.messages],
-        "sampling": _plain(job.sampling),
-        "priority": job.priority,
+        "sampling": _to_dict(job.sampling),
         "due": job.due.isoformat() if job.due else None,
         "deadline": job.deadline.isoformat() if job.deadline else None,
         "cache_key": job.cache_key,
     }
 
 
-def load_job(plain: Mapping[str, Any]) -> Job:
-    """Read a job back; raises ProtocolError for another version or any field out of shape."""
-    _require_version(plain)
+def load_job(payload: Mapping[str, Any]) -> Job:
+    """Read a job back; raises ProtocolError for another version or an invalid field.
+
+    Unknown fields are ignored: a bot of the previous version still sends a ``priority``.
+    """
+    _require_version(payload)
     try:
-        due, deadline = plain.get("due"), plain.get("deadline")
+        due, deadline = payload.get("due"), payload.get("deadline")
         return Job(
-            id=UUID(plain["id"]),
+            id=UUID(payload["id"]),
             messages=tuple(
-                Message(Role(m["role"]), _text(m["content"])) for m in plain["messages"]
+                Message(Role(m["role"]), _text(m["content"])) for m in payload["messages"]
             ),
             sampling=SamplingParams(
-                **{**plain["sampling"], "stop": tuple(plain["sampling"]["stop"])}
+                **{**payload["sampling"], "stop": tuple(payload["sampling"]["stop"])}
             ),
-            priority=int(plain.get("priority", 0)),
             due=datetime.fromisoformat(due) if due else None,
             deadline=datetime.fromisoformat(deadline) if deadline else None,
-            cache_key=_text(plain.get("cache_key", "")),
+            cache_key=_text(payload.get("cache_key", "")),
         )
     except ProtocolError:
         raise
@@ -203,17 +206,17 @@ def load_job(plain: Mapping[str, Any]) -> Job:
 
 
 def dump_result(result: Completion | Failure) -> dict[str, Any]:
-    """The result as JSON-ready plain data; ``kind`` tells the two apart."""
+    """The result as JSON-ready data; ``kind`` tells completion and failure apart."""
     kind = "completion" if isinstance(result, Completion) else "failure"
-    return {"version": PROTOCOL_VERSION, "kind": kind, **_plain(result)}
+    return {"version": PROTOCOL_VERSION, "kind": kind, **_to_dict(result)}
 
 
-def load_result(plain: Mapping[str, Any]) -> Completion | Failure:
+def load_result(body: Mapping[str, Any]) -> Completion | Failure:
     """Read a result back; raises ProtocolError for another version or shape."""
-    _require_version(plain)
-    fields = {key: value for key, value in plain.items() if key not in ("version", "kind")}
+    _require_version(body)
+    fields = {key: value for key, value in body.items() if key not in ("version", "kind")}
     try:
-        if plain["kind"] == "completion":
+        if body["kind"] == "completion":
             fields["finish_reason"] = FinishReason(fields["finish_reason"])
             return Completion(**fields)
         fields["reason"] = FailureReason(fields["reason"])
@@ -222,9 +225,9 @@ def load_result(plain: Mapping[str, Any]) -> Completion | Failure:
         raise ProtocolError(f"not a result: {type(error).__name__}: {error}") from error
 
 
-def _plain(flat: SamplingParams | Completion | Failure) -> dict[str, Any]:
-    # asdict copies deeply, which takes ten times as long and is done for every job.
-    return {field.name: getattr(flat, field.name) for field in fields(flat)}
+def _to_dict(value: SamplingParams | Completion | Failure) -> dict[str, Any]:
+    # Ten times as fast as asdict, which copies deeply.
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _require(holds: bool, otherwise: str) -> None:
@@ -232,15 +235,15 @@ def _require(holds: bool, otherwise: str) -> None:
         raise ProtocolError(otherwise)
 
 
-def _require_version(plain: Mapping[str, Any]) -> None:
-    version = plain.get("version") if isinstance(plain, Mapping) else None
+def _require_version(body: Mapping[str, Any]) -> None:
+    version = body.get("version") if isinstance(body, Mapping) else None
     _require(
         version == PROTOCOL_VERSION,
         f"protocol version {version!r}; this worker speaks {PROTOCOL_VERSION}",
     )
 
 
-def _within(value: object, low: float, high: float) -> bool:
+def _is_within(value: object, low: float, high: float) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -249,10 +252,14 @@ def _within(value: object, low: float, high: float) -> bool:
     )
 
 
-def _whole(value: object) -> bool:
+def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _text(value: object) -> str:
     _require(isinstance(value, str), "text expected")
     return str(value)
+
+
+#: The outcome of every job that was stopped on request, wherever it was stopped.
+CANCELLED = Failure(reason=FailureReason.CANCELLED, message="cancelled on request")

@@ -1,31 +1,42 @@
-"""The reaper: jobs of dead workers, and jobs nobody will answer any more."""
+"""The reaper: takes jobs back from dead workers, and ends jobs that nobody will answer."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from uuid import UUID
 
-from sqlalchemy import (
-    bindparam,
-    text,
-)
+import structlog
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from inference_queue.client import log
-from inference_queue.protocol import (
-    Failure,
-    FailureReason,
-    dump_result,
-)
+from inference_queue.protocol import CANCELLED, Failure, FailureReason, dump_result
+
+log = structlog.get_logger(__name__)
 
 #: A job whose worker died this often is not tried again.
 MAX_ATTEMPTS = 3
 
-#: A lease that ran out while Postgres was away proves nothing: so long after its return its holder
-#: may still renew it.
+#: Rows that one statement changes.
+BATCH = 500
+
+#: A lease that ran out while Postgres was away proves nothing: for this long after the restart its
+#: holder may still renew it.
 RESTART_GRACE_S = 5.0
 
+_REAPABLE = """
+    ((state = 'running' AND lease_until < now()
+      AND (started_at > pg_postmaster_start_time()
+           OR now() > pg_postmaster_start_time() + make_interval(secs => :grace_s)))
+     OR (state = 'queued' AND (deadline <= now() OR cancel_requested)))
+    AND id <> ALL(CAST(:excluded AS uuid[]))
+    AND (CAST(:only AS uuid[]) IS NULL OR id = ANY(CAST(:only AS uuid[])))
+"""
+
+REAPABLE = text(f"SELECT id FROM jobs WHERE {_REAPABLE} LIMIT :limit")
+
 REAP = text(
-    """
+    f"""
     WITH stuck AS (
         SELECT id,
             CASE WHEN cancel_requested THEN CAST(:cancelled AS jsonb)
@@ -33,12 +44,9 @@ REAP = text(
                  WHEN state = 'running' AND attempt >= :max_attempts
                  THEN CAST(:exhausted AS jsonb) END AS result
         FROM jobs
-        WHERE (state = 'running' AND lease_until < now()
-               AND (started_at > pg_postmaster_start_time()
-                    OR now() > pg_postmaster_start_time() + make_interval(secs => :grace_s)))
-           OR (state = 'queued' AND (deadline <= now() OR cancel_requested))
+        WHERE {_REAPABLE}
         FOR UPDATE SKIP LOCKED
-        LIMIT 500
+        LIMIT :limit
     )
     UPDATE jobs
     SET state = CASE WHEN stuck.result IS NULL THEN 'queued' ELSE 'finished' END,
@@ -50,26 +58,46 @@ REAP = text(
 )
 
 
-async def reap(connection: AsyncConnection) -> int:
-    """Give the jobs of dead workers back, and end what is cancelled, too late or tried too often.
+async def reap(
+    connection: AsyncConnection,
+    *,
+    only: Sequence[UUID] | None = None,
+    excluded: Sequence[UUID] = (),
+) -> int:
+    """Requeue the jobs of dead workers; end those cancelled, expired or tried too often.
 
-    The number of jobs changed. Bots and workers both call it: whoever is alive.
+    The number of jobs changed; ``only`` and ``excluded`` restrict them. Bots and workers both call
+    it: whichever is alive. One row that Postgres refuses fails the whole call: see ``reapable``.
     """
-    rows = await connection.execute(
-        REAP.bindparams(bindparam("max_attempts", MAX_ATTEMPTS)),
-        {
-            "grace_s": RESTART_GRACE_S,
-            "cancelled": _failure_json(FailureReason.CANCELLED, "cancelled on request"),
-            "expired": _failure_json(FailureReason.EXPIRED, "the deadline passed"),
-            "exhausted": _failure_json(
-                FailureReason.ATTEMPTS_EXHAUSTED, f"{MAX_ATTEMPTS} workers died on this job"
-            ),
-        },
-    )
+    rows = await connection.execute(REAP, {**_selection(only, excluded), **_outcomes()})
     changed = rows.all()
     for row in changed:
         log.info("job_reaped", job_id=str(row.id), state=row.state)
     return len(changed)
+
+
+async def reapable(connection: AsyncConnection, *, excluded: Sequence[UUID] = ()) -> list[UUID]:
+    """The jobs that ``reap`` would change now, to be reaped one by one after a fault."""
+    return list(await connection.scalars(REAPABLE, _selection(None, excluded)))
+
+
+def _selection(only: Sequence[UUID] | None, excluded: Sequence[UUID]) -> dict[str, object]:
+    return {
+        "grace_s": RESTART_GRACE_S,
+        "limit": BATCH,
+        "only": None if only is None else list(only),
+        "excluded": list(excluded),
+    }
+
+
+def _outcomes() -> dict[str, object]:
+    exhausted = f"{MAX_ATTEMPTS} workers died on this job"
+    return {
+        "max_attempts": MAX_ATTEMPTS,
+        "cancelled": json.dumps(dump_result(CANCELLED)),
+        "expired": _failure_json(FailureReason.EXPIRED, "the deadline passed"),
+        "exhausted": _failure_json(FailureReason.ATTEMPTS_EXHAUSTED, exhausted),
+    }
 
 
 def _failure_json(reason: FailureReason, message: str) -> str:

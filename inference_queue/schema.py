@@ -1,6 +1,8 @@
-"""The table of jobs. Only queue.py writes it; the bot may read it in a join."""
+"""The table of jobs. Only this package writes it; the bot may read it in a join."""
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -22,15 +24,26 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
 
+
+class JobState(StrEnum):
+    """A job is queued until it is claimed, running under a lease, finished with its result."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
 jobs = Table(
     "jobs",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("payload", JSONB, nullable=False),
+    # Nobody reads or writes it. The previous version still does beside this one: a contract
+    # migration of the next version drops it, and ix_jobs_queued with it.
     Column("priority", SmallInteger, nullable=False, server_default=text("0")),
     Column("due", DateTime(timezone=True)),
     Column("deadline", DateTime(timezone=True)),
-    Column("state", Text, nullable=False, server_default="queued"),
+    Column("state", Text, nullable=False, server_default=JobState.QUEUED.value),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     # Fences a lease: a worker that lost it can neither renew nor finish.
     Column("lease", BigInteger, nullable=False, server_default=text("0")),

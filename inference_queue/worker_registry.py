@@ -1,4 +1,4 @@
-"""Which workers live: each says so every few seconds in Redis, and is forgotten if it stops."""
+"""The registry of living workers: each publishes a heartbeat in Redis, which expires by itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any
 
 from redis.asyncio import Redis
@@ -16,12 +17,27 @@ WORKER_KEY = "bllossom:worker:{id}"
 PRESENCE_TTL_S = 15
 
 
+class WorkerState(StrEnum):
+    """What a worker can do for a job now."""
+
+    LOADING = "loading"
+    READY = "ready"
+    UNAVAILABLE = "unavailable"  #: its engine cannot be reached, or its state is unknown here
+    DRAINING = "draining"  #: finishes its running jobs and takes no new ones
+    FAILED = "failed"  #: its model cannot be loaded: an operator must act
+
+    @classmethod
+    def _missing_(cls, value: object) -> WorkerState | None:
+        # A worker of another version may be in a state that this version does not know.
+        return cls.UNAVAILABLE if isinstance(value, str) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStatus:
-    """What a worker says of itself, every few seconds."""
+    """The content of a worker's heartbeat."""
 
     id: str
-    state: str  #: loading, ready, unavailable, draining, or failed
+    state: WorkerState
     detail: str = ""  #: a sentence for the operator
     engine: str = ""
     model: str = ""
@@ -29,28 +45,28 @@ class WorkerStatus:
     demo: bool = False
     slots: int = 0
     busy: int = 0
-    answer_s: float = 0.0  #: what an answer has taken lately; 0: not known yet
+    answer_s: float = 0.0  #: running mean of an answer's duration; 0: not known yet
     tokens_per_s: float = 0.0  #: of one answer
 
 
 class Heartbeat:
-    """A worker's own word. Without Redis nobody hears it: no error."""
+    """Publishes one worker's status. Redis errors are ignored: the next heartbeat follows."""
 
     def __init__(self, redis: Redis, *, worker: str) -> None:
         self.worker = worker
         self._redis = redis
-        self._announcing = asyncio.Lock()
+        self._publishing = asyncio.Lock()
 
-    async def announce(self, presence: WorkerStatus) -> None:
-        """Say that this worker lives, for the next fifteen seconds."""
-        body = json.dumps(asdict(presence), ensure_ascii=False)
-        # One after the other: on two connections the newer one may arrive first.
-        async with self._announcing:
+    async def publish(self, status: WorkerStatus) -> None:
+        """Store the status for PRESENCE_TTL_S seconds."""
+        body = json.dumps(asdict(status), ensure_ascii=False)
+        # One at a time: on two connections the newer status could be overwritten by the older.
+        async with self._publishing:
             with contextlib.suppress(RedisError, OSError):
                 await self._set(body)
 
     async def withdraw(self) -> None:
-        """Say that this worker is gone."""
+        """Remove the status: the worker has ended."""
         with contextlib.suppress(RedisError, OSError):
             await self._redis.delete(WORKER_KEY.format(id=self.worker))
 
@@ -61,19 +77,22 @@ class Heartbeat:
             await pipeline.execute()
 
 
-async def living_workers(redis: Redis) -> list[WorkerStatus]:
-    """Those that announced themselves lately. Raises RedisError where that cannot be known."""
+async def list_workers(redis: Redis) -> list[WorkerStatus]:
+    """The workers whose heartbeat has not expired. Raises RedisError without Redis."""
     ids = sorted(await redis.smembers(WORKERS_KEY))
     if not ids:
         return []
-    found = await redis.mget([WORKER_KEY.format(id=worker) for worker in ids])
-    gone = [worker for worker, raw in zip(ids, found, strict=True) if raw is None]
-    if gone:
-        await redis.srem(WORKERS_KEY, *gone)
-    return [_presence(json.loads(raw)) for raw in found if raw]
+    bodies = await redis.mget([WORKER_KEY.format(id=worker) for worker in ids])
+    expired = [worker for worker, body in zip(ids, bodies, strict=True) if body is None]
+    if expired:
+        await redis.srem(WORKERS_KEY, *expired)
+    return [_read_status(json.loads(body)) for body in bodies if body]
 
 
-def _presence(said: dict[str, Any]) -> WorkerStatus:
-    """Of a worker of another version only what this one knows."""
+def _read_status(body: dict[str, Any]) -> WorkerStatus:
+    """Fields of another version's worker that are unknown here are left out."""
     known = {field.name for field in fields(WorkerStatus)}
-    return WorkerStatus(**{name: value for name, value in said.items() if name in known})
+    values = {name: value for name, value in body.items() if name in known}
+    if "state" in values:
+        values["state"] = WorkerState(values["state"])
+    return WorkerStatus(**values)

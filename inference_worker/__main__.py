@@ -15,19 +15,20 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from inference_queue.channels import WAKE_CHANNEL
+from inference_queue.channels import CANCEL_CHANNEL, WAKE_CHANNEL
 from inference_queue.leases import LeaseClient
 from inference_queue.worker_registry import Heartbeat
-from inference_worker.engines.base import Engine, EngineError
+from inference_worker.engines.base import Engine
 from inference_worker.engines.registry import choose_engine
-from inference_worker.errors import EngineStuckError
+from inference_worker.errors import EngineError, EngineStuckError
 from inference_worker.settings import WorkerSettings
 from inference_worker.status_server import CannotListenError, status_server
-from inference_worker.worker import Worker, WorkerTimeouts
+from inference_worker.worker import Worker, WorkerConnections, WorkerTimeouts
 from runtime.database import connect_database
 from runtime.logging import configure_logs
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
+from runtime.settings_errors import settings_errors
 
 log = structlog.get_logger(__name__)
 
@@ -42,32 +43,42 @@ async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> N
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     leases = LeaseClient(database, redis, worker=name, lease_s=settings.lease_s)
     try:
-        async with WakeupSubscriber(redis, WAKE_CHANNEL) as wake:
+        async with (
+            WakeupSubscriber(redis, WAKE_CHANNEL) as wake,
+            WakeupSubscriber(redis, CANCEL_CHANNEL) as cancellations,
+        ):
             worker = Worker(
                 engine=engine,
                 engine_name=engine_name,
-                leases=leases,
-                announcer=Heartbeat(redis, worker=name),
-                database=database,
-                wake=wake,
+                connections=WorkerConnections(
+                    leases=leases,
+                    heartbeat=Heartbeat(redis, worker=name),
+                    database=database,
+                    wake=wake,
+                    cancellations=cancellations,
+                ),
                 slots=settings.slots,
-                waits=WorkerTimeouts(
+                timeouts=WorkerTimeouts(
                     drain_s=settings.drain_s,
                     patience_s=settings.patience_s,
                     stuck_s=settings.stuck_s,
                 ),
             )
-            loop = asyncio.get_running_loop()
-            for signum in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(signum, worker.stop)
-            async with contextlib.AsyncExitStack() as stack:
-                if settings.port:
-                    status = status_server(worker, settings.host, settings.port)
-                    await stack.enter_async_context(status)
-                await worker.run()
+            await _run(worker, settings)
     finally:
+        await leases.close()
         await redis.aclose()
         await database.dispose()
+
+
+async def _run(worker: Worker, settings: WorkerSettings) -> None:
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, worker.stop)
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.port:
+            await stack.enter_async_context(status_server(worker, settings.host, settings.port))
+        await worker.run()
 
 
 def main() -> int:
@@ -75,9 +86,8 @@ def main() -> int:
     try:
         settings = WorkerSettings()
     except ValidationError as error:
-        for problem in error.errors():
-            name = "WORKER_" + "_".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"{name}: {problem['msg']}\n")
+        for line in settings_errors(error, "WORKER_"):
+            sys.stderr.write(f"{line}\n")
         return 1
     configure_logs(settings.log_level)
     for name in ("database_url", "redis_url"):
@@ -86,7 +96,7 @@ def main() -> int:
             return 1
     try:
         engine_name, engine = choose_engine(settings)
-        gc.freeze()  # what is imported stays: nobody need look through it for garbage
+        gc.freeze()  # imported modules stay: the collector need not look through them
         uvloop.run(serve(settings, engine, engine_name))
     except EngineStuckError as error:
         log.error("engine_stuck", error=error.failure.message)

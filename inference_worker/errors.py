@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from inference_queue.protocol import Failure, FailureReason
 
+#: Failures that say nothing about the job: it is tried again for as long as the worker's patience.
+ENGINE_FAULTS = (FailureReason.ENGINE_UNAVAILABLE, FailureReason.ENGINE_OVERLOADED)
+
 
 class EngineError(Exception):
     """The engine could not answer; ``failure`` says why and whether trying again may help."""

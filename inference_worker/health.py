@@ -1,7 +1,7 @@
 """``python -m inference_worker.health``: exit status 0 where a worker of this host is alive.
 
-For containers, whose host name is their own. A worker says that it lives through Redis, and
-without Redis nobody can tell: that is no reason to call it dead, because it works on without.
+For containers, whose host name is their own. Heartbeats go through Redis. Without Redis the state
+is unknown, which counts as alive: a worker goes on without it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import sys
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from inference_queue.worker_registry import WorkerStatus, living_workers
+from inference_queue.worker_registry import WorkerState, WorkerStatus, list_workers
 from inference_worker.settings import WorkerSettings
 from runtime.redis_client import connect_redis
+from runtime.settings_errors import invalid_settings
 
 
 async def check(redis_url: str, host: str) -> tuple[bool, str]:
@@ -25,7 +26,7 @@ async def check(redis_url: str, host: str) -> tuple[bool, str]:
     """
     redis = connect_redis(redis_url)
     try:
-        workers = await living_workers(redis)
+        workers = await list_workers(redis)
     except (RedisError, OSError) as error:
         return True, f"unknown: Valkey/Redis cannot be reached ({type(error).__name__})"
     finally:
@@ -38,7 +39,7 @@ def _judge(workers: list[WorkerStatus], host: str) -> tuple[bool, str]:
     if not workers:
         return False, f"no worker of {host} is alive"
     states = ", ".join(f"{worker.state} {worker.detail}".strip() for worker in workers)
-    return any(worker.state != "failed" for worker in workers), states
+    return any(worker.state is not WorkerState.FAILED for worker in workers), states
 
 
 def main() -> int:
@@ -47,8 +48,8 @@ def main() -> int:
         url = WorkerSettings().redis_url.get_secret_value()
         alive, sentence = asyncio.run(check(url, socket.gethostname()))
     except ValidationError as error:
-        names = ("WORKER_" + "_".join(map(str, e["loc"])).upper() for e in error.errors())
-        alive, sentence = False, f"wrong settings: {', '.join(names)}"
+        names = ", ".join(invalid_settings(error, "WORKER_"))
+        alive, sentence = False, f"wrong settings: {names}"
     except ValueError:
         alive, sentence = False, "WORKER_REDIS_URL is not set, or cannot be read"
     sys.stdout.write(f"{sentence}\n")

@@ -1,4 +1,4 @@
-"""What a worker counts, for Prometheus. Labels are few and fixed: no ids, no people."""
+"""A worker's metrics for Prometheus. Labels are few and fixed: no ids, no people."""
 
 from __future__ import annotations
 
@@ -30,11 +30,18 @@ KV_BUDGET_TOKENS = Gauge("worker_kv_budget_tokens", "Tokens that there is memory
 REUSED_TOKENS = Gauge(
     "worker_reused_tokens", "Tokens of prompts found computed already, since the start"
 )
-SILENT_SECONDS = Gauge("worker_silent_seconds", "Without a step while answers are being written")
+STALLED_SECONDS = Gauge("worker_silent_seconds", "Without a step while answers are being written")
 
 
-def note_end(result: Completion | Failure) -> None:
-    """A job came to its end here."""
+DATABASE_FAULTS = Counter(
+    "worker_database_faults_total",
+    "Statements that Postgres refused for the sake of one row, by statement",
+    ["statement"],
+)
+
+
+def record_outcome(result: Completion | Failure) -> None:
+    """Count a job that ended here."""
     if isinstance(result, Failure):
         JOBS.labels(result.reason.value).inc()
         return

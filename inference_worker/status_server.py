@@ -8,19 +8,20 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from inference_queue.worker_registry import WorkerState
 from inference_worker.metrics import (
     BATCH_SIZE,
     ENGINE_WAITING,
     KV_BUDGET_TOKENS,
     KV_TOKENS,
     REUSED_TOKENS,
-    SILENT_SECONDS,
+    STALLED_SECONDS,
 )
 from inference_worker.worker import Worker
 
 
 class CannotListenError(Exception):
-    """The port is not to be had; the text says what to do."""
+    """The port cannot be bound; the text says what to do."""
 
 
 @asynccontextmanager
@@ -53,15 +54,15 @@ class _Status:
 
     async def healthz(self, _: web.Request) -> web.Response:
         """200 unless only a new process, or an operator, can help; with what the worker does."""
-        presence = self._worker.presence()
-        alive = presence.state != "failed" and not self._worker.is_stuck
+        status = self._worker.status()
+        alive = status.state is not WorkerState.FAILED and not self._worker.is_stuck
         body = {
             "status": "alive" if alive else "failed",
-            "state": presence.state,
-            "detail": presence.detail,
-            "model": presence.model,
-            "busy": presence.busy,
-            "slots": presence.slots,
+            "state": status.state,
+            "detail": status.detail,
+            "model": status.model,
+            "busy": status.busy,
+            "slots": status.slots,
         }
         return web.json_response(body, status=200 if alive else 503)
 
@@ -74,5 +75,5 @@ class _Status:
         KV_TOKENS.labels("kept").set(usage.kept_tokens)
         KV_BUDGET_TOKENS.set(usage.budget_tokens)
         REUSED_TOKENS.set(usage.reused_tokens)
-        SILENT_SECONDS.set(usage.silent_s)
+        STALLED_SECONDS.set(usage.stalled_s)
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

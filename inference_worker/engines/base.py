@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inference_queue.protocol import Completion, Job
-from inference_worker.errors import EngineError
-
-__all__ = ["Delta", "Engine", "EngineError", "ModelCard", "Usage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +41,7 @@ class Usage:
     kept_tokens: int = 0  #: tokens kept for the next turns of conversations
     budget_tokens: int = 0  #: the bound of both together
     reused_tokens: int = 0  #: tokens of prompts that were computed already, since the start
-    silent_s: float = 0.0  #: seconds without a step while there is something to write
+    stalled_s: float = 0.0  #: seconds without a step while there is something to write
 
 
 class Engine(Protocol):

@@ -13,10 +13,11 @@ from huggingface_hub import constants, try_to_load_from_cache
 
 from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import Engine, EngineError
+from inference_worker.engines.base import Engine
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.engines.served.pool import ServedPool
+from inference_worker.errors import EngineError
 from inference_worker.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jinja2 import TemplateError
 
 from inference_queue.protocol import FailureReason, Message
-from inference_worker.engines.base import EngineError
+from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.context_window import Fitted, fit, prompt_budget
 

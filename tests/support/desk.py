@@ -88,7 +88,7 @@ class Stuck:
 
     @property
     def usage(self) -> Usage:
-        return Usage(silent_s=time.monotonic() - self.began if self.began else 0.0)
+        return Usage(stalled_s=time.monotonic() - self.began if self.began else 0.0)
 
     async def start(self, progress: Callable[[str], None]) -> None:
         progress("it loads")

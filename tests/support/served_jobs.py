@@ -18,8 +18,9 @@ from inference_queue.protocol import (
     Role,
     SamplingParams,
 )
-from inference_worker.engines.base import Delta, Engine, EngineError
+from inference_worker.engines.base import Delta, Engine
 from inference_worker.engines.served.engine import ServedEngine
+from inference_worker.errors import EngineError
 
 HELLO = (Message(Role.SYSTEM, "친절하게 답하세요."), Message(Role.USER, "안녕"))
 

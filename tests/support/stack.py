@@ -24,12 +24,12 @@ from bot.settings import Settings
 from fakes.engine_server import EngineServer, engine_server
 from fakes.kakao import KakaoPlatform, kakao_platform, skill_request
 from fakes.slack import SlackPlatform, signed_command, slack_platform
-from inference_queue.channels import WAKE_CHANNEL
+from inference_queue.channels import CANCEL_CHANNEL, WAKE_CHANNEL
 from inference_queue.leases import LeaseClient
 from inference_queue.worker_registry import Heartbeat
 from inference_worker.engines.base import Engine
 from inference_worker.engines.served.engine import ServedEngine
-from inference_worker.worker import Worker, WorkerTimeouts
+from inference_worker.worker import Worker, WorkerConnections, WorkerTimeouts
 from runtime.database import connect_database
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
@@ -153,16 +153,22 @@ async def running_worker(
     leases = LeaseClient(
         database, redis, worker=f"w-{uuid4().hex[:6]}", lease_s=knobs.pop("lease_s", 3.0)
     )
-    async with WakeupSubscriber(redis, WAKE_CHANNEL) as wake:
+    async with (
+        WakeupSubscriber(redis, WAKE_CHANNEL) as wake,
+        WakeupSubscriber(redis, CANCEL_CHANNEL) as cancellations,
+    ):
         worker = Worker(
             engine=engine,
             engine_name="test",
-            leases=leases,
-            announcer=Heartbeat(redis, worker=leases.worker),
-            database=database,
-            wake=wake,
+            connections=WorkerConnections(
+                leases=leases,
+                heartbeat=Heartbeat(redis, worker=leases.worker),
+                database=database,
+                wake=wake,
+                cancellations=cancellations,
+            ),
             slots=slots,
-            waits=WorkerTimeouts(
+            timeouts=WorkerTimeouts(
                 drain_s=knobs.pop("drain_s", 2.0),
                 patience_s=knobs.pop("patience_s", 3.0),
                 stuck_s=knobs.pop("stuck_s", 60.0),
@@ -176,6 +182,7 @@ async def running_worker(
             try:
                 await asyncio.wait_for(running, 15)
             finally:
+                await leases.close()
                 await redis.aclose()
                 await database.dispose()
 

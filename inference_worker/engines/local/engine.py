@@ -26,8 +26,9 @@ from inference_queue.protocol import (
     Role,
     SamplingParams,
 )
-from inference_worker.engines.base import Delta, EngineError, ModelCard, Usage
+from inference_worker.engines.base import Delta, ModelCard, Usage
 from inference_worker.engines.local.request import Event, Finished, Request
+from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.context_window import Fitted
 from inference_worker.prompt.encoding import fit_and_encode

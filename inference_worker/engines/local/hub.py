@@ -18,7 +18,7 @@ from huggingface_hub.file_download import repo_folder_name
 
 from inference_queue.presets import DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import EngineError
+from inference_worker.errors import EngineError
 
 #: What is fetched of a repository: no pickles, no second copies in other formats.
 FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model"]

@@ -14,11 +14,12 @@ import torch
 from tokenizers import Tokenizer
 
 from inference_queue.protocol import Failure, FailureReason, FinishReason
-from inference_worker.engines.base import EngineError, Usage
+from inference_worker.engines.base import Usage
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.request import Finished, Request
 from inference_worker.engines.local.sampling import BROKEN
 from inference_worker.engines.local.sequence_output import Answer
+from inference_worker.errors import EngineError
 
 log = structlog.get_logger(__name__)
 
@@ -75,10 +76,10 @@ class Scheduler:
             kept_tokens=batch.kept_tokens,
             budget_tokens=batch.budget,
             reused_tokens=batch.reused,
-            silent_s=self._silent_s() if running or waiting else 0.0,
+            stalled_s=self._stalled_s() if running or waiting else 0.0,
         )
 
-    def _silent_s(self) -> float:
+    def _stalled_s(self) -> float:
         return math.inf if self._lost else time.monotonic() - self._stepped
 
     def submit(self, request: Request) -> None:

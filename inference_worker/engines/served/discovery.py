@@ -12,8 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import EngineError
 from inference_worker.engines.served.dialects import DIALECTS, Dialect
+from inference_worker.errors import EngineError
 
 #: What servers call themselves in /v1/models.
 OWNERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llamacpp"}

@@ -18,7 +18,7 @@ from huggingface_hub import AsyncInferenceClient, set_async_client_factory
 
 from inference_queue.presets import DEFAULT_PRESET, PRESETS
 from inference_queue.protocol import Completion, FailureReason, FinishReason, Job
-from inference_worker.engines.base import Delta, EngineError, ModelCard, Usage
+from inference_worker.engines.base import Delta, ModelCard, Usage
 from inference_worker.engines.served.dialects import (
     DIALECTS,
     LLAMA3_STOP_TOKEN_IDS,
@@ -44,6 +44,7 @@ from inference_worker.engines.served.stream import (
     read_generate,
 )
 from inference_worker.engines.served.token_id_prompt import Encoder, load_encoder, open_completion
+from inference_worker.errors import EngineError
 
 #: How long the token counts may come after the last word, in seconds.
 USAGE_WAIT_S = 2.0

@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 )
 
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import EngineError
+from inference_worker.errors import EngineError
 
 #: What a call through huggingface_hub can raise: HTTP and transport errors, unreadable chunks.
 CALL_ERRORS = (

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import structlog
 
 from inference_queue.protocol import Completion, FailureReason, Job
-from inference_worker.engines.base import Delta, EngineError, ModelCard, Usage
+from inference_worker.engines.base import Delta, ModelCard, Usage
 from inference_worker.engines.served.engine import ServedEngine
+from inference_worker.errors import EngineError
 
 log = structlog.get_logger(__name__)
 

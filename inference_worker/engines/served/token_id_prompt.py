@@ -17,8 +17,8 @@ import httpx2
 from huggingface_hub.errors import TextGenerationError
 
 from inference_queue.protocol import FailureReason, Job
-from inference_worker.engines.base import EngineError
 from inference_worker.engines.served.estimated_prompt import Prompt
+from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.encoding import fit_and_encode
 

@@ -15,9 +15,9 @@ from bot import app_keys
 from bot.store.migrations import migrate
 from bot.text.catalog import TEXTS
 from fakes.engine_server import engine_server
-from inference_worker.engines.base import EngineError
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.engines.served.engine import ServedEngine
+from inference_worker.errors import EngineError
 from onebox.embedded_servers import embedded_postgres, embedded_valkey
 from tests.support.stack import Stack, running_stack, running_worker, served, until_ready
 

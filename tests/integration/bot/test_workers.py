@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.workers import WorkerRegistry
-from inference_queue.worker_registry import Heartbeat, WorkerStatus
+from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
 from runtime.redis_client import connect_redis
 
 
@@ -16,7 +16,7 @@ async def test_an_answer_that_a_later_question_has_overtaken_changes_nothing(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with connect_redis(redis_url) as redis:
-        presence, announcer = WorkerRegistry(redis), Heartbeat(redis, worker="w1")
+        presence, heartbeat = WorkerRegistry(redis), Heartbeat(redis, worker="w1")
         fetch: Any = redis.mget
         late = asyncio.Event()
         waits = [late]
@@ -28,11 +28,11 @@ async def test_an_answer_that_a_later_question_has_overtaken_changes_nothing(
             return found
 
         monkeypatch.setattr(redis, "mget", mget)
-        await announcer.announce(WorkerStatus(id="w1", state="loading"))
+        await heartbeat.publish(WorkerStatus(id="w1", state=WorkerState.LOADING))
         overtaken = asyncio.create_task(presence.refresh())
         while waits:
             await asyncio.sleep(0.01)
-        await announcer.announce(WorkerStatus(id="w1", state="ready"))
+        await heartbeat.publish(WorkerStatus(id="w1", state=WorkerState.READY))
         await presence.refresh()
         late.set()
         await overtaken

@@ -119,16 +119,15 @@ async def test_one_job_goes_to_one_worker(
     assert len(claimed) == len(set(claimed)) == 40
 
 
-async def test_priority_then_deadline_then_age(
+async def test_the_earliest_deadline_is_claimed_first_and_then_the_oldest(
     database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     now = datetime.now(UTC)
     oldest = await put(database, queue)
     late = await put(database, queue, deadline=now + timedelta(minutes=9))
     soon = await put(database, queue, deadline=now + timedelta(minutes=1))
-    first = await put(database, queue, priority=1)
-    order = [(await leases.claim(1))[0].job.id for _ in range(4)]
-    assert order == [first.id, soon.id, late.id, oldest.id]
+    order = [(await leases.claim(1))[0].job.id for _ in range(3)]
+    assert order == [soon.id, late.id, oldest.id]
 
 
 async def test_a_worker_that_lost_its_lease_can_neither_renew_nor_finish(
@@ -142,7 +141,7 @@ async def test_a_worker_that_lost_its_lease_can_neither_renew_nor_finish(
     assert lease.number > zombie.number
     assert await leases.renew([zombie]) == {}
     assert not await leases.finish(zombie, COMPLETION)
-    assert not await leases.give_back(zombie)
+    assert not await leases.release(zombie)
     assert await results(database, queue) == []
     assert await leases.finish(lease, COMPLETION)
 
@@ -159,7 +158,7 @@ async def test_a_claim_that_postgres_forgot_gives_no_right_to_its_worker(
     [lease] = await LeaseClient(database, redis, worker="w2").claim(1)
     assert await leases.renew([forgotten]) == {}
     assert not await leases.finish(forgotten, COMPLETION)
-    assert not await leases.give_back(forgotten)
+    assert not await leases.release(forgotten)
     assert await leases.finish(lease, COMPLETION)
     assert await results(database, queue) == [COMPLETION]
 
@@ -185,7 +184,7 @@ async def test_a_job_given_back_on_a_drain_keeps_its_attempts(
     for _ in range(MAX_ATTEMPTS + 2):
         [lease] = await leases.claim(1)
         assert lease.attempt == 1
-        assert await leases.give_back(lease, counts=False)
+        assert await leases.release(lease, counts=False)
 
 
 async def test_a_job_given_back_waits_its_delay(
@@ -193,7 +192,7 @@ async def test_a_job_given_back_waits_its_delay(
 ) -> None:
     await put(database, queue)
     [lease] = await leases.claim(1)
-    await leases.give_back(lease, delay_s=60)
+    await leases.release(lease, delay_s=60)
     assert await leases.claim(1) == []
 
 
@@ -275,7 +274,7 @@ async def test_the_streamed_text_is_the_current_attempts_only(
     job = await put(database, queue)
     [first] = await leases.claim(1)
     await leases.stream(first, "낡은 ")
-    await leases.give_back(first)
+    await leases.release(first)
     [second] = await leases.claim(1)
     for piece in ("새 ", "답변"):
         await leases.stream(second, piece)

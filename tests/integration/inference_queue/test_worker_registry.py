@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from inference_queue.worker_registry import Heartbeat, WorkerStatus, living_workers
+from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus, list_workers
 from runtime.redis_client import connect_redis
 
 
@@ -21,12 +21,12 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 async def test_workers_are_seen_while_they_announce_themselves(redis: Redis) -> None:
-    announcer = Heartbeat(redis, worker="w1")
-    presence = WorkerStatus(id="w1", state="loading", detail="모델을 읽는 중")
-    await announcer.announce(presence)
-    assert await living_workers(redis) == [presence]
-    await announcer.withdraw()
-    assert await living_workers(redis) == []
+    heartbeat = Heartbeat(redis, worker="w1")
+    presence = WorkerStatus(id="w1", state=WorkerState.LOADING, detail="모델을 읽는 중")
+    await heartbeat.publish(presence)
+    assert await list_workers(redis) == [presence]
+    await heartbeat.withdraw()
+    assert await list_workers(redis) == []
 
 
 async def test_the_newest_announcement_stands_where_the_connection_of_an_older_one_was_slow(
@@ -40,7 +40,8 @@ async def test_the_newest_announcement_stands_where_the_connection_of_an_older_o
         return await connect(*words, **switches)
 
     monkeypatch.setattr(redis.connection_pool, "get_connection", get_connection)
-    states = [WorkerStatus(id="w1", state=state) for state in ("loading", "failed")]
-    await asyncio.gather(*map(Heartbeat(redis, worker="w1").announce, states))
+    states = (WorkerState.LOADING, WorkerState.FAILED)
+    statuses = [WorkerStatus(id="w1", state=state) for state in states]
+    await asyncio.gather(*map(Heartbeat(redis, worker="w1").publish, statuses))
     assert not slow
-    assert [worker.state for worker in await living_workers(redis)] == ["failed"]
+    assert [worker.state for worker in await list_workers(redis)] == ["failed"]

@@ -25,7 +25,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 async def announce(redis: Redis, worker: str, **words: Any) -> None:
     presence = WorkerStatus(id=worker, **{"state": "ready", **words})
-    await Heartbeat(redis, worker=worker).announce(presence)
+    await Heartbeat(redis, worker=worker).publish(presence)
 
 
 async def test_alive_while_it_announces_itself(redis: Redis, redis_url: str) -> None:

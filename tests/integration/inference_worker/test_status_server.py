@@ -36,7 +36,7 @@ def samples(page: str) -> dict[str, float]:
 async def working(desk: Desk) -> AsyncIterator[Worker]:
     async with served() as (_, engine), running_worker(*desk.urls, engine, slots=3) as worker:
         async with asyncio.timeout(10):
-            while worker.presence().state != "ready":
+            while worker.status().state != "ready":
                 await asyncio.sleep(0.02)
         yield worker
 

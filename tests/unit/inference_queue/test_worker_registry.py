@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from inference_queue.worker_registry import Heartbeat, WorkerStatus
+from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
 from runtime.redis_client import connect_redis
 
 
 async def test_without_redis_nobody_hears_it_and_nothing_breaks() -> None:
     async with connect_redis("redis://127.0.0.1:1/0") as nowhere:
-        announcer = Heartbeat(nowhere, worker="w1")
-        await announcer.announce(WorkerStatus(id="w1", state="ready"))
-        await announcer.withdraw()
+        heartbeat = Heartbeat(nowhere, worker="w1")
+        await heartbeat.publish(WorkerStatus(id="w1", state=WorkerState.READY))
+        await heartbeat.withdraw()

@@ -261,7 +261,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(lease=consumes(leases_held))
     def give_job_back(self, lease: Lease) -> None:
-        self.run(self.workers.give_back(lease))
+        self.run(self.workers.release(lease))
 
     @rule(lease=consumes(leases_held))
     def worker_dies(self, lease: Lease) -> None:

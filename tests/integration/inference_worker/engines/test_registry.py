@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference_worker.engines.base import EngineError
 from inference_worker.engines.registry import choose_engine
+from inference_worker.errors import EngineError
 from inference_worker.settings import WorkerSettings
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_queue.protocol import FailureReason, Message, Role
-from inference_worker.engines.base import EngineError
+from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.context_window import Fitted, fit, prompt_budget
 

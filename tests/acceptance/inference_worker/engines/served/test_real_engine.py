@@ -21,8 +21,9 @@ import pytest
 
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import FailureReason, FinishReason, Message, Role
-from inference_worker.engines.base import Delta, EngineError
+from inference_worker.engines.base import Delta
 from inference_worker.engines.served.engine import ServedEngine
+from inference_worker.errors import EngineError
 from tests.support.served_jobs import a_job, answer, failure
 
 CLI = os.environ.get("SERVED_REAL_CLI", "transformers")

@@ -11,9 +11,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from inference_queue.protocol import Completion
-from inference_worker.engines.base import EngineError
 from inference_worker.engines.local.checkpoints import FOUR_BIT, load
 from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.errors import EngineError
 from tests.support.served_jobs import a_job, answer
 
 PROMPT = torch.tensor([[128000, 9125, 882, 78191, 271]])

@@ -15,16 +15,15 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import EngineError
 from inference_worker.engines.local.checkpoints import load
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import growth_told
+from inference_worker.errors import EngineError
 from tests.support.fake_hub import hub
 from tests.support.models import KILLED_CONVERSION
 
 LOAD_FROM_HUB = """
 import json, sys, pathlib
-from inference_worker.engines.base import EngineError
 from inference_worker.engines.local.checkpoints import load
 cache, *names = sys.argv[1:]
 results = []

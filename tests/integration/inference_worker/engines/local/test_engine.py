@@ -26,8 +26,9 @@ from inference_queue.protocol import (
     Role,
     SamplingParams,
 )
-from inference_worker.engines.base import Delta, EngineError
+from inference_worker.engines.base import Delta
 from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from tests.support.tiny_llama import KOREAN_ANSWER
 

@@ -144,16 +144,16 @@ def test_logits_that_are_no_numbers_fail_the_answer(faulty: Faulty, scheduler: S
 def test_a_step_that_does_not_end_is_told_by_its_silence(
     faulty: Faulty, scheduler: Scheduler
 ) -> None:
-    assert scheduler.usage.silent_s == 0
+    assert scheduler.usage.stalled_s == 0
     faulty.goes_on.clear()
     reader = Reader(scheduler, [1, 2], tokens=3)
     time.sleep(0.3)
-    assert scheduler.usage.silent_s > 0.2
+    assert scheduler.usage.stalled_s > 0.2
     faulty.goes_on.set()
     assert isinstance(reader.end(), Finished)
     while scheduler.usage.running:
         time.sleep(0.01)
-    assert scheduler.usage.silent_s == 0
+    assert scheduler.usage.stalled_s == 0
 
 
 def test_what_does_not_fit_waits_for_memory(scheduler: Scheduler) -> None:

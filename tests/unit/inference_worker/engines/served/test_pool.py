@@ -11,10 +11,10 @@ import pytest
 
 from fakes.engine_server import EngineServer, engine_server
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import EngineError
 from inference_worker.engines.registry import choose_engine
 from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.engines.served.pool import ServedPool
+from inference_worker.errors import EngineError
 from inference_worker.settings import WorkerSettings
 from tests.support.served_jobs import a_job, answer, failure
 

@@ -1,0 +1,40 @@
+"""The text of a running answer, as a Redis stream: shown while it is generated, kept nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from inference_queue.channels import TOKENS_KEY, TOKENS_MAX_CHUNKS, TOKENS_TTL_S
+from runtime.circuit_breaker import CircuitBreaker
+
+
+class TokenStream:
+    """Writes and reads the streams of all jobs. Redis errors are ignored: no stream is shown."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._breaker = CircuitBreaker()
+
+    async def append(self, job_id: UUID, attempt: int, text: str) -> None:
+        """Append a chunk of text to the stream of this attempt."""
+        if self._breaker.is_open():
+            return
+        key = TOKENS_KEY.format(id=job_id, attempt=attempt)
+        with self._breaker.guard():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.xadd(key, {"text": text}, maxlen=TOKENS_MAX_CHUNKS)
+                pipeline.expire(key, TOKENS_TTL_S)
+                await pipeline.execute()
+
+    async def read(self, job_id: UUID, attempt: int) -> str:
+        """The text streamed by this attempt so far; empty where there is none."""
+        key = TOKENS_KEY.format(id=job_id, attempt=attempt)
+        try:
+            chunks: list[Any] = await self._redis.xrange(key) or []
+            return "".join(chunk["text"] for _, chunk in chunks)
+        except (RedisError, OSError):
+            return ""

@@ -1,0 +1,127 @@
+"""Answers one job: generate, stream, store the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+
+import structlog
+
+from inference_queue.leases import Lease, LeaseClient
+from inference_queue.protocol import CANCELLED, Completion, Failure, FailureReason, Job
+from inference_worker.engines.base import Engine
+from inference_worker.errors import EngineError
+from inference_worker.lifecycle import Lifecycle
+from inference_worker.metrics import QUEUE_WAIT_SECONDS
+from inference_worker.result_writer import ResultWriter
+from inference_worker.running_jobs import RunningJob
+from inference_worker.throughput import ThroughputEstimator
+
+log = structlog.get_logger(__name__)
+
+STREAM_EVERY_S = 0.08
+
+
+class JobRunner:
+    """Turns leases into stored results, with one engine."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        leases: LeaseClient,
+        writer: ResultWriter,
+        throughput: ThroughputEstimator,
+        lifecycle: Lifecycle,
+    ) -> None:
+        self._engine = engine
+        self._leases = leases
+        self._writer = writer
+        self._throughput = throughput
+        self._lifecycle = lifecycle
+
+    async def answer(self, job: RunningJob) -> None:
+        """Run the job to its end. Cancelled on request, it ends as CANCELLED."""
+        lease = job.lease
+        with structlog.contextvars.bound_contextvars(
+            job_id=str(lease.job.id), attempt=lease.attempt
+        ):
+            log.info("job_claimed")
+            QUEUE_WAIT_SECONDS.observe(time.time() - lease.created_at.timestamp())
+            try:
+                await self._store(lease, await self._generate(lease))
+            except asyncio.CancelledError:
+                if not job.cancel_requested:
+                    raise
+                # Renewals return the request until the result is stored: no second cancellation.
+                job.stopping = True
+                await self._store(lease, CANCELLED)
+
+    async def _store(self, lease: Lease, result: Completion | Failure) -> None:
+        await self._lifecycle.note(result)
+        await self._writer.store(lease, result)
+
+    async def _generate(self, lease: Lease) -> Completion | Failure:
+        job = self._throughput.fit(lease.job)
+        if job is None:
+            return Failure(reason=FailureReason.EXPIRED, message="too late to begin")
+        try:
+            completion = await self._stream(lease, job)
+        except EngineError as error:
+            return error.failure
+        except Exception as error:
+            log.exception("engine_broke")
+            return Failure(
+                reason=FailureReason.ENGINE_ERROR, message=type(error).__name__, retryable=True
+            )
+        is_first = not self._throughput.answer_s
+        self._throughput.note(completion)
+        if is_first:
+            await self._lifecycle.publish()
+        return completion
+
+    async def _stream(self, lease: Lease, job: Job) -> Completion:
+        """The completion with its times, once its text has been streamed. Raises EngineError."""
+        started = time.monotonic()
+        first_token_ms: float | None = None
+        buffer = _StreamBuffer(self._leases, lease, sent_at=started)
+        events = self._engine.generate(job)
+        async with contextlib.aclosing(events):
+            async for event in events:
+                now = time.monotonic()
+                if isinstance(event, Completion):
+                    return dataclasses.replace(
+                        event,
+                        text=storable(event.text),
+                        first_token_ms=first_token_ms,
+                        total_ms=(now - started) * 1000,
+                    )
+                if first_token_ms is None:
+                    first_token_ms = (now - started) * 1000
+                await buffer.add(storable(event.text), now)
+        raise EngineError(
+            FailureReason.ENGINE_ERROR, "the engine ended without a completion", retryable=True
+        )
+
+
+@dataclasses.dataclass(slots=True)
+class _StreamBuffer:
+    """Streams the text in chunks of STREAM_EVERY_S, not token by token."""
+
+    leases: LeaseClient
+    lease: Lease
+    sent_at: float
+    unsent: str = ""
+
+    async def add(self, text: str, now: float) -> None:
+        self.unsent += text
+        if self.unsent and now - self.sent_at >= STREAM_EVERY_S:
+            await self.leases.stream(self.lease, self.unsent)
+            self.unsent, self.sent_at = "", now
+
+
+def storable(text: str) -> str:
+    """The text without what Postgres refuses in JSON: NUL and lone surrogates."""
+    return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

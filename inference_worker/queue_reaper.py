@@ -1,0 +1,64 @@
+"""Reaps the queue every second: one row that Postgres refuses keeps no other job waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from inference_queue.reaper import reap, reapable
+from inference_worker.faults import report_fault, report_outage
+from inference_worker.quarantine import Quarantine
+from runtime.database import DATABASE_ERRORS
+from runtime.isolation import is_outage, run_isolated
+
+REAP_EVERY_S = 1.0
+STATEMENT_TIMEOUT_S = 5.0
+
+
+class QueueReaper:
+    """Takes back the jobs of dead workers and ends those that nobody will answer."""
+
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
+        self._quarantine = Quarantine()
+
+    async def run(self) -> None:
+        """Reap until cancelled."""
+        while True:
+            await asyncio.sleep(REAP_EVERY_S)
+            try:
+                await self.reap()
+            except DATABASE_ERRORS as error:
+                report_outage("reap", error)
+
+    async def reap(self) -> None:
+        """Reap once; after a fault row by row. Raises what the database raises when gone."""
+        excluded = self._quarantine.active()
+        try:
+            await self._reap(excluded=excluded)
+        except DATABASE_ERRORS as error:
+            if is_outage(error):
+                raise
+        else:
+            return
+        async with self._database.connect() as connection:
+            ids = await reapable(connection, excluded=excluded)
+        await run_isolated(
+            ids,
+            lambda some: self._reap(only=some),
+            on_fault=self._set_aside,
+            timeout_s=STATEMENT_TIMEOUT_S,
+        )
+
+    async def _reap(
+        self, *, only: Sequence[UUID] | None = None, excluded: Sequence[UUID] = ()
+    ) -> None:
+        async with self._database.begin() as connection:
+            await reap(connection, only=only, excluded=excluded)
+
+    async def _set_aside(self, job_id: UUID, error: Exception) -> None:
+        report_fault("reap", error, job_id)
+        self._quarantine.add(job_id)
