@@ -1,4 +1,7 @@
-"""Fit the messages into the context window by whole turns, counted by the model's tokenizer."""
+"""Fit the messages into the context window by whole turns.
+
+The caller counts tokens: with the model's tokenizer, or by an estimate where a server has it.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,16 @@ from inference_worker.errors import EngineError
 
 #: Tokens that a prompt of these messages takes.
 Count = Callable[[Sequence[Message]], int]
+#: A user's message with the answers to it.
+Turn = list[Message]
 
-#: The oldest turns leave in portions of this part of the budget (see ``fit``).
+#: The oldest turns are dropped in portions of this share of the budget (see ``drop_oldest``).
 PORTION = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """What goes into the prompt, and what did not."""
+    """The messages of the prompt, and how much was left out."""
 
     messages: tuple[Message, ...]
     dropped: int = 0  #: oldest messages left out
@@ -37,37 +42,48 @@ def prompt_budget(context_window: int, max_new_tokens: int) -> int:
 def fit(messages: Sequence[Message], budget: int, count: Count) -> Fitted:
     """Keep the system prompt and the newest turns within ``budget`` tokens.
 
-    A turn is a user's message with the answers to it. What is too much is rounded up to portions
-    of a quarter of the budget: while a conversation grows by the next quarter, the same turns are
-    left out, and the computed prefix of the prompt can be reused. A newest message that does not
-    fit alone is cut at its end. Raises EngineError (PROMPT_TOO_LONG) where even an empty one
-    would not fit.
+    A newest message that does not fit alone is cut at its end. Raises EngineError
+    (PROMPT_TOO_LONG) where even an empty one would not fit.
+    """
+    fitted = drop_oldest(messages, budget, count)
+    return fitted if count(fitted.messages) <= budget else _cut_newest(fitted, budget, count)
+
+
+def drop_oldest(messages: Sequence[Message], budget: int, count: Count) -> Fitted:
+    """Drop the oldest whole turns; the system prompt and the newest message stay in any case.
+
+    The excess is rounded up to portions of a quarter of the budget. While a conversation grows by
+    the next quarter, the same turns are left out, and the computed prefix can be reused.
     """
     total = count(messages)
     if total <= budget:
         return Fitted(messages=tuple(messages))
-    system, turns = _turns(messages)
+    system, turns = split_turns(messages)
     portion = max(1, int(budget * PORTION))
     target = total - math.ceil((total - budget) / portion) * portion
 
     def newest(start: int) -> list[Message]:
-        return [*system, *(message for turn in turns[start:] for message in turn)]
+        return join_turns(system, turns[start:])
 
     start = bisect_left(range(len(turns) - 1), True, key=lambda at: count(newest(at)) <= target)
     kept = newest(start)
-    fitted = Fitted(messages=tuple(kept), dropped=len(messages) - len(kept))
-    return fitted if count(kept) <= budget else _cut_newest(fitted, budget, count)
+    return Fitted(messages=tuple(kept), dropped=len(messages) - len(kept))
 
 
-def _turns(messages: Sequence[Message]) -> tuple[list[Message], list[list[Message]]]:
-    """The leading system messages, and the turns after them."""
+def split_turns(messages: Sequence[Message]) -> tuple[list[Message], list[Turn]]:
+    """The leading system messages, and the turns after them; the newest message is the last."""
     start = next((i for i, m in enumerate(messages) if m.role is not Role.SYSTEM), len(messages))
-    turns: list[list[Message]] = []
+    turns: list[Turn] = []
     for message in messages[start:]:
         if message.role is Role.USER or not turns:
             turns.append([])
         turns[-1].append(message)
     return list(messages[:start]), turns
+
+
+def join_turns(system: Sequence[Message], turns: Sequence[Turn]) -> list[Message]:
+    """The messages of the system and of these turns."""
+    return [*system, *(message for turn in turns for message in turn)]
 
 
 def _cut_newest(fitted: Fitted, budget: int, count: Count) -> Fitted:
@@ -76,10 +92,10 @@ def _cut_newest(fitted: Fitted, budget: int, count: Count) -> Fitted:
     def head(length: int) -> tuple[Message, ...]:
         return (*before, replace(newest, content=newest.content[:length]))
 
-    if (least := count(head(0))) > budget:
+    if (minimum := count(head(0))) > budget:
         raise EngineError(
             FailureReason.PROMPT_TOO_LONG,
-            f"the prompt takes {least} tokens before the newest message, of {budget} there are",
+            f"the prompt takes {minimum} tokens before the newest message, of {budget} there are",
         )
     full = len(newest.content)
     length = bisect_left(range(1, full), True, key=lambda n: count(head(n)) > budget)

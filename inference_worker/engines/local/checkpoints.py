@@ -20,6 +20,7 @@ from inference_worker.engines.base import ModelCard
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import fetch
 from inference_worker.errors import EngineError
+from inference_worker.prompt.stop_tokens import stop_token_ids
 
 Progress = Callable[[str], None]
 
@@ -137,7 +138,7 @@ def _load_folder(
         ),
         model=model.eval(),
         tokenizer=tokenizer,
-        stop_ids=_stop_ids(tokenizer, model.generation_config),
+        stop_ids=stop_token_ids(tokenizer, model.generation_config),
     )
 
 
@@ -204,15 +205,6 @@ def _cpu_has_bfloat16() -> bool:
     child = [sys.executable, "-c", MULTIPLY_BFLOAT16]
     tried = subprocess.run(child, check=False, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
     return tried.returncode == 0
-
-
-def _stop_ids(tokenizer: Any, generation_config: Any) -> frozenset[int]:
-    """Every token that ends a turn: some checkpoints name only ``<|end_of_text|>`` as eos."""
-    eos = generation_config.eos_token_id if generation_config else None
-    ids = {tokenizer.eos_token_id, *(eos if isinstance(eos, list) else [eos])}
-    vocabulary = tokenizer.get_added_vocab()
-    ids |= {vocabulary.get(stop) for preset in PRESETS.values() for stop in preset.stop_tokens}
-    return frozenset(ids - {None})
 
 
 def _silence_progress_bars() -> None:

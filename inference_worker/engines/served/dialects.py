@@ -13,9 +13,6 @@ from typing import Any
 
 from inference_queue.protocol import SamplingParams
 
-#: <|end_of_text|> and <|eot_id|> in every tokenizer that descends from Llama-3's.
-LLAMA3_STOP_TOKEN_IDS = (128001, 128009)
-
 
 def _unsupported(_penalty: float) -> dict[str, float]:
     return {}

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Backend:
     """What was found at the address."""
 
     dialect: Dialect
@@ -94,7 +94,7 @@ class Probe:
         self._headers = authorization(api_key)
         self._timeout_s = timeout_s
 
-    async def discover(self, dialect: str, model: str) -> Server:
+    async def discover(self, dialect: str, model: str) -> Backend:
         """Find the server's dialect ("auto": ask it) and model. Raises EngineError."""
         await self._ask("/health")
         info = await self._ask("/info") or {}
@@ -107,7 +107,7 @@ class Probe:
         window = card.get("max_model_len")
         if spoken.name == "llamacpp":
             window = await self._llamacpp_window()
-        return Server(dialect=spoken, model=name, context_window=_positive(window))
+        return Backend(dialect=spoken, model=name, context_window=_positive(window))
 
     async def _recognise(self, info: Json, cards: list[Json]) -> str:
         if "model_id" in info:
@@ -179,8 +179,8 @@ def _cards(listing: Json | None) -> list[Json]:
     return [card for card in cards if isinstance(card, dict)] if isinstance(cards, list) else []
 
 
-def _tgi(dialect: Dialect, info: Json, wanted: str) -> Server:
-    return Server(
+def _tgi(dialect: Dialect, info: Json, wanted: str) -> Backend:
+    return Backend(
         dialect=dialect,
         model=str(info.get("model_id") or wanted or "tgi"),
         context_window=_positive(info.get("max_total_tokens")),

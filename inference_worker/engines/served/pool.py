@@ -1,6 +1,6 @@
-"""Several inference servers of one model: each answer by the healthy one with the fewest to write.
+"""Several inference servers of one model: each answer goes to the least busy healthy one.
 
-A server that refuses, or fails before its first word, loses nothing: the next one is asked.
+Where a server refuses, or fails before its first token, the next one is asked.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ log = structlog.get_logger(__name__)
 
 #: How often a server that is down is asked whether it is back.
 CHECK_EVERY_S = 2.0
-#: How long one that has too much to do, or broke off, gets nothing new while others can take it.
-REST_S = 1.0
+#: How long an overloaded server, or one that broke off, is asked only after all others.
+COOLDOWN_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
-class _Server:
+class _Backend:
     engine: ServedEngine
     ready: bool = False
     running: int = 0
@@ -40,7 +40,7 @@ class ServedPool:
     def __init__(
         self, engines: Sequence[ServedEngine], *, check_every_s: float = CHECK_EVERY_S
     ) -> None:
-        self._servers = [_Server(engine) for engine in engines]
+        self._backends = [_Backend(engine) for engine in engines]
         self._check_every_s = check_every_s
         self._card: ModelCard | None = None
         self._checking: asyncio.Task[None] | None = None
@@ -59,9 +59,9 @@ class ServedPool:
 
     async def start(self, progress: Callable[[str], None]) -> None:
         """Reach the servers; raises EngineError where none can be used. May be called again."""
-        begun = await asyncio.gather(*(self._begin(one, progress) for one in self._servers))
+        begun = await asyncio.gather(*(self._begin(one, progress) for one in self._backends))
         errors = [error for error in begun if error is not None]
-        if len(errors) == len(self._servers):
+        if len(errors) == len(self._backends):
             raise next((error for error in errors if error.failure.retryable), errors[0])
         for error in errors:
             progress(error.failure.message)
@@ -70,53 +70,55 @@ class ServedPool:
 
     async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then the Completion. Raises EngineError."""
-        asked: list[_Server] = []
+        asked: list[_Backend] = []
         while True:
-            server = self._least_busy(asked)
-            said_something = False
-            server.running += 1
+            backend = self._least_busy(asked)
+            has_output = False
+            backend.running += 1
             try:
-                async with aclosing(server.engine.generate(job)) as parts:
-                    async for part in parts:
-                        said_something = True
-                        yield part
+                async with aclosing(backend.engine.generate(job)) as events:
+                    async for event in events:
+                        has_output = True
+                        yield event
                 return
             except EngineError as error:
-                self._note(server, error)
-                asked.append(server)
-                last = said_something or len(asked) == len(self._servers)
+                self._note(backend, error)
+                asked.append(backend)
+                last = has_output or len(asked) == len(self._backends)
                 if last or not _should_fail_over(error):
                     raise
             finally:
-                server.running -= 1
+                backend.running -= 1
 
     async def close(self) -> None:
         """End every stream at once."""
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.gather(self._checking, return_exceptions=True)
-        await asyncio.gather(*(server.engine.close() for server in self._servers))
+        await asyncio.gather(*(backend.engine.close() for backend in self._backends))
 
-    def _least_busy(self, asked: Sequence[_Server]) -> _Server:
-        """The next to ask: those known to be well first; the others, if there is nothing better."""
+    def _least_busy(self, asked: Sequence[_Backend]) -> _Backend:
+        """The next to ask: healthy backends first, the others where none is left."""
         now = time.monotonic()
-        left = [server for server in self._servers if server not in asked]
+        left = [backend for backend in self._backends if backend not in asked]
         return min(left, key=lambda one: (not one.ready, one.cooldown_until > now, one.running))
 
-    def _note(self, server: _Server, error: EngineError) -> None:
+    def _note(self, backend: _Backend, error: EngineError) -> None:
         if not _should_fail_over(error):
-            return  # it is the job's fault
-        server.cooldown_until = time.monotonic() + REST_S
+            return  # the job's fault
+        backend.cooldown_until = time.monotonic() + COOLDOWN_S
         if error.failure.reason is FailureReason.ENGINE_UNAVAILABLE:
-            server.ready = False
+            backend.ready = False
         log.warning("server_failed", error=error.failure.message)
 
-    async def _begin(self, server: _Server, progress: Callable[[str], None]) -> EngineError | None:
+    async def _begin(
+        self, backend: _Backend, progress: Callable[[str], None]
+    ) -> EngineError | None:
         try:
-            await server.engine.start(progress)
+            await backend.engine.start(progress)
         except EngineError as error:
             return error
-        card = server.engine.card
+        card = backend.engine.card
         if self._card is None:
             self._card = card
         if card.name != self._card.name:
@@ -124,15 +126,15 @@ class ServedPool:
                 FailureReason.ENGINE_UNAVAILABLE,
                 f"Check the settings: one server has {self._card.name}, another {card.name}.",
             )
-        server.ready = True
+        backend.ready = True
         return None
 
     async def _keep_checking(self) -> None:
         while True:
             await asyncio.sleep(self._check_every_s)
-            for server in self._servers:
-                if not server.ready and await self._begin(server, _say_nothing) is None:
-                    log.info("server_back", servers=sum(one.ready for one in self._servers))
+            for backend in self._backends:
+                if not backend.ready and await self._begin(backend, _say_nothing) is None:
+                    log.info("server_back", servers=sum(one.ready for one in self._backends))
 
 
 def _should_fail_over(error: EngineError) -> bool:
@@ -142,4 +144,4 @@ def _should_fail_over(error: EngineError) -> bool:
 
 
 def _say_nothing(_: str) -> None:
-    """Nobody waits for it."""
+    """Progress of a repeated start is of no interest."""

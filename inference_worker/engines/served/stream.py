@@ -18,7 +18,7 @@ FINISH_REASONS = {
     "stop_sequence": FinishReason.STOP,
 }
 #: The server gave the answer up; what came so far is not one.
-BROKEN_OFF = ("abort", "error")
+ABORT_REASONS = ("abort", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def _count(value: object) -> int | None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Answer:
+class StreamAccumulator:
     """The answer as it grows. ``stop``: the strings that ended it must not be its own end."""
 
     stop: Sequence[str] = ()

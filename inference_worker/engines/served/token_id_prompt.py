@@ -1,14 +1,14 @@
 """Prompts as token ids, for servers that take them: nothing a person types can steer the model.
 
-The worker renders the model's own template and counts its tokens; what is typed is encoded apart
-from the template (template.py). The route is OpenAI's old completion route, whose ``prompt`` may be
-a list of ids at vLLM and SGLang (their CompletionRequest).
+The worker renders the model's own template and counts its tokens; the contents are encoded apart
+from the template (chat_template.py). The route is OpenAI's old completion route, whose ``prompt``
+may be a list of ids at vLLM and SGLang (their CompletionRequest).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from inference_worker.engines.served.estimated_prompt import Prompt
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.encoding import fit_and_encode
+from inference_worker.prompt.stop_tokens import stop_token_ids
 
 ROUTE = "/v1/completions"
 
@@ -46,11 +47,8 @@ class Encoder:
         )
 
 
-def load_encoder(name: str, stop_tokens: Sequence[str]) -> Encoder:
-    """From a directory or hub id; ``stop_tokens`` end a turn beside the tokenizer's own.
-
-    Blocks for seconds. Raises EngineError.
-    """
+def load_encoder(name: str) -> Encoder:
+    """From a directory or hub id. Blocks for seconds. Raises EngineError."""
     try:
         from transformers import AutoTokenizer  # noqa: PLC0415 - seconds
     except ImportError as error:
@@ -62,15 +60,13 @@ def load_encoder(name: str, stop_tokens: Sequence[str]) -> Encoder:
         raise _unusable(name, f"cannot be loaded: {reason}") from error
     if not tokenizer.is_fast or not tokenizer.chat_template:
         raise _unusable(name, "has no chat template")
-    known = tokenizer.get_vocab()
-    ends = {tokenizer.eos_token_id, *(known.get(token) for token in stop_tokens)}
-    return Encoder(ChatTemplate(tokenizer), tuple(sorted(ends - {None})))
+    return Encoder(ChatTemplate(tokenizer), tuple(sorted(stop_token_ids(tokenizer))))
 
 
 async def open_completion(
     client: httpx2.AsyncClient, root: str, headers: dict[str, str], body: dict[str, Any]
 ) -> AsyncGenerator[dict[str, Any], None]:
-    """Ask the server; its events. Raises what refusals.CALL_ERRORS names, here and on the way."""
+    """Ask the server; its events. Raises what errors.CALL_ERRORS names, here and on the way."""
     request = client.build_request("POST", root + ROUTE, json=body, headers=headers)
     response = await client.send(request, stream=True)
     response.raise_for_status()

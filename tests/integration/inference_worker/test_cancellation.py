@@ -6,10 +6,8 @@ import pytest
 
 from inference_queue.protocol import CANCELLED, Completion, Job
 from inference_worker import lease_keeper
-from tests.integration.inference_worker.test_worker import Desk, busy, desk
+from tests.support.desk import Desk, busy
 from tests.support.stack import running_worker, served
-
-__all__ = ["desk"]  # the fixture
 
 
 async def cancel(desk: Desk, *jobs: Job) -> None:

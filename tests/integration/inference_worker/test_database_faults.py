@@ -15,10 +15,8 @@ from inference_queue.protocol import Completion, Failure, FailureReason, FinishR
 from inference_worker import queue_reaper
 from inference_worker.engines.base import Delta, ModelCard, Usage
 from runtime.database import connect_database
-from tests.integration.inference_worker.test_worker import Desk, busy, desk
+from tests.support.desk import Desk, busy
 from tests.support.stack import running_worker, served
-
-__all__ = ["desk"]  # the fixture
 
 REFUSE = """
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -18,10 +18,11 @@ from inference_queue.protocol import (
     Role,
 )
 from inference_worker.engines.base import Delta
-from inference_worker.engines.served.dialects import DIALECTS, LLAMA3_STOP_TOKEN_IDS
+from inference_worker.engines.served.dialects import DIALECTS
 from inference_worker.engines.served.discovery import address_of, root_of
 from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.errors import EngineError
+from inference_worker.prompt.stop_tokens import LLAMA3_STOP_TOKEN_IDS
 from tests.support.served_jobs import HELLO, a_job, an_engine, answer, failure, start_failure
 
 CHAT_DIALECTS = ["vllm", "tgi", "sglang", "llamacpp", "transformers", "openai"]
