@@ -12,14 +12,17 @@ from inference_queue.reaper import MAX_ATTEMPTS
 from inference_worker.faults import report_fault, report_outage
 from inference_worker.job_runner import JobRunner
 from inference_worker.lifecycle import StopSignal
-from inference_worker.quarantine import Quarantine
 from inference_worker.running_jobs import RunningJobs
 from inference_worker.throughput import ThroughputEstimator
 from runtime.database import DATABASE_ERRORS, sqlstate
 from runtime.isolation import is_outage, run_isolated
+from runtime.quarantine import Quarantine
 
 CLAIM_POLL_S = 0.5
 STATEMENT_TIMEOUT_S = 5.0
+#: Pause before a job that could not be claimed is tried again: 1, 2, 4, ... 60 seconds.
+QUARANTINE_BASE_S = 1.0
+QUARANTINE_MAX_S = 60.0
 
 
 class JobClaimer:
@@ -39,7 +42,7 @@ class JobClaimer:
         self._runner = runner
         self._throughput = throughput
         self._stop = stop
-        self._quarantine = Quarantine()
+        self._quarantine = Quarantine(base_s=QUARANTINE_BASE_S, max_s=QUARANTINE_MAX_S)
 
     async def run(self) -> None:
         """Claim and start jobs until the stop signal."""
@@ -62,7 +65,19 @@ class JobClaimer:
 
     async def _claim(self, slots: int) -> list[Lease]:
         """Up to ``slots`` leases. Raises what the database raises where it is gone."""
-        typical_s, excluded = self._throughput.answer_s, self._quarantine.active()
+        due = self._quarantine.due_row()
+        claimed = [] if due is None else await self._claim_each([due])
+        if len(claimed) == slots:
+            return claimed
+        try:
+            return claimed + await self._claim_batch(slots - len(claimed))
+        except DATABASE_ERRORS:
+            if not claimed:  # else what was claimed must be answered
+                raise
+            return claimed
+
+    async def _claim_batch(self, slots: int) -> list[Lease]:
+        typical_s, excluded = self._throughput.answer_s, self._quarantine.rows
         try:
             return await self._leases.claim(
                 slots, typical_s=typical_s, excluded=excluded, on_fault=report_fault
@@ -79,6 +94,7 @@ class JobClaimer:
         async def claim(some: Sequence[UUID]) -> None:
             for job_id in some:
                 claimed.extend(await self._leases.claim_one(job_id, on_fault=report_fault))
+                self._quarantine.discard(job_id)
 
         try:
             await run_isolated(ids, claim, on_fault=self._set_aside, timeout_s=STATEMENT_TIMEOUT_S)

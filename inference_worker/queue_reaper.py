@@ -10,12 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_queue.reaper import reap, reapable
 from inference_worker.faults import report_fault, report_outage
-from inference_worker.quarantine import Quarantine
 from runtime.database import DATABASE_ERRORS
 from runtime.isolation import is_outage, run_isolated
+from runtime.quarantine import Quarantine
 
 REAP_EVERY_S = 1.0
 STATEMENT_TIMEOUT_S = 5.0
+#: Pause before a job that could not be reaped is tried again: 1, 2, 4, ... 60 seconds.
+QUARANTINE_BASE_S = 1.0
+QUARANTINE_MAX_S = 60.0
 
 
 class QueueReaper:
@@ -23,7 +26,7 @@ class QueueReaper:
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
-        self._quarantine = Quarantine()
+        self._quarantine = Quarantine(base_s=QUARANTINE_BASE_S, max_s=QUARANTINE_MAX_S)
 
     async def run(self) -> None:
         """Reap until cancelled."""
@@ -36,22 +39,27 @@ class QueueReaper:
 
     async def reap(self) -> None:
         """Reap once; after a fault row by row. Raises what the database raises when gone."""
-        excluded = self._quarantine.active()
+        excluded = self._quarantine.rows
         try:
             await self._reap(excluded=excluded)
         except DATABASE_ERRORS as error:
             if is_outage(error):
                 raise
-        else:
-            return
+            await self._reap_each(await self._reapable(excluded))
+        if (due := self._quarantine.due_row()) is not None:
+            await self._reap_each([due])
+
+    async def _reap_each(self, ids: Sequence[UUID]) -> None:
+        async def reap_some(some: Sequence[UUID]) -> None:
+            await self._reap(only=some)
+            for job_id in some:
+                self._quarantine.discard(job_id)
+
+        await run_isolated(ids, reap_some, on_fault=self._set_aside, timeout_s=STATEMENT_TIMEOUT_S)
+
+    async def _reapable(self, excluded: Sequence[UUID]) -> list[UUID]:
         async with self._database.connect() as connection:
-            ids = await reapable(connection, excluded=excluded)
-        await run_isolated(
-            ids,
-            lambda some: self._reap(only=some),
-            on_fault=self._set_aside,
-            timeout_s=STATEMENT_TIMEOUT_S,
-        )
+            return await reapable(connection, excluded=excluded)
 
     async def _reap(
         self, *, only: Sequence[UUID] | None = None, excluded: Sequence[UUID] = ()

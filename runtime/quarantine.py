@@ -1,0 +1,53 @@
+"""Rows that Postgres refuses, left out of shared statements for a growing while."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from runtime.backoff import exponential_backoff_s
+
+#: A process remembers so many; beyond them the oldest takes part again.
+MAX_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    faults: int
+    until: float  #: on the clock of time.monotonic
+
+
+class Quarantine:
+    """Which rows take no part in batches, and which of them is due for an attempt alone."""
+
+    def __init__(self, *, base_s: float, max_s: float) -> None:
+        self._base_s = base_s
+        self._max_s = max_s
+        self._entries: dict[UUID, _Entry] = {}
+
+    @property
+    def rows(self) -> tuple[UUID, ...]:
+        """All rows left out, those that are due as well: none of them shares a statement."""
+        return tuple(self._entries)
+
+    def add(self, row_id: UUID) -> int:
+        """Leave the row out, for twice as long as the last time; how many faults it has had."""
+        before = self._entries.pop(row_id, None)
+        if len(self._entries) >= MAX_ROWS:
+            del self._entries[next(iter(self._entries))]
+        faults = before.faults + 1 if before else 1
+        pause_s = exponential_backoff_s(faults, base_s=self._base_s, max_s=self._max_s)
+        self._entries[row_id] = _Entry(faults=faults, until=time.monotonic() + pause_s)
+        return faults
+
+    def discard(self, row_id: UUID) -> None:
+        """Let the row take part again."""
+        self._entries.pop(row_id, None)
+
+    def due_row(self) -> UUID | None:
+        """The row whose pause ended first, to be tried alone; None while all are to wait."""
+        if not self._entries:
+            return None
+        row_id, entry = min(self._entries.items(), key=lambda item: item[1].until)
+        return row_id if entry.until <= time.monotonic() else None
