@@ -8,16 +8,15 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from pydantic import ValidationError
-
-from bot.settings import Settings
+from bot.configuration import Configuration, ConfigurationError, read_configuration
 from runtime.database import DATABASE_ERRORS, asyncpg_url
 from runtime.logging import configure_logs
 
 
-def _serve(settings: Settings) -> int:
+def _serve(configuration: Configuration) -> int:
     from bot.app import serve  # noqa: PLC0415 - migrate and doctor start faster without
 
+    settings = configuration.settings
     for name in ("database_url", "redis_url"):
         if not getattr(settings, name).get_secret_value():
             return _complain(
@@ -26,7 +25,7 @@ def _serve(settings: Settings) -> int:
             )
     configure_logs(settings.log_level)
     try:
-        serve(settings)
+        serve(configuration)
     except OSError as error:
         return _complain(
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
@@ -37,9 +36,10 @@ def _serve(settings: Settings) -> int:
     return 0
 
 
-def _migrate(settings: Settings, *, after_deploy: bool = False) -> int:
+def _migrate(configuration: Configuration, *, after_deploy: bool = False) -> int:
     from bot.store.migrations import migrate  # noqa: PLC0415
 
+    settings = configuration.settings
     if not settings.database_url.get_secret_value():
         return _complain("BOT_DATABASE_URL is not set: which database should be migrated?")
     try:
@@ -53,13 +53,13 @@ def _migrate(settings: Settings, *, after_deploy: bool = False) -> int:
     return 0
 
 
-def _doctor(settings: Settings) -> int:
+def _doctor(configuration: Configuration) -> int:
     from bot.doctor import examine  # noqa: PLC0415
 
-    return asyncio.run(examine(settings, sys.stdout.write))
+    return asyncio.run(examine(configuration, sys.stdout.write))
 
 
-COMMANDS: dict[str, tuple[Callable[[Settings], int], str]] = {
+COMMANDS: dict[str, tuple[Callable[[Configuration], int], str]] = {
     "serve": (_serve, "run the webhook bot"),
     "migrate": (_migrate, "bring the database's schema up to date"),
     "migrate-after": (
@@ -78,13 +78,10 @@ def main(arguments: list[str] | None = None) -> int:
         choices.add_parser(name, help=words)
     chosen = parser.parse_args(arguments).command
     try:
-        settings = Settings()
-    except ValidationError as error:
-        for problem in error.errors():
-            name = "BOT_" + "_".join(str(part) for part in problem["loc"][:1]).upper()
-            _complain(f"{name}: {problem['msg']}")
-        return 1
-    return COMMANDS[chosen][0](settings)
+        configuration = read_configuration()
+    except ConfigurationError as error:
+        return _complain("\n".join(error.lines))
+    return COMMANDS[chosen][0](configuration)
 
 
 def _complain(sentence: str) -> int:

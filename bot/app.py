@@ -1,4 +1,4 @@
-"""The composition root: every part is built here, in the order in which they need each other."""
+"""The composition root: the parts of the bot, in the order in which they need each other."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import asyncio
 import contextlib
 import functools
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 import structlog
 import uvloop
 from aiohttp import web
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import app_keys, health
+from bot import app_keys
 from bot.admin.app import create_admin
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
+from bot.configuration import Configuration
 from bot.conversation.cancellation import TurnCanceller
 from bot.conversation.enqueuer import JobEnqueuer
 from bot.conversation.inbox import Inbox
@@ -38,18 +42,14 @@ from bot.delivery.sweeper import DeliverySweeper
 from bot.delivery.sync_window import SyncWindow
 from bot.delivery.task_set import TaskSet
 from bot.domain.messenger import Messenger
+from bot.health import Health
 from bot.http.errors import MAX_BODY_BYTES, refuse
 from bot.http.origin import origin
-from bot.http.outbound import open_session
+from bot.http.outbound import OutboundClient
 from bot.http.server_log import quote_no_requests
-from bot.messengers.kakao import endpoint
-from bot.messengers.kakao.adapter import Kakao
-from bot.messengers.kakao.simulator_pane import KakaoPane
-from bot.messengers.slack.adapter import Slack
-from bot.messengers.slack.simulator_pane import SlackPane
+from bot.messengers.plugin import Services
 from bot.settings import Settings
 from bot.simulator.app import create_simulator
-from bot.simulator.pane import PaneFactory
 from bot.store.history_cache import RecentHistory
 from bot.store.migrations import SchemaCheck
 from bot.store.warmup import warm_up
@@ -64,8 +64,6 @@ from runtime.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
-#: The dashboard's name for each messenger.
-MESSENGER_LABELS = {"kakao": "카카오톡", "slack": "슬랙"}
 SETTLED_CHANNEL = "bllossom:turns:settled"
 POOL_SIZE = 16
 #: How long a request may run on after SIGTERM: a Kakao webhook waits 3.8 s.
@@ -73,35 +71,79 @@ SHUTDOWN_S = 10.0
 #: An idle connection is closed after it: longer than a proxy keeps one, far below aiohttp's hour.
 KEEPALIVE_S = 75.0
 
+Loop = Callable[[], Awaitable[None]]
 
-def create_app(settings: Settings, *, warm: bool = False) -> web.Application:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What all parts stand on."""
+
+    configuration: Configuration
+    database: AsyncEngine
+    redis: Redis
+    queue: JobQueue
+    workers: WorkerRegistry
+    outbound: OutboundClient
+    finished: WakeupSubscriber  #: a worker has finished a job
+    settled: WakeupSubscriber  #: a bot has settled turns
+    settled_publisher: WakeupPublisher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryParts:
+    """How answers leave."""
+
+    sync_window: SyncWindow
+    dispatcher: DeliveryDispatcher
+    sweeper: DeliverySweeper
+    reconciler: Reconciler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationParts:
+    """How utterances become jobs, and jobs settled turns."""
+
+    inbox: Inbox
+    scheduler: ConversationScheduler
+    settler: Settler
+    sweeper: TurnSweeper
+    waiters: SettlementWaiters
+    forecast: Forecast
+    backlog: Backlog
+
+
+def create_app(configuration: Configuration, *, warm: bool = False) -> web.Application:
     """The bot as one aiohttp application; nothing is connected before it starts.
 
     ``warm``: to answer as fast at first as later, for half a second at the start.
     """
     quote_no_requests()
+    settings = configuration.settings
+    texts = TEXTS[settings.language]
+    base = _base(configuration)
+    delivery = _delivery(base)
+    conversation = _conversation(base, delivery)
+    services = Services(
+        settings=settings,
+        texts=texts,
+        database=base.database,
+        redis=base.redis,
+        inbox=conversation.inbox,
+        waiters=conversation.waiters,
+        sync_window=delivery.sync_window,
+        forecast=conversation.forecast,
+        workers=base.workers,
+    )
     app = web.Application(middlewares=[refuse], client_max_size=MAX_BODY_BYTES)
-    app[app_keys.SETTINGS] = settings
-    app[app_keys.TEXTS] = TEXTS[settings.language]
-    app[app_keys.DATABASE] = connect_database(
-        settings.database_url.get_secret_value(), pool_size=POOL_SIZE
-    )
-    app[app_keys.REDIS] = connect_redis(settings.redis_url.get_secret_value())
-    app.cleanup_ctx.extend([_stores, *([_warmth] if warm else []), _parts])
-    app.add_routes(
-        [
-            web.post("/webhooks/kakao", endpoint.kakao),
-            web.post("/webhooks/slack/commands", endpoint.slack),
-            web.post("/webhooks/slack/events", endpoint.slack),
-            web.post("/webhooks/slack/interactivity", endpoint.slack),
-            web.get("/healthz", health.healthz),
-            web.get("/readyz", health.readyz),
-            web.get("/metrics", health.metrics),
-        ]
-    )
-    app.add_subapp("/admin/", create_admin(settings, app[app_keys.DATABASE], MESSENGER_LABELS))
-    if settings.simulator:
-        app.add_subapp("/simulator", create_simulator(_simulator_panes(settings)))
+    app[app_keys.TEXTS] = texts
+    app[app_keys.DATABASE] = base.database
+    app[app_keys.REDIS] = base.redis
+    app[app_keys.WORKERS] = base.workers
+    app[app_keys.FORECAST] = conversation.forecast
+    app[app_keys.WAITERS] = conversation.waiters
+    app[app_keys.INBOX] = conversation.inbox
+    _add_routes(app, services, configuration)
+    app.cleanup_ctx.append(functools.partial(_run, base, delivery, conversation, warm))
     return app
 
 
@@ -110,153 +152,10 @@ def own_url(settings: Settings) -> str:
     return origin(settings.host, settings.port)
 
 
-def _simulator_panes(settings: Settings) -> list[PaneFactory]:
-    own = functools.partial(own_url, settings)
-    kakao_secret = next(iter(settings.kakao_secrets), "")
-    signing_secret = settings.slack_signing_secret.get_secret_value()
-    return [
-        functools.partial(KakaoPane, secret=kakao_secret, base_url=own),
-        functools.partial(SlackPane, signing_secret=signing_secret, base_url=own),
-    ]
-
-
-async def _stores(app: web.Application) -> AsyncIterator[None]:
-    yield
-    await app[app_keys.REDIS].aclose()
-    await app[app_keys.DATABASE].dispose()
-
-
-async def _warmth(app: web.Application) -> AsyncIterator[None]:
-    await warm_up(app[app_keys.DATABASE], JobQueue(app[app_keys.REDIS]), connections=POOL_SIZE)
-    yield
-
-
-async def _parts(app: web.Application) -> AsyncIterator[None]:
-    settings, database, redis = app[app_keys.SETTINGS], app[app_keys.DATABASE], app[app_keys.REDIS]
-    queue = JobQueue(redis)
-    ringer = WakeupPublisher(redis, SETTLED_CHANNEL)
-    workers = app[app_keys.WORKERS] = WorkerRegistry(redis)
-    backlog = Backlog(database, settings.max_waiting)
-    forecast = app[app_keys.FORECAST] = Forecast(database, workers)
-    app[app_keys.SCHEMA] = SchemaCheck(database)
-    async with contextlib.AsyncExitStack() as stack:
-        hosts = settings.kakao_callback_hosts + settings.slack_response_hosts
-        session = await stack.enter_async_context(open_session((*hosts, settings.slack_api_url)))
-        finished = await stack.enter_async_context(WakeupSubscriber(redis, FINISHED_CHANNEL))
-        settled = await stack.enter_async_context(WakeupSubscriber(redis, SETTLED_CHANNEL))
-        kakao = app[app_keys.KAKAO] = Kakao(settings, session)
-        slack = app[app_keys.SLACK] = Slack(
-            settings, session, functools.partial(endpoint.receive_slack, app)
-        )
-        waiters = app[app_keys.WAITERS] = SettlementWaiters(database, settled)
-        messengers: dict[str, Messenger] = {kakao.name: kakao, slack.name: slack}
-        answers = AnswerPresenter(
-            database=database,
-            texts=app[app_keys.TEXTS],
-            queue=queue,
-            workers=workers,
-            ai_notice=settings.ai_notice,
-        )
-        in_flight = TaskSet()
-        recorder = OutcomeRecorder(database=database, in_flight=in_flight)
-        app[app_keys.SYNC_WINDOW] = SyncWindow(
-            database=database, answers=answers, recorder=recorder
-        )
-        dispatcher = DeliveryDispatcher(
-            claimer=DeliveryClaimer(database=database, messengers=messengers),
-            sender=DeliverySender(
-                database=database, messengers=messengers, answers=answers, recorder=recorder
-            ),
-            in_flight=in_flight,
-        )
-        notifier = SettlementNotifier(ringer, waiters.notify, dispatcher.deliver_soon)
-        history = RecentHistory(redis, max_turns=settings.history_turns)
-        scheduler = ConversationScheduler(
-            database=database,
-            enqueuer=JobEnqueuer(
-                database=database,
-                queue=queue,
-                history=history,
-                prompts=PromptBuilder(
-                    preset=settings.preset,
-                    system_prompt=settings.system_prompt,
-                    max_new_tokens={kakao.name: settings.kakao_max_new_tokens},
-                    workers=workers,
-                ),
-                notifier=notifier,
-                merge_window_s=settings.merge_window_s,
-            ),
-            notifier=notifier,
-        )
-        settler = Settler(
-            database=database,
-            queue=queue,
-            finished=finished,
-            follow_up=SettlementFollowUp(
-                history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon
-            ),
-        )
-        sweeper = TurnSweeper(database=database, scheduler=scheduler, notifier=notifier)
-        app[app_keys.INBOX] = Inbox(
-            database=database,
-            admission=Admission(
-                rate_limit=RateLimit(redis, settings.rate_limit_per_minute),
-                backlog=backlog,
-                forecast=forecast,
-                texts=app[app_keys.TEXTS],
-            ),
-            canceller=TurnCanceller(
-                database=database,
-                queue=queue,
-                notifier=notifier,
-                settle_soon=finished.notify_local,
-            ),
-            schedule_soon=scheduler.schedule_soon,
-        )
-        delivery_sweeper = DeliverySweeper(database=database)
-        reconciler = Reconciler(database=database, messengers=messengers)
-        loops = (
-            workers.keep,
-            backlog.keep,
-            forecast.keep,
-            waiters.watch,
-            settler.keep_settling,
-            sweeper.keep_marking,
-            sweeper.keep_sweeping,
-            dispatcher.keep_delivering,
-            delivery_sweeper.keep_sweeping,
-            reconciler.keep_reconciling,
-        )
-        async with _running(loops):
-            yield
-        await scheduler.close()
-        await dispatcher.close()
-        await queue.close()
-        await ringer.close()
-
-
-@contextlib.asynccontextmanager
-async def _running(loops: tuple[Callable[[], Awaitable[None]], ...]) -> AsyncIterator[None]:
-    """The background loops, each begun again should it ever break."""
-    tasks = [asyncio.create_task(_forever(loop), name=loop.__qualname__) for loop in loops]
-    try:
-        yield
-    finally:
-        await cancel_and_wait(*tasks)
-
-
-async def _forever(loop: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await loop()
-        except Exception:
-            log.exception("loop_broke", loop=loop.__qualname__)
-            await asyncio.sleep(1.0)
-
-
-def serve(settings: Settings) -> None:
+def serve(configuration: Configuration) -> None:
     """Listen until SIGTERM or SIGINT. Raises OSError where the port is taken."""
-    app = create_app(settings, warm=True)
+    settings = configuration.settings
+    app = create_app(configuration, warm=True)
     # What is imported and built stays: to look through all of it for garbage takes a tenth of a
     # second, in which nobody is answered.
     gc.freeze()
@@ -270,3 +169,194 @@ def serve(settings: Settings) -> None:
         loop=uvloop.new_event_loop(),
         print=lambda *_: log.info("listening", url=own_url(settings)),
     )
+
+
+def _add_routes(app: web.Application, services: Services, configuration: Configuration) -> None:
+    settings, messengers = configuration.settings, configuration.messengers
+    for messenger in messengers:
+        app.add_routes(messenger.routes(services))
+    health = Health(
+        redis=services.redis,
+        schema=SchemaCheck(services.database),
+        workers=services.workers,
+        forecast=services.forecast,
+    )
+    app.add_routes(health.routes())
+    labels = {messenger.name: messenger.label for messenger in messengers}
+    app.add_subapp("/admin/", create_admin(settings, services.database, labels))
+    if settings.simulator:
+        url = functools.partial(own_url, settings)
+        panes = [functools.partial(m.simulator_pane, base_url=url) for m in messengers]
+        app.add_subapp("/simulator", create_simulator(panes))
+
+
+def _base(configuration: Configuration) -> Base:
+    settings = configuration.settings
+    redis = connect_redis(settings.redis_url.get_secret_value())
+    hosts = [host for messenger in configuration.messengers for host in messenger.outbound_hosts]
+    return Base(
+        configuration=configuration,
+        database=connect_database(settings.database_url.get_secret_value(), pool_size=POOL_SIZE),
+        redis=redis,
+        queue=JobQueue(redis),
+        workers=WorkerRegistry(redis),
+        outbound=OutboundClient(hosts),
+        finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
+        settled=WakeupSubscriber(redis, SETTLED_CHANNEL),
+        settled_publisher=WakeupPublisher(redis, SETTLED_CHANNEL),
+    )
+
+
+def _adapters(base: Base) -> Mapping[str, Messenger]:
+    texts = TEXTS[base.configuration.settings.language]
+    return {
+        messenger.name: messenger.adapter(texts, base.outbound)
+        for messenger in base.configuration.messengers
+    }
+
+
+def _delivery(base: Base) -> DeliveryParts:
+    settings, database, messengers = base.configuration.settings, base.database, _adapters(base)
+    answers = AnswerPresenter(
+        database=database,
+        texts=TEXTS[settings.language],
+        queue=base.queue,
+        workers=base.workers,
+        ai_notice=settings.ai_notice,
+    )
+    in_flight = TaskSet()
+    recorder = OutcomeRecorder(database=database, in_flight=in_flight)
+    return DeliveryParts(
+        sync_window=SyncWindow(database=database, answers=answers, recorder=recorder),
+        dispatcher=DeliveryDispatcher(
+            claimer=DeliveryClaimer(database=database, messengers=messengers),
+            sender=DeliverySender(
+                database=database, messengers=messengers, answers=answers, recorder=recorder
+            ),
+            in_flight=in_flight,
+        ),
+        sweeper=DeliverySweeper(database=database),
+        reconciler=Reconciler(database=database, messengers=messengers),
+    )
+
+
+def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
+    settings, database, queue = base.configuration.settings, base.database, base.queue
+    waiters = SettlementWaiters(database, base.settled)
+    notifier = SettlementNotifier(
+        base.settled_publisher, waiters.notify, delivery.dispatcher.deliver_soon
+    )
+    history = RecentHistory(base.redis, max_turns=settings.history_turns)
+    scheduler = ConversationScheduler(
+        database=database,
+        enqueuer=JobEnqueuer(
+            database=database,
+            queue=queue,
+            history=history,
+            prompts=_prompts(base),
+            notifier=notifier,
+            merge_window_s=settings.merge_window_s,
+        ),
+        notifier=notifier,
+    )
+    follow_up = SettlementFollowUp(
+        history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon
+    )
+    backlog = Backlog(database, settings.max_waiting)
+    forecast = Forecast(database, base.workers)
+    return ConversationParts(
+        inbox=Inbox(
+            database=database,
+            admission=Admission(
+                rate_limit=RateLimit(base.redis, settings.rate_limit_per_minute),
+                backlog=backlog,
+                forecast=forecast,
+                texts=TEXTS[settings.language],
+            ),
+            canceller=TurnCanceller(
+                database=database,
+                queue=queue,
+                notifier=notifier,
+                settle_soon=base.finished.notify_local,
+            ),
+            schedule_soon=scheduler.schedule_soon,
+        ),
+        scheduler=scheduler,
+        settler=Settler(
+            database=database, queue=queue, finished=base.finished, follow_up=follow_up
+        ),
+        sweeper=TurnSweeper(database=database, scheduler=scheduler, notifier=notifier),
+        waiters=waiters,
+        forecast=forecast,
+        backlog=backlog,
+    )
+
+
+def _prompts(base: Base) -> PromptBuilder:
+    settings = base.configuration.settings
+    limits = {
+        messenger.name: messenger.max_new_tokens
+        for messenger in base.configuration.messengers
+        if messenger.max_new_tokens is not None
+    }
+    return PromptBuilder(
+        preset=settings.preset,
+        system_prompt=settings.system_prompt,
+        max_new_tokens=limits,
+        workers=base.workers,
+    )
+
+
+async def _run(
+    base: Base,
+    delivery: DeliveryParts,
+    conversation: ConversationParts,
+    warm: bool,
+    _app: web.Application,
+) -> AsyncIterator[None]:
+    """Connect, run the background loops, and let what has begun come to its end."""
+    loops: tuple[Loop, ...] = (
+        base.workers.keep,
+        conversation.backlog.keep,
+        conversation.forecast.keep,
+        conversation.waiters.watch,
+        conversation.settler.keep_settling,
+        conversation.sweeper.keep_marking,
+        conversation.sweeper.keep_sweeping,
+        delivery.dispatcher.keep_delivering,
+        delivery.sweeper.keep_sweeping,
+        delivery.reconciler.keep_reconciling,
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(base.database.dispose)
+        stack.push_async_callback(base.redis.aclose)
+        if warm:
+            await warm_up(base.database, base.queue, connections=POOL_SIZE)
+        await stack.enter_async_context(base.outbound)
+        await stack.enter_async_context(base.finished)
+        await stack.enter_async_context(base.settled)
+        async with _running(loops):
+            yield
+        await conversation.scheduler.close()
+        await delivery.dispatcher.close()
+        await base.queue.close()
+        await base.settled_publisher.close()
+
+
+@contextlib.asynccontextmanager
+async def _running(loops: tuple[Loop, ...]) -> AsyncIterator[None]:
+    """The background loops, each begun again should it ever break."""
+    tasks = [asyncio.create_task(_forever(loop), name=loop.__qualname__) for loop in loops]
+    try:
+        yield
+    finally:
+        await cancel_and_wait(*tasks)
+
+
+async def _forever(loop: Loop) -> None:
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("loop_broke", loop=loop.__qualname__)
+            await asyncio.sleep(1.0)

@@ -5,64 +5,41 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.http.outbound import open_session
-from bot.messengers.slack.web_api import WebApi
+from bot.configuration import Configuration, variable_names
+from bot.domain.findings import Finding, Verdict
 from bot.settings import Settings
 from bot.store.migrations import pending
 from inference_queue.worker_registry import list_workers
 from runtime.database import DATABASE_ERRORS, asyncpg_url
 from runtime.redis_client import connect_redis
 
-MIN_SECRET_CHARS = 32
 MIN_PASSWORD_CHARS = 12
 MIN_FREE_GB = 2
-#: What tracing needs of the bot's token, and for what.
-SLACK_SCOPES = {
-    "chat:write": "answers go to their response_url and cannot be looked up",
-    "channels:history": "what is lost in a public channel stays unconfirmed",
-    "groups:history": "what is lost in a private channel stays unconfirmed",
-}
 
 
-class Verdict(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    HINT = "hint"
-    WRONG = "WRONG"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    verdict: Verdict
-    sentence: str
-
-
-async def examine(settings: Settings, write: Callable[[str], object]) -> int:
+async def examine(configuration: Configuration, write: Callable[[str], object]) -> int:
     """Write a line per finding; exit status 1 where anything is wrong."""
     wrong = 0
-    async for finding in _findings(settings):
+    async for finding in _findings(configuration):
         write(f"{finding.verdict:>5}  {finding.sentence}\n")
         wrong += finding.verdict is Verdict.WRONG
     write("\nNothing is wrong.\n" if not wrong else f"\n{wrong} to mend.\n")
     return 1 if wrong else 0
 
 
-async def _findings(settings: Settings) -> AsyncIterator[Finding]:
-    for finding in (*_names(), *_kakao(settings), *_slack(settings), *_admin(settings)):
+async def _findings(configuration: Configuration) -> AsyncIterator[Finding]:
+    settings = configuration.settings
+    for finding in _names():
         yield finding
-    async for finding in _slack_token(settings):
-        yield finding
-    for finding in _machine(settings):
+    for messenger in configuration.messengers:
+        async for finding in messenger.checks():
+            yield finding
+    for finding in (*_admin(settings), *_machine(settings)):
         yield finding
     async for finding in _postgres(settings):
         yield finding
@@ -71,9 +48,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _names() -> Iterator[Finding]:
-    known = {f"BOT_{name.upper()}" for name in Settings.model_fields}
     worker_names = _worker_names()
-    known |= worker_names
+    known = variable_names() | worker_names
     prefixes = ("BOT_", "WORKER_") if worker_names else ("BOT_",)
     for name in sorted(os.environ):
         if name.startswith(prefixes) and name not in known:
@@ -87,70 +63,6 @@ def _worker_names() -> set[str]:
     except ImportError:
         return set()
     return {f"WORKER_{name.upper()}" for name in WorkerSettings.model_fields}
-
-
-def _kakao(settings: Settings) -> Iterator[Finding]:
-    if not settings.kakao_secrets:
-        yield Finding(
-            Verdict.HINT, "KakaoTalk is off: set BOT_KAKAO_SECRET (see docs/kakao.ko.md)."
-        )
-        return
-    for number, secret in enumerate(settings.kakao_secrets, 1):
-        if len(secret) < MIN_SECRET_CHARS:
-            yield Finding(
-                Verdict.WRONG,
-                f"BOT_KAKAO_SECRET, secret {number}, has fewer than {MIN_SECRET_CHARS} "
-                "characters and can be guessed: use `openssl rand -hex 32`.",
-            )
-        else:
-            yield Finding(Verdict.OK, f"KakaoTalk: secret {number} is long enough.")
-    if settings.kakao_callback_budget_s > 55:
-        yield Finding(
-            Verdict.HINT,
-            f"BOT_KAKAO_CALLBACK_BUDGET_S is {settings.kakao_callback_budget_s:g}: most channels "
-            "end a callback after 60 seconds.",
-        )
-    yield from _open_origins("BOT_KAKAO_CALLBACK_HOSTS", settings.kakao_callback_hosts)
-
-
-def _slack(settings: Settings) -> Iterator[Finding]:
-    if not settings.slack_signing_secret.get_secret_value():
-        yield Finding(
-            Verdict.HINT, "Slack is off: set BOT_SLACK_SIGNING_SECRET (see docs/slack.ko.md)."
-        )
-        return
-    yield Finding(Verdict.OK, "Slack: the signing secret is set.")
-    yield from _open_origins("BOT_SLACK_RESPONSE_HOSTS", settings.slack_response_hosts)
-    yield from _open_origins("BOT_SLACK_API_URL", (settings.slack_api_url,))
-
-
-async def _slack_token(settings: Settings) -> AsyncIterator[Finding]:
-    if not settings.slack_bot_token.get_secret_value():
-        if settings.slack_signing_secret.get_secret_value():
-            yield Finding(
-                Verdict.HINT,
-                "BOT_SLACK_BOT_TOKEN is not set: answers that Slack does not confirm cannot be "
-                "looked up (see docs/slack.ko.md).",
-            )
-        return
-    async with open_session((settings.slack_api_url,)) as session:
-        scopes, problem = await WebApi(settings, session).granted()
-    if problem:
-        yield Finding(Verdict.WRONG, f"BOT_SLACK_BOT_TOKEN: {problem}.")
-        return
-    missing = [scope for scope in SLACK_SCOPES if scope not in scopes]
-    for scope in missing:
-        yield Finding(Verdict.HINT, f"Slack: the token lacks {scope}: {SLACK_SCOPES[scope]}.")
-    if not missing:
-        yield Finding(
-            Verdict.OK, "Slack: unconfirmed answers are looked up in channels the bot is in."
-        )
-
-
-def _open_origins(name: str, hosts: tuple[str, ...]) -> Iterator[Finding]:
-    for host in hosts:
-        if host.startswith("http://") and not host.startswith("http://127.0.0.1"):
-            yield Finding(Verdict.WRONG, f"{name} allows {host} without TLS.")
 
 
 def _admin(settings: Settings) -> Iterator[Finding]:

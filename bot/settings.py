@@ -1,12 +1,14 @@
-"""Every setting of the bot, read once from the environment (or a .env file) and then frozen."""
+"""The bot's own settings, read once from the environment (or a .env file) and then frozen.
+
+A messenger's settings are in its folder.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from inference_queue.presets import PRESETS
@@ -24,7 +26,8 @@ def _known_preset(name: str) -> str:
     return name
 
 
-Hosts = Annotated[tuple[str, ...], NoDecode]
+#: A list in one variable, with commas between.
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
 class Settings(BaseSettings):
@@ -42,27 +45,6 @@ class Settings(BaseSettings):
     simulator: bool = False
     language: Literal["ko", "en"] = "ko"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-
-    kakao_secret: SecretStr = SecretStr("")
-    kakao_callback_hosts: Hosts = (".kakao.com",)
-    #: Seconds from receipt to the webhook's own answer; Kakao gives up at 5 (kakao.md D1).
-    kakao_sync_budget_s: float = Field(3.8, ge=0, le=4.8)
-    #: Seconds from receipt in which the callback URL is used; Kakao's guides say 60, or 300.
-    kakao_callback_budget_s: float = Field(48.0, gt=0, le=290)
-    #: A callback POST right after the acknowledgement can be refused (seen in the field).
-    kakao_callback_gap_s: float = Field(1.0, ge=0, le=10)
-    #: How long an answer waits for its button.
-    kakao_hold_s: float = Field(1800.0, gt=0)
-
-    #: Tokens of an answer on Kakao: three bubbles hold about 2,700 characters.
-    kakao_max_new_tokens: int = Field(1300, ge=1, le=8192)
-
-    slack_signing_secret: SecretStr = SecretStr("")
-    slack_bot_token: SecretStr = SecretStr("")
-    slack_api_url: str = "https://slack.com/api/"
-    slack_response_hosts: Hosts = ("hooks.slack.com",)
-    #: Who sees the answer to a slash command: the whole channel, or only who asked.
-    slack_command_visibility: Literal["in_channel", "ephemeral"] = "in_channel"
 
     admin_user: str = "admin"
     #: Plain, or an argon2 hash; empty: there is no dashboard.
@@ -85,13 +67,3 @@ class Settings(BaseSettings):
     max_waiting: int = Field(1000, ge=0)
     #: Tell once per conversation that an AI answers (Korean AI Basic Act).
     ai_notice: bool = True
-
-    _split_hosts = field_validator("kakao_callback_hosts", "slack_response_hosts", mode="before")(
-        _comma_separated
-    )
-
-    @cached_property
-    def kakao_secrets(self) -> tuple[str, ...]:
-        """The accepted values of X-Bot-Secret: two during a rotation."""
-        raw = self.kakao_secret.get_secret_value()
-        return tuple(part.strip() for part in raw.split(",") if part.strip())

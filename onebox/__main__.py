@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from pydantic import ValidationError
-
-from bot.settings import Settings
+from bot.configuration import ConfigurationError, read_configuration
 from onebox.run import run_onebox
 
 
 def main() -> int:
     """Run until Ctrl-C or SIGTERM; exit status 1 and one sentence where it cannot."""
     try:
-        settings = Settings()
-    except ValidationError as error:
-        for problem in error.errors():
-            name = "BOT_" + "_".join(str(part) for part in problem["loc"][:1]).upper()
-            sys.stderr.write(f"{name}: {problem['msg']}\n")
+        configuration = read_configuration()
+    except ConfigurationError as error:
+        sys.stderr.write("".join(f"{line}\n" for line in error.lines))
         return 1
-    return asyncio.run(run_onebox(settings))
+    return asyncio.run(run_onebox(configuration))
 
 
 if __name__ == "__main__":

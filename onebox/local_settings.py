@@ -7,22 +7,18 @@ import json
 import os
 import secrets
 import socket
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from bot.configuration import Configuration
 from bot.http.origin import origin
-from bot.settings import Settings
 from inference_worker.settings import WorkerSettings
 from onebox.data_dir import CannotStart
+from runtime.settings_errors import settings_errors
 
-#: Each secret that can be made here, and how.
-_MADE = {
-    "kakao_secret": lambda: secrets.token_urlsafe(32),
-    "slack_signing_secret": lambda: secrets.token_hex(32),
-    "admin_password": lambda: secrets.token_urlsafe(15),
-}
 #: Shorter than the time a part has to stop (onebox/supervisor.py), so that a drain is not cut off.
 _DRAIN_S = 15
 
@@ -60,15 +56,25 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def local_secrets(settings: Settings, file: Path) -> dict[str, str]:
+def local_secrets(configuration: Configuration, file: Path) -> dict[str, str]:
     """The secrets that nobody set, by setting: made once, and kept in ``file`` (mode 0600)."""
-    unset = [name for name in _MADE if not getattr(settings, name).get_secret_value()]
+    unset = dict(_unset_secrets(configuration))
     kept = _read(file)
-    missing = {name: _MADE[name]() for name in unset if not kept.get(name)}
+    missing = {name: make() for name, make in unset.items() if not kept.get(name)}
     if missing:
         kept |= missing
         _write(file, kept)
     return {name: kept[name] for name in unset}
+
+
+def _unset_secrets(configuration: Configuration) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Each secret that can be made here and is not set, such as ``kakao_secret``, and how."""
+    if not configuration.settings.admin_password.get_secret_value():
+        yield "admin_password", lambda: secrets.token_urlsafe(15)
+    for messenger in configuration.messengers:
+        for name, make in messenger.local_defaults.secrets.items():
+            if not getattr(messenger.settings, name).get_secret_value():
+                yield f"{messenger.name}_{name}", make
 
 
 def _read(file: Path) -> dict[str, str]:
@@ -95,26 +101,28 @@ def set_for_the_worker() -> set[str]:
     try:
         return WorkerSettings().model_fields_set
     except ValidationError as error:
-        problem = error.errors()[0]
-        name = "_".join(str(part) for part in problem["loc"]).upper()
-        raise CannotStart(f"WORKER_{name}: {problem['msg']}.") from None
+        raise CannotStart(f"{settings_errors(error, 'WORKER_')[0]}.") from None
 
 
 def environment(
-    settings: Settings, machine: Machine, made: dict[str, str], worker_set: set[str]
+    configuration: Configuration, machine: Machine, made: dict[str, str], worker_set: set[str]
 ) -> dict[str, str]:
     """The environment of the bot and of the worker."""
     theirs = _of_the_worker(machine)
     kept = {name: value for name, value in theirs.items() if name not in worker_set}
-    return {**os.environ, **_of_the_bot(settings, machine, made), **_named("WORKER_", kept)}
+    return {**os.environ, **_of_the_bot(configuration, machine, made), **_named("WORKER_", kept)}
 
 
-def _of_the_bot(settings: Settings, machine: Machine, made: dict[str, str]) -> dict[str, str]:
+def _of_the_bot(
+    configuration: Configuration, machine: Machine, made: dict[str, str]
+) -> dict[str, str]:
     hosts = {
-        name: ",".join([*getattr(settings, name), machine.origin])
-        for name in ("kakao_callback_hosts", "slack_response_hosts")
+        f"{messenger.name}_{name}": ",".join([*getattr(messenger.settings, name), machine.origin])
+        for messenger in configuration.messengers
+        for name in messenger.local_defaults.origin_lists
     }
-    simulator = {} if "simulator" in settings.model_fields_set else {"simulator": "true"}
+    chosen = "simulator" in configuration.settings.model_fields_set
+    simulator = {} if chosen else {"simulator": "true"}
     known = {
         "data_dir": str(machine.data_dir),
         "port": str(machine.port),

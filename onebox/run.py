@@ -18,6 +18,7 @@ from pathlib import Path
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
+from bot.configuration import Configuration
 from bot.settings import Settings
 from bot.store.migrations import migrate
 from onebox.data_dir import CannotStart, fresh_log, os_errors_as_cannot_start, owned
@@ -40,13 +41,13 @@ def say(line: str) -> None:
 
 
 async def run_onebox(
-    settings: Settings, *, bot: Sequence[str] = BOT, worker: Sequence[str] = WORKER
+    configuration: Configuration, *, bot: Sequence[str] = BOT, worker: Sequence[str] = WORKER
 ) -> int:
     """Run everything until Ctrl-C or SIGTERM; exit status 1 and one sentence where it cannot.
 
     ``bot`` and ``worker`` are the command lines of the two programs.
     """
-    everything = asyncio.create_task(_run(settings, bot, worker))
+    everything = asyncio.create_task(_run(configuration, bot, worker))
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Ignored from the start: a hang-up by nohup, which is meant, but Ctrl-C by any script that
@@ -69,13 +70,14 @@ def _stop(everything: asyncio.Task[None]) -> None:
         everything.cancel()
 
 
-async def _run(settings: Settings, bot: Sequence[str], worker: Sequence[str]) -> None:
+async def _run(configuration: Configuration, bot: Sequence[str], worker: Sequence[str]) -> None:
+    settings = configuration.settings
     since = time.monotonic()
     port, worker_set = free_port(settings.host, settings.port), set_for_the_worker()
     async with AsyncExitStack() as stack:
         with os_errors_as_cannot_start(settings.data_dir) as data_dir:
             stack.enter_context(owned(data_dir, "onebox"))
-            made = local_secrets(settings, data_dir / "secrets.json")
+            made = local_secrets(configuration, data_dir / "secrets.json")
         say(f"Starting everything on this machine; data and logs are in {data_dir}")
         database_url, servers = await _database(stack, settings, data_dir)
         raise_if_cancelled()
@@ -88,7 +90,7 @@ async def _run(settings: Settings, bot: Sequence[str], worker: Sequence[str]) ->
             database_url=database_url,
             redis_url=redis_url,
         )
-        env = environment(settings, machine, made, worker_set)
+        env = environment(configuration, machine, made, worker_set)
         programs = [
             _program("bot", bot, machine, env, vital=True),
             _program("worker", worker, machine, env, vital=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,23 +29,34 @@ class SettlementWaiters:
         self._settled = settled
         self._max_waiting = max_waiting
         self._events: dict[UUID, asyncio.Event] = {}
-        self._waiting: Counter[UUID] = Counter()
+        self._followers: Counter[UUID] = Counter()
+        self._waiting = 0
 
     async def wait(self, turn_id: UUID, timeout_s: float) -> bool:
         """Whether the turn was settled within the time; False at once where too many wait."""
-        if self._waiting.total() >= self._max_waiting:
+        if self._waiting >= self._max_waiting:
             return False
-        event = self._events.setdefault(turn_id, asyncio.Event())
-        self._waiting[turn_id] += 1
+        self._waiting += 1
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(timeout_s, 0)):
-                    await event.wait()
-            return event.is_set()
+            with self.following(turn_id) as settled:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(timeout_s, 0)):
+                        await settled.wait()
+                return settled.is_set()
         finally:
-            self._waiting[turn_id] -= 1
-            if not self._waiting[turn_id]:
-                del self._waiting[turn_id], self._events[turn_id]
+            self._waiting -= 1
+
+    @contextlib.contextmanager
+    def following(self, turn_id: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set once the turn is settled; its user bounds how many follow."""
+        event = self._events.setdefault(turn_id, asyncio.Event())
+        self._followers[turn_id] += 1
+        try:
+            yield event
+        finally:
+            self._followers[turn_id] -= 1
+            if not self._followers[turn_id]:
+                del self._followers[turn_id], self._events[turn_id]
 
     def notify(self, turn_ids: Iterable[UUID]) -> None:
         """These turns are settled."""

@@ -79,6 +79,7 @@ class AnswerPresenter:
         return Answer(
             turn_id=turn.id,
             text=turn.answer or "" if answered else self._sentence(turn),
+            answered=answered,
             ai_notice=answered and not turn.answered_before and self._ai_notice,
         )
 

@@ -112,6 +112,12 @@ class SyncWindow:
             report_database_error("show_again", error, [turn_id])
             raise
 
+    async def read(self, turn_id: UUID) -> Answer:
+        """The answer of a settled turn, for whoever may read it again; nothing is recorded."""
+        async with self._autocommit.connect() as connection:
+            turn = await deliveries.load_outcome(connection, turn_id)
+            return await self._answers.settled(connection, turn, tells_expiry=False)
+
     async def find(self, turn_id: UUID) -> Delivery | None:
         """The turn's delivery."""
         try:

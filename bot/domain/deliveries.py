@@ -62,6 +62,7 @@ class Answer:
 
     turn_id: UUID
     text: str  #: Markdown as the model wrote it, or one of the bot's own sentences
+    answered: bool = True  #: False: one of the bot's own sentences, in place of an answer
     ai_notice: bool = False  #: say that an AI wrote this (Korean AI Basic Act, in force 2026-01-22)
     hold: bool = False  #: offer the button that fetches this turn's answer later
     earlier: tuple[UUID, ...] = ()  #: held answers of this conversation that are ready by now

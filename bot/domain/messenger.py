@@ -20,7 +20,7 @@ class Refusal(Exception):
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
-        self.status = status  #: 400, 401 or 413
+        self.status = status  #: 4xx, or 503
         self.reason = reason  #: short, safe to send back
 
 

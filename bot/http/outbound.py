@@ -12,7 +12,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from aiohttp import (
@@ -172,72 +172,94 @@ def is_public(address: str) -> bool:
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-def open_session(
-    entries: Iterable[str] = (), resolver: AbstractResolver | None = None
-) -> ClientSession:
-    """The session for post_json: it keeps no connection and no cookie. The caller closes it.
+class OutboundClient:
+    """POSTs to allow-listed URLs: byte for byte, once, never redirected, without cookies.
 
-    A kept connection may be dead by the next POST, which looks the same as an answer that got
-    lost: with a new one each time, a failure before sending is known to be one. The origins among
-    the allowed ``entries`` may be in a private network; ``resolver`` replaces the system's.
+    It keeps no connection. A kept one may be dead by the next POST, which looks the same as an
+    answer that got lost; with a new one each time, a failure before sending is known to be one.
+
+    ``entries``: the allow-lists that will be used; origins among them may be in a private network.
+    ``resolver`` replaces the system's. Open while its context lasts.
     """
-    origins = (_origin(entry.strip().lower()) for entry in entries if "://" in entry)
-    exempt = [(host, port) for _, host, port in filter(None, origins) if host and port]
-    connector = TCPConnector(force_close=True, resolver=PublicResolver(exempt, resolver))
-    return ClientSession(connector=connector, cookie_jar=DummyCookieJar())
+
+    def __init__(
+        self, entries: Iterable[str] = (), resolver: AbstractResolver | None = None
+    ) -> None:
+        origins = (_origin(entry.strip().lower()) for entry in entries if "://" in entry)
+        self._exempt = [(host, port) for _, host, port in filter(None, origins) if host and port]
+        self._resolver = resolver
+        self._session: ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        resolver = PublicResolver(self._exempt, self._resolver)
+        connector = TCPConnector(force_close=True, resolver=resolver)
+        self._session = ClientSession(connector=connector, cookie_jar=DummyCookieJar())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def post_json(
+        self,
+        url: object,
+        document: dict[str, Any],
+        *,
+        hosts: Iterable[str],
+        judge: Judge,
+        limits: ClientTimeout = TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+    ) -> DeliveryResult:
+        """POST ``document`` once, as ``exchange`` does, and let ``judge`` read the answer."""
+        reply = await self.exchange(
+            url, encode_json(document), hosts=hosts, limits=limits, headers=headers
+        )
+        if isinstance(reply, NoReply):
+            return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
+        return judge(reply)
+
+    async def exchange(
+        self,
+        url: object,
+        body: bytes,
+        *,
+        hosts: Iterable[str],
+        limits: ClientTimeout = TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_REPLY_BYTES,
+    ) -> Reply | NoReply:
+        """POST a JSON ``body`` once; ``headers`` are added to its own.
+
+        Never raises for what the wire does: what surely was not sent is RETRY, what may have
+        arrived is UNCONFIRMED, a URL that is not allowed is REFUSED.
+        """
+        if self._session is None:
+            raise RuntimeError("the client is not open")
+        if not isinstance(url, str) or not allowed(url, hosts):
+            return NoReply(outcome=Outcome.REFUSED, detail="the address is not allowed")
+        try:
+            async with self._session.post(
+                URL(url, encoded=True),
+                data=body,
+                headers={**_HEADERS, **(headers or {})},
+                allow_redirects=False,
+                timeout=limits,
+            ) as response:
+                head = await _head(response, max_bytes)
+                return Reply(status=response.status, body=head, headers=response.headers)
+        except (ClientConnectorError, ConnectionTimeoutError) as error:
+            return NoReply(outcome=Outcome.RETRY, detail=f"not sent: {type(error).__name__}")
+        except (ClientError, TimeoutError, OSError) as error:
+            detail = f"no answer: {type(error).__name__}"
+            return NoReply(outcome=Outcome.UNCONFIRMED, detail=detail)
 
 
-async def post_json(
-    session: ClientSession,
-    url: object,
-    document: dict[str, Any],
-    *,
-    hosts: Iterable[str],
-    judge: Judge,
-    limits: ClientTimeout = TIMEOUT,
-) -> DeliveryResult:
-    """POST ``document`` once, as ``exchange`` does, and let ``judge`` read the answer."""
-    reply = await exchange(session, url, document, hosts=hosts, limits=limits)
-    if isinstance(reply, NoReply):
-        return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
-    return judge(reply)
+_HEADERS = {"Accept-Encoding": "identity", "Content-Type": "application/json; charset=utf-8"}
 
 
-async def exchange(
-    session: ClientSession,
-    url: object,
-    document: dict[str, Any],
-    *,
-    hosts: Iterable[str],
-    limits: ClientTimeout = TIMEOUT,
-    bearer: str = "",
-    max_bytes: int = MAX_REPLY_BYTES,
-) -> Reply | NoReply:
-    """POST ``document`` once over an ``open_session``; ``bearer`` is a token without odd codes.
-
-    Never raises for what the wire does: what surely was not sent is RETRY, what may have
-    arrived is UNCONFIRMED, a URL that is not allowed is REFUSED.
-    """
-    if not isinstance(url, str) or not allowed(url, hosts):
-        return NoReply(outcome=Outcome.REFUSED, detail="the address is not allowed")
-    headers = {
-        "Accept-Encoding": "identity",
-        "Content-Type": "application/json; charset=utf-8",
-    }
-    if bearer:
-        headers["Authorization"] = f"Bearer {bearer}"
-    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    target = URL(url, encoded=True)
-    try:
-        async with session.post(
-            target, data=body, headers=headers, allow_redirects=False, timeout=limits
-        ) as response:
-            head = await _head(response, max_bytes)
-            return Reply(status=response.status, body=head, headers=response.headers)
-    except (ClientConnectorError, ConnectionTimeoutError) as error:
-        return NoReply(outcome=Outcome.RETRY, detail=f"not sent: {type(error).__name__}")
-    except (ClientError, TimeoutError, OSError) as error:
-        return NoReply(outcome=Outcome.UNCONFIRMED, detail=f"no answer: {type(error).__name__}")
+def encode_json(document: dict[str, Any]) -> bytes:
+    """The document as it goes on the wire: UTF-8, Hangul as it is."""
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
 
 
 async def _head(response: ClientResponse, max_bytes: int) -> bytes:

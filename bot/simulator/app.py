@@ -24,17 +24,20 @@ from bot.simulator.webhook_client import WebhookClient
 PANES = web.AppKey("PANES", tuple[SimulatorPane, ...])
 
 _HERE = Path(__file__).parent
+#: What a pane brings beside its ``pane.html``.
+PANE_FILES = ("pane.css", "pane.js")
 
 
 def create_simulator(pane_factories: Sequence[PaneFactory]) -> web.Application:
     """The sub-application for ``/simulator``, with one pane per messenger."""
     client = WebhookClient()
     app = web.Application(middlewares=[local_hosts_only, long_names_not_found])
-    app[PANES] = tuple(create(client) for create in pane_factories)
+    panes: tuple[SimulatorPane, ...] = tuple(create(client) for create in pane_factories)
+    app[PANES] = panes
     app[SESSIONS] = Sessions()
     aiohttp_jinja2.setup(
         app,
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        loader=_templates(panes),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -53,8 +56,16 @@ def _add_routes(app: web.Application) -> None:
     app.router.add_get("/events", stream_events, name="events")
     app.router.add_post("/reset", reset, name="reset")
     app.router.add_static("/static", _HERE / "static", name="static")
+    app.router.add_get("/panes/{pane}/{file}", pane_file, name="pane_file")
     for pane in app[PANES]:
         app.router.add_routes(pane.routes())
+
+
+def _templates(panes: Sequence[SimulatorPane]) -> jinja2.BaseLoader:
+    """The page, and each pane's own part of it as ``<name>/pane.html``."""
+    parts = {pane.name: jinja2.FileSystemLoader(pane.assets) for pane in panes}
+    page = jinja2.FileSystemLoader(_HERE / "templates")
+    return jinja2.ChoiceLoader([page, jinja2.PrefixLoader(parts)])
 
 
 def _open(client: WebhookClient) -> Callable[[web.Application], AsyncIterator[None]]:
@@ -77,6 +88,15 @@ async def show_page(request: web.Request) -> dict[str, object]:
     for pane in panes:
         context |= pane.page_context
     return context | {"panes": [pane.name for pane in panes]}
+
+
+async def pane_file(request: web.Request) -> web.StreamResponse:
+    """A pane's script or style sheet; 404 for anything else."""
+    name, file = request.match_info["pane"], request.match_info["file"]
+    for pane in request.app[PANES]:
+        if pane.name == name and file in PANE_FILES:
+            return web.FileResponse(pane.assets / file)
+    raise web.HTTPNotFound
 
 
 async def reset(request: web.Request) -> web.Response:

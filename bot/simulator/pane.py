@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from aiohttp import web
@@ -15,7 +16,11 @@ class SimulatorPane(Protocol):
 
     @property
     def name(self) -> str:
-        """The messenger's name; also of the pane's template, style sheet and POST route."""
+        """The messenger's name; also of the pane's POST route."""
+
+    @property
+    def assets(self) -> Path:
+        """The folder of ``pane.html``, ``pane.css`` and ``pane.js``."""
 
     @property
     def missing_setting(self) -> str:

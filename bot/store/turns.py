@@ -13,7 +13,9 @@ from sqlalchemy import BigInteger, Integer, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.deliveries import ReplyHandle
 from bot.domain.turns import SETTLED, TurnStatus
+from bot.store.reply_handles import load_handle
 from bot.store.schema import conversations, turns
 from runtime.database import any_of
 
@@ -68,6 +70,7 @@ class Turn:
     started_at: datetime | None
     settled_at: datetime | None
     expires_at: datetime
+    reply_handle: ReplyHandle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,10 @@ async def find_turn(connection: AsyncConnection, turn_id: UUID) -> Turn | None:
         .where(turns.c.id == turn_id)
     )
     row = found.mappings().one_or_none()
-    return Turn(**{**row, "status": TurnStatus(row["status"])}) if row else None
+    if row is None:
+        return None
+    typed = {"status": TurnStatus(row["status"]), "reply_handle": load_handle(row["reply_handle"])}
+    return Turn(**{**row, **typed})
 
 
 async def answered_turns(

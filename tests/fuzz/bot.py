@@ -10,7 +10,7 @@ import uvloop
 from aiohttp import web
 
 from bot.app import KEEPALIVE_S, create_app
-from bot.settings import Settings
+from bot.configuration import read_configuration
 from runtime.logging import configure_logs
 
 
@@ -23,9 +23,10 @@ async def _listen(_: web.Application) -> None:
 
 
 def main() -> None:
-    settings = Settings(_env_file=None)
+    configuration = read_configuration()
+    settings = configuration.settings
     configure_logs(settings.log_level)
-    app = create_app(settings)
+    app = create_app(configuration)
     app.on_startup.append(_listen)
     web.run_app(
         app,

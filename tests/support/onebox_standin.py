@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.settings import Settings
+from bot.configuration import read_configuration
 from onebox.run import run_onebox
 
 ME = (sys.executable, "-m", "tests.support.onebox_standin")
@@ -56,5 +56,7 @@ def worker() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "onebox":
-        sys.exit(asyncio.run(run_onebox(Settings(), bot=[*ME, "bot"], worker=[*ME, "worker"])))
+        sys.exit(
+            asyncio.run(run_onebox(read_configuration(), bot=[*ME, "bot"], worker=[*ME, "worker"]))
+        )
     {"bot": bot, "worker": worker}[sys.argv[1]]()

@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import app_keys
 from bot.app import create_app
+from bot.configuration import Configuration
+from bot.messengers.registry import MESSENGERS
 from bot.messengers.slack.simulated_requests import CHANNEL_ID
 from bot.settings import Settings
 from fakes.engine_server import EngineServer, engine_server
@@ -37,6 +39,8 @@ from runtime.redis_client import connect_redis
 KAKAO_SECRET = "kakao-secret-of-32-characters-or-more"
 SLACK_SECRET = "slack-signing-secret"
 SLACK_TOKEN = "xoxb-1-token-of-the-bot"
+SYNC_BUDGET_S = 4.5
+CALLBACK_GAP_S = 0.1
 ADMIN_PASSWORD = "correct horse battery staple"
 
 
@@ -72,7 +76,7 @@ class Stack:
     kakao: KakaoPlatform
     slack: SlackPlatform
     database: AsyncEngine
-    settings: Settings
+    configuration: Configuration
     workers: list[Worker] = field(default_factory=list)
 
     async def say_kakao(
@@ -129,18 +133,34 @@ class Stack:
         return rows[0]
 
 
-def settings_for(database_url: str, redis_url: str, **changes: Any) -> Settings:
-    """Settings of a bot that knows the stand-ins; nothing is read from the environment's file."""
+def settings_for(database_url: str, redis_url: str, **changes: Any) -> Configuration:
+    """A bot that knows the stand-ins; nothing is read from the environment's file.
+
+    ``changes``: settings by the names of their variables, such as ``kakao_sync_budget_s``.
+    """
     fields: dict[str, Any] = {
         "database_url": SecretStr(database_url),
         "redis_url": SecretStr(redis_url),
         "kakao_secret": SecretStr(KAKAO_SECRET),
         "slack_signing_secret": SecretStr(SLACK_SECRET),
         "admin_password": SecretStr(ADMIN_PASSWORD),
-        "kakao_sync_budget_s": 4.5,
-        "kakao_callback_gap_s": 0.1,
+        "kakao_sync_budget_s": SYNC_BUDGET_S,
+        "kakao_callback_gap_s": CALLBACK_GAP_S,
     }
-    return Settings(_env_file=None, **{**fields, **changes})
+    return configuration(**{**fields, **changes})
+
+
+def configuration(**fields: Any) -> Configuration:
+    """Each field in the block whose prefix it begins with; the rest are the bot's own."""
+    messengers = []
+    for kind in MESSENGERS:
+        prefix = f"{kind.name}_"
+        own = {name: value for name, value in fields.items() if name.startswith(prefix)}
+        fields = {name: value for name, value in fields.items() if name not in own}
+        block = {name.removeprefix(prefix): value for name, value in own.items()}
+        messengers.append(kind.configured(_env_file=None, **block))
+    settings = Settings(_env_file=None, **fields)
+    return Configuration(settings=settings, messengers=tuple(messengers))
 
 
 @asynccontextmanager
@@ -188,9 +208,9 @@ async def running_worker(
 
 
 @asynccontextmanager
-async def running_bot(settings: Settings) -> AsyncIterator[tuple[str, web.Application]]:
+async def running_bot(configuration: Configuration) -> AsyncIterator[tuple[str, web.Application]]:
     """A bot on a free port."""
-    app = create_app(settings)
+    app = create_app(configuration)
     server = TestServer(app)
     await server.start_server()
     try:
@@ -210,12 +230,12 @@ async def running_stack(
         changes.setdefault("kakao_callback_hosts", (kakao.origin,))
         changes.setdefault("slack_response_hosts", (slack.origin,))
         changes.setdefault("slack_api_url", slack.api_url)
-        settings = settings_for(database_url, redis_url, **changes)
+        configured = settings_for(database_url, redis_url, **changes)
         http = await exits.enter_async_context(ClientSession())
-        url, app = await exits.enter_async_context(running_bot(settings))
+        url, app = await exits.enter_async_context(running_bot(configured))
         database = connect_database(database_url, pool_size=2)
         exits.push_async_callback(database.dispose)
-        stack = Stack(url, app, http, kakao, slack, database, settings)
+        stack = Stack(url, app, http, kakao, slack, database, configured)
         if engine:
             worker = running_worker(database_url, redis_url, engine)
             stack.workers.append(await exits.enter_async_context(worker))

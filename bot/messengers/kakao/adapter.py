@@ -1,63 +1,31 @@
-"""KakaoTalk channel chat: the skill webhook, its five seconds, and the one-shot callback."""
+"""Answers to KakaoTalk: one POST to the callback URL, and what Kakao says to it."""
 
 from __future__ import annotations
 
-import hmac
 import re
-from collections.abc import Mapping
-from datetime import datetime
-
-from aiohttp import ClientSession
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
-from bot.domain.messenger import Incoming, Refusal
 from bot.domain.turns import clean_text
-from bot.http.outbound import Reply, post_json
-from bot.messengers.kakao.skill_request import read_skill
+from bot.http.outbound import OutboundClient, Reply
+from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_response import (
     answer_response,
-    callback_response,
-    sentence_response,
 )
-from bot.messengers.parsing import json_object, utf8
-from bot.settings import Settings
-from bot.text.catalog import TEXTS
+from bot.text.catalog import Texts
 
-__all__ = ["Kakao", "answer_response", "callback_response", "sentence_response"]
-
-#: Kakao signs nothing: the secret is a fixed header entered in the skill's form.
-SECRET_HEADER = "X-Bot-Secret"  # noqa: S105 - the name, not the secret
 #: What a callback is told whose webhook was not answered with useCallback, as far as Kakao knows.
 NOT_ACKNOWLEDGED = "Use callback true setting required"
 
 
-class Kakao:
+class KakaoAdapter:
     """The Messenger for KakaoTalk."""
 
     name = "kakao"
 
-    def __init__(self, settings: Settings, session: ClientSession) -> None:
+    def __init__(self, settings: KakaoSettings, texts: Texts, outbound: OutboundClient) -> None:
         self._settings = settings
-        self._session = session
-        self._texts = TEXTS[settings.language]
-
-    def verify(self, headers: Mapping[str, str]) -> None:
-        """Raise Refusal(401) unless the request carries one of our secrets."""
-        given = headers.get(SECRET_HEADER, "").encode("utf-8", "surrogatepass")
-        accepted = [
-            hmac.compare_digest(given, secret.encode("utf-8", "surrogatepass"))
-            for secret in self._settings.kakao_secrets
-        ]
-        if not any(accepted):
-            raise Refusal(401, "wrong or missing secret")
-
-    def read(self, body: bytes, received_at: datetime) -> Incoming:
-        """Read a verified request; ``received_at`` is aware UTC.
-
-        Raises Refusal(400) for what is not a JSON object; anything missing or null inside is
-        an Incoming with a problem.
-        """
-        return read_skill(json_object(utf8(body)), received_at, self._settings)
+        self._texts = texts
+        self._outbound = outbound
 
     async def deliver(
         self, handle: ReplyHandle, via: DeliveryVia, answer: Answer
@@ -65,11 +33,10 @@ class Kakao:
         """POST the answer to the callback URL: the only way that Kakao can be called."""
         if via is not DeliveryVia.CALLBACK:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Kakao has no way {via}")
-        return await post_json(
-            self._session,
+        return await self._outbound.post_json(
             handle.address.get("callback_url"),
             answer_response(answer, self._texts),
-            hosts=self._settings.kakao_callback_hosts,
+            hosts=self._settings.callback_hosts,
             judge=judge_callback,
         )
 

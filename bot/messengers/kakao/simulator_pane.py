@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import aiohttp
@@ -182,6 +183,7 @@ class KakaoPane:
     """Kakao's pane: a SimulatorPane."""
 
     name = "kakao"
+    assets = Path(__file__).parent / "simulator"
     page_context: Mapping[str, object] = {"kakao_fold_chars": FOLD_CHARS}
 
     def __init__(self, client: WebhookClient, *, secret: str, base_url: Callable[[], str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,15 +12,17 @@ from typing import Any
 import structlog
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
-from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem
+from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
 from bot.domain.turns import Utterance, clean_text
 from bot.http.outbound import MAX_URL_CHARS, allowed, host_of
+from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_response import FETCH_KEY
-from bot.messengers.parsing import digest, held_turn_id, identifier, text_problem
-from bot.settings import Settings
+from bot.messengers.parsing import digest, held_turn_id, identifier, json_object, text_problem, utf8
 
 log = structlog.get_logger(__name__)
 
+#: Kakao signs nothing: the secret is a fixed header entered in the skill's form.
+SECRET_HEADER = "X-Bot-Secret"  # noqa: S105 - the name, not the secret
 #: Width of the window in which the same words of the same person count as one message.
 REPEAT_WINDOW_S = 2
 
@@ -30,7 +34,31 @@ _PICTURE_URL = re.compile(
 )
 
 
-def read_skill(document: dict[str, Any], received_at: datetime, settings: Settings) -> Incoming:
+def verify_secret(headers: Mapping[str, str], settings: KakaoSettings) -> None:
+    """Raise Refusal(401) unless the request carries one of our secrets."""
+    given = headers.get(SECRET_HEADER, "").encode("utf-8", "surrogatepass")
+    accepted = [
+        hmac.compare_digest(given, secret.encode("utf-8", "surrogatepass"))
+        for secret in settings.secrets
+    ]
+    if not any(accepted):
+        raise Refusal(401, "wrong or missing secret")
+
+
+def read_request(
+    body: bytes, received_at: datetime, settings: KakaoSettings, *, max_chars: int
+) -> Incoming:
+    """Read a verified request; ``received_at`` is aware UTC.
+
+    Raises Refusal(400) for what is not a JSON object; anything missing or null inside is an
+    Incoming with a problem. ``max_chars``: the longest text that is answered.
+    """
+    return read_skill(json_object(utf8(body)), received_at, settings, max_chars=max_chars)
+
+
+def read_skill(
+    document: dict[str, Any], received_at: datetime, settings: KakaoSettings, *, max_chars: int
+) -> Incoming:
     """What the request asks for; never raises."""
     sender = _user(document)
     text = clean_text(_text(document, "userRequest", "utterance"))
@@ -42,7 +70,7 @@ def read_skill(document: dict[str, Any], received_at: datetime, settings: Settin
         return replace(incoming, fetch=fetch)
     if command := _command(document, text):
         return replace(incoming, command=command)
-    if problem := _problem(document, text, settings.max_utterance_chars):
+    if problem := _problem(document, text, max_chars):
         return replace(incoming, problem=problem)
     utterance = Utterance(
         messenger="kakao",
@@ -126,17 +154,17 @@ def _callback_url(document: dict[str, Any]) -> str:
 
 
 def _reply_handle(
-    document: dict[str, Any], received_at: datetime, settings: Settings
+    document: dict[str, Any], received_at: datetime, settings: KakaoSettings
 ) -> ReplyHandle:
     url = _callback_url(document)
-    usable = allowed(url, settings.kakao_callback_hosts)
+    usable = allowed(url, settings.callback_hosts)
     if url and not usable:
         log.warning("kakao_callback_refused", host=host_of(url))
-    callback_budget = timedelta(seconds=settings.kakao_callback_budget_s)
+    callback_budget = timedelta(seconds=settings.callback_budget_s)
     return ReplyHandle(
         via=DeliveryVia.SYNC,
         address={"callback_url": url} if usable else {},
-        sync_until=received_at + timedelta(seconds=settings.kakao_sync_budget_s),
+        sync_until=received_at + timedelta(seconds=settings.sync_budget_s),
         callback_until=received_at + callback_budget if usable else None,
-        expires_at=received_at + timedelta(seconds=settings.kakao_hold_s),
+        expires_at=received_at + timedelta(seconds=settings.hold_s),
     )

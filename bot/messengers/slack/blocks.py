@@ -11,8 +11,8 @@ from typing import Any
 
 from bot.domain.deliveries import Answer
 from bot.domain.turns import clean_text
-from bot.settings import Settings
-from bot.text.catalog import TEXTS, Texts
+from bot.messengers.slack.settings import Visibility
+from bot.text.catalog import Texts
 from bot.text.markdown import plain_text
 from bot.text.splitting import shorten, utf16_units
 
@@ -28,19 +28,18 @@ _FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
 
 
 def answer_message(
-    answer: Answer, address: Mapping[str, Any], settings: Settings
+    answer: Answer, address: Mapping[str, Any], texts: Texts, visibility: Visibility
 ) -> dict[str, Any]:
     """The JSON for a response_url: visibility, blocks, and the text for where blocks are not."""
-    texts = TEXTS[settings.language]
     markdown = _markdown(answer.text, texts)
     blocks: list[dict[str, Any]] = [{"type": "markdown", "text": markdown}]
-    if settings.slack_command_visibility == "in_channel":
+    if visibility == "in_channel":
         blocks = _quote(address) + blocks
     if answer.ai_notice:
         notice = {"type": "plain_text", "text": texts.ai_notice}
         blocks.append({"type": "context", "elements": [notice]})
     return {
-        "response_type": settings.slack_command_visibility,
+        "response_type": visibility,
         "text": _fallback(markdown, texts.ai_notice if answer.ai_notice else ""),
         "blocks": blocks,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -190,6 +191,7 @@ class SlackPane:
     """Slack's pane: a SimulatorPane."""
 
     name = "slack"
+    assets = Path(__file__).parent / "simulator"
     page_context: Mapping[str, object] = {}
 
     def __init__(

@@ -16,7 +16,7 @@ from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refu
 from bot.domain.turns import Utterance, clean_text
 from bot.http.outbound import allowed, host_of
 from bot.messengers.parsing import digest, identifier, text_problem
-from bot.settings import Settings
+from bot.messengers.slack.settings import SlackSettings
 from bot.text.splitting import shorten
 
 log = structlog.get_logger(__name__)
@@ -32,14 +32,14 @@ MAX_FORM_FIELDS = 100
 
 
 def verify_signature(
-    headers: Mapping[str, str], body: bytes, settings: Settings, now: datetime
+    headers: Mapping[str, str], body: bytes, settings: SlackSettings, now: datetime
 ) -> None:
     """Raise Refusal(401) unless Slack signed these very bytes within the last five minutes.
 
     On raw bytes and without a parser: the SDK's verifier raises ValueError, TypeError and
     UnicodeDecodeError for headers and bodies that only a stranger sends.
     """
-    secret = settings.slack_signing_secret.get_secret_value()
+    secret = settings.signing_secret.get_secret_value()
     timestamp = headers.get("X-Slack-Request-Timestamp", "")
     signature = headers.get("X-Slack-Signature", "").encode("utf-8", "surrogatepass")
     if not secret or not re.fullmatch(r"[0-9]{1,12}", timestamp):
@@ -66,8 +66,13 @@ def read_form(text: str) -> dict[str, str]:
     return dict(URL.build(path="/", query_string=text, encoded=True).query.items())
 
 
-def read_command(fields: Mapping[str, str], received_at: datetime, settings: Settings) -> Incoming:
-    """What a slash command asks for; never raises."""
+def read_command(
+    fields: Mapping[str, str], received_at: datetime, settings: SlackSettings, *, max_chars: int
+) -> Incoming:
+    """What a slash command asks for; never raises.
+
+    ``max_chars``: the longest text that is answered.
+    """
     sender, channel, team, enterprise = (
         identifier(fields.get(key)) for key in ("user_id", "channel_id", "team_id", "enterprise_id")
     )
@@ -83,7 +88,7 @@ def read_command(fields: Mapping[str, str], received_at: datetime, settings: Set
         return replace(incoming, command=Command.HELP)
     if command := COMMAND_WORDS.get(text.casefold()):
         return replace(incoming, command=command)
-    if problem := text_problem(text, settings.max_utterance_chars):
+    if problem := text_problem(text, max_chars):
         return replace(incoming, problem=problem)
     return replace(incoming, utterance=_utterance(incoming, fields, text, received_at))
 
@@ -96,9 +101,9 @@ def asked_after(handle: ReplyHandle) -> float:
     return (handle.expires_at - RESPONSE_URL_LIFE).timestamp() - MAX_CLOCK_SKEW_S
 
 
-def _answerable(fields: Mapping[str, str], settings: Settings) -> bool:
+def _answerable(fields: Mapping[str, str], settings: SlackSettings) -> bool:
     url = fields.get("response_url", "")
-    usable = allowed(url, settings.slack_response_hosts)
+    usable = allowed(url, settings.response_hosts)
     if url and not usable:
         log.warning("slack_response_url_refused", host=host_of(url))
     return usable

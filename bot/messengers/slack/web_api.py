@@ -13,13 +13,13 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientTimeout
 from yarl import URL
 
 from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.domain.messenger import LookupOutcome, LookupResult
-from bot.http.outbound import NoReply, Reply, exchange
-from bot.settings import Settings
+from bot.http.outbound import NoReply, OutboundClient, Reply, encode_json
+from bot.messengers.slack.settings import SlackSettings
 
 log = structlog.get_logger(__name__)
 
@@ -73,13 +73,13 @@ _CLOSED = frozenset(
 class WebApi:
     """Slack's Web API as the bot user; its token goes to the one origin in the settings."""
 
-    def __init__(self, settings: Settings, session: ClientSession) -> None:
-        token = settings.slack_bot_token.get_secret_value()
+    def __init__(self, settings: SlackSettings, outbound: OutboundClient) -> None:
+        token = settings.bot_token.get_secret_value()
         #: Empty where the settings hold nothing that could be a header.
         self._token = token if re.fullmatch(r"xoxb-[\w-]+", token, re.ASCII) else ""
-        self._url = settings.slack_api_url.rstrip("/")
-        self._hosts = (origin_of(settings.slack_api_url),)
-        self._session = session
+        self._url = settings.api_url.rstrip("/")
+        self._hosts = (origin_of(settings.api_url),)
+        self._outbound = outbound
         self._closed: dict[str, float] = {}
         self._next_read = 0.0
 
@@ -156,13 +156,12 @@ class WebApi:
         return frozenset(scope.strip() for scope in named.split(",")), ""
 
     async def _call(self, method: str, document: dict[str, Any], max_bytes: int) -> Reply | NoReply:
-        return await exchange(
-            self._session,
+        return await self._outbound.exchange(
             f"{self._url}/{method}",
-            document,
+            encode_json(document),
             hosts=self._hosts,
             limits=TIMEOUT,
-            bearer=self._token,
+            headers={"Authorization": f"Bearer {self._token}"},
             max_bytes=max_bytes,
         )
 

@@ -73,6 +73,37 @@ export class Pane {
   }
 }
 
+/** The panes by name: `pane`, `show` (a function for each kind of event), `say(text, options)`. */
+export const panes = new Map();
+
+/** Enter sends, Shift+Enter breaks the line; Enter that ends a Hangul composition does neither. */
+function compose(form, send) {
+  const input = form.querySelector("textarea");
+  const submit = async (options) => {
+    const text = input.value;
+    if (!text.trim()) return input.focus();
+    input.value = "";
+    input.focus();
+    if (!(await send(text, options))) input.value ||= text;
+  };
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    submit();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+  return submit;
+}
+
+/** A messenger's pane takes part in the page; returns what sends its input, with options. */
+export function register(name, { pane, show, say, idea = (text) => text }) {
+  panes.set(name, { pane, show, say, idea });
+  return compose(byId(`${name}-form`), say);
+}
+
 /** "원문 보기": what went over the wire; the JSON is written when it is first opened. */
 export function raw(event, labels) {
   if (!event.wire) return null;

@@ -1,37 +1,8 @@
 /* The page of the simulator: what is typed goes out, what comes back goes to its pane. */
 
-import { clearKakao, kakao, sayKakao, showKakao } from "./kakao.js";
-import { byId, setup } from "./page.js";
-import { saySlack, showSlack, slack } from "./slack.js";
+import { byId, panes, setup } from "./page.js";
 import { watchStatus } from "./status.js";
 
-/** Enter sends, Shift+Enter breaks the line; Enter that ends a Hangul composition does neither. */
-function compose(form, send) {
-  const input = form.querySelector("textarea");
-  const submit = async (options) => {
-    const text = input.value;
-    if (!text.trim()) return input.focus();
-    input.value = "";
-    input.focus();
-    if (!(await send(text, options))) input.value ||= text;
-  };
-  input.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-    event.preventDefault();
-    submit();
-  });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    submit();
-  });
-  return submit;
-}
-
-compose(byId("kakao-form"), sayKakao);
-const submitSlack = compose(byId("slack-form"), saySlack);
-byId("slack-twice").addEventListener("click", () => submitSlack({ twice: true }));
-
-const panes = { kakao: [kakao, showKakao], slack: [slack, showSlack] };
 let source = null;
 let newest = "";
 
@@ -45,7 +16,7 @@ function connect() {
     if (epoch === oldEpoch && Number(number) <= Number(oldNumber)) return;
     newest = received.lastEventId;
     const event = JSON.parse(received.data);
-    const [pane, show] = panes[event.pane];
+    const { pane, show } = panes.get(event.pane);
     pane.log.classList.add("spoken");
     show[event.kind]?.(event);
   };
@@ -57,8 +28,7 @@ function connect() {
 byId("reset").addEventListener("click", async () => {
   source?.close();
   await fetch(setup.reset, { method: "POST" }).catch(() => null);
-  clearKakao();
-  slack.clear();
+  for (const { pane } of panes.values()) pane.clear();
   connect();
 });
 document.addEventListener("session-lost", connect);

@@ -1,8 +1,6 @@
 /* What /readyz says, in words, and the first things to say to such a model. */
 
-import { sayKakao } from "./kakao.js";
-import { byId, el, setup } from "./page.js";
-import { saySlack } from "./slack.js";
+import { byId, el, panes, setup } from "./page.js";
 
 const PARTS = { postgres: "Postgres", redis: "Redis", worker: "모델 서버" };
 const IDEAS = {
@@ -55,10 +53,10 @@ function part([name, { ok, model, detail = "" }]) {
 function offer(language) {
   byId("status").dataset.ideas = language;
   for (const place of document.querySelectorAll(".ideas")) {
-    const send = place.dataset.pane === "kakao" ? sayKakao : (text) => saySlack(`/bllossom ${text}`);
+    const { say, idea } = panes.get(place.dataset.pane);
     const ideas = IDEAS[language].map((text) => {
       const made = el("button", { type: "button", lang: language }, text);
-      made.addEventListener("click", () => send(text));
+      made.addEventListener("click", () => say(idea(text)));
       return made;
     });
     place.replaceChildren(...ideas);

@@ -11,13 +11,11 @@ import pytest
 import yaml
 
 from bot.app import SHUTDOWN_S
-from bot.settings import Settings
+from bot.configuration import settings_blocks, variable_names
 from inference_worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[3]
-KNOWN = {f"BOT_{name.upper()}" for name in Settings.model_fields} | {
-    f"WORKER_{name.upper()}" for name in WorkerSettings.model_fields
-}
+KNOWN = variable_names() | {f"WORKER_{name.upper()}" for name in WorkerSettings.model_fields}
 WORKERS = ("worker-demo", "worker-gpu", "worker-served")
 #: Set by the image, because they are folders in it.
 OF_THE_IMAGE = {"BOT_DATA_DIR", "WORKER_DATA_DIR"}
@@ -111,7 +109,7 @@ def test_an_empty_variable_means_the_default(
 ) -> None:
     for name in environment(services):
         monkeypatch.setenv(name, "")
-    for kind in (Settings, WorkerSettings):
+    for kind in (*settings_blocks().values(), WorkerSettings):
         empty = kind(_env_file=None)
         for name, field in kind.model_fields.items():
             assert getattr(empty, name) == field.default, name

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from bot.settings import Settings
 from onebox.local_settings import Machine, environment, local_secrets
+from tests.support.stack import configuration
 
 MACHINE = Machine(
     data_dir=Path("/d"), host="0.0.0.0", port=81, database_url="postgresql:///b", redis_url="unix:"
@@ -24,12 +25,12 @@ def test_the_origin_is_one_that_this_machine_can_reach(host: str, seen: str) -> 
 
 
 def test_what_somebody_set_stays(tmp_path: Path) -> None:
-    settings = Settings.model_validate(
-        {"simulator": False, "admin_password": "mine", "kakao_callback_hosts": ".example.com"}
+    configured = configuration(
+        simulator=False, admin_password=SecretStr("mine"), kakao_callback_hosts=".example.com"
     )
-    made = local_secrets(settings, tmp_path / "secrets.json")
+    made = local_secrets(configured, tmp_path / "secrets.json")
     assert set(made) == {"kakao_secret", "slack_signing_secret"}
-    env = environment(settings, MACHINE, made, {"redis_url"})
+    env = environment(configured, MACHINE, made, {"redis_url"})
     assert env["BOT_KAKAO_CALLBACK_HOSTS"] == ".example.com,http://127.0.0.1:81"
     assert "BOT_SIMULATOR" not in env
     assert "WORKER_REDIS_URL" not in env
@@ -38,9 +39,9 @@ def test_what_somebody_set_stays(tmp_path: Path) -> None:
 
 def test_secrets_are_long_stay_and_may_grow(tmp_path: Path) -> None:
     file = tmp_path / "secrets.json"
-    first = local_secrets(Settings.model_validate({"admin_password": "mine"}), file)
-    every = local_secrets(Settings(), file)
+    first = local_secrets(configuration(admin_password=SecretStr("mine")), file)
+    every = local_secrets(configuration(), file)
     assert every.items() > first.items()
     assert min(len(secret) for secret in every.values()) >= 20
     assert file.stat().st_mode & 0o777 == 0o600
-    assert local_secrets(Settings(), file) == every
+    assert local_secrets(configuration(), file) == every

@@ -36,9 +36,7 @@ async def test_a_row_that_a_constraint_refuses_to_claim_is_a_dead_letter(
         assert (dead.state, dead.detail) == ("failed", detail)
         assert await parts.ledger(bad) == [("failed", detail)]
         assert faults("claim_due") > counted
-        [logged] = [
-            line for line in logs if line["event"] == "database_fault" and line["turn_ids"]
-        ]
+        [logged] = [line for line in logs if line["event"] == "database_fault" and line["turn_ids"]]
         assert logged["turn_ids"] == [str(bad)]
         assert (logged["statement"], logged["constraint"]) == ("claim_due", "ck_broken_row")
 

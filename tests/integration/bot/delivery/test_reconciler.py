@@ -240,7 +240,7 @@ async def test_a_rate_limit_on_reading_is_heeded(database_url: str, redis_url: s
 async def test_two_bots_that_look_at_once_send_it_again_once(
     database_url: str, redis_url: str
 ) -> None:
-    async with talking(database_url, redis_url) as stack, running_bot(stack.settings):
+    async with talking(database_url, redis_url) as stack, running_bot(stack.configuration):
         stack.slack.history_faults.always = Fault.SLOW
         stack.slack.faults.once(*[Fault.DROPPED] * 6)
         for number in range(6):

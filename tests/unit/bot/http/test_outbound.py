@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import ClientConnectorError, ClientSession, ClientTimeout
+from aiohttp import ClientTimeout
 from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,13 +15,13 @@ from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.http.outbound import (
     MAX_REPLY_BYTES,
     MAX_URL_CHARS,
+    NoReply,
+    OutboundClient,
     PublicResolver,
     Reply,
     allowed,
     host_of,
     is_public,
-    open_session,
-    post_json,
 )
 from tests.support.raw_http import free_port, http, wire
 
@@ -30,8 +30,8 @@ SLACK = ("hooks.slack.com",)
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[ClientSession]:
-    async with open_session() as opened:
+async def outbound() -> AsyncIterator[OutboundClient]:
+    async with OutboundClient() as opened:
         yield opened
 
 
@@ -147,53 +147,53 @@ def test_a_log_line_gets_the_host_and_never_the_token() -> None:
     assert host_of("http://[") == "?"
 
 
-async def test_the_url_goes_out_byte_for_byte(session: ClientSession) -> None:
+async def test_the_url_goes_out_byte_for_byte(outbound: OutboundClient) -> None:
     target = "/v1/../a%2Fb;c?token=%3D%7E%2F%2f+%20%EA%B0%80&x=~/=&y=%zz"
     async with wire() as server:
-        result = await post_json(
-            session, server.origin + target, {}, hosts=(server.origin,), judge=keep
+        result = await outbound.post_json(
+            server.origin + target, {}, hosts=(server.origin,), judge=keep
         )
     assert result.outcome is Outcome.DELIVERED
     assert server.targets == [target]
 
 
-async def test_hangul_goes_out_as_utf8(session: ClientSession) -> None:
+async def test_hangul_goes_out_as_utf8(outbound: OutboundClient) -> None:
     async with wire() as server:
-        await post_json(
-            session, f"{server.origin}/", {"글": "안녕"}, hosts=(server.origin,), judge=keep
+        await outbound.post_json(
+            f"{server.origin}/", {"글": "안녕"}, hosts=(server.origin,), judge=keep
         )
     assert server.bodies == ['{"글": "안녕"}'.encode()]
     assert b"Content-Type: application/json" in server.heads[0]
 
 
-async def test_a_redirect_is_not_followed(session: ClientSession) -> None:
+async def test_a_redirect_is_not_followed(outbound: OutboundClient) -> None:
     async with wire() as other, wire(http(307, Location=f"{other.origin}/x")) as server:
         hosts = (server.origin, other.origin)
-        result = await post_json(session, f"{server.origin}/", {}, hosts=hosts, judge=keep)
+        result = await outbound.post_json(f"{server.origin}/", {}, hosts=hosts, judge=keep)
     assert result == DeliveryResult(outcome=Outcome.REFUSED, detail="307 0")
     assert len(server.heads) == 1
     assert not other.heads
 
 
-async def test_a_url_that_is_not_allowed_is_never_called(session: ClientSession) -> None:
+async def test_a_url_that_is_not_allowed_is_never_called(outbound: OutboundClient) -> None:
     async with wire() as server:
-        result = await post_json(session, f"{server.origin}/", {}, hosts=KAKAO, judge=keep)
+        result = await outbound.post_json(f"{server.origin}/", {}, hosts=KAKAO, judge=keep)
     assert result.outcome is Outcome.REFUSED
     assert not server.heads
 
 
-async def test_a_refused_connection_may_be_tried_again(session: ClientSession) -> None:
+async def test_a_refused_connection_may_be_tried_again(outbound: OutboundClient) -> None:
     origin = f"http://127.0.0.1:{free_port()}"
-    result = await post_json(session, f"{origin}/?t=secret", {}, hosts=(origin,), judge=keep)
+    result = await outbound.post_json(f"{origin}/?t=secret", {}, hosts=(origin,), judge=keep)
     assert result.outcome is Outcome.RETRY
     assert "secret" not in result.detail
 
 
-async def test_a_slow_answer_is_unconfirmed(session: ClientSession) -> None:
+async def test_a_slow_answer_is_unconfirmed(outbound: OutboundClient) -> None:
     limits = ClientTimeout(total=0.2, connect=0.1)
     async with wire(delay_s=5) as server:
-        result = await post_json(
-            session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep, limits=limits
+        result = await outbound.post_json(
+            f"{server.origin}/", {}, hosts=(server.origin,), judge=keep, limits=limits
         )
     assert result.outcome is Outcome.UNCONFIRMED
     assert len(server.heads) == 1
@@ -209,28 +209,30 @@ async def test_a_slow_answer_is_unconfirmed(session: ClientSession) -> None:
     ],
     ids=["closed", "cut in the head", "cut in the body", "not HTTP"],
 )
-async def test_a_cut_or_broken_answer_is_unconfirmed(session: ClientSession, answer: bytes) -> None:
+async def test_a_cut_or_broken_answer_is_unconfirmed(
+    outbound: OutboundClient, answer: bytes
+) -> None:
     async with wire(answer) as server:
-        result = await post_json(
-            session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+        result = await outbound.post_json(
+            f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
         )
     assert result.outcome is Outcome.UNCONFIRMED
     assert len(server.heads) == 1
 
 
-async def test_a_big_answer_is_read_only_so_far(session: ClientSession) -> None:
+async def test_a_big_answer_is_read_only_so_far(outbound: OutboundClient) -> None:
     async with wire(http(200, b"x" * (4 * 1024 * 1024))) as server:
-        result = await post_json(
-            session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+        result = await outbound.post_json(
+            f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
         )
     assert result.detail == f"200 {MAX_REPLY_BYTES}"
 
 
-async def test_no_connection_is_used_twice(session: ClientSession) -> None:
+async def test_no_connection_is_used_twice(outbound: OutboundClient) -> None:
     async with wire(http(200, "ok", Connection="keep-alive")) as server:
         for _ in range(3):
-            result = await post_json(
-                session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+            result = await outbound.post_json(
+                f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
             )
             assert result.outcome is Outcome.DELIVERED
     assert all(b"Connection: close" in head for head in server.heads)
@@ -247,11 +249,11 @@ async def test_no_connection_is_used_twice(session: ClientSession) -> None:
     ],
 )
 async def test_retry_after_is_read_where_it_holds_seconds(
-    session: ClientSession, header: str, seconds: float | None
+    outbound: OutboundClient, header: str, seconds: float | None
 ) -> None:
     async with wire(http(429, Retry_After=header)) as server:
-        result = await post_json(
-            session, f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+        result = await outbound.post_json(
+            f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
         )
     assert result.retry_after_s == seconds
 
@@ -316,14 +318,15 @@ def test_an_address_outside_is_public(address: str) -> None:
 
 async def test_a_name_that_leads_inside_is_never_called() -> None:
     """DNS rebinding: the name is allowed, its owner points it at this machine."""
-    async with wire() as server, open_session(KAKAO, Names("127.0.0.1", "::1")) as session:
+    async with wire() as server, OutboundClient(KAKAO, Names("127.0.0.1", "::1")) as outbound:
         for _ in range(2):
-            result = await post_json(
-                session, "https://rebound.kakao.com/x", {}, hosts=KAKAO, judge=keep
+            result = await outbound.post_json(
+                "https://rebound.kakao.com/x", {}, hosts=KAKAO, judge=keep
             )
             assert result.outcome is Outcome.RETRY
-        with pytest.raises(ClientConnectorError):
-            await session.post(f"http://rebound.kakao.com:{server.port}/")
+        origin = f"http://rebound.kakao.com:{server.port}"
+        reply = await outbound.exchange(f"{origin}/", b"{}", hosts=(origin,))
+        assert isinstance(reply, NoReply)
     assert not server.heads
 
 
@@ -335,11 +338,12 @@ async def test_only_the_outer_addresses_of_a_name_are_left() -> None:
 async def test_an_origin_the_operator_named_may_be_inside() -> None:
     async with wire() as server:
         origin = f"http://stand-in.test:{server.port}"
-        async with open_session((".kakao.com", origin), Names("127.0.0.1")) as session:
-            result = await post_json(session, f"{origin}/x", {}, hosts=(origin,), judge=keep)
+        async with OutboundClient((".kakao.com", origin), Names("127.0.0.1")) as outbound:
+            result = await outbound.post_json(f"{origin}/x", {}, hosts=(origin,), judge=keep)
             assert result.outcome is Outcome.DELIVERED
-            with pytest.raises(ClientConnectorError):
-                await session.post("http://stand-in.test:1/")
+            other = "http://stand-in.test:1"
+            reply = await outbound.exchange(f"{other}/", b"{}", hosts=(other,))
+            assert isinstance(reply, NoReply)
     assert server.targets == ["/x"]
 
 

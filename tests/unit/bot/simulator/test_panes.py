@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -19,6 +20,7 @@ from fakes.faults import serving
 
 class PigeonPane:
     name = "pigeon"
+    assets = Path("no-such-folder")
     missing_setting = ""
     page_context: Mapping[str, object] = {}
 

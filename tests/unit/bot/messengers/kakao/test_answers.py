@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
-from bot.http.outbound import open_session
-from bot.messengers.kakao.adapter import (
-    Kakao,
+from bot.http.outbound import OutboundClient
+from bot.messengers.kakao.adapter import KakaoAdapter
+from bot.messengers.kakao.settings import KakaoSettings
+from bot.messengers.kakao.skill_response import (
+    MAX_MARKDOWN_CHARS,
     answer_response,
     callback_response,
     sentence_response,
 )
-from bot.messengers.kakao.skill_response import MAX_MARKDOWN_CHARS
-from bot.settings import Settings
 from bot.text.catalog import TEXTS
 from bot.text.splitting import utf16_units
 from tests.support.raw_http import Wire, free_port, http, wire
@@ -149,8 +149,9 @@ async def deliver(
         address={} if url is None else {"callback_url": url},
         expires_at=datetime.now(UTC) + timedelta(minutes=1),
     )
-    async with open_session() as session:
-        kakao = Kakao(Settings(kakao_callback_hosts=(".kakao.com", *origins)), session)
+    async with OutboundClient() as session:
+        settings = KakaoSettings(callback_hosts=(".kakao.com", *origins))
+        kakao = KakaoAdapter(settings, KO, session)
         return await kakao.deliver(handle, via, answer("안녕하세요"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import unicodedata
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -20,10 +20,8 @@ from structlog.testing import capture_logs
 from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import Command, Incoming, Problem, Refusal
 from bot.domain.turns import Utterance
-from bot.http.outbound import open_session
-from bot.messengers.kakao.adapter import Kakao
-from bot.messengers.kakao.skill_request import read_skill
-from bot.settings import Settings
+from bot.messengers.kakao.settings import KakaoSettings
+from bot.messengers.kakao.skill_request import read_request, read_skill, verify_secret
 
 NOW = datetime(2026, 11, 22, 9, 0, 0, 500_000, tzinfo=UTC)
 CALLBACK = "https://bot-api.kakao.com/v1/bot/b1/callback?token=a%3D%7Eb"
@@ -51,13 +49,8 @@ SKILL: dict[str, Any] = {
 }
 
 
-SETTINGS = Settings(kakao_secret=SecretStr("old-secret, 새비밀"))
-
-
-@pytest.fixture
-async def kakao() -> AsyncIterator[Kakao]:
-    async with open_session() as session:
-        yield Kakao(SETTINGS, session)
+MAX_CHARS = 4000
+SETTINGS = KakaoSettings(secret=SecretStr("old-secret, 새비밀"))
 
 
 def skill(**changes: Any) -> dict[str, Any]:
@@ -73,7 +66,7 @@ def skill(**changes: Any) -> dict[str, Any]:
 
 
 def read(document: dict[str, Any], received_at: datetime = NOW) -> Incoming:
-    return read_skill(document, received_at, SETTINGS)
+    return read_skill(document, received_at, SETTINGS, max_chars=MAX_CHARS)
 
 
 def utterance(document: dict[str, Any], received_at: datetime = NOW) -> Utterance:
@@ -91,8 +84,8 @@ def only_one_meaning(incoming: Incoming) -> bool:
 
 
 @pytest.mark.parametrize("secret", ["old-secret", "새비밀"])
-def test_each_secret_of_a_rotation_is_accepted(kakao: Kakao, secret: str) -> None:
-    kakao.verify(CIMultiDict({"x-bot-secret": secret}))
+def test_each_secret_of_a_rotation_is_accepted(secret: str) -> None:
+    verify_secret(CIMultiDict({"x-bot-secret": secret}), SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -108,20 +101,19 @@ def test_each_secret_of_a_rotation_is_accepted(kakao: Kakao, secret: str) -> Non
         {"Authorization": "old-secret"},
     ],
 )
-def test_any_other_secret_is_refused(kakao: Kakao, headers: dict[str, str]) -> None:
+def test_any_other_secret_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(Refusal) as refused:
-        kakao.verify(CIMultiDict(headers))
+        verify_secret(CIMultiDict(headers), SETTINGS)
     assert refused.value.status == 401
     assert "old-secret" not in refused.value.reason
 
 
 @pytest.mark.parametrize("given", ["", "anything"])
-async def test_without_a_secret_nothing_is_accepted(given: str) -> None:
+def test_without_a_secret_nothing_is_accepted(given: str) -> None:
     for configured in ("", " , "):
-        settings = Settings(kakao_secret=SecretStr(configured))
-        async with open_session() as session:
-            with pytest.raises(Refusal):
-                Kakao(settings, session).verify(CIMultiDict({"X-Bot-Secret": given}))
+        settings = KakaoSettings(secret=SecretStr(configured))
+        with pytest.raises(Refusal):
+            verify_secret(CIMultiDict({"X-Bot-Secret": given}), settings)
 
 
 # --- bodies ---
@@ -145,14 +137,16 @@ async def test_without_a_secret_nothing_is_accepted(given: str) -> None:
         b"1" * 10_000,
     ],
 )
-def test_what_is_no_json_object_is_a_400(kakao: Kakao, body: bytes) -> None:
+def test_what_is_no_json_object_is_a_400(body: bytes) -> None:
     with pytest.raises(Refusal) as refused:
-        kakao.read(body, NOW)
+        read_request(body, NOW, SETTINGS, max_chars=MAX_CHARS)
     assert refused.value.status == 400
 
 
-def test_a_genuine_request_is_read(kakao: Kakao) -> None:
-    incoming = kakao.read(json.dumps(SKILL, ensure_ascii=False).encode(), NOW)
+def test_a_genuine_request_is_read() -> None:
+    incoming = read_request(
+        json.dumps(SKILL, ensure_ascii=False).encode(), NOW, SETTINGS, max_chars=MAX_CHARS
+    )
     said = incoming.utterance
     assert said is not None
     assert only_one_meaning(incoming)
@@ -160,14 +154,14 @@ def test_a_genuine_request_is_read(kakao: Kakao) -> None:
     assert (said.sender, said.text, said.received_at) == (USER, "안녕하세요", NOW)
     assert said.reply.via is DeliveryVia.SYNC
     assert said.reply.address == {"callback_url": CALLBACK}
-    assert said.reply.sync_until == NOW + timedelta(seconds=SETTINGS.kakao_sync_budget_s)
-    assert said.reply.callback_until == NOW + timedelta(seconds=SETTINGS.kakao_callback_budget_s)
-    assert said.reply.expires_at == NOW + timedelta(seconds=SETTINGS.kakao_hold_s)
+    assert said.reply.sync_until == NOW + timedelta(seconds=SETTINGS.sync_budget_s)
+    assert said.reply.callback_until == NOW + timedelta(seconds=SETTINGS.callback_budget_s)
+    assert said.reply.expires_at == NOW + timedelta(seconds=SETTINGS.hold_s)
 
 
-def test_lone_surrogates_and_nul_are_cleaned_away(kakao: Kakao) -> None:
+def test_lone_surrogates_and_nul_are_cleaned_away() -> None:
     body = json.dumps(skill(userRequest__utterance="a\ud800b\x00c")).encode()
-    said = kakao.read(body, NOW).utterance
+    said = read_request(body, NOW, SETTINGS, max_chars=MAX_CHARS).utterance
     assert said is not None
     assert said.text == "a\ufffdbc"
 

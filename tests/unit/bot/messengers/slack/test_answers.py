@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.domain.messenger import Incoming
-from bot.http.outbound import open_session
-from bot.messengers.slack.adapter import Slack
+from bot.http.outbound import OutboundClient
+from bot.messengers.slack.adapter import SlackAdapter
 from bot.messengers.slack.blocks import answer_message
-from bot.settings import Settings
-from bot.text.catalog import TEXTS
+from bot.messengers.slack.settings import SlackSettings, Visibility
+from bot.text.catalog import TEXTS, Texts
 from bot.text.splitting import utf16_units
 from tests.support.raw_http import free_port, http, wire
 
@@ -27,10 +27,15 @@ ADDRESS = {"user_id": "U123", "question": "1 < 2 & <!channel> 맞아?"}
 
 
 def message(
-    text: str, *, ai_notice: bool = False, address: dict[str, Any] | None = None, **settings: Any
+    text: str,
+    *,
+    ai_notice: bool = False,
+    address: dict[str, Any] | None = None,
+    texts: Texts = KO,
+    visibility: Visibility = "in_channel",
 ) -> dict[str, Any]:
     answer = Answer(turn_id=TURN, text=text, ai_notice=ai_notice)
-    return answer_message(answer, ADDRESS if address is None else address, Settings(**settings))
+    return answer_message(answer, ADDRESS if address is None else address, texts, visibility)
 
 
 def markdown(document: dict[str, Any]) -> str:
@@ -58,7 +63,7 @@ def test_the_channel_sees_question_answer_and_notice() -> None:
 
 
 def test_only_the_asker_sees_an_ephemeral_answer() -> None:
-    document = message("네", slack_command_visibility="ephemeral")
+    document = message("네", visibility="ephemeral")
     assert document["response_type"] == "ephemeral"
     assert [block["type"] for block in document["blocks"]] == ["markdown"]
 
@@ -156,9 +161,9 @@ async def deliver(
         address={**ADDRESS} if url is None else {**ADDRESS, "response_url": url},
         expires_at=datetime.now(UTC) + timedelta(minutes=1),
     )
-    settings = Settings(slack_response_hosts=("hooks.slack.com", *origins))
-    async with open_session() as session:
-        slack = Slack(settings, session, unused)
+    settings = SlackSettings(response_hosts=("hooks.slack.com", *origins))
+    async with OutboundClient() as session:
+        slack = SlackAdapter(settings, KO, session)
         return await slack.deliver(handle, via, Answer(turn_id=TURN, text="**네**"))
 
 

@@ -7,7 +7,6 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -21,13 +20,13 @@ from pydantic import SecretStr
 from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import Command, Incoming, Problem, Refusal
 from bot.domain.turns import Utterance
-from bot.http.outbound import open_session
-from bot.messengers.slack.adapter import Slack
+from bot.messengers.slack.endpoint import SlackEndpoint
+from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import asked_after, read_command
-from bot.settings import Settings
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
-SETTINGS = Settings(slack_signing_secret=SecretStr(SECRET))
+MAX_CHARS = 4000
+SETTINGS = SlackSettings(signing_secret=SecretStr(SECRET))
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 FORM = {
     "token": "legacy",
@@ -46,9 +45,9 @@ FORM = {
 
 
 class Bot:
-    """A Slack adapter and what it handed on."""
+    """A Slack endpoint and what it handed on."""
 
-    def __init__(self, slack: Slack, received: list[Incoming]) -> None:
+    def __init__(self, slack: SlackEndpoint, received: list[Incoming]) -> None:
         self.slack = slack
         self.received = received
 
@@ -62,15 +61,14 @@ class Bot:
 
 
 @pytest.fixture
-async def bot() -> AsyncIterator[Bot]:
+async def bot() -> Bot:
     received: list[Incoming] = []
 
     async def receive(incoming: Incoming) -> str:
         received.append(incoming)
         return f"답변 중 {incoming.problem or incoming.command or ''}".strip()
 
-    async with open_session() as session:
-        yield Bot(Slack(SETTINGS, session, receive), received)
+    return Bot(SlackEndpoint(SETTINGS, receive, max_chars=MAX_CHARS), received)
 
 
 def signed(
@@ -134,10 +132,10 @@ async def test_without_a_secret_nothing_is_accepted() -> None:
     async def receive(incoming: Incoming) -> str:
         raise AssertionError(incoming)
 
-    async with open_session() as session:
-        slack = Slack(Settings(slack_signing_secret=SecretStr("")), session, receive)
-        with pytest.raises(Refusal) as refused:
-            await slack.dispatch(signed(BODY, secret=""), BODY)
+    settings = SlackSettings(signing_secret=SecretStr(""))
+    slack = SlackEndpoint(settings, receive, max_chars=MAX_CHARS)
+    with pytest.raises(Refusal) as refused:
+        await slack.dispatch(signed(BODY, secret=""), BODY)
     assert refused.value.status == 401
 
 
@@ -179,7 +177,9 @@ async def test_a_command_is_received_and_acknowledged(bot: Bot) -> None:
 
 @pytest.mark.parametrize("channel", ["", "c1", "C1&x", "../C1", "C" * 41, "C1\n"])
 def test_what_is_no_channel_is_never_called(channel: str) -> None:
-    said = read_command({**FORM, "channel_id": channel}, NOW, SETTINGS).utterance
+    said = read_command(
+        {**FORM, "channel_id": channel}, NOW, SETTINGS, max_chars=MAX_CHARS
+    ).utterance
     assert said is None or said.reply.address["channel"] is None
 
 
@@ -197,10 +197,9 @@ async def test_the_acknowledgement_waits_for_the_accept(bot: Bot) -> None:
     async def receive(incoming: Incoming) -> str:
         raise ConnectionError("the store is gone")
 
-    async with open_session() as session:
-        slack = Slack(SETTINGS, session, receive)
-        with pytest.raises(ConnectionError):
-            await slack.dispatch(signed(BODY), BODY)
+    slack = SlackEndpoint(SETTINGS, receive, max_chars=MAX_CHARS)
+    with pytest.raises(ConnectionError):
+        await slack.dispatch(signed(BODY), BODY)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +250,7 @@ async def test_a_form_slack_would_never_send_is_a_400(bot: Bot, body: bytes) -> 
 
 
 def read(**fields: str) -> Utterance:
-    incoming = read_command({**FORM, **fields}, NOW, SETTINGS)
+    incoming = read_command({**FORM, **fields}, NOW, SETTINGS, max_chars=MAX_CHARS)
     assert incoming.utterance is not None
     return incoming.utterance
 
@@ -292,7 +291,7 @@ def test_a_long_question_is_quoted_short() -> None:
 @given(st.dictionaries(st.sampled_from([*FORM, "enterprise_id", "x"]), st.text(max_size=100)))
 def test_any_form_is_read(fields: dict[str, str]) -> None:
     for form in (fields, {**FORM, **fields}):
-        incoming = read_command(form, NOW, SETTINGS)
+        incoming = read_command(form, NOW, SETTINGS, max_chars=MAX_CHARS)
         meanings = (incoming.utterance, incoming.problem, incoming.command)
         assert sum(meaning is not None for meaning in meanings) == 1
 

@@ -11,13 +11,14 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from bot.doctor import SLACK_SCOPES, examine
+from bot.doctor import examine
 from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.domain.messenger import LookupOutcome, LookupResult
-from bot.http.outbound import open_session
+from bot.http.outbound import OutboundClient
 from bot.messengers.slack import web_api
+from bot.messengers.slack.checks import SCOPES
+from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.web_api import MAX_CLOSED, MAX_PAGES, WebApi, origin_of
-from bot.settings import Settings
 from fakes.slack import SlackPlatform, slack_platform
 from tests.support.raw_http import free_port, http, wire
 from tests.support.stack import settings_for
@@ -34,8 +35,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def api_at(url: str, token: str = TOKEN) -> AsyncIterator[WebApi]:
-    async with open_session((url,)) as session:
-        settings = Settings(slack_bot_token=SecretStr(token), slack_api_url=url)
+    async with OutboundClient((url,)) as session:
+        settings = SlackSettings(bot_token=SecretStr(token), api_url=url)
         yield WebApi(settings, session)
 
 
@@ -107,8 +108,8 @@ async def test_an_answer_as_long_as_the_longest_message_is_read_whole() -> None:
     "url", ["", "slack.com/api/", "ftp://slack.com/api/", "https://a@slack.com/", "https://[/"]
 )
 async def test_a_url_that_is_none_gets_no_token(url: str) -> None:
-    async with open_session() as session:
-        api = WebApi(Settings(slack_bot_token=SecretStr(TOKEN), slack_api_url=url), session)
+    async with OutboundClient() as session:
+        api = WebApi(SlackSettings(bot_token=SecretStr(TOKEN), api_url=url), session)
         assert (await api.post("C1", TURN, {"text": "네"})).outcome is Outcome.REFUSED
 
 
@@ -294,7 +295,7 @@ async def test_the_doctor_tells_which_scopes_are_missing() -> None:
         assert "ok  Slack: unconfirmed answers are looked up" in "".join(await told(slack.api_url))
         slack.scopes -= {"channels:history"}
         assert [line for line in await told(slack.api_url) if "lacks" in line] == [
-            f"hint  Slack: the token lacks channels:history: {SLACK_SCOPES['channels:history']}."
+            f"hint  Slack: the token lacks channels:history: {SCOPES['channels:history']}."
         ]
 
 

@@ -1,15 +1,17 @@
 /* The Slack pane: the deliveries of a command, and the messages that come of it. */
 
-import { Pane, at, awaiting, el, link, raw, seconds, settle, setup, small } from "./page.js";
+import {
+  Pane, at, awaiting, byId, el, link, raw, register, seconds, settle, setup, small,
+} from "../../static/page.js";
 
-export const slack = new Pane("slack", setup.slack);
+const slack = new Pane("slack", setup.slack);
 const SLACK_RAW = { request: "봇으로 보낸 요청 (폼)", response: "돌아온 응답", callback: "response_url로 온 본문" };
 const TAGS = new Set(
   "p h4 ul ol li blockquote strong em del a table thead tbody tr th td hr br code pre span div".split(" "),
 );
 let me = "";
 
-export const showSlack = {
+const show = {
   utterance(event) {
     me = event.user_id;
     const typed = el("p.command", {}, el("code", {}, event.command), ` ${event.text}`);
@@ -83,4 +85,6 @@ function build(node) {
 }
 
 /** `twice`: the same request is delivered again, as a retry would be. */
-export const saySlack = (text, { twice = false } = {}) => slack.say({ text, twice });
+const say = (text, { twice = false } = {}) => slack.say({ text, twice });
+const submit = register("slack", { pane: slack, show, say, idea: (text) => `/bllossom ${text}` });
+byId("slack-twice").addEventListener("click", () => submit({ twice: true }));

@@ -1,14 +1,24 @@
 /* The Kakao pane: bubbles, cards and quick replies as KakaoTalk draws them. */
 
-import { Pane, at, awaiting, byId, el, link, raw, seconds, settle, setup, small } from "./page.js";
+import {
+  Pane, at, awaiting, byId, el, link, raw, register, seconds, settle, setup, small,
+} from "../../static/page.js";
 
-export const kakao = new Pane("kakao", setup.kakao);
 const chips = byId("kakao-chips");
+
+class KakaoPane extends Pane {
+  clear() {
+    super.clear();
+    chips.replaceChildren();
+  }
+}
+
+const kakao = new KakaoPane("kakao", setup.kakao);
 const FOLD = Number(byId("kakao-pane").dataset.fold);
 const KAKAO_RAW = { request: "봇으로 보낸 요청", response: "돌아온 응답", callback: "콜백으로 온 본문" };
 const VIA = { sync: "동기 응답", callback: "콜백" };
 
-export const showKakao = {
+const show = {
   utterance(event) {
     const mine = el("div.mine", {}, at(event), el("p.bubble", {}, event.text));
     kakao.exchange(event).mine = kakao.add(mine);
@@ -100,9 +110,4 @@ function say(text, more = {}) {
   return kakao.say({ text, callback: byId("kakao-callback").checked, ...more });
 }
 
-export const sayKakao = (text) => say(text);
-
-export function clearKakao() {
-  kakao.clear();
-  chips.replaceChildren();
-}
+register("kakao", { pane: kakao, show, say: (text) => say(text) });

@@ -1,0 +1,69 @@
+"""Everything that is set: the bot's own settings, and each messenger's block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from bot.messengers.plugin import MessengerPlugin
+from bot.messengers.registry import MESSENGERS
+from bot.settings import Settings
+from runtime.settings_errors import settings_errors
+
+BOT_PREFIX = "BOT_"
+
+Block = TypeVar("Block")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What one bot is made of."""
+
+    settings: Settings
+    messengers: tuple[MessengerPlugin, ...]
+
+
+class ConfigurationError(Exception):
+    """Some values are wrong; ``lines`` names each variable and says why."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
+
+
+def read_configuration() -> Configuration:
+    """As the environment and the .env file say. Raises ConfigurationError."""
+    wrong: list[str] = []
+    settings = _read(Settings, BOT_PREFIX, wrong)
+    read = [_read(kind.configured, kind.settings_type.prefix(), wrong) for kind in MESSENGERS]
+    messengers = tuple(messenger for messenger in read if messenger is not None)
+    if settings is None or wrong:
+        raise ConfigurationError(wrong)
+    return Configuration(settings=settings, messengers=messengers)
+
+
+def _read(block: Callable[[], Block], prefix: str, wrong: list[str]) -> Block | None:
+    try:
+        return block()
+    except ValidationError as error:
+        wrong += settings_errors(error, prefix)
+        return None
+
+
+def settings_blocks() -> dict[str, type[BaseSettings]]:
+    """Each block of settings by the prefix of its variables."""
+    blocks: dict[str, type[BaseSettings]] = {BOT_PREFIX: Settings}
+    return blocks | {kind.settings_type.prefix(): kind.settings_type for kind in MESSENGERS}
+
+
+def variable_names() -> set[str]:
+    """Every environment variable that the bot reads."""
+    return {
+        prefix + name.upper()
+        for prefix, block in settings_blocks().items()
+        for name in block.model_fields
+    }

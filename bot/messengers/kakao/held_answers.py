@@ -1,0 +1,87 @@
+"""The button of a held answer: exactly that turn, shown to whoever asked it."""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.conversation.inbox import StoreDownError
+from bot.domain.deliveries import DeliveryState
+from bot.domain.messenger import Incoming
+from bot.domain.turns import SETTLED
+from bot.messengers.kakao.http_responses import hold, say, show
+from bot.messengers.kakao.settings import KakaoSettings
+from bot.messengers.plugin import Services
+from bot.messengers.sync_response import DATABASE_TIMEOUT_S, SyncResponder
+from bot.store import turns
+from bot.store.turns import Turn
+from runtime.database import DATABASE_ERRORS
+from runtime.timeouts import run_with_timeout
+
+
+class HeldAnswers:
+    """Answers presses of the fetch button."""
+
+    def __init__(
+        self, settings: KakaoSettings, services: Services, responder: SyncResponder
+    ) -> None:
+        self._sync_budget_s = settings.sync_budget_s
+        self._database = services.database
+        self._services = services
+        self._texts = services.texts
+        self._sync_window = services.sync_window
+        self._responder = responder
+
+    async def fetch(
+        self, request: web.Request, incoming: Incoming, turn_id: UUID
+    ) -> web.StreamResponse:
+        """The turn's answer, once there is one. Raises StoreDownError."""
+        try:
+            return await self._fetch(request, incoming, turn_id)
+        except DATABASE_ERRORS as error:
+            raise StoreDownError from error
+
+    async def _fetch(
+        self, request: web.Request, incoming: Incoming, turn_id: UUID
+    ) -> web.StreamResponse:
+        until = time.monotonic() + self._sync_budget_s
+        turn = await run_with_timeout(DATABASE_TIMEOUT_S, _find_turn(self._database, turn_id))
+        if turn is None or not _belongs_to(turn, incoming):
+            return say(self._texts.held_expired)
+        left_s = until - time.monotonic()
+        if turn.status not in SETTLED and not await self._services.waiters.wait(turn_id, left_s):
+            off = self._services.workers.model_is_off
+            sentence = self._texts.worker_down_held if off else self._texts.held_still
+            return hold(turn_id, sentence, self._texts)
+        states = (DeliveryState.PENDING, DeliveryState.HELD)
+        response = await self._responder.respond(request, turn_id, states)
+        return response or await self._fetched_before(turn_id)
+
+    async def _fetched_before(self, turn_id: UUID) -> web.Response:
+        """The answer that another way has, or had."""
+        showing = self._sync_window.show_again(turn_id)
+        if again := await run_with_timeout(DATABASE_TIMEOUT_S, showing):
+            return show(again, self._texts)
+        delivery = await run_with_timeout(DATABASE_TIMEOUT_S, self._sync_window.find(turn_id))
+        if delivery is None or delivery.state is DeliveryState.EXPIRED:
+            return say(self._texts.held_expired)
+        if delivery.state is DeliveryState.DELIVERED:
+            return say(self._texts.held_delivered_already)
+        # The callback is or was on the wire, maybe with no more than a part of the answer.
+        return hold(turn_id, self._texts.held_still, self._texts)
+
+
+async def _find_turn(database: AsyncEngine, turn_id: UUID) -> Turn | None:
+    async with database.connect() as connection:
+        return await turns.find_turn(connection, turn_id)
+
+
+def _belongs_to(turn: Turn, incoming: Incoming) -> bool:
+    return (turn.messenger, turn.tenant, turn.conversation_key) == (
+        "kakao",
+        incoming.tenant,
+        incoming.conversation_key,
+    )

@@ -1,0 +1,67 @@
+"""KakaoTalk, as the registry names it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from typing import Any, ClassVar, Self
+
+from aiohttp import web
+
+from bot.domain.findings import Finding
+from bot.http.outbound import OutboundClient
+from bot.messengers.kakao.adapter import KakaoAdapter
+from bot.messengers.kakao.checks import check_settings
+from bot.messengers.kakao.endpoint import KakaoEndpoint
+from bot.messengers.kakao.settings import KakaoSettings
+from bot.messengers.kakao.simulator_pane import KakaoPane
+from bot.messengers.plugin import LocalDefaults, MessengerSettings, Services
+from bot.simulator.webhook_client import WebhookClient
+from bot.text.catalog import Texts
+
+
+class KakaoPlugin:
+    """KakaoTalk channel chat."""
+
+    name: ClassVar[str] = "kakao"
+    label: ClassVar[str] = "카카오톡"
+    settings_type: ClassVar[type[MessengerSettings]] = KakaoSettings
+    local_defaults: ClassVar[LocalDefaults] = LocalDefaults(
+        secrets={"secret": lambda: secrets.token_urlsafe(32)}, origin_lists=("callback_hosts",)
+    )
+
+    def __init__(self, settings: KakaoSettings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def configured(cls, **values: Any) -> Self:
+        """As the environment says; ``values`` come first. Raises ValidationError."""
+        return cls(KakaoSettings(**values))
+
+    @property
+    def outbound_hosts(self) -> tuple[str, ...]:
+        """The hosts of callback URLs."""
+        return self.settings.callback_hosts
+
+    @property
+    def max_new_tokens(self) -> int | None:
+        """What three bubbles can show."""
+        return self.settings.max_new_tokens
+
+    def adapter(self, texts: Texts, outbound: OutboundClient) -> KakaoAdapter:
+        """Posts answers to callback URLs."""
+        return KakaoAdapter(self.settings, texts, outbound)
+
+    def routes(self, services: Services) -> list[web.RouteDef]:
+        """The skill webhook."""
+        endpoint = KakaoEndpoint(self.settings, services)
+        return [web.post("/webhooks/kakao", endpoint.handle)]
+
+    def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> KakaoPane:
+        """A chat as the app shows it."""
+        return KakaoPane(client, secret=next(iter(self.settings.secrets), ""), base_url=base_url)
+
+    async def checks(self) -> AsyncIterator[Finding]:
+        """The settings; Kakao itself cannot be asked."""
+        for finding in check_settings(self.settings):
+            yield finding

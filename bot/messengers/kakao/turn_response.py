@@ -1,0 +1,106 @@
+"""A new utterance: accepted, and answered in the response if the model is fast enough."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+
+from bot.admission.forecast import Forecast, called_back, held, minutes
+from bot.conversation.inbox import ACCEPT_TIMEOUT_S
+from bot.domain.deliveries import DeliveryState, DeliveryVia, ReplyHandle
+from bot.domain.turns import Utterance
+from bot.messengers.kakao.http_responses import hold, promise_callback, say
+from bot.messengers.kakao.settings import KakaoSettings
+from bot.messengers.plugin import Services
+from bot.messengers.sync_response import DATABASE_TIMEOUT_S, SyncResponder
+from runtime.database import DATABASE_ERRORS
+from runtime.timeouts import run_with_timeout
+
+log = structlog.get_logger(__name__)
+
+
+class TurnResponder:
+    """Accepts an utterance and finds the way by which its answer goes."""
+
+    def __init__(
+        self, settings: KakaoSettings, services: Services, responder: SyncResponder
+    ) -> None:
+        self._callback_gap_s = settings.callback_gap_s
+        self._services = services
+        self._texts = services.texts
+        self._sync_window = services.sync_window
+        self._responder = responder
+
+    async def respond(self, request: web.Request, utterance: Utterance) -> web.StreamResponse:
+        """Raises StoreDownError and StoreFaultError where the utterance was not accepted."""
+        forecast = self._services.forecast
+        reply = initial_route(forecast, utterance, callback_gap_s=self._callback_gap_s)
+        accepted = await self._services.inbox.submit(replace(utterance, reply=reply))
+        if accepted.new and reply.via is DeliveryVia.HELD:
+            return self._hold_under_load(accepted.turn_id)
+        if accepted.new and reply.via is DeliveryVia.CALLBACK:
+            return promise_callback(self._texts)
+        try:
+            return await self._answer(request, accepted.turn_id, utterance, reply)
+        except DATABASE_ERRORS as error:
+            # The turn is kept: its delivery is recovered once Postgres is back.
+            log.error("store_down", turn_id=str(accepted.turn_id), error=type(error).__name__)
+            return hold(accepted.turn_id, self._texts.held_ready_soon, self._texts)
+
+    async def _answer(
+        self, request: web.Request, turn_id: UUID, utterance: Utterance, reply: ReplyHandle
+    ) -> web.StreamResponse:
+        # A repeated event that will be called back is told so at once as well.
+        until = utterance.reply.sync_until if reply.via is DeliveryVia.SYNC else None
+        left_s = (until - datetime.now(UTC)).total_seconds() if until else 0.0
+        if await self._services.waiters.wait(turn_id, left_s):
+            states = (DeliveryState.PENDING,)
+            if response := await self._responder.respond(request, turn_id, states):
+                return response
+        return await self._answer_later(turn_id, utterance)
+
+    async def _answer_later(self, turn_id: UUID, utterance: Utterance) -> web.StreamResponse:
+        """The sync budget is over: promise the callback, or hand out the button."""
+        by_callback = utterance.reply.callback_until is not None
+        async with asyncio.timeout(DATABASE_TIMEOUT_S):
+            closed = await self._sync_window.close(
+                turn_id,
+                via=DeliveryVia.CALLBACK if by_callback else DeliveryVia.HELD,
+                state=DeliveryState.PENDING if by_callback else DeliveryState.HELD,
+                after_s=self._callback_gap_s,
+            )
+        if not closed:  # the same request came once more
+            finding = self._sync_window.find(turn_id)
+            delivery = await run_with_timeout(DATABASE_TIMEOUT_S, finding)
+            if delivery is not None and delivery.state is DeliveryState.DELIVERED:
+                return say(self._texts.held_delivered_already)
+            by_callback = delivery is not None and delivery.via is not DeliveryVia.HELD
+        if by_callback:
+            return promise_callback(self._texts)
+        off = self._services.workers.model_is_off
+        sentence = self._texts.worker_down_held if off else self._texts.held_ready_soon
+        return hold(turn_id, sentence, self._texts)
+
+    def _hold_under_load(self, turn_id: UUID) -> web.StreamResponse:
+        """So many wait that neither this response nor the callback could hold the answer."""
+        about = minutes(self._services.forecast.answered_at_last_in_s)
+        return hold(turn_id, self._texts.held_busy.format(minutes=about), self._texts)
+
+
+def initial_route(
+    forecast: Forecast, utterance: Utterance, *, callback_gap_s: float
+) -> ReplyHandle:
+    """The reply's handle by the way that the forecast leaves: nobody waits for a late answer."""
+    reply = utterance.reply
+    if forecast.misses(reply):
+        return held(reply)
+    if reply.callback_until and forecast.outlasts_window(reply):
+        # not_before allows for a full ACCEPT_TIMEOUT_S before the acknowledgement.
+        gap_over = utterance.received_at + timedelta(seconds=ACCEPT_TIMEOUT_S + callback_gap_s)
+        return called_back(reply, min(gap_over, reply.callback_until))
+    return reply

@@ -1,0 +1,98 @@
+"""What a messenger's folder offers to the application, and what its parts get from it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+from aiohttp import web
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.admission.forecast import Forecast
+from bot.conversation.inbox import Inbox
+from bot.conversation.settlement_waiters import SettlementWaiters
+from bot.delivery.sync_window import SyncWindow
+from bot.domain.findings import Finding
+from bot.domain.messenger import Messenger
+from bot.http.outbound import OutboundClient
+from bot.settings import Settings
+from bot.simulator.pane import SimulatorPane
+from bot.simulator.webhook_client import WebhookClient
+from bot.text.catalog import Texts
+from bot.workers import WorkerRegistry
+
+
+class MessengerSettings(BaseSettings):
+    """A messenger's own block of settings; each field is its ``env_prefix`` and NAME."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    @classmethod
+    def prefix(cls) -> str:
+        """What the names of its variables begin with, such as ``BOT_KAKAO_``."""
+        return str(cls.model_config["env_prefix"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts of the bot that a messenger's endpoint may use."""
+
+    settings: Settings
+    texts: Texts
+    database: AsyncEngine
+    redis: Redis
+    inbox: Inbox
+    waiters: SettlementWaiters
+    sync_window: SyncWindow
+    forecast: Forecast
+    workers: WorkerRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalDefaults:
+    """What one machine sets for itself where nobody did (onebox)."""
+
+    secrets: Mapping[str, Callable[[], str]]  #: by the setting's name: how one is made
+    origin_lists: tuple[str, ...] = ()  #: allow-lists that get this machine's own origin
+
+
+class MessengerPlugin(Protocol):
+    """One messenger, configured."""
+
+    name: ClassVar[str]  #: the word in paths, settings, tables and metrics
+    label: ClassVar[str]  #: its Korean name, for operators
+    settings_type: ClassVar[type[MessengerSettings]]
+    local_defaults: ClassVar[LocalDefaults]
+
+    @classmethod
+    def configured(cls, **values: Any) -> Self:
+        """As the environment says; ``values`` come first. Raises ValidationError."""
+
+    @property
+    def settings(self) -> MessengerSettings:
+        """Its block of settings."""
+
+    @property
+    def outbound_hosts(self) -> tuple[str, ...]:
+        """The allow-lists of what it calls."""
+
+    @property
+    def max_new_tokens(self) -> int | None:
+        """Tokens that an answer may have here; None: as many as the preset allows."""
+
+    def adapter(self, texts: Texts, outbound: OutboundClient) -> Messenger:
+        """What delivers answers."""
+
+    def routes(self, services: Services) -> list[web.RouteDef]:
+        """Its HTTP endpoints."""
+
+    def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> SimulatorPane:
+        """Its part of the simulator; ``base_url``: where the bot answers, asked at each message."""
+
+    def checks(self) -> AsyncIterator[Finding]:
+        """What the doctor says of its settings, asking the platform where it can."""

@@ -1,0 +1,12 @@
+"""The messengers that this bot speaks: a folder and a line here each."""
+
+from __future__ import annotations
+
+from bot.messengers.kakao.plugin import KakaoPlugin
+from bot.messengers.plugin import MessengerPlugin
+from bot.messengers.slack.plugin import SlackPlugin
+
+MESSENGERS: tuple[type[MessengerPlugin], ...] = (
+    KakaoPlugin,
+    SlackPlugin,
+)

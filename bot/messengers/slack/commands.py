@@ -1,0 +1,43 @@
+"""What a slash command is acknowledged with: a sentence that only the person sees."""
+
+from __future__ import annotations
+
+from bot.conversation.inbox import StoreDownError, StoreFaultError
+from bot.domain.messenger import Command, Incoming
+from bot.messengers.plugin import Services
+from bot.messengers.problems import problem_sentence
+
+
+class CommandReceiver:
+    """Accepts commands; their answers follow by Web API or response_url."""
+
+    def __init__(self, services: Services) -> None:
+        self._inbox = services.inbox
+        self._workers = services.workers
+        self._texts = services.texts
+        self._max_chars = services.settings.max_utterance_chars
+
+    async def receive(self, incoming: Incoming) -> str:
+        """The acknowledgement, once the command is committed or refused."""
+        try:
+            return await self._receive(incoming)
+        except StoreDownError:
+            return self._texts.storage_down
+        except StoreFaultError:
+            return self._texts.storage_fault
+
+    async def _receive(self, incoming: Incoming) -> str:
+        texts = self._texts
+        if incoming.command is Command.RESET:
+            await self._inbox.reset(
+                messenger="slack", tenant=incoming.tenant, key=incoming.conversation_key
+            )
+            return texts.reset_done
+        if incoming.command is Command.HELP:
+            return texts.help_command
+        if incoming.utterance is None:
+            return problem_sentence(incoming.problem, texts, max_chars=self._max_chars)
+        if sentence := await self._inbox.rejection(incoming.utterance):
+            return sentence
+        await self._inbox.submit(incoming.utterance)
+        return texts.worker_down if self._workers.model_is_off else texts.thinking

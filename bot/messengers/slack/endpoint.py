@@ -1,0 +1,87 @@
+"""POST /webhooks/slack/...: one signature and one guard for commands, events, interactivity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from bot.domain.messenger import Incoming, Refusal
+from bot.http.body import read_body
+from bot.messengers.parsing import json_object, utf8
+from bot.messengers.slack.bolt import HttpAnswer, bolt_app, dispatch
+from bot.messengers.slack.settings import SlackSettings
+from bot.messengers.slack.slash_command import (
+    is_json,
+    read_command,
+    read_form,
+    verify_signature,
+)
+
+#: Takes a command and returns the sentence that acknowledges it, within Slack's three seconds.
+Receive = Callable[[Incoming], Awaitable[str]]
+
+
+class SlackEndpoint:
+    """Verifies and reads Slack's requests; commands go to ``receive``, the rest to bolt."""
+
+    def __init__(self, settings: SlackSettings, receive: Receive, *, max_chars: int) -> None:
+        self._settings = settings
+        self._receive = receive
+        self._max_chars = max_chars
+        self._bolt = bolt_app(settings)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request to any of the three routes."""
+        body = await read_body(request)
+        status, headers, text = await self.dispatch(request.headers, body)
+        return web.Response(status=status, headers=headers, body=text)
+
+    async def dispatch(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        """Answer one request; ``headers`` is case-insensitive.
+
+        The command is acknowledged only after ``receive`` returned. Raises Refusal 401 for
+        what Slack did not sign, 400 for what it would not send, and whatever ``receive`` raises.
+        """
+        received_at = datetime.now(UTC)
+        verify_signature(headers, body, self._settings, received_at)
+        text = utf8(body)
+        fields = _event(text) if is_json(headers, text) else _form(text)
+        if fields is None:
+            return 200, {}, b""
+        if "command" in fields and fields.get("ssl_check") != "1":
+            return await self._acknowledge(fields, received_at)
+        return await dispatch(self._bolt, fields)
+
+    async def _acknowledge(self, fields: Mapping[str, str], received_at: datetime) -> HttpAnswer:
+        """Answer a command. It calls nothing of Slack's, so nothing of bolt's is needed."""
+        incoming = read_command(fields, received_at, self._settings, max_chars=self._max_chars)
+        sentence = await self._receive(incoming)
+        body = json.dumps({"text": sentence, "response_type": "ephemeral"}, ensure_ascii=False)
+        return 200, {"content-type": "application/json; charset=utf-8"}, body.encode()
+
+
+def _event(text: str) -> dict[str, Any] | None:
+    """The request that bolt answers, or None where the acknowledgement is all there is yet."""
+    document = json_object(text)
+    kind, challenge = document.get("type"), document.get("challenge")
+    if not isinstance(kind, str):
+        raise Refusal(400, "an event needs a type")
+    if kind != "url_verification":
+        return None
+    if not isinstance(challenge, str):
+        raise Refusal(400, "a url_verification needs a challenge")
+    return {"type": kind, "challenge": challenge}
+
+
+def _form(text: str) -> dict[str, Any] | None:
+    fields = read_form(text)
+    if "payload" in fields:
+        json_object(fields["payload"])
+        return None
+    if "command" not in fields and fields.get("ssl_check") != "1":
+        raise Refusal(400, "neither a command nor a payload")
+    return dict(fields)

@@ -1,0 +1,73 @@
+"""Slack, as the registry names it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from typing import Any, ClassVar, Self
+
+from aiohttp import web
+
+from bot.domain.findings import Finding
+from bot.http.outbound import OutboundClient
+from bot.messengers.plugin import LocalDefaults, MessengerSettings, Services
+from bot.messengers.slack.adapter import SlackAdapter
+from bot.messengers.slack.checks import check_slack
+from bot.messengers.slack.commands import CommandReceiver
+from bot.messengers.slack.endpoint import SlackEndpoint
+from bot.messengers.slack.settings import SlackSettings
+from bot.messengers.slack.simulator_pane import SlackPane
+from bot.simulator.webhook_client import WebhookClient
+from bot.text.catalog import Texts
+
+
+class SlackPlugin:
+    """Slack, one workspace."""
+
+    name: ClassVar[str] = "slack"
+    label: ClassVar[str] = "슬랙"
+    settings_type: ClassVar[type[MessengerSettings]] = SlackSettings
+    local_defaults: ClassVar[LocalDefaults] = LocalDefaults(
+        secrets={"signing_secret": lambda: secrets.token_hex(32)}, origin_lists=("response_hosts",)
+    )
+
+    def __init__(self, settings: SlackSettings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def configured(cls, **values: Any) -> Self:
+        """As the environment says; ``values`` come first. Raises ValidationError."""
+        return cls(SlackSettings(**values))
+
+    @property
+    def outbound_hosts(self) -> tuple[str, ...]:
+        """The hosts of response URLs, and Slack's Web API."""
+        return (*self.settings.response_hosts, self.settings.api_url)
+
+    @property
+    def max_new_tokens(self) -> int | None:
+        """As many as the preset allows: a message holds 12,000 characters."""
+        return None
+
+    def adapter(self, texts: Texts, outbound: OutboundClient) -> SlackAdapter:
+        """Posts answers by Web API or to response URLs."""
+        return SlackAdapter(self.settings, texts, outbound)
+
+    def routes(self, services: Services) -> list[web.RouteDef]:
+        """Commands, events and interactivity."""
+        endpoint = SlackEndpoint(
+            self.settings,
+            CommandReceiver(services).receive,
+            max_chars=services.settings.max_utterance_chars,
+        )
+        paths = ("commands", "events", "interactivity")
+        return [web.post(f"/webhooks/slack/{path}", endpoint.handle) for path in paths]
+
+    def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> SlackPane:
+        """A chat as the app shows it."""
+        secret = self.settings.signing_secret.get_secret_value()
+        return SlackPane(client, signing_secret=secret, base_url=base_url)
+
+    def checks(self) -> AsyncIterator[Finding]:
+        """The settings, and the token's scopes as Slack names them."""
+        return check_slack(self.settings)

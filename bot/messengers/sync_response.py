@@ -1,0 +1,77 @@
+"""Answers in a response that stands open: claimed first, written out, then recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+
+from bot.delivery.sync_window import SyncWindow
+from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia
+from runtime.timeouts import run_with_timeout
+
+log = structlog.get_logger(__name__)
+
+#: What the claim may take: of Kakao's five seconds, 0.6 are left behind the sync budget.
+DATABASE_TIMEOUT_S = 0.6
+
+
+class SyncResponder:
+    """Delivers settled turns over connections that their clients keep open."""
+
+    def __init__(self, sync_window: SyncWindow, render: Callable[[Answer], web.Response]) -> None:
+        self._sync_window = sync_window
+        self._render = render
+
+    async def respond(
+        self, request: web.Request, turn_id: UUID, states: tuple[DeliveryState, ...]
+    ) -> web.StreamResponse | None:
+        """The response, written out; None where another way has claimed the answer.
+
+        ``states``: those of the delivery in which it may be claimed.
+        """
+        if request.transport is None or request.transport.is_closing():
+            return None
+        written: list[web.StreamResponse] = []
+
+        async def write(answer: Answer) -> None:
+            response = self._render(answer)
+            written.append(response)
+            await response.prepare(request)
+            await response.write_eof()
+
+        await self.deliver(turn_id, states, write)
+        return written[0] if written else None
+
+    async def deliver(
+        self,
+        turn_id: UUID,
+        states: tuple[DeliveryState, ...],
+        write: Callable[[Answer], Awaitable[None]],
+    ) -> bool:
+        """Claim the answer, let ``write`` send it, record the outcome; False: not claimed.
+
+        ``write`` raises OSError where the client hung up.
+        """
+        fetched = DeliveryState.HELD in states
+        via = DeliveryVia.HELD if fetched else DeliveryVia.SYNC
+        claiming = self._sync_window.claim(
+            turn_id, via=via, states=states, was=None if fetched else via
+        )
+        claimed = await run_with_timeout(DATABASE_TIMEOUT_S, claiming)
+        if claimed is None:
+            return False
+        claim, answer = claimed
+        state, detail = DeliveryState.DELIVERED, ""
+        try:
+            await write(answer)
+        except OSError as error:
+            # The client hung up: nobody saw it, so it may still be fetched.
+            state, detail = DeliveryState.HELD, type(error).__name__
+        self._sync_window.record_soon(claim, state, detail, answer=answer)
+        log.info(
+            "turn_delivery", turn_id=str(claim.turn_id), via=claim.via.value, state=state.value
+        )
+        return True
