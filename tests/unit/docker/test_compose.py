@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic_settings import BaseSettings
 
 from bot.app import SHUTDOWN_S
 from bot.configuration import settings_blocks, variable_names
@@ -109,7 +110,8 @@ def test_an_empty_variable_means_the_default(
 ) -> None:
     for name in environment(services):
         monkeypatch.setenv(name, "")
-    for kind in (*settings_blocks().values(), WorkerSettings):
+    blocks: list[type[BaseSettings]] = [*settings_blocks().values(), WorkerSettings]
+    for kind in blocks:
         empty = kind(_env_file=None)
         for name, field in kind.model_fields.items():
             assert getattr(empty, name) == field.default, name
