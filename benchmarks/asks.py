@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM
 from benchmarks.figures import say
 from inference_queue.protocol import Failure, SamplingParams
 from inference_worker.engines.local.demo import demo_folder
-from inference_worker.engines.local.kv_budget import piece
+from inference_worker.engines.local.kv_budget import prefill_chunk
 from inference_worker.engines.local.request import Event, Finished, Request
 from inference_worker.engines.local.scheduler import Scheduler
 
@@ -58,7 +58,12 @@ def words(chance: random.Random, count: int) -> list[int]:
 def scheduler_of(model: Any, tokenizer: Any, *, slots: int, budget: int) -> Scheduler:
     """The engine without its asyncio; no token ends an answer."""
     return Scheduler(
-        model, tokenizer, frozenset(), slots=slots, budget=budget, piece=piece(model.device)
+        model,
+        tokenizer,
+        frozenset(),
+        slots=slots,
+        budget=budget,
+        prefill_chunk=prefill_chunk(model.device),
     )
 
 

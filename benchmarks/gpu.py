@@ -22,7 +22,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.figures import Figure, publish, say
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import Batch
-from inference_worker.engines.local.kv_budget import piece
+from inference_worker.engines.local.kv_budget import prefill_chunk
 
 SAMPLING = SamplingParams(temperature=0.6, top_p=0.9, repetition_penalty=1.1)  # llama3-bllossom's
 SEQUENTIAL = "the model card's generate, one after the other"
@@ -98,7 +98,12 @@ def bench(size: Size, device: torch.device) -> list[Figure]:
     rows = max(size.crowds)
     need = size.prompt + size.steps + 1
     widest = -(-max(need, size.history + 64) // 256) * 256
-    batch = Batch(model, rows=rows, budget=rows * need * 2 + 4 * widest, piece=piece(device))
+    batch = Batch(
+        model,
+        max_slots=rows,
+        budget=rows * need * 2 + 4 * widest,
+        prefill_chunk=prefill_chunk(device),
+    )
     for crowd in size.crowds:
         rate = _decode(batch, crowd, size, chance)
         context = crowd * (size.prompt + size.steps / 2)
@@ -148,7 +153,7 @@ def _sequential(model: Any, size: Size, chance: random.Random) -> float:
 def _decode(batch: Batch, crowd: int, size: Size, chance: random.Random) -> float:
     """Tokens per second once all prompts are computed."""
     left = crowd
-    while left or batch.pending:
+    while left or batch.prefilling:
         while left and batch.fits(size.prompt + size.steps + 9):
             prompt = _words(size, chance, size.prompt)
             batch.add(prompt, SAMPLING, need=size.prompt + size.steps + 9)
@@ -158,7 +163,7 @@ def _decode(batch: Batch, crowd: int, size: Size, chance: random.Random) -> floa
     for _ in range(size.steps):
         batch.step()
     took = time.monotonic() - began
-    for row in batch.rows.copy():
+    for row in batch.slots.copy():
         batch.remove(row)
     return crowd * size.steps / took
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from inference_queue.protocol import Completion, Job
 
 #: The weight of the newest answer in the running means.
-NEWEST = 0.2
+SMOOTHING = 0.2
 #: Of fewer tokens no rate is taken: between two of them a worker may have been stopped for seconds,
 #: and others' answers would be cut for it.
-TELLING_TOKENS = 16
+MIN_RATE_TOKENS = 16
 #: An answer of fewer tokens is worth nothing to a person: hardly a word of Korean.
-FEWEST_TOKENS = 4
+MIN_ANSWER_TOKENS = 4
 #: Of the time until the deadline, what may be planned: answers differ.
-PLANNED = 0.9
+PLANNED_SHARE = 0.9
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class ThroughputEstimator:
         first_s = (completion.first_token_ms or 0.0) / 1000
         self.answer_s = _mean(self.answer_s, total_s)
         self.first_token_s = _mean(self.first_token_s, first_s)
-        if completion.completion_tokens >= TELLING_TOKENS and total_s > first_s:
+        if completion.completion_tokens >= MIN_RATE_TOKENS and total_s > first_s:
             rate = (completion.completion_tokens - 1) / (total_s - first_s)
             self.tokens_per_s = _mean(self.tokens_per_s, rate)
 
@@ -43,8 +43,8 @@ class ThroughputEstimator:
         left_s = job.remaining_s()
         if math.isinf(left_s) or (left_s > 0 and not self.tokens_per_s):
             return job
-        fits = 1 + int((left_s - self.first_token_s) * PLANNED * self.tokens_per_s)
-        if fits < min(FEWEST_TOKENS, job.sampling.max_new_tokens):
+        fits = 1 + int((left_s - self.first_token_s) * PLANNED_SHARE * self.tokens_per_s)
+        if fits < min(MIN_ANSWER_TOKENS, job.sampling.max_new_tokens):
             return None
         if fits >= job.sampling.max_new_tokens:
             return job
@@ -52,4 +52,4 @@ class ThroughputEstimator:
 
 
 def _mean(before: float, newest: float) -> float:
-    return before + (newest - before) * NEWEST if before else newest
+    return before + (newest - before) * SMOOTHING if before else newest

@@ -95,7 +95,7 @@ class LocalEngine:
             loop.call_soon_threadsafe(progress, sentence)
 
         checkpoint, template = await _in_daemon_thread(lambda: self._load(tell))
-        from inference_worker.engines.local.kv_budget import affordable_tokens, piece  # noqa: PLC0415 - torch
+        from inference_worker.engines.local.kv_budget import affordable_tokens, prefill_chunk  # noqa: PLC0415 - torch
         from inference_worker.engines.local.scheduler import Scheduler  # noqa: PLC0415 - torch
 
         if self._max_new_tokens is None and checkpoint.card.demo:
@@ -108,7 +108,7 @@ class LocalEngine:
                 checkpoint.stop_ids,
                 slots=self._slots,
                 budget=self._window(),
-                piece=piece(checkpoint.model.device),
+                prefill_chunk=prefill_chunk(checkpoint.model.device),
             )
         except ValueError as error:
             raise _unavailable(f"the local engine cannot run this model: {error}") from error
@@ -116,7 +116,7 @@ class LocalEngine:
         await self._warm_up()
         batch.allow(
             self._kv_tokens
-            or affordable_tokens(batch.token_bytes(), most=self._slots * self._window())
+            or affordable_tokens(batch.token_bytes(), max_tokens=self._slots * self._window())
         )
         tell(f"room for {batch.budget} tokens in {self._slots} slots")
 

@@ -15,24 +15,24 @@ CPU_SHARE = 0.25
 
 #: Tokens of prompts that one step computes: the longest that the answers of others wait. About
 #: 50 ms on an H100 with Llama-3-8B (by arithmetic), 0.2 s on two cores with the demo model.
-GPU_PIECE = 1024
-CPU_PIECE = 128
+GPU_PREFILL_CHUNK = 1024
+CPU_PREFILL_CHUNK = 128
 
 
-def piece(device: torch.device) -> int:
+def prefill_chunk(device: torch.device) -> int:
     """Tokens of prompts that one step computes on this device."""
-    return CPU_PIECE if device.type == "cpu" else GPU_PIECE
+    return CPU_PREFILL_CHUNK if device.type == "cpu" else GPU_PREFILL_CHUNK
 
 
-def affordable_tokens(token_bytes: Mapping[torch.device, int], *, most: int) -> int:
+def affordable_tokens(token_bytes: Mapping[torch.device, int], *, max_tokens: int) -> int:
     """Tokens that there is room for beside what is taken already.
 
     ``token_bytes`` is what one token takes on each device; every device has to hold its part.
-    Without a GPU not more than ``most``, which is what full slots can use.
+    Without a GPU not more than ``max_tokens``, which is what full slots can use.
     """
     room = [_room(device) // size for device, size in token_bytes.items()]
     if all(device.type == "cpu" for device in token_bytes):
-        room.append(most)
+        room.append(max_tokens)
     return max(min(room), 1)
 
 

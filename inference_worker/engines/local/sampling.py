@@ -1,4 +1,4 @@
-"""How the next tokens are chosen, for all rows at once.
+"""How the next tokens are chosen, for all slots at once.
 
 The outcome is that of transformers' processors in the order of ``generate``: repetition penalty,
 temperature, top_k, top_p, and a draw. The draw inverts the cumulative distribution over the
@@ -16,20 +16,20 @@ from torch import Tensor
 
 from inference_queue.protocol import SamplingParams
 
-#: Below it the scaled logits leave what float32 can hold; such an answer is greedy anyway.
-LEAST_TEMPERATURE = 1e-5
+#: Below it the scaled logits exceed float32; such a sequence is greedy anyway.
+MIN_TEMPERATURE = 1e-5
 
-#: The most likely tokens that are looked at first. A vocabulary is seldom needed whole, and
-#: sorting Llama 3's for every token takes longer than the token.
+#: How many of the most likely tokens are tried first. The whole vocabulary is seldom needed, and
+#: sorting Llama 3's for every token takes longer than computing the token.
 CANDIDATES = 256
 
-BROKEN = -1  #: in the place of a token where the logits are no numbers
+INVALID_TOKEN = -1  #: instead of a token where the logits are no numbers
 UNDECIDED = -2  #: the candidates were too few
 
 
 @dataclass(slots=True)
-class _Row:
-    """How one answer goes on; ``fresh`` are its tokens that the penalty does not know yet."""
+class _SlotSampling:
+    """How one sequence is sampled; ``fresh``: its tokens that the penalty does not know yet."""
 
     sampling: SamplingParams
     random: random.Random
@@ -37,7 +37,7 @@ class _Row:
 
     @property
     def greedy(self) -> bool:
-        return self.sampling.temperature < LEAST_TEMPERATURE
+        return self.sampling.temperature < MIN_TEMPERATURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,46 +58,46 @@ class Sampler:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._rows: list[_Row] = []
-        self._knobs: SamplingTensors | None = None
+        self._rows: list[_SlotSampling] = []
+        self._tensors: SamplingTensors | None = None
         self._seen: Tensor | None = None  # (rows, vocabulary), kept where there is a penalty
 
     def begin(self, row: int, sampling: SamplingParams, prompt: Sequence[int]) -> None:
-        """Let a new answer have the place ``row``; at most one beyond those there are."""
+        """Begin a sequence in row ``row``, at most one beyond the present ones."""
         seed = None if sampling.seed is None else sampling.seed % 2**64
         chance = random.Random(seed)  # noqa: S311 - for texts, not for secrets
-        self._rows[row:] = [_Row(sampling, chance, list(prompt)), *self._rows[row + 1 :]]
-        self._knobs = None
+        self._rows[row:] = [_SlotSampling(sampling, chance, list(prompt)), *self._rows[row + 1 :]]
+        self._tensors = None
         if self._seen is not None and row < len(self._seen):
             self._seen[row] = False
 
     def move(self, source: int, target: int) -> None:
-        """Let the answer at ``source`` have the place of another that has ended."""
+        """Move the sequence in row ``source`` to the row of one that has ended."""
         self._rows[target] = self._rows[source]
-        self._knobs = None
+        self._tensors = None
         if self._seen is not None and source < len(self._seen):
             self._seen[target] = self._seen[source]
 
     def choose(self, logits: Tensor) -> list[int]:
-        """The next token of each row from (rows, vocabulary); BROKEN where they are no numbers."""
+        """The next token of each row of (rows, vocabulary), INVALID_TOKEN without numbers."""
         count, vocabulary = logits.shape
-        knobs = self._knobs_of(count, vocabulary)
+        tensors = self._tensors_of(count, vocabulary)
         scores = logits.float()
-        if knobs.penalised:
-            scores = _penalised(scores, self._seen_by(count, vocabulary), knobs.penalty)
-        most, tokens = scores.max(-1, keepdim=True)
-        if not knobs.all_greedy:
-            scores = scores / knobs.temperature
-            dice = torch.tensor([[row.random.random()] for row in self._rows[:count]])
-            dice = dice.to(self._device)
-            drawn = _draw(scores, dice, knobs.top_k, knobs.top_p, min(CANDIDATES, vocabulary))
-            tokens = torch.where(knobs.greedy, tokens, drawn)
-        tokens = torch.where(most.isfinite(), tokens, BROKEN)
+        if tensors.penalised:
+            scores = _penalised(scores, self._seen_by(count, vocabulary), tensors.penalty)
+        best, tokens = scores.max(-1, keepdim=True)
+        if not tensors.all_greedy:
+            scores = scores / tensors.temperature
+            draws = torch.tensor([[row.random.random()] for row in self._rows[:count]])
+            draws = draws.to(self._device)
+            drawn = _draw(scores, draws, tensors.top_k, tensors.top_p, min(CANDIDATES, vocabulary))
+            tokens = torch.where(tensors.greedy, tokens, drawn)
+        tokens = torch.where(best.isfinite(), tokens, INVALID_TOKEN)
         chosen: list[int] = tokens[:, 0].tolist()  # waits for the device, once a step
         if UNDECIDED in chosen:
             again = [place for place, token in enumerate(chosen) if token == UNDECIDED]
             drawn = _draw(
-                scores[again], dice[again], knobs.top_k[again], knobs.top_p[again], vocabulary
+                scores[again], draws[again], tensors.top_k[again], tensors.top_p[again], vocabulary
             )
             for place, token in zip(again, drawn[:, 0].tolist(), strict=True):
                 chosen[place] = token
@@ -105,13 +105,13 @@ class Sampler:
             row.fresh.append(max(token, 0))
         return chosen
 
-    def _knobs_of(self, count: int, vocabulary: int) -> SamplingTensors:
-        if self._knobs is None or len(self._knobs.penalty) != count:
+    def _tensors_of(self, count: int, vocabulary: int) -> SamplingTensors:
+        if self._tensors is None or len(self._tensors.penalty) != count:
             rows = self._rows[:count]
             wanted = [row.sampling for row in rows]
-            warmth = [1.0 if row.greedy else row.sampling.temperature for row in rows]
-            self._knobs = SamplingTensors(
-                temperature=self._column(warmth),
+            temperatures = [1.0 if row.greedy else row.sampling.temperature for row in rows]
+            self._tensors = SamplingTensors(
+                temperature=self._column(temperatures),
                 top_k=self._column([min(s.top_k or vocabulary, vocabulary) for s in wanted]),
                 top_p=self._column([s.top_p for s in wanted]),
                 penalty=self._column([s.repetition_penalty for s in wanted]),
@@ -119,7 +119,7 @@ class Sampler:
                 all_greedy=all(row.greedy for row in rows),
                 penalised=any(s.repetition_penalty != 1 for s in wanted),
             )
-        return self._knobs
+        return self._tensors
 
     def _column(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, device=self._device)[:, None]
@@ -143,22 +143,22 @@ class Sampler:
 
 
 def _penalised(scores: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
-    """What has been said becomes less likely; all (rows, vocabulary), but penalty (rows, 1)."""
+    """Tokens seen before become less likely; all (rows, vocabulary), but penalty (rows, 1)."""
     less = torch.where(scores < 0, scores * penalty, scores / penalty)
     return torch.where(seen, less, scores)
 
 
-def _draw(scores: Tensor, dice: Tensor, top_k: Tensor, top_p: Tensor, candidates: int) -> Tensor:
+def _draw(scores: Tensor, draws: Tensor, top_k: Tensor, top_p: Tensor, candidates: int) -> Tensor:
     """One token a row, (rows, 1), or UNDECIDED where too few ``candidates`` were looked at.
 
-    ``scores`` is (rows, vocabulary); ``dice`` in [0, 1), ``top_k`` and ``top_p`` are (rows, 1).
+    ``scores`` is (rows, vocabulary); ``draws`` in [0, 1), ``top_k`` and ``top_p`` are (rows, 1).
     """
     vocabulary = scores.shape[1]
     values, ids = scores.topk(candidates)  # (rows, candidates), falling
     # As transformers does it: what equals the last of the k stays too.
-    least = values.gather(1, top_k.clamp(max=candidates) - 1)
-    cut = (top_k < vocabulary) & (values[:, -1:] < least)  # all that top_k leaves is here
-    among = ~cut | (values >= least)
+    smallest = values.gather(1, top_k.clamp(max=candidates) - 1)
+    cut = (top_k < vocabulary) & (values[:, -1:] < smallest)  # all that top_k leaves is here
+    among = ~cut | (values >= smallest)
     total = torch.where(
         cut,
         values.masked_fill(~among, -torch.inf).logsumexp(-1, keepdim=True),
@@ -171,7 +171,7 @@ def _draw(scores: Tensor, dice: Tensor, top_k: Tensor, top_p: Tensor, candidates
     whole = cut | ((top_k == vocabulary) & (up_to[:, -1:] >= top_p) & (top_p < 1))
     if candidates == vocabulary:
         whole = torch.ones_like(whole)
-    goal = dice * torch.where(whole, (chances * kept).sum(-1, keepdim=True), 1.0)
+    goal = draws * torch.where(whole, (chances * kept).sum(-1, keepdim=True), 1.0)
     place = (up_to <= goal).sum(-1, keepdim=True)
     inside = (top_k == vocabulary) & (top_p >= 1) & (place < candidates)
     place = torch.minimum(place, kept.sum(-1, keepdim=True) - 1).clamp(min=0)

@@ -6,24 +6,24 @@ from tokenizers import Tokenizer
 
 from inference_queue.protocol import FinishReason
 from inference_worker.engines.base import Delta
-from inference_worker.engines.local.batch import Row
+from inference_worker.engines.local.batch import Slot
 from inference_worker.engines.local.detokenizer import TextStream
 from inference_worker.engines.local.request import Finished, Request
 
 
-class Answer:
+class SequenceOutput:
     """Takes the tokens of one row and publishes whole characters."""
 
     def __init__(
-        self, request: Request, row: Row, tokenizer: Tokenizer, stop_ids: frozenset[int]
+        self, request: Request, slot: Slot, tokenizer: Tokenizer, stop_ids: frozenset[int]
     ) -> None:
         self.request = request
-        self.row = row
+        self.slot = slot
         self.reason: FinishReason | None = None  #: set with the last token
         self._text = TextStream(tokenizer, request.sampling.stop)
         self._stop_ids = stop_ids
         self._tokens = 0
-        self._told = 0  # tokens already in a Delta
+        self._published_tokens = 0  # tokens already in a Delta
 
     def take(self, token: int) -> None:
         """Add a token."""
@@ -31,7 +31,7 @@ class Answer:
         if token in self._stop_ids:
             self.reason = FinishReason.STOP
             return
-        self._tell(self._text.push(token))
+        self._publish(self._text.push(token))
         if self._text.stopped:
             self.reason = FinishReason.STOP
         elif self._tokens >= self.request.max_new_tokens:
@@ -46,10 +46,10 @@ class Answer:
     def finish(self) -> None:
         """Publish what was held back, and the end, unless nobody wants it."""
         if self.reason is not None and not self.request.cancelled:
-            self._tell(self._text.flush())
+            self._publish(self._text.flush())
             self.request.publish(Finished(self.reason, self._text.text, self._tokens))
 
-    def _tell(self, piece: str) -> None:
-        if piece:
-            self.request.publish(Delta(piece, self._tokens - self._told))
-            self._told = self._tokens
+    def _publish(self, text: str) -> None:
+        if text:
+            self.request.publish(Delta(text, self._tokens - self._published_tokens))
+            self._published_tokens = self._tokens

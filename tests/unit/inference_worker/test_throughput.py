@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from inference_queue.protocol import Completion, FinishReason, Job, Message, Role, SamplingParams
-from inference_worker.throughput import FEWEST_TOKENS, ThroughputEstimator
+from inference_worker.throughput import MIN_ANSWER_TOKENS, ThroughputEstimator
 
 
 def completion(tokens: int, first_ms: float | None, total_ms: float | None) -> Completion:
@@ -75,7 +75,7 @@ def test_what_is_worthless_is_not_begun() -> None:
     assert pace.fit(job(-1)) is None
     assert ThroughputEstimator().fit(job(-1)) is None
     # Whoever asks for less gets it, though it is little.
-    assert pace.fit(job(3.5, tokens=FEWEST_TOKENS - 2)) is not None
+    assert pace.fit(job(3.5, tokens=MIN_ANSWER_TOKENS - 2)) is not None
 
 
 def test_before_the_first_answer_nothing_is_known_and_nothing_cut() -> None:

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
 from inference_queue.protocol import SamplingParams
-from inference_worker.engines.local.batch import CHUNK, Batch, Row
+from inference_worker.engines.local.batch import CHUNK, Batch, Slot
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def reference(noise_llama_dir: Path) -> Any:
 
 
 def new_batch(model: Any, *, rows: int = 16, budget: int = 16 * 512, piece: int = 32) -> Batch:
-    return Batch(model, rows=rows, budget=budget, piece=piece)
+    return Batch(model, max_slots=rows, budget=budget, prefill_chunk=piece)
 
 
 def alone(model: Any, prompt: Sequence[int], tokens: int, penalty: float = 1.0) -> list[int]:
@@ -47,7 +47,7 @@ def greedy(penalty: float = 1.0) -> SamplingParams:
     return SamplingParams(temperature=0, repetition_penalty=penalty)
 
 
-def written(batch: Batch, row: Row, prompt: Sequence[int], tokens: int) -> list[int]:
+def written(batch: Batch, row: Slot, prompt: Sequence[int], tokens: int) -> list[int]:
     """Advance until a row has so many tokens more than its prompt."""
     while len(row.tokens) < len(prompt) + tokens:
         batch.step()
@@ -60,10 +60,10 @@ def test_sixteen_rows_that_come_and_go_are_the_same_as_alone(
 ) -> None:
     chance = random.Random(seed)
     batch = new_batch(model)
-    known: dict[int, tuple[Row, int, float]] = {}
+    known: dict[int, tuple[Slot, int, float]] = {}
     most = 0
 
-    def check(row: Row, length: int, penalty: float) -> None:
+    def check(row: Slot, length: int, penalty: float) -> None:
         said = row.tokens[length:]
         if said:
             assert said == alone(reference, row.tokens[:length], len(said), penalty)
@@ -74,9 +74,9 @@ def test_sixteen_rows_that_come_and_go_are_the_same_as_alone(
             penalty = chance.choice([1.0, 1.3])
             row = batch.add(prompt, greedy(penalty), need=len(prompt) + 100)
             known[number] = (row, len(prompt), penalty)
-        if batch.rows:
+        if batch.slots:
             assert all(row.tokens[-1] == token for row, token in batch.step())
-        most = max(most, len(batch.rows))
+        most = max(most, len(batch.slots))
         for gone in [at for at in known if chance.random() < 0.015]:
             batch.remove(known[gone][0])
             check(*known.pop(gone))
@@ -120,8 +120,8 @@ def test_the_budget_bounds_what_is_let_in_and_is_never_exceeded(model: Any) -> N
         batch.add([1, 2], greedy(), need=CHUNK)
         batch.step()
         assert batch.cached_tokens <= 4 * CHUNK
-    assert len(batch.rows) == 4
-    for row in batch.rows.copy():
+    assert len(batch.slots) == 4
+    for row in batch.slots.copy():
         batch.remove(row)
     assert batch.cached_tokens == 0
 

@@ -16,7 +16,7 @@ from transformers.generation.logits_process import (
 )
 
 from inference_queue.protocol import SamplingParams
-from inference_worker.engines.local.sampling import BROKEN, Sampler
+from inference_worker.engines.local.sampling import INVALID_TOKEN, Sampler
 
 PROMPT = [0, 3, 3]
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 2.2, -1.0, -8.0])
@@ -149,5 +149,5 @@ def test_logits_that_are_no_numbers_are_told_from_tokens() -> None:
     bad = LOGITS.expand(3, -1).clone()
     bad[:2, 4] = torch.nan
     *broken, good = sampler.choose(bad)
-    assert broken == [BROKEN, BROKEN]
+    assert broken == [INVALID_TOKEN, INVALID_TOKEN]
     assert good >= 0

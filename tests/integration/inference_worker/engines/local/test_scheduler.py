@@ -92,7 +92,7 @@ def faulty(noise: tuple[Any, Any]) -> Faulty:
 
 @pytest.fixture
 def scheduler(faulty: Faulty, noise: tuple[Any, Any]) -> Iterator[Scheduler]:
-    scheduler = Scheduler(faulty, noise[1], frozenset(), slots=2, budget=2048, piece=64)
+    scheduler = Scheduler(faulty, noise[1], frozenset(), slots=2, budget=2048, prefill_chunk=64)
     yield scheduler
     scheduler.close()
 
