@@ -1,0 +1,79 @@
+"""What the model reads and how it samples."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.conversation.prompt import PromptBuilder, history_window
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
+from bot.store.conversations import LockedConversation
+from bot.store.history_cache import Exchange, mark
+from bot.store.scheduling import WaitingTurn
+from bot.workers import WorkerRegistry
+from inference_queue.presets import PRESETS
+from inference_queue.protocol import Message, Role
+
+NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+PRESET = PRESETS["bllossom-8b"]
+
+
+def builder(limits: dict[str, int] | None = None, *, system_prompt: str = "") -> PromptBuilder:
+    workers = WorkerRegistry(Redis())
+    return PromptBuilder(
+        preset="auto", system_prompt=system_prompt, max_new_tokens=limits or {}, workers=workers
+    )
+
+
+def waiting(text: str = "안녕", *, messenger: str = "here", epoch: int = 2) -> WaitingTurn:
+    return WaitingTurn(
+        id=uuid4(),
+        conversation_id=7,
+        seq=4,
+        epoch=epoch,
+        messenger=messenger,
+        text=text,
+        reply_handle=ReplyHandle(via=DeliveryVia.POST, expires_at=NOON + timedelta(minutes=28)),
+        received_at=NOON,
+        expires_at=NOON + timedelta(minutes=28),
+    )
+
+
+CONVERSATION = LockedConversation(id=7, tenant="t", epoch=2, history_seq=3, history_at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("limits", "tokens"),
+    [({}, 2048), ({"there": 9}, 2048), ({"here": 9}, 9), ({"here": 9000}, 2048)],
+)
+def test_an_answer_has_no_more_tokens_than_its_messenger_shows(
+    limits: dict[str, int], tokens: int
+) -> None:
+    job = builder(limits).job(CONVERSATION, [waiting()], [], PRESET)
+    assert job.sampling.max_new_tokens == tokens
+
+
+def test_a_burst_is_read_after_the_history() -> None:
+    exchanges = [Exchange("1@x", "첫 질문", "첫 답")]
+    job = builder().job(CONVERSATION, [waiting("하나"), waiting("둘")], exchanges, PRESET)
+    assert job.messages == (
+        Message(Role.SYSTEM, PRESET.system_prompt),
+        Message(Role.USER, "첫 질문"),
+        Message(Role.ASSISTANT, "첫 답"),
+        Message(Role.USER, "하나\n둘"),
+    )
+    assert job.cache_key == "t:7:2"
+    assert job.due == NOON + timedelta(seconds=60)
+
+
+def test_a_system_prompt_that_is_set_replaces_the_preset_s() -> None:
+    job = builder(system_prompt="반말로").job(CONVERSATION, [waiting()], [], PRESET)
+    assert job.messages[0].content == "반말로"
+
+
+def test_a_reset_after_the_turn_leaves_no_history() -> None:
+    assert history_window(CONVERSATION, waiting(epoch=2)).newest == mark(3, NOON)
+    assert history_window(CONVERSATION, waiting(epoch=1)).newest == ""
