@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
@@ -22,6 +23,7 @@ from bot.delivery.sync_window import SyncWindow
 from bot.delivery.task_set import TaskSet
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.domain.messenger import Messenger
+from bot.store.reply_handles import dump_handle
 from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from inference_queue.client import JobQueue
@@ -81,10 +83,19 @@ class DeliveryParts:
 
     async def add_answers(self, count: int, **columns: Any) -> list[UUID]:
         """Pending answers, each of a conversation of its own."""
-        columns = {"messenger": "slack", "delivery": "pending", **columns}
+        by_post = columns.get("messenger", "slack") == "slack"
+        handle = ReplyHandle(
+            via=DeliveryVia.POST if by_post else DeliveryVia.CALLBACK,
+            expires_at=datetime.now(UTC) + timedelta(minutes=10),
+        )
+        columns = {
+            "messenger": "slack",
+            "delivery": "pending",
+            "reply_handle": dump_handle(handle),
+            **columns,
+        }
         return [
-            await add_turn(self.database, key=f"room-{number}", **columns)
-            for number in range(count)
+            await add_turn(self.database, key=f"room-{uuid4()}", **columns) for _ in range(count)
         ]
 
     async def deliver(self) -> None:

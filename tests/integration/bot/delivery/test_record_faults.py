@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from bot.delivery import outcome_recorder
-from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.delivery.outcome_recorder import OutcomeRecord
+from bot.domain.deliveries import DeliveryResult, DeliveryState, Outcome
 from tests.integration.bot.delivery.delivery_parts import delivery_parts, faults
 
 
@@ -82,9 +81,7 @@ async def test_a_row_that_somebody_locks_is_recorded_once_it_is_free(database_ur
             lock = text("SELECT 1 FROM deliveries WHERE turn_id = :id FOR UPDATE")
             await locking.execute(lock, {"id": turns[0]})
             for claim in claims:
-                record = outcome_recorder.OutcomeRecord(
-                    claim=claim, state=outcome_recorder.DeliveryState.DELIVERED
-                )
+                record = OutcomeRecord(claim=claim, state=DeliveryState.DELIVERED)
                 # Returns although the row is locked: no room on the wire is lost to it.
                 await parts.recorder.record(record)
             assert await parts.states(turns[1:]) == ["delivered"] * 2
@@ -105,9 +102,7 @@ async def test_an_outcome_that_outlasts_an_outage_is_logged_as_lost(
             raise ConnectionResetError
 
         monkeypatch.setattr("bot.store.deliveries.record", gone)
-        record = outcome_recorder.OutcomeRecord(
-            claim=claim, state=outcome_recorder.DeliveryState.DELIVERED
-        )
+        record = OutcomeRecord(claim=claim, state=DeliveryState.DELIVERED)
         with capture_logs() as logs:
             await parts.recorder.record(record)
             await parts.in_flight.drain(5)
@@ -116,4 +111,3 @@ async def test_an_outcome_that_outlasts_an_outage_is_logged_as_lost(
         ]
         # Once for the first failure: an outage is not logged at every try.
         assert len([line for line in logs if line["event"] == "database_gone"]) == 1
-        await asyncio.sleep(0)
