@@ -34,7 +34,7 @@ class DeliveryClaimer:
         )
         self._claiming = database.begin if reconciles else self._autocommit.connect
         self._messengers = messengers
-        self._unanswered = UnansweredClaims(self._autocommit)
+        self._unanswered = UnansweredClaims(database)
         self._isolation = RowIsolation("claim_due", on_fault=self._bury)
 
     async def claim(
@@ -107,8 +107,8 @@ class DeliveryClaimer:
 class UnansweredClaims:
     """Claims that Postgres may have taken without our hearing of it: nothing of them was sent."""
 
-    def __init__(self, autocommit: AsyncEngine) -> None:
-        self._autocommit = autocommit
+    def __init__(self, database: AsyncEngine) -> None:
+        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
         self._begun: dict[UUID, float] = {}
         self._release_at = 0.0
         self._isolation = RowIsolation("release_claims")

@@ -52,13 +52,17 @@ class DeliveryDispatcher:
     async def keep_delivering(self) -> None:
         """Deliver what is due, until cancelled."""
         while True:
-            try:
-                # Shielded: what is claimed while the process ends would be sent by nobody.
-                if await asyncio.shield(self._in_flight.start(self.deliver_due())):
-                    continue
-            except DATABASE_ERRORS as error:
-                report_database_error("claim_due", error)
-            await self._until_wanted()
+            # Shielded: what is claimed while the process ends would be sent by nobody.
+            more = await asyncio.shield(self._in_flight.start(self._deliver_or_report()))
+            if not more:
+                await self._until_wanted()
+
+    async def _deliver_or_report(self) -> bool:
+        try:
+            return await self.deliver_due()
+        except DATABASE_ERRORS as error:
+            report_database_error("claim_due", error)
+            return False
 
     async def _until_wanted(self) -> None:
         left_s = max(self._next_scan_at - time.monotonic(), MIN_POLL_S)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, TextClause, Uuid, bindparam, text
+from sqlalchemy import BindParameter, CursorResult, TextClause, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
@@ -67,8 +67,8 @@ class FilteredStatement:
 
     async def execute(
         self, connection: AsyncConnection, rows: RowFilter, values: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Run the version that the filter chooses; SQLAlchemy's result."""
+    ) -> CursorResult[Any]:
+        """Run the version that the filter chooses."""
         if rows.only is not None:
             statement = self._only
         else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+import pytest
+from sqlalchemy import text
 
+from bot.delivery import claimer
 from bot.delivery.reconciler import Reconciler
 from bot.delivery.sweeper import DeliverySweeper
 from bot.store import deliveries
@@ -28,6 +30,17 @@ async def test_one_claim_that_cannot_be_recovered_does_not_stop_the_others(
         assert faults("recover") == counted_once
 
 
+async def test_a_locked_row_does_not_stop_the_recovery_of_the_others(database_url: str) -> None:
+    async with delivery_parts(database_url, statement_timeout_ms=150) as parts:
+        bad, *good = await parts.add_answers(4, delivery="sending")
+        await parts.execute("UPDATE deliveries SET claim = 1, claimed_until = now()")
+        async with parts.database.begin() as locking:
+            lock = text("SELECT 1 FROM deliveries WHERE turn_id = :id FOR UPDATE")
+            await locking.execute(lock, {"id": bad})
+            await DeliverySweeper(database=parts.database).sweep()
+            assert await parts.states([bad, *good]) == ["sending", *["unconfirmed"] * 3]
+
+
 async def test_one_answer_that_cannot_expire_does_not_stop_the_others(database_url: str) -> None:
     async with delivery_parts(database_url) as parts:
         bad, *good = await parts.add_answers(4, delivery="held")
@@ -43,14 +56,31 @@ async def test_one_claim_that_cannot_be_released_does_not_stop_the_others(
 ) -> None:
     async with delivery_parts(database_url) as parts:
         bad, *good = await parts.add_answers(4)
-        name = parts.claimer._unanswered.begin()
+        unanswered = claimer.UnansweredClaims(parts.database)
+        name = unanswered.begin()
         async with parts.database.begin() as connection:
             assert len(await deliveries.claim_due(connection, 5, name=name)) == 4
         await parts.break_row(bad, when="NEW.state = 'pending'")
         counted = faults("release_claims")
-        await parts.claimer._unanswered.release()
+        await unanswered.release()
         assert await parts.states([bad, *good]) == ["sending", *["pending"] * 3]
         assert faults("release_claims") > counted
+
+
+async def test_a_claim_that_commits_after_its_release_is_released_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement that was given up may still be executed by the server."""
+    monkeypatch.setattr(claimer, "RELEASE_EVERY_S", 0.0)
+    async with delivery_parts(database_url) as parts:
+        turns = await parts.add_answers(2)
+        unanswered = claimer.UnansweredClaims(parts.database)
+        name = unanswered.begin()
+        await unanswered.release()
+        async with parts.database.begin() as connection:
+            await deliveries.claim_due(connection, 5, name=name)
+        await unanswered.release()
+        assert await parts.states(turns) == ["pending"] * 2
 
 
 async def test_one_lookup_that_cannot_be_claimed_does_not_stop_the_others(
@@ -79,4 +109,3 @@ async def test_an_unreadable_reply_handle_costs_its_own_answer_only(database_url
         claims = {claim.turn_id: claim for claim in await parts.claimer.claim(5)}
         assert set(claims) == {bad, *good}
         assert claims[bad].turn.reply_handle.address == {}
-        assert uuid4() not in claims

@@ -371,6 +371,22 @@ class Lives(RuleBasedStateMachine):
         assert self.run(give_back()) == still_lost
         assert not self.rows(lost)
 
+    @rule()
+    def bury_what_cannot_be_claimed(self) -> None:
+        """A fault of the row; also when others claim it, or send it again, meanwhile."""
+        found = self.rows(
+            "SELECT turn_id FROM deliveries WHERE state = 'pending' AND via IN ('callback', 'post')"
+            " LIMIT 1"
+        )
+
+        async def bury(turn_id: UUID) -> None:
+            async with self.database.begin() as connection:
+                assert await deliveries.bury(connection, turn_id, "fault")
+                assert not await deliveries.bury(connection, turn_id, "fault")
+
+        for row in found:
+            self.run(bury(row.turn_id))
+
     @rule(claim=consumes(claims), shown=st.booleans(), dies=st.booleans())
     def post_without_an_answer(self, claim: DeliveryClaim, *, shown: bool, dies: bool) -> None:
         """Shown or not, noted or not; what cannot be traced is seen by nobody in this play."""
