@@ -10,6 +10,7 @@ BIN := .venv/bin
 VENV := .venv/.made
 INSTALLED := .venv/.installed
 EXTRAS := .[local,onebox,dev]
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
 # Quiet installs with a sign of life; $(1) are pip's arguments.
@@ -19,7 +20,7 @@ define pip_install
 	$(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check $(1)
 endef
 
-.PHONY: help run test check bench chaos fuzz browser
+.PHONY: help run test unit integration acceptance coverage check bench chaos fuzz browser
 
 help: ## show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -29,7 +30,19 @@ run: $(INSTALLED) ## run everything on this machine: Postgres, Valkey, bot, work
 	@exec $(BIN)/python -I -S onebox/tether.py 15 $$PPID $(BIN)/python -m onebox
 
 test: $(INSTALLED) browser ## run all tests on real Postgres, Valkey and, where there is one, Chromium
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+unit: $(INSTALLED) ## the tests that need neither servers nor models, below a minute (ARGS="-k splitting")
+	@$(PYTEST) tests/unit $(ARGS)
+
+integration: $(INSTALLED) browser ## the tests on real Postgres, Valkey, small models, Chromium
+	@$(PYTEST) tests/integration $(ARGS)
+
+acceptance: $(INSTALLED) ## the tests of whole programs: processes, chaos, fuzzing, benchmarks
+	@$(PYTEST) tests/acceptance $(ARGS)
+
+coverage: $(INSTALLED) browser ## run all tests and show which lines and branches they reach
+	@$(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
 
 check: $(INSTALLED) ## lint, format, types, and who may import whom
 	@$(BIN)/ruff check .

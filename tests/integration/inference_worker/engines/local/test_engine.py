@@ -307,7 +307,7 @@ def test_torch_leaves_a_core_to_the_rest_unless_told_otherwise(
 ) -> None:
     program = (
         "import asyncio, pathlib, sys, torch\n"
-        "from inference_worker.engines.local import LocalEngine\n"
+        "from inference_worker.engines.local.engine import LocalEngine\n"
         "model, cache = sys.argv[1:]\n"
         "engine = LocalEngine(model, slots=1, cache_dir=pathlib.Path(cache), device='cpu')\n"
         "asyncio.run(engine.start(lambda sentence: None))\n"
@@ -325,7 +325,7 @@ def test_torch_leaves_a_core_to_the_rest_unless_told_otherwise(
 
 
 def test_importing_the_engine_does_not_load_torch() -> None:
-    program = "import sys, inference_worker.engines.local; sys.exit('torch' in sys.modules)"
+    program = "import sys, inference_worker.engines.local.engine; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

@@ -1,0 +1,27 @@
+"""What all stages share: the order of the tests, and threads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+#: The stages with the longest tests begin, so that no process is left alone with one at the end.
+ORDER = ("acceptance", "integration", "unit")
+
+# Several test processes share few cores; threads that wait for each other would stall them all.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In one process the quick stage comes first; in several the long tests do."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (item.get_closest_marker("slow") is None, _stage(item)))
+    else:
+        items.sort(key=lambda item: -_stage(item))
+
+
+def _stage(item: pytest.Item) -> int:
+    return ORDER.index(item.path.relative_to(TESTS).parts[0])
