@@ -139,8 +139,8 @@ class Rig:
         rate: float | None = None,
     ) -> None:
         await put_away(self._stores)
-        parts = server.part, self._stores.postgres.part
-        before = [cpu_s(part) for part in parts]
+        processes = server.process, self._stores.postgres.process
+        before = [cpu_s(process) for process in processes]
         load = Load(
             port=server.port,
             kind=kind,
@@ -155,7 +155,7 @@ class Rig:
             raise RuntimeError(f"not all were answered 200: {hits.statuses}")
         self.acknowledged += hits.answered if server is self._bot else 0
         tally.hits.append(hits)
-        used = [cpu_s(part) - was for part, was in zip(parts, before, strict=True)]
+        used = [cpu_s(process) - was for process, was in zip(processes, before, strict=True)]
         tally.cpu_us.append(used[0] / hits.answered * 1e6)
         tally.store_cpu_us.append(used[1] / hits.answered * 1e6)
 

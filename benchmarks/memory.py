@@ -66,7 +66,7 @@ async def _tenth(bot: Served, outside: Outside, size: Size, number: int) -> floa
     sending = asyncio.create_task(_send(load, outside))
     seen = []
     while not sending.done():
-        seen.append(rss_mib(bot.part))
+        seen.append(rss_mib(bot.process))
         await asyncio.wait({sending}, timeout=0.2)
     sending.result()
     say(f"memory: {(number + 1) * count:,} messages, {median(seen):.1f} MiB")

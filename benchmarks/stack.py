@@ -20,8 +20,8 @@ from sqlalchemy import text
 from benchmarks.load import STRAGGLERS_S, Hits, Load
 from benchmarks.raw_http import KAKAO_SECRET, SLACK_SECRET
 from bot.store.migrations import migrate
-from onebox.embedded_servers import Embedded, postgres_part, valkey_part
-from onebox.supervisor import SupervisedProcess
+from onebox.embedded_servers import EmbeddedServer, postgres_process, valkey_process
+from onebox.supervisor import ProcessSpec, SupervisedProcess
 from runtime.database import connect_database
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 class Served:
     """A process that listens."""
 
-    part: SupervisedProcess
+    process: SupervisedProcess
     port: int
 
     @property
@@ -44,8 +44,8 @@ class Served:
 class Stores:
     """The servers under a bot, with everything committed as in production."""
 
-    postgres: Embedded
-    valkey: Embedded
+    postgres: EmbeddedServer
+    valkey: EmbeddedServer
     folder: Path
 
 
@@ -54,7 +54,7 @@ async def running_stores() -> AsyncIterator[Stores]:
     """A fresh, migrated Postgres (fsync and synchronous_commit on) and a Valkey."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        async with postgres_part(folder) as postgres, valkey_part(folder) as valkey:
+        async with postgres_process(folder) as postgres, valkey_process(folder) as valkey:
             await migrate(postgres.url)
             yield Stores(postgres, valkey, folder)
 
@@ -76,10 +76,10 @@ async def running_bot(stores: Stores, origin: str, **settings: str) -> AsyncIter
         **settings,
     }
     argv = [sys.executable, *os.environ.get("BENCH_PYTHON", "").split(), "-m", "bot", "serve"]
-    part = _part("bot", argv, stores.folder, {f"BOT_{k.upper()}": v for k, v in own.items()})
-    async with _running(part):
+    process = _process("bot", argv, stores.folder, {f"BOT_{k.upper()}": v for k, v in own.items()})
+    async with _running(process):
         await _until_answers(f"http://127.0.0.1:{port}/healthz")
-        yield Served(part, port)
+        yield Served(process, port)
 
 
 @contextlib.asynccontextmanager
@@ -96,19 +96,19 @@ async def running_worker(
         **settings,
     }
     argv = [sys.executable, "-m", "inference_worker"]
-    part = _part("worker", argv, stores.folder, {f"WORKER_{k.upper()}": v for k, v in own.items()})
-    async with _running(part):
-        yield part
+    process = _process("worker", argv, stores.folder, {f"WORKER_{k.upper()}": v for k, v in own.items()})
+    async with _running(process):
+        yield process
 
 
 @contextlib.asynccontextmanager
 async def running_bare(folder: Path) -> AsyncIterator[Served]:
     """The bare handler."""
     port = free_port()
-    part = _part("bare", [sys.executable, "-m", "benchmarks.bare", str(port)], folder, {})
-    async with _running(part):
+    process = _process("bare", [sys.executable, "-m", "benchmarks.bare", str(port)], folder, {})
+    async with _running(process):
         await _until_answers(f"http://127.0.0.1:{port}/readyz")
-        yield Served(part, port)
+        yield Served(process, port)
 
 
 async def fire(load: Load) -> Hits:
@@ -162,11 +162,11 @@ async def until_ready(served: Served) -> None:
     await _until_answers(f"{served.url}/readyz", within_s=60)
 
 
-def cpu_s(part: SupervisedProcess) -> float:
+def cpu_s(supervised: SupervisedProcess) -> float:
     """CPU seconds of the process and its living children so far."""
-    if part.process is None:
+    if supervised.child is None:
         return 0.0
-    parent = psutil.Process(part.process.pid)
+    parent = psutil.Process(supervised.child.pid)
     used = 0.0
     for process in [parent, *parent.children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -175,9 +175,9 @@ def cpu_s(part: SupervisedProcess) -> float:
     return used
 
 
-def rss_mib(part: SupervisedProcess) -> float:
+def rss_mib(supervised: SupervisedProcess) -> float:
     """Resident memory of the process, in MiB."""
-    pid = part.process.pid if part.process else os.getpid()
+    pid = supervised.child.pid if supervised.child else os.getpid()
     return float(psutil.Process(pid).memory_info().rss) / 2**20
 
 
@@ -188,19 +188,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _part(name: str, argv: list[str], folder: Path, own: dict[str, str]) -> SupervisedProcess:
+def _process(name: str, argv: list[str], folder: Path, own: dict[str, str]) -> SupervisedProcess:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("BOT_", "WORKER_"))}
     env = {**clean, "PYTHONPATH": str(ROOT), **own}
-    return SupervisedProcess(name=name, argv=argv, log=folder / "logs" / f"{name}.log", env=env)
+    log = folder / "logs" / f"{name}.log"
+    return SupervisedProcess(ProcessSpec(name=name, argv=argv, log=log, env=env))
 
 
 @contextlib.asynccontextmanager
-async def _running(part: SupervisedProcess) -> AsyncIterator[None]:
+async def _running(process: SupervisedProcess) -> AsyncIterator[None]:
     try:
-        await part.start()
+        await process.start()
         yield
     finally:
-        await part.stop()
+        await process.stop()
 
 
 async def _until_answers(url: str, within_s: float = 30.0) -> None:

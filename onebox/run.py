@@ -1,7 +1,7 @@
 """Everything on one machine: Postgres, Valkey, the schema, the bot and a worker, in one command.
 
-What is set is used: each of BOT_DATABASE_URL and BOT_REDIS_URL replaces one embedded server. The
-bot and the worker are processes of their own, with the same command lines as anywhere else.
+BOT_DATABASE_URL and BOT_REDIS_URL each replace one embedded server. The bot and the worker are
+separate processes, with the same command lines as anywhere else.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from sqlalchemy import text
 from bot.configuration import Configuration
 from bot.settings import Settings
 from bot.store.migrations import migrate
-from onebox.data_dir import CannotStart, fresh_log, os_errors_as_cannot_start, owned
-from onebox.embedded_servers import postgres_part, valkey_part
+from onebox.data_dir import CannotStart, locked, os_errors_as_cannot_start, rotate_log
+from onebox.embedded_servers import postgres_process, valkey_process
 from onebox.local_settings import Machine, environment, free_port, local_secrets, set_for_the_worker
 from onebox.progress import bound_logs, relay_model_progress, until_ready
-from onebox.supervisor import SupervisedProcess, keep_running, raise_if_cancelled
+from onebox.supervisor import ProcessSpec, SupervisedProcess, keep_running, raise_if_cancelled
 from runtime.database import DATABASE_ERRORS, asyncpg_url, connect_database
 from runtime.redis_client import connect_redis
 
@@ -34,7 +34,7 @@ WORKER = (sys.executable, "-m", "inference_worker")
 
 
 def say(line: str) -> None:
-    """One line for the person at the terminal; whether anyone reads it does not matter."""
+    """Write a line to the terminal, which may be closed."""
     with contextlib.suppress(OSError):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
@@ -50,8 +50,8 @@ async def run_onebox(
     everything = asyncio.create_task(_run(configuration, bot, worker))
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Ignored from the start: a hang-up by nohup, which is meant, but Ctrl-C by any script that
-        # has put this into the background, and that would leave everything running.
+        # nohup ignores SIGHUP on purpose. A shell script ignores SIGINT for background jobs too,
+        # which must not leave everything running.
         if signum is not signal.SIGHUP or signal.getsignal(signum) is not signal.SIG_IGN:
             loop.add_signal_handler(signum, _stop, everything)
     try:
@@ -76,12 +76,12 @@ async def _run(configuration: Configuration, bot: Sequence[str], worker: Sequenc
     port, worker_set = free_port(settings.host, settings.port), set_for_the_worker()
     async with AsyncExitStack() as stack:
         with os_errors_as_cannot_start(settings.data_dir) as data_dir:
-            stack.enter_context(owned(data_dir, "onebox"))
+            stack.enter_context(locked(data_dir, "onebox"))
             made = local_secrets(configuration, data_dir / "secrets.json")
         say(f"Starting everything on this machine; data and logs are in {data_dir}")
-        database_url, servers = await _database(stack, settings, data_dir)
+        database_url, database_processes = await _database(stack, settings, data_dir)
         raise_if_cancelled()
-        redis_url, more = await _redis(stack, settings, data_dir)
+        redis_url, redis_processes = await _redis(stack, settings, data_dir)
         raise_if_cancelled()
         machine = Machine(
             data_dir=data_dir,
@@ -96,18 +96,19 @@ async def _run(configuration: Configuration, bot: Sequence[str], worker: Sequenc
             _program("worker", worker, machine, env, vital=False),
         ]
         await stack.enter_async_context(_started(programs))
-        await _serve([*servers, *more, *programs], machine, made, settings, since)
+        processes = [*database_processes, *redis_processes, *programs]
+        await _serve(processes, machine, made, settings, since)
 
 
 async def _database(
     stack: AsyncExitStack, settings: Settings, data_dir: Path
 ) -> tuple[str, list[SupervisedProcess]]:
-    """The URL of a migrated database, and the part behind it where it is embedded."""
-    url, parts = settings.database_url.get_secret_value(), list[SupervisedProcess]()
+    """The URL of a migrated database, and its server's process if it is embedded."""
+    url, processes = settings.database_url.get_secret_value(), list[SupervisedProcess]()
     if not url:
         since = time.monotonic()
-        server = await stack.enter_async_context(postgres_part(data_dir))
-        url, parts = server.url, [server.part]
+        server = await stack.enter_async_context(postgres_process(data_dir))
+        url, processes = server.url, [server.process]
         say(f"  Postgres runs ({time.monotonic() - since:.1f} s)")
     try:
         await _reachable(url)
@@ -122,11 +123,11 @@ async def _database(
             f"({_brief(problem)}): check BOT_DATABASE_URL and that its server runs."
         ) from problem
     say("  The database's schema is up to date")
-    return url, parts
+    return url, processes
 
 
 async def _reachable(url: str) -> None:
-    # Bounded: an address that swallows packets would keep the migration waiting for minutes.
+    # With a timeout: an address that drops packets would block the migration for minutes.
     engine = connect_database(url, pool_size=1)
     try:
         async with engine.connect() as connection:
@@ -147,13 +148,13 @@ async def _redis(
         await _tell_if_silent(url)
         return url, []
     since = time.monotonic()
-    server = await stack.enter_async_context(valkey_part(data_dir))
+    server = await stack.enter_async_context(valkey_process(data_dir))
     say(f"  Valkey runs ({time.monotonic() - since:.1f} s)")
-    return server.url, [server.part]
+    return server.url, [server.process]
 
 
 async def _tell_if_silent(url: str) -> None:
-    """Everything works without Valkey, only slower: a wrong address would go unnoticed."""
+    """Tell of an unreachable Valkey: all works without it, so a wrong URL would go unnoticed."""
     try:
         problem = await _unanswered(url)
     except ValueError as error:
@@ -177,37 +178,39 @@ def _program(
     name: str, argv: Sequence[str], machine: Machine, env: dict[str, str], *, vital: bool
 ) -> SupervisedProcess:
     log = machine.data_dir / "logs" / f"{name}.log"
-    return SupervisedProcess(name=f"The {name}", argv=list(argv), log=log, env=env, vital=vital)
+    return SupervisedProcess(
+        ProcessSpec(name=f"The {name}", argv=list(argv), log=log, env=env, vital=vital)
+    )
 
 
 @asynccontextmanager
 async def _started(programs: list[SupervisedProcess]) -> AsyncIterator[None]:
-    """Start the programs; stop them side by side, each finishing what it does."""
+    """Start the programs; at the end stop them concurrently, each after its drain."""
     try:
-        for part in programs:
-            with os_errors_as_cannot_start(part.data_dir):
-                fresh_log(part.log)
-            await part.start()
+        for program in programs:
+            with os_errors_as_cannot_start(program.spec.data_dir):
+                rotate_log(program.spec.log)
+            await program.start()
         yield
     finally:
-        await asyncio.gather(*(part.stop() for part in programs))
+        await asyncio.gather(*(program.stop() for program in programs))
 
 
 async def _serve(
-    parts: list[SupervisedProcess],
+    processes: list[SupervisedProcess],
     machine: Machine,
     made: dict[str, str],
     settings: Settings,
     since: float,
 ) -> None:
     say("  The bot and the worker are starting; the first start also prepares the model")
-    worker = parts[-1]
+    worker = processes[-1]
     try:
         async with asyncio.TaskGroup() as group:
-            for part in parts:
-                group.create_task(keep_running(part, say))
-            group.create_task(relay_model_progress(worker.log, say))
-            group.create_task(bound_logs([part.log for part in parts]))
+            for process in processes:
+                group.create_task(keep_running(process, say))
+            group.create_task(relay_model_progress(worker.spec.log, say))
+            group.create_task(bound_logs([process.spec.log for process in processes]))
             await until_ready(machine.origin, say)
             raise_if_cancelled()
             say(f"Ready after {time.monotonic() - since:.1f} s.")

@@ -1,7 +1,7 @@
-"""The processes of one machine: each is started, kept running, and seen gone.
+"""Child processes that are started, watched and started again when they end.
 
-A part is a child in a session of its own (a terminal's Ctrl-C is for the parent, which stops its
-parts in order) and tied to the parent's life by the kernel (onebox/tether.py).
+Each has a session of its own: a terminal's Ctrl-C reaches only this process, which stops its
+children in order. The kernel ties each to this process (onebox/tether.py).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from onebox import tether
-from onebox.data_dir import CannotStart, os_errors_as_cannot_start, tail, why_it_ended
+from onebox.data_dir import CannotStart, os_errors_as_cannot_start, startup_failure, tail
 
-#: A part that ends sooner after its start than this did not really start.
-QUICK_S = 10.0
-#: So many quick ends in a row, and nobody expects the next start to go better.
-QUICK_ENDS = 5
-_LONGEST_PAUSE_S = 30.0
-_ANSWER_S = 60.0
+#: An earlier exit counts as a failed start.
+MIN_UPTIME_S = 10.0
+#: After so many failed starts in a row another one is hopeless.
+MAX_FAILED_STARTS = 5
+_MAX_PAUSE_S = 30.0
+_READY_TIMEOUT_S = 60.0
 _POLL_S = 0.03
 
 Say = Callable[[str], None]
@@ -37,94 +37,105 @@ async def _at_once() -> bool:
     return True
 
 
-@dataclass(kw_only=True)
-class SupervisedProcess:
-    """One process: how to start it, how to tell that it answers, how to end it."""
+@dataclass(frozen=True, kw_only=True)
+class ProcessSpec:
+    """How to start a process, how to tell that it is ready, and how to stop it."""
 
     name: str  #: for people
     argv: list[str]
-    log: Path  #: what it writes is added here
+    log: Path  #: its output is appended here
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
-    stop_by: signal.Signals = signal.SIGTERM  #: asks it to end
-    on_death: signal.Signals = signal.SIGKILL  #: what it gets when this process is killed
+    stop_signal: signal.Signals = signal.SIGTERM
+    orphan_signal: signal.Signals = signal.SIGKILL  #: sent by the kernel when this process dies
     drop_root: bool = False  #: it refuses to run as root
-    vital: bool = True  #: without it there is nothing to run for
-    before: Callable[[], Awaitable[None]] = _nothing  #: done before each start
-    answers: Callable[[], Awaitable[bool]] = _at_once  #: whether it is up; asked until it is
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    vital: bool = True  #: nothing can run without it
+    prepare: Callable[[], Awaitable[None]] = _nothing  #: runs before each start
+    is_ready: Callable[[], Awaitable[bool]] = _at_once  #: polled after each start
 
     @property
     def data_dir(self) -> Path:
-        """Where its ``logs`` folder lies."""
+        """The parent of its ``logs`` folder."""
         return self.log.parent.parent
 
+
+class SupervisedProcess:
+    """One child process, which cannot outlive this one."""
+
+    def __init__(self, spec: ProcessSpec) -> None:
+        self.spec = spec
+        self.child: subprocess.Popen[bytes] | None = None
+
     async def start(self) -> None:
-        """Start it and wait until it answers. Raises CannotStart."""
-        with os_errors_as_cannot_start(self.data_dir):
-            await self.before()
-            self.process = self._spawn()
-        ends = time.monotonic() + _ANSWER_S
-        while not await self.answers():
-            if self.process.poll() is not None:
-                raise why_it_ended(self.name, self.log, self.data_dir)
-            if time.monotonic() > ends:
+        """Start it and wait until it is ready. Raises CannotStart."""
+        spec = self.spec
+        with os_errors_as_cannot_start(spec.data_dir):
+            await spec.prepare()
+            self.child = self._spawn()
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        while not await spec.is_ready():
+            if self.child.poll() is not None:
+                raise startup_failure(spec.name, spec.log, spec.data_dir)
+            if time.monotonic() > deadline:
                 raise CannotStart(
-                    f"{self.name} did not answer within {_ANSWER_S:.0f} s: see {self.log}."
+                    f"{spec.name} did not answer within {_READY_TIMEOUT_S:.0f} s: see {spec.log}."
                 )
             await asyncio.sleep(_POLL_S)
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 - our own command lines
-                tether.command(self.argv, on_death=self.on_death, drop_root=self.drop_root),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=self.env,
-                start_new_session=True,
-            )
-
-    async def ended(self) -> int:
-        """Wait for its end; the exit status, negative for a signal."""
-        # Polled: an event for a child's end depends on the loop and on the thread.
-        while (status := self.process.poll() if self.process else 0) is None:  # noqa: ASYNC110
-            await asyncio.sleep(_POLL_S)
-        return status
-
-    async def run(self, within_s: float = 120.0) -> None:
+    async def run(self, timeout_s: float = 120.0) -> None:
         """Run it to its end. Raises CannotStart where it fails."""
-        with os_errors_as_cannot_start(self.data_dir):
-            self.process = self._spawn()
+        spec = self.spec
+        with os_errors_as_cannot_start(spec.data_dir):
+            self.child = self._spawn()
         try:
-            async with asyncio.timeout(within_s):
-                status = await self.ended()
+            async with asyncio.timeout(timeout_s):
+                status = await self.wait()
         except TimeoutError:
             raise CannotStart(
-                f"{self.name} did not end within {within_s:.0f} s: see {self.log}."
+                f"{spec.name} did not end within {timeout_s:.0f} s: see {spec.log}."
             ) from None
         finally:
             await self.stop(0.0)
         if status != 0:
-            raise why_it_ended(self.name, self.log, self.data_dir)
+            raise startup_failure(spec.name, spec.log, spec.data_dir)
 
-    async def stop(self, within_s: float = 20.0) -> None:
-        """Ask it to end and see it gone; if it takes longer it is killed."""
-        if self.process is None or self.process.poll() is not None:
+    async def wait(self) -> int:
+        """Wait for its exit; the exit status, negative for a signal."""
+        # Polled: an event for a child's exit depends on the loop and on the thread.
+        while (status := self.child.poll() if self.child else 0) is None:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_S)
+        return status
+
+    async def stop(self, timeout_s: float = 20.0) -> None:
+        """Ask it to end; kill it if it takes longer."""
+        if self.child is None or self.child.poll() is not None:
             return
-        self.process.send_signal(self.stop_by)
+        self.child.send_signal(self.spec.stop_signal)
         try:
-            async with asyncio.timeout(within_s):
-                await self.ended()
+            async with asyncio.timeout(timeout_s):
+                await self.wait()
         except TimeoutError:
-            self.process.kill()
-            await self.ended()
+            self.child.kill()
+            await self.wait()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        spec = self.spec
+        argv = tether.command(spec.argv, on_death=spec.orphan_signal, drop_root=spec.drop_root)
+        spec.log.parent.mkdir(parents=True, exist_ok=True)
+        with spec.log.open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - our own command lines
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=spec.env,
+                start_new_session=True,
+            )
 
 
 def raise_if_cancelled() -> None:
-    """Raise CancelledError where this task was told to end and something below has lost it.
+    """Raise CancelledError where a library has swallowed this task's cancellation.
 
-    asyncio.wait_for of Python 3.11 does (asyncpg waits with it), when the answer comes at the same
+    asyncio.wait_for of Python 3.11 does, and asyncpg with it, when the result arrives at the same
     moment; so does redis-py while it connects.
     """
     task = asyncio.current_task()
@@ -132,37 +143,41 @@ def raise_if_cancelled() -> None:
         raise asyncio.CancelledError
 
 
-async def keep_running(part: SupervisedProcess, say: Say, *, first_pause_s: float = 1.0) -> None:
-    """Start a running part again whenever it ends, with growing pauses; never returns.
+async def keep_running(process: SupervisedProcess, say: Say, *, first_pause_s: float = 1.0) -> None:
+    """Restart a running process whenever it ends, with growing pauses; never returns.
 
-    Raises CannotStart when a vital part ended quickly too many times in a row.
+    Raises CannotStart after MAX_FAILED_STARTS failed starts in a row of a vital process.
     """
-    ends = 0
+    name, log = process.spec.name, process.spec.log
+    failed_starts = 0
     while True:
-        since = time.monotonic()
-        status = await part.ended()
-        ends = ends + 1 if time.monotonic() - since < QUICK_S else 1
-        how, said = _how(status), _last_line(part.log)
-        if part.vital and ends >= QUICK_ENDS:
+        started_at = time.monotonic()
+        status = await process.wait()
+        is_early = time.monotonic() - started_at < MIN_UPTIME_S
+        failed_starts = failed_starts + 1 if is_early else 1
+        how, last_line = _exit_text(status), _last_line(log)
+        if process.spec.vital and failed_starts >= MAX_FAILED_STARTS:
             raise CannotStart(
-                f"{part.name} ended {ends} times in a row ({how}): see {part.log}, "
-                f"whose last line is: {said}"
+                f"{name} ended {failed_starts} times in a row ({how}): see {log}, "
+                f"whose last line is: {last_line}"
             )
-        pause = min(first_pause_s * 2 ** (ends - 1), _LONGEST_PAUSE_S)
-        say(f"{part.name} ended ({how}); starting it again in {pause:.0f} s. It said last: {said}")
-        await asyncio.sleep(pause)
-        await _start_again(part, say)
+        pause_s = min(first_pause_s * 2 ** (failed_starts - 1), _MAX_PAUSE_S)
+        say(
+            f"{name} ended ({how}); starting it again in {pause_s:.0f} s. It said last: {last_line}"
+        )
+        await asyncio.sleep(pause_s)
+        await _restart(process, say)
         raise_if_cancelled()
 
 
-async def _start_again(part: SupervisedProcess, say: Say) -> None:
+async def _restart(process: SupervisedProcess, say: Say) -> None:
     try:
-        await part.start()
+        await process.start()
     except CannotStart as problem:
         say(str(problem))
 
 
-def _how(status: int) -> str:
+def _exit_text(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
 

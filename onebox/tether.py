@@ -1,12 +1,11 @@
-"""Run a command that cannot outlive its parent, and that need not be root.
+"""Run a command that cannot outlive its parent, and optionally not as root.
 
-Usage: ``python tether.py SIGNAL PARENT_PID [--drop_root] COMMAND...``. It becomes the command
-(``exec``), so the process id stays. When the parent dies, however it dies, the kernel sends the
-signal (``PR_SET_PDEATHSIG``, prctl(2)): the signal follows the thread that started the child, so
-start children from a thread that lives as long as they may. ``--drop_root`` first enters a user
-namespace in which this user is 1000, for programs that refuse to run as root: files stay this
-user's, and nothing on the host changes. A file of its own and of the standard library only, so
-that it can be run by its path, before anything is imported.
+Usage: ``python tether.py SIGNAL PARENT_PID [--drop-root] COMMAND...``. It becomes the command
+(``exec``) and keeps its process id. When the parent dies, for whatever reason, the kernel sends
+the signal (``PR_SET_PDEATHSIG``, prctl(2)). The signal is tied to the thread that started the
+child, so that thread has to outlive it. ``--drop-root`` first enters a user namespace in which this
+user is 1000, for programs that refuse to run as root: files stay this user's, and nothing on the
+host changes. The module imports only the standard library, so it runs by its path.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x1000_0000
-#: Exit statuses of sysexits.h: the system refused, or the command could not be run.
+#: Exit statuses: EX_OSERR of sysexits.h, and the shell's status of a command that cannot run.
 REFUSED = 71
 NOT_RUNNABLE = 126
 
@@ -27,7 +26,7 @@ NOT_RUNNABLE = 126
 def command(
     argv: list[str], *, on_death: signal.Signals = signal.SIGKILL, drop_root: bool = False
 ) -> list[str]:
-    """The command line that runs ``argv`` tied to this process."""
+    """The command line that runs ``argv`` as a tethered child of this process."""
     if sys.platform != "linux":
         return argv
     here = [sys.executable, "-I", "-S", str(Path(__file__).resolve())]
@@ -35,7 +34,7 @@ def command(
         *here,
         str(int(on_death)),
         str(os.getpid()),
-        *(["--drop_root"] if drop_root else []),
+        *(["--drop-root"] if drop_root else []),
         *argv,
     ]
 
@@ -47,7 +46,7 @@ def _libc_call(name: str, *arguments: int) -> None:
         raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
-def _leave_root() -> None:
+def _enter_user_namespace() -> None:
     user, group = os.geteuid(), os.getegid()
     _libc_call("unshare", CLONE_NEWUSER)
     # user_namespaces(7): without this a group map is refused to an ordinary user.
@@ -57,19 +56,19 @@ def _leave_root() -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Tie this process to its parent and become the command; returns only when refused."""
+    """Tie this process to its parent and become the command; returns only on failure."""
     on_death, parent, rest = int(argv[0]), int(argv[1]), argv[2:]
     try:
-        if rest[0] == "--drop_root":
+        if rest[0] == "--drop-root":
             rest = rest[1:]
-            _leave_root()
-        # After the namespace: a change of credentials would clear it.
+            _enter_user_namespace()
+        # After unshare: a change of credentials would clear the signal.
         _libc_call("prctl", PR_SET_PDEATHSIG, on_death, 0, 0, 0)
     except OSError as refusal:
         sys.stderr.write(f"{refusal}\n")
         return REFUSED
     if os.getppid() != parent:
-        return REFUSED  # the parent died before the kernel knew of the tie
+        return REFUSED  # the parent died before prctl
     try:
         os.execvp(rest[0], rest)  # noqa: S606 - no shell is the point
     except OSError as problem:

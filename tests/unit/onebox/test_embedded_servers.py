@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onebox.data_dir import CannotStart, owned, socket_dir
+from onebox.data_dir import CannotStart, locked, socket_dir
 from onebox.embedded_servers import (
     embedded_postgres,
     postgres_binaries,
@@ -28,9 +28,9 @@ def test_a_socket_folder_left_by_a_kill_is_cleared(tmp_path: Path) -> None:
 
 
 def test_only_one_process_owns_a_directory_and_its_lock_is_gone_after(tmp_path: Path) -> None:
-    with owned(tmp_path, "it"), pytest.raises(CannotStart, match="Another process"):
-        owned(tmp_path, "it").__enter__()
-    with owned(tmp_path, "it"):
+    with locked(tmp_path, "it"), pytest.raises(CannotStart, match="Another process"):
+        locked(tmp_path, "it").__enter__()
+    with locked(tmp_path, "it"):
         pass
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""A part that ends is started again, with growing pauses, and not for ever."""
+"""A process that ends is started again, with growing pauses, up to a limit."""
 
 from __future__ import annotations
 
@@ -6,39 +6,40 @@ import asyncio
 import contextlib
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from onebox.data_dir import CannotStart
-from onebox.supervisor import QUICK_ENDS, SupervisedProcess, keep_running
+from onebox.supervisor import MAX_FAILED_STARTS, ProcessSpec, SupervisedProcess, keep_running
 
 
-def part(tmp_path: Path, code: str, *, vital: bool = True) -> SupervisedProcess:
-    log = tmp_path / "logs" / "part.log"
+def python_process(tmp_path: Path, code: str, *, vital: bool = True) -> SupervisedProcess:
+    log = tmp_path / "logs" / "process.log"
     return SupervisedProcess(
-        name="The part", argv=[sys.executable, "-c", code], log=log, vital=vital
+        ProcessSpec(name="It", argv=[sys.executable, "-c", code], log=log, vital=vital)
     )
 
 
-async def test_a_vital_part_that_never_lives_ends_everything(tmp_path: Path) -> None:
+async def test_a_vital_process_that_keeps_failing_ends_everything(tmp_path: Path) -> None:
     said: list[str] = []
-    broken = part(tmp_path, "print('no key'); raise SystemExit(3)")
+    broken = python_process(tmp_path, "print('no key'); raise SystemExit(3)")
     await broken.start()
     with pytest.raises(CannotStart) as raised:
         await keep_running(broken, said.append, first_pause_s=0.001)
-    assert f"ended {QUICK_ENDS} times in a row (exit status 3)" in str(raised.value)
+    assert f"ended {MAX_FAILED_STARTS} times in a row (exit status 3)" in str(raised.value)
     assert str(raised.value).endswith("whose last line is: no key")
-    assert len(said) == QUICK_ENDS - 1
+    assert len(said) == MAX_FAILED_STARTS - 1
 
 
-async def test_a_part_that_is_not_vital_is_tried_on(tmp_path: Path) -> None:
+async def test_a_process_that_is_not_vital_is_restarted_without_limit(tmp_path: Path) -> None:
     said: list[str] = []
-    broken = part(tmp_path, "raise SystemExit(3)", vital=False)
+    broken = python_process(tmp_path, "raise SystemExit(3)", vital=False)
     await broken.start()
     trying = asyncio.create_task(keep_running(broken, said.append, first_pause_s=0.0))
-    while len(said) <= QUICK_ENDS:
+    while len(said) <= MAX_FAILED_STARTS:
         await asyncio.sleep(0.05)
     trying.cancel()
     await asyncio.gather(trying, return_exceptions=True)
@@ -46,30 +47,32 @@ async def test_a_part_that_is_not_vital_is_tried_on(tmp_path: Path) -> None:
 
 
 async def test_what_does_not_stop_when_asked_is_killed(tmp_path: Path) -> None:
-    stubborn = part(
+    stubborn = python_process(
         tmp_path,
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "print('up', flush=True); time.sleep(60)",
     )
     await stubborn.start()
-    while not stubborn.log.read_text("utf-8"):
+    while not stubborn.spec.log.read_text("utf-8"):
         await asyncio.sleep(0.02)
-    await stubborn.stop(within_s=0.2)
-    assert await stubborn.ended() == -signal.SIGKILL
+    await stubborn.stop(timeout_s=0.2)
+    assert await stubborn.wait() == -signal.SIGKILL
 
 
 async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
-    missing = SupervisedProcess(name="It", argv=["/no/such/tool"], log=tmp_path / "logs" / "it.log")
+    missing = SupervisedProcess(
+        ProcessSpec(name="It", argv=["/no/such/tool"], log=tmp_path / "logs" / "it.log")
+    )
     with pytest.raises(CannotStart, match="/no/such/tool: No such file or directory"):
         await missing.run()
 
 
 async def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    endless = part(tmp_path, "import time; time.sleep(60)")
+    endless = python_process(tmp_path, "import time; time.sleep(60)")
     with pytest.raises(CannotStart, match="did not end within"):
-        await endless.run(within_s=0.2)
-    assert endless.process is not None
-    assert not psutil.pid_exists(endless.process.pid)
+        await endless.run(timeout_s=0.2)
+    assert endless.child is not None
+    assert not psutil.pid_exists(endless.child.pid)
 
 
 async def test_a_cancellation_that_a_library_loses_is_heeded(tmp_path: Path) -> None:
@@ -81,12 +84,12 @@ async def test_a_cancellation_that_a_library_loses_is_heeded(tmp_path: Path) -> 
             await asyncio.sleep(30)
         return True
 
-    ends = part(tmp_path, "raise SystemExit(3)", vital=False)
+    ends = python_process(tmp_path, "raise SystemExit(3)", vital=False)
     await ends.start()
-    ends.answers = deaf
+    ends.spec = replace(ends.spec, is_ready=deaf)
     keeping = asyncio.create_task(keep_running(ends, lambda _: None, first_pause_s=0.001))
     await asyncio.wait_for(asked.wait(), 10)
     keeping.cancel()
     await asyncio.wait([keeping], timeout=5)
     assert keeping.cancelled()
-    await ends.ended()
+    await ends.wait()
