@@ -76,7 +76,8 @@ async def running_bot(stores: Stores, origin: str, **settings: str) -> AsyncIter
         **settings,
     }
     argv = [sys.executable, *os.environ.get("BENCH_PYTHON", "").split(), "-m", "bot", "serve"]
-    process = _process("bot", argv, stores.folder, {f"BOT_{k.upper()}": v for k, v in own.items()})
+    env = {f"BOT_{k.upper()}": v for k, v in own.items()}
+    process = _process("bot", argv, stores.folder, env)
     async with _running(process):
         await _until_answers(f"http://127.0.0.1:{port}/healthz")
         yield Served(process, port)
@@ -96,7 +97,9 @@ async def running_worker(
         **settings,
     }
     argv = [sys.executable, "-m", "inference_worker"]
-    process = _process("worker", argv, stores.folder, {f"WORKER_{k.upper()}": v for k, v in own.items()})
+    process = _process(
+        "worker", argv, stores.folder, {f"WORKER_{k.upper()}": v for k, v in own.items()}
+    )
     async with _running(process):
         yield process
 

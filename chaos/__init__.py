@@ -1,1 +1,1 @@
-"""Proof of the delivery guarantee: the product's own processes under kills, freezes and load."""
+"""Proof of the delivery guarantees: the real processes under kills, freezes and load."""

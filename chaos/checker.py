@@ -1,4 +1,4 @@
-"""The count: what became of every accepted message, by what the outside saw."""
+"""The checker: the outcome of every accepted message, as seen from outside."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from itertools import pairwise
 from chaos.cluster import CALLBACK_BUDGET_S
 from chaos.journal import Generation, Journal, Message
 
-#: As many earlier turns as the bot puts into a prompt (BOT_HISTORY_TURNS).
+#: Earlier turns in a prompt (BOT_HISTORY_TURNS).
 HISTORY_TURNS = 20
-#: How long a killed bot's delivery may have been in its hands before.
+#: The longest time that a killed bot may have held a delivery.
 IN_HAND_S = 60.0
-#: A busy driver may read what was shown so long after the bot that showed it was killed.
+#: A busy driver may read an answer so long after its bot was killed.
 LAG_S = 2.0
 
 
 @dataclass
-class Verdict:
-    """How many messages ended how; the lists name the offenders."""
+class CheckResult:
+    """The number of messages per outcome; the lists name the offenders."""
 
     sent: int = 0
     accepted: int = 0
@@ -32,95 +32,96 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the promise was kept."""
+        """Whether no guarantee was broken."""
         return not (self.lost or self.duplicated or self.out_of_order or self.misdelivered)
 
     @property
     def offenders(self) -> list[str]:
         """The ids of the messages that were lost or shown twice."""
-        return [words.split()[0].rstrip(":") for words in (*self.lost, *self.duplicated)]
+        return [entry.split()[0].rstrip(":") for entry in (*self.lost, *self.duplicated)]
 
 
-def judge(journal: Journal, died_in_hand: frozenset[str] = frozenset()) -> Verdict:
-    """Count. ``died_in_hand``: messages that a killed bot was just delivering."""
-    verdict = Verdict(sent=len(journal.messages), misdelivered=list(journal.misdelivered))
-    together = {name for generation in journal.generations for name in generation.together}
+def check(journal: Journal, died_in_hand: frozenset[str] = frozenset()) -> CheckResult:
+    """Check a run. ``died_in_hand``: messages that a killed bot was just delivering."""
+    result = CheckResult(sent=len(journal.messages), misdelivered=list(journal.misdelivered))
+    merged = {name for generation in journal.generations for name in generation.merged}
     for message in journal.messages.values():
         end = how_it_ended(message, died_in_hand)
-        verdict.ends[end] += 1
-        verdict.accepted += message.accepted_at is not None
+        result.ends[end] += 1
+        result.accepted += message.accepted_at is not None
         if end == "lost":
-            verdict.lost.append(f"{message.id} {' '.join(message.strange)}".rstrip())
-        if end == "merged" and message.id not in together:
-            verdict.lost.append(f"{message.id} merged into nothing")
+            result.lost.append(f"{message.id} {' '.join(message.forbidden)}".rstrip())
+        if end == "merged" and message.id not in merged:
+            result.lost.append(f"{message.id} merged into nothing")
         if _seen(message, died_in_hand) > 1:
-            ways = [showing.via for showing in message.shown] + message.told
-            verdict.duplicated.append(f"{message.id}: {', '.join(ways)}")
+            routes = [answer.via for answer in message.shown] + message.notices
+            result.duplicated.append(f"{message.id}: {', '.join(routes)}")
         if message.late and message.accepted_at:
-            verdict.late.append(message.id)
-    verdict.out_of_order = list(_disorders(journal))
-    return verdict
+            result.late.append(message.id)
+    result.out_of_order = list(_disorders(journal))
+    return result
 
 
 def suspects(journal: Journal, kills: list[float]) -> set[str]:
     """Messages that a killed bot may have had in its hands.
 
-    Nothing was seen of them, or a button showed them again, and there was a kill at about that
-    time. The outside cannot tell this window from a broken promise, so the ledger has to name it.
+    They have no outcome, or a button showed them again, and a kill happened at about that time.
+    From outside this window looks like a broken guarantee, so the ledger has to confirm it.
     """
-    waiting = {message.id for message in journal.messages.values() if message.waits}
+    pending = {message.id for message in journal.messages.values() if message.is_pending}
     begun = [
         (name, generation.at)
         for generation in journal.generations
-        for name in (*generation.together, generation.message)
-        if name in waiting
+        for name in (*generation.merged, generation.message)
+        if name in pending
     ]
     begun += [(message.id, message.shown[0].at) for message in journal.shown_again_by_button()]
     return {name for name, at in begun if any(-LAG_S <= kill - at <= IN_HAND_S for kill in kills)}
 
 
 def _seen(message: Message, died_in_hand: frozenset[str]) -> int:
-    """How often the person saw an end of it without asking for it again.
+    """How often the person saw its outcome without asking for it again.
 
-    Whether an unanswered POST was shown, or what a killed bot had just sent, only the person knows;
-    who presses the button that is offered for it asks for it again. So does who presses a button
-    that has given the answer before: its response may have been lost.
+    A button asks for it again where the bot cannot know whether it was shown: after an unanswered
+    POST, after the death of its bot, or after an earlier press whose response may have been lost.
     """
     unknown = message.unanswered or message.id in died_in_hand
-    ways = [showing.via for showing in message.shown]
-    known = 1 if unknown or "button" not in ways else ways.index("button") + 1
-    asked_again = ways[known:].count("button")
-    return len(message.shown) + len(message.told) - asked_again
+    routes = [answer.via for answer in message.shown]
+    known = 1 if unknown or "button" not in routes else routes.index("button") + 1
+    asked_again = routes[known:].count("button")
+    return len(message.shown) + len(message.notices) - asked_again
 
 
 def how_it_ended(message: Message, died_in_hand: frozenset[str]) -> str:
-    """The end of a message in a few words."""
+    """The name of a message's outcome."""
     if message.shown:
         via = message.shown[0].via
-        if via == "message" and message.lost_track:
+        if via == "message" and message.reconcilable:
             via = "message, found again" if message.found else "message, unanswered"
         return via if message.accepted_at else "shown, though not accepted"
-    if message.told:
-        return "merged" if message.told == ["merged"] else "told"
+    if message.notices:
+        return "merged" if message.notices == ["merged"] else "told"
     if message.accepted_at is None:
-        said_so = message.refused.startswith("HTTP 200")
-        return f"not accepted: {'the bot' if said_so else 'the platform'} says so"
+        by_the_bot = message.rejection.startswith("HTTP 200")
+        return f"not accepted: {'the bot' if by_the_bot else 'the platform'} says so"
     return _window(message, died_in_hand) or "lost"
 
 
 def _window(message: Message, died_in_hand: frozenset[str]) -> str:
-    """The documented window in which nothing was seen of an accepted message, or ""."""
+    """The documented window that explains a missing outcome, or ""."""
     windows = {
         "unconfirmed": bool(message.unanswered),
         "refused until too late": _refused_until_too_late(message),
         "died in hand": message.id in died_in_hand,
     }
-    return next((name for name, true in windows.items() if true and not message.button), "")
+    return next(
+        (name for name, applies in windows.items() if applies and not message.has_button), ""
+    )
 
 
 def _refused_until_too_late(message: Message) -> bool:
-    """Kakao said "not now", the last time when the callback's budget was over."""
-    times = message.refused_at
+    """Whether Kakao still answered 429 when the callback's budget was over."""
+    times = message.rate_limited_at
     return bool(times) and times[-1] - message.sent_at > CALLBACK_BUDGET_S
 
 
@@ -140,13 +141,13 @@ def _disorders(journal: Journal) -> list[str]:
 
 def _disorder(generation: Generation, message: Message, siblings: list[Message]) -> str:
     """What is wrong with a prompt's history, or ""."""
-    if generation.broken:
+    if generation.is_broken:
         return "a history that is not question and answer in turn"
     known = {sibling.id: sibling for sibling in siblings}
-    said = [*(name for name, _ in generation.history), *generation.together]
-    if strangers := [name for name in said if name not in known]:
+    names = [*(name for name, _ in generation.history), *generation.merged]
+    if strangers := [name for name in names if name not in known]:
         return f"{strangers} of another conversation"
-    turns = [known[name] for name in said]
+    turns = [known[name] for name in names]
     numbers = [turn.number for turn in turns if turn.accepted_at] + [message.number]
     if message.accepted_at and any(a >= b for a, b in pairwise(numbers)):
         return f"the order {numbers}"
@@ -154,7 +155,7 @@ def _disorder(generation: Generation, message: Message, siblings: list[Message])
 
 
 def _missing(generation: Generation, message: Message, siblings: list[Message]) -> str:
-    """An earlier turn whose answer was shown has to be in the history, with that answer."""
+    """The earlier turn that is missing from the history or has another answer, or ""."""
     present = dict(generation.history)
     full = len(present) >= HISTORY_TURNS
     for earlier in siblings:

@@ -1,4 +1,4 @@
-"""What the outside saw: every message with what became of it, and every prompt the engine got.
+"""Everything seen from outside: each message with its outcome, and each prompt of the engine.
 
 Nothing here comes from the product's tables. Times are ``time.monotonic`` seconds.
 """
@@ -10,8 +10,8 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-#: An utterance begins with its message's id; an answer begins and ends with the id and its
-#: generation's number, so a piece of an answer is taken neither for the whole nor for nothing.
+#: An utterance begins with its message's id. An answer begins and ends with the id and the number
+#: of its generation, which tells a partial answer from a whole one.
 _ID = re.compile(r"[ks]\d+m\d+")
 _BEGIN = re.compile(r"([ks]\d+m\d+)g(\d+)시작")
 _END = re.compile(r"([ks]\d+m\d+)g(\d+)끝")
@@ -19,7 +19,7 @@ _FILLER = "음 "
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class ShownAnswer:
     """An answer that a person saw."""
 
     via: str  #: sync, callback, button, post, message
@@ -29,35 +29,35 @@ class Showing:
 
 @dataclass(slots=True)
 class Message:
-    """One message a person sent, and everything that came back."""
+    """One message of a person, and everything that came back."""
 
     id: str
     conversation: str
     number: int  #: in its conversation
     sent_at: float
-    accepted_at: float | None = None  #: acknowledged with 200 and not "cannot be saved"
-    refused: str = ""  #: why not, where it was not accepted
-    shown: list[Showing] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)  #: ways by which an answer came without its end
-    told: list[str] = field(default_factory=list)  #: sentences that end it: failed, expired
-    unanswered: list[str] = field(default_factory=list)  #: POSTs whose answer the stand-in withheld
-    lost_track: list[str] = field(default_factory=list)  #: the same, where it can be looked up
-    found: bool = False  #: a history that was read afterwards names it
-    refused_at: list[float] = field(default_factory=list)  #: POSTs answered 429
-    refusals: list[str] = field(default_factory=list)  #: why other callbacks were not shown
-    late: int = 0  #: POSTs to a callback URL after its minute
-    button: bool = False  #: the person was given the button of this turn
-    strange: list[str] = field(default_factory=list)  #: what should never be said
+    accepted_at: float | None = None  #: acknowledged, and not with "cannot be saved"
+    rejection: str = ""  #: the reason, if it was not accepted
+    shown: list[ShownAnswer] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)  #: routes of answers without their end
+    notices: list[str] = field(default_factory=list)  #: final ones: failed, expired
+    unanswered: list[str] = field(default_factory=list)  #: POSTs without a response
+    reconcilable: list[str] = field(default_factory=list)  #: the same, if they can be looked up
+    found: bool = False  #: a history read afterwards contains it
+    rate_limited_at: list[float] = field(default_factory=list)  #: POSTs answered 429
+    refusals: list[str] = field(default_factory=list)  #: errors of other callbacks
+    late: int = 0  #: POSTs to an expired callback URL
+    has_button: bool = False  #: the person got the button that fetches the answer
+    forbidden: list[str] = field(default_factory=list)  #: notices that must never come
 
     @property
     def ended(self) -> bool:
-        """The person has seen an answer, or a sentence in its place."""
-        return bool(self.shown or self.told)
+        """Whether the person has seen an answer or a final notice."""
+        return bool(self.shown or self.notices)
 
     @property
-    def waits(self) -> bool:
-        """Accepted, and still owed something that is not lost in a documented window."""
-        open_button = self.button and not self.strange
+    def is_pending(self) -> bool:
+        """Whether it was accepted, has no outcome yet, and is in no documented window."""
+        open_button = self.has_button and not self.forbidden
         return not self.ended and bool(self.accepted_at) and (open_button or not self.unanswered)
 
 
@@ -66,10 +66,10 @@ class Generation:
     """One prompt that reached the engine."""
 
     number: int
-    message: str  #: the newest that was asked
-    together: tuple[str, ...]  #: those merged into it
+    message: str  #: the newest message of the prompt
+    merged: tuple[str, ...]  #: the messages merged into it
     history: tuple[tuple[str, int], ...]  #: earlier turns: message id, generation of the answer
-    broken: bool  #: the history is not question, answer, question, answer of the same turns
+    is_broken: bool  #: the history does not alternate questions and their answers
     at: float
 
 
@@ -80,64 +80,64 @@ class Journal:
         self.messages: dict[str, Message] = {}
         self.generations: list[Generation] = []
         self.misdelivered: list[str] = []
-        self.faults: Counter[str] = Counter()  #: what the platforms did, and events sent twice
+        self.faults: Counter[str] = Counter()  #: of the platforms, and duplicated events
 
     def sent(self, conversation: str, number: int) -> Message:
-        """Write down a message that goes out now."""
+        """Record a message that is sent now."""
         message = Message(f"{conversation}m{number}", conversation, number, time.monotonic())
         self.messages[message.id] = message
         return message
 
-    def show(self, message: Message, via: str, said: str) -> bool:
-        """Note what a person sees; False where it holds no whole answer."""
-        begun, ended = _BEGIN.findall(said), _END.findall(said)
-        message.pieces += [via for mark in begun if mark not in ended]
+    def show(self, message: Message, via: str, text: str) -> bool:
+        """Record what a person sees; False if it holds no whole answer."""
+        begun, ended = _BEGIN.findall(text), _END.findall(text)
+        message.partial += [via for mark in begun if mark not in ended]
         for name, generation in ended:
-            # The button beside a later answer fetches an earlier one of the same person.
+            # The button of a later answer fetches an earlier answer to the same person.
             asked = self.messages.get(name, message) if via == "button" else message
             if asked.id != name or asked.conversation != message.conversation:
                 self.misdelivered.append(f"{message.id} was shown the answer of {name}")
-            asked.shown.append(Showing(via, int(generation), time.monotonic()))
+            asked.shown.append(ShownAnswer(via, int(generation), time.monotonic()))
         return bool(ended)
 
     def reply(self, messages: list[dict[str, str]]) -> str:
-        """The engine's answer to a prompt, which is noted."""
-        *together, asked = questions(messages[-1]["content"])
-        history, broken = _read_history(messages[1:-1])
+        """The engine's answer to a prompt, which is recorded."""
+        *merged, asked = questions(messages[-1]["content"])
+        history, is_broken = _read_history(messages[1:-1])
         number = len(self.generations) + 1
         self.generations.append(
-            Generation(number, asked, tuple(together), history, broken, time.monotonic())
+            Generation(number, asked, tuple(merged), history, is_broken, time.monotonic())
         )
         mark = f"{asked}g{number}"
         return f"{mark}시작 {_FILLER * _length(asked)}{mark}끝"
 
     def account(self, name: str) -> str:
-        """What the outside knows of a message, in seconds since it was sent."""
+        """A message's events as seen from outside, in seconds since it was sent."""
         message = self.messages[name]
 
         def after(at: float | None) -> str:
             return "never" if at is None else f"{at - message.sent_at:.1f}s"
 
-        asked = [after(one.at) for one in self.generations if name in (one.message, *one.together)]
+        asked = [after(one.at) for one in self.generations if name in (one.message, *one.merged)]
         seen = [f"{one.via} {after(one.at)}" for one in message.shown]
-        words = {
+        facts = {
             "accepted": after(message.accepted_at),
             "asked": asked,
             "shown": seen,
-            "in part": message.pieces,
-            "told": message.told,
+            "in part": message.partial,
+            "told": message.notices,
             "unanswered": message.unanswered,
-            "refused": [*map(after, message.refused_at), *message.refusals],
-            "button": message.button,
+            "refused": [*map(after, message.rate_limited_at), *message.refusals],
+            "button": message.has_button,
         }
-        return ", ".join(f"{word} {value}" for word, value in words.items() if value)
+        return ", ".join(f"{label} {value}" for label, value in facts.items() if value)
 
     def shown_again_by_button(self) -> list[Message]:
-        """Messages whose answer a person fetched though it had been shown."""
+        """Messages whose answer was fetched by the button after it had been shown."""
         return [
             message
             for message in self.messages.values()
-            if any(showing.via == "button" for showing in message.shown[1:])
+            if any(answer.via == "button" for answer in message.shown[1:])
         ]
 
     def by_conversation(self) -> dict[str, list[Message]]:
@@ -149,29 +149,29 @@ class Journal:
 
 
 def utterance(message: Message) -> str:
-    """What the person writes."""
+    """The text of a message."""
     return f"{message.id} 안녕하세요, 오늘 날씨는 어떤가요?"
 
 
-def questions(said: str) -> list[str]:
-    """The ids of the messages that were said together, a line each; "?" where there is none."""
-    return [found.group() if (found := _ID.match(line)) else "?" for line in said.split("\n")]
+def questions(text: str) -> list[str]:
+    """The ids of merged messages, one per line of the text; "?" for a line without an id."""
+    return [found.group() if (found := _ID.match(line)) else "?" for line in text.split("\n")]
 
 
 def _length(asked: str) -> int:
-    """Fillers between the marks: most answers are quick, some need the callback, few its end."""
-    dice = sum(asked.encode()) * 7919 % 100
-    if dice < 72:
+    """Fillers between the marks: most answers are fast, some need the callback, few are late."""
+    percentile = sum(asked.encode()) * 7919 % 100
+    if percentile < 72:
         return 0
-    return 20 + dice % 7 * 10 if dice < 98 else 480
+    return 20 + percentile % 7 * 10 if percentile < 98 else 480
 
 
 def _read_history(messages: list[dict[str, str]]) -> tuple[tuple[tuple[str, int], ...], bool]:
-    history, broken = [], len(messages) % 2 == 1
+    history, is_broken = [], len(messages) % 2 == 1
     for asked, answered in zip(messages[::2], messages[1::2], strict=False):
         name = questions(asked["content"])[-1]
         mark = _END.search(answered["content"])
-        broken |= (asked["role"], answered["role"]) != ("user", "assistant")
-        broken |= mark is None or mark.group(1) != name
+        is_broken |= (asked["role"], answered["role"]) != ("user", "assistant")
+        is_broken |= mark is None or mark.group(1) != name
         history.append((name, int(mark.group(2)) if mark else 0))
-    return tuple(history), broken
+    return tuple(history), is_broken

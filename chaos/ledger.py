@@ -1,4 +1,4 @@
-"""What the product's own tables say of messages, for the few that the outside cannot judge."""
+"""The product's own tables, for the few messages that cannot be judged from outside."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _ACCOUNT = text(
 
 
 async def died_in_hand(database_url: str, messages: Iterable[str]) -> frozenset[str]:
-    """Those of the messages whose delivery was in the hands of a process that died."""
-    return frozenset(row.message for row in await _ask(database_url, _DIED_IN_HAND, messages))
+    """The messages that a process was delivering when it died."""
+    return frozenset(row.message for row in await _fetch(database_url, _DIED_IN_HAND, messages))
 
 
 async def accounts(database_url: str, messages: Iterable[str]) -> dict[str, str]:
-    """Of each message: the turn's status, its delivery, and every attempt with its answer."""
+    """Of each message: its turn's status, its delivery and every attempt."""
     return {
         row.message: f"{row.status}, {row.delivery} ({row.detail}): {row.attempts}"
-        for row in await _ask(database_url, _ACCOUNT, messages)
+        for row in await _fetch(database_url, _ACCOUNT, messages)
     }
 
 
-async def _ask(database_url: str, query: TextClause, ids: Iterable[str]) -> Sequence[Row[Any]]:
+async def _fetch(database_url: str, query: TextClause, ids: Iterable[str]) -> Sequence[Row[Any]]:
     database = connect_database(database_url, pool_size=1)
     try:
         async with database.connect() as connection:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.disasters import Disaster
+from chaos.injections import InjectionKind
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,12 +40,12 @@ def test_bursts_that_are_merged_break_no_promise() -> None:
     assert value["chaos.end.merged"] >= 5, value
 
 
-def test_nothing_is_lost_twice_or_out_of_order_under_every_kind_of_disaster() -> None:
+def test_nothing_is_lost_twice_or_out_of_order_under_every_kind_of_injection() -> None:
     value = chaos("--minutes", "0.35", "--messages", "250", "--every", "3", "--seed", "7")
     assert value["chaos.sent"] == 250
     assert value["chaos.accepted"] >= 100
     assert value["chaos.lost"] == value["chaos.duplicated"] == value["chaos.out_of_order"] == 0
-    for kind in Disaster:
+    for kind in InjectionKind:
         assert value[f"chaos.{kind.name.lower()}"] >= 1
     for way in ("sync", "callback", "button", "post", "message"):
         assert value[f"chaos.end.{way}"] >= 1, value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.checker import judge, suspects
+from chaos.checker import check, suspects
 from chaos.journal import Journal, Message, utterance
 
 
@@ -37,7 +37,7 @@ def test_an_answer_that_was_shown_is_no_loss(journal: Journal) -> None:
     assert journal.show(first, "sync", said)
     second = accepted(journal, number=2)
     journal.show(second, "post", journal.reply(prompt(utterance(first), said, utterance(second))))
-    verdict = judge(journal)
+    verdict = check(journal)
     assert verdict.holds
     assert verdict.ends == {"sync": 1, "post": 1}
 
@@ -46,24 +46,24 @@ def test_silence_after_an_acknowledgement_is_a_loss(journal: Journal) -> None:
     message = accepted(journal)
     said = journal.reply(prompt(utterance(message)))
     assert not journal.show(message, "callback", said[: len(said) // 2])
-    assert judge(journal).lost == ["k0m1"]
-    assert not judge(journal).holds
+    assert check(journal).lost == ["k0m1"]
+    assert not check(journal).holds
 
 
 def test_an_answer_without_its_end_is_a_loss_and_named(journal: Journal) -> None:
     message = accepted(journal)
     said = journal.reply(prompt(utterance(message)))
     assert not journal.show(message, "callback", said[:-1])
-    assert judge(journal).lost == ["k0m1"]
+    assert check(journal).lost == ["k0m1"]
     assert "in part ['callback']" in journal.account("k0m1")
 
 
 def test_a_button_that_says_shown_already_is_a_loss(journal: Journal) -> None:
     message = accepted(journal)
-    message.button = True
+    message.has_button = True
     message.unanswered.append("time out")
-    message.strange.append("told that it has been shown")
-    assert judge(journal).lost == ["k0m1 told that it has been shown"]
+    message.forbidden.append("told that it has been shown")
+    assert check(journal).lost == ["k0m1 told that it has been shown"]
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -72,52 +72,52 @@ def test_two_outcomes_are_one_too_many(journal: Journal, told: bool) -> None:
     said = journal.reply(prompt(utterance(message)))
     journal.show(message, "sync", said)
     if told:
-        message.told.append("failed")
+        message.notices.append("failed")
     else:
         journal.show(message, "callback", said)
-    assert len(judge(journal).duplicated) == 1
+    assert len(check(journal).duplicated) == 1
 
 
 def test_what_the_platform_withheld_is_unconfirmed_and_no_loss(journal: Journal) -> None:
     message = accepted(journal)
     message.unanswered.append("dropped")
-    assert judge(journal).ends == {"unconfirmed": 1}
-    assert judge(journal).holds
+    assert check(journal).ends == {"unconfirmed": 1}
+    assert check(journal).holds
 
 
 def test_what_can_be_looked_up_is_no_window(journal: Journal) -> None:
     message = accepted(journal, "s1")
-    message.lost_track.append("dropped")
-    assert message.waits
-    assert judge(journal).lost == ["s1m1"]
+    message.reconcilable.append("dropped")
+    assert message.is_pending
+    assert check(journal).lost == ["s1m1"]
     said = journal.reply(prompt(utterance(message)))
     journal.show(message, "message, sent again", said)
-    assert judge(journal).ends == {"message, sent again": 1}
+    assert check(journal).ends == {"message, sent again": 1}
     journal.show(message, "message, sent again", said)
-    assert len(judge(journal).duplicated) == 1
+    assert len(check(journal).duplicated) == 1
 
 
 def test_what_was_shown_unanswered_counts_as_found_where_it_was_read(journal: Journal) -> None:
     message = accepted(journal, "s1")
-    message.lost_track.append("cut")
+    message.reconcilable.append("cut")
     journal.show(message, "message", journal.reply(prompt(utterance(message))))
-    assert judge(journal).ends == {"message, unanswered": 1}
+    assert check(journal).ends == {"message, unanswered": 1}
     message.found = True
-    assert judge(journal).ends == {"message, found again": 1}
+    assert check(journal).ends == {"message, found again": 1}
 
 
 def test_a_refusal_for_now_has_to_be_tried_again_in_its_time(journal: Journal) -> None:
     message = accepted(journal)
-    message.refused_at.append(message.sent_at + 5)
-    assert judge(journal).lost
+    message.rate_limited_at.append(message.sent_at + 5)
+    assert check(journal).lost
     assert "refused ['5.0s']" in journal.account(message.id)
-    message.refused_at.append(message.sent_at + 25)
-    assert judge(journal).ends == {"refused until too late": 1}
+    message.rate_limited_at.append(message.sent_at + 25)
+    assert check(journal).ends == {"refused until too late": 1}
 
 
 def test_only_a_bot_known_to_be_killed_excuses_silence(journal: Journal) -> None:
     message = accepted(journal)
-    assert judge(journal, frozenset({message.id})).ends == {"died in hand": 1}
+    assert check(journal, frozenset({message.id})).ends == {"died in hand": 1}
 
 
 def test_a_killed_bot_is_suspected_of_what_was_asked_shortly_before(journal: Journal) -> None:
@@ -133,18 +133,18 @@ def test_a_killed_bot_is_suspected_of_what_was_asked_shortly_before(journal: Jou
 
 def test_messages_merged_into_a_later_one_have_to_be_asked_with_it(journal: Journal) -> None:
     first, second = accepted(journal), accepted(journal, number=2)
-    first.told.append("merged")
-    assert judge(journal).lost == ["k0m1 merged into nothing", "k0m2"]
+    first.notices.append("merged")
+    assert check(journal).lost == ["k0m1 merged into nothing", "k0m2"]
     both = f"{utterance(first)}\n{utterance(second)}"
     journal.show(second, "callback", journal.reply(prompt(both)))
-    assert judge(journal).holds
-    assert judge(journal).ends == {"merged": 1, "callback": 1}
+    assert check(journal).holds
+    assert check(journal).ends == {"merged": 1, "callback": 1}
 
 
 def test_a_burst_in_another_order_is_seen(journal: Journal) -> None:
     first, second = accepted(journal), accepted(journal, number=2)
     journal.reply(prompt(f"{utterance(second)}\n{utterance(first)}"))
-    assert "the order [2, 1]" in judge(journal).out_of_order[0]
+    assert "the order [2, 1]" in check(journal).out_of_order[0]
 
 
 def test_a_button_pressed_twice_is_no_duplicate_and_what_was_called_back_is_one(
@@ -154,13 +154,13 @@ def test_a_button_pressed_twice_is_no_duplicate_and_what_was_called_back_is_one(
     said = journal.reply(prompt(utterance(message)))
     journal.show(message, "button", said)
     journal.show(message, "button", said)
-    assert judge(journal).holds
+    assert check(journal).holds
     message.shown.clear()
     journal.show(message, "callback", said)
     journal.show(message, "button", said)
-    assert judge(journal).duplicated
+    assert check(journal).duplicated
     journal.show(message, "button", said)
-    assert judge(journal).duplicated
+    assert check(journal).duplicated
 
 
 def test_a_button_may_show_again_what_a_killed_bot_had_just_shown(journal: Journal) -> None:
@@ -168,17 +168,17 @@ def test_a_button_may_show_again_what_a_killed_bot_had_just_shown(journal: Journ
     said = journal.reply(prompt(utterance(message)))
     journal.show(message, "callback", said)
     journal.show(message, "button", said)
-    assert judge(journal).duplicated
-    assert judge(journal, frozenset({message.id})).holds
+    assert check(journal).duplicated
+    assert check(journal, frozenset({message.id})).holds
     journal.show(message, "callback", said)
-    assert judge(journal, frozenset({message.id})).duplicated
+    assert check(journal, frozenset({message.id})).duplicated
 
 
 def test_another_persons_answer_is_seen(journal: Journal) -> None:
     mine, theirs = accepted(journal), accepted(journal, "k1")
     journal.show(mine, "sync", journal.reply(prompt(utterance(theirs))))
-    assert not judge(journal).holds
-    assert judge(journal).misdelivered
+    assert not check(journal).holds
+    assert check(journal).misdelivered
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_history_out_of_order_is_seen(
     earlier = [said for n in history for said in (f"k0m{n} 뭐?", answer(f"k0m{n}g{n}"))]
     journal.show(messages[1], "sync", answer("k0m1g1"))
     journal.reply(prompt(*earlier, utterance(messages[asked])))
-    [found] = judge(journal).out_of_order
+    [found] = check(journal).out_of_order
     assert complaint in found
 
 
@@ -205,4 +205,4 @@ def test_an_answer_other_than_the_one_shown_is_seen(journal: Journal) -> None:
     first, second = accepted(journal), accepted(journal, number=2)
     journal.show(first, "sync", answer("k0m1g7"))
     journal.reply(prompt(utterance(first), answer("k0m1g8"), utterance(second)))
-    assert "otherwise than shown" in judge(journal).out_of_order[0]
+    assert "otherwise than shown" in check(journal).out_of_order[0]

@@ -1,0 +1,156 @@
+"""People on Kakao: they write, read bubbles and callbacks, and press the buttons they get."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from typing import Any
+
+from bot.messengers.kakao.platform_limits import CALLBACK_LIFETIME_S, SKILL_TIMEOUT_S
+from bot.store.deliveries import AGAIN_AFTER_S
+from chaos.bot_client import BotClient
+from chaos.cluster import KAKAO_SECRET
+from chaos.journal import Journal, Message, utterance
+from chaos.outcomes import CATALOG, final_notices, forbidden_notices, record_fault
+from fakes.kakao import CallbackPost, KakaoPlatform, skill_request
+
+_SHARE_WITHOUT_CALLBACK = 0.15
+
+
+class KakaoClients:
+    """Everybody on Kakao."""
+
+    def __init__(
+        self, journal: Journal, bots: BotClient, platform: KakaoPlatform, rng: random.Random
+    ) -> None:
+        self._journal = journal
+        self._bots = bots
+        self._platform = platform
+        self._rng = rng
+        self._messages_by_path: dict[str, Message] = {}  #: of callback URLs
+        self._pressing: set[asyncio.Task[None]] = set()
+
+    async def write(self, message: Message) -> None:
+        """Send a message and read the responses."""
+        url = self._new_callback_url(message)
+        body = skill_request(utterance(message), message.conversation, url)
+        # Kakao never repeats a request, but a proxy may; the URL identifies the repetition.
+        copies = self._bots.draw_deliveries() if url else 1
+        responses = await asyncio.gather(*(self._request(body) for _ in range(copies)))
+        for status, response in responses:
+            self._read_response(message, status, response, url)
+
+    def read_callback(self, post: CallbackPost) -> None:
+        """Read a POST to a callback URL."""
+        message = self._messages_by_path.get(post.path_qs)
+        if message is None:
+            self._journal.misdelivered.append(f"a callback nobody asked for: {post.path_qs}")
+            return
+        message.late += post.at - message.sent_at > CALLBACK_LIFETIME_S
+        if post.shown:
+            self._read_bubbles(message, "callback", post.texts, post.quick_replies)
+        elif not post.fault:
+            self._journal.faults["refused: " + post.receipt["message"]] += 1
+            message.refusals.append(post.receipt["message"])
+        record_fault(self._journal, message, post.fault, post.at)
+
+    async def close(self) -> None:
+        """Stop pressing buttons."""
+        for task in self._pressing:
+            task.cancel()
+        await asyncio.gather(*self._pressing, return_exceptions=True)
+
+    def _new_callback_url(self, message: Message) -> str | None:
+        if self._rng.random() < _SHARE_WITHOUT_CALLBACK:
+            return None
+        url = self._platform.new_callback_url(acknowledged=False)
+        self._messages_by_path[url.removeprefix(self._platform.origin)] = message
+        return url
+
+    async def _request(self, body: dict[str, Any]) -> tuple[int, Any]:
+        headers = {"X-Bot-Secret": KAKAO_SECRET, "Content-Type": "application/json"}
+        encoded = json.dumps(body).encode()
+        return await self._bots.post("/webhooks/kakao", encoded, headers, SKILL_TIMEOUT_S)
+
+    def _read_response(self, message: Message, status: int, response: Any, url: str | None) -> None:
+        texts = _bubbles(response) if status == 200 else []
+        if status != 200 or {CATALOG.storage_down, CATALOG.busy} & {*texts}:
+            message.rejection = f"HTTP {status} {texts or response}"
+            return
+        message.accepted_at = message.accepted_at or time.monotonic()
+        if response.get("useCallback") and url:
+            self._platform.acknowledge(url)
+            return
+        self._read_bubbles(message, "sync", texts, _quick_replies(response))
+
+    def _read_bubbles(
+        self, message: Message, via: str, texts: list[str], replies: list[dict[str, Any]]
+    ) -> None:
+        held = [reply for reply in replies if reply["label"] == CATALOG.fetch_label]
+        for reply in replies:
+            self._take_button(message, reply, is_earlier=reply not in held)
+        if held or self._journal.show(message, via, "\n".join(texts)):
+            return
+        message.notices += final_notices(texts)
+        message.forbidden += forbidden_notices(texts)
+
+    def _take_button(self, message: Message, reply: dict[str, Any], *, is_earlier: bool) -> None:
+        if is_earlier:
+            press = self._press_earlier(message, reply)
+        elif message.has_button:
+            return
+        else:
+            message.has_button = True
+            press = self._press_until_shown(message, reply)
+        task = asyncio.create_task(press)
+        self._pressing.add(task)
+        task.add_done_callback(self._pressing.discard)
+
+    async def _press_earlier(self, message: Message, reply: dict[str, Any]) -> None:
+        """Press a later answer's button if an answer without its own button is missing."""
+        await self._pause()
+        siblings = self._journal.by_conversation()[message.conversation]
+        if any(m.accepted_at and not m.ended and not m.has_button for m in siblings):
+            status, response = await self._request(_press(message, reply))
+            if status == 200:
+                self._journal.show(message, "button", "\n".join(_bubbles(response)))
+
+    async def _press_until_shown(self, message: Message, reply: dict[str, Any]) -> None:
+        """Press until the answer is shown: again after "not yet" and after an error.
+
+        Once more after "shown already": of two presses in quick succession the first one counts,
+        and its response may have been lost.
+        """
+        body = _press(message, reply)
+        doubted = False
+        while True:
+            await self._pause()
+            if message.ended or message.forbidden:
+                return
+            status, response = await self._request(body)
+            if status != 200 or CATALOG.storage_down in _bubbles(response):
+                continue
+            if CATALOG.held_delivered_already in _bubbles(response) and not doubted:
+                doubted = True
+                await asyncio.sleep(AGAIN_AFTER_S)
+                continue
+            self._read_bubbles(message, "button", _bubbles(response), _quick_replies(response))
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self._rng.uniform(0.3, 3.0))
+
+
+def _press(message: Message, reply: dict[str, Any]) -> dict[str, Any]:
+    return skill_request(reply["messageText"], message.conversation, None, reply["extra"])
+
+
+def _bubbles(response: Any) -> list[str]:
+    template = response.get("template") if isinstance(response, dict) else None
+    outputs = template.get("outputs", []) if template else []
+    return [output["simpleText"]["text"] for output in outputs]
+
+
+def _quick_replies(response: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(response["template"].get("quickReplies", []))
