@@ -1,0 +1,61 @@
+"""The events of an answer's stream, by route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fakes.engine_state import EngineServer, Json, prompt_tokens, usage_of
+
+#: The events of an answer: of the server, for the request's body, these chunks and this finish.
+Events = Callable[[EngineServer, Json, list[Any], str], Iterator[Json | str]]
+
+
+def chat_events(
+    server: EngineServer, body: Json, pieces: list[Any], finish: str
+) -> Iterator[Json | str]:
+    frame = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": server.model}
+
+    def choice(delta: Json, reason: str | None = None) -> Json:
+        return {**frame, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+
+    counted = usage_of(prompt_tokens(body), len(pieces))
+    if server.dialect != "tgi":
+        yield choice({"role": "assistant", "content": ""})
+    for piece in pieces:
+        yield choice({"role": "assistant", "content": piece})
+    if finish != "none":
+        last = choice({}, finish)
+        yield {**last, "usage": counted} if server.usage == "always" else last
+    asked = (body.get("stream_options") or {}).get("include_usage")
+    if server.usage == "asked" and asked:
+        yield {**frame, "choices": [], "usage": counted}
+    yield "[DONE]"
+
+
+def completion_events(
+    server: EngineServer, body: Json, pieces: list[Any], finish: str
+) -> Iterator[Json | str]:
+    frame = {"id": "cmpl-1", "object": "text_completion", "model": server.model}
+    for number, piece in enumerate(pieces):
+        last = number == len(pieces) - 1 and finish != "none"
+        choice = {"index": 0, "text": piece, "finish_reason": finish if last else None}
+        yield {**frame, "choices": [choice]}
+    if (body.get("stream_options") or {}).get("include_usage"):
+        yield {**frame, "choices": [], "usage": usage_of(prompt_tokens(body), len(pieces))}
+    yield "[DONE]"
+
+
+def generate_events(
+    _server: EngineServer, body: Json, pieces: list[Any], finish: str
+) -> Iterator[Json | str]:
+    counted = {"generated_tokens": len(pieces) + 1, "input_length": prompt_tokens(body)}
+    ends = {"stop": "eos_token"}
+    details = {"finish_reason": ends.get(finish, finish), "seed": None, **counted}
+    for index, piece in enumerate(pieces):
+        token = {"id": index, "text": piece, "logprob": -0.1, "special": False}
+        yield {"index": index + 1, "token": token, "generated_text": None, "details": None}
+    if finish != "none":
+        token = {"id": 128009, "text": "<|eot_id|>", "logprob": -0.1, "special": True}
+        text = "".join(map(str, pieces))
+        yield {"index": 0, "token": token, "generated_text": text, "details": details}

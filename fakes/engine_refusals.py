@@ -1,0 +1,73 @@
+"""How each dialect refuses a request."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from fakes.engine_state import FIELDS, EngineServer, Json, prompt_tokens
+
+
+def general_refusal(server: EngineServer, body: Json) -> web.Response | None:
+    if server.overloaded > 0:
+        server.overloaded -= 1
+        return refuse(server, 429, "Model is overloaded", "overloaded")
+    if server.fails_with:
+        status, content = server.fails_with
+        if isinstance(content, str):
+            return web.Response(status=status, text=content)
+        return web.json_response(content, status=status)
+    if server.max_prompt_tokens and prompt_tokens(body) > server.max_prompt_tokens:
+        return _too_long(server, prompt_tokens(body))
+    return None
+
+
+def _too_long(server: EngineServer, given: int) -> web.Response:
+    if server.dialect == "tgi":
+        message = f"`inputs` must have less than {server.max_prompt_tokens} tokens. Given: {given}"
+        return refuse(server, 422, f"Input validation error: {message}", "validation")
+    if server.dialect == "llamacpp":
+        message = "the request exceeds the available context size, try increasing it"
+        return refuse(server, 400, message, "exceed_context_size_error")
+    message = f"This model's maximum context length is {server.max_prompt_tokens} tokens."
+    return refuse(server, 400, f"{message} Your request has {given} input tokens.", "BadRequest")
+
+
+def chat_refusal(server: EngineServer, body: Json) -> web.Response | None:
+    unknown = sorted(body.keys() - FIELDS[server.dialect])
+    if unknown and (server.strict or server.dialect == "transformers"):
+        detail = f"Unexpected fields in the request: {unknown}"
+        return web.json_response({"detail": detail}, status=422)
+    if server.dialect in ("vllm", "sglang") and body.get("model") != server.model:
+        message = f"The model `{body.get('model')}` does not exist."
+        return refuse(server, 404, message, "NotFoundError")
+    if server.dialect == "transformers" and body.get("model") != server.model:
+        detail = f"Server is pinned to '{server.model}'; requested '{body.get('model')}'."
+        return web.json_response({"detail": detail}, status=400)
+    if server.dialect == "tgi":
+        return tgi_refusal(server, body, chat=True)
+    return None
+
+
+def tgi_refusal(server: EngineServer, fields: Json, *, chat: bool) -> web.Response | None:
+    """The refusal of TGI's validation of the fields that its routes share."""
+    top_p, temperature = fields.get("top_p"), fields.get("temperature")
+    stop, seed = fields.get("stop") or [], fields.get("seed")
+    faults = {
+        "`top_p` must be > 0.0 and < 1.0": top_p is not None and not 0 < top_p < 1,
+        "`temperature` must be strictly positive": not chat and temperature == 0,
+        "`top_k` must be strictly positive": fields.get("top_k") in (0, -1),
+        "`stop` supports up to 4 stop sequences": len(stop) > 4,
+        "invalid value: seed, expected u64": seed is not None and seed < 0,
+        "unknown adapter": chat and fields.get("model") != "tgi",
+    }
+    message = next((fault for fault, found in faults.items() if found), None)
+    if message is None:
+        return None
+    return refuse(server, 422, f"Input validation error: {message}", "validation")
+
+
+def refuse(server: EngineServer, status: int, message: str, kind: str) -> web.Response:
+    if server.dialect == "tgi":
+        return web.json_response({"error": message, "error_type": kind}, status=status)
+    error = {"message": message, "type": kind, "code": status}
+    return web.json_response({"error": error}, status=status)

@@ -1,0 +1,160 @@
+"""The engine stand-in's switches and memory, and the requests that it got."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Messages = list[dict[str, str]]
+Json = dict[str, Any]
+
+DEFAULT_MODEL = "MLP-KTLim/llama-3-Korean-Bllossom-8B"
+DIALECTS = ("vllm", "tgi", "sglang", "llamacpp", "transformers", "openai")
+
+#: The fields of each dialect's chat route; with ``strict`` any other is answered 422.
+OPENAI_FIELDS = frozenset(
+    (
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "seed",
+        "stop",
+        "n",
+        "user",
+        "presence_penalty",
+        "frequency_penalty",
+        "logprobs",
+        "top_logprobs",
+        "tools",
+        "tool_choice",
+        "response_format",
+        "logit_bias",
+    )
+)
+VLLM_FIELDS = OPENAI_FIELDS | {
+    "repetition_penalty",
+    "stop_token_ids",
+    "top_k",
+    "min_p",
+    "prompt",
+}
+FIELDS: dict[str, frozenset[str]] = {
+    "openai": OPENAI_FIELDS,
+    "tgi": OPENAI_FIELDS,
+    "transformers": OPENAI_FIELDS | {"chat_template_kwargs", "generation_config"},
+    "vllm": VLLM_FIELDS,
+    "sglang": VLLM_FIELDS,
+    "llamacpp": OPENAI_FIELDS | {"repeat_penalty", "top_k", "min_p", "cache_prompt"},
+}
+
+
+def echo(messages: Messages) -> str:
+    """The default reply: the last user message, so that answers can be told apart."""
+    return f"에코: {last_user_text(messages)}"
+
+
+def last_user_text(messages: Messages) -> str:
+    return next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One generation request, as received."""
+
+    path: str
+    body: Json
+    authorization: str | None
+
+    @property
+    def messages(self) -> Messages:
+        """The chat; a raw Llama-3 prompt is parsed into one."""
+        if "messages" in self.body:
+            return list(self.body["messages"])
+        if "prompt" in self.body:
+            return [{"role": "user", "content": " ".join(map(str, self.body["prompt"]))}]
+        return read_llama3(self.body["inputs"])
+
+    @property
+    def roles(self) -> list[str]:
+        return [message["role"] for message in self.messages]
+
+    @property
+    def contents(self) -> list[str]:
+        return [message["content"] for message in self.messages]
+
+
+@dataclass
+class EngineServer:
+    """The server's switches and its memory. Times are seconds."""
+
+    dialect: str = "vllm"
+    model: str = DEFAULT_MODEL
+    reply: Callable[[Messages], str] = echo
+    context_window: int = 8192
+    api_key: str = ""  #: required if not empty
+    delay_per_token_s: float = 0.0
+    tell_model: bool = True  #: False: /v1/models fails, as with transformers serve
+    strict: bool = False  #: 422 for unknown fields
+    usage: str = "asked"  #: asked (empty choices) | always (with the last choice) | never
+    finish_reason: str = ""  #: instead of stop or length
+    pieces: list[Any] | None = None  #: the answer's chunks, instead of the reply
+
+    # Faults
+    loading: int = 0  #: number of requests still answered 503
+    overloaded: int = 0  #: number of generations still answered 429
+    fails_with: tuple[int, Any] | None = None  #: status and JSON (or text) for every generation
+    max_prompt_tokens: int | None = None  #: beyond: 400, or 422 of TGI
+    cut_after: int | None = None  #: the connection is aborted after this many chunks
+    silent_after: int | None = None  #: silence after this many chunks; 0: before the headers
+    keep_alive: bool = False  #: comments during the silence, as TGI sends them
+    error_after: int | None = None  #: an error event after this many chunks
+    split_bytes: bool = False  #: every event in two writes, split within a character
+
+    # Memory
+    url: str = ""
+    requests: list[Request] = field(default_factory=list)
+    started: int = 0
+    finished: int = 0
+    aborted: int = 0  #: by the client, or by a fault
+
+    @property
+    def running(self) -> int:
+        return self.started - self.finished - self.aborted
+
+    async def until(self, holds: Callable[[EngineServer], bool], within_s: float = 5.0) -> None:
+        """Wait until it holds, such as ``lambda s: s.aborted == 1``."""
+        async with asyncio.timeout(within_s):
+            while not holds(self):
+                await asyncio.sleep(0.005)
+
+
+def prompt_tokens(body: Mapping[str, Any]) -> int:
+    """Half a token per character: about right for Llama-3 and Korean."""
+    if "prompt" in body:
+        return len(body["prompt"])
+    if "inputs" in body:
+        return len(body["inputs"]) // 2
+    return sum(len(message["content"]) for message in body["messages"]) // 2
+
+
+def usage_of(prompt: int, completion: int) -> Json:
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+def read_llama3(prompt: str) -> Messages:
+    """The chat of a rendered Llama-3 prompt, up to the open header at its end."""
+    turn = re.compile(
+        r"<\|start_header_id\|>(\w+)<\|end_header_id\|>\n\n(.*?)<\|eot_id\|>", re.DOTALL
+    )
+    return [{"role": role, "content": content} for role, content in turn.findall(prompt)]
