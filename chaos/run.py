@@ -157,7 +157,7 @@ async def _running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIte
             previous_version=plan.previous_version,
         ) as cluster,
     ):
-        slack.join(*channels_with_the_bot())
+        slack.channels.join(*channels_with_the_bot())
         _schedule_faults(plan, kakao, slack)
         rng = plan.rng("clients")
         bots = BotClient(cluster, http, journal, rng)

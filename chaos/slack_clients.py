@@ -63,7 +63,7 @@ class SlackClients:
             return
         self._show(message, "message, sent again" if message.reconcilable else "message", post)
         # In other channels nothing can be looked up, not even the error that the bot is not in.
-        if post.fault in AMBIGUOUS_FAULTS and post.channel in self._platform.joined:
+        if post.fault in AMBIGUOUS_FAULTS and post.channel in self._platform.channels.joined:
             self._journal.faults[str(post.fault)] += 1
             message.reconcilable.append(str(post.fault))
             self._reconcilable[post.message["metadata"]["event_payload"]["turn_id"]] = message

@@ -176,7 +176,7 @@ async def test_the_web_api_posts_and_asks_for_a_token() -> None:
         blocks = [{"type": "markdown", "text": "**굵게**"}]
         with pytest.raises(SlackApiError, match="not_in_channel"):
             await client.chat_postMessage(channel="C1", text="굵게", blocks=blocks)
-        slack.join("C1")
+        slack.channels.join("C1")
         slack.messages.clear()
         sent = await client.chat_postMessage(channel="C1", text="굵게", blocks=blocks)
         assert sent["ok"]
@@ -189,11 +189,11 @@ async def test_the_web_api_posts_and_asks_for_a_token() -> None:
 async def test_a_history_is_read_newest_first_and_by_pages() -> None:
     async with slack_platform() as slack:
         client = AsyncWebClient(token="xoxb-1", base_url=slack.api_url)
-        slack.join("C1")
-        first = slack.say("C1", "먼저")
+        slack.channels.join("C1")
+        first = slack.channels.say("C1", "먼저")
         metadata = {"event_type": "t", "event_payload": {"turn_id": "1"}}
         ours = await client.chat_postMessage(channel="C1", text="답", metadata=metadata)
-        slack.say("C1", "나중")
+        slack.channels.say("C1", "나중")
         plain = await client.conversations_history(channel="C1")
         assert [message["text"] for message in plain["messages"]] == ["나중", "답", "먼저"]
         assert "metadata" not in plain["messages"][1]
@@ -215,14 +215,14 @@ async def test_what_was_taken_without_an_answer_is_in_the_history() -> None:
     async with slack_platform() as slack:
         client = AsyncWebClient(token="xoxb-1", base_url=slack.api_url, timeout=1)
         client.retry_handlers.clear()
-        slack.join("C1")
+        slack.channels.join("C1")
         slack.faults.once(Fault.CUT, Fault.DROPPED)
         for text in ("끊김", "사라짐"):
             with pytest.raises(aiohttp.ClientError):
                 await client.chat_postMessage(channel="C1", text=text)
         history = await client.conversations_history(channel="C1")
         assert [message["text"] for message in history["messages"]] == ["끊김"]
-        slack.scopes.discard("channels:history")
+        slack.channels.scopes.discard("channels:history")
         with pytest.raises(SlackApiError, match="missing_scope"):
             await client.conversations_history(channel="C1")
 

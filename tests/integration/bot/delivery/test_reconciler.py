@@ -35,7 +35,7 @@ async def talking(database_url: str, redis_url: str, **changes: Any) -> AsyncIte
     """A bot with a token, in the channel of the commands."""
     changes = {"slack_bot_token": SecretStr(SLACK_TOKEN), **changes}
     async with served() as made, running_stack(database_url, redis_url, made[1], **changes) as all_:
-        all_.slack.join(CHANNEL_ID)
+        all_.slack.channels.join(CHANNEL_ID)
         yield all_
 
 
@@ -102,7 +102,7 @@ async def test_what_surely_was_not_shown_is_sent_again_once(
     database_url: str, redis_url: str, fault: Fault
 ) -> None:
     async with talking(database_url, redis_url) as stack:
-        stack.slack.say(CHANNEL_ID, "남의 말")
+        stack.slack.channels.say(CHANNEL_ID, "남의 말")
         stack.slack.faults.once(fault)
         await stack.say_slack("안녕")
         await delivery(stack, "unconfirmed")
@@ -151,7 +151,7 @@ async def test_where_the_bot_is_not_the_response_url_is_used_and_that_is_remembe
     database_url: str, redis_url: str
 ) -> None:
     async with talking(database_url, redis_url) as stack:
-        stack.slack.joined.clear()
+        stack.slack.channels.joined.clear()
         for number in (1, 2):
             await stack.say_slack("안녕")
             await stack.slack.next_post(count=number)
@@ -166,7 +166,7 @@ async def test_an_answer_at_the_response_url_is_never_traced(
 ) -> None:
     """The channel lets the bot read and not write: a trace would find nothing and send again."""
     async with talking(database_url, redis_url) as stack:
-        stack.slack.archived.add(CHANNEL_ID)
+        stack.slack.channels.archived.add(CHANNEL_ID)
         stack.slack.faults.once(None, Fault.CUT)
         await stack.say_slack("안녕")
         lost = await delivery(stack, "unconfirmed")
@@ -205,7 +205,7 @@ async def test_without_the_scope_to_read_it_stays_unconfirmed(
     database_url: str, redis_url: str
 ) -> None:
     async with talking(database_url, redis_url) as stack:
-        stack.slack.scopes.discard("channels:history")
+        stack.slack.channels.scopes.discard("channels:history")
         stack.slack.faults.once(Fault.DROPPED)
         await stack.say_slack("안녕")
         await delivery(stack, "unconfirmed")
@@ -213,7 +213,7 @@ async def test_without_the_scope_to_read_it_stays_unconfirmed(
         left = await stack.until("SELECT * FROM deliveries WHERE traces = 1 AND detail ~ 'scope'")
         assert left.state == "unconfirmed"
         await nothing_more_comes(stack)
-        stack.slack.scopes.add("channels:history")
+        stack.slack.channels.scopes.add("channels:history")
         await quiet_is_over(stack)
         await delivery(stack, "delivered")
         assert len(stack.slack.seen) == 1

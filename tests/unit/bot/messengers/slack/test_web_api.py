@@ -174,7 +174,7 @@ async def test_without_a_channel_or_a_token_nothing_is_posted(channel: object) -
 @asynccontextmanager
 async def channel() -> AsyncIterator[tuple[SlackPlatform, WebApi]]:
     async with slack_platform() as slack, api_at(slack.api_url) as api:
-        slack.join("C1")
+        slack.channels.join("C1")
         yield slack, api
 
 
@@ -186,9 +186,9 @@ async def test_a_message_is_found_by_its_turn_on_any_page() -> None:
     async with channel() as (slack, api):
         await api.post("C1", uuid4(), {"text": "다른 답"})
         await api.post("C1", TURN, {"text": "답"})
-        slack.page_size = 2
+        slack.channels.page_size = 2
         for number in range(5):
-            slack.say("C1", f"남의 말 {number}", metadata={"event_type": "theirs"})
+            slack.channels.say("C1", f"남의 말 {number}", metadata={"event_type": "theirs"})
         trace = await find(api)
         assert trace.outcome is LookupOutcome.FOUND
         assert trace.detail.startswith("found at C1 1")
@@ -198,9 +198,9 @@ async def test_a_message_is_found_by_its_turn_on_any_page() -> None:
 async def test_an_absence_takes_the_whole_history_since() -> None:
     async with channel() as (slack, api):
         await api.post("C1", uuid4(), {"text": "다른 답"})
-        slack.page_size = 2
+        slack.channels.page_size = 2
         for number in range(4):
-            slack.say("C1", f"남의 말 {number}", bot_id="B1", app_id="A1")
+            slack.channels.say("C1", f"남의 말 {number}", bot_id="B1", app_id="A1")
         trace = await find(api)
         assert trace == LookupResult(
             outcome=LookupOutcome.ABSENT, detail="not among 5 messages of C1"
@@ -216,9 +216,9 @@ async def test_what_is_older_is_not_read() -> None:
 
 async def test_a_busy_channel_is_read_only_so_far() -> None:
     async with channel() as (slack, api):
-        slack.page_size = 1
+        slack.channels.page_size = 1
         for number in range(MAX_PAGES + 1):
-            slack.say("C1", f"말 {number}")
+            slack.channels.say("C1", f"말 {number}")
         assert (await find(api)).outcome is LookupOutcome.UNKNOWN
         assert len(slack.readings) == MAX_PAGES
 
@@ -227,7 +227,7 @@ async def test_a_busy_channel_is_read_only_so_far() -> None:
 async def test_where_metadata_are_withheld_nothing_is_absent(app: str | None) -> None:
     async with channel() as (slack, api):
         await api.post("C1", TURN, {"text": "답"})
-        slack.shows_metadata = False
+        slack.channels.shows_metadata = False
         trace = await find(api, app=app)
         assert trace.outcome is LookupOutcome.UNKNOWN
         assert "names no turn" in trace.detail
@@ -245,7 +245,7 @@ async def test_where_metadata_are_withheld_nothing_is_absent(app: str | None) ->
 )
 async def test_a_message_without_its_payload_is_no_absence(metadata: Any) -> None:
     async with channel() as (slack, api):
-        slack.say("C1", "답", metadata=metadata, bot_id="B1", app_id=APP)
+        slack.channels.say("C1", "답", metadata=metadata, bot_id="B1", app_id=APP)
         assert (await find(api)).outcome is LookupOutcome.UNKNOWN
 
 
@@ -293,7 +293,7 @@ async def told(url: str, token: str = TOKEN) -> list[str]:
 async def test_the_doctor_tells_which_scopes_are_missing() -> None:
     async with slack_platform() as slack:
         assert "ok  Slack: unconfirmed answers are looked up" in "".join(await told(slack.api_url))
-        slack.scopes -= {"channels:history"}
+        slack.channels.scopes -= {"channels:history"}
         assert [line for line in await told(slack.api_url) if "lacks" in line] == [
             f"hint  Slack: the token lacks channels:history: {SCOPES['channels:history']}."
         ]
