@@ -1,1 +1,1 @@
-"""Stand-ins for the platforms and for engines: real servers, for tests, chaos and benchmarks."""
+"""Stand-ins for platforms and engines: real servers, for tests, chaos and benchmarks."""

@@ -1,4 +1,4 @@
-"""What the stand-ins share: a real server on a free port, and the ways a platform fails."""
+"""Shared by the platforms' stand-ins: a real server on a free port, and its faults."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from enum import StrEnum
 
 from aiohttp import web
 
-#: More than any run gives out: a platform forgets no address before its time is over.
-MAX_ADDRESSES = 200_000
+#: More URLs than any run issues: a stand-in forgets none before it expires.
+MAX_URLS = 200_000
 
 
 class Fault(StrEnum):
-    """How the platform fails on a request. The message counts as shown in TIME_OUT, CUT and SLOW:
-    a bot that sends it again after one of them shows it twice."""
+    """How the platform fails on a request.
 
-    TIME_OUT = "time out"  #: takes the message and never answers
-    CUT = "cut"  #: takes the message and closes the connection without an answer
-    SLOW = "slow"  #: answers after ``slow_s`` seconds
-    DROPPED = "dropped"  #: shows nothing and closes the connection without an answer
+    The message counts as shown after TIME_OUT, CUT and SLOW: sending it again shows it twice.
+    """
+
+    TIME_OUT = "time out"  #: accepts the message and never responds
+    CUT = "cut"  #: accepts the message and closes the connection without a response
+    SLOW = "slow"  #: responds after ``slow_s`` seconds
+    DROPPED = "dropped"  #: shows nothing and closes the connection without a response
     SERVER_ERROR = "500"  #: shows nothing
-    RATE_LIMITED = "429"  #: shows nothing; Retry-After says when to come back
-    INVALID_TOKEN = "invalid token"  #: shows nothing; the address is not known (Kakao)
+    RATE_LIMITED = "429"  #: shows nothing; with Retry-After
+    INVALID_TOKEN = "invalid token"  #: shows nothing; the URL is unknown (Kakao)
 
 
 class Faults:
-    """Which fault meets the next request: those queued by ``once`` first, then ``always``."""
+    """The faults of the next requests: those queued by ``once``, then ``always``."""
 
     def __init__(self) -> None:
         self.always: Fault | None = None
@@ -38,11 +40,11 @@ class Faults:
         self._closing = asyncio.Event()
 
     def once(self, *faults: Fault | None) -> None:
-        """Meet the next requests with these, one each; None is a request without a fault."""
+        """Queue faults for the next requests, one each; None: no fault."""
         self._queued.extend(faults)
 
     def forget(self) -> None:
-        """Meet no further request with a fault."""
+        """Clear all faults."""
         self._queued.clear()
         self.always = None
 
@@ -55,7 +57,7 @@ class Faults:
     async def answer(
         self, fault: Fault | None, request: web.Request, response: web.Response
     ) -> web.Response:
-        """The response, or what the fault makes of it."""
+        """Respond, or fail as the fault says."""
         if fault is Fault.TIME_OUT:
             await self._closing.wait()
         elif fault is Fault.SLOW:
@@ -69,7 +71,7 @@ class Faults:
 async def serving(
     app: web.Application, before_close: Callable[[], object] | None = None
 ) -> AsyncIterator[str]:
-    """Serve the application on 127.0.0.1 and a free port; yields its origin, "http://host:port"."""
+    """Serve the application on a free port of 127.0.0.1; yields its origin."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -83,7 +85,7 @@ async def serving(
 
 
 class Arrivals:
-    """Lets a test wait until so many of something have come."""
+    """Lets a test wait for requests."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()
@@ -93,6 +95,6 @@ class Arrivals:
             self._changed.notify_all()
 
     async def until(self, holds: Callable[[], bool], timeout_s: float) -> None:
-        """Wait until it holds; raises TimeoutError."""
+        """Wait until the condition holds; raises TimeoutError."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(holds)

@@ -1,4 +1,4 @@
-"""KakaoTalk's side of the wire, on a real port: the host of the callback URLs.
+"""KakaoTalk's platform on a real port: the host of callback URLs.
 
     async with kakao_platform() as kakao:
         url = kakao.new_callback_url()
@@ -26,21 +26,21 @@ from bot.messengers.kakao.platform_limits import CALLBACK_LIFETIME_S, check_skil
 from bot.messengers.kakao.simulated_requests import callback_receipt, skill_request
 from bot.simulator.expiring_urls import ExpiringUrls
 from bot.simulator.limits import LimitError
-from fakes.faults import MAX_ADDRESSES, Arrivals, Fault, Faults, serving
+from fakes.faults import MAX_URLS, Arrivals, Fault, Faults, serving
 
 __all__ = ["CallbackPost", "Fault", "KakaoPlatform", "kakao_platform", "skill_request"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackPost:
-    """One POST to the callback host, right or wrong."""
+    """One POST to the callback host, valid or not."""
 
-    path_qs: str  #: as it came over the wire, byte for byte
+    path_qs: str  #: as received, byte for byte
     body: bytes
     content_type: str
-    receipt: dict[str, Any]  #: what was answered, or would have been; see ``fault``
+    receipt: dict[str, Any]  #: the response, unless ``fault`` withheld it
     fault: Fault | None
-    shown: bool  #: whether the person sees the bubbles
+    shown: bool  #: whether the bubbles are visible to the person
     at: float = field(default_factory=time.monotonic)
 
     @property
@@ -67,22 +67,22 @@ class _Callback:
 
 
 class KakaoPlatform:
-    """Callback URLs given out, and everything that was posted to this host."""
+    """Issued callback URLs, and all POSTs to them."""
 
     def __init__(self, lifetime_s: float = CALLBACK_LIFETIME_S) -> None:
         self.origin = ""  #: set when it serves
         self.posts: list[CallbackPost] = []
         self.faults = Faults()
         self._callbacks: ExpiringUrls[_Callback] = ExpiringUrls(
-            lifetime_s=lifetime_s, uses=1, capacity=MAX_ADDRESSES
+            lifetime_s=lifetime_s, uses=1, capacity=MAX_URLS
         )
         self._given: dict[str, _Callback] = {}
         self._arrivals = Arrivals()
 
     def new_callback_url(self, *, acknowledged: bool = True) -> str:
-        """A URL good for one POST. Its token holds escapes that a client must not touch.
+        """A URL for one POST. Its token holds escapes that a client must not change.
 
-        ``acknowledged=False``: refused until ``acknowledge`` says the webhook answered useCallback.
+        ``acknowledged=False``: refused until ``acknowledge``, as before an answer with useCallback.
         """
         token = f"cb%3A{secrets.token_urlsafe(18)}%2F%7E~%3D="
         path = f"/v1/bots/67a1f00dc0ffee0000000002/callback?token={token}&n=%ED%95%9C"
@@ -93,16 +93,16 @@ class KakaoPlatform:
         return url
 
     def acknowledge(self, url: str) -> None:
-        """The webhook's answer to the request with this URL carried useCallback."""
+        """Accept the URL: the webhook's response carried useCallback."""
         self._given[url].acknowledged = True
 
     @property
     def shown(self) -> list[CallbackPost]:
-        """The posts whose bubbles the person sees."""
+        """The posts that are visible to the person."""
         return [post for post in self.posts if post.shown]
 
     async def next_post(self, count: int = 1, timeout_s: float = 10.0) -> CallbackPost:
-        """Wait until ``count`` posts have come in all; the newest of them."""
+        """Wait for the ``count``-th post."""
         await self._arrivals.until(lambda: len(self.posts) >= count, timeout_s)
         return self.posts[count - 1]
 
@@ -131,7 +131,7 @@ class KakaoPlatform:
             return status, callback_receipt(word, message)
         given = self._given.get(self.origin + path_qs)
         if given and not given.acknowledged:
-            # Whether this uses up the URL is not documented; who gives up at once would show here.
+            # Kakao does not document whether this spends the URL. Here a retry still succeeds.
             return 200, callback_receipt("FAIL", "Use callback true setting required")
         try:
             self._callbacks.use(path_qs)
@@ -153,7 +153,7 @@ _REFUSALS: dict[Fault | None, tuple[int, Literal["FAIL", "ERROR"], str]] = {
 
 @asynccontextmanager
 async def kakao_platform(lifetime_s: float = CALLBACK_LIFETIME_S) -> AsyncIterator[KakaoPlatform]:
-    """The callback host, serving. ``lifetime_s``: how long its URLs are good."""
+    """Run the callback host; ``lifetime_s``: of its URLs."""
     platform = KakaoPlatform(lifetime_s)
     app = web.Application()
     app.router.add_post("/{path:.*}", platform.receive)

@@ -1,4 +1,4 @@
-"""Slack's side of the wire, on a real port: the host of the response URLs, and some of the Web API.
+"""Slack's platform on a real port: the host of response URLs and a part of the Web API.
 
     async with slack_platform() as slack:
         body, headers = signed_command(secret, "안녕", response_url=slack.new_response_url())
@@ -7,7 +7,7 @@
         assert post.markdown == "**안녕하세요**"
 
 The bot must allow ``slack.origin`` (BOT_SLACK_RESPONSE_HOSTS) and call ``slack.api_url``. It posts
-and reads only in the channels that it joined, with the scopes that it has:
+and reads only in channels that it has joined, with the scopes that it has:
 
     slack.channels.join("C1")
     slack.channels.scopes.discard("channels:history")
@@ -31,7 +31,7 @@ from bot.messengers.slack.platform_limits import (
 from bot.messengers.slack.simulated_requests import TEAM_ID, signed_command
 from bot.simulator.expiring_urls import ExpiredUrlError, ExpiringUrls, UsedUrlError
 from bot.simulator.limits import LimitError
-from fakes.faults import MAX_ADDRESSES, Arrivals, Fault, Faults, serving
+from fakes.faults import MAX_URLS, Arrivals, Fault, Faults, serving
 from fakes.slack_channels import SlackChannels, unauthorised
 from fakes.slack_records import SlackPost, SlackReading
 
@@ -46,7 +46,7 @@ __all__ = [
 
 
 class SlackPlatform:
-    """Response URLs given out, everything that was posted, and the channels the bot is in."""
+    """Issued response URLs, all posts, and the channels."""
 
     def __init__(self, lifetime_s: float = RESPONSE_URL_LIFETIME_S) -> None:
         self.origin = ""  #: set when it serves
@@ -54,10 +54,10 @@ class SlackPlatform:
         self.messages: list[SlackPost] = []  #: by chat.postMessage
         self.readings: list[SlackReading] = []
         self.channels = SlackChannels()
-        self.faults = Faults()  #: of everything that is posted
+        self.faults = Faults()  #: of all posts
         self.history_faults = Faults()
         self._urls: ExpiringUrls[None] = ExpiringUrls(
-            lifetime_s=lifetime_s, uses=RESPONSE_URL_USES, capacity=MAX_ADDRESSES
+            lifetime_s=lifetime_s, uses=RESPONSE_URL_USES, capacity=MAX_URLS
         )
         self._arrivals = Arrivals()
 
@@ -74,21 +74,21 @@ class SlackPlatform:
 
     @property
     def shown(self) -> list[SlackPost]:
-        """The posts to response URLs that people see."""
+        """The posts to response URLs that are visible."""
         return [post for post in self.posts if post.shown]
 
     @property
     def seen(self) -> list[SlackPost]:
-        """The messages by chat.postMessage that people see."""
+        """The posts by chat.postMessage that are visible."""
         return [post for post in self.messages if post.shown]
 
     async def next_post(self, count: int = 1, timeout_s: float = 10.0) -> SlackPost:
-        """Wait until ``count`` posts to response URLs have come in all; the newest of them."""
+        """Wait for the ``count``-th post to a response URL."""
         await self._arrivals.until(lambda: len(self.posts) >= count, timeout_s)
         return self.posts[count - 1]
 
     async def next_message(self, count: int = 1, timeout_s: float = 10.0) -> SlackPost:
-        """Wait until ``count`` messages came by chat.postMessage; the newest of them."""
+        """Wait for the ``count``-th post by chat.postMessage."""
         await self._arrivals.until(lambda: len(self.messages) >= count, timeout_s)
         return self.messages[count - 1]
 
@@ -108,12 +108,12 @@ class SlackPlatform:
         return await self.faults.answer(fault, request, web.Response(text="ok"))
 
     async def next_reading(self, count: int = 1, timeout_s: float = 10.0) -> SlackReading:
-        """Wait until histories were read ``count`` times in all; the newest of them."""
+        """Wait for the ``count``-th call of conversations.history."""
         await self._arrivals.until(lambda: len(self.readings) >= count, timeout_s)
         return self.readings[count - 1]
 
     async def post_message(self, request: web.Request) -> web.Response:
-        """chat.postMessage: always 200 unless rate-limited or broken; ``ok`` says the rest."""
+        """chat.postMessage: HTTP 200 unless a fault says otherwise; ``ok`` tells success."""
         fault = self.faults.take()
         channel = str((await _message(request, await request.read())).get("channel", ""))
         closed = self.channels.refusal(request, channel, "chat:write")
@@ -130,7 +130,7 @@ class SlackPlatform:
         return await self.faults.answer(fault, request, web.json_response(answer))
 
     async def history(self, request: web.Request) -> web.Response:
-        """conversations.history: the newest first, by pages, between two times."""
+        """conversations.history: newest first, in pages, between two times."""
         fault = self.history_faults.take()
         asked = await _message(request, await request.read())
         channel = str(asked.get("channel", ""))
@@ -212,7 +212,7 @@ class SlackPlatform:
         return web.Response(status=500, text="internal error")
 
 
-#: What a history gives back of a message, and what it says of every message of the bot.
+#: The fields of a message in a history, and those of every message of the bot.
 _KEPT = ("text", "blocks", "metadata")
 _NESTED = ("blocks", "metadata")
 _OURS = {"bot_id": "B0BLLOSSOM", "app_id": "A0BLLOSSOM", "user": "U0BLLOSSOM"}

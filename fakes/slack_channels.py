@@ -43,6 +43,7 @@ class SlackChannels:
         return "" if channel in self.joined else "not_in_channel"
 
     def page(self, channel: str, query: dict[str, Any]) -> dict[str, Any]:
+        """The response of conversations.history."""
         oldest, latest = _ts(query.get("oldest", "0")), _ts(query.get("latest", "9" * 10))
         edge = 0 if query.get("inclusive") in (True, "true", "1") else 1
         found = [
@@ -66,6 +67,6 @@ def unauthorised(request: web.Request) -> str:
 
 
 def _ts(raw: str) -> int:
-    """A ts in microseconds: as a float it would lose the last of them."""
+    """A ts in microseconds; a float would lose precision."""
     seconds, _, fraction = raw.partition(".")
     return int(seconds) * 10**6 + int(fraction.ljust(6, "0")[:6])

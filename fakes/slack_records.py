@@ -11,15 +11,15 @@ from fakes.faults import Fault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackPost:
-    """One message posted to a response URL or by chat.postMessage, right or wrong."""
+    """One post to a response URL or by chat.postMessage, valid or not."""
 
-    path_qs: str  #: as it came over the wire, byte for byte
+    path_qs: str  #: as received, byte for byte
     body: bytes
-    message: dict[str, Any]  #: the body, read; empty where it was not a JSON object or a form
-    error: str  #: Slack's error code, "" where it was taken
+    message: dict[str, Any]  #: the parsed body; empty if it was neither a JSON object nor a form
+    error: str  #: Slack's error code, "" if it was accepted
     fault: Fault | None
-    shown: bool  #: whether people see it
-    channel: str = ""  #: by chat.postMessage: where
+    shown: bool  #: whether it is visible to people
+    channel: str = ""  #: of chat.postMessage
     at: float = field(default_factory=time.monotonic)
 
     @property
@@ -43,5 +43,5 @@ class SlackReading:
     channel: str
     error: str
     fault: Fault | None
-    turns: tuple[str, ...]  #: the turns that the messages given out name
+    turns: tuple[str, ...]  #: the turns in the metadata of the returned messages
     at: float = field(default_factory=time.monotonic)
