@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.messengers.generic.plugin import GenericPlugin
 from bot.messengers.kakao.plugin import KakaoPlugin
 from bot.messengers.plugin import MessengerPlugin
 from bot.messengers.slack.plugin import SlackPlugin
@@ -9,4 +10,5 @@ from bot.messengers.slack.plugin import SlackPlugin
 MESSENGERS: tuple[type[MessengerPlugin], ...] = (
     KakaoPlugin,
     SlackPlugin,
+    GenericPlugin,
 )

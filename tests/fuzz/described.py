@@ -14,20 +14,23 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from yarl import URL
 
+from fakes.generic import signed_headers
 from tests.fuzz.requests import signed
 from tests.fuzz.target import Target
-from tests.support.stack import KAKAO_SECRET
+from tests.support.stack import GENERIC_SECRET, KAKAO_SECRET
 
 DESCRIPTION = Path(__file__).parents[2] / "docs/openapi.yml"
+STREAMS = {"/simulator/events", "/webhooks/generic/results/{id}/events"}
 CHECKS = [content_type_conformance, response_schema_conformance]
 
 
 def operations() -> list[Any]:
-    """Everything described, but the stream of events, which never ends."""
+    """Everything described, but the streams of events: the simulator's never ends."""
     schema: Any = schemathesis.openapi.from_path(str(DESCRIPTION))
     found = [result.ok() for result in schema.get_all_operations()]
-    return [operation for operation in found if operation.path != "/simulator/events"]
+    return [operation for operation in found if operation.path not in STREAMS]
 
 
 def answers(target: Target, requests: int, number: int) -> Counter[int]:
@@ -72,6 +75,10 @@ def _credentials(target: Target, case: Any) -> dict[str, str]:
     if path.startswith("/webhooks/slack"):
         body = case.as_transport_kwargs(base_url=target.origin)
         return {name.decode(): shown.decode() for name, shown in signed(_bytes(body))}
+    if path.startswith("/webhooks/generic"):
+        sent = case.as_transport_kwargs(base_url=target.origin)
+        path_sent = URL(str(sent["url"]), encoded=True).raw_path.encode()
+        return signed_headers(GENERIC_SECRET, _bytes(sent) if case.method == "POST" else path_sent)
     if path.startswith("/admin"):
         return {"Cookie": target.operator} if path != "/admin/logout" else {}
     if path == "/simulator/reset":  # not of this session: the rest would only hear it is gone

@@ -17,9 +17,10 @@ from urllib.parse import quote_plus, urlencode
 
 from hypothesis import strategies as st
 
+from fakes.generic import message, signed_headers
 from fakes.kakao import skill_request
 from tests.fuzz.target import Target
-from tests.support.stack import KAKAO_SECRET, SLACK_SECRET
+from tests.support.stack import GENERIC_SECRET, KAKAO_SECRET, SLACK_SECRET
 
 Headers = list[tuple[bytes, bytes]]
 #: The headers that say where a body ends.
@@ -102,6 +103,11 @@ PATHS = [
     "/webhooks/slack/commands",
     "/webhooks/slack/events",
     "/webhooks/slack/interactivity",
+    "/webhooks/generic",
+    "/webhooks/generic?wait=1",
+    "/webhooks/generic/results/x",
+    "/webhooks/generic/results/%00",
+    "/webhooks/generic/results/x/events",
     "/webhooks/nobody",
     "/healthz",
     "/readyz",
@@ -116,6 +122,11 @@ PATHS = [
     "/simulator/events",
     "/simulator/reset",
     "/simulator/kakao/messages",
+    "/simulator/generic/messages",
+    "/simulator/generic/results/x",
+    "/simulator/panes/kakao/pane.js",
+    "/simulator/panes/kakao/../../app.py",
+    "/simulator/panes/x/%2e%2e",
     "/simulator/slack/messages",
     "/simulator/kakao/callback/x",
     "/simulator/slack/response/x",
@@ -290,21 +301,50 @@ def odd_headers(draw: st.DrawFn) -> Headers:
 @st.composite
 def webhook(draw: st.DrawFn, target: Target) -> Wild:
     """A signed webhook."""
-    kind = draw(st.sampled_from(["kakao", "commands", "events", "interactivity"]))
+    kind = draw(st.sampled_from(["kakao", "commands", "events", "interactivity", "generic"]))
     fields = ["command", "text", "user_id", "channel_id", "team_id", "trigger_id", "response_url"]
     bodies: dict[str, st.SearchStrategy[bytes]] = {
         "kakao": skill(target),
         "commands": form(target, fields),
         "events": st.builds(_event, value),
         "interactivity": form(target, ["payload"]),
+        "generic": in_house(target),
     }
     body = draw(bodies[kind] if draw(st.integers(0, 4)) else garbage)
-    headers = [(b"X-Bot-Secret", KAKAO_SECRET.encode())] if kind == "kakao" else signed(body)
-    types = "application/json" if kind in {"kakao", "events"} else TYPES[3]
+    headers = credentials(kind, body)
+    types = TYPES[3] if kind in {"commands", "interactivity"} else "application/json"
     headers.append((b"Content-Type", types.encode()))
     headers += draw(odd_headers()) if draw(st.integers(0, 3)) == 0 else []
-    path = "/webhooks/kakao" if kind == "kakao" else f"/webhooks/slack/{kind}"
+    path = f"/webhooks/{kind}" if kind in {"kakao", "generic"} else f"/webhooks/slack/{kind}"
+    if kind == "generic":
+        path += draw(st.sampled_from(["", "?wait=0.2", "?wait=nan", "?wait=", "?wait=%00"]))
     return draw(sent("POST", path, headers, body))
+
+
+def credentials(kind: str, body: bytes) -> Headers:
+    """What lets a webhook past the guard; ``kind``: a messenger, or one of Slack's routes."""
+    if kind == "kakao":
+        return [(b"X-Bot-Secret", KAKAO_SECRET.encode())]
+    if kind == "generic":
+        signature = signed_headers(GENERIC_SECRET, body)
+        return [(n.encode(), v.encode()) for n, v in signature.items() if n != "Content-Type"]
+    return signed(body)
+
+
+@st.composite
+def in_house(draw: st.DrawFn, target: Target) -> bytes:
+    """A message of an in-house messenger with some of it odd or missing."""
+    own = f"{target.callback_origin}/results"
+    filled: dict[str, Any] = message(
+        draw(text),
+        conversation=draw(st.sampled_from(["r1", "r2"])),
+        idempotency_key=draw(st.sampled_from(["same", str(draw(st.integers(0, 10**9)))])),
+    )
+    if url := draw(st.sampled_from(["", own, *ADDRESSES])):
+        filled["callback_url"] = url
+    fields = [*filled, "tenant", "command"]
+    filled |= draw(st.dictionaries(st.sampled_from(fields), value, max_size=2))
+    return json.dumps({n: v for n, v in filled.items() if draw(st.integers(0, 15))}).encode()
 
 
 def _event(inner: Any) -> bytes:
@@ -378,7 +418,7 @@ def visit(draw: st.DrawFn, target: Target) -> Wild:
     headers += draw(odd_headers()) if draw(st.integers(0, 3)) == 0 else []
     fields: dict[str, Any] = {"text": draw(text)}
     fields |= draw(
-        st.dictionaries(st.sampled_from(["callback", "extra", "trigger", "twice"]), value)
+        st.dictionaries(st.sampled_from(["callback", "extra", "trigger", "twice", "wait"]), value)
     )
     body = json.dumps(fields).encode() if draw(st.integers(0, 3)) else draw(garbage)
     # Never the end of this session: the rest would only hear that it is gone.

@@ -24,6 +24,7 @@ from inference_worker.engines.base import Delta, ModelCard, Usage
 from tests.support.raw_http import free_port
 from tests.support.stack import (
     ADMIN_PASSWORD,
+    GENERIC_SECRET,
     KAKAO_SECRET,
     SLACK_SECRET,
     SLACK_TOKEN,
@@ -146,6 +147,9 @@ async def running_target(
             "BOT_SLACK_RESPONSE_HOSTS": slack.origin,
             "BOT_SLACK_BOT_TOKEN": SLACK_TOKEN,
             "BOT_SLACK_API_URL": slack.api_url,
+            "BOT_GENERIC_SECRET": GENERIC_SECRET,
+            "BOT_GENERIC_CALLBACK_HOSTS": kakao.origin,
+            "BOT_GENERIC_MAX_WAIT_S": "1",
             "BOT_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "BOT_SIMULATOR": "true",
             **environment,

@@ -38,6 +38,7 @@ from runtime.redis_client import connect_redis
 
 KAKAO_SECRET = "kakao-secret-of-32-characters-or-more"
 SLACK_SECRET = "slack-signing-secret"
+GENERIC_SECRET = "generic-secret-of-32-characters-or-more"
 SLACK_TOKEN = "xoxb-1-token-of-the-bot"
 SYNC_BUDGET_S = 4.5
 CALLBACK_GAP_S = 0.1

@@ -29,7 +29,7 @@ def test_what_somebody_set_stays(tmp_path: Path) -> None:
         simulator=False, admin_password=SecretStr("mine"), kakao_callback_hosts=".example.com"
     )
     made = local_secrets(configured, tmp_path / "secrets.json")
-    assert set(made) == {"kakao_secret", "slack_signing_secret"}
+    assert set(made) == {"kakao_secret", "slack_signing_secret", "generic_secret"}
     env = environment(configured, MACHINE, made, {"redis_url"})
     assert env["BOT_KAKAO_CALLBACK_HOSTS"] == ".example.com,http://127.0.0.1:81"
     assert "BOT_SIMULATOR" not in env

@@ -1,0 +1,126 @@
+"""POST /webhooks/generic: verify, read, accept; then the answer, or where to ask for it."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from bot.conversation.inbox import StoreDownError, StoreFaultError
+from bot.domain.deliveries import DeliveryState, DeliveryVia
+from bot.domain.messenger import Incoming, Refusal
+from bot.domain.turns import Utterance
+from bot.http.body import read_body
+from bot.messengers.generic.message import read_message
+from bot.messengers.generic.result_reader import FETCHABLE, ResultReader, json_response
+from bot.messengers.generic.results import pending_document
+from bot.messengers.generic.settings import GenericSettings
+from bot.messengers.generic.signature import verify
+from bot.messengers.plugin import Services
+from bot.messengers.problems import problem_sentence
+from bot.store.inbox import Accepted
+from runtime.database import DATABASE_ERRORS
+
+#: What a client that is sent away is asked to wait, in seconds.
+RETRY_AFTER_S = "10"
+
+
+class GenericEndpoint:
+    """Takes messages."""
+
+    def __init__(
+        self, settings: GenericSettings, services: Services, results: ResultReader
+    ) -> None:
+        self._settings = settings
+        self._inbox = services.inbox
+        self._sync_window = services.sync_window
+        self._waiters = services.waiters
+        self._texts = services.texts
+        self._max_chars = services.settings.max_utterance_chars
+        self._results = results
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """202 with the id, or 200 with the answer where the client waits for it.
+
+        Raises Refusal 401 for what is not signed, 400 for what a program got wrong.
+        """
+        received_at = datetime.now(UTC)
+        body = await read_body(request)
+        verify(request.headers, body, self._settings.secrets, received_at)
+        incoming = read_message(
+            body,
+            received_at,
+            self._settings,
+            wait_s=wait_s(request, self._settings.max_wait_s),
+            max_chars=self._max_chars,
+        )
+        try:
+            return await self._receive(request, incoming)
+        except StoreDownError:
+            return _refuse(503, "the database does not answer", self._texts.storage_down)
+        except StoreFaultError:
+            return _refuse(422, "the message cannot be stored", self._texts.storage_fault)
+
+    async def _receive(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
+        if incoming.command is not None:
+            await self._inbox.reset(
+                messenger="generic", tenant=incoming.tenant, key=incoming.conversation_key
+            )
+            return json_response({"status": "reset", "message": self._texts.reset_done})
+        if incoming.utterance is None:
+            sentence = problem_sentence(incoming.problem, self._texts, max_chars=self._max_chars)
+            return _refuse(422, str(incoming.problem), sentence)
+        if sentence := await self._inbox.rejection(incoming.utterance):
+            return _refuse(429, "too much at once", sentence)
+        accepted = await self._inbox.submit(incoming.utterance)
+        if not accepted.new and not await self._results.is_of(accepted.turn_id, incoming.utterance):
+            raise Refusal(409, "idempotency_key: used for another message")
+        return await self._respond(request, accepted, incoming.utterance)
+
+    async def _respond(
+        self, request: web.Request, accepted: Accepted, utterance: Utterance
+    ) -> web.StreamResponse:
+        reply = utterance.reply
+        if reply.via is DeliveryVia.POST:
+            return json_response(pending_document(accepted.turn_id), status=202)
+        wait = (reply.sync_until or utterance.received_at) - utterance.received_at
+        left_s = (utterance.received_at + wait - datetime.now(UTC)) / timedelta(seconds=1)
+        await self._waiters.wait(accepted.turn_id, left_s)
+        turn = await self._results.find(accepted.turn_id)
+        states = (DeliveryState.PENDING,) if accepted.new else FETCHABLE
+        if turn and (response := await self._results.respond(request, turn, states)):
+            return response
+        await self._hold(accepted.turn_id)
+        return json_response(pending_document(accepted.turn_id), status=202)
+
+    async def _hold(self, turn_id: UUID) -> None:
+        """The response will not carry the answer: it is kept to be fetched."""
+        try:
+            await self._sync_window.close(
+                turn_id, via=DeliveryVia.HELD, state=DeliveryState.HELD, after_s=0.0
+            )
+        except DATABASE_ERRORS:
+            # Logged there. The turn is kept: the recovery of deliveries closes its window.
+            return
+
+
+def wait_s(request: web.Request, max_wait_s: float) -> float:
+    """``?wait=``: seconds for which the response may wait. Raises Refusal(400)."""
+    raw = request.query.get("wait", "0")
+    try:
+        seconds = float(raw) if len(raw) <= 10 else math.nan
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= max_wait_s:
+        raise Refusal(400, f"wait: 0 to {max_wait_s:g} seconds")
+    return seconds
+
+
+def _refuse(status: int, reason: str, sentence: str) -> web.Response:
+    """``reason`` is for the client's programmer, ``message`` for the person who wrote."""
+    headers = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
+    document: dict[str, Any] = {"error": reason, "message": sentence}
+    return json_response(document, status=status, headers=headers)

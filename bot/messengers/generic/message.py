@@ -1,0 +1,100 @@
+"""The JSON of a request: a message, or a command, of one person in one conversation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
+from bot.domain.messenger import Command, Incoming, Refusal
+from bot.domain.turns import Utterance, clean_text
+from bot.http.outbound import allowed
+from bot.messengers.generic.settings import GenericSettings
+from bot.messengers.parsing import identifier, json_object, text_problem, utf8
+
+MAX_KEY_CHARS = 200
+_COMMANDS = {"reset": Command.RESET}
+
+
+def read_message(
+    body: bytes, received_at: datetime, settings: GenericSettings, *, wait_s: float, max_chars: int
+) -> Incoming:
+    """Read a verified request; ``received_at`` is aware UTC.
+
+    ``wait_s``: how long its response may wait for the answer. ``max_chars``: the longest text
+    that is answered. Raises Refusal(400), whose reason names the field, for what a program got
+    wrong; what a person got wrong is an Incoming with a problem.
+    """
+    document = json_object(utf8(body))
+    sender = _required_id(document, "user")
+    incoming = Incoming(
+        sender=sender,
+        tenant=identifier(document.get("tenant")),
+        conversation_key=_required_id(document, "conversation"),
+    )
+    if "command" in document:
+        return replace(incoming, command=_command(document["command"]))
+    text = clean_text(_required_text(document, "text"))
+    event_key = _idempotency_key(document)
+    reply = _reply_handle(document, received_at, settings, wait_s)
+    if problem := text_problem(text, max_chars):
+        return replace(incoming, problem=problem)
+    utterance = Utterance(
+        messenger="generic",
+        tenant=incoming.tenant,
+        conversation_key=incoming.conversation_key,
+        event_key=event_key,
+        sender=sender,
+        text=text,
+        reply=reply,
+        received_at=received_at,
+    )
+    return replace(incoming, utterance=utterance)
+
+
+def _required_text(document: dict[str, Any], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str):
+        raise Refusal(400, f"{name}: a text is needed")
+    return value
+
+
+def _required_id(document: dict[str, Any], name: str) -> str:
+    if key := identifier(_required_text(document, name)):
+        return key
+    raise Refusal(400, f"{name}: it is empty")
+
+
+def _command(raw: object) -> Command:
+    command = _COMMANDS.get(raw) if isinstance(raw, str) else None
+    if command is None:
+        raise Refusal(400, f"command: known are {', '.join(_COMMANDS)}")
+    return command
+
+
+def _idempotency_key(document: dict[str, Any]) -> str:
+    """It stands in the body, and so under the signature: a replay cannot change it."""
+    key = _required_text(document, "idempotency_key")
+    if not 0 < len(key) <= MAX_KEY_CHARS:
+        raise Refusal(400, f"idempotency_key: 1 to {MAX_KEY_CHARS} characters are needed")
+    return identifier(key)
+
+
+def _reply_handle(
+    document: dict[str, Any], received_at: datetime, settings: GenericSettings, wait_s: float
+) -> ReplyHandle:
+    """A callback is posted; any other answer goes into the response, or is kept to be fetched."""
+    expires_at = received_at + timedelta(seconds=settings.hold_s)
+    url = document.get("callback_url")
+    if url is None:
+        return ReplyHandle(
+            via=DeliveryVia.SYNC,
+            sync_until=received_at + timedelta(seconds=wait_s),
+            expires_at=expires_at,
+        )
+    if not allowed(url, settings.callback_hosts):
+        raise Refusal(400, "callback_url: its host is not in BOT_GENERIC_CALLBACK_HOSTS")
+    if wait_s:
+        raise Refusal(400, "callback_url: not together with ?wait=")
+    return ReplyHandle(via=DeliveryVia.POST, address={"callback_url": url}, expires_at=expires_at)

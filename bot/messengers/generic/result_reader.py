@@ -1,0 +1,107 @@
+"""GET /webhooks/generic/results/{id}: the answer, kept for whoever asks with a signature."""
+
+from __future__ import annotations
+
+import functools
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia
+from bot.domain.messenger import Refusal
+from bot.domain.turns import SETTLED, Utterance
+from bot.messengers.generic.results import answer_document, pending_document
+from bot.messengers.generic.settings import GenericSettings
+from bot.messengers.generic.signature import verify
+from bot.messengers.parsing import held_turn_id
+from bot.messengers.plugin import Services
+from bot.messengers.sync_response import SyncResponder
+from bot.store import turns
+from bot.store.turns import Turn
+from runtime.timeouts import run_with_timeout
+
+#: The delivery's states in which an answer that is fetched counts as delivered by it.
+FETCHABLE = (DeliveryState.PENDING, DeliveryState.HELD)
+DATABASE_TIMEOUT_S = 2.0
+
+json_response = functools.partial(
+    web.json_response, dumps=functools.partial(json.dumps, ensure_ascii=False)
+)
+
+
+class ResultReader:
+    """Reads this messenger's turns, and delivers their answers to whoever asks."""
+
+    def __init__(self, settings: GenericSettings, services: Services) -> None:
+        self._settings = settings
+        self._services = services
+        self.responder = SyncResponder(services.sync_window, self._render)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """200 with the answer, 202 while there is none, 404 for what is no message of ours."""
+        turn = await self.requested(request)
+        response = await self.respond(request, turn)
+        return response or json_response(pending_document(turn.id), status=202)
+
+    async def requested(self, request: web.Request) -> Turn:
+        """The turn that a signed GET names. Raises Refusal 401 and 404."""
+        now = datetime.now(UTC)
+        verify(
+            request.headers,
+            request.raw_path.partition("?")[0].encode(),
+            self._settings.secrets,
+            now,
+        )
+        turn_id = held_turn_id(request.match_info["id"])
+        turn = await self.find(turn_id) if turn_id else None
+        if turn is None or turn.messenger != "generic":
+            raise Refusal(404, "there is no such message")
+        return turn
+
+    async def find(self, turn_id: UUID) -> Turn | None:
+        """The turn as it stands now."""
+        return await run_with_timeout(DATABASE_TIMEOUT_S, self._find(turn_id))
+
+    async def is_of(self, turn_id: UUID, utterance: Utterance) -> bool:
+        """Whether the turn was made of this very message."""
+        turn = await self.find(turn_id)
+        return turn is not None and (turn.conversation_key, turn.sender, turn.text) == (
+            utterance.conversation_key,
+            utterance.sender,
+            utterance.text,
+        )
+
+    async def respond(
+        self,
+        request: web.Request,
+        turn: Turn,
+        states: tuple[DeliveryState, ...] = FETCHABLE,
+    ) -> web.StreamResponse | None:
+        """The turn's answer, written out where it was not delivered yet; None: none so far.
+
+        ``states``: those of the delivery in which this response delivers the answer.
+        """
+        if turn.status not in SETTLED:
+            return None
+        # A callback is posted, whether its result was fetched or not.
+        if turn.reply_handle.via is not DeliveryVia.POST and (
+            response := await self.responder.respond(request, turn.id, states)
+        ):
+            return response
+        return json_response(await self.document(turn.id))
+
+    async def document(self, turn_id: UUID) -> dict[str, Any]:
+        """The result of a settled turn, whoever has seen it before."""
+        reading = self._services.sync_window.read(turn_id)
+        answer = await run_with_timeout(DATABASE_TIMEOUT_S, reading)
+        return answer_document(answer, self._services.texts)
+
+    def _render(self, answer: Answer) -> web.Response:
+        return json_response(answer_document(answer, self._services.texts))
+
+    async def _find(self, turn_id: UUID) -> Turn | None:
+        async with self._services.database.connect() as connection:
+            return await turns.find_turn(connection, turn_id)

@@ -1,0 +1,35 @@
+"""The settings of the generic webhook: ``BOT_GENERIC_...``."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from bot.messengers.plugin import MessengerSettings
+from bot.settings import CommaSeparated
+
+
+class GenericSettings(MessengerSettings):
+    """The generic webhook is off while there is no secret."""
+
+    model_config = SettingsConfigDict(env_prefix="BOT_GENERIC_")
+
+    #: What requests and callbacks are signed with; two with a comma between during a rotation.
+    secret: SecretStr = SecretStr("")
+    #: Hosts that results may be posted to; empty: there are no callbacks.
+    callback_hosts: CommaSeparated = ()
+    #: Seconds from receipt after which an answer is worthless.
+    hold_s: float = Field(1800.0, gt=0)
+    #: The longest that a request may wait for its answer (?wait=), in seconds.
+    max_wait_s: float = Field(30.0, ge=0, le=60)
+    #: Clients of one bot that may follow answers at the same time.
+    max_streams: int = Field(256, ge=0, le=4096)
+
+    @cached_property
+    def secrets(self) -> tuple[bytes, ...]:
+        """The accepted secrets, the one to sign with first."""
+        raw = self.secret.get_secret_value()
+        parts = (part.strip() for part in raw.split(","))
+        return tuple(part.encode("utf-8", "surrogatepass") for part in parts if part)
