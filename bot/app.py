@@ -40,7 +40,6 @@ from bot.delivery.reconciler import Reconciler
 from bot.delivery.sender import DeliverySender
 from bot.delivery.sweeper import DeliverySweeper
 from bot.delivery.sync_window import SyncWindow
-from bot.delivery.task_set import TaskSet
 from bot.domain.messenger import Messenger
 from bot.health import Health
 from bot.http.errors import MAX_BODY_BYTES, refuse
@@ -60,7 +59,7 @@ from inference_queue.client import JobQueue
 from runtime.database import connect_database
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
-from runtime.tasks import cancel_and_wait
+from runtime.tasks import TaskSet, cancel_and_wait
 
 log = structlog.get_logger(__name__)
 

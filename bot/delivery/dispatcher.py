@@ -16,10 +16,11 @@ import structlog
 
 from bot.delivery.claimer import DeliveryClaimer
 from bot.delivery.sender import DeliverySender
-from bot.delivery.task_set import TaskSet
 from bot.observability.database_errors import report_database_error
 from bot.store.deliveries import DeliveryClaim
 from runtime.database import DATABASE_ERRORS
+from runtime.tasks import TaskSet
+from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +93,8 @@ class DeliveryDispatcher:
 
     async def close(self) -> None:
         """Let what is on the wire, or being recorded, come to its end."""
-        await self._in_flight.drain(CLOSE_S)
+        with contextlib.suppress(TimeoutError):
+            await run_with_timeout(CLOSE_S, self._in_flight.wait())
 
     async def _deliver_named(self, room: int) -> bool:
         named = {turn_id: self._named.pop(turn_id) for turn_id in list(self._named)[:room]}

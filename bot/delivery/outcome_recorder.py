@@ -12,12 +12,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.delivery.retry_policy import cautious_state
-from bot.delivery.task_set import TaskSet
 from bot.domain.deliveries import DeliveryState
 from bot.observability.database_errors import report_database_error
 from bot.store import deliveries
 from bot.store.deliveries import DeliveryClaim
 from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
+from runtime.tasks import TaskSet
 
 log = structlog.get_logger(__name__)
 

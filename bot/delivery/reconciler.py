@@ -24,6 +24,7 @@ from bot.store import reconciliation
 from bot.store.deliveries import MAX_ATTEMPTS
 from bot.store.reconciliation import LOOKUP_S, RECONCILE_DELAY_S, ReconciliationClaim
 from bot.store.row_filter import RowFilter
+from runtime.backoff import exponential_backoff_s
 from runtime.database import DATABASE_ERRORS, is_gone
 
 log = structlog.get_logger(__name__)
@@ -141,7 +142,9 @@ def _judge(claim: ReconciliationClaim, result: LookupResult) -> _Verdict:
     if claim.expired:
         return _Verdict(state=unconfirmed, detail=f"{result.detail}; too late to send it again")
     if result.outcome is LookupOutcome.UNKNOWN:
-        backoff_s = min(RECONCILE_DELAY_S * 2.0 ** (claim.number - 1), BACKOFF_MAX_S)
+        backoff_s = exponential_backoff_s(
+            claim.number, base_s=RECONCILE_DELAY_S, max_s=BACKOFF_MAX_S
+        )
         again_in_s = max(result.retry_after_s or 0.0, backoff_s)
         return _Verdict(state=unconfirmed, detail=result.detail, again_in_s=again_in_s)
     if claim.attempts >= MAX_ATTEMPTS:

@@ -12,7 +12,9 @@ from bot.domain.deliveries import (
     ReplyHandle,
 )
 from bot.store.deliveries import MAX_ATTEMPTS, DeliveryClaim
+from runtime.backoff import exponential_backoff_s
 
+BACKOFF_BASE_S = 1.0
 BACKOFF_MAX_S = 60.0
 #: Attempts that can be looked up; the last ones take the route that is refused less often.
 RECONCILABLE_ATTEMPTS = MAX_ATTEMPTS - 2
@@ -31,7 +33,10 @@ def next_state(
     if result.outcome is Outcome.DELIVERED:
         return (DeliveryState.HELD if held else DeliveryState.DELIVERED), 0.0
     if result.outcome is Outcome.RETRY and claim.attempts < MAX_ATTEMPTS:
-        retry_in_s = max(result.retry_after_s or 0.0, backoff_s(claim.attempts))
+        retry_in_s = max(
+            result.retry_after_s or 0.0,
+            exponential_backoff_s(claim.attempts, base_s=BACKOFF_BASE_S, max_s=BACKOFF_MAX_S),
+        )
         if not by_callback or callback_lasts(claim.turn.reply_handle, retry_in_s):
             return DeliveryState.PENDING, retry_in_s
     if by_callback:
@@ -39,11 +44,6 @@ def next_state(
     if result.outcome is Outcome.UNCONFIRMED:
         return DeliveryState.UNCONFIRMED, 0.0
     return DeliveryState.FAILED, 0.0
-
-
-def backoff_s(attempts: int) -> float:
-    """The pause after so many attempts: one second, doubled each time."""
-    return min(2.0 ** (attempts - 1), BACKOFF_MAX_S)
 
 
 def callback_lasts(handle: ReplyHandle, for_s: float) -> bool:

@@ -10,14 +10,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 from uuid import UUID
 
-from bot.delivery.quarantine import Quarantine
 from bot.observability.database_errors import report_database_error, report_fault
 from bot.store.row_filter import RowFilter
 from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
-from runtime.isolation import MAX_CONSECUTIVE_TIMEOUTS, is_outage, run_isolated
+from runtime.isolation import MAX_CONSECUTIVE_TIMEOUTS, is_outage, run_each_alone
+from runtime.quarantine import Quarantine
 
 #: How long a row alone may take.
 ALONE_S = 2.0
+#: How long a row at fault sits out: doubled each time, up to the maximum.
+REST_BASE_S = 2.0
+REST_MAX_S = 300.0
 #: SQLSTATE classes that blame a row's values: data exception, integrity constraint violation, and
 #: what a trigger raises (PostgreSQL documentation, appendix A). Others may pass by themselves.
 _ROW_CLASSES = frozenset({"22", "23", "P0"})
@@ -37,7 +40,7 @@ class RowIsolation:
         """``on_fault`` takes a row whose values are to blame, and returns whether it ended it."""
         self._statement = statement
         self._on_fault = on_fault
-        self._quarantine = Quarantine()
+        self._quarantine = Quarantine(base_s=REST_BASE_S, max_s=REST_MAX_S)
 
     async def run(self, work: Work, find: Find) -> None:
         """Run ``work`` over all rows; where it faults, over each row that ``find`` gives.
@@ -82,7 +85,7 @@ class RowIsolation:
                 self._quarantine.discard(turn_id)
 
         try:
-            await run_isolated(turn_ids, work_on, on_fault=self._sit_out, timeout_s=ALONE_S)
+            await run_each_alone(turn_ids, work_on, on_fault=self._sit_out, timeout_s=ALONE_S)
         except TimeoutError:
             # A frozen server, or so many rows that are stuck: the next round does without them.
             for turn_id in tried[-MAX_CONSECUTIVE_TIMEOUTS:]:

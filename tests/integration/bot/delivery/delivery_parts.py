@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from bot.delivery.dispatcher import DeliveryDispatcher
 from bot.delivery.outcome_recorder import OutcomeRecorder
 from bot.delivery.sender import DeliverySender
 from bot.delivery.sync_window import SyncWindow
-from bot.delivery.task_set import TaskSet
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.domain.messenger import Messenger
 from bot.store.reply_handles import dump_handle
@@ -29,6 +29,7 @@ from bot.workers import WorkerRegistry
 from inference_queue.client import JobQueue
 from runtime.database import connect_database
 from runtime.redis_client import connect_redis
+from runtime.tasks import TaskSet
 from tests.support.sample_turns import add_turn
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -101,7 +102,12 @@ class DeliveryParts:
     async def deliver(self) -> None:
         """Send all that is due now, and see it recorded."""
         await self.dispatcher.deliver_due()
-        await self.in_flight.drain(10)
+        await self.recorded()
+
+    async def recorded(self) -> None:
+        """Wait for what is on the wire and for its outcomes."""
+        async with asyncio.timeout(10):
+            await self.in_flight.wait()
 
     async def execute(self, *statements: str) -> None:
         async with self.database.begin() as connection:
@@ -157,7 +163,7 @@ async def delivery_parts(
     try:
         yield parts
     finally:
-        await parts.in_flight.drain(5)
+        await parts.recorded()
         await redis.aclose()
         await database.dispose()
 

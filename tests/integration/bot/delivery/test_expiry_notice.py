@@ -71,12 +71,12 @@ async def test_composing_an_answer_writes_nothing(parts: DeliveryParts) -> None:
 async def test_an_answer_that_the_messenger_hung_up_on_told_nobody(parts: DeliveryParts) -> None:
     claim, answer = await claimed(parts)
     parts.sync_window.record_soon(claim, DeliveryState.HELD, "ConnectionResetError", answer=answer)
-    await parts.in_flight.drain(5)
+    await parts.recorded()
     assert not await is_told(parts)
     claim, answer = await claimed(parts)
     assert answer.expired
     parts.sync_window.record_soon(claim, DeliveryState.DELIVERED, "", answer=answer)
-    await parts.in_flight.drain(5)
+    await parts.recorded()
     assert await is_told(parts)
     assert not (await claimed(parts))[1].expired
 
@@ -104,7 +104,7 @@ async def test_two_answers_that_tell_at_once_do_not_wait_for_each_other(
     async with parts.database.begin() as locking:
         await locking.execute(text("SELECT 1 FROM deliveries WHERE state = 'expired' FOR UPDATE"))
         parts.sync_window.record_soon(claim, DeliveryState.DELIVERED, "", answer=answer)
-        await parts.in_flight.drain(5)
+        await parts.recorded()
         assert (await parts.delivery(claim.turn_id)).state == "delivered"
     assert not await is_told(parts)
 
@@ -118,7 +118,7 @@ async def test_an_outcome_and_its_notice_are_one_statement(parts: DeliveryParts)
 
     event.listen(parts.database.sync_engine, "before_cursor_execute", note)
     parts.sync_window.record_soon(claim, DeliveryState.DELIVERED, "", answer=answer)
-    await parts.in_flight.drain(5)
+    await parts.recorded()
     assert len(statements) == 1
 
 

@@ -85,7 +85,7 @@ async def test_a_row_that_somebody_locks_is_recorded_once_it_is_free(database_ur
                 # Returns although the row is locked: no room on the wire is lost to it.
                 await parts.recorder.record(record)
             assert await parts.states(turns[1:]) == ["delivered"] * 2
-        await parts.in_flight.drain(10)
+        await parts.recorded()
         assert await parts.states(turns) == ["delivered"] * 3
 
 
@@ -105,7 +105,7 @@ async def test_an_outcome_that_outlasts_an_outage_is_logged_as_lost(
         record = OutcomeRecord(claim=claim, state=DeliveryState.DELIVERED)
         with capture_logs() as logs:
             await parts.recorder.record(record)
-            await parts.in_flight.drain(5)
+            await parts.recorded()
         assert [line["turn_id"] for line in logs if line["event"] == "outcome_lost"] == [
             str(turn_id)
         ]

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from bot.delivery.retry_policy import CALLBACK_GRACE, backoff_s, cautious_state, next_state
+from bot.delivery.retry_policy import CALLBACK_GRACE, cautious_state, next_state
 from bot.domain.deliveries import (
     DeliveryResult,
     DeliveryState,
@@ -78,8 +78,10 @@ def test_a_callback_is_repeated_only_while_its_url_is_good() -> None:
     assert next_state(claim(V.CALLBACK, callback_in_s=late), later, held=False)[0] is S.HELD
 
 
-def test_pauses_double_up_to_a_minute() -> None:
-    assert [backoff_s(n) for n in (1, 2, 3, 6, 7, 50)] == [1, 2, 4, 32, 60, 60]
+def test_pauses_double() -> None:
+    later = DeliveryResult(outcome=O.RETRY)
+    pauses_s = [next_state(claim(V.POST, attempts=n), later, held=False)[1] for n in (1, 2, 3, 5)]
+    assert pauses_s == [1, 2, 4, 16]
 
 
 @pytest.mark.parametrize(
