@@ -1,4 +1,4 @@
-"""Writes outcomes down, however long Postgres is away: what was sent must not be taken for lost."""
+"""Records outcomes, however long Postgres is away: what was sent must not be taken for lost."""
 
 from __future__ import annotations
 
