@@ -63,23 +63,23 @@ COMPLETED = (
     DELETE FROM jobs
     WHERE id = ANY(ARRAY(
         SELECT id FROM jobs
-        WHERE state = 'finished' AND id <> ALL(:without) AND (:only IS NULL OR id = ANY(:only))
+        WHERE state = 'finished' AND id <> ALL(:excluded) AND (:only IS NULL OR id = ANY(:only))
         ORDER BY finished_at
         FOR UPDATE SKIP LOCKED LIMIT :limit
     ))
     RETURNING id, result, started_at
     """
     )
-    .bindparams(bindparam("only", type_=ARRAY(Uuid)), bindparam("without", type_=ARRAY(Uuid)))
+    .bindparams(bindparam("only", type_=ARRAY(Uuid)), bindparam("excluded", type_=ARRAY(Uuid)))
     .columns(result=JSONB)
 )
 
 FINISHED = text(
     """
-    SELECT id FROM jobs WHERE state = 'finished' AND id <> ALL(:without)
+    SELECT id FROM jobs WHERE state = 'finished' AND id <> ALL(:excluded)
     ORDER BY finished_at LIMIT :limit
     """
-).bindparams(bindparam("without", type_=ARRAY(Uuid)))
+).bindparams(bindparam("excluded", type_=ARRAY(Uuid)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class JobQueue:
         limit: int,
         *,
         only: Sequence[UUID] | None = None,
-        without: Sequence[UUID] = (),
+        excluded: Sequence[UUID] = (),
     ) -> list[FinishedJob]:
         """Take finished jobs out of the queue, if the caller's transaction is committed.
 
@@ -136,16 +136,16 @@ class JobQueue:
         values = {
             "limit": limit,
             "only": None if only is None else list(only),
-            "without": list(without),
+            "excluded": list(excluded),
         }
         rows = await connection.execute(COMPLETED, values)
         return [FinishedJob(row.id, _read_result(row.result), row.started_at) for row in rows]
 
     async def finished_jobs(
-        self, connection: AsyncConnection, limit: int, *, without: Sequence[UUID] = ()
+        self, connection: AsyncConnection, limit: int, *, excluded: Sequence[UUID] = ()
     ) -> list[UUID]:
         """The finished jobs that ``completed`` would take; nothing is taken."""
-        rows = await connection.execute(FINISHED, {"limit": limit, "without": list(without)})
+        rows = await connection.execute(FINISHED, {"limit": limit, "excluded": list(excluded)})
         return list(rows.scalars())
 
     async def partial(self, connection: AsyncConnection, job_id: UUID) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from runtime.backoff import exponential_backoff_s
+
+Key = TypeVar("Key", bound=Hashable)
 
 #: A process remembers so many; beyond them the oldest takes part again.
 MAX_ROWS = 256
@@ -18,20 +22,20 @@ class _Entry:
     until: float  #: on the clock of time.monotonic
 
 
-class Quarantine:
+class KeyedQuarantine(Generic[Key]):
     """Which rows take no part in batches, and which of them is due for an attempt alone."""
 
     def __init__(self, *, base_s: float, max_s: float) -> None:
         self._base_s = base_s
         self._max_s = max_s
-        self._entries: dict[UUID, _Entry] = {}
+        self._entries: dict[Key, _Entry] = {}
 
     @property
-    def rows(self) -> tuple[UUID, ...]:
+    def rows(self) -> tuple[Key, ...]:
         """All rows left out, those that are due as well: none of them shares a statement."""
         return tuple(self._entries)
 
-    def add(self, row_id: UUID) -> int:
+    def add(self, row_id: Key) -> int:
         """Leave the row out, for twice as long as the last time; how many faults it has had."""
         before = self._entries.pop(row_id, None)
         if len(self._entries) >= MAX_ROWS:
@@ -41,13 +45,17 @@ class Quarantine:
         self._entries[row_id] = _Entry(faults=faults, until=time.monotonic() + pause_s)
         return faults
 
-    def discard(self, row_id: UUID) -> None:
+    def discard(self, row_id: Key) -> None:
         """Let the row take part again."""
         self._entries.pop(row_id, None)
 
-    def due_row(self) -> UUID | None:
+    def due_row(self) -> Key | None:
         """The row whose pause ended first, to be tried alone; None while all are to wait."""
         if not self._entries:
             return None
         row_id, entry = min(self._entries.items(), key=lambda item: item[1].until)
         return row_id if entry.until <= time.monotonic() else None
+
+
+class Quarantine(KeyedQuarantine[UUID]):
+    """Rows whose key is a UUID."""

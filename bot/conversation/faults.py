@@ -6,7 +6,6 @@ An outage is waited out by whoever calls; nothing here handles one.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -14,8 +13,10 @@ from typing import Generic, TypeVar
 import structlog
 
 from bot.observability.database_errors import report_fault
+from runtime.backoff import exponential_backoff_s
 from runtime.database import DATABASE_ERRORS, fault_fields, sqlstate
 from runtime.isolation import is_outage
+from runtime.quarantine import KeyedQuarantine
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +24,6 @@ Key = TypeVar("Key", bound=Hashable)
 
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 60.0
-#: Rows paused at a time; above it the oldest are tried again at once.
-MAX_PAUSED = 1000
 #: A row that only times out or loses a deadlock gets so many tries: its lock may be released.
 MAX_TRANSIENT_FAULTS = 3
 #: Deadlock and serialization failure; lock not available; statement cancelled (PostgreSQL
@@ -57,43 +56,6 @@ def describe_fault(error: BaseException) -> str:
     return ", ".join(f"{name} {value}" for name, value in fault_fields(error).items())
 
 
-class Quarantine(Generic[Key]):
-    """Rows that are left alone in this process for a growing, bounded pause."""
-
-    def __init__(self, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
-        self._first_pause_s = first_pause_s
-        self._until: dict[Key, float] = {}
-        self._faults: dict[Key, int] = {}
-
-    def add(self, key: Key) -> tuple[int, float]:
-        """Pause the row: how many faults it has had in a row, and the pause in seconds."""
-        faults = self._faults.pop(key, 0) + 1
-        pause_s = min(self._first_pause_s * 2.0 ** min(faults - 1, 16), MAX_PAUSE_S)
-        self._faults[key] = faults
-        self._until[key] = time.monotonic() + pause_s
-        while len(self._faults) > MAX_PAUSED:
-            self.release(next(iter(self._faults)))
-        return faults, pause_s
-
-    def paused(self) -> list[Key]:
-        """The rows to leave out now."""
-        if not self._until:
-            return []
-        now = time.monotonic()
-        return [key for key, until in self._until.items() if until > now]
-
-    def release(self, key: Key) -> None:
-        """Forget the row: it was written after all."""
-        self._until.pop(key, None)
-        self._faults.pop(key, None)
-
-    def release_all(self, keys: Iterable[Key]) -> None:
-        """Forget those of the rows that are known."""
-        if self._faults:
-            for key in keys:
-                self.release(key)
-
-
 class FaultHandler(Generic[Key]):
     """What becomes of a row whose statement fails: a pause, and a dead letter where that helps."""
 
@@ -107,25 +69,34 @@ class FaultHandler(Generic[Key]):
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         """``bury`` makes the row a dead letter; without it the row is only paused."""
-        self.quarantine: Quarantine[Key] = Quarantine(first_pause_s=first_pause_s)
+        self.quarantine: KeyedQuarantine[Key] = KeyedQuarantine(
+            base_s=first_pause_s, max_s=MAX_PAUSE_S
+        )
+        self._first_pause_s = first_pause_s
         self._statement = statement
         self._id_name = id_name
         self._timeout_s = timeout_s
         self._bury = bury
 
+    def written(self, keys: Iterable[Key]) -> None:
+        """These rows went well: they take part in batches again."""
+        if self.quarantine.rows:
+            for key in keys:
+                self.quarantine.discard(key)
+
     async def handle(self, key: Key, error: Exception) -> None:
         """Raises what the database raises where it is gone."""
         report_fault(self._statement, error, ids={self._id_name: key})
-        faults, pause_s = self.quarantine.add(key)
+        faults = self.quarantine.add(key)
         kind = fault_kind(error)
         repeated = kind is FaultKind.TRANSIENT and faults >= MAX_TRANSIENT_FAULTS
         if (kind is FaultKind.ROW or repeated) and await self._buried(key, error):
-            self.quarantine.release(key)
+            self.quarantine.discard(key)
             return
         log.warning(
             "row_paused",
             statement=self._statement,
-            pause_s=pause_s,
+            pause_s=exponential_backoff_s(faults, base_s=self._first_pause_s, max_s=MAX_PAUSE_S),
             faults=faults,
             **{self._id_name: str(key)},
         )

@@ -58,9 +58,9 @@ class ConversationScheduler:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def paused(self) -> list[int]:
-        """The conversations that cannot be scheduled now."""
-        return self._faults.quarantine.paused()
+    def paused(self) -> tuple[int, ...]:
+        """The conversations that are left out of batches."""
+        return self._faults.quarantine.rows
 
     def schedule_soon(self, conversation_id: int) -> None:
         """Schedule the conversation with the next batch."""
@@ -74,7 +74,18 @@ class ConversationScheduler:
         An outage is logged: the sweep finds the conversations again.
         """
         paused = set(self.paused)
-        batch = [key for key in conversation_ids if key not in paused]
+        await self._schedule_isolated([key for key in conversation_ids if key not in paused])
+
+    async def retry_paused(self) -> None:
+        """Schedule the conversation whose pause ended first, alone."""
+        if (conversation_id := self._faults.quarantine.due_row()) is not None:
+            await self._schedule_isolated([conversation_id])
+
+    async def close(self) -> None:
+        """Let the scheduling that has begun come to its end."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _schedule_isolated(self, batch: Sequence[int]) -> None:
         try:
             # A conversation's own time-out ends its transaction before the next one begins.
             await run_isolated(
@@ -86,14 +97,10 @@ class ConversationScheduler:
         except DATABASE_ERRORS as error:
             log.warning("schedule_failed", **fault_fields(error))
 
-    async def close(self) -> None:
-        """Let the scheduling that has begun come to its end."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     async def _schedule_batch(self, conversation_ids: Sequence[int]) -> None:
         async with asyncio.timeout(self._timeout_s):
             waits = await self._enqueuer.enqueue(conversation_ids)
-        self._faults.quarantine.release_all(conversation_ids)
+        self._faults.written(conversation_ids)
         for conversation_id, wait_s in waits.items():
             self._keep(self._schedule_later(conversation_id, wait_s))
 

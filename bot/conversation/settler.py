@@ -16,10 +16,12 @@ from bot.store.settlements import SettledTurn, Settlement
 from inference_queue.client import FinishedJob, JobQueue
 from inference_queue.protocol import Completion, Failure, FailureReason
 from runtime.isolation import is_outage, run_each_alone
-from runtime.periodic import FailureLog
+from runtime.periodic import FailureLog, run_periodically
 from runtime.pubsub import WakeupSubscriber
+from runtime.tasks import cancel_and_wait
 
 SETTLE_POLL_S = 0.25
+RETRY_EVERY_S = 0.5
 #: Jobs settled in one transaction: it locks their conversations, and accepts wait for it.
 SETTLE_BATCH = 20
 #: Far above what a transaction takes: above it, somebody holds a row's lock.
@@ -59,36 +61,50 @@ class Settler:
 
     async def keep_settling(self) -> None:
         """Settle what the workers finish, until cancelled."""
+        # Beside the batches: a paused job whose statement hangs again must not delay the others.
+        retrying = asyncio.create_task(run_periodically(self.retry_paused, RETRY_EVERY_S))
         failures = FailureLog("settle")
-        while True:
-            with failures.guard():
-                if await self.settle() == SETTLE_BATCH:
-                    continue
-            if failures.failing:
-                await asyncio.sleep(SETTLE_POLL_S)
-            await self._finished.wait(SETTLE_POLL_S)
+        try:
+            while True:
+                with failures.guard():
+                    if await self.settle() == SETTLE_BATCH:
+                        continue
+                if failures.failing:
+                    await asyncio.sleep(SETTLE_POLL_S)
+                await self._finished.wait(SETTLE_POLL_S)
+        finally:
+            await cancel_and_wait(retrying)
 
     async def settle(self) -> int:
         """Write finished jobs into their turns, exactly once; how many there were.
 
         Raises what the database raises where it is gone.
         """
-        without = self._faults.quarantine.paused()
+        excluded = self._faults.quarantine.rows
         try:
             async with asyncio.timeout(self._timeout_s), self._database.begin() as connection:
-                finished = await self._queue.completed(connection, SETTLE_BATCH, without=without)
+                finished = await self._queue.completed(connection, SETTLE_BATCH, excluded=excluded)
                 settled = await self._write(connection, finished)
         except Exception as error:
             if is_outage(error):
                 raise
-            return await self._settle_each_alone(without)
+            return await self._settle_each_alone(excluded)
         await self._follow_up.run(settled)
-        self._faults.quarantine.release_all(job.id for job in finished)
+        self._faults.written(job.id for job in finished)
         return len(finished)
 
-    async def _settle_each_alone(self, without: Sequence[UUID]) -> int:
+    async def _settle_each_alone(self, excluded: Sequence[UUID]) -> int:
         async with self._database.connect() as connection:
-            job_ids = await self._queue.finished_jobs(connection, SETTLE_BATCH, without=without)
+            job_ids = await self._queue.finished_jobs(connection, SETTLE_BATCH, excluded=excluded)
+        await self._settle_each(job_ids)
+        return len(job_ids)
+
+    async def retry_paused(self) -> None:
+        """Settle the job whose pause ended first, alone."""
+        if (job_id := self._faults.quarantine.due_row()) is not None:
+            await self._settle_each([job_id])
+
+    async def _settle_each(self, job_ids: Sequence[UUID]) -> None:
         # A job's own time-out ends its transaction before the next one begins.
         await run_each_alone(
             job_ids,
@@ -96,14 +112,13 @@ class Settler:
             on_fault=self._faults.handle,
             timeout_s=2 * self._timeout_s,
         )
-        return len(job_ids)
 
     async def _settle_jobs(self, job_ids: Sequence[UUID]) -> None:
         async with asyncio.timeout(self._timeout_s), self._database.begin() as connection:
             finished = await self._queue.completed(connection, len(job_ids), only=job_ids)
             settled = await self._write(connection, finished)
         await self._follow_up.run(settled)
-        self._faults.quarantine.release_all(job_ids)
+        self._faults.written(job_ids)
 
     async def _write(
         self, connection: AsyncConnection, finished: Sequence[FinishedJob]

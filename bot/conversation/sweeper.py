@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.conversation.faults import FaultHandler
 from bot.conversation.scheduler import BATCH, ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
-from bot.observability.database_errors import report_fault
 from bot.store import scheduling, sweeping
-from inference_queue.reaper import reap
+from inference_queue.reaper import reap, reapable
 from runtime.isolation import is_outage, run_each_alone
 from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
@@ -38,10 +38,13 @@ class TurnSweeper:
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._scheduler = scheduler
         self._notifier = notifier
+        self._reaping: FaultHandler[UUID] = FaultHandler(
+            "reap", id_name="job_id", timeout_s=TIMEOUT_S
+        )
         self._expiring: FaultHandler[int] = FaultHandler(
             "expire_waiting", id_name="conversation_id", timeout_s=TIMEOUT_S
         )
-        self._marking: FaultHandler[Any] = FaultHandler(
+        self._marking: FaultHandler[UUID] = FaultHandler(
             "mark_generating", id_name="job_id", timeout_s=TIMEOUT_S
         )
 
@@ -60,32 +63,24 @@ class TurnSweeper:
 
     async def sweep(self) -> None:
         """One round of ``keep_sweeping``."""
-        await self._reap()
+        await self._isolated(self._reaping, reap, reapable)
         await self._isolated(self._expiring, self._expire, sweeping.late_conversations)
         async with self._database.connect() as connection:
             waiting = await scheduling.waiting_conversations(
-                connection, BATCH, without=self._scheduler.paused
+                connection, BATCH, excluded=self._scheduler.paused
             )
         if waiting:
             await self._scheduler.schedule(waiting)
-
-    async def _reap(self) -> None:
-        try:
-            async with self._database.connect() as connection:
-                await reap(connection)
-        except Exception as error:
-            if is_outage(error) or isinstance(error, TimeoutError):
-                raise
-            report_fault("reap", error)
+        await self._scheduler.retry_paused()
 
     async def _expire(
         self,
         connection: AsyncConnection,
         *,
         only: Sequence[int] | None = None,
-        without: Sequence[int] = (),
+        excluded: Sequence[int] = (),
     ) -> None:
-        expired = await sweeping.expire_waiting(connection, only=only, without=without)
+        expired = await sweeping.expire_waiting(connection, only=only, excluded=excluded)
         self._notifier.notify(expired)
 
     async def _isolated(
@@ -96,16 +91,22 @@ class TurnSweeper:
     ) -> None:
         """Write all rows at once, or each alone where that fails; paused rows are left out."""
 
-        async def work(only: Sequence[Key] | None) -> None:
-            without = faults.quarantine.paused()
+        async def work(only: Sequence[Key]) -> None:
             async with self._database.connect() as connection:
-                await write(connection, only=only, without=without)
+                await write(connection, only=only)
+            faults.written(only)
 
+        async def work_on_all() -> None:
+            async with self._database.connect() as connection:
+                await write(connection, excluded=faults.quarantine.rows)
+
+        if (due := faults.quarantine.due_row()) is not None:
+            await run_each_alone([due], work, on_fault=faults.handle, timeout_s=TIMEOUT_S)
         try:
-            await run_with_timeout(TIMEOUT_S, work(None))
+            await run_with_timeout(TIMEOUT_S, work_on_all())
         except Exception as error:
             if is_outage(error):
                 raise
             async with self._database.connect() as connection:
-                rows = await list_rows(connection, BATCH, without=faults.quarantine.paused())
+                rows = await list_rows(connection, excluded=faults.quarantine.rows)
             await run_each_alone(rows, work, on_fault=faults.handle, timeout_s=TIMEOUT_S)

@@ -64,7 +64,7 @@ QUEUE = (
 LEFT_BEHIND = text(
     """
     SELECT DISTINCT conversation_id FROM turns AS waiting
-    WHERE status = 'received' AND conversation_id <> ALL(:without) AND (
+    WHERE status = 'received' AND conversation_id <> ALL(:excluded) AND (
         SELECT true FROM turns AS running
         WHERE running.conversation_id = waiting.conversation_id
           AND running.status IN ('queued', 'generating')
@@ -72,7 +72,7 @@ LEFT_BEHIND = text(
     ) IS NULL
     LIMIT :limit
     """
-).bindparams(bindparam("without", type_=ARRAY(BigInteger)))
+).bindparams(bindparam("excluded", type_=ARRAY(BigInteger)))
 #: Under the conversation's lock, like every step out of ``received``: a turn that is being
 #: scheduled is queued by then, and is left alone.
 FAIL_WAITING = text(
@@ -180,10 +180,10 @@ async def queue_turns(
 
 
 async def waiting_conversations(
-    connection: AsyncConnection, limit: int, *, without: Iterable[int] = ()
+    connection: AsyncConnection, limit: int, *, excluded: Iterable[int] = ()
 ) -> Sequence[int]:
-    """Conversations with a turn to schedule and none running, but those of ``without``."""
-    values = {"limit": limit, "without": list(without)}
+    """Conversations with a turn to schedule and none running, but those of ``excluded``."""
+    values = {"limit": limit, "excluded": list(excluded)}
     return (await connection.execute(LEFT_BEHIND, values)).scalars().all()
 
 

@@ -1,6 +1,6 @@
 """What the periodic sweep writes: turns that expire while they wait, turns that generate.
 
-``only`` and ``without`` name rows: the sweep takes a failed batch apart and leaves out bad rows.
+``only`` and ``excluded`` name rows: the sweep takes a failed batch apart and leaves out bad rows.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import TurnStatus
 
+#: Rows that are listed at a time.
+BATCH = 500
 _CONVERSATIONS = (
     bindparam("only", type_=ARRAY(BigInteger)),
-    bindparam("without", type_=ARRAY(BigInteger)),
+    bindparam("excluded", type_=ARRAY(BigInteger)),
 )
-_JOBS = (bindparam("only", type_=ARRAY(Uuid)), bindparam("without", type_=ARRAY(Uuid)))
+_JOBS = (bindparam("only", type_=ARRAY(Uuid)), bindparam("excluded", type_=ARRAY(Uuid)))
 _SOURCES = bindparam("sources", turn_before(TurnStatus.GENERATING), type_=ARRAY(Text))
 
 _LATE = """
-    status = 'received' AND expires_at <= now() AND conversation_id <> ALL(:without)
+    status = 'received' AND expires_at <= now() AND conversation_id <> ALL(:excluded)
     AND (:only IS NULL OR conversation_id = ANY(:only))
 """
 EXPIRE_WAITING = text(
@@ -49,7 +51,7 @@ LATE_CONVERSATIONS = text(
 #: index, whose statistics lag: else Postgres reads every queued turn.
 _CLAIMED = """
     jobs.state = 'running' AND turns.job_id = jobs.id AND turns.status || '' = ANY(:sources)
-    AND jobs.id <> ALL(:without) AND (:only IS NULL OR jobs.id = ANY(:only))
+    AND jobs.id <> ALL(:excluded) AND (:only IS NULL OR jobs.id = ANY(:only))
 """
 MARK_GENERATING = text(
     f"""
@@ -66,22 +68,22 @@ async def expire_waiting(
     connection: AsyncConnection,
     *,
     only: Sequence[int] | None = None,
-    without: Sequence[int] = (),
+    excluded: Sequence[int] = (),
 ) -> list[UUID]:
     """End turns that never reached the queue and whose answer nobody waits for; their ids.
 
     Conversations that are being scheduled are left to the next sweep: a turn of theirs may have
     been chosen already, and a job without its turn would be answered to nobody.
     """
-    values = {"only": None if only is None else list(only), "without": list(without)}
+    values = {"only": None if only is None else list(only), "excluded": list(excluded)}
     return list((await connection.execute(EXPIRE_WAITING, values)).scalars())
 
 
 async def late_conversations(
-    connection: AsyncConnection, limit: int, *, without: Sequence[int] = ()
+    connection: AsyncConnection, *, excluded: Sequence[int] = ()
 ) -> list[int]:
     """Conversations that ``expire_waiting`` would touch."""
-    values = {"only": None, "without": list(without), "limit": limit}
+    values = {"only": None, "excluded": list(excluded), "limit": BATCH}
     return list((await connection.execute(LATE_CONVERSATIONS, values)).scalars())
 
 
@@ -89,16 +91,14 @@ async def mark_generating(
     connection: AsyncConnection,
     *,
     only: Sequence[UUID] | None = None,
-    without: Sequence[UUID] = (),
+    excluded: Sequence[UUID] = (),
 ) -> int:
     """Mark turns whose job a worker has claimed as generating; how many were marked."""
-    values = {"only": None if only is None else list(only), "without": list(without)}
+    values = {"only": None if only is None else list(only), "excluded": list(excluded)}
     return int((await connection.execute(MARK_GENERATING, values)).rowcount)
 
 
-async def claimed_jobs(
-    connection: AsyncConnection, limit: int, *, without: Sequence[UUID] = ()
-) -> list[UUID]:
+async def claimed_jobs(connection: AsyncConnection, *, excluded: Sequence[UUID] = ()) -> list[UUID]:
     """Jobs whose turns ``mark_generating`` would mark."""
-    values = {"only": None, "without": list(without), "limit": limit}
+    values = {"only": None, "excluded": list(excluded), "limit": BATCH}
     return list((await connection.execute(CLAIMED_JOBS, values)).scalars())

@@ -201,7 +201,7 @@ async def test_a_dead_letter_that_cannot_be_written_is_left_alone_for_a_while(
     [paused] = [line for line in logs if line["event"] == "row_paused"]
     assert paused["pause_s"] == 1.0
     [conversation] = await parts.rows("SELECT id FROM conversations WHERE key = 'bad'")
-    assert parts.scheduler.paused == [conversation.id]
+    assert parts.scheduler.paused == (conversation.id,)
 
 
 async def test_a_schema_that_does_not_fit_fails_no_turn(hasty: Parts) -> None:
@@ -260,7 +260,7 @@ async def test_a_result_whose_statement_hangs_ends_as_a_dead_letter(hasty: Parts
     await hasty.execute(*(line.replace("{status}", "answered") for line in SLEEP))
     await hasty.settler.settle()
     assert await hasty.statuses() == {**dict.fromkeys(GOOD, "answered"), "bad": "queued"}
-    await until(hasty, hasty.settler.settle, status="failed")
+    await until(hasty, hasty.settler.retry_paused, status="failed")
     assert await hasty.rows("SELECT 1 FROM jobs") == []
 
 
@@ -271,7 +271,7 @@ async def test_a_result_whose_row_is_locked_is_kept_until_the_lock_is_gone(hasty
         for _ in range(5):
             await hasty.settler.settle()
         assert await hasty.statuses() == {**dict.fromkeys(GOOD, "answered"), "bad": "queued"}
-    await until(hasty, hasty.settler.settle, status="answered")
+    await until(hasty, hasty.settler.retry_paused, status="answered")
 
 
 async def test_a_result_that_cannot_even_fail_does_not_come_back_in_every_batch(
@@ -283,6 +283,7 @@ async def test_a_result_that_cannot_even_fail_does_not_come_back_in_every_batch(
     await parts.settler.settle()
     assert await parts.statuses() == {**dict.fromkeys(GOOD, "answered"), "bad": "queued"}
     assert [await parts.settler.settle() for _ in range(3)] == [0, 0, 0]
+    await parts.settler.retry_paused()  # its pause goes on
     assert faults("settle") == before + 1
     assert len(await parts.rows("SELECT 1 FROM jobs")) == 1
 
@@ -329,3 +330,24 @@ async def test_a_turn_that_cannot_be_marked_keeps_no_other_from_being_marked(
     assert await parts.statuses() == {**dict.fromkeys(GOOD, "generating"), "bad": "queued"}
     await parts.sweeper.mark()
     assert faults("mark_generating") == before + 1
+
+
+async def test_a_job_that_cannot_be_reaped_keeps_no_other_from_being_reaped(
+    parts: Parts,
+) -> None:
+    for words in ["bad", *GOOD]:
+        await parts.wait(words)
+    await parts.schedule_all()
+    await parts.execute(
+        "UPDATE jobs SET deadline = now()",
+        """
+        ALTER TABLE jobs ADD CONSTRAINT of_this_test
+        CHECK (payload->'messages'->-1->>'content' <> 'bad' OR state <> 'finished')
+        """,
+    )
+    before = faults("reap")
+    await parts.sweeper.sweep()
+    await parts.settler.settle()
+    assert await parts.statuses() == {**dict.fromkeys(GOOD, "expired"), "bad": "queued"}
+    await parts.sweeper.sweep()
+    assert faults("reap") == before + 1
