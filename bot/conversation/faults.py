@@ -6,16 +6,21 @@ An outage is waited out by whoever calls; nothing here handles one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
 from bot.observability.database_errors import report_fault
 from runtime.backoff import exponential_backoff_s
 from runtime.database import DATABASE_ERRORS, fault_fields, sqlstate
-from runtime.isolation import is_outage
+from runtime.isolation import (
+    MAX_CONSECUTIVE_TIMEOUTS,
+    is_outage,
+    run_each_alone,
+    run_isolated,
+)
 from runtime.quarantine import KeyedQuarantine
 
 log = structlog.get_logger(__name__)
@@ -77,6 +82,43 @@ class FaultHandler(Generic[Key]):
         self._id_name = id_name
         self._timeout_s = timeout_s
         self._bury = bury
+
+    async def run(
+        self, keys: Sequence[Key], work: Callable[[Sequence[Key]], Coroutine[Any, Any, object]]
+    ) -> None:
+        """Run ``work`` over all rows, or over each alone where that fails.
+
+        ``work`` is repeatable and bounds itself. Raises what the database raises where it is gone.
+        """
+        await self._isolated(run_isolated, keys, work)
+
+    async def run_apart(
+        self, keys: Sequence[Key], work: Callable[[Sequence[Key]], Coroutine[Any, Any, object]]
+    ) -> None:
+        """Like ``run``, for rows that failed as a batch already."""
+        await self._isolated(run_each_alone, keys, work)
+
+    async def _isolated(
+        self,
+        run: Callable[..., Awaitable[None]],
+        keys: Sequence[Key],
+        work: Callable[[Sequence[Key]], Coroutine[Any, Any, object]],
+    ) -> None:
+        tried: list[Key] = []
+
+        async def work_on(some: Sequence[Key]) -> None:
+            tried.extend(some)
+            await work(some)
+            self.written(some)
+
+        try:
+            # The work's own time-out ends its transaction before the next one begins.
+            await run(keys, work_on, on_fault=self.handle, timeout_s=2 * self._timeout_s)
+        except TimeoutError:
+            # A frozen server, or several stuck rows side by side: the next round leaves them out.
+            for key in tried[-MAX_CONSECUTIVE_TIMEOUTS:]:
+                self.quarantine.add(key)
+            raise
 
     def written(self, keys: Iterable[Key]) -> None:
         """These rows went well: they take part in batches again."""

@@ -17,7 +17,6 @@ from bot.observability.metrics import TURNS
 from bot.store import scheduling
 from bot.store.scheduling import UnreadableTurnError
 from runtime.database import DATABASE_ERRORS, fault_fields
-from runtime.isolation import run_isolated
 
 log = structlog.get_logger(__name__)
 
@@ -87,20 +86,13 @@ class ConversationScheduler:
 
     async def _schedule_isolated(self, batch: Sequence[int]) -> None:
         try:
-            # A conversation's own time-out ends its transaction before the next one begins.
-            await run_isolated(
-                batch,
-                self._schedule_batch,
-                on_fault=self._faults.handle,
-                timeout_s=2 * self._timeout_s,
-            )
+            await self._faults.run(batch, self._schedule_batch)
         except DATABASE_ERRORS as error:
             log.warning("schedule_failed", **fault_fields(error))
 
     async def _schedule_batch(self, conversation_ids: Sequence[int]) -> None:
         async with asyncio.timeout(self._timeout_s):
             waits = await self._enqueuer.enqueue(conversation_ids)
-        self._faults.written(conversation_ids)
         for conversation_id, wait_s in waits.items():
             self._keep(self._schedule_later(conversation_id, wait_s))
 

@@ -15,7 +15,7 @@ from bot.store import settlements
 from bot.store.settlements import SettledTurn, Settlement
 from inference_queue.client import FinishedJob, JobQueue
 from inference_queue.protocol import Completion, Failure, FailureReason
-from runtime.isolation import is_outage, run_each_alone
+from runtime.isolation import is_outage
 from runtime.periodic import FailureLog, run_periodically
 from runtime.pubsub import WakeupSubscriber
 from runtime.tasks import cancel_and_wait
@@ -90,35 +90,24 @@ class Settler:
                 raise
             return await self._settle_each_alone(excluded)
         await self._follow_up.run(settled)
-        self._faults.written(job.id for job in finished)
         return len(finished)
 
     async def _settle_each_alone(self, excluded: Sequence[UUID]) -> int:
         async with self._database.connect() as connection:
             job_ids = await self._queue.finished_jobs(connection, SETTLE_BATCH, excluded=excluded)
-        await self._settle_each(job_ids)
+        await self._faults.run_apart(job_ids, self._settle_jobs)
         return len(job_ids)
 
     async def retry_paused(self) -> None:
         """Settle the job whose pause ended first, alone."""
         if (job_id := self._faults.quarantine.due_row()) is not None:
-            await self._settle_each([job_id])
-
-    async def _settle_each(self, job_ids: Sequence[UUID]) -> None:
-        # A job's own time-out ends its transaction before the next one begins.
-        await run_each_alone(
-            job_ids,
-            self._settle_jobs,
-            on_fault=self._faults.handle,
-            timeout_s=2 * self._timeout_s,
-        )
+            await self._faults.run_apart([job_id], self._settle_jobs)
 
     async def _settle_jobs(self, job_ids: Sequence[UUID]) -> None:
         async with asyncio.timeout(self._timeout_s), self._database.begin() as connection:
             finished = await self._queue.completed(connection, len(job_ids), only=job_ids)
             settled = await self._write(connection, finished)
         await self._follow_up.run(settled)
-        self._faults.written(job_ids)
 
     async def _write(
         self, connection: AsyncConnection, finished: Sequence[FinishedJob]

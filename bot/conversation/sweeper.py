@@ -14,7 +14,7 @@ from bot.conversation.scheduler import BATCH, ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.store import scheduling, sweeping
 from inference_queue.reaper import reap, reapable
-from runtime.isolation import is_outage, run_each_alone
+from runtime.isolation import is_outage
 from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
@@ -94,14 +94,13 @@ class TurnSweeper:
         async def work(only: Sequence[Key]) -> None:
             async with self._database.connect() as connection:
                 await write(connection, only=only)
-            faults.written(only)
 
         async def work_on_all() -> None:
             async with self._database.connect() as connection:
                 await write(connection, excluded=faults.quarantine.rows)
 
         if (due := faults.quarantine.due_row()) is not None:
-            await run_each_alone([due], work, on_fault=faults.handle, timeout_s=TIMEOUT_S)
+            await faults.run_apart([due], work)
         try:
             await run_with_timeout(TIMEOUT_S, work_on_all())
         except Exception as error:
@@ -109,4 +108,4 @@ class TurnSweeper:
                 raise
             async with self._database.connect() as connection:
                 rows = await list_rows(connection, excluded=faults.quarantine.rows)
-            await run_each_alone(rows, work, on_fault=faults.handle, timeout_s=TIMEOUT_S)
+            await faults.run_apart(rows, work)

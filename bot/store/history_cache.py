@@ -45,14 +45,14 @@ class Window:
 
     @property
     def key(self) -> str:
-        """Where Redis keeps it."""
+        """Its key in Redis."""
         return KEY.format(conversation=self.conversation, epoch=self.epoch)
 
 
 def mark(seq: int, settled_at: datetime | None) -> str:
-    """One answer of a conversation, "" for seq 0: none.
+    """The mark of one answer of a conversation; "" for seq 0: there is none.
 
-    The seq is not enough: what a crash of Postgres undid is answered once more, otherwise.
+    The seq is not enough: a turn whose settlement a crash of Postgres undid is answered anew.
     """
     return f"{seq}@{settled_at}" if seq else ""
 
@@ -84,7 +84,8 @@ class RecentHistory:
     ) -> dict[Window, list[Exchange]]:
         """Read the windows from Postgres in one statement, and fill Redis with them."""
         keys = [(window.conversation, window.epoch) for window in cold]
-        answered = await turns.answered_turns(connection, keys, limit=self._max_turns)
+        distinct = list(dict.fromkeys(keys))
+        answered = await turns.answered_turns(connection, distinct, limit=self._max_turns)
         loaded = {
             window: [
                 Exchange(mark(turn.seq, turn.settled_at), turn.text, turn.answer)
@@ -157,7 +158,7 @@ def _entry(exchange: Exchange, previous: str) -> str:
 
 
 def _whole(entries: list[dict[str, Any]], end: str) -> bool:
-    """Whether the window ends with the turn so marked and has no hole."""
+    """Whether the window ends with the turn of this mark and has no gap."""
     try:
         links = all(later["prev"] == earlier["mark"] for earlier, later in pairwise(entries))
         return bool(entries) and links and bool(entries[-1]["mark"] == end)

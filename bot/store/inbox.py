@@ -19,36 +19,36 @@ from bot.store.search import grams
 
 _KEYS = ("messengers", "tenants", "event_keys")
 #: The accept: conversations, turns and deliveries in one committed statement, at most one turn of
-#: a conversation. The seq is taken under the conversation's row lock, and the locks always in the
-#: same order; an event seen before changes nothing and returns nothing.
+#: a conversation. The seq is taken under the conversation's row lock, and locks are always taken in
+#: the same order. An event that was accepted before changes nothing and returns nothing.
 ACCEPT = text(
     """
-    WITH said AS (
-        SELECT * FROM json_to_recordset(CAST(:utterances AS json)) AS said (
+    WITH utterance AS (
+        SELECT * FROM json_to_recordset(CAST(:utterances AS json)) AS utterance (
             id uuid, messenger text, tenant text, key text, event_key text, sender text,
             text text, media jsonb, reply_handle jsonb, grams text[], via text,
             received_at timestamptz, not_before timestamptz, callback_until timestamptz,
             expires_at timestamptz
         )
-        -- As a value, so that each event is looked up in the index however small the table was.
+        -- A scalar subquery, so that the plan uses the index however small the table once was.
         WHERE (
             SELECT true FROM turns
-            WHERE turns.messenger = said.messenger AND turns.tenant = said.tenant
-              AND turns.event_key = said.event_key
+            WHERE turns.messenger = utterance.messenger AND turns.tenant = utterance.tenant
+              AND turns.event_key = utterance.event_key
             LIMIT 1
         ) IS NULL
     ), conversation AS (
         INSERT INTO conversations (messenger, tenant, key)
-        SELECT messenger, tenant, key FROM said ORDER BY messenger, tenant, key
+        SELECT messenger, tenant, key FROM utterance ORDER BY messenger, tenant, key
         ON CONFLICT (messenger, tenant, key)
         DO UPDATE SET last_seq = conversations.last_seq + 1, updated_at = now()
         RETURNING id, messenger, tenant, key, epoch, last_seq
     ), turn AS (
         INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key, sender,
                            text, media, reply_handle, expires_at, grams, received_at)
-        SELECT said.id, conversation.id, last_seq, epoch, messenger, tenant, event_key, sender,
+        SELECT utterance.id, conversation.id, last_seq, epoch, messenger, tenant, event_key, sender,
                text, media, reply_handle, expires_at, grams, received_at
-        FROM said JOIN conversation USING (messenger, tenant, key)
+        FROM utterance JOIN conversation USING (messenger, tenant, key)
         ON CONFLICT (messenger, tenant, event_key) DO NOTHING
         RETURNING id, conversation_id, seq
     ), delivery AS (
@@ -56,7 +56,7 @@ ACCEPT = text(
             (turn_id, messenger, via, state, not_before, callback_until, expires_at)
         SELECT id, messenger, via, CASE via WHEN 'held' THEN 'held' ELSE 'pending' END,
                not_before, callback_until, expires_at
-        FROM turn JOIN said USING (id)
+        FROM turn JOIN utterance USING (id)
     )
     SELECT id, conversation_id, seq FROM turn
     """

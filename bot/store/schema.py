@@ -53,7 +53,7 @@ conversations = Table(
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     # The seq of the newest turn, taken under this row's lock: identity order is not commit order.
     Column("last_seq", BigInteger, nullable=False, server_default=text("1")),
-    # The seq of the newest answered turn of the epoch: tells a stale history window.
+    # The seq of the newest answered turn of the epoch: detects a stale history window.
     Column("history_seq", BigInteger, nullable=False, server_default=text("0")),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -76,7 +76,7 @@ turns = Table(
     Column("reply_handle", JSONB, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("status", Text, nullable=False, server_default=TurnStatus.RECEIVED.value),
-    # What went to the model where it is more than the text: this turn and those merged into it.
+    # The prompt where it is more than the text: this turn and those merged into it.
     Column("prompt", Text),
     Column("merged_into", Uuid),
     Column("job_id", Uuid),
@@ -101,7 +101,7 @@ turns = Table(
     UniqueConstraint("conversation_id", "seq"),
     _one_of("status", TurnStatus),
     Index("ix_turns_received_at_id", "received_at", "id"),
-    # What is new is sorted in by 256 kB: whoever fills the list waits for that.
+    # The pending list is merged at 256 kB, by the insert that fills it: short waits for many.
     Index(
         "ix_turns_grams",
         "grams",
@@ -109,7 +109,7 @@ turns = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
     Index("ix_turns_job_id", "job_id"),
-    # One turn of a conversation is with the model at a time, whatever the code does.
+    # At most one turn of a conversation is queued or generating, whatever the code does.
     Index(
         "uq_turns_conversation_running",
         "conversation_id",
@@ -131,7 +131,7 @@ deliveries = Table(
     Column("messenger", Text, nullable=False),
     Column("via", Text, nullable=False),
     Column("state", Text, nullable=False, server_default=DeliveryState.PENDING.value),
-    # Not before then: the sync window still stands open, or a retry waits.
+    # No delivery before then: the sync window is open, or a retry waits.
     Column("not_before", DateTime(timezone=True), nullable=False),
     # The callback URL is good until then.
     Column("callback_until", DateTime(timezone=True)),
@@ -139,20 +139,20 @@ deliveries = Table(
     # Fences a claim: only the process that took this number may record its outcome.
     Column("claim", Integer, nullable=False, server_default=text("0")),
     Column("claimed_until", DateTime(timezone=True)),
-    # The call that claimed it with others, by a name of its own.
+    # The name of the call that claimed this delivery with others.
     Column("claimed_by", Uuid),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("detail", Text, nullable=False, server_default=""),
-    # The person knows that it expired, so it is said once.
+    # The person was told that it expired: that is said once.
     Column("expiry_told", Boolean, nullable=False, server_default=text("false")),
     Column("delivered_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    # The claim whose POST can be traced. A claim of a version that knows nothing of it is another
-    # number, and so is not traced.
+    # The claim whose POST can be looked up. An older version claims without setting it: then the
+    # numbers differ, and nothing is looked up.
     Column("trace_claim", Integer),
-    # LookupOutcome not before then; null: not any more.
+    # No lookup before then; null: no more lookups.
     Column("trace_at", DateTime(timezone=True)),
-    # Fences a trace, as the claim's number does a delivery.
+    # Fences a lookup, as the claim's number fences a delivery.
     Column("traces", Integer, nullable=False, server_default=text("0")),
     _one_of("via", DeliveryVia),
     _one_of("state", DeliveryState),
@@ -161,7 +161,7 @@ deliveries = Table(
         "not_before",
         postgresql_where=text("state IN ('pending', 'sending', 'held')"),
     ),
-    # Holds the few that wait for a trace, however many rows there are.
+    # Holds only the few deliveries that wait for a lookup.
     Index(
         "ix_deliveries_trace",
         "trace_at",
@@ -179,7 +179,7 @@ delivery_attempts = Table(
     Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), nullable=False),
     Column("claim", Integer, nullable=False),
     Column("via", Text, nullable=False),
-    # What the delivery became, and the messenger's own words.
+    # The delivery's new state, and the messenger's own words.
     Column("state", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=""),
     Column("claimed_at", DateTime(timezone=True), nullable=False),

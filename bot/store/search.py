@@ -18,16 +18,16 @@ from sqlalchemy import ColumnElement, and_, case, or_
 from bot.store.schema import turns
 
 #: More pairs than the longest question (4,000 code points) and answer (2,048 tokens) have
-#: together; what comes after them is kept in the log and not found by search.
+#: together; later pairs are not indexed, so search does not find them.
 MAX_GRAMS = 8192
 
 #: How far back a query of one code point is searched.
 SCAN_DAYS = 30
 
-#: Any run of what ``str.split`` takes for white space, as a Postgres regular expression.
+#: Any run of white space as ``str.split`` defines it, as a Postgres regular expression.
 _GAP = "[" + "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + "]*"
 
-#: Only these mean anything else than themselves; a letter after a backslash could be an escape.
+#: The only characters with a meaning of their own; a backslash before a letter could be an escape.
 _SPECIAL = re.compile(r"[!-/:-@[-`{-~]")
 
 
@@ -59,8 +59,8 @@ def matching(query: str, until: datetime) -> ColumnElement[bool]:
     written = or_(*(c.regexp_match(needle, flags="i") for c in (turns.c.text, turns.c.answer)))
     if is_scan(query):
         return and_(turns.c.received_at >= until - timedelta(days=SCAN_DAYS), written)
-    # Postgres takes a match for rare and would sort all turns with a common word instead of
-    # walking down from the newest (1,455 ms against 2 ms); of a CASE it expects one in two.
+    # Postgres estimates a match as rare and would sort all turns with a common word instead of
+    # walking down from the newest (1,455 ms against 2 ms); for a CASE it estimates one in two.
     return and_(turns.c.grams.contains(grams(query)), case((written, True), else_=False))
 
 

@@ -106,7 +106,8 @@ async def answered_turns(
 ) -> dict[tuple[int, int], list[AnsweredTurn]]:
     """The newest answered turns of each (conversation id, epoch), oldest first, at most ``limit``.
 
-    One statement for all of them: it runs while the conversations are locked.
+    One statement for all of them: it runs while the conversations are locked. No two of ``wanted``
+    are equal.
     """
     values = {
         "conversation_ids": [conversation_id for conversation_id, _ in wanted],

@@ -185,6 +185,21 @@ async def test_a_turn_whose_row_is_locked_is_queued_once_the_lock_is_gone(hasty:
     await until(hasty, hasty.sweeper.sweep, status="queued")
 
 
+async def test_stuck_rows_side_by_side_park_nobody_for_long(hasty: Parts) -> None:
+    stuck = [f"stuck {number}" for number in range(5)]
+    for words in [*stuck, *GOOD]:
+        await hasty.wait(words)
+    async with hasty.database.begin() as holder:
+        await holder.execute(text("SELECT 1 FROM turns WHERE text LIKE 'stuck%' FOR UPDATE"))
+        await hasty.schedule_all()
+        await hasty.schedule_all()
+        expected = dict.fromkeys(GOOD, "queued") | dict.fromkeys(stuck, "received")
+        assert await hasty.statuses() == expected
+        await hasty.work()
+        await hasty.settler.settle()
+        assert set((await hasty.statuses()).values()) == {"answered", "received"}
+
+
 async def test_a_dead_letter_that_cannot_be_written_is_left_alone_for_a_while(
     parts: Parts,
 ) -> None:
