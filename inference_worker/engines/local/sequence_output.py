@@ -6,7 +6,7 @@ from tokenizers import Tokenizer
 
 from inference_queue.protocol import FinishReason
 from inference_worker.engines.base import Delta
-from inference_worker.engines.local.batch import Slot
+from inference_worker.engines.local.batch_memory import Slot
 from inference_worker.engines.local.detokenizer import TextStream
 from inference_worker.engines.local.request import Finished, Request
 

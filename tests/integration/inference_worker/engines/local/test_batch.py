@@ -12,7 +12,8 @@ import torch
 from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
 from inference_queue.protocol import SamplingParams
-from inference_worker.engines.local.batch import CHUNK, Batch, Slot
+from inference_worker.engines.local.batch import Batch
+from inference_worker.engines.local.batch_memory import CHUNK, Slot
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,90 @@
+"""The memory of a batch: cache rows for the slots, and kept prefixes, within one budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference_worker.engines.local.kv_cache import RowCache, States
+from inference_worker.engines.local.prefix_cache import Prefix, Prefixes
+
+#: Tokens by which the width of the cache grows.
+CHUNK = 256
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One sequence: prompt and answer so far, and how many of its tokens are in the cache."""
+
+    tokens: list[int]
+    need: int  #: tokens it may come to
+    key: str = ""  #: the conversation that its prefix is kept for
+    cached: int = 0
+    writing: bool = False  #: its prompt has been prefilled
+
+
+class BatchMemory:
+    """Where keys and values of at most ``max_slots`` sequences live. Belongs to one thread."""
+
+    def __init__(self, cache: RowCache, *, max_slots: int, budget: int) -> None:
+        self.cache = cache
+        self.budget = CHUNK
+        self.reused = 0  #: tokens of prompts that did not have to be computed, since the start
+        self._max_slots = max_slots
+        self._prefixes: Prefixes[States] = Prefixes()
+        self.allow(budget)
+
+    @property
+    def kept_tokens(self) -> int:
+        """Tokens of kept prefixes; from any thread."""
+        return self._prefixes.tokens
+
+    def allow(self, budget: int) -> None:
+        """Set the budget, in whole chunks and one at least."""
+        self.budget = max(budget // CHUNK, 1) * CHUNK
+
+    def has_room(self, needs: Sequence[int]) -> bool:
+        """Whether sequences that may come to so many tokens fit together."""
+        return len(needs) * _rounded(max(needs)) <= self.budget
+
+    def restore(self, index: int, slot: Slot, others: Sequence[Slot]) -> None:
+        """Make room for a new slot, and give it the kept prefix of its conversation."""
+        found = self._prefixes.find(slot.key, slot.tokens) if slot.key else None
+        self.make_room(index + 1, found[1] if found else 1, others)
+        if found:
+            prefix, slot.cached = found
+            self.cache.write(index, prefix.states, slot.cached)
+            self._prefixes.drop(slot.key)
+            self.reused += slot.cached
+
+    def keep(self, index: int, slot: Slot) -> None:
+        """Keep what has been computed for the slot, while there is room."""
+        left = self.budget - self.cache.tokens - slot.cached
+        if left < 0:
+            return
+        self._prefixes.shrink(left)
+        states = self.cache.read(index, slot.cached)
+        self._prefixes.keep(slot.key, Prefix(slot.tokens[: slot.cached], states))
+
+    def forget(self) -> int:
+        """Drop every kept prefix; returns how many tokens were freed."""
+        tokens = self._prefixes.tokens
+        self._prefixes.shrink(0)
+        return tokens
+
+    def make_room(self, rows: int, width: int, slots: Sequence[Slot]) -> None:
+        """Let the cache hold so many rows of this width, with spare rows where they fit."""
+        cache = self.cache
+        width = _rounded(max([width, *(slot.cached for slot in slots)]))
+        if rows <= cache.rows and width <= cache.width:
+            return
+        spare = min(max(rows, 2 * cache.rows), self._max_slots) if rows > cache.rows else cache.rows
+        sizes = ((spare, max(width, cache.width)), (rows, max(width, cache.width)), (rows, width))
+        fitting = [size for size in sizes if size[0] * size[1] <= self.budget]
+        chosen = fitting[0] if fitting else sizes[-1]
+        self._prefixes.shrink(self.budget - chosen[0] * chosen[1])
+        cache.resize(*chosen)
+
+
+def _rounded(width: int) -> int:
+    return -(-width // CHUNK) * CHUNK
