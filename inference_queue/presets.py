@@ -1,4 +1,4 @@
-"""The models this product knows, with prompt and sampling exactly as their cards state them.
+"""The known models, with prompt and sampling exactly as their cards state them.
 
 Standard library only: the bot reads the system prompt and the sampling from here.
 Source: the model cards of MLP-KTLim on the Hugging Face hub, November 2026.
@@ -16,7 +16,7 @@ DEMO_PRESET = "demo"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A model and how its authors say it should be talked to."""
+    """A model, with the prompt and sampling that its authors recommend."""
 
     model: str
     system_prompt: str

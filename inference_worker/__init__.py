@@ -1,1 +1,1 @@
-"""The GPU side: claims jobs, runs the model, writes the result under its lease."""
+"""The GPU worker: claims jobs, runs the model, writes the result under its lease."""

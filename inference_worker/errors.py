@@ -1,4 +1,4 @@
-"""The exceptions of the worker: an engine, or what prepares its prompt, could not answer."""
+"""The exceptions of the worker: an engine or the prompt builder could not answer."""
 
 from __future__ import annotations
 

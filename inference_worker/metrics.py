@@ -30,7 +30,9 @@ KV_BUDGET_TOKENS = Gauge("worker_kv_budget_tokens", "Tokens that there is memory
 REUSED_TOKENS = Gauge(
     "worker_reused_tokens", "Tokens of prompts found computed already, since the start"
 )
-STALLED_SECONDS = Gauge("worker_silent_seconds", "Without a step while answers are being written")
+STALLED_SECONDS = Gauge(
+    "worker_silent_seconds", "Seconds without a step while answers are being written"
+)
 
 
 DATABASE_FAULTS = Counter(

@@ -21,7 +21,7 @@ class WorkerSettings(BaseSettings):
     database_url: SecretStr = SecretStr("")
     redis_url: SecretStr = SecretStr("")
     data_dir: Path = Path("data")
-    #: Where /healthz and /metrics are served; port 0: nowhere.
+    #: The address of /healthz and /metrics; port 0: not served.
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -30,7 +30,7 @@ class WorkerSettings(BaseSettings):
     engine: Literal["auto", "local", "served"] = "auto"
     #: A key of presets.PRESETS, a hub id, or a directory; empty: what suits the machine.
     model: str = ""
-    #: How the model wants to be talked to, where its name does not tell.
+    #: The preset of a model whose name is unknown.
     preset: str = ""
     #: One external engine, or several of the same model, with commas between.
     base_url: str = ""
@@ -41,9 +41,9 @@ class WorkerSettings(BaseSettings):
     tokenizer: str = ""
     #: Conversations answered at the same time.
     slots: int = Field(4, ge=1, le=1024)
-    #: Tokens an answer may have at most, whatever the job asks for; 0 = the preset's own.
+    #: Maximum of tokens in an answer, whatever the job asks for; 0 = the preset's own.
     max_new_tokens: int = Field(0, ge=0)
-    #: Tokens held in memory, running and kept for the next turn; 0 = what there is room for.
+    #: Tokens held in memory, kept prefixes included; 0 = as many as fit.
     kv_tokens: int = Field(0, ge=0)
     device: str = ""
     #: torch's name, or "4bit".
@@ -51,7 +51,7 @@ class WorkerSettings(BaseSettings):
     #: A directory or hub id of LoRA weights for the model.
     adapter: str = ""
 
-    #: Seconds after which a silent worker's jobs are given to another.
+    #: Seconds after which the jobs of a worker that does not renew are given to another.
     lease_s: float = Field(15.0, ge=1)
     #: Seconds a worker may finish its running jobs in after SIGTERM.
     drain_s: float = Field(20.0, ge=0)

@@ -1,4 +1,4 @@
-"""How long answers take on this worker, as measured lately; and how much of one still fits."""
+"""Running means of this worker's answers, and how long an answer still fits a deadline."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from inference_queue.protocol import Completion, Job
 
 #: The weight of the newest answer in the running means.
 SMOOTHING = 0.2
-#: Of fewer tokens no rate is taken: between two of them a worker may have been stopped for seconds,
-#: and others' answers would be cut for it.
+#: Shorter answers give no rate: a worker that was stopped for seconds between two tokens would
+#: cut other answers for it.
 MIN_RATE_TOKENS = 16
-#: An answer of fewer tokens is worth nothing to a person: hardly a word of Korean.
+#: A shorter answer is useless: hardly a word of Korean.
 MIN_ANSWER_TOKENS = 4
-#: Of the time until the deadline, what may be planned: answers differ.
+#: The share of the time until the deadline that is planned: answers vary.
 PLANNED_SHARE = 0.9
 
 
@@ -27,7 +27,7 @@ class ThroughputEstimator:
     tokens_per_s: float = 0.0  #: of one answer, after its first token
 
     def note(self, completion: Completion) -> None:
-        """Learn from an answer whose times are known."""
+        """Update the means by an answer whose times are known."""
         if completion.total_ms is None:
             return
         total_s = completion.total_ms / 1000
@@ -39,7 +39,7 @@ class ThroughputEstimator:
             self.tokens_per_s = _mean(self.tokens_per_s, rate)
 
     def fit(self, job: Job) -> Job | None:
-        """The job, cut to what can be written by its deadline; None where that is nothing."""
+        """The job, cut to the tokens that fit before its deadline; None where too few do."""
         left_s = job.remaining_s()
         if math.isinf(left_s) or (left_s > 0 and not self.tokens_per_s):
             return job

@@ -1,7 +1,7 @@
-"""Engines: one file each, behind one protocol, named in one table.
+"""The protocol of engines; ``registry.py`` names them.
 
 An engine turns a job into a stream of text. It owns its tokenizer, so it also fits the messages
-into the context and assembles the prompt (``context.py``, ``template.py``).
+into the context window and assembles the prompt (``inference_worker.prompt``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from inference_queue.protocol import Completion, Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What an engine serves, as announced to the bot and shown to people."""
+    """The model that an engine serves, as published to the bot and shown to people."""
 
     name: str  #: as a person would know it, such as "MLP-KTLim/llama-3-Korean-Bllossom-8B"
     preset: str  #: the key in presets.PRESETS whose prompt and sampling suit it
@@ -25,7 +25,7 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of the answer: whole characters, and how many tokens they took."""
+    """A chunk of the answer: whole characters, and how many tokens they took."""
 
     text: str
     tokens: int = 1
@@ -36,12 +36,12 @@ class Usage:
     """What an engine is doing on this machine; zeros where a server elsewhere does it."""
 
     running: int = 0  #: answers being written
-    waiting: int = 0  #: answers not begun, for want of room in memory
-    held_tokens: int = 0  #: tokens that there is memory for, for those being written
-    kept_tokens: int = 0  #: tokens kept for the next turns of conversations
-    budget_tokens: int = 0  #: the bound of both together
+    waiting: int = 0  #: answers not begun because memory is full
+    held_tokens: int = 0  #: tokens allocated for answers being written
+    kept_tokens: int = 0  #: tokens of kept prefixes, for the next turns of conversations
+    budget_tokens: int = 0  #: the maximum of both together
     reused_tokens: int = 0  #: tokens of prompts that were computed already, since the start
-    stalled_s: float = 0.0  #: seconds without a step while there is something to write
+    stalled_s: float = 0.0  #: seconds without a step while answers are being written
 
 
 class Engine(Protocol):
@@ -56,13 +56,13 @@ class Engine(Protocol):
         """What it is doing now; from any thread, at any time."""
 
     async def start(self, progress: Callable[[str], None]) -> None:
-        """Load or reach the model, telling each step in a sentence. Raises EngineError."""
+        """Load or reach the model, reporting each step as a sentence. Raises EngineError."""
 
     def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
-        """Yield the answer in pieces, then exactly one Completion with the whole text.
+        """Yield the answer in chunks, then exactly one Completion with the whole text.
 
         Closing the generator, or cancelling the task that reads it, stops the generation at the
-        next step and frees its memory. The job's deadline ends it with what there is
+        next step and frees its memory. At the job's deadline it completes with the text so far
         (FinishReason.DEADLINE). Raises EngineError.
         """
 

@@ -70,7 +70,7 @@ def _served(settings: WorkerSettings) -> Engine:
 
 
 def suitable_preset() -> str:
-    """Bllossom where there is a GPU and its weights can be had; otherwise the packaged demo."""
+    """Bllossom where there is a GPU and its weights are available; else the packaged demo."""
     if not has_gpu():
         log.warning(
             "demo_model", why="no GPU that torch can use: the demo model speaks English only"
@@ -98,14 +98,14 @@ def weights_within_reach(model: str) -> bool:
 def has_gpu() -> bool:
     """Whether torch can use a GPU; torch is imported only where there is an NVIDIA driver.
 
-    A driver alone is not enough: beside torch's CPU build, or too old for its CUDA, it would
-    send 16 GB of weights to the CPU.
+    A driver alone is not enough: with torch's CPU build, or with a driver too old for its CUDA,
+    16 GB of weights would go to the CPU.
     """
     if not Path("/dev/nvidiactl").exists() and shutil.which("nvidia-smi") is None:
         return False
     try:
         import torch  # noqa: PLC0415 - seconds
-    except ImportError:  # the engine tells what to install
+    except ImportError:  # the engine says what to install
         return False
     return torch.cuda.is_available()
 

@@ -1,7 +1,7 @@
-"""Messages to token ids, so that no text a person typed ever becomes a control token.
+"""Messages to token ids, so that user text never becomes a control token.
 
-Tokenizers read `<|eot_id|>` in plain text as the token that ends a turn; whoever types it could
-open a turn of the system. What is typed is therefore encoded apart from the template.
+Tokenizers read `<|eot_id|>` in plain text as the token that ends a turn: a user who types it could
+open a system turn. Contents are therefore encoded apart from the template.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from inference_queue.protocol import Message
 
-#: Splits a marker without changing what is seen.
+#: Splits a marker invisibly.
 ZERO_WIDTH_SPACE = "\u200b"
 
 NEVER = "(?!)"  #: a pattern that matches nothing
@@ -40,8 +40,8 @@ KNOWN_MARKERS: tuple[str, ...] = (
 def neutralise(text: str, markers: Iterable[str]) -> str:
     """Break every marker in ``text`` by a zero width space after its first two characters.
 
-    For engines that take messages as text and would parse the markers in it. The visible text
-    stays. Raises ValueError for a marker too short to be broken.
+    For engines that take messages as text and would parse the markers in it. The visible text is
+    unchanged. Raises ValueError for a marker too short to be broken.
     """
     return _seams(tuple(markers)).sub(ZERO_WIDTH_SPACE, text)
 
@@ -62,9 +62,9 @@ class ChatTemplate:
         longest_first = sorted(self._controls, key=len, reverse=True)
         self._marker = re.compile(f"({'|'.join(map(re.escape, longest_first)) or NEVER})")
         self._seams = _seams(tuple(self._controls))
-        # Nobody can type it, because nobody can guess it.
+        # Random: no user can type it.
         self._seam = f"\ue000{secrets.token_hex(8)}\ue000"
-        # A copy: the switch belongs to the tokenizer object and every thread that shares it.
+        # A copy: the switch would affect every thread that shares the tokenizer.
         self._plain = copy.deepcopy(tokenizer.backend_tokenizer)
         self._plain.encode_special_tokens = True
 
@@ -108,9 +108,9 @@ class ChatTemplate:
 
 
 def _control_tokens(tokenizer: Any) -> dict[str, int]:
-    """Text and id of every token that steers: the special ones, and added ones in brackets.
+    """Text and id of every control token: the special ones, and added ones in brackets.
 
-    Other added tokens are words (a vocabulary extended for Korean) and stay within reach.
+    Other added tokens are words (a vocabulary extended for Korean) and stay usable.
     """
     return {
         token.content: number
@@ -121,10 +121,10 @@ def _control_tokens(tokenizer: Any) -> dict[str, int]:
 
 @functools.lru_cache(maxsize=8)
 def _seams(markers: tuple[str, ...]) -> re.Pattern[str]:
-    """Matches the place inside an occurrence; looking around finds overlapping ones as well.
+    """Matches the position inside each marker; lookarounds find overlapping ones as well.
 
-    One look back for all markers that begin alike: an alternative for each of Llama 3's 256 takes
-    milliseconds for every thousand characters.
+    Markers with the same beginning share one lookbehind: an alternative for each of Llama 3's 256
+    takes milliseconds for every thousand characters.
     """
     tails: dict[str, list[str]] = {}
     for marker in markers:

@@ -1,4 +1,4 @@
-"""Messages to the token ids that fit: what both engines do that have the model's tokenizer."""
+"""Messages to the token ids that fit, for engines that have the model's tokenizer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inference_worker.prompt.context_window import Fitted, fit, prompt_budget
 def fit_and_encode(
     template: ChatTemplate, messages: Sequence[Message], *, window: int, max_new_tokens: int
 ) -> tuple[Fitted, list[int]]:
-    """What goes into the prompt beside the answer, and its token ids. Raises EngineError."""
+    """The messages that fit beside the answer, and their token ids. Raises EngineError."""
     try:
         fitted = fit(messages, prompt_budget(window, max_new_tokens), template.count)
         return fitted, template.encode(fitted.messages)

@@ -24,7 +24,7 @@ from inference_worker.prompt.stop_tokens import stop_token_ids
 
 Progress = Callable[[str], None]
 
-#: In the place of a number format: weights of 4 bits, a quarter of the memory.
+#: Instead of a dtype: weights of 4 bits, a quarter of the memory.
 FOUR_BIT = "4bit"
 
 MULTIPLY_BFLOAT16 = (
@@ -34,7 +34,7 @@ MULTIPLY_BFLOAT16 = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A model ready to run, with all that its tokenizer says about it."""
+    """A model ready to run, with its tokenizer."""
 
     card: ModelCard
     model: Any  #: a transformers causal language model in eval mode
@@ -55,8 +55,8 @@ def load(
 
     ``name`` is a key of presets.PRESETS, a directory, or an id on the Hugging Face hub.
     ``device`` and ``dtype`` are torch's names; None takes the GPU where there is one, and the
-    number format that is fastest on it. ``dtype`` FOUR_BIT quantises the weights while they are
-    loaded. ``adapter`` is a directory or hub id of LoRA weights, as peft saves them.
+    fastest dtype on it. ``dtype`` FOUR_BIT quantises the weights while they are loaded.
+    ``adapter`` is a directory or hub id of LoRA weights, as peft saves them.
     """
     preset = _preset_key(name)
     _silence_progress_bars()
@@ -72,7 +72,7 @@ def load(
         raise EngineError(
             FailureReason.OUT_OF_MEMORY, f"{name} does not fit into the GPU's memory"
         ) from error
-    except Exception as error:  # the libraries below raise what they like, AssertionError too
+    except Exception as error:  # the libraries raise any exception, AssertionError too
         raise _unavailable(f"cannot load {name}: {_first_line(error)}") from error
 
 
@@ -101,7 +101,7 @@ def _folder(name: str, preset: str, cache_dir: Path, progress: Progress) -> Path
 
 
 def _check_folder(folder: Path) -> None:
-    """Say plainly what is missing; transformers' own words lead to other causes."""
+    """Name the missing file; the errors of transformers point to other causes."""
     wanted = {
         "the model's config.json": ("config.json",),
         "a tokenizer (tokenizer.json)": ("tokenizer.json", "tokenizer.model"),
@@ -143,7 +143,7 @@ def _load_folder(
 
 
 def _four_bits(number_format: str) -> Any:
-    """As the QLoRA paper does it: normal floats of 4 bits, their scales quantised once more."""
+    """The QLoRA paper's format: 4-bit normal floats, their scales quantised as well."""
     config: Any = BitsAndBytesConfig
     return config(
         load_in_4bit=True,
@@ -154,14 +154,14 @@ def _four_bits(number_format: str) -> Any:
 
 
 def _adapted(checkpoint: Checkpoint, adapter: str, progress: Progress) -> Checkpoint:
-    """The model with LoRA weights: part of its own, where those are not quantised."""
+    """The model with LoRA weights, merged into its own where those are not quantised."""
     path = Path(adapter).expanduser()
     folder = path if path.is_dir() else fetch(adapter, progress)
     if not (folder / "adapter_config.json").is_file():
         raise _unavailable(f"{folder} lacks the adapter's adapter_config.json")
     progress(f"loading the adapter {folder.name}")
     if getattr(checkpoint.model, "is_quantized", False):
-        # Rounded to 4 bits again, most of what was learnt would be lost.
+        # Rounded to 4 bits again, most of the training would be lost.
         checkpoint.model.load_adapter(folder)
         return checkpoint
     from peft import PeftModel  # noqa: PLC0415 - seconds, and it complains of what is not asked for
@@ -173,8 +173,8 @@ def _adapted(checkpoint: Checkpoint, adapter: str, progress: Progress) -> Checkp
 def _leave_a_core() -> None:
     """Let torch's threads leave one core to the rest, unless OMP_NUM_THREADS says how many.
 
-    They wait for each other at every step: with as many as cores on a busy machine an answer took
-    eight times as long as with one less (measured on 2 cores).
+    They wait for each other at every step. On a busy machine, one thread for each core made an
+    answer take eight times as long as with one less (measured on 2 cores).
     """
     if not os.environ.get("OMP_NUM_THREADS"):
         others = len(os.sched_getaffinity(0)) - 1
@@ -194,8 +194,8 @@ def _best_dtype(device: str) -> str:
 def _cpu_has_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 itself.
 
-    Virtual machines were met that announce AMX, and kill the process at its first instruction: a
-    child tries it first.
+    Some virtual machines announce AMX and kill the process at its first instruction: a child
+    process tries it first.
     """
     known = torch.cpu.get_capabilities()
     if not known.get("avx512_bf16"):

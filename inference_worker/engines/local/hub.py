@@ -1,4 +1,4 @@
-"""Fetch a model from the Hugging Face hub, once, and say what happens meanwhile."""
+"""Fetch a model from the Hugging Face hub, once, and report the progress."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ FILES = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model"]
 
 
 def fetch(repository: str, progress: Callable[[str], None]) -> Path:
-    """The local copy of a repository, fetched or completed; the last one if the hub is away.
+    """The local copy of a repository, fetched or completed; the last one without the hub.
 
-    Raises EngineError with a sentence that says what to do.
+    Raises EngineError, whose sentence says what to do.
     """
     progress(f"looking up {repository} on the Hugging Face hub")
     try:
         name = repo_folder_name(repo_id=repository, repo_type="model")
         folder = Path(constants.HF_HUB_CACHE, name)
-        with growth_told(folder, progress):
+        with report_growth(folder, progress):
             return Path(snapshot_download(repository, allow_patterns=FILES))
     except HFValidationError as error:
         wrong = f"is no preset ({', '.join(PRESETS)}), no directory and no hub id"
@@ -55,27 +55,27 @@ def fetch(repository: str, progress: Callable[[str], None]) -> Path:
 
 
 @contextmanager
-def growth_told(
+def report_growth(
     folder: Path, progress: Callable[[str], None], every_s: float = 10.0
 ) -> Iterator[None]:
-    """Tell how large a folder has become, as long as the block runs."""
+    """Report the size of a folder while the block runs."""
     done = threading.Event()
 
-    def tell() -> None:
+    def report() -> None:
         while not done.wait(every_s):
             progress(f"fetching the model: {_size(folder) / 1e9:.2f} GB on disk so far")
 
-    teller = threading.Thread(target=tell, name="download-progress", daemon=True)
-    teller.start()
+    thread = threading.Thread(target=report, name="download-progress", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         done.set()
-        teller.join()
+        thread.join()
 
 
 def _size(folder: Path) -> int:
-    """Bytes in the files of a folder; those that vanish meanwhile count nothing."""
+    """Bytes in the files of a folder; files that vanish meanwhile are not counted."""
     total = 0
     for file in folder.glob("blobs/*"):
         try:

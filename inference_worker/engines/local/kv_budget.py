@@ -1,4 +1,4 @@
-"""How much the engine may hold, and how much of a prompt it computes at a time."""
+"""How many tokens the engine may hold, and how many of a prompt it computes in one step."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 #: The part of a GPU's free memory, once the model is loaded and warm, that holds tokens: the rest
 #: is for what a step computes, and for the copy that is made when one layer's storage grows.
 GPU_SHARE = 0.85
-#: On a CPU the memory belongs to others as well.
+#: On a CPU other processes need the memory too.
 CPU_SHARE = 0.25
 
-#: Tokens of prompts that one step computes: the longest that the answers of others wait. About
+#: Tokens of prompts that one step computes: other answers wait for it. About
 #: 50 ms on an H100 with Llama-3-8B (by arithmetic), 0.2 s on two cores with the demo model.
 GPU_PREFILL_CHUNK = 1024
 CPU_PREFILL_CHUNK = 128
@@ -25,10 +25,10 @@ def prefill_chunk(device: torch.device) -> int:
 
 
 def affordable_tokens(token_bytes: Mapping[torch.device, int], *, max_tokens: int) -> int:
-    """Tokens that there is room for beside what is taken already.
+    """Tokens that fit into the free memory.
 
     ``token_bytes`` is what one token takes on each device; every device has to hold its part.
-    Without a GPU not more than ``max_tokens``, which is what full slots can use.
+    Without a GPU at most ``max_tokens``, the need of full slots.
     """
     room = [_room(device) // size for device, size in token_bytes.items()]
     if all(device.type == "cpu" for device in token_bytes):

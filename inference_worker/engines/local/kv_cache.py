@@ -1,7 +1,7 @@
-"""Where keys and values live: one place a row, written in place, and the attention over them.
+"""Keys and values: one row for each slot, written in place, and the attention over them.
 
-A step computes the tokens of many answers as one sequence, (1, tokens): all that works on single
-tokens runs once for all of them, and only the attention tells the rows apart. transformers calls
+A step computes the tokens of many slots as one sequence, (1, tokens): layers that work on single
+tokens run once for all of them, and only the attention tells the rows apart. transformers calls
 ``attend`` as the model's attention, under the name ``ATTENTION``.
 """
 
@@ -18,10 +18,10 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 ATTENTION = "rows_in_place"
 
-#: What some models want of their attention, and this one cannot.
-UNKNOWN_TO_US = ("softcap", "s_aux", "position_bias")
+#: Arguments that some models pass to their attention, and this one does not support.
+UNSUPPORTED = ("softcap", "s_aux", "position_bias")
 
-#: What a model's forward calls its cache, the newest name (transformers 5.24) first.
+#: The names of the cache argument of a model's forward, the newest (transformers 5.24) first.
 CACHE_NAMES = ("cache", "past_key_values")
 
 States = list[tuple[Tensor, Tensor]]  #: keys and values of a row, (heads, length, size), by layer
@@ -29,7 +29,7 @@ States = list[tuple[Tensor, Tensor]]  #: keys and values of a row, (heads, lengt
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Tokens ``start`` to ``stop`` of the row at ``row``: a piece of its prompt."""
+    """Tokens ``start`` to ``stop`` of row ``row``: a chunk of its prompt."""
 
     row: int
     start: int
@@ -51,7 +51,7 @@ class Plan:
 
     @property
     def width(self) -> int:
-        """Positions that the longest of the single tokens looks at."""
+        """Positions that the longest row attends to."""
         return max(self.lengths, default=0) + 1
 
     def places_on(self, device: torch.device) -> Tensor:
@@ -64,7 +64,7 @@ class Plan:
         return found
 
     def mask_of_rows(self, like: Tensor, window: int | None) -> Tensor | None:
-        """What each single token may look at: (rows, 1, 1, width), to be added; None for all."""
+        """What each single token may attend to: (rows, 1, 1, width), to be added; None for all."""
         if window is None and min(self.lengths) == max(self.lengths):
             return None
         key = ("rows", like.device, like.dtype, window)
@@ -75,7 +75,7 @@ class Plan:
         return mask
 
     def mask_of_span(self, span: Span, like: Tensor, window: int | None) -> Tensor | None:
-        """What each of its tokens may look at: (length, stop); None for plainly causal."""
+        """What each of its tokens may attend to: (length, stop); None for plainly causal."""
         if window is None and span.start == 0:
             return None
         key = (span, like.device, like.dtype, window)
@@ -104,7 +104,7 @@ class _Layer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self._cache = cache
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        # Zeros: what is masked is multiplied by nothing, which does not help against NaN.
+        # Zeros: masked values are multiplied by zero, and NaN would stay NaN.
         rows, width = self._cache.rows, self._cache.width
         self.keys, self.values = (
             states.new_zeros(rows, states.shape[1], width, states.shape[3])
@@ -137,7 +137,7 @@ class _Layer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         return keys, values
 
     def resize(self) -> None:
-        """Take the size that the cache asks for, one tensor after the other."""
+        """Take the size that the cache asks for, one tensor at a time."""
         rows, width = self._cache.rows, self._cache.width
         if self.is_initialized:
             self.keys = _resized(self.stored()[0], rows, width)
@@ -147,7 +147,7 @@ class _Layer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         return self._cache.width, 0
 
     def get_seq_length(self) -> int:
-        return 0  # asked by models that find positions themselves; ours are given
+        return 0  # for models that compute positions themselves; ours are passed in
 
     def get_max_length(self) -> int:
         return -1
@@ -165,8 +165,8 @@ def _resized(states: Tensor, rows: int, width: int) -> Tensor:
 class RowCache(Cache):
     """The storage of all rows of a model, ``rows`` times ``width`` tokens, on its devices.
 
-    ``resize`` only says how large it should be; each layer follows when it is next written, so
-    that an allocation that fails leaves nothing half done.
+    ``resize`` only sets the target; each layer follows at its next write, so that a failed
+    allocation leaves a consistent cache.
     """
 
     def __init__(self, layers: int) -> None:
@@ -181,7 +181,7 @@ class RowCache(Cache):
         return self.rows * self.width
 
     def resize(self, rows: int, width: int) -> None:
-        """Ask for a size; what is outside of it is forgotten."""
+        """Set the target size; tokens outside of it are dropped."""
         self.rows, self.width = rows, width
 
     def clear(self) -> None:
@@ -237,11 +237,10 @@ def attend(
 ) -> tuple[Tensor, None]:
     """The attention of a step: ``query`` (1, heads, tokens, size) to (1, tokens, heads, size).
 
-    ``key`` and ``value`` are the whole storage. Raises ValueError for a model that wants what it
-    cannot.
+    ``key`` and ``value`` are the whole storage. Raises ValueError for an unsupported argument.
     """
-    if wanted := [name for name in UNKNOWN_TO_US if others.get(name) is not None]:
-        raise ValueError(f"the local engine's attention does not know {', '.join(wanted)}")
+    if wanted := [name for name in UNSUPPORTED if others.get(name) is not None]:
+        raise ValueError(f"the local engine's attention does not support {', '.join(wanted)}")
     parts = []
     if plan.lengths:
         parts.append(_attend_rows(query, key, value, plan, scaling, sliding_window))
@@ -281,7 +280,7 @@ def _attend_rows(
 def _attend_span(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None
 ) -> Tensor:
-    """A piece of a prompt over its own row: (1, heads, tokens, size)."""
+    """A chunk of a prompt over its own row: (1, heads, tokens, size)."""
     groups = query.shape[1] // key.shape[1]
     return torch.nn.functional.scaled_dot_product_attention(
         query,

@@ -1,4 +1,4 @@
-"""What has been computed for conversations that will go on: the newest turn of each, bounded."""
+"""Computed prefixes of conversations: the newest one of each, in a bounded LRU cache."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ States = TypeVar("States")
 
 @dataclass(frozen=True, slots=True)
 class Prefix(Generic[States]):
-    """The tokens of a conversation, and what the model made of them."""
+    """The tokens of a conversation, and their computed keys and values."""
 
     tokens: list[int]
     states: States
 
 
 class Prefixes(Generic[States]):
-    """One prefix for each key, the least recently used first out. Belongs to one thread.
+    """One prefix for each key; the least recently used is evicted first. Belongs to one thread.
 
-    A key names the conversation with its tenant: nothing is ever found under another one.
+    A key names the conversation with its tenant: no other conversation finds its prefix.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Prefixes(Generic[States]):
         return len(self._kept)
 
     def keep(self, key: str, prefix: Prefix[States]) -> None:
-        """Remember the newest state of a conversation in the place of an older one."""
+        """Keep the newest state of a conversation, and drop its older one."""
         self.drop(key)
         self._kept[key] = prefix
         self.tokens += len(prefix.tokens)
@@ -40,7 +40,7 @@ class Prefixes(Generic[States]):
     def find(self, key: str, prompt: Sequence[int]) -> tuple[Prefix[States], int] | None:
         """The conversation's prefix and how many tokens of ``prompt`` it begins with.
 
-        The prompt's last token never counts: what follows it has to be computed anyway.
+        The prompt's last token never counts: its logits have to be computed anyway.
         """
         prefix = self._kept.get(key)
         if prefix is None:
@@ -54,11 +54,11 @@ class Prefixes(Generic[States]):
         return (prefix, common) if common > 0 else None
 
     def drop(self, key: str) -> None:
-        """Forget a conversation."""
+        """Drop a conversation's prefix."""
         if (old := self._kept.pop(key, None)) is not None:
             self.tokens -= len(old.tokens)
 
     def shrink(self, tokens: int) -> None:
-        """Forget the least recently used until at most so many tokens are left."""
+        """Evict the least recently used until at most so many tokens are left."""
         while self.tokens > max(tokens, 0):
             self.drop(next(iter(self._kept)))

@@ -1,4 +1,4 @@
-"""What passes between the engine's asyncio side and the thread that runs the model."""
+"""The messages between the engine's event loop and the thread that runs the model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Event = Delta | Finished | Failure
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Request:
-    """An answer to write. ``publish`` is called in the scheduler's thread, last with the end."""
+    """An answer to write. ``publish`` is called in the scheduler's thread, last with Finished."""
 
     prompt: list[int]
     sampling: SamplingParams

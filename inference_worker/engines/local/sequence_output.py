@@ -1,4 +1,4 @@
-"""A request in the batch, and the text it has come to."""
+"""A request in the batch, and its text so far."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inference_worker.engines.local.request import Finished, Request
 
 
 class SequenceOutput:
-    """Takes the tokens of one row and publishes whole characters."""
+    """Takes the tokens of one slot and publishes whole characters."""
 
     def __init__(
         self, request: Request, slot: Slot, tokenizer: Tokenizer, stop_ids: frozenset[int]
@@ -38,13 +38,13 @@ class SequenceOutput:
             self.reason = FinishReason.LENGTH
 
     def has_ended(self) -> bool:
-        """Whether there is nothing more to write; decides about the deadline once and for all."""
+        """Whether there is nothing more to write. A deadline once reached stays the reason."""
         if self.reason is None and self.request.is_late():
             self.reason = FinishReason.DEADLINE
         return self.reason is not None or self.request.cancelled
 
     def finish(self) -> None:
-        """Publish what was held back, and the end, unless nobody wants it."""
+        """Publish the held-back text and the end, unless cancelled."""
         if self.reason is not None and not self.request.cancelled:
             self._publish(self._text.flush())
             self.request.publish(Finished(self.reason, self._text.text, self._tokens))

@@ -1,8 +1,8 @@
-"""What each inference server takes in a request, in one table.
+"""The request fields of each inference server, in one table.
 
 Sources: the request schemas of text-generation-inference 3 (router/src/lib.rs, validation.rs),
-vLLM, SGLang, llama.cpp's server and transformers' ``cli/serving``. The rule: never send what a
-server refuses (422) or silently takes for something else.
+vLLM, SGLang, llama.cpp's server and transformers' ``cli/serving``. The rule: never send a field
+that a server refuses (422) or silently misreads.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ def _unsupported(_penalty: float) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """One server's way of taking a request."""
+    """One server's request format."""
 
     name: str
-    title: str  #: as people call the server
+    title: str  #: the server's usual name
     chat: bool = True  #: the OpenAI chat route; False: TGI's own route for a raw prompt
     model: str = ""  #: what goes in ``model`` instead of the model's name
     repetition: Callable[[float], dict[str, float]] = _unsupported
-    top_k_off: int | None = None  #: what says "no top_k"; None: the field is not taken at all
-    top_p_one: bool = True  #: top_p 1 is taken; otherwise "off" means leaving it out
-    max_stop: int | None = None  #: stop strings taken at most
+    top_k_off: int | None = None  #: the value for "no top_k"; None: the field is not sent
+    top_p_one: bool = True  #: accepts top_p 1; otherwise it is left out
+    max_stop: int | None = None  #: maximum of stop strings
     stop_token_ids: bool = False
     token_ids: bool = False  #: its completion route takes the prompt as a list of token ids
-    stream_options: bool = True  #: False: usage comes without asking
+    stream_options: bool = True  #: False: usage comes unrequested
 
 
 def _repetition_penalty(penalty: float) -> dict[str, float]:

@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """What was found at the address."""
+    """The server found at the address."""
 
     dialect: Dialect
     model: str
@@ -32,14 +32,14 @@ class Backend:
 
 
 def root_of(base_url: str) -> str:
-    """The server's root out of any form people write: with or without /v1/chat/completions."""
+    """The server's root out of any usual form: with or without /v1/chat/completions."""
     parts = urlsplit(base_url.strip())
     path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/").removesuffix("/v1")
     return urlunsplit((parts.scheme, parts.netloc, path.rstrip("/"), "", ""))
 
 
 def address_of(url: str) -> str:
-    """Host and port for people to read; never the credentials that a URL may carry."""
+    """Host and port for messages; never the credentials that a URL may carry."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
@@ -52,20 +52,20 @@ def authorization(api_key: str) -> dict[str, str]:
 def http_client() -> httpx2.AsyncClient:
     """An HTTP client for an engine: no redirects with people's text, no offline switch of the hub.
 
-    Reads the body of every refusal, so that its words can be told: huggingface_hub's own client
-    leaves out bodies without a Content-Length, such as compressed ones from a proxy.
+    Reads the body of every error response for the log. huggingface_hub's own client leaves out
+    bodies without a Content-Length, such as compressed ones from a proxy.
     """
-    hooks = [_read_refusal, _break_at_line_feeds]
+    hooks = [_read_error_body, _break_at_line_feeds]
     return httpx2.AsyncClient(verify=_tls(), event_hooks={"response": hooks})
 
 
-async def _read_refusal(response: httpx2.Response) -> None:
+async def _read_error_body(response: httpx2.Response) -> None:
     if response.status_code >= 400:
         await response.aread()
 
 
 async def _break_at_line_feeds(response: httpx2.Response) -> None:
-    # Those of httpx2 end at U+2028 and its like as well, which JSON leaves as they are in a text.
+    # httpx2 also breaks lines at U+2028 and the like, which JSON strings may contain.
     setattr(response, "aiter_lines", functools.partial(_lines, response))  # noqa: B010 - for mypy
 
 
@@ -81,7 +81,7 @@ async def _lines(response: httpx2.Response) -> AsyncGenerator[str, None]:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    # Building one takes 20 ms of this thread, and there is a client for every stream.
+    # Building a context blocks for 20 ms, and every stream has a client.
     return ssl.create_default_context()
 
 

@@ -1,7 +1,7 @@
-"""What went wrong at an external server, in the worker's own words.
+"""Errors of an external server, translated into EngineErrors.
 
 The sentence is for operators: it names host and port and the server's reason, never a key, a URL
-with credentials, or people's text (validation errors like to repeat their input).
+with credentials, or people's text (validation errors often repeat their input).
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _TOO_LONG = re.compile(
 _NOT_THE_MODEL = re.compile(
     r"pinned to|model.{0,200}(does not exist|not found)", re.IGNORECASE | re.DOTALL
 )
-_MOST_WORDS = 200
+_MAX_REASON_CHARS = 200
 
 
 def translate(error: Exception, where: str) -> EngineError:
     """The EngineError that says what this error means; ``where`` is host and port."""
-    refusal = _refusal_behind(error)
+    refusal = _response_behind(error)
     if refusal is not None:
-        return _by_status(refusal.status_code, _words_in(refusal), where)
+        return _by_status(refusal.status_code, _reason_in(refusal), where)
     if isinstance(error, TextGenerationError):
         return _in_stream(error, where)
     if isinstance(error, InferenceTimeoutError | httpx2.TimeoutException | httpx2.ConnectError):
@@ -58,7 +58,7 @@ def translate(error: Exception, where: str) -> EngineError:
 
 
 def unavailable(where: str, what: str, *, retryable: bool = False) -> EngineError:
-    """There is no engine to be had at ``where``."""
+    """The engine at ``where`` cannot be used."""
     return _error(FailureReason.ENGINE_UNAVAILABLE, where, what, retryable=retryable)
 
 
@@ -67,40 +67,40 @@ def broken(where: str, what: str) -> EngineError:
     return _error(FailureReason.ENGINE_ERROR, where, what, retryable=True)
 
 
-def _by_status(status: int, words: str, where: str) -> EngineError:
-    said = f"(HTTP {status}{': ' if words else ''}{words})"
+def _by_status(status: int, reason: str, where: str) -> EngineError:
+    detail = f"(HTTP {status}{': ' if reason else ''}{reason})"
     if status in (401, 403):
-        return unavailable(where, f"does not accept the API key {said}")
-    if status == 404 or (status == 400 and _NOT_THE_MODEL.search(words)):
-        return unavailable(where, f"does not know the model or the route {said}")
+        return unavailable(where, f"does not accept the API key {detail}")
+    if status == 404 or (status == 400 and _NOT_THE_MODEL.search(reason)):
+        return unavailable(where, f"does not know the model or the route {detail}")
     if status in (502, 503, 504):
-        return unavailable(where, f"is not ready {said}", retryable=True)
+        return unavailable(where, f"is not ready {detail}", retryable=True)
     if status == 429:
-        return _overloaded(where, said)
-    return _of_this_job(status, words, where, said)
+        return _overloaded(where, detail)
+    return _of_this_job(status, reason, where, detail)
 
 
-def _of_this_job(status: int, words: str, where: str, said: str) -> EngineError:
-    if status == 413 or (status in (400, 422) and _TOO_LONG.search(words)):
-        return _error(FailureReason.PROMPT_TOO_LONG, where, f"finds the prompt too long {said}")
+def _of_this_job(status: int, reason: str, where: str, detail: str) -> EngineError:
+    if status == 413 or (status in (400, 422) and _TOO_LONG.search(reason)):
+        return _error(FailureReason.PROMPT_TOO_LONG, where, f"finds the prompt too long {detail}")
     if status in (408, 424) or status >= 500:
-        return broken(where, f"failed {said}")
-    return _error(FailureReason.INVALID_JOB, where, f"refuses the request {said}")
+        return broken(where, f"failed {detail}")
+    return _error(FailureReason.INVALID_JOB, where, f"refuses the request {detail}")
 
 
 def _in_stream(error: TextGenerationError, where: str) -> EngineError:
-    words = _shortened(_words_of({"error": error.args[0] if error.args else ""}))
-    if _TOO_LONG.search(words):
-        return _error(FailureReason.PROMPT_TOO_LONG, where, f"finds the prompt too long ({words})")
+    reason = _shortened(_reason_of({"error": error.args[0] if error.args else ""}))
+    if _TOO_LONG.search(reason):
+        return _error(FailureReason.PROMPT_TOO_LONG, where, f"finds the prompt too long ({reason})")
     if isinstance(error, OverloadedError):
-        return _overloaded(where, f"({words})")
+        return _overloaded(where, f"({reason})")
     if isinstance(error, ValidationError):
-        return _error(FailureReason.INVALID_JOB, where, f"refuses the request ({words})")
-    return broken(where, f"failed while answering ({words})")
+        return _error(FailureReason.INVALID_JOB, where, f"refuses the request ({reason})")
+    return broken(where, f"failed while answering ({reason})")
 
 
-def _overloaded(where: str, said: str) -> EngineError:
-    what = f"has too much to do {said}"
+def _overloaded(where: str, detail: str) -> EngineError:
+    what = f"has too much to do {detail}"
     return _error(FailureReason.ENGINE_OVERLOADED, where, what, retryable=True)
 
 
@@ -109,8 +109,8 @@ def _error(reason: FailureReason, where: str, what: str, *, retryable: bool = Fa
     return EngineError(reason, sentence, retryable=retryable)
 
 
-def _refusal_behind(error: BaseException | None) -> httpx2.Response | None:
-    """The HTTP answer behind it: the hub's client raises other errors on top, on purpose or not."""
+def _response_behind(error: BaseException | None) -> httpx2.Response | None:
+    """The HTTP response behind it: the hub's client wraps it in other errors."""
     while error is not None:
         if isinstance(error, HfHubHTTPError | httpx2.HTTPStatusError):
             return error.response
@@ -118,27 +118,27 @@ def _refusal_behind(error: BaseException | None) -> httpx2.Response | None:
     return None
 
 
-def _words_in(refusal: httpx2.Response) -> str:
+def _reason_in(refusal: httpx2.Response) -> str:
     try:
-        return _shortened(_words_of(refusal.json()))
+        return _shortened(_reason_of(refusal.json()))
     except (ValueError, httpx2.StreamError):
         return ""
 
 
-def _words_of(body: object) -> str:
-    """The sentence in an error body: TGI's, OpenAI's, older vLLM's or FastAPI's shape."""
+def _reason_of(body: object) -> str:
+    """The reason in an error body of TGI, OpenAI, an older vLLM or FastAPI."""
     match body:
-        case {"error": {"message": str(words)}} | {"error": str(words)}:
-            return words
-        case {"message": str(words)} | {"detail": str(words)}:
-            return words
+        case {"error": {"message": str(reason)}} | {"error": str(reason)}:
+            return reason
+        case {"message": str(reason)} | {"detail": str(reason)}:
+            return reason
         case {"detail": [*faults]}:
             return "; ".join(str(f.get("msg", "")) for f in faults if isinstance(f, dict))
         case _:
             return ""
 
 
-def _shortened(words: str) -> str:
-    # pydantic's errors repeat the refused value behind this word.
-    spoken = re.split(r"['\"]?\binput(?:_value)?\b['\"]?\s*[:=]", words, maxsplit=1)[0]
-    return " ".join(spoken.split())[:_MOST_WORDS]
+def _shortened(reason: str) -> str:
+    # pydantic's errors repeat the refused value after this word.
+    kept = re.split(r"['\"]?\binput(?:_value)?\b['\"]?\s*[:=]", reason, maxsplit=1)[0]
+    return " ".join(kept.split())[:_MAX_REASON_CHARS]

@@ -1,4 +1,4 @@
-"""Chunks off the wire, of either route, gathered into one answer."""
+"""The chunks of a server's stream, of any route, accumulated into one answer."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 from inference_queue.protocol import FinishReason
 from inference_worker.engines.base import Delta
 
-#: Other words (tool_calls, content_filter) still end an answer in an orderly way.
+#: Other reasons (tool_calls, content_filter) still end an answer regularly.
 FINISH_REASONS = {
     "length": FinishReason.LENGTH,
     "stop": FinishReason.STOP,
     "eos_token": FinishReason.STOP,
     "stop_sequence": FinishReason.STOP,
 }
-#: The server gave the answer up; what came so far is not one.
+#: The server aborted the answer; the text so far is incomplete.
 ABORT_REASONS = ("abort", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """What one event of a stream says."""
+    """One event of a stream."""
 
     text: str = ""
     tokens: int = 0
-    finish: str = ""  #: the server's word for why it stopped
+    finish: str = ""  #: the server's finish reason
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
@@ -78,7 +78,7 @@ def _count(value: object) -> int | None:
 
 @dataclass(slots=True, kw_only=True)
 class StreamAccumulator:
-    """The answer as it grows. ``stop``: the strings that ended it must not be its own end."""
+    """The answer so far. ``stop``: strings that ended it, which some servers leave at its end."""
 
     stop: Sequence[str] = ()
     finish: str = ""
@@ -92,7 +92,7 @@ class StreamAccumulator:
     _completion_tokens: int | None = None
 
     def take(self, chunk: Chunk) -> Delta | None:
-        """Add a chunk; what it adds for the reader, if anything."""
+        """Add a chunk; the new text for the reader, if any."""
         self.finish = chunk.finish or self.finish
         self.prompt_tokens = chunk.prompt_tokens or self.prompt_tokens
         self._completion_tokens = chunk.completion_tokens or self._completion_tokens
@@ -109,7 +109,7 @@ class StreamAccumulator:
 
     @property
     def text(self) -> str:
-        """All of it, without the stop string that some servers leave at the end."""
+        """The whole text, without a stop string at its end."""
         text = "".join(self._pieces)
         if self.finish:
             for stop in self.stop:
@@ -118,16 +118,16 @@ class StreamAccumulator:
 
     @property
     def completion_tokens(self) -> int:
-        """As the server counted; where it does not tell, the chunks that came."""
+        """The server's count; without one, the number of chunks."""
         return self._completion_tokens or self._counted + self._uncounted
 
     @property
     def finish_reason(self) -> FinishReason:
-        """The server's word for the end, in ours."""
+        """The server's finish reason in the protocol's terms."""
         return FINISH_REASONS.get(self.finish, FinishReason.STOP)
 
     def elapsed_ms(self) -> float:
-        """Milliseconds since the answer was asked for."""
+        """Milliseconds since the request."""
         return (time.monotonic() - self.started) * 1000
 
     def _whole(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Prompts as token ids, for servers that take them: nothing a person types can steer the model.
+"""Prompts as token ids, for servers that take them: user text can never be a control token.
 
 The worker renders the model's own template and counts its tokens; the contents are encoded apart
 from the template (chat_template.py). The route is OpenAI's old completion route, whose ``prompt``
@@ -34,7 +34,7 @@ class Encoder:
     stop_ids: tuple[int, ...]
 
     def fit(self, job: Job, *, context_window: int) -> Prompt:
-        """The newest turns that leave room for the answer. Raises EngineError."""
+        """The prompt of the newest turns that leave room for the answer. Raises EngineError."""
         wanted = job.sampling.max_new_tokens
         fitted, ids = fit_and_encode(
             self.template, job.messages, window=context_window, max_new_tokens=wanted
@@ -55,7 +55,7 @@ def load_encoder(name: str) -> Encoder:
         raise _unusable(name, "needs transformers: pip install -e '.[tokenizer]'") from error
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(name)
-    except Exception as error:  # the library raises what it likes
+    except Exception as error:  # the library raises any exception
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise _unusable(name, f"cannot be loaded: {reason}") from error
     if not tokenizer.is_fast or not tokenizer.chat_template:
@@ -66,7 +66,7 @@ def load_encoder(name: str) -> Encoder:
 async def open_completion(
     client: httpx2.AsyncClient, root: str, headers: dict[str, str], body: dict[str, Any]
 ) -> AsyncGenerator[dict[str, Any], None]:
-    """Ask the server; its events. Raises what errors.CALL_ERRORS names, here and on the way."""
+    """Send the request; its events. Raises errors.CALL_ERRORS, here and while it is read."""
     request = client.build_request("POST", root + ROUTE, json=body, headers=headers)
     response = await client.send(request, stream=True)
     response.raise_for_status()

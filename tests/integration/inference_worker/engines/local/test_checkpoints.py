@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer
 from inference_queue.protocol import FailureReason
 from inference_worker.engines.local.checkpoints import load
 from inference_worker.engines.local.demo import demo_folder
-from inference_worker.engines.local.hub import growth_told
+from inference_worker.engines.local.hub import report_growth
 from inference_worker.errors import EngineError
 from tests.support.fake_hub import hub
 from tests.support.models import KILLED_CONVERSION
@@ -138,7 +138,7 @@ def test_a_long_download_is_not_silent(tmp_path: Path) -> None:
     (tmp_path / "blobs").mkdir()
     (tmp_path / "blobs" / "abc.incomplete").write_bytes(bytes(20_000_000))
     told = Queue[str]()
-    with growth_told(tmp_path, told.put, every_s=0.01):
+    with report_growth(tmp_path, told.put, every_s=0.01):
         assert told.get(timeout=5) == "fetching the model: 0.02 GB on disk so far"
 
 
