@@ -25,6 +25,7 @@ from tests.support.models import KILLED_CONVERSION
 LOAD_FROM_HUB = """
 import json, sys, pathlib
 from inference_worker.engines.local.checkpoints import load
+from inference_worker.errors import EngineError
 cache, *names = sys.argv[1:]
 results = []
 for name in names:
