@@ -30,9 +30,19 @@ async def hasty(database_url: str, redis_url: str) -> AsyncIterator[tuple[Stack,
     """The same with so small a sync budget that the other ways are taken."""
     async with (
         served() as made,
-        running_stack(database_url, redis_url, made[1], kakao_sync_budget_s=0.8) as stack,
+        running_stack(database_url, redis_url, made[1], kakao_sync_budget_s=0.3) as stack,
     ):
         yield stack, made[0]
+
+
+async def another_turn_is_delivered(stack: Stack) -> None:
+    """Whatever was due before has been dispatched by then."""
+    await stack.say_slack("그다음", user_id="UNEXT")
+    await stack.until(
+        "SELECT 1 FROM deliveries d JOIN turns t ON t.id = d.turn_id "
+        "WHERE t.text = '그다음' AND d.state = 'delivered'",
+        20,
+    )
 
 
 async def test_kakao_is_answered_in_the_response_itself(
@@ -125,7 +135,7 @@ async def test_a_slow_answer_comes_by_callback_byte_for_byte(
     hasty: tuple[Stack, EngineServer],
 ) -> None:
     stack, server = hasty
-    server.delay_per_token_s = 0.4
+    server.delay_per_token_s = 0.15
     server.reply = lambda _: "오늘 서울은 맑고 내일은 비가 와요."
     url = stack.kakao.new_callback_url()
     said = await stack.say_kakao("날씨 알려 줘", callback_url=url)
@@ -143,7 +153,7 @@ async def test_without_a_callback_the_button_fetches_exactly_that_turn_once(
     hasty: tuple[Stack, EngineServer],
 ) -> None:
     stack, server = hasty
-    server.delay_per_token_s = 0.6
+    server.delay_per_token_s = 0.15
     server.reply = lambda _: "천천히 생각해 보니 답은 마흔둘이에요."
     held = await stack.say_kakao("답이 뭐야?")
     texts = stack.app[app_keys.TEXTS]
@@ -158,7 +168,11 @@ async def test_without_a_callback_the_button_fetches_exactly_that_turn_once(
     again = await stack.say_kakao("답변 확인", extra=held.button["extra"])
     assert again.bubbles == [texts.held_delivered_already]
     # The first response may have been lost: who comes back later has not seen it.
-    await asyncio.sleep(AGAIN_AFTER_S)
+    async with stack.database.begin() as connection:
+        await connection.execute(
+            text("UPDATE deliveries SET updated_at = updated_at - make_interval(secs => :s)"),
+            {"s": AGAIN_AFTER_S},
+        )
     later = await stack.say_kakao("답변 확인", extra=held.button["extra"])
     assert later.bubbles[0] == "천천히 생각해 보니 답은 마흔둘이에요."
     [noted] = await stack.rows(
@@ -174,13 +188,15 @@ async def test_an_answer_that_was_claimed_and_never_sent_is_not_called_delivered
     stack, _ = parts
     await stack.say_kakao("안녕")
     turn = await stack.until("SELECT turn_id FROM deliveries WHERE state = 'delivered'")
-    claimed = "UPDATE deliveries SET state = 'sending', claimed_until = now() + interval '1 s'"
+    claimed = "UPDATE deliveries SET state = 'sending', claimed_until = now() + interval '1 minute'"
     async with stack.database.begin() as connection:
         await connection.execute(text(claimed))
     texts, extra = stack.app[app_keys.TEXTS], {"fetch_turn": str(turn.turn_id)}
     pressed = await stack.say_kakao("답변 확인", extra=extra)
     assert pressed.bubbles == [texts.held_still]
     assert pressed.button["extra"] == extra
+    async with stack.database.begin() as connection:
+        await connection.execute(text("UPDATE deliveries SET claimed_until = now()"))
     await stack.until("SELECT 1 FROM deliveries WHERE state = 'held'")
     fetched = await stack.say_kakao("답변 확인", extra=extra)
     assert fetched.bubbles[0] == "에코: 안녕"
@@ -196,50 +212,54 @@ async def test_typing_the_buttons_words_is_an_ordinary_message(
 async def test_at_the_callbacks_end_the_person_gets_what_there_is_and_a_button(
     database_url: str, redis_url: str
 ) -> None:
+    numbers = " ".join(str(number) for number in range(60))
     async with (
-        served(delay_per_token_s=0.5, reply=lambda _: "하나 둘 셋 넷 다섯 여섯 일곱 여덟") as made,
+        served(delay_per_token_s=0.1, reply=lambda _: numbers) as made,
         running_stack(
             database_url,
             redis_url,
             made[1],
-            kakao_sync_budget_s=0.5,
-            kakao_callback_budget_s=2.0,
+            kakao_sync_budget_s=0.3,
+            kakao_callback_budget_s=1.5,
         ) as stack,
     ):
         said = await stack.say_kakao("세어 봐", callback_url=stack.kakao.new_callback_url())
         assert said.will_call_back
         post = await stack.kakao.next_post()
-        assert post.texts[0].startswith("하나 둘")
+        made[0].delay_per_token_s = 0
+        assert post.texts[0].startswith("0 1")
         assert stack.app[app_keys.TEXTS].held_partial in post.texts[0]
         await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
         fetched = await stack.say_kakao("답변 확인", extra=post.quick_replies[0]["extra"])
-        assert fetched.bubbles[0] == "하나 둘 셋 넷 다섯 여섯 일곱 여덟"
+        assert fetched.bubbles[0] == numbers
         assert len(stack.kakao.posts) == 1
 
 
 async def test_the_button_lasts_while_the_callback_is_still_on_the_wire(
     database_url: str, redis_url: str
 ) -> None:
+    reply = "하나 둘 셋 넷 다섯 여섯 일곱"
     async with (
-        served(delay_per_token_s=0.3, reply=lambda _: "하나 둘 셋 넷 다섯 여섯 일곱") as made,
+        served(delay_per_token_s=0.3, reply=lambda _: reply) as made,
         running_stack(
             database_url,
             redis_url,
             made[1],
-            kakao_sync_budget_s=0.5,
-            kakao_callback_budget_s=1.0,
+            kakao_sync_budget_s=0.3,
+            kakao_callback_budget_s=0.8,
         ) as stack,
     ):
-        stack.kakao.faults.slow_s = 6
+        stack.kakao.faults.slow_s = 3
         stack.kakao.faults.once(Fault.SLOW)
         await stack.say_kakao("세어 봐", callback_url=stack.kakao.new_callback_url())
         extra = (await stack.kakao.next_post()).quick_replies[0]["extra"]
+        made[0].delay_per_token_s = 0
         await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
         early = await stack.say_kakao("답변 확인", extra=extra)
         assert early.bubbles == [stack.app[app_keys.TEXTS].held_still]
         await stack.until("SELECT 1 FROM deliveries WHERE state = 'held'")
         fetched = await stack.say_kakao("답변 확인", extra=early.button["extra"])
-        assert fetched.bubbles[0] == "하나 둘 셋 넷 다섯 여섯 일곱"
+        assert fetched.bubbles[0] == reply
 
 
 @pytest.mark.parametrize("fault", [Fault.CUT, Fault.SERVER_ERROR, Fault.INVALID_TOKEN])
@@ -247,21 +267,21 @@ async def test_a_callback_that_fails_is_never_posted_twice(
     hasty: tuple[Stack, EngineServer], fault: Fault
 ) -> None:
     stack, server = hasty
-    server.delay_per_token_s = 0.5
+    server.delay_per_token_s = 0.15
     server.reply = lambda _: "하나 둘 셋 넷 다섯 여섯 일곱"
     stack.kakao.faults.always = fault
     await stack.say_kakao("안녕", callback_url=stack.kakao.new_callback_url())
     delivery = await stack.until("SELECT * FROM deliveries WHERE state = 'held'", 15)
-    await asyncio.sleep(1.0)
+    await another_turn_is_delivered(stack)
     assert len(stack.kakao.posts) == 1
     assert delivery.detail
 
 
 async def test_kakao_says_not_now_and_gets_the_callback_later(
-    parts: tuple[Stack, EngineServer],
+    hasty: tuple[Stack, EngineServer],
 ) -> None:
-    stack, server = parts
-    server.delay_per_token_s = 0.5
+    stack, server = hasty
+    server.delay_per_token_s = 0.15
     server.reply = lambda _: "하나 둘 셋 넷 다섯 여섯 일곱"
     stack.kakao.faults.once(Fault.RATE_LIMITED)
     await stack.say_kakao("안녕", callback_url=stack.kakao.new_callback_url())
@@ -273,7 +293,7 @@ async def test_a_callback_that_overtook_its_acknowledgement_is_tried_again(
     hasty: tuple[Stack, EngineServer],
 ) -> None:
     stack, server = hasty
-    server.delay_per_token_s = 0.5
+    server.delay_per_token_s = 0.15
     server.reply = lambda _: "하나 둘 셋 넷 다섯"
     url = stack.kakao.new_callback_url(acknowledged=False)
     await stack.say_kakao("안녕", callback_url=url)
@@ -326,10 +346,10 @@ async def test_the_same_slack_command_delivered_twice_is_answered_once(
     )
     assert {said.status for said in repeats} == {200}
     await stack.slack.next_post()
-    await asyncio.sleep(0.7)
-    assert len(stack.slack.posts) == 1
-    assert len(server.requests) == 1
     assert len(await stack.rows("SELECT 1 FROM turns")) == 1
+    await another_turn_is_delivered(stack)
+    assert len(stack.slack.posts) == 2
+    assert len(server.requests) == 2
 
 
 async def test_the_same_kakao_request_delivered_twice_is_answered_once(
@@ -361,8 +381,9 @@ async def test_a_slack_post_whose_answer_is_lost_is_not_repeated(
     stack.slack.faults.always = Fault.CUT
     await stack.say_slack("안녕")
     await stack.until("SELECT 1 FROM deliveries WHERE state = 'unconfirmed'")
-    await asyncio.sleep(0.7)
-    assert len(stack.slack.posts) == 1
+    stack.slack.faults.always = None
+    await another_turn_is_delivered(stack)
+    assert len(stack.slack.posts) == 2
 
 
 async def test_turns_of_one_conversation_run_one_after_the_other(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot import app_keys
 from bot.conversation.settlement_waiters import MAX_WAITING
+from bot.http import body
 from fakes.kakao import skill_request
 from fakes.slack import signed_command
 from runtime.database import connect_database
@@ -26,7 +26,6 @@ from tests.support.stack import (
     KAKAO_SECRET,
     SLACK_SECRET,
     SLACK_TOKEN,
-    SYNC_BUDGET_S,
     Stack,
     running_stack,
 )
@@ -39,32 +38,35 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(module_database_url: str, valkey_url: str) -> AsyncIterator[Stack]:
     """A bot without any worker: nothing is ever answered."""
-    async with running_stack(module_database_url, valkey_url, simulator=True) as running:
+    async with running_stack(
+        module_database_url, valkey_url, simulator=True, kakao_sync_budget_s=0.3
+    ) as running:
         yield running
 
 
 # --- oversized, slow, many ---------------------------------------------------
 
 
-async def trickled(stack: Stack, path: str, headers: dict[str, str]) -> tuple[int, float]:
-    """The status for a body of which one byte comes and the rest never does, and the seconds."""
+async def trickled(stack: Stack, path: str, headers: dict[str, str]) -> int:
+    """The status for a body of which one byte comes and the rest never does."""
     line = stack.url.partition("://")[2].partition(":")
     reader, writer = await asyncio.open_connection(line[0], int(line[2]))
     told = [(name.encode(), shown.encode()) for name, shown in headers.items()]
     writer.write(raw_request("POST", path, [*told, (b"Content-Length", b"100")], b"{"))
-    began = time.monotonic()
     try:
-        async with asyncio.timeout(8):
-            status = int((await reader.readline()).split()[1])
-            return status, time.monotonic() - began
+        async with asyncio.timeout(30):
+            return int((await reader.readline()).split()[1])
     finally:
         writer.close()
 
 
-async def test_a_body_that_trickles_in_is_given_up(stack: Stack) -> None:
+async def test_a_body_that_trickles_in_is_given_up(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "BODY_S", 0.3)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     own = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
-    ends = await asyncio.gather(
+    statuses = await asyncio.gather(
         trickled(stack, "/webhooks/kakao", SECRET),
         trickled(stack, "/webhooks/slack/commands", form),
         trickled(stack, "/webhooks/slack/events", {}),
@@ -72,8 +74,7 @@ async def test_a_body_that_trickles_in_is_given_up(stack: Stack) -> None:
         trickled(stack, "/simulator/kakao/messages", own),
         trickled(stack, "/simulator/kakao/callback/x", {}),
     )
-    assert [status for status, _ in ends] == [408] * 6
-    assert all(2.5 < took_s < 6 for _, took_s in ends)
+    assert statuses == [408] * 6
 
 
 async def test_over_the_bound_of_waiting_webhooks_nobody_waits(stack: Stack) -> None:
@@ -81,18 +82,13 @@ async def test_over_the_bound_of_waiting_webhooks_nobody_waits(stack: Stack) -> 
     crowd = [asyncio.create_task(waiters.wait(uuid4(), 60)) for _ in range(MAX_WAITING)]
     try:
         await asyncio.sleep(0)
-        began = time.monotonic()
         url = stack.kakao.new_callback_url()
         assert (await stack.say_kakao("콜백", callback_url=url)).will_call_back
         assert (await stack.say_kakao("버튼", user="영희")).button["label"] == "답변 확인"
-        assert time.monotonic() - began < 2 < SYNC_BUDGET_S
     finally:
         for waiting in crowd:
             waiting.cancel()
         await asyncio.gather(*crowd, return_exceptions=True)
-    began = time.monotonic()
-    await stack.say_kakao("이제 기다린다", user="민수")
-    assert time.monotonic() - began > SYNC_BUDGET_S - 0.1
 
 
 async def test_a_packed_body_is_bounded_by_what_it_unpacks_to(stack: Stack) -> None:
@@ -232,12 +228,20 @@ async def say_everything(target: Target, words: str) -> list[str]:
     return [*given, target.visitor.partition("=")[2], "t0ken", "wr0ng", "evil.example/"]
 
 
+async def delivered(target: Target) -> str:
+    """The log, once every turn has reached its end."""
+    async with asyncio.timeout(30):
+        while True:
+            await asyncio.sleep(0.1)
+            log = target.log.read_text("utf-8")
+            if 0 < log.count('"turn_settled"') <= log.count('"turn_delivery"'):
+                return log
+
+
 async def test_no_log_line_holds_a_secret_or_what_people_say(talkative: Target) -> None:
     words = "주민번호-아무에게도-말하지-마"
     given = await say_everything(talkative, words)
-    await asyncio.sleep(2)
-    log = talkative.log.read_text("utf-8")
-    assert "turn_delivery" in log
+    log = await delivered(talkative)
     assert "turn_settled" in log
     assert '"level":"debug"' in log
     escaped = json.dumps(words)[1:-1]
@@ -247,8 +251,7 @@ async def test_no_log_line_holds_a_secret_or_what_people_say(talkative: Target) 
 
 async def test_nobody_writes_a_line_into_the_log(talkative: Target) -> None:
     await say_everything(talkative, FORGED)
-    await asyncio.sleep(1)
-    entries = [json.loads(line) for line in talkative.log.read_text("utf-8").splitlines()]
+    entries = [json.loads(line) for line in (await delivered(talkative)).splitlines()]
     assert len(entries) > 20
     assert "forged" not in {entry["event"] for entry in entries}
     assert not talkative.complaints()

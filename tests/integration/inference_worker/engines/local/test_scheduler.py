@@ -147,8 +147,8 @@ def test_a_step_that_does_not_end_is_told_by_its_silence(
     assert scheduler.usage.stalled_s == 0
     faulty.goes_on.clear()
     reader = Reader(scheduler, [1, 2], tokens=3)
-    time.sleep(0.3)
-    assert scheduler.usage.stalled_s > 0.2
+    while scheduler.usage.stalled_s < 0.1:
+        time.sleep(0.01)
     faulty.goes_on.set()
     assert isinstance(reader.end(), Finished)
     while scheduler.usage.running:
