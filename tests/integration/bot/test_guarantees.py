@@ -63,8 +63,8 @@ async def test_a_held_answer_is_offered_with_the_next_message(
     database_url: str, redis_url: str
 ) -> None:
     async with (
-        served(delay_per_token_s=0.4, reply=lambda _: SLOW) as (server, engine),
-        running_stack(database_url, redis_url, engine, kakao_sync_budget_s=0.5) as stack,
+        served(delay_per_token_s=0.2, reply=lambda _: SLOW) as (server, engine),
+        running_stack(database_url, redis_url, engine, kakao_sync_budget_s=0.3) as stack,
     ):
         await stack.say_kakao("오래 걸리는 질문")
         await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
@@ -82,7 +82,7 @@ async def test_an_answer_nobody_fetched_expires_and_is_told_once(
 ) -> None:
     async with (
         served(delay_per_token_s=0.3, reply=lambda _: SLOW) as (server, engine),
-        running_stack(database_url, redis_url, engine, kakao_sync_budget_s=0.5) as stack,
+        running_stack(database_url, redis_url, engine, kakao_sync_budget_s=0.3) as stack,
     ):
         held = await stack.say_kakao("오래 걸리는 질문")
         await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
@@ -154,13 +154,12 @@ async def test_the_last_words_of_a_dead_process_are_in_the_ledger(
         assert "died" in delivery.detail
         rows = await stack.rows("SELECT state FROM delivery_attempts ORDER BY id")
         assert [row.state for row in rows] == ["delivered", "unconfirmed"]
-        await asyncio.sleep(0.5)
-        assert len(stack.slack.posts) == 1
+        await stack.say_slack("다음", user_id="UNEXT")
+        await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered'")
+        assert len(stack.slack.posts) == 2
 
 
-async def test_a_cancelled_answer_stops_on_the_engine_within_a_second(
-    database_url: str, redis_url: str
-) -> None:
+async def test_cancelled_answer_stops_on_the_engine(database_url: str, redis_url: str) -> None:
     async with (
         served(delay_per_token_s=5) as (server, engine),
         running_stack(database_url, redis_url) as stack,
@@ -169,8 +168,7 @@ async def test_a_cancelled_answer_stops_on_the_engine_within_a_second(
         await until_ready(stack)
         await stack.say_slack("그만둘 질문")
         await server.until(lambda s: s.running == 1)
-        await asyncio.sleep(1)
         async with stack.database.begin() as connection:
             await connection.exec_driver_sql("UPDATE jobs SET cancel_requested = true")
-        await server.until(lambda s: s.aborted == 1, within_s=2)
+        await server.until(lambda s: s.aborted == 1)
         await stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")
