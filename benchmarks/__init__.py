@@ -1,4 +1,4 @@
-"""How fast, how flat and how fair: measured on real processes, beside a baseline of the same run.
+"""Speed, memory and fairness, measured on real processes against a baseline of the same run.
 
-``python -m benchmarks [accept | overhead | memory | overload ...]``. RESULTS.md keeps what came in.
+``python -m benchmarks [accept | overhead | memory | overload ...]``. Results: RESULTS.md.
 """

@@ -17,7 +17,7 @@ from benchmarks.figures import Figure, publish, say
 class Length(Enum):
     """How long to measure."""
 
-    QUICK = "quick"  #: only to see that it works: the figures mean nothing
+    QUICK = "quick"  #: a smoke test; the figures mean nothing
     NORMAL = "normal"
     LONG = "long"
 
@@ -47,7 +47,9 @@ def _overload(length: Length) -> Measured:
 def _engine(length: Length) -> Measured:
     from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
 
-    quick = engine.Size(crowds=(2,), rounds=1, longest_prompt=24, longest_answer=8, history=40)
+    quick = engine.Size(
+        concurrencies=(2,), rounds=1, longest_prompt=24, longest_answer=8, history=40
+    )
     return engine.bench(quick if length is Length.QUICK else engine.Size())
 
 
@@ -55,7 +57,7 @@ def _conversations(length: Length) -> Measured:
     from benchmarks import conversations  # noqa: PLC0415 - torch takes seconds
 
     quick = conversations.Size(
-        people=2, turns=2, history=20, said=4, answer=2, requests=20, slots=2
+        people=2, turns=2, history=20, message=4, answer=2, requests=20, slots=2
     )
     return conversations.bench(quick if length is Length.QUICK else conversations.Size())
 
@@ -79,16 +81,16 @@ BENCHES: dict[str, Bench] = {
 
 
 def main() -> int:
-    """Run the named benches, or all."""
+    """Run the named benches, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
     lengths = parser.add_mutually_exclusive_group()
-    for length, words in (
-        (Length.QUICK, "only see that it works"),
+    for length, explanation in (
+        (Length.QUICK, "a smoke test"),
         (Length.LONG, "200,000 messages for the memory"),
     ):
         lengths.add_argument(
-            f"--{length.value}", dest="length", action="store_const", const=length, help=words
+            f"--{length.value}", dest="length", action="store_const", const=length, help=explanation
         )
     parser.set_defaults(length=Length.NORMAL)
     options = parser.parse_args()

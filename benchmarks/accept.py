@@ -1,8 +1,8 @@
-"""Accepts: webhooks committed to Postgres and acknowledged, beside a handler that only says 200.
+"""Accepts: webhooks committed to Postgres and acknowledged, against a handler that answers 200.
 
-Rounds alternate between the bare handler and the bot, because the machine is shared: the ratio is
-the median over the rounds. There is no worker; scheduling, which runs beside the accept, is in.
-What waits is put away before each round: nothing here bounds it, as admission does in earnest.
+Rounds alternate between the bare handler and the bot, because the machine is shared; the ratio is
+the median over the rounds. There is no worker, but scheduling runs beside the accept. Pending turns
+are settled before each round, because admission control, which bounds them, is off here.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from benchmarks.figures import Figure, median, percentile, say
-from benchmarks.load import Hits, Load
+from benchmarks.load import Load, LoadResult
 from benchmarks.stack import (
     Served,
     Stores,
     count_turns,
     cpu_s,
     fire,
-    put_away,
     running_bare,
     running_bot,
     running_stores,
+    settle_everything,
 )
 
-NOWHERE = "http://127.0.0.1:9"  # answers are never due here: there is no worker
+NOWHERE = "http://127.0.0.1:9"  # nothing is delivered: there is no worker
 CLIENTS = 64
 BARE = "the bare handler in the same rounds"
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The amount of work."""
 
     rounds: int = 5
     seconds: float = 4.0
@@ -42,9 +42,9 @@ class Size:
 
 @dataclass(slots=True)
 class Tally:
-    """What the rounds of one kind of load came to."""
+    """The results of the rounds of one kind of load."""
 
-    hits: list[Hits] = field(default_factory=list)
+    hits: list[LoadResult] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)  #: of the server, per request
     store_cpu_us: list[float] = field(default_factory=list)  #: of Postgres, per request
 
@@ -59,7 +59,7 @@ class Tally:
 
 async def bench(size: Size) -> list[Figure]:
     """Slack commands and Kakao messages at saturation, then Slack at a steady pace."""
-    # No sync budget: Kakao is acknowledged for the callback at once, as where answers take long.
+    # Without a sync budget Kakao is acknowledged for the callback at once, as with slow answers.
     settings = {"kakao_sync_budget_s": "0", "kakao_callback_budget_s": "290"}
     async with (
         running_stores() as stores,
@@ -89,13 +89,13 @@ class Rig:
         self.acknowledged = 0  #: webhooks that the bot answered 200
 
     async def warm_up(self) -> None:
-        """Compile statements, fill pools."""
+        """Compile statements and fill pools."""
         for kind in ("slack", "kakao"):
             for server in (self._bare, self._bot):
                 await self._fire(server, kind, Tally(), seconds=1.0)
 
     async def saturate(self, kind: str) -> list[Figure]:
-        """As many webhooks as 64 clients can send that wait for each answer."""
+        """Closed loop: 64 clients, each waiting for its response."""
         ours, bare = Tally(), Tally()
         for number in range(self._size.rounds):
             await self._fire(self._bare, kind, bare)
@@ -117,16 +117,16 @@ class Rig:
         ]
 
     async def pace(self, kind: str) -> list[Figure]:
-        """A steady stream; the latency counts from when each webhook was due."""
+        """Open loop at a fixed rate; latencies count from when each webhook was due."""
         ours, size = Tally(), self._size
         await self._fire(self._bot, kind, ours, seconds=size.paced_s, rate=size.paced_rate)
         name, ms = f"accept.{kind}.paced", ours.latencies_ms
-        words = f"{size.paced_rate:,.0f} webhooks/s offered"
+        label = f"{size.paced_rate:,.0f} webhooks/s offered"
         kept = ours.rates[0] / size.paced_rate
         return [
-            Figure(f"{name}.rate", ours.rates[0], "webhooks/s", words, kept),
-            Figure(f"{name}.p50", percentile(ms, 50), "ms", words),
-            Figure(f"{name}.p99", percentile(ms, 99), "ms", words),
+            Figure(f"{name}.rate", ours.rates[0], "webhooks/s", label, kept),
+            Figure(f"{name}.p50", percentile(ms, 50), "ms", label),
+            Figure(f"{name}.p99", percentile(ms, 99), "ms", label),
         ]
 
     async def _fire(
@@ -138,7 +138,7 @@ class Rig:
         seconds: float | None = None,
         rate: float | None = None,
     ) -> None:
-        await put_away(self._stores)
+        await settle_everything(self._stores)
         processes = server.process, self._stores.postgres.process
         before = [cpu_s(process) for process in processes]
         load = Load(
@@ -160,5 +160,5 @@ class Rig:
         tally.store_cpu_us.append(used[1] / hits.answered * 1e6)
 
 
-def _client_us(hits: Hits) -> float:
+def _client_us(hits: LoadResult) -> float:
     return hits.cpu_s / max(hits.answered, 1) * 1e6

@@ -1,4 +1,4 @@
-"""The baseline, a process of its own: an aiohttp handler that reads the body and answers 200."""
+"""The baseline process: an aiohttp handler that reads the body and answers 200."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from aiohttp import web
 
 
 async def answer(request: web.Request) -> web.Response:
-    """Nothing but HTTP."""
+    """Answer 200."""
     await request.read()
     return web.Response(text="ok")
 
 
 def main() -> None:
-    """Listen on 127.0.0.1 and the port that is the first argument."""
+    """Listen on 127.0.0.1; the first argument is the port."""
     app = web.Application()
     app.router.add_post("/{path:.*}", answer)
     app.router.add_get("/readyz", answer)

@@ -1,7 +1,7 @@
-"""The local engine under conversations: first tokens with prefix reuse on and off, and its memory.
+"""The local engine under conversations: first tokens with and without prefix reuse, and memory.
 
-Several people talk at the same time; every turn's prompt is the whole conversation so far. Then
-come many short requests, and the process must not grow.
+Several people talk concurrently; each turn's prompt is the whole conversation so far. Then many
+short requests follow, under which the process must not grow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ import psutil
 import torch
 from transformers import AutoTokenizer
 
-from benchmarks.asks import Ask, answer_all, demo_model, scheduler_of, submit, words
+from benchmarks.engine_requests import (
+    EngineRequest,
+    answer_all,
+    demo_model,
+    random_tokens,
+    scheduler_of,
+    submit,
+)
 from benchmarks.figures import Figure, percentile, say
 from inference_worker.engines.local.scheduler import Scheduler
 
@@ -26,19 +33,19 @@ SECOND = "the second tenth; goal 1.05"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The amount of work."""
 
     people: int = 8
     turns: int = 4
     history: int = 300  #: tokens of the first prompt
-    said: int = 30  #: tokens of each later one
+    message: int = 30  #: tokens of each later message
     answer: int = 16
     requests: int = 2000  #: for the memory
     slots: int = 16
 
 
 async def bench(size: Size) -> list[Figure]:
-    """The turns both ways, then the memory."""
+    """The turns with and without reuse, then the memory."""
     return await asyncio.to_thread(_bench, size)
 
 
@@ -58,7 +65,7 @@ def _bench(size: Size) -> list[Figure]:
 
 
 def _talk(size: Size, model: Any, tokenizer: Any, *, reuse: bool) -> tuple[list[float], int]:
-    """The first tokens of all turns but the first, in ms, and how many tokens were reused."""
+    """Times to the first token in ms, except for first turns, and the number of reused tokens."""
     scheduler = scheduler_of(model, tokenizer, slots=size.people, budget=2048 * size.people)
     waits: list[float] = []
     people = [
@@ -80,33 +87,35 @@ def _talk(size: Size, model: Any, tokenizer: Any, *, reuse: bool) -> tuple[list[
 def _person(
     size: Size, scheduler: Scheduler, number: int, waits: list[float], *, keyed: bool
 ) -> None:
-    """Asks, waits for the answer, and asks again with all that was said before."""
-    chance = random.Random(number)
-    prompt = words(chance, size.history)
+    """Ask, wait for the answer, and ask again with the whole conversation."""
+    rng = random.Random(number)
+    prompt = random_tokens(rng, size.history)
     for turn in range(size.turns):
-        ask = Ask(prompt, size.answer, key=f"person {number}" if keyed else "")
-        submit(scheduler, ask)
-        ask.end.wait()
+        request = EngineRequest(prompt, size.answer, key=f"person {number}" if keyed else "")
+        submit(scheduler, request)
+        request.end.wait()
         if turn:
-            waits.append(ask.waited_ms)
-        # The answer's own ids would begin the next prompt alike; ours differ after the question.
-        prompt = [*prompt, *words(chance, size.said)]
+            waits.append(request.waited_ms)
+        # The answer is left out, so that exactly the earlier prompt is a shared prefix.
+        prompt = [*prompt, *random_tokens(rng, size.message)]
+
+
+def _short_request(rng: random.Random, number: int) -> EngineRequest:
+    prompt = random_tokens(rng, rng.randint(8, 24))
+    return EngineRequest(prompt, rng.randint(2, 6), key=f"{number % 50}")
 
 
 def _memory(size: Size, model: Any, tokenizer: Any) -> list[Figure]:
     """Resident memory over many short requests of fifty conversations."""
-    chance, process = random.Random(1), psutil.Process()
+    rng, process = random.Random(1), psutil.Process()
     scheduler = scheduler_of(model, tokenizer, slots=size.slots, budget=256 * size.slots)
     tenths = []
     try:
         for tenth in range(10):
-            asks = [
-                Ask(words(chance, chance.randint(8, 24)), chance.randint(2, 6), key=f"{n % 50}")
-                for n in range(size.requests // 10)
-            ]
-            answer_all(scheduler, asks, slots=size.slots)
+            requests = [_short_request(rng, number) for number in range(size.requests // 10)]
+            answer_all(scheduler, requests, slots=size.slots)
             tenths.append(process.memory_info().rss / 2**20)
-            say(f"memory: {tenths[-1]:.1f} MiB after {(tenth + 1) * len(asks):,} requests")
+            say(f"memory: {tenths[-1]:.1f} MiB after {(tenth + 1) * len(requests):,} requests")
     finally:
         scheduler.close()
     return [

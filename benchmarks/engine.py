@@ -1,8 +1,8 @@
-"""The local engine alone, on the demo model: tokens per second beside other ways, in one run.
+"""The local engine on the demo model: tokens per second against other ways of batching.
 
-Requests of mixed lengths arrive over time, all greedy and without an end token, so that every way
-writes the same number of tokens. The ratios are those of tokens per second of CPU time, which other
-work on the machine does not change; run it with OMP_NUM_THREADS=1, or waiting threads count too.
+Requests of mixed lengths arrive over time, with greedy decoding and no stop token, so that every
+way generates the same number of tokens. Ratios compare tokens per CPU second, which other work on
+the machine does not change. Set OMP_NUM_THREADS=1, or the CPU time of waiting threads counts too.
 """
 
 from __future__ import annotations
@@ -17,20 +17,27 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, ContinuousBatchingConfig, GenerationConfig
 
-from benchmarks.asks import Ask, answer_all, demo_model, scheduler_of, submit, words
+from benchmarks.engine_requests import (
+    EngineRequest,
+    answer_all,
+    demo_model,
+    random_tokens,
+    scheduler_of,
+    submit,
+)
 from benchmarks.figures import Figure, percentile, say
 
 SEQUENTIAL = "the model card's generate, one after the other"
 STATIC = "padded static batches"
 TRANSFORMERS = "transformers' continuous batching"
 ALIKE = "of those answered one after the other"
-#: Requests that are answered one after the other: enough to know the pace.
-FEW = 6
+#: Requests of the sequential baseline.
+SEQUENTIAL_REQUESTS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Tokens per second by the clock and of this process's CPU time."""
+    """Tokens per second of wall-clock time and of CPU time."""
 
     clock: float
     cpu: float
@@ -38,10 +45,10 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The amount of work."""
 
-    crowds: tuple[int, ...] = (1, 4, 8, 16, 32)
-    rounds: int = 2  #: requests of each crowd, in crowds
+    concurrencies: tuple[int, ...] = (1, 4, 8, 16, 32)
+    rounds: int = 2  #: requests per concurrency, in multiples of it
     longest_prompt: int = 120
     longest_answer: int = 96
     history: int = 2000  #: tokens before the second turn
@@ -49,7 +56,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """A model for each way that changes its model."""
+    """The models: one for each way that modifies its model."""
 
     plain: Any
     ours: Any
@@ -58,7 +65,7 @@ class Rig:
 
 
 async def bench(size: Size) -> list[Figure]:
-    """Every crowd in each way, and then the second turn with and without reuse."""
+    """Every way at every concurrency, then a second turn with and without reuse."""
     return await asyncio.to_thread(_bench, size)
 
 
@@ -68,29 +75,29 @@ def _bench(size: Size) -> list[Figure]:
     rig = Rig(load(), load(), load(), tokenizer.backend_tokenizer)
     figures = []
     with torch.inference_mode():
-        _sequential(rig, _crowd(size, 1, 0.0)[:1])  # warm
-        for crowd in size.crowds:
-            say(f"{crowd} at once ...")
-            figures += _compare(size, crowd, rig)
+        _sequential(rig, _requests(size, 1, 0.0)[:1])  # warm
+        for concurrency in size.concurrencies:
+            say(f"{concurrency} concurrent requests ...")
+            figures += _compare(size, concurrency, rig)
         figures += _second_turn(size, rig)
     return figures
 
 
-def _compare(size: Size, crowd: int, rig: Rig) -> list[Figure]:
-    few = _crowd(size, crowd, 0.0)[:FEW]
+def _compare(size: Size, concurrency: int, rig: Rig) -> list[Figure]:
+    few = _requests(size, concurrency, 0.0)[:SEQUENTIAL_REQUESTS]
     before = _sequential(rig, few[::2])
-    # They come a little faster than they can be answered, so that there are always ``crowd``.
-    gap_s = size.longest_answer / 2 / before.clock / crowd if crowd > 1 else 0.0
-    asks = _crowd(size, crowd, gap_s)
-    theirs = _transformers(rig, asks, crowd)
-    static = _static(rig, asks, crowd)
-    ours = _continuous(rig, asks, crowd)
-    # Half of the yardstick before and half after: other work on the machine comes and goes.
+    # They arrive a little faster than they are answered, so that all slots stay busy.
+    gap_s = size.longest_answer / 2 / before.clock / concurrency if concurrency > 1 else 0.0
+    requests = _requests(size, concurrency, gap_s)
+    theirs = _transformers(rig, requests, concurrency)
+    static = _static(rig, requests, concurrency)
+    ours = _continuous(rig, requests, concurrency)
+    # Half of the baseline runs before and half after, because other work comes and goes.
     after = _sequential(rig, few[1::2])
     alone = Speed((before.clock + after.clock) / 2, (before.cpu + after.cpu) / 2)
-    alike = [mine.answer == his.answer for mine, his in zip(asks, few, strict=False)]
-    waits = [ask.waited_ms for ask in asks]
-    name, unit = f"engine.{crowd}", "tokens/s"
+    alike = [mine.answer == his.answer for mine, his in zip(requests, few, strict=False)]
+    waits = [request.waited_ms for request in requests]
+    name, unit = f"engine.{concurrency}", "tokens/s"
     return [
         Figure(f"{name}.sequential", alone.clock, unit),
         Figure(f"{name}.static", static.clock, unit, SEQUENTIAL, static.cpu / alone.cpu),
@@ -110,24 +117,28 @@ def _compare(size: Size, crowd: int, rig: Rig) -> list[Figure]:
     ]
 
 
-def _crowd(size: Size, crowd: int, gap_s: float) -> list[Ask]:
-    chance = random.Random(crowd)
+def _requests(size: Size, concurrency: int, gap_s: float) -> list[EngineRequest]:
+    rng = random.Random(concurrency)
     return [
-        Ask(
+        EngineRequest(
             at=number * gap_s,
-            prompt=words(chance, chance.randint(size.longest_prompt // 8, size.longest_prompt)),
-            tokens=chance.randint(size.longest_answer // 8, size.longest_answer),
+            prompt=random_tokens(rng, rng.randint(size.longest_prompt // 8, size.longest_prompt)),
+            tokens=rng.randint(size.longest_answer // 8, size.longest_answer),
         )
-        for number in range(max(2, crowd) * size.rounds)
+        for number in range(max(2, concurrency) * size.rounds)
     ]
 
 
-def _generate(model: Any, asks: Sequence[Ask]) -> Any:
-    """``generate`` for all of them together, padded on the left, as long as the longest answer."""
-    longest = max(len(ask.prompt) for ask in asks)
-    ids = torch.tensor([[0] * (longest - len(ask.prompt)) + ask.prompt for ask in asks])
-    mask = torch.tensor([[0] * (longest - len(ask.prompt)) + [1] * len(ask.prompt) for ask in asks])
-    tokens = max(ask.tokens for ask in asks)
+def _generate(model: Any, requests: Sequence[EngineRequest]) -> Any:
+    """``generate`` for one padded batch, as long as its longest answer."""
+    longest = max(len(request.prompt) for request in requests)
+    ids = torch.tensor(
+        [[0] * (longest - len(request.prompt)) + request.prompt for request in requests]
+    )
+    mask = torch.tensor(
+        [[0] * (longest - len(request.prompt)) + [1] * len(request.prompt) for request in requests]
+    )
+    tokens = max(request.tokens for request in requests)
     return model.generate(
         ids,
         attention_mask=mask,
@@ -140,45 +151,45 @@ def _generate(model: Any, asks: Sequence[Ask]) -> Any:
     )[:, longest:]
 
 
-def _timed(asks: Sequence[Ask], work: Callable[[], object]) -> Speed:
+def _timed(requests: Sequence[EngineRequest], work: Callable[[], object]) -> Speed:
     clock, cpu = time.monotonic(), time.process_time()
     work()
-    tokens = sum(ask.tokens for ask in asks)
+    tokens = sum(request.tokens for request in requests)
     return Speed(tokens / (time.monotonic() - clock), tokens / (time.process_time() - cpu))
 
 
-def _sequential(rig: Rig, asks: Sequence[Ask]) -> Speed:
-    """Arrivals do not matter to who is never idle. Keeps the answers."""
+def _sequential(rig: Rig, requests: Sequence[EngineRequest]) -> Speed:
+    """One request after the other, whatever their arrivals; keeps the answers."""
 
     def work() -> None:
-        for ask in asks:
-            [ids] = _generate(rig.plain, [ask])
-            ask.answer = rig.tokenizer.decode(ids.tolist(), skip_special_tokens=True)
+        for request in requests:
+            [ids] = _generate(rig.plain, [request])
+            request.answer = rig.tokenizer.decode(ids.tolist(), skip_special_tokens=True)
 
-    return _timed(asks, work)
+    return _timed(requests, work)
 
 
-def _static(rig: Rig, asks: Sequence[Ask], crowd: int) -> Speed:
-    """Batches of those who have arrived when the last batch is done."""
+def _static(rig: Rig, requests: Sequence[EngineRequest], concurrency: int) -> Speed:
+    """Batches of the requests that have arrived when the previous batch is done."""
 
     def work() -> None:
-        left, began = list(asks), time.monotonic()
+        left, began = list(requests), time.monotonic()
         while left:
             now = time.monotonic() - began
-            batch = [ask for ask in left if ask.at <= now][:crowd]
+            batch = [request for request in left if request.at <= now][:concurrency]
             if batch:
                 _generate(rig.plain, batch)
                 left = left[len(batch) :]
             else:
                 time.sleep(left[0].at - now)
 
-    return _timed(asks, work)
+    return _timed(requests, work)
 
 
-def _transformers(rig: Rig, asks: Sequence[Ask], crowd: int) -> Speed:
-    """What ``transformers serve --continuous-batching`` runs inside, without its HTTP.
+def _transformers(rig: Rig, requests: Sequence[EngineRequest], concurrency: int) -> Speed:
+    """The engine of ``transformers serve --continuous-batching``, without HTTP.
 
-    As with ours, no more than ``crowd`` are there at once.
+    At most ``concurrency`` requests run at the same time, as in ours.
     """
     settings: Any = GenerationConfig
     manager = rig.theirs.init_continuous_batching(
@@ -193,45 +204,45 @@ def _transformers(rig: Rig, asks: Sequence[Ask], crowd: int) -> Speed:
 
     def work() -> None:
         began, written, running = time.monotonic(), 0, 0
-        for ask in asks:
-            if running == crowd:
+        for request in requests:
+            if running == concurrency:
                 written += len(manager.get_result(timeout=120).generated_tokens)
                 running -= 1
-            time.sleep(max(0.0, began + ask.at - time.monotonic()))
-            manager.add_request(ask.prompt, max_new_tokens=ask.tokens)
+            time.sleep(max(0.0, began + request.at - time.monotonic()))
+            manager.add_request(request.prompt, max_new_tokens=request.tokens)
             running += 1
         for _ in range(running):
             written += len(manager.get_result(timeout=120).generated_tokens)
-        if written != sum(ask.tokens for ask in asks):
+        if written != sum(request.tokens for request in requests):
             raise RuntimeError(f"transformers wrote {written} tokens")
 
     try:
-        return _timed(asks, work)
+        return _timed(requests, work)
     finally:
         manager.stop(block=True)
 
 
-def _continuous(rig: Rig, asks: Sequence[Ask], slots: int) -> Speed:
-    """Our own batch."""
+def _continuous(rig: Rig, requests: Sequence[EngineRequest], slots: int) -> Speed:
+    """The local engine's scheduler."""
     scheduler = scheduler_of(rig.ours, rig.tokenizer, slots=slots, budget=1024 * slots)
     try:
-        return _timed(asks, lambda: answer_all(scheduler, asks, slots=slots))
+        return _timed(requests, lambda: answer_all(scheduler, requests, slots=slots))
     finally:
         scheduler.close()
 
 
 def _second_turn(size: Size, rig: Rig) -> list[Figure]:
-    """Time to the first token of a second turn, with its first one kept and without."""
-    history = words(random.Random(1), size.history)
+    """Time to the first token of a second turn, with and without the first turn's cache."""
+    history = random_tokens(random.Random(1), size.history)
     scheduler = scheduler_of(rig.ours, rig.tokenizer, slots=1, budget=4 * size.history + 2048)
     took = []
     try:
         for key in ("", "conversation"):
             for prompt in (history, [*history, *range(100, 130)]):
-                ask = Ask(prompt, 2, key=key)
-                submit(scheduler, ask)
-                ask.end.wait()
-                took.append(ask.waited_ms)
+                request = EngineRequest(prompt, 2, key=key)
+                submit(scheduler, request)
+                request.end.wait()
+                took.append(request.waited_ms)
     finally:
         scheduler.close()
     cold, warm = took[1], took[3]

@@ -1,9 +1,9 @@
-"""``python -m benchmarks.gpu [--small]``: the local engine's batch on the GPU it finds.
+"""``python -m benchmarks.gpu [--small]``: the local engine's batch on a GPU.
 
-A Llama-3-8B with random bfloat16 weights, so that nothing has to be fetched; beside it the model
-card's ``generate``, one request after the other, and what the device's memory allows: a step reads
-all weights, and keys and values of every row, once. Needs torch, transformers and
-``inference_worker``, no database. ``--small`` is a tiny model, to see on a CPU that it works.
+A Llama-3-8B with random bfloat16 weights, which needs no download. The baselines are the model
+card's ``generate``, one request after the other, and the bound of the memory bandwidth: a step
+reads all weights, and every row's keys and values, once. Needs torch, transformers and
+``inference_worker``, but no database. ``--small``: a tiny model, as a smoke test on a CPU.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ BOUND = "what the memory's bandwidth allows"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The model, and how much is measured."""
+    """The model and the amount of work."""
 
     config: LlamaConfig
-    crowds: tuple[int, ...]
+    concurrencies: tuple[int, ...]
     prompt: int
     steps: int
     history: int
@@ -52,7 +52,7 @@ LLAMA_3_8B = Size(
         max_position_embeddings=8192,
         rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
     ),
-    crowds=(1, 16, 64, 128),
+    concurrencies=(1, 16, 64, 128),
     prompt=128,
     steps=64,
     history=2000,
@@ -68,7 +68,7 @@ SMALL = Size(
         num_key_value_heads=2,
         max_position_embeddings=512,
     ),
-    crowds=(1, 4),
+    concurrencies=(1, 4),
     prompt=8,
     steps=3,
     history=200,
@@ -77,25 +77,25 @@ SMALL = Size(
 
 
 def bench(size: Size, device: torch.device) -> list[Figure]:
-    """Sequential ``generate``, then every crowd, then the second turn of a conversation."""
+    """Sequential ``generate``, then every concurrency, then a conversation's second turn."""
     dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     usual = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)  # 8 billion float32 weights first would take twice the memory
+    torch.set_default_dtype(dtype)  # float32 weights would take twice the memory at first
     with device:
         model: Any = LlamaForCausalLM(size.config)
     torch.set_default_dtype(usual)
     model.requires_grad_(False)
     model.generation_config.eos_token_id = None
-    chance = random.Random(1)
+    rng = random.Random(1)
     bandwidth = _bandwidth(size, device)
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    sequential = _sequential(model, size, chance)
+    sequential = _sequential(model, size, rng)
     figures = [
         Figure("gpu.bandwidth", bandwidth / 1e9, "GB/s"),
         Figure("gpu.weights", weights / 1e9, "GB"),
         Figure("gpu.sequential", sequential, "tokens/s"),
     ]
-    rows = max(size.crowds)
+    rows = max(size.concurrencies)
     need = size.prompt + size.steps + 1
     widest = -(-max(need, size.history + 64) // 256) * 256
     batch = Batch(
@@ -104,15 +104,15 @@ def bench(size: Size, device: torch.device) -> list[Figure]:
         budget=rows * need * 2 + 4 * widest,
         prefill_chunk=prefill_chunk(device),
     )
-    for crowd in size.crowds:
-        rate = _decode(batch, crowd, size, chance)
-        context = crowd * (size.prompt + size.steps / 2)
-        bound = crowd * bandwidth / (weights + context * _token_bytes(size, dtype))
+    for concurrency in size.concurrencies:
+        rate = _decode(batch, concurrency, size, rng)
+        context = concurrency * (size.prompt + size.steps / 2)
+        bound = concurrency * bandwidth / (weights + context * _token_bytes(size, dtype))
         figures += [
-            Figure(f"gpu.{crowd}", rate, "tokens/s", SEQUENTIAL, rate / sequential),
-            Figure(f"gpu.{crowd}.of_bound", rate, "tokens/s", BOUND, rate / bound),
+            Figure(f"gpu.{concurrency}", rate, "tokens/s", SEQUENTIAL, rate / sequential),
+            Figure(f"gpu.{concurrency}.of_bound", rate, "tokens/s", BOUND, rate / bound),
         ]
-    return figures + _second_turn(batch, size, chance)
+    return figures + _second_turn(batch, size, rng)
 
 
 def _token_bytes(size: Size, dtype: torch.dtype) -> int:
@@ -123,7 +123,7 @@ def _token_bytes(size: Size, dtype: torch.dtype) -> int:
 
 
 def _bandwidth(size: Size, device: torch.device) -> float:
-    """Bytes per second that a copy reads and writes."""
+    """Bytes per second of a copy, reads and writes together."""
     source = torch.zeros(size.copied, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     target.copy_(source)
@@ -131,8 +131,8 @@ def _bandwidth(size: Size, device: torch.device) -> float:
     return 2 * 5 * size.copied / took
 
 
-def _sequential(model: Any, size: Size, chance: random.Random) -> float:
-    ids = torch.tensor([_words(size, chance, size.prompt)], device=model.device)
+def _sequential(model: Any, size: Size, rng: random.Random) -> float:
+    ids = torch.tensor([_words(size, rng, size.prompt)], device=model.device)
 
     def generate() -> None:
         model.generate(
@@ -150,12 +150,12 @@ def _sequential(model: Any, size: Size, chance: random.Random) -> float:
     return size.steps / _seconds(model.device, generate)
 
 
-def _decode(batch: Batch, crowd: int, size: Size, chance: random.Random) -> float:
-    """Tokens per second once all prompts are computed."""
-    left = crowd
+def _decode(batch: Batch, concurrency: int, size: Size, rng: random.Random) -> float:
+    """Tokens per second after all prefills."""
+    left = concurrency
     while left or batch.prefilling:
         while left and batch.fits(size.prompt + size.steps + 9):
-            prompt = _words(size, chance, size.prompt)
+            prompt = _words(size, rng, size.prompt)
             batch.add(prompt, SAMPLING, need=size.prompt + size.steps + 9)
             left -= 1
         batch.step()
@@ -165,12 +165,12 @@ def _decode(batch: Batch, crowd: int, size: Size, chance: random.Random) -> floa
     took = time.monotonic() - began
     for row in batch.slots.copy():
         batch.remove(row)
-    return crowd * size.steps / took
+    return concurrency * size.steps / took
 
 
-def _second_turn(batch: Batch, size: Size, chance: random.Random) -> list[Figure]:
-    history = _words(size, chance, size.history)
-    turns = (history, [*history, *_words(size, chance, 30)])
+def _second_turn(batch: Batch, size: Size, rng: random.Random) -> list[Figure]:
+    history = _words(size, rng, size.history)
+    turns = (history, [*history, *_words(size, rng, 30)])
     (_, cold), (_, warm) = (
         [_first_token_ms(batch, prompt, key) for prompt in turns] for key in ("", "conversation")
     )
@@ -203,8 +203,8 @@ def _seconds(device: torch.device, work: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def _words(size: Size, chance: random.Random, count: int) -> list[int]:
-    return [chance.randrange(size.config.vocab_size) for _ in range(count)]
+def _words(size: Size, rng: random.Random, count: int) -> list[int]:
+    return [rng.randrange(size.config.vocab_size) for _ in range(count)]
 
 
 def main() -> int:

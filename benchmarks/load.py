@@ -1,7 +1,7 @@
-"""The load generator, a process of its own: keep-alive connections on bare sockets, one epoll loop.
+"""The load generator process: keep-alive connections on plain sockets in one epoll loop.
 
-Reads one JSON object (the fields of ``Load``) from standard input and writes one (``Hits``).
-Nothing but Python, and about 20 us of CPU per request, so that the client does not decide.
+Reads one JSON object (the fields of ``Load``) from standard input and writes one (``LoadResult``).
+It takes about 20 us of CPU per request, so that the client does not limit the measurement.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ import time
 from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 
-from benchmarks.raw_http import SHOTS, Shot, content_length
+from benchmarks.raw_http import REQUEST_BUILDERS, RequestBuilder, content_length
 
-#: After the end, so long is waited for answers that are still out.
+#: How long to wait at the end for outstanding responses.
 STRAGGLERS_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What to send. Without ``rate`` each client asks again as soon as it was answered."""
+    """What to send. Without ``rate`` each client sends as soon as its last response has come."""
 
     port: int
-    kind: str  #: a key of SHOTS
-    run: str  #: makes the ids of this load its own
-    origin: str  #: where answers are posted
+    kind: str  #: a key of REQUEST_BUILDERS
+    run: str  #: prefix of the ids of this load
+    origin: str  #: where the answers are posted
     clients: int
     seconds: float
-    rate: float | None = None  #: requests per second, sent on time whatever the answers do
-    count: int | None = None  #: at most so many requests
+    rate: float | None = None  #: requests per second, independent of the responses
+    count: int | None = None  #: the maximum number of requests
 
 
 @dataclass(slots=True)
-class Hits:
-    """What came back. Latencies are ms, from the moment a request was due."""
+class LoadResult:
+    """The responses. Latencies are ms from when each request was due."""
 
     statuses: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     cpu_s: float = 0.0  #: of this generator
-    unanswered: int = 0  #: still out when the patience with stragglers ended
+    unanswered: int = 0  #: outstanding after STRAGGLERS_S
     latencies_ms: list[float] = field(default_factory=list)
 
     @property
@@ -56,7 +56,7 @@ class Hits:
 
 
 class Client:
-    """One connection with at most one request out."""
+    """One connection with at most one outstanding request."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -70,7 +70,7 @@ class Client:
         self.socket.sendall(request)
 
     def receive(self) -> str | None:
-        """Read on; the status once the response is whole. Raises ConnectionError."""
+        """Continue reading; the status once the response is complete. Raises ConnectionError."""
         if not (piece := self.socket.recv(65536)):
             raise ConnectionError("the server closed the connection")
         self._received += piece
@@ -81,12 +81,12 @@ class Client:
         return head[9:12].decode()
 
 
-class Gun:
+class LoadGenerator:
     """All clients of one load."""
 
-    def __init__(self, load: Load, shot: Shot) -> None:
+    def __init__(self, load: Load, build_request: RequestBuilder) -> None:
         self._load = load
-        self._shot = shot
+        self._build_request = build_request
         self._clients = {c.socket.fileno(): c for c in map(Client, [load.port] * load.clients)}
         self._idle = deque(self._clients.values())
         self._poll = select.epoll()
@@ -95,10 +95,10 @@ class Gun:
         self._sent = 0
         self._started = 0.0
 
-    def fire(self) -> Hits:
-        """Send everything, then wait for the stragglers."""
+    def run(self) -> LoadResult:
+        """Send all requests, then wait for the outstanding responses."""
         statuses: Counter[str] = Counter()
-        hits = Hits()
+        hits = LoadResult()
         cpu, self._started = time.process_time(), time.monotonic()
         ends = self._started + self._load.seconds
         while True:
@@ -120,7 +120,7 @@ class Gun:
         return hits
 
     def _send_due(self, ends: float) -> float | None:
-        """Send what is due; seconds until more is, or None where all has been sent."""
+        """Send the due requests; seconds until the next one, or None after the last one."""
         while True:
             now = time.monotonic()
             due = self._next_due(now)
@@ -130,7 +130,7 @@ class Gun:
                 return due - now
             if not self._idle:
                 return 0.5
-            self._idle.popleft().send(self._shot(self._sent), due)
+            self._idle.popleft().send(self._build_request(self._sent), due)
             self._sent += 1
 
     def _next_due(self, now: float) -> float:
@@ -138,9 +138,9 @@ class Gun:
 
 
 def main() -> None:
-    """Fire the load on standard input."""
+    """Generate the load on standard input."""
     load = Load(**json.load(sys.stdin))
-    hits = Gun(load, SHOTS[load.kind](load.run, load.origin)).fire()
+    hits = LoadGenerator(load, REQUEST_BUILDERS[load.kind](load.run, load.origin)).run()
     json.dump(asdict(hits), sys.stdout)
 
 

@@ -1,4 +1,4 @@
-"""The bot's resident memory while messages go all the way through it."""
+"""The bot's resident memory under messages that pass all of its stages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Figure, median, say
 from benchmarks.load import Load
-from benchmarks.outside import Outside, running_outside
 from benchmarks.overhead import until_posted
 from benchmarks.stack import (
     Served,
@@ -18,28 +17,29 @@ from benchmarks.stack import (
     running_worker,
     until_ready,
 )
+from benchmarks.stand_ins import StandIns, running_stand_ins
 
 STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The amount of work."""
 
     messages: int = 20_000
     clients: int = 16
 
 
 async def bench(size: Size) -> list[Figure]:
-    """The last tenth of the messages beside the second: the first fills pools and caches."""
+    """The last tenth of the messages against the second; the first fills pools and caches."""
     async with (
-        running_outside() as outside,
+        running_stand_ins() as stand_ins,
         running_stores() as stores,
-        running_bot(stores, outside.origin) as bot,
-        running_worker(stores, outside.origin, slots=size.clients),
+        running_bot(stores, stand_ins.origin) as bot,
+        running_worker(stores, stand_ins.origin, slots=size.clients),
     ):
         await until_ready(bot)
-        tenths = [await _tenth(bot, outside, size, number) for number in range(STEPS)]
+        tenths = [await _tenth(bot, stand_ins, size, number) for number in range(STEPS)]
     early, late = tenths[1], tenths[-1]
     grown = late / early
     name = f"memory.{size.messages}"
@@ -50,20 +50,20 @@ async def bench(size: Size) -> list[Figure]:
     ]
 
 
-async def _tenth(bot: Served, outside: Outside, size: Size, number: int) -> float:
-    """Send a tenth of the messages and see them answered; the median RSS meanwhile, in MiB."""
+async def _tenth(bot: Served, stand_ins: StandIns, size: Size, number: int) -> float:
+    """Send a tenth of the messages and wait for the answers; the median RSS in MiB."""
     count = size.messages // STEPS
     load = Load(
         port=bot.port,
         kind="slack",
         run=f"tenth{number}",
-        origin=outside.origin,
+        origin=stand_ins.origin,
         clients=size.clients,
         seconds=600,
         count=count,
     )
-    outside.posts.clear()
-    sending = asyncio.create_task(_send(load, outside))
+    stand_ins.posts.clear()
+    sending = asyncio.create_task(_send(load, stand_ins))
     seen = []
     while not sending.done():
         seen.append(rss_mib(bot.process))
@@ -73,6 +73,6 @@ async def _tenth(bot: Served, outside: Outside, size: Size, number: int) -> floa
     return median(seen)
 
 
-async def _send(load: Load, outside: Outside) -> None:
+async def _send(load: Load, stand_ins: StandIns) -> None:
     hits = await fire(load)
-    await until_posted(outside, hits.answered, within_s=600)
+    await until_posted(stand_ins, hits.answered, within_s=600)

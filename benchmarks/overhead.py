@@ -1,7 +1,7 @@
-"""Our own share of the waiting: ten messages per second and an engine that answers at once.
+"""The product's own latency: ten messages per second and an engine that answers at once.
 
-Counted from the receipt of the webhook, which is a little before the accept's commit, to the
-question's arrival at the engine; and from the engine's last word to the arrival of the POST.
+Measured from the receipt of the webhook, just before the accept's commit, to the question's arrival
+at the engine, and from the engine's last token to the arrival of the POST.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from benchmarks.figures import Figure, percentile, say
 from benchmarks.load import Load
-from benchmarks.outside import Outside, running_outside
 from benchmarks.stack import Stores, fire, running_bot, running_stores, running_worker, until_ready
+from benchmarks.stand_ins import StandIns, running_stand_ins
 from runtime.database import connect_database
 
 GOAL = "goal: p99 below 20 ms"
@@ -23,39 +23,39 @@ WARM_UP_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The amount of work."""
 
     rate: float = 10.0
     seconds: float = 60.0
 
 
 async def bench(size: Size) -> list[Figure]:
-    """Slack commands, each all the way to its response_url."""
+    """Slack commands, each from its webhook to its response_url."""
     async with (
-        running_outside() as outside,
+        running_stand_ins() as stand_ins,
         running_stores() as stores,
-        running_bot(stores, outside.origin) as bot,
-        running_worker(stores, outside.origin),
+        running_bot(stores, stand_ins.origin) as bot,
+        running_worker(stores, stand_ins.origin),
     ):
         await until_ready(bot)
         warm = Load(
             port=bot.port,
             kind="slack",
             run="warm-up",
-            origin=outside.origin,
+            origin=stand_ins.origin,
             clients=4,
             seconds=WARM_UP_S,
             rate=size.rate,
         )
-        # The first of all compile statements, fill pools and load modules.
-        await until_posted(outside, (await fire(warm)).answered)
-        outside.forget()
+        # The first messages compile statements, fill pools and load modules.
+        await until_posted(stand_ins, (await fire(warm)).answered)
+        stand_ins.forget()
         hits = await fire(replace(warm, run="overhead", seconds=size.seconds))
-        await until_posted(outside, hits.answered)
+        await until_posted(stand_ins, hits.answered)
         received = await _received(stores)
-    say(f"overhead: {len(outside.posts)} of {hits.answered} messages answered")
-    before = [(outside.starts[n] - at) * 1000 for n, at in received.items()]
-    after = [(at - outside.ends[n]) * 1000 for n, (at, _) in outside.posts.items()]
+    say(f"overhead: {len(stand_ins.posts)} of {hits.answered} messages answered")
+    before = [(stand_ins.starts[n] - at) * 1000 for n, at in received.items()]
+    after = [(at - stand_ins.ends[n]) * 1000 for n, (at, _) in stand_ins.posts.items()]
     return [
         figure
         for name, ms in (("receipt_to_engine", before), ("engine_to_post", after))
@@ -66,10 +66,10 @@ async def bench(size: Size) -> list[Figure]:
     ]
 
 
-async def until_posted(outside: Outside, count: int, within_s: float = 30.0) -> None:
-    """Wait until so many messages have been answered. Raises TimeoutError."""
+async def until_posted(stand_ins: StandIns, count: int, within_s: float = 30.0) -> None:
+    """Wait until ``count`` messages have been answered. Raises TimeoutError."""
     async with asyncio.timeout(within_s):
-        while len(outside.posts) < count:  # noqa: ASYNC110 - polled: it must cost nothing
+        while len(stand_ins.posts) < count:  # noqa: ASYNC110 - polled: it must cost nothing
             await asyncio.sleep(0.05)
 
 
@@ -84,4 +84,4 @@ async def _received(stores: Stores) -> dict[int, float]:
             rows = (await connection.execute(statement)).all()
     finally:
         await database.dispose()
-    return {int(said.rpartition("#")[2]): float(at) for said, at in rows}
+    return {int(question.rpartition("#")[2]): float(at) for question, at in rows}

@@ -1,7 +1,7 @@
-"""Twice as much as the engine can do: who still gets an answer inside Kakao's minute.
+"""Load at twice the engine's capacity: the share of answers within Kakao's minute.
 
-All times are a tenth of the real ones. Two Kakao messages with a callback for each Slack command,
-which may wait for half an hour. The baseline is the same product on a queue that forgets
+All times are a tenth of the real ones. For each Slack command, which may wait for half an hour,
+there are two Kakao messages with a callback. The baseline is the same product on a queue without
 priorities and deadlines: first in, first out, with the same messages and answer times.
 """
 
@@ -16,7 +16,6 @@ from aiohttp import ClientSession
 from sqlalchemy import text
 
 from benchmarks.figures import Figure, percentile, say
-from benchmarks.outside import END, Outside, running_outside
 from benchmarks.raw_http import KAKAO_SECRET, QUESTION, slack_command
 from benchmarks.stack import (
     Served,
@@ -26,6 +25,7 @@ from benchmarks.stack import (
     running_worker,
     until_ready,
 )
+from benchmarks.stand_ins import END, StandIns, running_stand_ins
 from bot.messengers.kakao.simulated_requests import skill_request
 from runtime.database import connect_database
 
@@ -38,7 +38,7 @@ SETTINGS = {
     "kakao_callback_gap_s": "0.1",
 }
 FIFO = "first in, first out, with the same messages"
-FORGET = (
+FORGET_DEADLINES = (
     """
     CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -55,111 +55,111 @@ FORGET = (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: so many seconds at twice the engine's capacity."""
+    """The amount of work: the seconds at twice the engine's capacity."""
 
     seconds: float = 36.0
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the people saw of each message, by its number; times since it was sent."""
+    """The outcome of each message for its sender, by its number."""
 
     kakao: dict[int, float] = field(default_factory=dict)  #: when it was sent
     slack: dict[int, float] = field(default_factory=dict)
     whole: dict[int, float] = field(default_factory=dict)  #: seconds to the whole answer
-    told: set[int] = field(default_factory=set)  #: got a sentence or a button instead
+    notified: set[int] = field(default_factory=set)  #: got a notice or a button instead
 
     @property
     def in_time(self) -> float:
-        """The share of Kakao messages with their whole answer inside the minute."""
+        """The share of Kakao messages with a whole answer within the minute."""
         good = [n for n in self.kakao if self.whole.get(n, MINUTE_S) < MINUTE_S]
         return len(good) / max(len(self.kakao), 1)
 
     @property
     def silent(self) -> int:
-        """Kakao messages to which nothing came at all."""
-        return len(self.kakao.keys() - self.whole.keys() - self.told)
+        """Kakao messages without any response."""
+        return len(self.kakao.keys() - self.whole.keys() - self.notified)
 
 
 async def bench(size: Size) -> list[Figure]:
-    """The product, then the same with a plain queue."""
+    """The product, then the same with a FIFO queue."""
     ours, wasted = await _run(size, fifo=False)
-    plain, plainly_wasted = await _run(size, fifo=True)
-    ratio = ours.in_time / plain.in_time if plain.in_time else None
+    fifo_seen, fifo_wasted = await _run(size, fifo=True)
+    ratio = ours.in_time / fifo_seen.in_time if fifo_seen.in_time else None
     waits = [ours.whole[n] for n in ours.slack if n in ours.whole]
-    plain_waits = [plain.whole[n] for n in plain.slack if n in plain.whole]
-    slower = percentile(waits, 50) / max(percentile(plain_waits, 50), 1e-9)
+    fifo_waits = [fifo_seen.whole[n] for n in fifo_seen.slack if n in fifo_seen.whole]
+    slower = percentile(waits, 50) / max(percentile(fifo_waits, 50), 1e-9)
     return [
         Figure("overload.kakao_in_time", ours.in_time * 100, "%", FIFO, ratio),
-        Figure("overload.kakao_in_time.fifo", plain.in_time * 100, "%"),
+        Figure("overload.kakao_in_time.fifo", fifo_seen.in_time * 100, "%"),
         Figure("overload.kakao_silent", ours.silent, "messages", "goal: 0"),
         Figure("overload.slack_wait.p50", percentile(waits, 50), "s", FIFO, slower),
         Figure("overload.wasted", wasted * 100, "% of answers", "too late when done"),
-        Figure("overload.wasted.fifo", plainly_wasted * 100, "% of answers", "too late when done"),
+        Figure("overload.wasted.fifo", fifo_wasted * 100, "% of answers", "too late when done"),
     ]
 
 
 async def _run(size: Size, *, fifo: bool) -> tuple[Seen, float]:
-    """What people saw, and the share of the engine's time spent on answers that came too late."""
+    """The outcomes, and the share of answers that came too late."""
     async with (
-        running_outside(ANSWER_S) as outside,
+        running_stand_ins(ANSWER_S) as stand_ins,
         running_stores() as stores,
-        running_bot(stores, outside.origin, **SETTINGS) as bot,
-        running_worker(stores, outside.origin, slots=SLOTS),
+        running_bot(stores, stand_ins.origin, **SETTINGS) as bot,
+        running_worker(stores, stand_ins.origin, slots=SLOTS),
     ):
         if fifo:
             await _forget_deadlines(stores)
         await until_ready(bot)
-        seen = await _flood(bot, outside, size)
-        for number, (at, whole) in dict(outside.posts).items():
+        seen = await _flood(bot, stand_ins, size)
+        for number, (at, whole) in dict(stand_ins.posts).items():
             sent = seen.kakao.get(number) or seen.slack[number]
             if whole:
                 seen.whole[number] = at - sent
             else:
-                seen.told.add(number)
-        late = [n for n in outside.ends if n in seen.kakao and seen.whole.get(n, 99) >= MINUTE_S]
-        wasted = len(late) / max(len(outside.ends), 1)
-    words = "first in, first out" if fifo else "the product"
+                seen.notified.add(number)
+        late = [n for n in stand_ins.ends if n in seen.kakao and seen.whole.get(n, 99) >= MINUTE_S]
+        wasted = len(late) / max(len(stand_ins.ends), 1)
+    variant = "first in, first out" if fifo else "the product"
     say(
-        f"overload, {words}: {len(seen.kakao)} Kakao messages, {seen.in_time:.0%} in time, "
-        f"{len(seen.told)} told, {seen.silent} silent; {len(seen.slack)} Slack commands; "
-        f"{len(outside.ends)} answers written, {len(late)} of them too late"
+        f"overload, {variant}: {len(seen.kakao)} Kakao messages, {seen.in_time:.0%} in time, "
+        f"{len(seen.notified)} notified, {seen.silent} silent; {len(seen.slack)} Slack commands; "
+        f"{len(stand_ins.ends)} answers written, {len(late)} of them too late"
     )
     return seen, wasted
 
 
-async def _flood(bot: Served, outside: Outside, size: Size) -> Seen:
-    """Send at twice the capacity, each message on time, and wait one minute more."""
+async def _flood(bot: Served, stand_ins: StandIns, size: Size) -> Seen:
+    """Send each message on time at twice the capacity, then wait for one more minute."""
     seen, gap_s = Seen(), ANSWER_S / SLOTS / 2
     async with ClientSession() as http, asyncio.TaskGroup() as people:
         started = time.time()
         for number in range(round(size.seconds / gap_s)):
             await asyncio.sleep(max(started + number * gap_s - time.time(), 0))
-            say_it = _say_slack if number % 3 == 2 else _say_kakao
-            people.create_task(say_it(http, bot, outside, seen, number))
+            send = _send_slack if number % 3 == 2 else _send_kakao
+            people.create_task(send(http, bot, stand_ins, seen, number))
         await asyncio.sleep(MINUTE_S + 1)
     return seen
 
 
-async def _say_kakao(
-    http: ClientSession, bot: Served, outside: Outside, seen: Seen, number: int
+async def _send_kakao(
+    http: ClientSession, bot: Served, stand_ins: StandIns, seen: Seen, number: int
 ) -> None:
-    url = f"{outside.origin}/kakao/{number}"
+    url = f"{stand_ins.origin}/kakao/{number}"
     request = skill_request(f"{QUESTION} #{number}", f"person{number}", url)
     seen.kakao[number] = time.time()
     headers = {"X-Bot-Secret": KAKAO_SECRET}
     async with http.post(f"{bot.url}/webhooks/kakao", json=request, headers=headers) as response:
-        said = json.dumps(await response.json(), ensure_ascii=False)
-    if END in said:
+        body = json.dumps(await response.json(), ensure_ascii=False)
+    if END in body:
         seen.whole[number] = time.time() - seen.kakao[number]
-    elif "template" in said:
-        seen.told.add(number)
+    elif "template" in body:
+        seen.notified.add(number)
 
 
-async def _say_slack(
-    http: ClientSession, bot: Served, outside: Outside, seen: Seen, number: int
+async def _send_slack(
+    http: ClientSession, bot: Served, stand_ins: StandIns, seen: Seen, number: int
 ) -> None:
-    body, headers = slack_command(f"{QUESTION} #{number}", f"{outside.origin}/slack/{number}")
+    body, headers = slack_command(f"{QUESTION} #{number}", f"{stand_ins.origin}/slack/{number}")
     seen.slack[number] = time.time()
     url = f"{bot.url}/webhooks/slack/commands"
     async with http.post(url, data=body, headers=headers) as response:
@@ -170,7 +170,7 @@ async def _forget_deadlines(stores: Stores) -> None:
     database = connect_database(stores.postgres.url, pool_size=1)
     try:
         async with database.begin() as connection:
-            for statement in FORGET:
+            for statement in FORGET_DEADLINES:
                 await connection.execute(text(statement))
     finally:
         await database.dispose()

@@ -1,7 +1,7 @@
-"""The local engine through the whole product, webhook to delivery, beside the engine alone.
+"""The local engine through the whole product, from webhook to delivery, against the engine alone.
 
-Sixteen people each ask, wait for the answer at their response_url, and ask again; the demo model
-answers. The engine alone gets the jobs of the same conversations from as many callers.
+Sixteen people each ask, wait for the answer at their response_url, and ask again, with the demo
+model. The engine alone gets the jobs of the same conversations from as many callers.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from uuid import uuid4
 from aiohttp import ClientSession
 from sqlalchemy import text
 
-from benchmarks.asks import CACHE
+from benchmarks.engine_requests import CACHE
 from benchmarks.figures import Figure, say
-from benchmarks.outside import Outside, running_outside
 from benchmarks.raw_http import slack_command
 from benchmarks.stack import (
     Served,
@@ -28,6 +27,7 @@ from benchmarks.stack import (
     running_worker,
     until_ready,
 )
+from benchmarks.stand_ins import StandIns, running_stand_ins
 from inference_queue.presets import DEMO_PRESET, PRESETS
 from inference_queue.protocol import Completion, Job, Message, Role
 from inference_worker.engines.local.engine import LocalEngine
@@ -38,7 +38,7 @@ ALONE = "the engine alone; goal 0.95"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The amount of work."""
 
     people: int = 16
     questions: int = 4  #: of each
@@ -46,7 +46,7 @@ class Size:
 
 
 async def bench(size: Size) -> list[Figure]:
-    """Tokens per second the two ways, one after the other on the same machine."""
+    """Tokens per second through the product and of the engine alone, one after the other."""
     through = await _through_the_product(size)
     async with _engine(size) as engine:
         alone = await _alone(engine, size)
@@ -67,14 +67,14 @@ async def _through_the_product(size: Size) -> float:
         "max_new_tokens": str(size.tokens),
     }
     async with (
-        running_outside() as outside,
+        running_stand_ins() as stand_ins,
         running_stores() as stores,
-        running_bot(stores, outside.origin) as bot,
+        running_bot(stores, stand_ins.origin) as bot,
         running_worker(stores, "", slots=size.people, **settings),
         ClientSession() as http,
     ):
         await until_ready(bot)
-        took_s = await _all_ask(size, lambda number: _ask_the_bot(bot, outside, http, number))
+        took_s = await _all_ask(size, lambda number: _ask_the_bot(bot, stand_ins, http, number))
         tokens = await _written(stores)
     say(f"product: {tokens} tokens in {took_s:.1f} s")
     return tokens / took_s
@@ -92,7 +92,7 @@ async def _alone(engine: LocalEngine, size: Size) -> float:
 
 
 async def _all_ask(size: Size, ask: Callable[[int], Awaitable[None]]) -> float:
-    """Each person one question after the other; the seconds until all are answered."""
+    """Seconds until all are answered; each person asks one question after the other."""
 
     async def person(first: int) -> None:
         for number in range(first, first + size.questions):
@@ -103,12 +103,14 @@ async def _all_ask(size: Size, ask: Callable[[int], Awaitable[None]]) -> float:
     return time.monotonic() - began
 
 
-async def _ask_the_bot(bot: Served, outside: Outside, http: ClientSession, number: int) -> None:
-    url = f"{outside.origin}/slack/{number}"
+async def _ask_the_bot(bot: Served, stand_ins: StandIns, http: ClientSession, number: int) -> None:
+    url = f"{stand_ins.origin}/slack/{number}"
     body, headers = slack_command(_question(number), url)
-    async with http.post(f"{bot.url}/webhooks/slack/commands", data=body, headers=headers) as said:
-        said.raise_for_status()
-    while number not in outside.posts:  # noqa: ASYNC110 - polled: it must cost nothing
+    async with http.post(
+        f"{bot.url}/webhooks/slack/commands", data=body, headers=headers
+    ) as response:
+        response.raise_for_status()
+    while number not in stand_ins.posts:  # noqa: ASYNC110 - polled: it must cost nothing
         await asyncio.sleep(0.01)
 
 
@@ -136,7 +138,7 @@ async def _engine(size: Size) -> AsyncIterator[LocalEngine]:
 
 
 async def _written(stores: Stores) -> int:
-    """Tokens of all answers. Raises RuntimeError where one failed."""
+    """The number of tokens of all answers. Raises RuntimeError if one failed."""
     statement = text(
         "SELECT sum(completion_tokens), count(*) FILTER (WHERE status <> 'answered') FROM turns"
     )

@@ -1,6 +1,6 @@
-"""Genuine webhooks as bytes on the wire: made from the simulator's, with only the ids exchanged.
+"""Webhooks as raw HTTP, made from the simulator's requests with their ids replaced.
 
-Each is from a person who asks for the first time, so that each begins a conversation and a job.
+Each comes from a new person, so that each starts a conversation and a job.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ KAKAO_SECRET = "a-secret-of-the-benchmarks-only-32"
 SLACK_SECRET = "a-signing-secret-of-the-benchmarks"
 QUESTION = "이번 주말 부산 날씨는 어때요?"
 
-#: Stands in a template where the number of the request goes.
+#: The placeholder of the request's number in a template.
 MARK = b"MARK"
 
-#: Makes the bytes of the request with this number.
-Shot = Callable[[int], bytes]
+#: Builds the raw request with this number.
+RequestBuilder = Callable[[int], bytes]
 
 
-def slack_shot(run: str, origin: str) -> Shot:
-    """Slash commands of the run ``run``; the answers go to ``origin``."""
+def slack_requests(run: str, origin: str) -> RequestBuilder:
+    """Slash commands of the run ``run``; answers go to ``origin``."""
     url = f"{origin}/slack/MARK"
     form = command_form(f"{QUESTION} #MARK", url, user_id=f"U{run}MARK", trigger_id=f"{run}.MARK")
     body_parts = urlencode(form).encode().split(MARK)
     secret = hmac.new(SLACK_SECRET.encode(), digestmod=hashlib.sha256)
 
-    def shot(number: int) -> bytes:
+    def build(number: int) -> bytes:
         body = (b"%d" % number).join(body_parts)
         stamp = b"%d" % time.time()
         signature = secret.copy()
@@ -47,10 +47,10 @@ def slack_shot(run: str, origin: str) -> Shot:
             % (stamp, signature.hexdigest().encode(), len(body), body)
         )
 
-    return shot
+    return build
 
 
-def kakao_shot(run: str, origin: str) -> Shot:
+def kakao_requests(run: str, origin: str) -> RequestBuilder:
     """Skill requests of the run ``run``; each with a callback URL of its own at ``origin``."""
     url = f"{origin}/kakao/MARK?run={run}"
     request = skill_request(f"{QUESTION} #MARK", callback_url=url)
@@ -58,7 +58,7 @@ def kakao_shot(run: str, origin: str) -> Shot:
     person["id"] = person["properties"]["botUserKey"] = f"{run}MARK"
     body_parts = json.dumps(request, ensure_ascii=False).encode().split(MARK)
 
-    def shot(number: int) -> bytes:
+    def build(number: int) -> bytes:
         body = (b"%d" % number).join(body_parts)
         return (
             b"POST /webhooks/kakao HTTP/1.1\r\nHost: bot\r\nX-Bot-Secret: %s\r\n"
@@ -66,21 +66,24 @@ def kakao_shot(run: str, origin: str) -> Shot:
             % (KAKAO_SECRET.encode(), len(body), body)
         )
 
-    return shot
+    return build
 
 
 def slack_command(question: str, url: str) -> tuple[bytes, dict[str, str]]:
-    """One slash command from a person of its own: body and headers."""
+    """A slash command of a new person: body and headers."""
     person = f"U{hashlib.sha256(url.encode()).hexdigest()[:10].upper()}"
     return signed_command(SLACK_SECRET, question, response_url=url, user_id=person)
 
 
-SHOTS: dict[str, Callable[[str, str], Shot]] = {"slack": slack_shot, "kakao": kakao_shot}
+REQUEST_BUILDERS: dict[str, Callable[[str, str], RequestBuilder]] = {
+    "slack": slack_requests,
+    "kakao": kakao_requests,
+}
 
 
 @functools.cache
 def content_length(head: bytes) -> int:
-    """The Content-Length of a response's head; the few heads there are recur."""
+    """The Content-Length of a response's head; cached, as few different heads occur."""
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             return int(line.partition(b":")[2])

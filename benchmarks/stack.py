@@ -1,4 +1,4 @@
-"""Real processes to measure: stores, bot, worker, bare handler, load generator."""
+"""The measured processes: stores, bot, worker, bare handler, load generator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import psutil
 from aiohttp import ClientError, ClientSession
 from sqlalchemy import text
 
-from benchmarks.load import STRAGGLERS_S, Hits, Load
+from benchmarks.load import STRAGGLERS_S, Load, LoadResult
 from benchmarks.raw_http import KAKAO_SECRET, SLACK_SECRET
 from bot.store.migrations import migrate
 from onebox.embedded_servers import EmbeddedServer, postgres_process, valkey_process
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A process that listens."""
+    """A process with a listener."""
 
     process: SupervisedProcess
     port: int
@@ -42,7 +42,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The servers under a bot, with everything committed as in production."""
+    """The bot's servers, with commits as durable as in production."""
 
     postgres: EmbeddedServer
     valkey: EmbeddedServer
@@ -72,7 +72,7 @@ async def running_bot(stores: Stores, origin: str, **settings: str) -> AsyncIter
         "slack_signing_secret": SLACK_SECRET,
         "kakao_callback_hosts": origin,
         "slack_response_hosts": origin,
-        "max_waiting": "0",  # the door stays open: what is measured is behind it
+        "max_waiting": "0",  # no admission control
         **settings,
     }
     argv = [sys.executable, *os.environ.get("BENCH_PYTHON", "").split(), "-m", "bot", "serve"]
@@ -87,7 +87,7 @@ async def running_bot(stores: Stores, origin: str, **settings: str) -> AsyncIter
 async def running_worker(
     stores: Stores, engine_url: str, *, slots: int = 4, **settings: str
 ) -> AsyncIterator[SupervisedProcess]:
-    """A worker in front of the engine server; it is ready when the bot's /readyz says so."""
+    """A worker for the engine server; the bot's /readyz tells when it is ready."""
     own = {
         "database_url": stores.postgres.url,
         "redis_url": stores.valkey.url,
@@ -114,8 +114,8 @@ async def running_bare(folder: Path) -> AsyncIterator[Served]:
         yield Served(process, port)
 
 
-async def fire(load: Load) -> Hits:
-    """Run the load generator to its end."""
+async def fire(load: Load) -> LoadResult:
+    """Run the load generator."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -125,10 +125,10 @@ async def fire(load: Load) -> Hits:
         cwd=ROOT,
     )
     async with asyncio.timeout(load.seconds + 3 * STRAGGLERS_S):
-        said, _ = await process.communicate(json.dumps(asdict(load)).encode())
+        output, _ = await process.communicate(json.dumps(asdict(load)).encode())
     if process.returncode:
         raise RuntimeError("the load generator broke off")
-    return Hits(**json.loads(said))
+    return LoadResult(**json.loads(output))
 
 
 async def count_turns(stores: Stores) -> int:
@@ -141,10 +141,10 @@ async def count_turns(stores: Stores) -> int:
         await database.dispose()
 
 
-async def put_away(stores: Stores) -> None:
-    """Bring everything that waits to its end, as a worker would have; the log keeps it."""
+async def settle_everything(stores: Stores) -> None:
+    """Settle and deliver all pending turns, as a worker and a bot would; the log keeps them."""
     statements = (
-        # First, or the bot would post the answers that the turns seem to have.
+        # First: the bot would deliver turns that become answered.
         "UPDATE deliveries SET state = 'delivered' WHERE state <> 'delivered'",
         "DELETE FROM jobs",
         "UPDATE turns SET status = 'answered', settled_at = now() WHERE settled_at IS NULL",
@@ -161,7 +161,7 @@ async def put_away(stores: Stores) -> None:
 
 
 async def until_ready(served: Served) -> None:
-    """Wait until the bot sees a worker that answers."""
+    """Wait until the bot sees a ready worker."""
     await _until_answers(f"{served.url}/readyz", within_s=60)
 
 
@@ -185,7 +185,7 @@ def rss_mib(supervised: SupervisedProcess) -> float:
 
 
 def free_port() -> int:
-    """A port nobody listens on just now."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -36,8 +36,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     versions = parser.add_mutually_exclusive_group()
     versions.add_argument(
+        "--previous-version",
         "--beside",
-        dest="previous_version",
         metavar="CHECKOUT",
         type=Path,
         help="a checkout that a bot and a worker run; by default the version before the newest "

@@ -131,7 +131,7 @@ def _disorders(journal: Journal) -> list[str]:
     for generation in journal.generations:
         message = journal.messages.get(generation.message)
         if message is None:
-            found.append(f"prompt {generation.number} asks nothing that was said")
+            found.append(f"prompt {generation.number} asks no known message")
             continue
         wrong = _disorder(generation, message, conversations[message.conversation])
         if wrong:

@@ -1,1 +1,1 @@
-"""Who reads and judges what the bot said: the operators' dashboard."""
+"""The operators' dashboard: the log of conversations, and dead letters to send again."""

@@ -1,4 +1,4 @@
-"""Every sentence the bot itself says, in Korean and in English."""
+"""The sentences of the bot itself, in Korean and in English."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """One language's sentences; what stands in ``{}`` is filled in by who says it."""
+    """One language's sentences; the sender fills in the ``{}`` fields."""
 
     busy: str
     empty_utterance: str
     media_unsupported: str
-    unreadable: str  #: the request names no person or holds no text
+    unreadable: str  #: the request has no person or no text
     too_long: str
     rate_limited: str
     storage_down: str
     storage_fault: str  #: Postgres refuses this one message; sending it unchanged does not help
-    thinking: str  #: the acknowledgement of a Slack command
-    callback_waiting: str  #: Kakao's waiting bubble, before the callback
-    worker_down: str  #: the model is off; where the answer can be sent later (Slack)
-    worker_down_held: str  #: the same, where the person has to fetch it (Kakao)
-    held_busy: str  #: many wait; how long, in minutes
+    thinking: str  #: the acknowledgement of a command
+    callback_waiting: str  #: the acknowledgement before a callback
+    worker_down: str  #: the model is off, and the answer will be sent later
+    worker_down_held: str  #: the model is off, and the person has to fetch the answer
+    held_busy: str  #: a long backlog; the expected wait in minutes
     held_ready_soon: str
-    held_partial: str  #: follows the part of the answer that is there
+    held_partial: str  #: follows a partial answer
     held_still: str  #: the button was pressed too early
     held_expired: str
-    earlier_label: str  #: a Kakao button label, beside a later answer
+    earlier_label: str  #: label of the button below a later answer
     earlier_expired: str
     held_delivered_already: str
     failed: str
@@ -34,11 +34,11 @@ class Texts:
     expired: str
     cancelled: str  #: where the messenger waits for a response, whatever it is
     merged: str  #: answered together with the message after it
-    cut_note: str  #: follows an answer that does not fit
-    fetch_label: str  #: a Kakao button label: 14 characters at most
+    cut_note: str  #: follows an answer that was cut to fit
+    fetch_label: str  #: label of the button that fetches an answer; at most 14 characters
     reset_done: str
-    help: str  #: for a chat, where a command begins with "/"
-    help_command: str  #: for a Slack command, where the words follow it
+    help: str  #: for messengers whose commands begin with "/"
+    help_command: str  #: for messengers whose commands follow the bot's slash command
     ai_notice: str  #: Korean AI Basic Act, in force 2026-01-22: say that an AI wrote it
 
 

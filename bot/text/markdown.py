@@ -1,4 +1,4 @@
-"""Markdown as a model writes it: into plain text, and into pieces that fit a limit."""
+"""A model's Markdown as plain text."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline, emphasis
 from markdown_it.token import Token
 
-# --- plain text ---
-
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
-    """CommonMark's rule, and stars between punctuation and Hangul may open and close too.
+    """CommonMark's rule; stars between punctuation and Hangul may also open and close.
 
-    In **"이름"**은 CommonMark does not close the bold: it expects a blank after the second pair.
+    CommonMark does not close the bold of **"이름"**은: it requires a blank after the closing stars.
     """
     begin, first = state.pos, len(state.delimiters)
     if not emphasis.tokenize(state, silent):
@@ -33,7 +31,7 @@ def _is_east_asian(char: str) -> bool:
 
 
 class _Parser(MarkdownIt):
-    """CommonMark and tables; raw HTML is text, links keep the spelling they were written in."""
+    """CommonMark and tables; raw HTML is text, links keep their spelling."""
 
     def __init__(self) -> None:
         super().__init__("commonmark", {"html": False, "maxNesting": 100})
@@ -50,16 +48,15 @@ _PARSER = _Parser()
 
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _RULE = "──────────"
-#: The parser takes quadratic time over brackets: a second over 8,000, 4 ms over these.
+#: The parser is quadratic in brackets: 1 s for 8,000, 4 ms for these.
 _MAX_BRACKETS = 500
 
 
 def plain_text(markdown: str) -> str:
-    """The text a person reads, for a chat that shows no Markdown.
+    """The text for a chat without Markdown.
 
-    Lists keep their bullets and numbers, links their address, code is kept letter by letter, a
-    table row becomes a line. Never empty unless ``markdown`` is blank. Brackets without end are
-    left as they are.
+    Lists keep their bullets and numbers, links their address, code its text; a table row becomes a
+    line. Empty only if ``markdown`` is blank. A text with too many brackets stays as it is.
     """
     if markdown.count("[") > _MAX_BRACKETS:
         return markdown.strip()
@@ -70,12 +67,12 @@ def plain_text(markdown: str) -> str:
 
 
 class _Page:
-    """Collects lines while the flat token stream opens and closes its containers."""
+    """Collects the lines of a token stream, with the prefixes of its open containers."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._prefixes: list[list[str]] = []  # per container: [of its next line, of the others]
-        self._cells: list[str] | None = None  # of the table row that is open
+        self._prefixes: list[list[str]] = []  # per container: [next line, later lines]
+        self._cells: list[str] | None = None  # of the open table row
 
     def add(self, token: Token) -> None:
         if token.level == 0 and token.nesting >= 0 and self._lines and token.type != "inline":
@@ -123,7 +120,7 @@ class _Page:
 
 def _inline_text(tokens: Sequence[Token]) -> str:
     parts: list[str] = []
-    links: list[tuple[str, int]] = []  # address, and where its label begins in parts
+    links: list[tuple[str, int]] = []  # address, and the index of its label in parts
     for token in tokens:
         match token.type:
             case "text":
@@ -146,6 +143,3 @@ def _linked(label: str, address: str) -> str:
     if not label or label == address.removeprefix("mailto:"):
         return label or address
     return f"{label} ({address})"
-
-
-# --- pieces ---

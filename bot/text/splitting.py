@@ -1,4 +1,4 @@
-"""Text cut to fit: at paragraphs and sentences, never inside a letter or an emoji."""
+"""Splitting of texts at paragraphs and sentences, never inside a letter or an emoji."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Size = Callable[[str], int]
 
 
 def utf16_units(text: str) -> int:
-    """The length as the platforms count it (JVM, JavaScript): an emoji is two or more."""
+    """The length in UTF-16 code units, as platforms count: an emoji has two or more."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 _CLOSERS = "\"'”’)\\]」』》"
 
-#: Where a text may be parted, the best kind first; what matches is left out.
+#: Where a text may be split, the best kind first; the match is left out.
 _BREAKS = (
     re.compile(r"\n(?:[ \t]*\n)+"),
     re.compile(rf"(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][{_CLOSERS}]))[ \t]+|\n+"),
@@ -25,16 +25,16 @@ _BREAKS = (
     re.compile(r"\s+"),
 )
 
-#: A better kind of break is taken only where the piece stays this full: three bubbles are few.
-_LEAST_FILL = 0.6
+#: A better kind of break needs a piece at least this full: messages allow few bubbles.
+_MIN_FILL = 0.6
 
 
 def split(text: str, limit: int, size: Size = len) -> Iterator[str]:
-    """Pieces of at most ``limit``: by paragraph, line or sentence, word, else between letters.
+    """Pieces of at most ``limit``, split at paragraphs, lines or sentences, words, else letters.
 
-    Only blanks at the cuts are left out. What a reader sees as one letter (an emoji family,
-    unjoined Hangul) is kept whole up to 64 code points. ``limit`` is 2 or more; ``size`` must
-    count at least one for each code point.
+    Only blanks at the cuts are left out. A visible letter (an emoji family, conjoining Hangul) of
+    up to 64 code points is kept whole. ``limit`` is 2 or more; ``size`` must count at least one
+    for each code point.
     """
     rest = text.strip("\n")
     while size(rest) > limit:
@@ -47,7 +47,7 @@ def split(text: str, limit: int, size: Size = len) -> Iterator[str]:
 
 
 def shorten(text: str, limit: int, size: Size = len) -> str:
-    """The text, without the blanks around it, or its beginning and "…": what fits ``limit``."""
+    """The text if it fits ``limit``, stripped if need be, else its beginning and "…"."""
     for whole in (text, text.strip()):
         if size(whole) <= limit:
             return whole
@@ -55,14 +55,14 @@ def shorten(text: str, limit: int, size: Size = len) -> str:
 
 
 def _cut(text: str, limit: int, size: Size) -> tuple[int, int]:
-    """Where the first piece ends and where the next one begins."""
+    """The end of the first piece and the beginning of the next one."""
     # Every code point counts at least one, so the prefix that fits is at most ``limit`` long.
     window = range(1, min(limit, len(text)) + 1)
     fit = bisect_right(window, limit, key=lambda end: size(text[:end]))
-    least = int(fit * _LEAST_FILL)
+    min_end = int(fit * _MIN_FILL)
     for breaks in _BREAKS:
-        ends = [found.span() for found in breaks.finditer(text, least, fit + 2)]
-        kept = [span for span in ends if least <= span[0] <= fit]
+        ends = [found.span() for found in breaks.finditer(text, min_end, fit + 2)]
+        kept = [span for span in ends if min_end <= span[0] <= fit]
         if kept:
             return kept[-1]
     end = _letter_boundary(text, max(fit, 1))
@@ -70,12 +70,12 @@ def _cut(text: str, limit: int, size: Size) -> tuple[int, int]:
 
 
 def _letter_boundary(text: str, at: int) -> int:
-    """The last place up to ``at`` that parts no visible letter; ``at`` where there is none."""
+    """The last position up to ``at`` between visible letters; ``at`` without one."""
     return next((end for end in range(at, max(at - 64, 0), -1) if not _joined(text, end)), at)
 
 
 def _joined(text: str, at: int) -> bool:
-    """Whether the code points around ``at`` make one letter (the common cases of UAX 29)."""
+    """Whether the code points around ``at`` form one letter (common cases of UAX 29)."""
     if at >= len(text):
         return False
     before, after = text[at - 1], text[at]

@@ -1,4 +1,4 @@
-"""Requests to the local engine's scheduler, the demo model under it: what its benches share."""
+"""Requests to the local engine's scheduler on the demo model; shared by the engine's benches."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ GREEDY = SamplingParams(temperature=0, repetition_penalty=1)
 
 
 @dataclass(slots=True)
-class Ask:
-    """One request, and when its answer came (seconds on the clock of time.monotonic)."""
+class EngineRequest:
+    """One request and the times of its answer (seconds of time.monotonic)."""
 
     prompt: list[int]
     tokens: int
-    at: float = 0.0  #: seconds after the beginning
+    at: float = 0.0  #: due so many seconds after the start
     key: str = ""
     began: float = 0.0
     first: float = 0.0
@@ -40,23 +40,23 @@ class Ask:
 
     @property
     def waited_ms(self) -> float:
-        """From the submission to the first token."""
+        """Time to the first token."""
         return (self.first - self.began) * 1000
 
 
 def demo_model() -> tuple[Path, Callable[[], Any]]:
-    """The demo model's folder, and what loads it anew, in float32."""
+    """The demo model's folder, and a function that loads it in float32."""
     folder = demo_folder(CACHE, say)
     return folder, lambda: AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
-def words(chance: random.Random, count: int) -> list[int]:
-    """Token ids as they come."""
-    return [chance.randrange(100, 49_000) for _ in range(count)]
+def random_tokens(rng: random.Random, count: int) -> list[int]:
+    """Random token ids."""
+    return [rng.randrange(100, 49_000) for _ in range(count)]
 
 
 def scheduler_of(model: Any, tokenizer: Any, *, slots: int, budget: int) -> Scheduler:
-    """The engine without its asyncio; no token ends an answer."""
+    """The engine's scheduler, without stop tokens."""
     return Scheduler(
         model,
         tokenizer,
@@ -67,36 +67,38 @@ def scheduler_of(model: Any, tokenizer: Any, *, slots: int, budget: int) -> Sche
     )
 
 
-def submit(scheduler: Scheduler, ask: Ask, ended: Callable[[], object] = lambda: None) -> None:
-    """Ask, greedily; ``ask.end`` is set when the answer is complete."""
+def submit(
+    scheduler: Scheduler, request: EngineRequest, ended: Callable[[], object] = lambda: None
+) -> None:
+    """Submit with greedy decoding; ``request.end`` is set when the answer is complete."""
 
     def publish(event: Event) -> None:
-        ask.first = ask.first or time.monotonic()
+        request.first = request.first or time.monotonic()
         if isinstance(event, Finished | Failure):
-            ask.answer = event.text if isinstance(event, Finished) else repr(event)
+            request.answer = event.text if isinstance(event, Finished) else repr(event)
             ended()
-            ask.end.set()
+            request.end.set()
 
-    ask.began = time.monotonic()
+    request.began = time.monotonic()
     scheduler.submit(
         Request(
-            prompt=ask.prompt,
+            prompt=request.prompt,
             sampling=GREEDY,
-            max_new_tokens=ask.tokens,
+            max_new_tokens=request.tokens,
             publish=publish,
-            cache_key=ask.key,
+            cache_key=request.key,
             deadline=math.inf,
         )
     )
 
 
-def answer_all(scheduler: Scheduler, asks: Sequence[Ask], *, slots: int) -> None:
-    """Every ask at its time; as in the worker, no more are at the engine than there are slots."""
+def answer_all(scheduler: Scheduler, requests: Sequence[EngineRequest], *, slots: int) -> None:
+    """Submit each request when it is due, at most ``slots`` concurrently, as the worker does."""
     free = threading.Semaphore(slots)
     began = time.monotonic()
-    for ask in asks:
-        time.sleep(max(0.0, began + ask.at - time.monotonic()))
+    for request in requests:
+        time.sleep(max(0.0, began + request.at - time.monotonic()))
         free.acquire()
-        submit(scheduler, ask, free.release)
-    for ask in asks:
-        ask.end.wait()
+        submit(scheduler, request, free.release)
+    for request in requests:
+        request.end.wait()
