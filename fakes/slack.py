@@ -32,7 +32,7 @@ from bot.messengers.slack.simulated_requests import TEAM_ID, signed_command
 from bot.simulator.expiring_urls import ExpiredUrlError, ExpiringUrls, UsedUrlError
 from bot.simulator.limits import LimitError
 from fakes.faults import MAX_URLS, Arrivals, Fault, Faults, serving
-from fakes.slack_channels import SlackChannels, unauthorised
+from fakes.slack_channels import SlackChannels
 from fakes.slack_records import SlackPost, SlackReading
 
 __all__ = [
@@ -150,22 +150,6 @@ class SlackPlatform:
             return self._refuse(fault, self.history_faults)
         return await self.history_faults.answer(fault, request, web.json_response(document))
 
-    async def auth_test(self, request: web.Request) -> web.Response:
-        if error := unauthorised(request):
-            return web.json_response({"ok": False, "error": error})
-        return web.json_response(
-            headers={"x-oauth-scopes": ",".join(sorted(self.channels.scopes))},
-            data={
-                "ok": True,
-                "url": "https://bllossom-demo.slack.com/",
-                "team": "bllossom-demo",
-                "team_id": TEAM_ID,
-                "user": "bllossom",
-                "user_id": "U0BLLOSSOM",
-                "bot_id": "B0BLLOSSOM",
-            },
-        )
-
     def _failed(self, fault: Fault | None) -> str:
         return "not_taken" if fault in {*_REFUSALS, Fault.DROPPED} else ""
 
@@ -241,7 +225,7 @@ async def slack_platform(
     """The host of response URLs and of ``/api/``, serving."""
     platform = SlackPlatform(lifetime_s)
     app = web.Application()
-    app.router.add_post("/api/auth.test", platform.auth_test)
+    app.router.add_post("/api/auth.test", platform.channels.auth_test)
     app.router.add_post("/api/chat.postMessage", platform.post_message)
     app.router.add_route("*", "/api/conversations.history", platform.history)
     app.router.add_post("/{path:.*}", platform.receive_response)

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.messengers.slack.simulated_requests import TEAM_ID
+
 
 class SlackChannels:
     """Channels with their messages; the bot needs to be in a channel, and a scope."""
@@ -34,7 +36,7 @@ class SlackChannels:
 
     def refusal(self, request: web.Request, channel: str, scope: str) -> str:
         """Slack's error code for what the bot may not do there, or ""."""
-        if error := unauthorised(request):
+        if error := _unauthorised(request):
             return error
         if scope not in self.scopes:
             return "missing_scope"
@@ -59,8 +61,25 @@ class SlackChannels:
         further = {"response_metadata": {"next_cursor": str(end)}} if more else {}
         return {"ok": True, "messages": found[begin:end], "has_more": more, **further}
 
+    async def auth_test(self, request: web.Request) -> web.Response:
+        """auth.test: the bot's identity, with its scopes in a header."""
+        if error := _unauthorised(request):
+            return web.json_response({"ok": False, "error": error})
+        return web.json_response(
+            headers={"x-oauth-scopes": ",".join(sorted(self.scopes))},
+            data={
+                "ok": True,
+                "url": "https://bllossom-demo.slack.com/",
+                "team": "bllossom-demo",
+                "team_id": TEAM_ID,
+                "user": "bllossom",
+                "user_id": "U0BLLOSSOM",
+                "bot_id": "B0BLLOSSOM",
+            },
+        )
 
-def unauthorised(request: web.Request) -> str:
+
+def _unauthorised(request: web.Request) -> str:
     """Slack's error code for a request without a bot token, or ""."""
     bearer = request.headers.get("Authorization", "")
     return "" if bearer.startswith("Bearer xoxb-") else "not_authed"
