@@ -74,7 +74,7 @@ async def test_a_body_that_trickles_in_is_given_up(
         trickled(stack, "/simulator/kakao/messages", own),
         trickled(stack, "/simulator/kakao/callback/x", {}),
     )
-    assert statuses == [408] * 6
+    assert set(statuses) == {408}
 
 
 async def test_over_the_bound_of_waiting_webhooks_nobody_waits(stack: Stack) -> None:

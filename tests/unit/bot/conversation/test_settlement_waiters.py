@@ -29,6 +29,6 @@ async def test_over_the_bound_nobody_waits_until_a_place_is_free() -> None:
     await asyncio.sleep(0)
     assert not again.done()
     waiters.notify(turns)
-    assert await asyncio.gather(waiting[1], again) == [True, True]
+    assert all(await asyncio.gather(waiting[1], again))
     await redis.aclose()
     await database.dispose()
