@@ -56,7 +56,8 @@ bench: $(INSTALLED) ## measure accepts, overhead, memory, overload, engine, conv
 chaos: $(INSTALLED) ## kill everything at random under load and count what is lost
 	@$(BIN)/python -m chaos $(ARGS)
 
-fuzz: $(INSTALLED) ## send 50,000 odd requests to a bot of its own (ARGS="--requests N --seed N")
+fuzz: $(INSTALLED) ## odd orders of events, then 50,000 odd requests (ARGS="--requests N --seed N")
+	@LIFECYCLE_EXAMPLES=40 $(BIN)/python -m pytest -q tests/integration/bot/store/test_turn_lifecycle.py
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 browser:

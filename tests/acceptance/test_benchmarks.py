@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.timeout(330)
+
 
 @pytest.mark.parametrize(
     ("bench", "names"),
@@ -64,7 +66,7 @@ def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) 
         cwd=ROOT,
         capture_output=True,
         check=False,
-        timeout=100,
+        timeout=300,
         text=True,
     )
     assert run.returncode == 0, run.stderr[-2000:]
@@ -82,7 +84,7 @@ def test_the_gpu_bench_runs_with_a_small_model() -> None:
         cwd=ROOT,
         capture_output=True,
         check=False,
-        timeout=100,
+        timeout=300,
         text=True,
     )
     assert run.returncode == 0, run.stderr[-2000:]

@@ -78,6 +78,14 @@ class Installation:
                     pass
                 await asyncio.sleep(0.1)
 
+    async def lease_is_over(self) -> None:
+        database = connect_database(self.database_url, pool_size=1)
+        lapsed = text("SELECT 1 FROM jobs WHERE lease_until < now() OR state = 'queued'")
+        async with asyncio.timeout(20), database.connect() as connection:
+            while not (await connection.execute(lapsed)).all():
+                await asyncio.sleep(0.05)
+        await database.dispose()
+
     async def ask_kakao(self, utterance: str) -> list[str]:
         async with ClientSession(headers={"X-Bot-Secret": KAKAO_SECRET}) as http:
             body = skill_request(utterance)
@@ -145,8 +153,9 @@ async def test_a_killed_worker_costs_time_and_no_answer(
         with process("inference_worker", environment=installed.worker):
             post = await slack.next_post(timeout_s=20)
             assert post.markdown == "에코: 견딜 수 있니?"
-            await asyncio.sleep(0.5)
-            assert len(slack.posts) == 1
+            await installed.ask_slack(slack, "그다음")
+            await slack.next_post(timeout_s=20, count=2)
+            assert [post.markdown for post in slack.posts][1:] == ["에코: 그다음"]
 
 
 async def test_a_killed_bot_loses_nothing_it_accepted(
@@ -177,13 +186,15 @@ async def test_a_frozen_workers_late_answer_is_not_taken(
         await installed.ask_slack(slack, "누가 답하니?")
         await installed.server.until(lambda s: s.running == 1)
         zombie.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(2.5)
+        await installed.lease_is_over()
         installed.server.delay_per_token_s = 0
         with process("inference_worker", environment=installed.worker):
             assert (await slack.next_post(timeout_s=20)).markdown == "에코: 누가 답하니?"
             zombie.send_signal(signal.SIGCONT)
-            await asyncio.sleep(2)
-            assert len(slack.posts) == 1
+            await installed.server.until(lambda s: s.running == 0, within_s=20)
+            await installed.ask_slack(slack, "그다음")
+            await slack.next_post(timeout_s=20, count=2)
+            assert [post.markdown for post in slack.posts][1:] == ["에코: 그다음"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def worker() -> None:
     data_dir = Path(os.environ["WORKER_DATA_DIR"])
     while not (data_dir / "bot.json").exists():  # else nobody is told what is waited for
         time.sleep(0.05)
-    time.sleep(0.6)
+    time.sleep(0.2)
     sys.stdout.write(json.dumps({"event": "model_progress", "progress": "half of it is here"}))
     sys.stdout.write("\n")
     sys.stdout.flush()

@@ -113,11 +113,10 @@ def left_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-async def soon(holds: Callable[[], Awaitable[bool]], within_s: float = 10.0) -> None:
-    ends = time.monotonic() + within_s
-    while not await holds():
-        assert time.monotonic() < ends
-        await asyncio.sleep(0.05)
+async def soon(holds: Callable[[], Awaitable[bool]], within_s: float = 60.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not await holds():
+            await asyncio.sleep(0.05)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -7,6 +7,7 @@ that crash after the claim, traces, buttons, resets and clocks, in any order, on
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -61,6 +63,8 @@ from runtime.redis_client import connect_redis
 
 T = TypeVar("T")
 MESSENGERS = ("kakao", "slack")
+#: `make fuzz` tries more of them.
+EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "6"))
 
 
 @dataclass
@@ -570,12 +574,14 @@ def _reaches(steps: Any, start: Any, end: Any) -> bool:
     return end in reached
 
 
-def test_no_order_of_events_breaks_a_life(database_url: str, redis_url: str) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(120 + 20 * EXAMPLES)
+def test_no_order_of_events_breaks_an_invariant_of_turns(database_url: str, redis_url: str) -> None:
     machine = type("Lives", (Lives,), {"database_url": database_url, "redis_url": redis_url})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=12,
+            max_examples=EXAMPLES,
             stateful_step_count=30,
             deadline=None,
             print_blob=True,
