@@ -128,7 +128,7 @@ class EngineServer:
     def running(self) -> int:
         return self.started - self.finished - self.aborted
 
-    async def until(self, holds: Callable[[EngineServer], bool], within_s: float = 5.0) -> None:
+    async def until(self, holds: Callable[[EngineServer], bool], within_s: float = 30.0) -> None:
         """Wait until it holds, such as ``lambda s: s.aborted == 1``."""
         async with asyncio.timeout(within_s):
             while not holds(self):

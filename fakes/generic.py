@@ -99,7 +99,7 @@ class InHouseMessenger:
         body = json.dumps(message(text, **fields), ensure_ascii=False).encode()
         return body, signed_headers(self.secret, body)
 
-    async def next_result(self, count: int = 1, timeout_s: float = 10.0) -> ResultPost:
+    async def next_result(self, count: int = 1, timeout_s: float = 30.0) -> ResultPost:
         """Wait until ``count`` posts have come in all; the newest of them."""
         await self._arrivals.until(lambda: len(self.posts) >= count, timeout_s)
         return self.posts[count - 1]

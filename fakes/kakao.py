@@ -101,7 +101,7 @@ class KakaoPlatform:
         """The posts that are visible to the person."""
         return [post for post in self.posts if post.shown]
 
-    async def next_post(self, count: int = 1, timeout_s: float = 10.0) -> CallbackPost:
+    async def next_post(self, count: int = 1, timeout_s: float = 30.0) -> CallbackPost:
         """Wait for the ``count``-th post."""
         await self._arrivals.until(lambda: len(self.posts) >= count, timeout_s)
         return self.posts[count - 1]

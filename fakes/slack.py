@@ -82,12 +82,12 @@ class SlackPlatform:
         """The posts by chat.postMessage that are visible."""
         return [post for post in self.messages if post.shown]
 
-    async def next_post(self, count: int = 1, timeout_s: float = 10.0) -> SlackPost:
+    async def next_post(self, count: int = 1, timeout_s: float = 30.0) -> SlackPost:
         """Wait for the ``count``-th post to a response URL."""
         await self._arrivals.until(lambda: len(self.posts) >= count, timeout_s)
         return self.posts[count - 1]
 
-    async def next_message(self, count: int = 1, timeout_s: float = 10.0) -> SlackPost:
+    async def next_message(self, count: int = 1, timeout_s: float = 30.0) -> SlackPost:
         """Wait for the ``count``-th post by chat.postMessage."""
         await self._arrivals.until(lambda: len(self.messages) >= count, timeout_s)
         return self.messages[count - 1]
@@ -107,7 +107,7 @@ class SlackPlatform:
             return await self.faults.answer(fault, request, refusal)
         return await self.faults.answer(fault, request, web.Response(text="ok"))
 
-    async def next_reading(self, count: int = 1, timeout_s: float = 10.0) -> SlackReading:
+    async def next_reading(self, count: int = 1, timeout_s: float = 30.0) -> SlackReading:
         """Wait for the ``count``-th call of conversations.history."""
         await self._arrivals.until(lambda: len(self.readings) >= count, timeout_s)
         return self.readings[count - 1]

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientError, ClientSession
+from sqlalchemy import text
 
 from fakes.engine_server import EngineServer, engine_server
 from fakes.kakao import skill_request
 from fakes.slack import SlackPlatform, signed_command, slack_platform
+from runtime.database import connect_database
 from tests.support.stack import KAKAO_SECRET, SLACK_SECRET
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +52,7 @@ class Installation:
 
     def __init__(self, database_url: str, redis_url: str, server: EngineServer, slack: str) -> None:
         self.server = server
+        self.database_url = database_url
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.bot = {
@@ -81,7 +84,7 @@ class Installation:
     async def lease_is_over(self) -> None:
         database = connect_database(self.database_url, pool_size=1)
         lapsed = text("SELECT 1 FROM jobs WHERE lease_until < now() OR state = 'queued'")
-        async with asyncio.timeout(20), database.connect() as connection:
+        async with asyncio.timeout(30), database.connect() as connection:
             while not (await connection.execute(lapsed)).all():
                 await asyncio.sleep(0.05)
         await database.dispose()
@@ -117,7 +120,7 @@ async def installed(
 
 async def migrate(installed: Installation) -> None:
     with process("bot", "migrate", environment=installed.bot) as migration:
-        assert await asyncio.to_thread(migration.wait, 30) == 0
+        assert await asyncio.to_thread(migration.wait, 60) == 0
 
 
 async def test_by_hand_from_an_empty_database_to_three_turns(installed: Installation) -> None:
@@ -133,9 +136,9 @@ async def test_by_hand_from_an_empty_database_to_three_turns(installed: Installa
             assert prompt.roles == ["system", "user", "assistant", "user", "assistant", "user"]
             assert prompt.contents[1:] == ["하나", "에코: 하나", "둘", "에코: 둘", "셋"]
             worker.terminate()
-            assert await asyncio.to_thread(worker.wait, 15) == 0
+            assert await asyncio.to_thread(worker.wait, 60) == 0
         bot.terminate()
-        assert await asyncio.to_thread(bot.wait, 15) == 0
+        assert await asyncio.to_thread(bot.wait, 60) == 0
 
 
 async def test_a_killed_worker_costs_time_and_no_answer(
@@ -151,10 +154,10 @@ async def test_a_killed_worker_costs_time_and_no_answer(
             worker.kill()
         installed.server.delay_per_token_s = 0
         with process("inference_worker", environment=installed.worker):
-            post = await slack.next_post(timeout_s=20)
+            post = await slack.next_post()
             assert post.markdown == "에코: 견딜 수 있니?"
             await installed.ask_slack(slack, "그다음")
-            await slack.next_post(timeout_s=20, count=2)
+            await slack.next_post(count=2)
             assert [post.markdown for post in slack.posts][1:] == ["에코: 그다음"]
 
 
@@ -170,7 +173,7 @@ async def test_a_killed_bot_loses_nothing_it_accepted(
         process("bot", "serve", environment=installed.bot),
         process("inference_worker", environment=installed.worker),
     ):
-        assert (await slack.next_post(timeout_s=20)).markdown == "에코: 받았지?"
+        assert (await slack.next_post()).markdown == "에코: 받았지?"
 
 
 async def test_a_frozen_workers_late_answer_is_not_taken(
@@ -189,11 +192,11 @@ async def test_a_frozen_workers_late_answer_is_not_taken(
         await installed.lease_is_over()
         installed.server.delay_per_token_s = 0
         with process("inference_worker", environment=installed.worker):
-            assert (await slack.next_post(timeout_s=20)).markdown == "에코: 누가 답하니?"
+            assert (await slack.next_post()).markdown == "에코: 누가 답하니?"
             zombie.send_signal(signal.SIGCONT)
-            await installed.server.until(lambda s: s.running == 0, within_s=20)
+            await installed.server.until(lambda s: s.running == 0)
             await installed.ask_slack(slack, "그다음")
-            await slack.next_post(timeout_s=20, count=2)
+            await slack.next_post(count=2)
             assert [post.markdown for post in slack.posts][1:] == ["에코: 그다음"]
 
 

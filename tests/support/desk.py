@@ -45,10 +45,10 @@ class Desk:
         self.queue.wake()
         return job
 
-    async def result(self, timeout_s: float = 10) -> Completion | Failure:
+    async def result(self, timeout_s: float = 30) -> Completion | Failure:
         return (await self.results(1, timeout_s))[0]
 
-    async def results(self, count: int, timeout_s: float = 10) -> list[Completion | Failure]:
+    async def results(self, count: int, timeout_s: float = 30) -> list[Completion | Failure]:
         ended: list[Completion | Failure] = []
         async with asyncio.timeout(timeout_s):
             while len(ended) < count:

@@ -53,7 +53,7 @@ class Visitor:
         await self.when(lambda: len(found()) >= count)
         return found()[count - 1]
 
-    async def when(self, holds: Callable[[], bool], timeout_s: float = 8) -> None:
+    async def when(self, holds: Callable[[], bool], timeout_s: float = 30) -> None:
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(holds)
 

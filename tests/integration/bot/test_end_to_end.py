@@ -141,7 +141,7 @@ async def test_a_slow_answer_comes_by_callback_byte_for_byte(
     said = await stack.say_kakao("날씨 알려 줘", callback_url=url)
     assert said.will_call_back
     assert "template" not in said.body
-    post = await stack.kakao.next_post(timeout_s=20)
+    post = await stack.kakao.next_post()
     assert post.texts[0] == "오늘 서울은 맑고 내일은 비가 와요."
     assert stack.kakao.shown == [post]
     assert url.endswith(post.path_qs)
@@ -159,7 +159,7 @@ async def test_without_a_callback_the_button_fetches_exactly_that_turn_once(
     texts = stack.app[app_keys.TEXTS]
     assert held.bubbles == [texts.held_ready_soon]
     assert held.button["label"] == "답변 확인"
-    await stack.until("SELECT 1 FROM turns WHERE status = 'answered'", 20)
+    await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
     server.delay_per_token_s = 0
     other = await stack.say_kakao("답변 확인", user="영희", extra=held.button["extra"])
     assert other.bubbles == [texts.held_expired]
@@ -271,7 +271,7 @@ async def test_a_callback_that_fails_is_never_posted_twice(
     server.reply = lambda _: "하나 둘 셋 넷 다섯 여섯 일곱"
     stack.kakao.faults.always = fault
     await stack.say_kakao("안녕", callback_url=stack.kakao.new_callback_url())
-    delivery = await stack.until("SELECT * FROM deliveries WHERE state = 'held'", 15)
+    delivery = await stack.until("SELECT * FROM deliveries WHERE state = 'held'")
     await another_turn_is_delivered(stack)
     assert len(stack.kakao.posts) == 1
     assert delivery.detail
@@ -285,7 +285,7 @@ async def test_kakao_says_not_now_and_gets_the_callback_later(
     server.reply = lambda _: "하나 둘 셋 넷 다섯 여섯 일곱"
     stack.kakao.faults.once(Fault.RATE_LIMITED)
     await stack.say_kakao("안녕", callback_url=stack.kakao.new_callback_url())
-    await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 2", 15)
+    await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 2")
     assert [post.texts[0] for post in stack.kakao.shown] == ["하나 둘 셋 넷 다섯 여섯 일곱"]
 
 
@@ -299,7 +299,7 @@ async def test_a_callback_that_overtook_its_acknowledgement_is_tried_again(
     await stack.say_kakao("안녕", callback_url=url)
     assert not (await stack.kakao.next_post()).shown
     stack.kakao.acknowledge(url)
-    await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 2", 15)
+    await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 2")
     assert [post.texts[0] for post in stack.kakao.shown] == ["하나 둘 셋 넷 다섯"]
 
 

@@ -190,7 +190,7 @@ async def talkative(
 async def sent_raw(target: Target, raw: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
     writer.write(raw)
-    await asyncio.wait_for(reader.readline(), 8)
+    await asyncio.wait_for(reader.readline(), 30)
     writer.close()
 
 

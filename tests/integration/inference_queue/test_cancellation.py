@@ -99,7 +99,7 @@ async def test_a_renewal_during_the_cancelling_transaction_sees_its_outcome(
 
 async def until_blocked(database: AsyncEngine) -> None:
     waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    async with asyncio.timeout(10), database.connect() as connection:
+    async with asyncio.timeout(30), database.connect() as connection:
         while not await connection.scalar(waits):
             await asyncio.sleep(0.01)
 

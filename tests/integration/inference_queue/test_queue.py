@@ -291,7 +291,7 @@ async def test_a_bell_rings_across_processes_and_a_burst_rings_it_once(redis: Re
         await asyncio.sleep(0.2)
         for _ in range(100):
             queue.wake()
-        await asyncio.wait_for(bell.wait(poll_s=30), 5)
+        await asyncio.wait_for(bell.wait(poll_s=30), 30)
         await queue.close()
         messages = 0
         while await raw.get_message(ignore_subscribe_messages=True, timeout=0.2):
@@ -312,7 +312,7 @@ async def test_without_redis_the_queue_still_works(
         async with database.connect() as connection:
             assert await queue.partial(connection, job.id) == ""
         async with WakeupSubscriber(nowhere, WAKE_CHANNEL) as bell:
-            await asyncio.wait_for(bell.wait(poll_s=0.05), 2)
+            await asyncio.wait_for(bell.wait(poll_s=0.05), 30)
         await queue.close()
         await leases.close()
 

@@ -42,7 +42,7 @@ def faults(statement: str) -> float:
 
 
 async def until_fault(statement: str, since: float) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while faults(statement) <= since:
             await asyncio.sleep(0.02)
 
@@ -52,7 +52,7 @@ async def queued(desk: Desk, *texts: str) -> list[Job]:
 
 
 async def until_row(desk: Desk, job: Job, state: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while (await desk.row(job)).state != state:
             await asyncio.sleep(0.02)
 

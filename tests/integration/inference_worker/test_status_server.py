@@ -35,7 +35,7 @@ def samples(page: str) -> dict[str, float]:
 @pytest.fixture
 async def working(desk: Desk) -> AsyncIterator[Worker]:
     async with served() as (_, engine), running_worker(*desk.urls, engine, slots=3) as worker:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while worker.status().state != "ready":
                 await asyncio.sleep(0.02)
         yield worker
@@ -80,7 +80,7 @@ async def test_a_cancelled_job_is_counted_as_that(desk: Desk) -> None:
 
 
 async def once_stuck(worker: Worker) -> tuple[int, str]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not worker.is_stuck:
             await asyncio.sleep(0.02)
     return await answer(worker, "/healthz")

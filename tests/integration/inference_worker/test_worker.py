@@ -138,7 +138,7 @@ async def test_the_text_is_streamed_while_it_is_written(desk: Desk) -> None:
     ):
         job = await desk.put()
         seen: list[str] = []
-        async with asyncio.timeout(10), desk.database.connect() as connection:
+        async with asyncio.timeout(30), desk.database.connect() as connection:
             while len(seen) < 3:
                 piece = await desk.queue.partial(connection, job.id)
                 if piece and piece not in seen:
@@ -161,7 +161,7 @@ async def test_without_redis_a_worker_works_by_polling(desk: Desk) -> None:
 
 
 async def given_back(desk: Desk, job: Job) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await desk.row(job)).worker is None or (await desk.row(job)).state != "queued":
             await asyncio.sleep(0.02)
 

@@ -17,7 +17,7 @@ from onebox.progress import bound_logs, relay_model_progress, until_ready
 async def until(holds: Callable[[], bool], coroutine: Any) -> None:
     """Run ``coroutine`` until something holds; five seconds are plenty."""
     task = asyncio.ensure_future(coroutine)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not holds():
             await asyncio.sleep(0.02)
     task.cancel()

@@ -88,7 +88,7 @@ async def test_a_cancellation_that_a_library_loses_is_heeded(tmp_path: Path) -> 
     await ends.start()
     ends.spec = replace(ends.spec, is_ready=deaf)
     keeping = asyncio.create_task(keep_running(ends, lambda _: None, first_pause_s=0.001))
-    await asyncio.wait_for(asked.wait(), 10)
+    await asyncio.wait_for(asked.wait(), 30)
     keeping.cancel()
     await asyncio.wait([keeping], timeout=5)
     assert keeping.cancelled()

@@ -106,7 +106,7 @@ class DeliveryParts:
 
     async def recorded(self) -> None:
         """Wait for what is on the wire and for its outcomes."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.in_flight.wait()
 
     async def execute(self, *statements: str) -> None:

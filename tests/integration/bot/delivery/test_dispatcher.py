@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession
 from sqlalchemy import event, select, text
 
 from bot import app_keys
-from bot.delivery.sweeper import SWEEP_EVERY_S
+from bot.delivery import sweeper
 from bot.store.schema import deliveries
 from fakes.faults import Fault
 from fakes.slack import signed_command, slack_platform
@@ -53,7 +54,10 @@ async def test_one_platform_that_hangs_does_not_hold_up_the_other(
         await stack.say_slack("안녕")
         await stack.slack.next_post()
         await stack.say_kakao("안녕", callback_url=stack.kakao.new_callback_url())
-        assert (await stack.kakao.next_post(timeout_s=3)).texts[0] == "에코: 안녕"
+        assert (await stack.kakao.next_post()).texts[0] == "에코: 안녕"
+        assert await stack.rows(
+            "SELECT 1 FROM deliveries WHERE messenger = 'slack' AND state = 'sending'"
+        )
 
 
 async def test_what_is_on_the_wire_when_the_bot_stops_is_sent_and_written_down(
@@ -64,7 +68,7 @@ async def test_what_is_on_the_wire_when_the_bot_stops_is_sent_and_written_down(
         served() as made,
         running_worker(database_url, redis_url, made[1]),
     ):
-        slack.faults.always, slack.faults.slow_s = Fault.SLOW, 1.0
+        slack.faults.always, slack.faults.slow_s = Fault.SLOW, 0.3
         settings = settings_for(database_url, redis_url, slack_response_hosts=(slack.origin,))
         async with running_bot(settings) as (url, _), ClientSession() as http:
             body, headers = signed_command(
@@ -79,13 +83,14 @@ async def test_what_is_on_the_wire_when_the_bot_stops_is_sent_and_written_down(
 
 
 async def test_whoever_asked_in_vain_is_told_even_when_both_clocks_run_out_together(
-    database_url: str, redis_url: str
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sweeper, "SWEEP_EVERY_S", 0.03)
     async with running_stack(database_url, redis_url) as stack:
         await stack.say_slack("아무도 없나요?")
         await stack.until("SELECT 1 FROM turns WHERE status = 'queued'")
         await write(stack, "UPDATE deliveries SET expires_at = now()")
-        await asyncio.sleep(SWEEP_EVERY_S + 0.5)
+        await asyncio.sleep(0.2)  # several sweeps
         await write(stack, "UPDATE jobs SET deadline = now()")
         assert (await stack.slack.next_post()).markdown == stack.app[app_keys.TEXTS].expired
 
@@ -114,7 +119,7 @@ async def test_an_answer_whose_claim_postgres_took_and_never_said_so_goes_out_on
 
         event.listen(stack.app[app_keys.DATABASE].sync_engine, "after_cursor_execute", lose)
         await stack.say_slack("안녕")
-        assert (await stack.slack.next_post(timeout_s=5)).markdown == "에코: 안녕"
+        assert (await stack.slack.next_post()).markdown == "에코: 안녕"
         await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 1")
         assert lost
         assert len(stack.slack.shown) == 1

@@ -48,7 +48,7 @@ class Chat:
         """All server-sent events, to the end of the stream."""
         headers = signed_headers(SECRET, path.encode())
         async with (
-            asyncio.timeout(20),
+            asyncio.timeout(30),
             ClientSession() as http,
             http.get(self.stack.url + path, headers=headers) as response,
         ):

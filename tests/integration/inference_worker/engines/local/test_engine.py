@@ -341,7 +341,7 @@ async def test_without_torch_the_worker_says_what_to_install(tmp_path: Path) -> 
         env={**os.environ, **addresses, "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"},
         stderr=asyncio.subprocess.PIPE,
     )
-    _, said = await asyncio.wait_for(worker.communicate(), 20)
+    _, said = await asyncio.wait_for(worker.communicate(), 30)
     assert worker.returncode == 1
     assert b"pip install -e '.[local]'" in said
     assert b"Traceback" not in said

@@ -51,5 +51,5 @@ async def test_too_much_to_do_costs_the_job_no_attempt(desk: Desk) -> None:
         one.overloaded = other.overloaded = 4  # more often than a job may be tried
         async with running_worker(*desk.urls, pool, patience_s=20):
             await desk.put("기다릴게")
-            result = await desk.result(timeout_s=20)
+            result = await desk.result(timeout_s=30)
     assert isinstance(result, Completion)
