@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientTimeout
 from pydantic import SecretStr
-from sqlalchemy import Row, text
+from sqlalchemy import Row, event, text
 
+from bot import app_keys
 from bot.messengers.slack import web_api
 from bot.messengers.slack.simulated_requests import CHANNEL_ID
 from bot.store.deliveries import DeliveryClaim
@@ -57,9 +58,27 @@ async def ledger(stack: Stack) -> list[str]:
     return [row.state for row in await stack.rows("SELECT * FROM delivery_attempts ORDER BY id")]
 
 
+async def scans(stack: Stack, count: int) -> None:
+    """Wait until the reconciler has looked for lost answers so many times."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "trace_at" in statement and "UPDATE deliveries" in statement:
+            seen.append(statement)
+
+    engine = stack.app[app_keys.DATABASE].sync_engine
+    event.listen(engine, "after_cursor_execute", note)
+    try:
+        async with asyncio.timeout(30):
+            while len(seen) < count:
+                await asyncio.sleep(0.02)
+    finally:
+        event.remove(engine, "after_cursor_execute", note)
+
+
 async def nothing_more_comes(stack: Stack) -> None:
     sent = len(stack.slack.messages) + len(stack.slack.posts)
-    await asyncio.sleep(1.0)
+    await scans(stack, 3)
     assert len(stack.slack.messages) + len(stack.slack.posts) == sent
 
 
@@ -121,7 +140,7 @@ async def test_nothing_is_asked_before_it_is_quiet(database_url: str, redis_url:
         lost = await delivery(stack, "unconfirmed")
         began = (await stack.rows("SELECT claimed_at FROM delivery_attempts"))[0].claimed_at
         assert (lost.trace_at - began).total_seconds() == pytest.approx(RECONCILE_DELAY_S)
-        await asyncio.sleep(0.5)
+        await scans(stack, 3)
         assert not stack.slack.readings
 
 
