@@ -25,7 +25,7 @@ async def target(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIter
         yield running
 
 
-async def test_no_bytes_make_it_fail_or_grow(target: Target) -> None:
+async def test_odd_requests_cause_no_error_and_no_growth(target: Target) -> None:
     report = await asyncio.to_thread(
         measured, target, REQUESTS // 4, lambda: attack(target, REQUESTS, SEED)
     )
@@ -35,7 +35,7 @@ async def test_no_bytes_make_it_fail_or_grow(target: Target) -> None:
     assert {200, 400, 401} <= set(report.statuses), str(report)
 
 
-async def test_every_answer_is_as_described(target: Target) -> None:
+async def test_every_response_matches_the_description(target: Target) -> None:
     if importlib.util.find_spec("schemathesis") is None:
         assert os.environ.get("CI") != "true", "CI needs schemathesis: it is a dev dependency"
         pytest.skip("schemathesis is not installed: `make test` installs it")

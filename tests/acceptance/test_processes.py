@@ -123,7 +123,7 @@ async def migrate(installed: Installation) -> None:
         assert await asyncio.to_thread(migration.wait, 60) == 0
 
 
-async def test_by_hand_from_an_empty_database_to_three_turns(installed: Installation) -> None:
+async def test_three_turns_from_an_empty_database_by_hand(installed: Installation) -> None:
     with process("bot", "serve", environment=installed.bot) as bot:
         parts = json.loads(await installed.until("/readyz", 503))["parts"]
         assert "python -m bot migrate" in parts["postgres"]["detail"]
@@ -141,9 +141,7 @@ async def test_by_hand_from_an_empty_database_to_three_turns(installed: Installa
         assert await asyncio.to_thread(bot.wait, 60) == 0
 
 
-async def test_a_killed_worker_costs_time_and_no_answer(
-    installed: Installation, slack: SlackPlatform
-) -> None:
+async def test_killed_worker_loses_no_answer(installed: Installation, slack: SlackPlatform) -> None:
     await migrate(installed)
     with process("bot", "serve", environment=installed.bot):
         with process("inference_worker", environment=installed.worker) as worker:
@@ -176,7 +174,7 @@ async def test_a_killed_bot_loses_nothing_it_accepted(
         assert (await slack.next_post()).markdown == "에코: 받았지?"
 
 
-async def test_a_frozen_workers_late_answer_is_not_taken(
+async def test_late_result_of_a_frozen_worker_is_rejected(
     installed: Installation, slack: SlackPlatform
 ) -> None:
     await migrate(installed)
@@ -214,7 +212,7 @@ async def test_a_frozen_workers_late_answer_is_not_taken(
         (("inference_worker",), {"WORKER_ENGINE": "served", "WORKER_BASE_URL": ""}, "BASE_URL"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_status_1(
+def test_wrong_setting_is_one_sentence_and_exit_status_1(
     arguments: tuple[str, ...], changes: dict[str, str], sentence: str
 ) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("BOT_", "WORKER_"))}

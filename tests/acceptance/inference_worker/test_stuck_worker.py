@@ -65,7 +65,7 @@ async def worker(
 
 
 @pytest.mark.parametrize("worker", FAULTS, indirect=True)
-async def test_the_process_ends_and_its_job_waits_for_another(
+async def test_stuck_worker_exits_and_its_job_returns_to_the_queue(
     desk: Desk, worker: asyncio.subprocess.Process
 ) -> None:
     job = await desk.put()

@@ -144,7 +144,7 @@ async def execute(url: str, statement: str) -> object:
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-async def test_it_starts_tells_where_to_go_and_stops_whole(
+async def test_start_shows_the_address_and_stop_ends_every_process(
     data_dir: Path, by: signal.Signals
 ) -> None:
     with started(data_dir) as run:

@@ -209,7 +209,7 @@ async def test_typing_the_buttons_words_is_an_ordinary_message(
     assert (await stack.say_kakao("답변 확인")).bubbles[0] == "에코: 답변 확인"
 
 
-async def test_at_the_callbacks_end_the_person_gets_what_there_is_and_a_button(
+async def test_callback_budget_ends_with_a_partial_answer_and_a_button(
     database_url: str, redis_url: str
 ) -> None:
     numbers = " ".join(str(number) for number in range(60))
@@ -277,7 +277,7 @@ async def test_a_callback_that_fails_is_never_posted_twice(
     assert delivery.detail
 
 
-async def test_kakao_says_not_now_and_gets_the_callback_later(
+async def test_rate_limited_callback_is_retried(
     hasty: tuple[Stack, EngineServer],
 ) -> None:
     stack, server = hasty
@@ -363,7 +363,7 @@ async def test_the_same_kakao_request_delivered_twice_is_answered_once(
     assert len(server.requests) == 1
 
 
-async def test_slack_says_no_for_now_and_gets_it_later(
+async def test_rate_limited_slack_post_is_retried(
     parts: tuple[Stack, EngineServer],
 ) -> None:
     stack, _ = parts

@@ -42,7 +42,7 @@ async def test_a_burst_is_one_prompt_answered_on_the_newest(
         assert server.requests[-1].contents[1] == "저기요\n환불은\n어떻게 하나요?"
 
 
-async def test_what_is_typed_while_the_model_writes_is_merged_and_in_order(
+async def test_messages_sent_during_a_generation_are_merged_in_order(
     database_url: str, redis_url: str
 ) -> None:
     async with (
@@ -77,9 +77,7 @@ async def test_a_held_answer_is_offered_with_the_next_message(
         assert "quickReplies" not in (await stack.say_kakao("또 질문")).body["template"]
 
 
-async def test_an_answer_nobody_fetched_expires_and_is_told_once(
-    database_url: str, redis_url: str
-) -> None:
+async def test_unfetched_answer_expires_and_is_told_once(database_url: str, redis_url: str) -> None:
     async with (
         served(delay_per_token_s=0.3, reply=lambda _: SLOW) as (server, engine),
         running_stack(database_url, redis_url, engine, kakao_sync_budget_s=0.3) as stack,
@@ -96,7 +94,7 @@ async def test_an_answer_nobody_fetched_expires_and_is_told_once(
         assert TEXT.earlier_expired not in (await stack.say_kakao("그다음")).bubbles
 
 
-async def test_over_the_bound_people_are_told_at_the_door(
+async def test_backlog_over_the_bound_is_told_at_admission(
     database_url: str, redis_url: str
 ) -> None:
     async with running_stack(
@@ -135,9 +133,7 @@ async def test_every_attempt_to_deliver_is_in_the_ledger(database_url: str, redi
         assert all(row.forward for row in rows)
 
 
-async def test_the_last_words_of_a_dead_process_are_in_the_ledger(
-    database_url: str, redis_url: str
-) -> None:
+async def test_claim_of_a_dead_process_is_in_the_ledger(database_url: str, redis_url: str) -> None:
     async with (
         served() as (_, engine),
         running_stack(database_url, redis_url, engine) as stack,

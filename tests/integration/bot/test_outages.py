@@ -32,7 +32,7 @@ async def until_failed(stack: Stack) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_no_worker_is_said_at_once_and_the_answer_comes_once_there_is_one(
+async def test_missing_worker_is_told_at_once_and_answered_later(
     database_url: str, redis_url: str
 ) -> None:
     async with running_stack(

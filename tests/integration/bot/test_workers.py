@@ -12,7 +12,7 @@ from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
 from runtime.redis_client import connect_redis
 
 
-async def test_an_answer_that_a_later_question_has_overtaken_changes_nothing(
+async def test_out_of_order_registry_response_is_ignored(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with connect_redis(redis_url) as redis:
@@ -39,7 +39,7 @@ async def test_an_answer_that_a_later_question_has_overtaken_changes_nothing(
         assert [worker.id for worker in presence.ready] == ["w1"]
 
 
-async def test_with_redis_gone_nobody_knows_and_the_model_is_not_called_off() -> None:
+async def test_worker_state_is_unknown_without_redis() -> None:
     def known() -> list[WorkerStatus] | None:
         return presence.workers
 

@@ -104,7 +104,7 @@ async def until_blocked(database: AsyncEngine) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_there_is_nothing_to_cancel_in_a_finished_or_unknown_job(
+async def test_finished_or_unknown_job_cannot_be_cancelled(
     database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     job = await enqueue(database, queue)

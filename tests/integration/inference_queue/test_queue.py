@@ -146,7 +146,7 @@ async def test_a_worker_that_lost_its_lease_can_neither_renew_nor_finish(
     assert await leases.finish(lease, COMPLETION)
 
 
-async def test_a_claim_that_postgres_forgot_gives_no_right_to_its_worker(
+async def test_rolled_back_claim_gives_its_worker_no_lease(
     database: AsyncEngine, queue: JobQueue, leases: LeaseClient, redis: Redis
 ) -> None:
     # Claims do not wait for the disk: a crash of Postgres leaves the row as it was before.
@@ -163,7 +163,7 @@ async def test_a_claim_that_postgres_forgot_gives_no_right_to_its_worker(
     assert await results(database, queue) == [COMPLETION]
 
 
-async def test_a_job_whose_workers_die_is_given_up_after_three(
+async def test_job_is_a_dead_letter_after_three_lost_leases(
     database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     await put(database, queue)
@@ -196,7 +196,7 @@ async def test_a_job_given_back_waits_its_delay(
     assert await leases.claim(1) == []
 
 
-async def test_what_is_too_late_is_never_claimed_and_ends_as_expired(
+async def test_expired_delivery_is_never_claimed(
     database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     await put(database, queue, deadline=datetime.now(UTC) - timedelta(seconds=1))
@@ -283,7 +283,7 @@ async def test_the_streamed_text_is_the_current_attempts_only(
         assert await queue.partial(connection, uuid4()) == ""
 
 
-async def test_a_bell_rings_across_processes_and_a_burst_rings_it_once(redis: Redis) -> None:
+async def test_wakeup_crosses_processes_and_a_burst_is_coalesced(redis: Redis) -> None:
     queue = JobQueue(redis)
     async with redis.pubsub() as raw, WakeupSubscriber(redis, WAKE_CHANNEL) as bell:
         await raw.subscribe(WAKE_CHANNEL)

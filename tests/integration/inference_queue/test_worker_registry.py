@@ -20,7 +20,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-async def test_workers_are_seen_while_they_announce_themselves(redis: Redis) -> None:
+async def test_worker_is_listed_while_it_sends_heartbeats(redis: Redis) -> None:
     heartbeat = Heartbeat(redis, worker="w1")
     presence = WorkerStatus(id="w1", state=WorkerState.LOADING, detail="모델을 읽는 중")
     await heartbeat.publish(presence)
@@ -29,7 +29,7 @@ async def test_workers_are_seen_while_they_announce_themselves(redis: Redis) -> 
     assert await list_workers(redis) == []
 
 
-async def test_the_newest_announcement_stands_where_the_connection_of_an_older_one_was_slow(
+async def test_late_arrival_of_an_older_heartbeat_changes_nothing(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect: Any = redis.connection_pool.get_connection

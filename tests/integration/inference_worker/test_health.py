@@ -56,7 +56,7 @@ async def test_loading_is_alive_and_failed_is_not(redis: Redis, redis_url: str) 
     assert await check(redis_url, "box") == (False, "failed no such model")
 
 
-async def test_without_redis_nothing_is_known_and_nothing_is_called_dead() -> None:
+async def test_health_check_passes_without_redis() -> None:
     alive, sentence = await check("redis://127.0.0.1:1/0", "box")
     assert alive
     assert "cannot be reached" in sentence
@@ -74,7 +74,7 @@ def run(**settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def test_as_the_container_runs_it(redis: Redis, redis_url: str) -> None:
+async def test_health_check_as_the_container_runs_it(redis: Redis, redis_url: str) -> None:
     assert run(WORKER_REDIS_URL=redis_url).returncode == 1
     await announce(redis, f"{socket.gethostname()}-7-abc123")
     found = run(WORKER_REDIS_URL=redis_url)

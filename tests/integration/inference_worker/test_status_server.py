@@ -41,7 +41,7 @@ async def working(desk: Desk) -> AsyncIterator[Worker]:
         yield worker
 
 
-async def test_it_says_what_it_does(working: Worker) -> None:
+async def test_healthz_tells_state_and_slots(working: Worker) -> None:
     status, text = await answer(working, "/healthz")
     body = json.loads(text)
     assert (status, body["status"], body["state"]) == (200, "alive", "ready")

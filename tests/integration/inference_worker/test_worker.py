@@ -48,7 +48,7 @@ async def test_a_drain_lets_running_answers_end_and_takes_no_new_ones(desk: Desk
         assert (await desk.row(waiting)).state == "queued"
 
 
-async def test_what_a_drain_cannot_wait_for_goes_back_unpunished(desk: Desk) -> None:
+async def test_unfinished_job_of_a_drain_is_released_without_an_attempt(desk: Desk) -> None:
     async with served(delay_per_token_s=5) as (server, engine):
         async with running_worker(*desk.urls, engine, drain_s=0.3):
             job = await desk.put()
@@ -118,7 +118,7 @@ async def test_an_overloaded_engine_is_asked_again(desk: Desk) -> None:
         assert server.overloaded == 0
 
 
-async def test_what_the_engine_refuses_is_not_tried_again(desk: Desk) -> None:
+async def test_job_refused_by_the_engine_is_not_retried(desk: Desk) -> None:
     async with (
         served(fails_with=(400, {"error": {"message": "temperature is odd"}})) as (server, engine),
         running_worker(*desk.urls, engine),

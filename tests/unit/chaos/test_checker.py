@@ -78,14 +78,14 @@ def test_two_outcomes_are_one_too_many(journal: Journal, told: bool) -> None:
     assert len(check(journal).duplicated) == 1
 
 
-def test_what_the_platform_withheld_is_unconfirmed_and_no_loss(journal: Journal) -> None:
+def test_answer_withheld_by_the_platform_is_unconfirmed_and_no_loss(journal: Journal) -> None:
     message = accepted(journal)
     message.unanswered.append("dropped")
     assert check(journal).ends == {"unconfirmed": 1}
     assert check(journal).holds
 
 
-def test_what_can_be_looked_up_is_no_window(journal: Journal) -> None:
+def test_lost_answer_that_can_be_looked_up_is_no_unconfirmed_delivery(journal: Journal) -> None:
     message = accepted(journal, "s1")
     message.reconcilable.append("dropped")
     assert message.is_pending
@@ -97,7 +97,7 @@ def test_what_can_be_looked_up_is_no_window(journal: Journal) -> None:
     assert len(check(journal).duplicated) == 1
 
 
-def test_what_was_shown_unanswered_counts_as_found_where_it_was_read(journal: Journal) -> None:
+def test_unanswered_post_counts_as_found_once_it_was_read(journal: Journal) -> None:
     message = accepted(journal, "s1")
     message.reconcilable.append("cut")
     journal.show(message, "message", journal.reply(prompt(utterance(message))))

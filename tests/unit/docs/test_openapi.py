@@ -44,7 +44,7 @@ def test_it_holds_every_route_and_no_other() -> None:
     assert {(path, method) for path, method, _ in OPERATIONS} == served(simulator=True)
 
 
-def test_what_is_marked_as_the_simulator_is_there_only_with_it() -> None:
+def test_simulator_routes_exist_only_with_the_simulator() -> None:
     marked = {(path, method) for path, method, op in OPERATIONS if op["tags"] == ["simulator"]}
     assert marked == served(simulator=True) - served(simulator=False)
 

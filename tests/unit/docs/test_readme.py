@@ -137,7 +137,7 @@ def test_the_metrics_described_are_those_there_are() -> None:
     assert {re.sub(r"_total$", "", name) for name in named} == families
 
 
-def test_the_pictures_name_every_state() -> None:
+def test_state_diagrams_name_every_state() -> None:
     page = (ROOT / "docs/operations.md").read_text("utf-8")
     turn, delivery = (
         picture.split("```")[0] for picture in page.split("```mermaid\nstateDiagram-v2")[1:]

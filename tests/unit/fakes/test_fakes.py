@@ -212,7 +212,7 @@ async def test_a_history_is_read_newest_first_and_by_pages() -> None:
         assert [message["text"] for message in later["messages"]] == ["나중"]
 
 
-async def test_what_was_taken_without_an_answer_is_in_the_history() -> None:
+async def test_post_accepted_without_an_answer_is_in_the_history() -> None:
     async with slack_platform() as slack:
         client = AsyncWebClient(token="xoxb-1", base_url=slack.api_url, timeout=1)
         client.retry_handlers.clear()

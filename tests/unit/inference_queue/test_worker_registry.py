@@ -6,7 +6,7 @@ from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
 from runtime.redis_client import connect_redis
 
 
-async def test_without_redis_nobody_hears_it_and_nothing_breaks() -> None:
+async def test_heartbeat_without_redis_raises_nothing() -> None:
     async with connect_redis("redis://127.0.0.1:1/0") as nowhere:
         heartbeat = Heartbeat(nowhere, worker="w1")
         await heartbeat.publish(WorkerStatus(id="w1", state=WorkerState.READY))

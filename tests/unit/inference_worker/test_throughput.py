@@ -57,19 +57,19 @@ def test_an_answer_of_few_tokens_says_nothing_of_the_rate(silent: Completion) ->
     assert pace.tokens_per_s == 0
 
 
-def test_what_fits_is_left_alone() -> None:
+def test_job_within_its_deadline_is_unchanged() -> None:
     pace = ThroughputEstimator(answer_s=5, first_token_s=0.5, tokens_per_s=50)
     for whole in (job(None), job(600)):
         assert pace.fit(whole) is whole
 
 
-def test_what_does_not_fit_is_cut() -> None:
+def test_answer_is_cut_to_the_deadline() -> None:
     cut = ThroughputEstimator(answer_s=5, first_token_s=0.5, tokens_per_s=50).fit(job(10.5))
     assert cut is not None
     assert 440 <= cut.sampling.max_new_tokens <= 451
 
 
-def test_what_is_worthless_is_not_begun() -> None:
+def test_job_without_time_for_an_answer_is_not_started() -> None:
     pace = ThroughputEstimator(answer_s=5, first_token_s=0.5, tokens_per_s=1)
     assert pace.fit(job(2.5)) is None
     assert pace.fit(job(-1)) is None

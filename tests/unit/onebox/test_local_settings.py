@@ -24,7 +24,7 @@ def test_the_origin_is_one_that_this_machine_can_reach(host: str, seen: str) -> 
     assert replace(MACHINE, host=host).origin == f"http://{seen}:81"
 
 
-def test_what_somebody_set_stays(tmp_path: Path) -> None:
+def test_explicit_setting_is_kept(tmp_path: Path) -> None:
     configured = configuration(
         simulator=False, admin_password=SecretStr("mine"), kakao_callback_hosts=".example.com"
     )

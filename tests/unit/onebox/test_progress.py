@@ -60,7 +60,7 @@ async def answering(*answers: web.Response) -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-async def test_what_is_missing_is_said_once_until_it_changes() -> None:
+async def test_missing_part_is_named_once_until_it_changes() -> None:
     said: list[str] = []
     parts = {"parts": {"worker": {"ok": False, "detail": "loading"}, "redis": {"ok": True}}}
     odd = web.Response(text="<html>", status=502)

@@ -46,7 +46,7 @@ async def test_a_process_that_is_not_vital_is_restarted_without_limit(tmp_path: 
     await broken.stop()
 
 
-async def test_what_does_not_stop_when_asked_is_killed(tmp_path: Path) -> None:
+async def test_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     stubborn = python_process(
         tmp_path,
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "

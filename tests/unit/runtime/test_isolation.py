@@ -81,7 +81,7 @@ async def test_a_server_that_hangs_is_an_outage_soon() -> None:
     assert not work.faults
 
 
-async def test_nothing_costs_nothing() -> None:
+async def test_empty_batch_runs_no_work() -> None:
     work = Work({})
     await work.run([])
     assert work.done == []

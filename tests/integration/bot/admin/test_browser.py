@@ -80,7 +80,7 @@ async def test_the_person_is_left_and_the_bot_right(page: Page, database: AsyncE
     assert person["y"] < bot["y"]
 
 
-async def test_what_people_write_stays_text(page: Page, database: AsyncEngine) -> None:
+async def test_typed_markup_stays_text(page: Page, database: AsyncEngine) -> None:
     await add_turn(
         database, ATTACK, ATTACK, sender=ATTACK, key=ATTACK, failure_message=ATTACK, model=ATTACK
     )
@@ -111,7 +111,7 @@ async def _overflow(page: Page) -> int:
     return int(await page.evaluate(wide))
 
 
-async def test_it_can_be_used_without_eyes_or_mouse(page: Page) -> None:
+async def test_page_can_be_used_by_keyboard_and_screen_reader(page: Page) -> None:
     unlabelled = "[...document.querySelectorAll('input:not([type=hidden]), select, button')]"
     names = f"{unlabelled}.filter(e => !(e.labels && e.labels.length) && !e.innerText).length"
     assert await page.evaluate(names) == 0

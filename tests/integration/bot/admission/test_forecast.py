@@ -68,7 +68,7 @@ async def seconds_before_the_callback(stack: Stack) -> float:
     return float(row.seconds)
 
 
-async def test_what_cannot_make_the_callback_gets_the_button_at_once(
+async def test_forecast_beyond_the_callback_gives_the_button_at_once(
     database_url: str, redis_url: str
 ) -> None:
     async with rush(database_url, redis_url, waiting=6 * SLOTS, kakao_callback_budget_s=3.0) as (
@@ -103,9 +103,7 @@ async def test_the_same_request_once_more_gets_the_same_button(
         assert not again.will_call_back
 
 
-async def test_what_is_held_from_the_start_lets_others_go_first(
-    database_url: str, redis_url: str
-) -> None:
+async def test_job_of_a_held_answer_yields_to_others(database_url: str, redis_url: str) -> None:
     async with rush(database_url, redis_url, waiting=6 * SLOTS, kakao_callback_budget_s=3.0) as (
         stack,
         server,
@@ -118,7 +116,7 @@ async def test_what_is_held_from_the_start_lets_others_go_first(
         assert asked.index("먼저") < asked.index("나중에")
 
 
-async def test_what_would_come_when_nobody_wants_it_is_turned_away_at_the_door(
+async def test_message_whose_answer_would_expire_is_rejected_at_admission(
     database_url: str, redis_url: str
 ) -> None:
     async with rush(
@@ -129,7 +127,7 @@ async def test_what_would_come_when_nobody_wants_it_is_turned_away_at_the_door(
         assert not await stack.rows("SELECT 1 FROM turns WHERE messenger = 'kakao'")
 
 
-async def test_those_who_can_wait_longer_are_not_in_front(
+async def test_jobs_with_later_deadlines_are_not_counted_in_front(
     database_url: str, redis_url: str
 ) -> None:
     async with rush(database_url, redis_url, waiting=6 * SLOTS, kakao_callback_budget_s=3.0) as (
@@ -143,7 +141,7 @@ async def test_those_who_can_wait_longer_are_not_in_front(
         assert (await stack.say_kakao("저도요", callback_url=url)).will_call_back
 
 
-async def test_where_even_quick_answers_miss_the_window_kakao_is_told_at_once(
+async def test_callback_is_promised_at_once_when_answers_miss_the_sync_window(
     database_url: str, redis_url: str
 ) -> None:
     async with rush(database_url, redis_url, waiting=0) as (stack, _):
@@ -175,7 +173,7 @@ async def test_without_a_sync_budget_every_answer_goes_by_callback(
         assert (await stack.say_kakao("안녕")).button
 
 
-async def test_without_a_rush_the_response_or_the_callback_has_the_answer(
+async def test_answer_comes_in_the_response_or_by_callback_when_idle(
     database_url: str, redis_url: str
 ) -> None:
     async with rush(database_url, redis_url, waiting=0) as (stack, server):

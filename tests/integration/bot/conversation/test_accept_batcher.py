@@ -68,7 +68,7 @@ async def test_the_same_event_at_once_is_one_turn(database: AsyncEngine) -> None
     assert await count(database, "turns") == 1
 
 
-async def test_what_postgres_refuses_does_not_take_the_others_with_it(
+async def test_row_that_postgres_refuses_fails_alone(
     database: AsyncEngine,
 ) -> None:
     intake = AcceptBatcher(database)

@@ -60,7 +60,7 @@ async def test_one_platform_that_hangs_does_not_hold_up_the_other(
         )
 
 
-async def test_what_is_on_the_wire_when_the_bot_stops_is_sent_and_written_down(
+async def test_delivery_in_flight_at_shutdown_is_sent_and_recorded(
     database_url: str, redis_url: str
 ) -> None:
     async with (
@@ -82,7 +82,7 @@ async def test_what_is_on_the_wire_when_the_bot_stops_is_sent_and_written_down(
         await database.dispose()
 
 
-async def test_whoever_asked_in_vain_is_told_even_when_both_clocks_run_out_together(
+async def test_expiry_is_told_when_delivery_and_job_expire_together(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeper, "SWEEP_EVERY_S", 0.03)
@@ -106,7 +106,7 @@ async def test_the_first_answer_names_the_ai_even_after_a_failure(
         assert notice not in (await stack.say_kakao("셋")).bubbles
 
 
-async def test_an_answer_whose_claim_postgres_took_and_never_said_so_goes_out_once(
+async def test_claim_committed_without_an_acknowledgement_is_delivered_once(
     database_url: str, redis_url: str
 ) -> None:
     async with served() as made, running_stack(database_url, redis_url, made[1]) as stack:

@@ -152,7 +152,7 @@ async def test_when_kakao_hangs_up_on_the_response_the_next_answer_tells(
         assert NOTICE not in "".join((await stack.say_kakao("넷")).bubbles)
 
 
-async def test_when_a_callback_gets_no_answer_the_next_answer_tells(
+async def test_next_answer_reports_a_callback_without_a_response(
     database_url: str, redis_url: str
 ) -> None:
     budget: dict[str, Any] = {"kakao_sync_budget_s": 0.01}

@@ -101,7 +101,7 @@ async def test_the_answer_goes_to_the_channel_and_names_its_turn(
 
 
 @pytest.mark.parametrize("fault", [Fault.TIME_OUT, Fault.CUT])
-async def test_what_was_shown_without_an_answer_is_found_and_not_repeated(
+async def test_unanswered_post_in_the_channel_is_found_and_not_repeated(
     database_url: str, redis_url: str, fault: Fault
 ) -> None:
     async with talking(database_url, redis_url) as stack:
@@ -117,7 +117,7 @@ async def test_what_was_shown_without_an_answer_is_found_and_not_repeated(
 
 
 @pytest.mark.parametrize("fault", [Fault.DROPPED, Fault.SERVER_ERROR])
-async def test_what_surely_was_not_shown_is_sent_again_once(
+async def test_answer_absent_from_the_channel_is_sent_again_once(
     database_url: str, redis_url: str, fault: Fault
 ) -> None:
     async with talking(database_url, redis_url) as stack:
@@ -133,7 +133,7 @@ async def test_what_surely_was_not_shown_is_sent_again_once(
         assert not stack.slack.posts
 
 
-async def test_nothing_is_asked_before_it_is_quiet(database_url: str, redis_url: str) -> None:
+async def test_no_lookup_before_the_reconcile_delay(database_url: str, redis_url: str) -> None:
     async with talking(database_url, redis_url) as stack:
         stack.slack.faults.once(Fault.DROPPED)
         await stack.say_slack("안녕")
@@ -145,7 +145,7 @@ async def test_nothing_is_asked_before_it_is_quiet(database_url: str, redis_url:
 
 
 @pytest.mark.parametrize("shown", [True, False])
-async def test_a_bot_killed_between_call_and_note_is_seen_through(
+async def test_post_of_a_bot_killed_before_recording_is_reconciled(
     database_url: str, redis_url: str, shown: bool
 ) -> None:
     async with talking(database_url, redis_url) as stack:
@@ -166,7 +166,7 @@ async def test_a_bot_killed_between_call_and_note_is_seen_through(
         assert (await ledger(stack))[-1] == "delivered"
 
 
-async def test_where_the_bot_is_not_the_response_url_is_used_and_that_is_remembered(
+async def test_response_url_is_used_in_channels_without_the_bot_and_remembered(
     database_url: str, redis_url: str
 ) -> None:
     async with talking(database_url, redis_url) as stack:
@@ -256,7 +256,7 @@ async def test_a_rate_limit_on_reading_is_heeded(database_url: str, redis_url: s
         assert len(stack.slack.seen) == 1
 
 
-async def test_two_bots_that_look_at_once_send_it_again_once(
+async def test_two_concurrent_reconcilers_send_again_once(
     database_url: str, redis_url: str
 ) -> None:
     async with talking(database_url, redis_url) as stack, running_bot(stack.configuration):
@@ -274,7 +274,7 @@ async def test_two_bots_that_look_at_once_send_it_again_once(
         assert len(stack.slack.readings) == len(stack.slack.seen) == 6
 
 
-async def test_what_is_too_old_to_be_of_worth_is_found_and_not_sent_again(
+async def test_expired_answer_is_looked_up_and_not_sent_again(
     database_url: str, redis_url: str
 ) -> None:
     async with talking(database_url, redis_url) as stack:
@@ -288,7 +288,7 @@ async def test_what_is_too_old_to_be_of_worth_is_found_and_not_sent_again(
         await nothing_more_comes(stack)
 
 
-async def test_a_process_that_wakes_up_after_its_claim_sends_nothing(
+async def test_stale_claim_sends_nothing(
     database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with talking(database_url, redis_url) as stack:

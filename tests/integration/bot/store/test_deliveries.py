@@ -78,7 +78,7 @@ async def test_a_post_is_never_repeated(database: AsyncEngine) -> None:
 @pytest.mark.parametrize(
     ("via", "callback_in_s"), [("held", None), ("callback", 10), ("post", None)]
 )
-async def test_a_process_taken_for_dead_is_believed_that_the_answer_was_seen(
+async def test_late_record_of_a_shown_answer_is_accepted(
     database: AsyncEngine, via: str, callback_in_s: float | None
 ) -> None:
     delivery = await left_behind(database, via, callback_in_s)
@@ -94,7 +94,7 @@ async def test_a_process_taken_for_dead_is_believed_that_the_answer_was_seen(
     assert found.state == "delivered"
 
 
-async def test_a_process_taken_for_dead_is_too_late_once_somebody_else_has_claimed(
+async def test_late_record_after_another_claim_is_rejected(
     database: AsyncEngine,
 ) -> None:
     delivery = await left_behind(database, "held", None)
@@ -124,7 +124,7 @@ async def lose_a_claim(
 
 
 @pytest.mark.parametrize("traced", [False, True])
-async def test_a_claim_that_got_no_answer_is_given_back_as_if_it_had_not_been(
+async def test_claim_without_an_acknowledgement_is_released(
     database: AsyncEngine, *, traced: bool
 ) -> None:
     turn_id, name = await lose_a_claim(database, "slack", traced=traced)
@@ -187,7 +187,7 @@ async def settle(
         )
 
 
-async def test_one_of_two_that_want_to_trace_gets_it(database: AsyncEngine) -> None:
+async def test_one_of_two_concurrent_lookups_is_granted(database: AsyncEngine) -> None:
     await unconfirmed(database)
     both = await asyncio.gather(claim_trace(database), claim_trace(database))
     [claimed] = [one for one in both if one]
@@ -215,7 +215,7 @@ async def test_a_trace_that_was_taken_over_has_no_say(database: AsyncEngine) -> 
 
 
 @pytest.mark.parametrize("trace_claim", ["claim - 1", "NULL"])
-async def test_a_claim_that_knew_nothing_of_traces_is_not_traced(
+async def test_claim_that_is_not_reconcilable_is_not_looked_up(
     database: AsyncEngine, trace_claim: str
 ) -> None:
     await unconfirmed(database, trace_claim=trace_claim)
@@ -231,7 +231,7 @@ async def test_an_unclear_trace_is_made_again_or_never(database: AsyncEngine) ->
     assert await claim_trace(database) is None
 
 
-async def test_what_waits_for_a_trace_is_found_by_its_index_alone(database: AsyncEngine) -> None:
+async def test_due_lookups_are_found_by_their_index_alone(database: AsyncEngine) -> None:
     await unconfirmed(database)
     async with database.begin() as connection:
         await connection.execute(text("SET LOCAL enable_seqscan = off"))

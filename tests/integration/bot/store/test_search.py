@@ -43,7 +43,7 @@ FOUND: dict[str, set[str]] = {
 }
 
 
-async def test_what_a_query_finds(database_url: str) -> None:
+async def test_query_finds_matching_turns(database_url: str) -> None:
     engine = create_async_engine(database_url, poolclass=NullPool)
     await _fill(engine)
     async with engine.connect() as connection:

@@ -30,7 +30,7 @@ def talk(turns: int, size: int = 20) -> list[Message]:
     return [SYSTEM, *said, Message(Role.USER, "new".ljust(size, "."))]
 
 
-def test_what_fits_is_left_alone() -> None:
+def test_messages_within_the_budget_are_unchanged() -> None:
     messages = talk(3)
     assert fit(messages, count_chars(messages), count_chars) == Fitted(messages=tuple(messages))
 

@@ -96,7 +96,7 @@ def test_pauses_double() -> None:
         (V.HELD, S.DELIVERED, S.HELD),
     ],
 )
-def test_what_cannot_be_recorded_is_never_called_more_than_it_surely_is(
+def test_unrecordable_outcome_is_never_overstated(
     via: DeliveryVia, state: DeliveryState, cautious: DeliveryState
 ) -> None:
     assert cautious_state(claim(via), state) is cautious

@@ -15,7 +15,7 @@ from bot.domain.turns import TurnStatus
 @pytest.mark.parametrize(
     ("heading", "steps"), [("## A turn", TURN_STEPS), ("## Its delivery", DELIVERY_STEPS)]
 )
-def test_the_picture_of_a_life_is_true(
+def test_documented_state_diagram_matches_the_steps(
     heading: str, steps: dict[TurnStatus | DeliveryState, frozenset[TurnStatus | DeliveryState]]
 ) -> None:
     page = Path(__file__).parents[4] / "docs" / "operations.md"

@@ -120,7 +120,7 @@ async def test_the_cookie_is_out_of_reach(bot: StandInBot) -> None:
         assert len(cookie.value) >= 32
 
 
-async def test_a_lost_line_resumes_and_a_new_page_sees_it_all(bot: StandInBot) -> None:
+async def test_event_stream_resumes_and_a_new_page_gets_all_events(bot: StandInBot) -> None:
     jar = aiohttp.CookieJar(unsafe=True)
     async with visitor(bot.origin, jar) as person:
         await person.say("kakao", text="하나")

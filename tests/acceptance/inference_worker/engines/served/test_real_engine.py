@@ -100,7 +100,7 @@ async def started(engine: ServedEngine, process: psutil.Process) -> None:
     pytest.fail("transformers serve was not ready after two minutes")
 
 
-async def test_it_answers_and_counts(engine: ServedEngine) -> None:
+async def test_status_server_answers_and_counts(engine: ServedEngine) -> None:
     assert engine.card.name == MODEL
     assert engine.card.preset == "demo"
     assert engine.card.demo

@@ -206,7 +206,7 @@ async def test_a_conversation_has_its_own_history_until_it_is_reset(chat: Chat) 
     assert chat.server.requests[-1].contents[1:] == ["처음부터"]
 
 
-async def test_what_cannot_be_answered_gets_a_sentence_for_the_person(chat: Chat) -> None:
+async def test_unanswerable_message_gets_a_sentence(chat: Chat) -> None:
     said = await chat.send(message(" \u3164 "))
     assert said.status == 422
     assert said.body["error"] == "empty"

@@ -101,7 +101,9 @@ async def test_weights_of_four_bits(
     assert last.completion_tokens > 0
 
 
-def test_what_is_no_adapter_is_said(noise_llama_dir: Path, tmp_path: Path) -> None:
+def test_folder_without_an_adapter_is_refused_with_a_sentence(
+    noise_llama_dir: Path, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(EngineError, match=r"lacks the adapter's adapter_config\.json"):
         loaded(noise_llama_dir, tmp_path, adapter=str(tmp_path / "empty"))

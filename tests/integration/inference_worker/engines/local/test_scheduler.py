@@ -156,7 +156,7 @@ def test_a_step_that_does_not_end_is_told_by_its_silence(
     assert scheduler.usage.stalled_s == 0
 
 
-def test_what_does_not_fit_waits_for_memory(scheduler: Scheduler) -> None:
+def test_request_beyond_the_memory_waits(scheduler: Scheduler) -> None:
     long = [Reader(scheduler, [1, 2, number], tokens=1200) for number in (5, 6)]
     long[0].get(timeout=10)
     assert (scheduler.usage.running, scheduler.usage.waiting) == (1, 1)

@@ -46,7 +46,7 @@ async def test_a_server_that_dies_in_the_middle_loses_no_job(desk: Desk) -> None
     assert result.text == f"에코: {job.messages[-1].content}"
 
 
-async def test_too_much_to_do_costs_the_job_no_attempt(desk: Desk) -> None:
+async def test_overload_costs_the_job_no_attempt(desk: Desk) -> None:
     async with two() as (one, other, pool):
         one.overloaded = other.overloaded = 4  # more often than a job may be tried
         async with running_worker(*desk.urls, pool, patience_s=20):

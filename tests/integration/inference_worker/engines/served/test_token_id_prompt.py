@@ -47,7 +47,7 @@ async def test_the_prompt_is_the_template_in_token_ids(
 
 
 @by_ids
-async def test_what_people_type_never_becomes_a_control_token(
+async def test_typed_text_never_becomes_a_control_token(
     dialect: str, llama3_tokenizer_dir: Path
 ) -> None:
     async with (

@@ -36,7 +36,7 @@ def test_a_right_password_clears_its_address(clock: Clock) -> None:
     assert throttle.wait_s("10.0.0.1") == 0
 
 
-def test_its_memory_is_bounded(clock: Clock) -> None:
+def test_throttle_memory_is_bounded(clock: Clock) -> None:
     throttle = Throttle(clock)
     for n in range(MAX_ADDRESSES + 500):
         throttle.wait_s(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}")

@@ -26,6 +26,6 @@ def test_a_match_far_into_the_text_is_brought_into_view() -> None:
     assert len(shown.before + shown.match + shown.after) == LENGTH + 2
 
 
-def test_what_is_not_there_changes_nothing() -> None:
+def test_absent_search_term_changes_nothing() -> None:
     assert excerpt("배송은 언제", "환불") == excerpt("배송은 언제")
     assert excerpt("", "환불") == Excerpt("")

@@ -83,7 +83,7 @@ def test_waiting_and_a_callback_exclude_each_other() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"), [(" \u3164\n", Problem.EMPTY), ("가" * 101, Problem.TOO_LONG)]
 )
-def test_what_a_person_got_wrong_is_a_problem(text: str, problem: Problem) -> None:
+def test_user_mistake_is_a_problem(text: str, problem: Problem) -> None:
     assert read(message(text)).problem is problem
 
 
@@ -93,7 +93,7 @@ def test_a_reset_needs_no_text() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"{", b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+def test_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(Refusal) as refused:
         read_message(body, NOW, SETTINGS, wait_s=0, max_chars=100)
     assert refused.value.status == 400

@@ -76,5 +76,5 @@ def test_without_a_secret_nobody_gets_in() -> None:
         verify(headers(""), BODY, (), NOW)
 
 
-def test_what_the_bot_signs_is_what_it_accepts() -> None:
+def test_signature_that_the_bot_makes_is_accepted() -> None:
     assert sign(SECRETS[0], BODY, NOW).items() <= dict(headers()).items()

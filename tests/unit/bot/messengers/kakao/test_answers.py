@@ -59,7 +59,7 @@ def test_a_full_answer_carries_the_notice_in_its_last_bubble() -> None:
     assert shown[2] == "가" * 850 + "\n\n" + KO.ai_notice
 
 
-def test_what_does_not_fit_is_cut_and_said() -> None:
+def test_long_answer_is_cut_with_a_note() -> None:
     text = " ".join(f"{n}번째 문장이에요." for n in range(1000))
     shown = bubbles(answer_response(answer(text, ai_notice=True), KO))
     assert len(shown) == 3
@@ -185,7 +185,7 @@ async def test_the_answer_goes_to_the_callback_as_it_is_spelled(platform: Wire) 
         (b"", Outcome.UNCONFIRMED),
     ],
 )
-async def test_what_kakao_says_decides(reply: bytes, outcome: Outcome) -> None:
+async def test_outcome_follows_kakaos_receipt(reply: bytes, outcome: Outcome) -> None:
     async with wire(reply) as server:
         result = await deliver(f"{server.origin}/x", server.origin)
     assert result.outcome is outcome

@@ -137,7 +137,7 @@ def test_without_a_secret_nothing_is_accepted(given: str) -> None:
         b"1" * 10_000,
     ],
 )
-def test_what_is_no_json_object_is_a_400(body: bytes) -> None:
+def test_body_that_is_no_json_object_is_a_400(body: bytes) -> None:
     with pytest.raises(Refusal) as refused:
         read_request(body, NOW, SETTINGS, max_chars=MAX_CHARS)
     assert refused.value.status == 400

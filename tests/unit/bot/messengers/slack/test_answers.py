@@ -191,7 +191,7 @@ async def test_the_answer_goes_to_the_url_as_it_is_spelled() -> None:
         (b"", Outcome.UNCONFIRMED, "no answer: ServerDisconnectedError"),
     ],
 )
-async def test_what_slack_says_decides(reply: bytes, outcome: Outcome, detail: str) -> None:
+async def test_outcome_follows_slacks_response(reply: bytes, outcome: Outcome, detail: str) -> None:
     async with wire(reply) as server:
         result = await deliver(f"{server.origin}/x", server.origin)
     assert result == DeliveryResult(outcome=outcome, detail=detail)

@@ -115,7 +115,7 @@ BODY = urlencode(FORM).encode()
         CIMultiDict({**signed(BODY), "x-slack-signature": signed(BODY)["x-slack-signature"][3:]}),
     ],
 )
-async def test_what_slack_did_not_sign_is_a_401(bot: Bot, headers: CIMultiDict[str]) -> None:
+async def test_unsigned_slack_request_is_a_401(bot: Bot, headers: CIMultiDict[str]) -> None:
     with pytest.raises(Refusal) as refused:
         await bot.slack.dispatch(headers, BODY)
     assert refused.value.status == 401
@@ -176,7 +176,7 @@ async def test_a_command_is_received_and_acknowledged(bot: Bot) -> None:
 
 
 @pytest.mark.parametrize("channel", ["", "c1", "C1&x", "../C1", "C" * 41, "C1\n"])
-def test_what_is_no_channel_is_never_called(channel: str) -> None:
+def test_invalid_channel_id_is_never_called(channel: str) -> None:
     said = read_command(
         {**FORM, "channel_id": channel}, NOW, SETTINGS, max_chars=MAX_CHARS
     ).utterance
@@ -223,7 +223,7 @@ async def test_the_acknowledgement_waits_for_the_accept(bot: Bot) -> None:
         ({"response_url": "http://hooks.slack.com/commands/x"}, Problem.UNREADABLE),
     ],
 )
-async def test_what_is_no_question_is_told_politely(
+async def test_message_without_a_question_gets_a_polite_sentence(
     bot: Bot, fields: dict[str, str], meaning: Command | Problem
 ) -> None:
     status, ack = await bot.command(**fields)

@@ -41,7 +41,7 @@ async def post(url: str, body: Any) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "typed", ["/bllossom 안녕 & 잘 가", "안녕 & 잘 가", "/bllossom   안녕 & 잘 가"]
 )
-async def test_what_is_typed_goes_in_signed_and_comes_back(bot: StandInBot, typed: str) -> None:
+async def test_typed_message_is_sent_signed_and_answered(bot: StandInBot, typed: str) -> None:
     async with visitor(bot.origin) as person:
         assert (await person.say("slack", text=typed))[0] == 202
         answer = await person.until("answer")

@@ -87,7 +87,7 @@ async def test_a_message_names_its_turn_and_fetches_nothing() -> None:
         (http(404), Outcome.REFUSED),
     ],
 )
-async def test_what_slack_says_decides(reply: bytes, outcome: Outcome) -> None:
+async def test_outcome_follows_slacks_response(reply: bytes, outcome: Outcome) -> None:
     result, heads, _ = await posted(reply)
     assert result.outcome is outcome
     assert len(heads) == 1
@@ -208,7 +208,7 @@ async def test_an_absence_takes_the_whole_history_since() -> None:
         assert len(slack.readings) == 3
 
 
-async def test_what_is_older_is_not_read() -> None:
+async def test_older_messages_are_not_read() -> None:
     async with channel() as (_, api):
         await api.post("C1", TURN, {"text": "답"})
         assert (await find(api, since=4e9)).detail == "not among 0 messages of C1"
@@ -224,7 +224,7 @@ async def test_a_busy_channel_is_read_only_so_far() -> None:
 
 
 @pytest.mark.parametrize("app", [APP, None])
-async def test_where_metadata_are_withheld_nothing_is_absent(app: str | None) -> None:
+async def test_history_without_metadata_proves_no_absence(app: str | None) -> None:
     async with channel() as (slack, api):
         await api.post("C1", TURN, {"text": "답"})
         slack.channels.shows_metadata = False
@@ -262,7 +262,7 @@ async def test_a_message_without_its_payload_is_no_absence(metadata: Any) -> Non
         (b"", "no answer: ServerDisconnectedError", None),
     ],
 )
-async def test_whatever_else_comes_back_is_no_absence(
+async def test_unexpected_lookup_response_is_no_absence(
     reply: bytes, detail: str, retry_after_s: float | None
 ) -> None:
     async with wire(reply) as server, api_at(f"{server.origin}/api/") as api:

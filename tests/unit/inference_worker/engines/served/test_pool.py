@@ -57,7 +57,7 @@ async def test_the_one_with_fewer_answers_is_asked() -> None:
         assert (one.started, other.started) == (1, 1)
 
 
-async def test_a_server_with_too_much_to_do_passes_the_job_on() -> None:
+async def test_overloaded_server_passes_the_job_on() -> None:
     async with two() as (one, other, pool):
         one.overloaded = other.overloaded = 1
         one.overloaded = 100
@@ -69,7 +69,7 @@ async def test_a_server_with_too_much_to_do_passes_the_job_on() -> None:
         assert (one.overloaded, other.finished) == (99, 3)
 
 
-async def test_where_all_have_too_much_to_do_it_is_said() -> None:
+async def test_overload_of_every_server_is_an_engine_overload() -> None:
     async with two() as (one, other, pool):
         one.overloaded = other.overloaded = 1
         error = await failure(pool)
@@ -77,7 +77,7 @@ async def test_where_all_have_too_much_to_do_it_is_said() -> None:
         assert error.failure.retryable
 
 
-async def test_what_is_the_jobs_fault_is_asked_of_one_only() -> None:
+async def test_invalid_job_is_sent_to_one_server_only() -> None:
     async with two() as (one, other, pool):
         one.fails_with = other.fails_with = 400, {"error": "temperature is odd"}
         error = await failure(pool)
