@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[3]
 def test_the_version_before_the_newest_migration_is_found_where_git_has_it(tmp_path: Path) -> None:
     if not version_before(ROOT, tmp_path):
         pytest.skip("this checkout has no git history: chaos runs one version alone")
-    known = {script.name for script in (ROOT / "migrations/versions").glob("[0-9]*.py")}
-    before = {script.name for script in (tmp_path / "migrations/versions").glob("[0-9]*.py")}
+    known = {script.name[:4] for script in (ROOT / "migrations/versions").glob("[0-9]*.py")}
+    before = {script.name[:4] for script in (tmp_path / "migrations/versions").glob("[0-9]*.py")}
     assert known - before == {max(known)}
     assert (tmp_path / "bot/app.py").is_file()
 
