@@ -82,6 +82,8 @@ class Base:
     redis: Redis
     queue: JobQueue
     workers: WorkerRegistry
+    backlog: Backlog
+    forecast: Forecast
     outbound: OutboundClient
     finished: WakeupSubscriber  #: a worker has finished a job
     settled: WakeupSubscriber  #: a bot has settled turns
@@ -107,8 +109,6 @@ class ConversationParts:
     settler: Settler
     sweeper: TurnSweeper
     waiters: SettlementWaiters
-    forecast: Forecast
-    backlog: Backlog
 
 
 def create_app(configuration: Configuration, *, warm: bool = False) -> web.Application:
@@ -130,7 +130,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
         inbox=conversation.inbox,
         waiters=conversation.waiters,
         sync_window=delivery.sync_window,
-        forecast=conversation.forecast,
+        forecast=base.forecast,
         workers=base.workers,
     )
     app = web.Application(middlewares=[refuse], client_max_size=MAX_BODY_BYTES)
@@ -138,7 +138,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     app[app_keys.DATABASE] = base.database
     app[app_keys.REDIS] = base.redis
     app[app_keys.WORKERS] = base.workers
-    app[app_keys.FORECAST] = conversation.forecast
+    app[app_keys.FORECAST] = base.forecast
     app[app_keys.WAITERS] = conversation.waiters
     app[app_keys.INBOX] = conversation.inbox
     _add_routes(app, services, configuration)
@@ -193,12 +193,16 @@ def _base(configuration: Configuration) -> Base:
     settings = configuration.settings
     redis = connect_redis(settings.redis_url.get_secret_value())
     hosts = [host for messenger in configuration.messengers for host in messenger.outbound_hosts]
+    database = connect_database(settings.database_url.get_secret_value(), pool_size=POOL_SIZE)
+    workers = WorkerRegistry(redis)
     return Base(
         configuration=configuration,
-        database=connect_database(settings.database_url.get_secret_value(), pool_size=POOL_SIZE),
+        database=database,
         redis=redis,
         queue=JobQueue(redis),
-        workers=WorkerRegistry(redis),
+        workers=workers,
+        backlog=Backlog(database, settings.max_waiting),
+        forecast=Forecast(database, workers),
         outbound=OutboundClient(hosts),
         finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
         settled=WakeupSubscriber(redis, SETTLED_CHANNEL),
@@ -261,23 +265,11 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
     follow_up = SettlementFollowUp(
         history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon
     )
-    backlog = Backlog(database, settings.max_waiting)
-    forecast = Forecast(database, base.workers)
     return ConversationParts(
         inbox=Inbox(
             database=database,
-            admission=Admission(
-                rate_limit=RateLimit(base.redis, settings.rate_limit_per_minute),
-                backlog=backlog,
-                forecast=forecast,
-                texts=TEXTS[settings.language],
-            ),
-            canceller=TurnCanceller(
-                database=database,
-                queue=queue,
-                notifier=notifier,
-                settle_soon=base.finished.notify_local,
-            ),
+            admission=_admission(base),
+            canceller=_canceller(base, notifier),
             schedule_soon=scheduler.schedule_soon,
         ),
         scheduler=scheduler,
@@ -286,8 +278,25 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
         ),
         sweeper=TurnSweeper(database=database, scheduler=scheduler, notifier=notifier),
         waiters=waiters,
-        forecast=forecast,
-        backlog=backlog,
+    )
+
+
+def _canceller(base: Base, notifier: SettlementNotifier) -> TurnCanceller:
+    return TurnCanceller(
+        database=base.database,
+        queue=base.queue,
+        notifier=notifier,
+        settle_soon=base.finished.notify_local,
+    )
+
+
+def _admission(base: Base) -> Admission:
+    settings = base.configuration.settings
+    return Admission(
+        rate_limit=RateLimit(base.redis, settings.rate_limit_per_minute),
+        backlog=base.backlog,
+        forecast=base.forecast,
+        texts=TEXTS[settings.language],
     )
 
 
@@ -316,8 +325,8 @@ async def _run(
     """Connect, run the background loops, and let what has begun come to its end."""
     loops: tuple[Loop, ...] = (
         base.workers.keep,
-        conversation.backlog.keep,
-        conversation.forecast.keep,
+        base.backlog.keep,
+        base.forecast.keep,
         conversation.waiters.watch,
         conversation.settler.keep_settling,
         conversation.sweeper.keep_marking,

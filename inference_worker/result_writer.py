@@ -15,6 +15,7 @@ from inference_worker.faults import report_fault, report_outage
 from inference_worker.metrics import record_outcome
 from runtime.backoff import exponential_backoff_s
 from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
+from runtime.fault_kind import FaultKind, fault_kind
 
 log = structlog.get_logger(__name__)
 
@@ -24,9 +25,6 @@ BACKOFF_BASE_S = 1.0
 BACKOFF_MAX_S = 8.0
 #: With less time to its deadline a job is not tried again.
 MIN_REMAINING_S = 1.0
-#: SQLSTATE classes of faults that the same statement may not meet again: a deadlock, a lock that
-#: was not available, a statement that an operator cancelled.
-_TRANSIENT_CLASSES = frozenset({"40", "55", "57"})
 
 
 class ResultWriter:
@@ -75,7 +73,7 @@ class ResultWriter:
                 else:
                     report_fault("release" if retry else "finish", error, lease.job.id)
                     faults += 1
-                    if faults == MAX_ATTEMPTS or sqlstate(error)[:2] not in _TRANSIENT_CLASSES:
+                    if faults == MAX_ATTEMPTS or fault_kind(error) is not FaultKind.TRANSIENT:
                         return error
                 await asyncio.sleep(RETRY_S)
                 continue

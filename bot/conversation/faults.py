@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
-from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 import structlog
 
 from bot.observability.database_errors import report_fault
 from runtime.backoff import exponential_backoff_s
-from runtime.database import DATABASE_ERRORS, fault_fields, sqlstate
+from runtime.database import fault_fields
+from runtime.fault_kind import FaultKind, fault_kind
 from runtime.isolation import (
     MAX_CONSECUTIVE_TIMEOUTS,
     is_outage,
@@ -31,29 +31,6 @@ FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 60.0
 #: A row that only times out or loses a deadlock gets so many tries: its lock may be released.
 MAX_TRANSIENT_FAULTS = 3
-#: Deadlock and serialization failure; lock not available; statement cancelled (PostgreSQL
-#: documentation, appendix A).
-_TRANSIENT_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
-_PROGRAM_CLASS = "42"  #: syntax error or access rule violation: no value of a row causes it
-
-
-class FaultKind(StrEnum):
-    """Who is to blame for a fault."""
-
-    ROW = "row"  #: one row or value: trying again changes nothing
-    TRANSIENT = "transient"  #: a time-out or a deadlock: another try may go well
-    PROGRAM = "program"  #: the program or its schema: every row would fail
-
-
-def fault_kind(error: BaseException) -> FaultKind:
-    """Who is to blame for an error that is no outage."""
-    if isinstance(error, TimeoutError) or sqlstate(error) in _TRANSIENT_STATES:
-        return FaultKind.TRANSIENT
-    if isinstance(error, DATABASE_ERRORS):
-        by_program = sqlstate(error).startswith(_PROGRAM_CLASS)
-        return FaultKind.PROGRAM if by_program else FaultKind.ROW
-    unreadable = isinstance(error, LookupError | TypeError | ValueError)
-    return FaultKind.ROW if unreadable else FaultKind.PROGRAM
 
 
 def describe_fault(error: BaseException) -> str:

@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.admission.admission import Admission
 from bot.conversation.accept_batcher import AcceptBatcher
 from bot.conversation.cancellation import TurnCanceller
-from bot.conversation.faults import FaultKind, fault_kind
 from bot.domain.turns import Utterance
 from bot.observability.database_errors import report_fault
 from bot.observability.metrics import ACCEPT_SECONDS
 from bot.store import conversations
 from bot.store.inbox import Accepted
 from runtime.database import DATABASE_ERRORS, is_gone
+from runtime.fault_kind import FaultKind, fault_kind
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)

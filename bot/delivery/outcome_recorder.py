@@ -16,7 +16,8 @@ from bot.domain.deliveries import DeliveryState
 from bot.observability.database_errors import report_database_error
 from bot.store import deliveries
 from bot.store.deliveries import DeliveryClaim
-from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
+from runtime.database import DATABASE_ERRORS, is_gone
+from runtime.fault_kind import FaultKind, fault_kind
 from runtime.tasks import TaskSet
 
 log = structlog.get_logger(__name__)
@@ -27,9 +28,6 @@ RETRY_POLL_S = 0.3
 RETRY_POLL_MAX_S = 15.0
 #: The detail that fits everywhere, where the messenger's own words cannot be stored.
 PLAIN_DETAIL = "fault"
-#: SQLSTATEs that pass by themselves: lock not available, statement timeout; class 40 is the
-#: rollback of a deadlock or of a serialization failure (PostgreSQL documentation, appendix A).
-_PASSING_STATES = frozenset({"55P03", "57014"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +138,7 @@ class OutcomeRecorder:
 
 def _passes(error: BaseException) -> bool:
     """Whether waiting mends it: an outage, or somebody else's lock."""
-    state = sqlstate(error)
-    return is_gone(error) or state.startswith("40") or state in _PASSING_STATES
+    return is_gone(error) or fault_kind(error) is FaultKind.TRANSIENT
 
 
 def _plainer(record: OutcomeRecord) -> Iterator[OutcomeRecord]:

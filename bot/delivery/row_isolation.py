@@ -12,7 +12,8 @@ from uuid import UUID
 
 from bot.observability.database_errors import report_database_error, report_fault
 from bot.store.row_filter import RowFilter
-from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
+from runtime.database import DATABASE_ERRORS
+from runtime.fault_kind import FaultKind, fault_kind
 from runtime.isolation import MAX_CONSECUTIVE_TIMEOUTS, is_outage, run_each_alone
 from runtime.quarantine import Quarantine
 
@@ -21,9 +22,6 @@ ALONE_S = 2.0
 #: How long a row at fault sits out: doubled each time, up to the maximum.
 REST_BASE_S = 2.0
 REST_MAX_S = 300.0
-#: SQLSTATE classes that blame a row's values: data exception, integrity constraint violation, and
-#: what a trigger raises (PostgreSQL documentation, appendix A). Others may pass by themselves.
-_ROW_CLASSES = frozenset({"22", "23", "P0"})
 
 Work = Callable[[RowFilter], Coroutine[Any, Any, object]]
 Find = Callable[[RowFilter], Awaitable[list[UUID]]]
@@ -94,12 +92,8 @@ class RowIsolation:
 
     async def _sit_out(self, turn_id: UUID, error: Exception) -> None:
         report_fault(self._statement, error, [turn_id])
-        if self._on_fault and _blames_row(error) and await self._on_fault(turn_id, error):
+        by_row = fault_kind(error) is FaultKind.ROW
+        if self._on_fault and by_row and await self._on_fault(turn_id, error):
             self._quarantine.discard(turn_id)
         else:
             self._quarantine.add(turn_id)
-
-
-def _blames_row(error: BaseException) -> bool:
-    """Whether the row's values are the cause: neither a time-out nor a schema that lags behind."""
-    return not is_gone(error) and sqlstate(error)[:2] in _ROW_CLASSES

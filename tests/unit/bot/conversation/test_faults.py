@@ -8,8 +8,6 @@ from sqlalchemy import exc
 from bot.conversation.faults import (
     MAX_TRANSIENT_FAULTS,
     FaultHandler,
-    FaultKind,
-    fault_kind,
 )
 
 
@@ -21,25 +19,6 @@ class PostgresError(Exception):
 
 def with_state(state: str) -> Exception:
     return exc.DBAPIError("UPDATE", {}, PostgresError(state))
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (with_state("23514"), FaultKind.ROW),
-        (with_state("22001"), FaultKind.ROW),
-        (with_state("P0001"), FaultKind.ROW),
-        (ValueError(), FaultKind.ROW),
-        (KeyError(), FaultKind.ROW),
-        (with_state("40P01"), FaultKind.TRANSIENT),
-        (with_state("57014"), FaultKind.TRANSIENT),
-        (TimeoutError(), FaultKind.TRANSIENT),
-        (with_state("42703"), FaultKind.PROGRAM),
-        (AttributeError(), FaultKind.PROGRAM),
-    ],
-)
-def test_an_error_is_told_by_what_it_blames(error: Exception, kind: FaultKind) -> None:
-    assert fault_kind(error) is kind
 
 
 class Burials:
