@@ -2,7 +2,7 @@
 
 All times are a tenth of the real ones. For each Slack command, which may wait for half an hour,
 there are two Kakao messages with a callback. The baseline is the same product on a queue without
-priorities and deadlines: first in, first out, with the same messages and answer times.
+deadlines: first in, first out, with the same messages and answer times.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ FORGET_DEADLINES = (
     """
     CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        NEW.priority := 0;
         NEW.due := NULL;
         NEW.deadline := NULL;
         NEW.payload := NEW.payload || '{"due": null, "deadline": null}';

@@ -1,7 +1,7 @@
-"""Doing together what arrives together: a burst costs few round trips and few disk flushes.
+"""Micro-batching: concurrent items share one call, so a burst costs few round trips and flushes.
 
-What comes while one lot is being done shares the next. A lot that fails or hangs (a frozen process
-may hold the lock of one row) is taken apart: each item is then done on its own.
+Items that arrive during a call share the next one. A batch that fails or hangs (a frozen process
+may hold one row's lock) is taken apart: each item is then processed alone.
 """
 
 from __future__ import annotations
@@ -11,89 +11,85 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from runtime.tasks import TaskSet
 from runtime.timeouts import run_with_timeout
 
 Item = TypeVar("Item")
-Done = TypeVar("Done")
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
-    """How many share a lot, and the seconds that a lot and an item on its own may take."""
+    """The size of a batch, and the seconds that a batch and a single item may take."""
 
-    most: int
-    shared_s: float
-    alone_s: float
+    max_size: int
+    batch_timeout_s: float
+    item_timeout_s: float
 
 
-class MicroBatcher(Generic[Item, Done]):
-    """Calls ``work`` with many items at a time, of which no two have the same key.
+class MicroBatcher(Generic[Item, Outcome]):
+    """Calls ``process`` with many items at a time; no two items of a batch have the same key.
 
-    ``work`` returns one outcome an item, in their order. It must bear being repeated: an item of a
-    lot that broke off is done again.
+    ``process`` returns one outcome per item, in order. It must be repeatable: the items of a
+    failed batch are processed again.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], Coroutine[Any, Any, Sequence[Done]]],
+        process: Callable[[Sequence[Item]], Coroutine[Any, Any, Sequence[Outcome]]],
         *,
         key: Callable[[Item], Hashable],
-        patience: BatchLimits,
+        limits: BatchLimits,
     ) -> None:
-        self._work = work
+        self._process = process
         self._key = key
-        self._patience = patience
-        self._waiting: list[tuple[Item, asyncio.Future[Done]]] = []
-        self._working: asyncio.Task[None] | None = None
-        self._alone: set[asyncio.Task[None]] = set()
+        self._limits = limits
+        self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        self._running: asyncio.Task[None] | None = None
+        self._single_items = TaskSet()
 
-    def do(self, item: Item) -> Awaitable[Done]:
-        """The outcome of the item, once it is done. Raises what ``work`` raises."""
-        done: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, done))
-        if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work_off())
-        return done
+    def submit(self, item: Item) -> Awaitable[Outcome]:
+        """The outcome of the item. Raises what ``process`` raises."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._process_waiting())
+        return future
 
-    async def _work_off(self) -> None:
-        while lot := self._take():
+    async def _process_waiting(self) -> None:
+        while batch := self._next_batch():
             try:
-                work = self._work([item for item, _ in lot])
-                outcomes = await run_with_timeout(self._patience.shared_s, work)
-            except Exception:  # noqa: BLE001 - whatever it was, each will tell it of its own
-                self._take_apart(lot)
+                work = self._process([item for item, _ in batch])
+                outcomes = await run_with_timeout(self._limits.batch_timeout_s, work)
+            except Exception:  # noqa: BLE001 - each item raises its own error
+                for item, future in batch:
+                    self._single_items.start(self._process_alone(item, future))
                 continue
-            for (_, done), outcome in zip(lot, outcomes, strict=True):
-                if not done.done():
-                    done.set_result(outcome)
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                if not future.done():
+                    future.set_result(outcome)
 
-    def _take(self) -> list[tuple[Item, asyncio.Future[Done]]]:
-        """The next to do together: nobody who has given up, no key twice."""
-        taken: dict[Hashable, tuple[Item, asyncio.Future[Done]]] = {}
-        left: list[tuple[Item, asyncio.Future[Done]]] = []
-        for item, done in self._waiting:
-            if done.done():
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Outcome]]]:
+        """The next items to process together; items whose caller gave up are dropped."""
+        batch: dict[Hashable, tuple[Item, asyncio.Future[Outcome]]] = {}
+        later: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        for item, future in self._waiting:
+            if future.done():
                 continue
             key = self._key(item)
-            if key in taken or len(taken) == self._patience.most:
-                left.append((item, done))
+            if key in batch or len(batch) == self._limits.max_size:
+                later.append((item, future))
             else:
-                taken[key] = item, done
-        self._waiting = left
-        return list(taken.values())
+                batch[key] = item, future
+        self._waiting = later
+        return list(batch.values())
 
-    def _take_apart(self, lot: Sequence[tuple[Item, asyncio.Future[Done]]]) -> None:
-        for item, done in lot:
-            task = asyncio.create_task(self._do_alone(item, done))
-            self._alone.add(task)
-            task.add_done_callback(self._alone.discard)
-
-    async def _do_alone(self, item: Item, done: asyncio.Future[Done]) -> None:
+    async def _process_alone(self, item: Item, future: asyncio.Future[Outcome]) -> None:
         try:
-            [outcome] = await run_with_timeout(self._patience.alone_s, self._work([item]))
+            [outcome] = await run_with_timeout(self._limits.item_timeout_s, self._process([item]))
         except Exception as error:  # noqa: BLE001 - it is the caller's
-            if not done.done():
-                done.set_exception(error)
+            if not future.done():
+                future.set_exception(error)
             return
-        if not done.done():
-            done.set_result(outcome)
+        if not future.done():
+            future.set_result(outcome)

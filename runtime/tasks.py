@@ -34,6 +34,16 @@ class TaskSet:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    async def wait_for_started(self) -> None:
+        """Return once the tasks that run now are done, whatever they start themselves."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def cancel_soon(self) -> None:
+        """Cancel the tasks; they end when they next run."""
+        for task in self._tasks:
+            task.cancel()
+
     async def cancel(self) -> None:
         """Cancel the tasks until they are done."""
         await cancel_and_wait(*self._tasks)

@@ -26,12 +26,12 @@ class AcceptBatcher:
         self._batcher = MicroBatcher(
             self._accept,
             key=_conversation,
-            patience=BatchLimits(most=BATCH, shared_s=SHARED_S, alone_s=ALONE_S),
+            limits=BatchLimits(max_size=BATCH, batch_timeout_s=SHARED_S, item_timeout_s=ALONE_S),
         )
 
     async def accept(self, utterance: Utterance) -> Accepted:
         """Return once the utterance is committed. Raises what the database raises."""
-        return await self._batcher.do(utterance)
+        return await self._batcher.submit(utterance)
 
     async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted]:
         async with self._database.connect() as connection:

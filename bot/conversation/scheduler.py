@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,6 +16,7 @@ from bot.observability.metrics import TURNS
 from bot.store import scheduling
 from bot.store.scheduling import UnreadableTurnError
 from runtime.database import DATABASE_ERRORS, fault_fields
+from runtime.tasks import TaskSet
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class ConversationScheduler:
         )
         self._due: set[int] = set()
         self._running: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet()
 
     @property
     def paused(self) -> tuple[int, ...]:
@@ -65,7 +65,7 @@ class ConversationScheduler:
         """Schedule the conversation with the next batch."""
         self._due.add(conversation_id)
         if self._running is None or self._running.done():
-            self._running = self._keep(self._schedule_due())
+            self._running = self._tasks.start(self._schedule_due())
 
     async def schedule(self, conversation_ids: Sequence[int]) -> None:
         """Schedule the conversations now, each alone where that fails.
@@ -82,7 +82,7 @@ class ConversationScheduler:
 
     async def close(self) -> None:
         """Let the scheduling that has begun come to its end."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.wait_for_started()
 
     async def _schedule_isolated(self, batch: Sequence[int]) -> None:
         try:
@@ -94,7 +94,7 @@ class ConversationScheduler:
         async with asyncio.timeout(self._timeout_s):
             waits = await self._enqueuer.enqueue(conversation_ids)
         for conversation_id, wait_s in waits.items():
-            self._keep(self._schedule_later(conversation_id, wait_s))
+            self._tasks.start(self._schedule_later(conversation_id, wait_s))
 
     async def _schedule_later(self, conversation_id: int, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
@@ -121,9 +121,3 @@ class ConversationScheduler:
         log.error("turn_failed", turn_id=str(turn.id), conversation_id=conversation_id)
         self._notifier.notify([turn.id])
         self.schedule_soon(conversation_id)
-
-    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task

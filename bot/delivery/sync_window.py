@@ -45,7 +45,7 @@ class SyncWindow:
         self._closing = MicroBatcher(
             self._close_together,
             key=attrgetter("turn_id"),
-            patience=BatchLimits(most=WINDOWS, shared_s=SHARED_S, alone_s=ALONE_S),
+            limits=BatchLimits(max_size=WINDOWS, batch_timeout_s=SHARED_S, item_timeout_s=ALONE_S),
         )
 
     async def claim(
@@ -91,7 +91,7 @@ class SyncWindow:
         """
         window = CloseSyncWindow(turn_id=turn_id, via=via, state=state, after_s=after_s)
         try:
-            return await self._closing.do(window)
+            return await self._closing.submit(window)
         except DATABASE_ERRORS as error:
             report_database_error("close_sync_window", error, [turn_id])
             raise

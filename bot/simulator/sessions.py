@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections import OrderedDict
@@ -10,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bot.simulator.event_log import EventLog
+from runtime.tasks import TaskSet
 
 MAX_SESSIONS = 200
 MAX_MESSAGE_CHARS = 10_000
@@ -28,7 +28,7 @@ class Session:
         self.person = secrets.token_hex(16)  #: the person's id for the bot; not the cookie's value
         self.events = EventLog()
         self.streams = 0  #: pages that read the events
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._exchanges = TaskSet()
 
     @property
     def closed(self) -> bool:
@@ -37,17 +37,14 @@ class Session:
 
     def run(self, exchange: Coroutine[Any, Any, None]) -> None:
         """Run an exchange in the background; raises BusyError."""
-        if self.closed or len(self._tasks) >= MAX_RUNNING:
+        if self.closed or len(self._exchanges) >= MAX_RUNNING:
             exchange.close()
             raise BusyError
-        task = asyncio.create_task(exchange)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._exchanges.start(exchange)
 
     def close(self) -> None:
         """End the exchanges and the streams."""
-        for task in self._tasks:
-            task.cancel()
+        self._exchanges.cancel_soon()
         self.events.close()
 
 
