@@ -208,7 +208,7 @@ async def test_a_killed_parent_leaves_nothing_running_and_loses_nothing(data_dir
         assert await execute(url, "SELECT count(*) FROM kept") == 0
 
 
-async def test_each_part_that_is_killed_comes_back(data_dir: Path) -> None:
+async def test_killed_process_is_restarted(data_dir: Path) -> None:
     with started(data_dir) as run:
         run.until("/admin/")
         bot = run.given("bot")
@@ -231,7 +231,7 @@ async def answer(database_url: str, redis_url: str) -> bool:
         return False
 
 
-def test_a_second_one_on_the_same_data_says_so(data_dir: Path) -> None:
+def test_second_start_on_the_same_data_is_refused(data_dir: Path) -> None:
     with started(data_dir) as run:
         run.until("/admin/")
         assert refusal(data_dir) == (
@@ -240,7 +240,7 @@ def test_a_second_one_on_the_same_data_says_so(data_dir: Path) -> None:
         )
 
 
-def test_servers_of_ones_own_are_used(
+def test_configured_servers_are_used(
     data_dir: Path, empty_database_url: str, redis_url: str
 ) -> None:
     given = {"BOT_DATABASE_URL": empty_database_url, "BOT_REDIS_URL": redis_url}
@@ -279,7 +279,7 @@ def test_a_database_that_is_not_there(data_dir: Path) -> None:
     assert said == "BOT_DATABASE_URL: a postgresql:// URL is needed, not mysql://."
 
 
-def test_a_valkey_of_ones_own_that_does_not_answer_is_told(
+def test_configured_valkey_without_a_response_is_named(
     data_dir: Path, empty_database_url: str
 ) -> None:
     nobody = {"BOT_DATABASE_URL": empty_database_url, "BOT_REDIS_URL": "redis://127.0.0.1:1/0"}

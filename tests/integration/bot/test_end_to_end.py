@@ -182,7 +182,7 @@ async def test_without_a_callback_the_button_fetches_exactly_that_turn_once(
     assert len(await stack.rows("SELECT 1 FROM turns")) == 1
 
 
-async def test_an_answer_that_was_claimed_and_never_sent_is_not_called_delivered(
+async def test_claimed_answer_that_was_never_sent_is_not_called_delivered(
     parts: tuple[Stack, EngineServer],
 ) -> None:
     stack, _ = parts

@@ -249,7 +249,7 @@ async def test_no_log_line_holds_a_secret_or_what_people_say(talkative: Target) 
         assert hidden not in log, hidden
 
 
-async def test_nobody_writes_a_line_into_the_log(talkative: Target) -> None:
+async def test_forged_log_lines_stay_inside_their_field(talkative: Target) -> None:
     await say_everything(talkative, FORGED)
     entries = [json.loads(line) for line in (await delivered(talkative)).splitlines()]
     assert len(entries) > 20

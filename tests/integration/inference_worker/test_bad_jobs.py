@@ -74,7 +74,7 @@ async def put_raw(desk: Desk, document: Any) -> None:
     desk.queue.wake()
 
 
-async def test_each_fails_with_a_sentence_and_the_worker_goes_on(desk: Desk) -> None:
+async def test_bad_job_fails_with_a_sentence_and_the_worker_goes_on(desk: Desk) -> None:
     async with served() as (server, engine), running_worker(*desk.urls, engine):
         for document in BAD.values():
             await put_raw(desk, document)

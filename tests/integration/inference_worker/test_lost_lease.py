@@ -51,15 +51,15 @@ async def test_a_lease_that_ran_out_while_postgres_was_away_is_its_holders_for_a
     async with embedded_postgres(tmp_path, durable=False) as url:
         await migrate(url)
         database = connect_database(url, pool_size=1)
-        leases = LeaseClient(database, redis, worker="w", lease_s=0.5)
+        leases = LeaseClient(database, redis, worker="w", lease_s=0.1)
         async with database.begin() as connection:
             await queue.enqueue(connection, Job(id=uuid4(), messages=(Message(Role.USER, "말"),)))
         [lease] = await leases.claim(1)
         await database.dispose()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.1)
     async with embedded_postgres(tmp_path, durable=False) as url:
         database = connect_database(url, pool_size=1)
-        leases = LeaseClient(database, redis, worker="w", lease_s=0.5)
+        leases = LeaseClient(database, redis, worker="w", lease_s=0.1)
         async with database.begin() as connection:
             assert await reap(connection) == 0
         answer = Completion(

@@ -106,7 +106,7 @@ async def test_the_deadline_ends_an_answer_with_what_there_is(desk: Desk) -> Non
         assert "일곱" not in result.text
 
 
-async def test_an_overloaded_engine_is_asked_again(desk: Desk) -> None:
+async def test_job_is_retried_on_an_overloaded_engine(desk: Desk) -> None:
     async with (
         served(overloaded=2) as (server, engine),
         running_worker(*desk.urls, engine),

@@ -88,7 +88,7 @@ def test_no_secret_is_written_down(services: dict[str, dict[str, Any]]) -> None:
             assert password == "${POSTGRES_PASSWORD}", name
 
 
-def test_nothing_can_be_forgotten_that_must_be_set(compose: dict[str, Any]) -> None:
+def test_required_compose_settings_cannot_be_forgotten(compose: dict[str, Any]) -> None:
     required = re.findall(r"\$\{(\w+):\?", yaml.safe_dump(compose, width=1000))
     # Compose reads every service, also those of other profiles: more would be asked of everybody.
     assert set(required) == {"POSTGRES_PASSWORD"}

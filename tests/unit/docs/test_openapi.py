@@ -40,7 +40,7 @@ def served(*, simulator: bool) -> set[tuple[str, str]]:
     return {(re.sub(r"/simulator/static$", r"\g<0>/{file}", path), verb) for path, verb in routes}
 
 
-def test_it_holds_every_route_and_no_other() -> None:
+def test_description_holds_every_route_and_no_other() -> None:
     assert {(path, method) for path, method, _ in OPERATIONS} == served(simulator=True)
 
 

@@ -51,7 +51,7 @@ def test_the_first_answer_is_believed_and_later_ones_weigh_a_fifth() -> None:
         completion(3, 100, 8000),  # stopped between two tokens
     ],
 )
-def test_an_answer_of_few_tokens_says_nothing_of_the_rate(silent: Completion) -> None:
+def test_short_answer_does_not_change_the_token_rate(silent: Completion) -> None:
     pace = ThroughputEstimator()
     pace.note(silent)
     assert pace.tokens_per_s == 0
@@ -78,6 +78,6 @@ def test_job_without_time_for_an_answer_is_not_started() -> None:
     assert pace.fit(job(3.5, tokens=MIN_ANSWER_TOKENS - 2)) is not None
 
 
-def test_before_the_first_answer_nothing_is_known_and_nothing_cut() -> None:
+def test_no_answer_is_cut_before_the_first_measurement() -> None:
     tight = job(0.5)
     assert ThroughputEstimator().fit(tight) is tight

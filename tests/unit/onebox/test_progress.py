@@ -36,7 +36,7 @@ async def test_a_log_that_grew_too_large_is_kept_aside_while_its_writer_goes_on(
     assert log.with_name("bot.log.1").read_bytes() == b"old line\n" * 10
 
 
-async def test_only_whole_progress_lines_of_the_worker_are_said(tmp_path: Path) -> None:
+async def test_only_whole_progress_lines_of_the_worker_are_shown(tmp_path: Path) -> None:
     log, said = tmp_path / "worker.log", list[str]()
     log.write_bytes(
         b'not json with model_progress\n["model_progress"]\n{"event": "turn_failed"}\n'

@@ -59,7 +59,7 @@ async def test_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert await stubborn.wait() == -signal.SIGKILL
 
 
-async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_missing_executable_is_named(tmp_path: Path) -> None:
     missing = SupervisedProcess(
         ProcessSpec(name="It", argv=["/no/such/tool"], log=tmp_path / "logs" / "it.log")
     )

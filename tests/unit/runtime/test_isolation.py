@@ -53,14 +53,14 @@ async def test_every_good_item_is_done_and_every_bad_one_reported(
     assert set(work.faults) == bad
 
 
-async def test_an_outage_is_raised_and_nobody_is_blamed() -> None:
+async def test_outage_is_raised_and_no_item_is_blamed() -> None:
     work = Work({1: outage()})
     with pytest.raises(ConnectionResetError):
         await work.run([1, 2, 3])
     assert not work.faults
 
 
-async def test_one_row_that_hangs_is_its_own_fault() -> None:
+async def test_row_that_hangs_alone_fails_alone() -> None:
     work = Work({2: TimeoutError()})
     await work.run([1, 2, 3])
     assert work.done == [1, 3]

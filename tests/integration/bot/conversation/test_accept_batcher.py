@@ -54,7 +54,9 @@ async def test_many_conversations_share_statements(database: AsyncEngine) -> Non
         assert int(await connection.scalar(transactions) or 0) <= 5
 
 
-async def test_one_conversation_at_once_is_numbered_without_a_gap(database: AsyncEngine) -> None:
+async def test_concurrent_messages_of_a_conversation_are_numbered_without_a_gap(
+    database: AsyncEngine,
+) -> None:
     intake = AcceptBatcher(database)
     accepted = await asyncio.gather(*(intake.accept(utterance(f"e{n}")) for n in range(10)))
     assert [a.seq for a in accepted] == list(range(1, 11))

@@ -32,7 +32,7 @@ async def write(stack: Stack, *statements: str) -> None:
             await connection.execute(text(statement))
 
 
-async def test_an_answer_that_has_to_wait_is_not_overtaken_by_the_next(
+async def test_retried_answer_is_not_overtaken_by_the_next(
     database_url: str, redis_url: str
 ) -> None:
     async with served() as made, running_stack(database_url, redis_url, made[1]) as stack:

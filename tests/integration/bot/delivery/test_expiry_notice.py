@@ -68,7 +68,7 @@ async def test_composing_an_answer_writes_nothing(parts: DeliveryParts) -> None:
     assert not await is_told(parts)
 
 
-async def test_an_answer_that_the_messenger_hung_up_on_told_nobody(parts: DeliveryParts) -> None:
+async def test_expiry_notice_is_untold_when_the_messenger_hangs_up(parts: DeliveryParts) -> None:
     claim, answer = await claimed(parts)
     parts.sync_window.record_soon(claim, DeliveryState.HELD, "ConnectionResetError", answer=answer)
     await parts.recorded()

@@ -180,7 +180,7 @@ async def test_response_url_is_used_in_channels_without_the_bot_and_remembered(
         assert await stack.rows("SELECT 1 FROM deliveries WHERE trace_claim IS NOT NULL") == []
 
 
-async def test_an_answer_at_the_response_url_is_never_traced(
+async def test_answer_at_the_response_url_is_never_reconciled(
     database_url: str, redis_url: str
 ) -> None:
     """The channel lets the bot read and not write: a trace would find nothing and send again."""

@@ -197,7 +197,7 @@ async def test_nulls_and_other_shapes_anywhere_get_a_bubble(
         ("", TEXT.empty_utterance),
     ],
 )
-async def test_nothing_to_answer_gets_a_polite_sentence(
+async def test_empty_message_gets_a_polite_sentence(
     stack: Stack, utterance: str, sentence: str
 ) -> None:
     said = await stack.say_kakao(utterance)

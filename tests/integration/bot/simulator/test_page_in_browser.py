@@ -138,7 +138,7 @@ async def looked_at_again(page: Page) -> None:
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-async def test_the_banner_says_what_the_bot_says(bot: StandInBot, browser_page: Page) -> None:
+async def test_banner_shows_the_bots_own_sentence(bot: StandInBot, browser_page: Page) -> None:
     page = await opened(browser_page, bot)
     status = page.locator("#status")
     await expect(status).to_contain_text("데모 모델(SmolLM2-135M)은 영어만 합니다")

@@ -195,7 +195,7 @@ async def test_one_of_two_concurrent_lookups_is_granted(database: AsyncEngine) -
     assert not claimed.expired
 
 
-async def test_a_trace_that_was_taken_over_has_no_say(database: AsyncEngine) -> None:
+async def test_superseded_lookup_cannot_settle(database: AsyncEngine) -> None:
     await unconfirmed(database)
     first = await claim_trace(database)
     async with database.begin() as connection:
@@ -222,7 +222,7 @@ async def test_claim_that_is_not_reconcilable_is_not_looked_up(
     assert await claim_trace(database) is None
 
 
-async def test_an_unclear_trace_is_made_again_or_never(database: AsyncEngine) -> None:
+async def test_inconclusive_lookup_is_repeated_or_given_up(database: AsyncEngine) -> None:
     await unconfirmed(database)
     for again_in_s in (0.0, None):
         claimed = await claim_trace(database)

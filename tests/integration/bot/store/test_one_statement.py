@@ -134,7 +134,7 @@ async def test_histories_that_are_warm_need_no_statement(
     await redis.aclose()
 
 
-async def test_which_turns_are_settled_is_one_statement(database: AsyncEngine) -> None:
+async def test_settled_turns_are_found_in_one_statement(database: AsyncEngine) -> None:
     async with database.begin() as connection:
         accepted = await inbox.accept(connection, [utterance(n, f"e{n}") for n in range(4)])
         ids = [one.turn_id for one in accepted]

@@ -136,7 +136,7 @@ def test_no_entry_allows_nothing() -> None:
 
 
 @given(st.text())
-def test_any_text_is_judged_without_an_error(text: str) -> None:
+def test_any_url_text_is_judged_without_an_error(text: str) -> None:
     assert not allowed(text, KAKAO)
     assert host_of(text)
 

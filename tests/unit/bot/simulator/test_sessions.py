@@ -18,7 +18,7 @@ from bot.simulator.expiring_urls import (
 from bot.simulator.sessions import Sessions
 
 
-def test_an_address_wears_out_expires_and_is_forgotten() -> None:
+def test_expiring_url_ends_after_its_uses_or_its_time() -> None:
     now = 100.0
     addresses: ExpiringUrls[str] = ExpiringUrls(
         lifetime_s=60, uses=1, capacity=2, clock=lambda: now

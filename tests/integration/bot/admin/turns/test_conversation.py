@@ -33,7 +33,7 @@ async def test_a_bad_place_is_a_400_page(
     assert response.status == 400
 
 
-async def test_it_reads_as_a_dialogue_in_the_order_of_seq(
+async def test_conversation_page_follows_the_order_of_seq(
     operator: Client, database: AsyncEngine
 ) -> None:
     await add_turn(database, "첫 질문", "첫 답변", received_at=NOON + timedelta(minutes=5))

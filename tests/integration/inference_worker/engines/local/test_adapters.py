@@ -109,7 +109,7 @@ def test_folder_without_an_adapter_is_refused_with_a_sentence(
         loaded(noise_llama_dir, tmp_path, adapter=str(tmp_path / "empty"))
 
 
-def test_an_adapter_of_another_model_is_said(
+def test_adapter_of_another_model_is_refused_with_a_sentence(
     noise_llama_dir: Path, adapter_dir: Path, tmp_path: Path
 ) -> None:
     config = adapter_dir / "adapter_config.json"

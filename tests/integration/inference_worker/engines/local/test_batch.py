@@ -151,7 +151,7 @@ def test_only_the_common_beginning_is_reused(model: Any, reference: Any) -> None
     assert written(batch, row, edited, 6) == alone(reference, edited, 6)
 
 
-def test_nothing_is_reused_across_keys_or_without_one(model: Any) -> None:
+def test_prefix_is_reused_only_under_the_same_key(model: Any) -> None:
     batch = new_batch(model, piece=500)
     prompt = list(range(1, 101))
     for key in ("tenant-a:me", "", "tenant-b:me", ""):

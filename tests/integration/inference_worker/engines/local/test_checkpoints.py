@@ -109,7 +109,7 @@ def test_a_known_model_in_a_directory_is_known_by_its_name(
     assert (card.preset, card.context_window, card.demo) == ("llama3-bllossom", 512, False)
 
 
-def test_both_ends_of_a_turn_are_known(noise_llama_dir: Path, tmp_path: Path) -> None:
+def test_both_end_of_turn_tokens_are_stop_ids(noise_llama_dir: Path, tmp_path: Path) -> None:
     checkpoint = load(
         str(noise_llama_dir), cache_dir=tmp_path, device="cpu", dtype=None, progress=print
     )

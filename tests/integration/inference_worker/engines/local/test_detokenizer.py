@@ -63,7 +63,7 @@ def test_a_half_character_at_the_end_is_left_out(llama3_tokenizer: Any) -> None:
 
 @given(text=korean, stop=st.lists(korean.filter(bool), min_size=1, max_size=3))
 @QUIET
-def test_nothing_from_a_stop_string_on_is_handed_out(
+def test_text_ends_before_the_stop_string(
     llama3_tokenizer: Any, text: str, stop: list[str]
 ) -> None:
     ids = llama3_tokenizer.encode(text, add_special_tokens=False)

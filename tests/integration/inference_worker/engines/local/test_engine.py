@@ -234,7 +234,7 @@ async def test_closing_the_stream_frees_its_memory(noise_engine: LocalEngine) ->
     await free(noise_engine)
 
 
-async def test_cancelling_the_reader_frees_a_place_for_who_waits(
+async def test_cancelled_reader_frees_its_slot_for_a_waiting_request(
     noise_engine: LocalEngine,
 ) -> None:
     readers = [asyncio.create_task(answer(noise_engine, job("안녕"))) for _ in range(3)]

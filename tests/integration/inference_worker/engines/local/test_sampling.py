@@ -142,7 +142,7 @@ def test_a_row_that_moves_takes_its_history_along() -> None:
     assert sampler.choose(LOGITS[None]) == [3]
 
 
-def test_logits_that_are_no_numbers_are_told_from_tokens() -> None:
+def test_nan_logits_are_distinguished_from_tokens() -> None:
     sampler = Sampler(torch.device("cpu"))
     for row, temperature in enumerate((0, 1, 1)):
         sampler.begin(row, SamplingParams(temperature=temperature), PROMPT)

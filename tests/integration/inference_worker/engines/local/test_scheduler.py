@@ -141,7 +141,7 @@ def test_logits_that_are_no_numbers_fail_the_answer(faulty: Faulty, scheduler: S
     assert isinstance(Reader(scheduler, [1, 2], tokens=3).end(), Finished)
 
 
-def test_a_step_that_does_not_end_is_told_by_its_silence(
+def test_step_that_does_not_end_is_reported_as_stalled(
     faulty: Faulty, scheduler: Scheduler
 ) -> None:
     assert scheduler.usage.stalled_s == 0

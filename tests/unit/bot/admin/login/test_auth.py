@@ -81,7 +81,7 @@ async def test_the_setting_may_be_plain_or_an_argon2_hash(
         assert (await client.get("/admin/login", allow_redirects=False)).status == 303
 
 
-def test_a_broken_hash_is_said_at_the_start(unreachable: AsyncEngine) -> None:
+def test_malformed_password_hash_stops_the_start(unreachable: AsyncEngine) -> None:
     with pytest.raises(ValueError, match="BOT_ADMIN_PASSWORD begins with"):
         create_admin(Settings(admin_password="$argon2id$v=19"), unreachable, {})
 
@@ -192,7 +192,7 @@ async def test_login_leads_only_to_pages_of_the_dashboard(stranger: Client, targ
     assert re.match(r"/admin/(?!.*(\.\.|%2e|\\))", location, re.IGNORECASE), location
 
 
-def test_its_own_addresses_are_kept_whole() -> None:
+def test_redirect_to_a_dashboard_page_is_kept_whole() -> None:
     whole = "/admin/conversations/5?before=30&q=%ED%99%98%EB%B6%88"
     assert own_path(whole).path_qs.startswith("/admin/conversations/5?before=30&q=")
 
@@ -223,7 +223,7 @@ async def test_a_form_of_unknown_length_is_refused(stranger: Client) -> None:
     assert response.status == 411
 
 
-async def test_a_missing_database_is_said_on_a_page(offline: Client) -> None:
+async def test_missing_database_is_shown_on_a_page(offline: Client) -> None:
     for path in ("/admin/", "/admin/conversations/1"):
         response = await offline.get(path)
         assert response.status == 503

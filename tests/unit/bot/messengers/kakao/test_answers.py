@@ -203,7 +203,7 @@ async def test_the_detail_holds_the_message_and_never_the_token() -> None:
     assert not re.search("[0-9a-f]{10}", result.detail)
 
 
-async def test_nobody_listening_may_be_tried_again() -> None:
+async def test_refused_port_may_be_tried_again() -> None:
     origin = f"http://127.0.0.1:{free_port()}"
     assert (await deliver(f"{origin}/x", origin)).outcome is Outcome.RETRY
 

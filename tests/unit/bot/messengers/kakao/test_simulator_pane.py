@@ -154,7 +154,7 @@ async def test_a_callback_that_never_comes_ends_the_wait(bot: StandInBot) -> Non
     assert events[-1]["title"] == "콜백이 오지 않았습니다"
 
 
-async def test_a_promise_without_an_offer_is_told(bot: StandInBot) -> None:
+async def test_callback_promise_without_an_offer_is_a_failure(bot: StandInBot) -> None:
     bot.kakao_reply = {"version": "2.0", "useCallback": True}
     events = await played(bot, PageMessage(text="안녕", callback=False))
     assert "콜백이 꺼진 블록" in events[-1]["title"]
@@ -166,7 +166,7 @@ async def test_the_bot_words_its_own_waiting_bubble(bot: StandInBot) -> None:
     assert [e["text"] for e in events if e["kind"] == "waiting"] == ["찾아볼게요"]
 
 
-async def test_an_unreachable_bot_is_told() -> None:
+async def test_unreachable_bot_is_shown_as_a_failure() -> None:
     async with serving(aiohttp.web.Application()) as gone:
         pass
     events = await played(StandInBot(origin=gone), PageMessage(text="안녕"))

@@ -211,7 +211,7 @@ async def test_refused_blocks_are_sent_again_as_plain_text() -> None:
     assert server.json() == {"response_type": "in_channel", "text": "네"}
 
 
-async def test_nobody_listening_may_be_tried_again() -> None:
+async def test_refused_port_may_be_tried_again() -> None:
     origin = f"http://127.0.0.1:{free_port()}"
     assert (await deliver(f"{origin}/x", origin)).outcome is Outcome.RETRY
 

@@ -235,7 +235,7 @@ async def test_message_without_a_question_gets_a_polite_sentence(
 
 
 @pytest.mark.parametrize("body", [b"command=%2Fbllossom", b"command=", b"command=x&text=%00%ff"])
-async def test_a_form_with_most_fields_missing_is_told_politely(bot: Bot, body: bytes) -> None:
+async def test_incomplete_form_gets_a_polite_sentence(bot: Bot, body: bytes) -> None:
     status, _, raw = await bot.post(body)
     assert status == 200
     assert json.loads(raw)["response_type"] == "ephemeral"

@@ -105,7 +105,7 @@ async def test_a_response_url_is_good_for_five_posts(bot: StandInBot) -> None:
         assert [event["use"] for event in person.events if "use" in event] == [1, 2, 3, 4, 5]
 
 
-async def test_an_acknowledgement_may_speak_and_be_replaced(bot: StandInBot) -> None:
+async def test_acknowledgement_may_carry_a_text_that_is_replaced_later(bot: StandInBot) -> None:
     bot.slack_acknowledgement = "생각하고 있어요"
     bot.slack_answers = [
         {"text": "답", "response_type": "in_channel", "replace_original": True},

@@ -93,7 +93,7 @@ async def test_outcome_follows_slacks_response(reply: bytes, outcome: Outcome) -
     assert len(heads) == 1
 
 
-async def test_nobody_listening_may_be_tried_again() -> None:
+async def test_refused_port_may_be_tried_again() -> None:
     async with api_at(f"http://127.0.0.1:{free_port()}/api/") as api:
         assert (await api.post("C1", TURN, {"text": "네"})).outcome is Outcome.RETRY
 
@@ -195,7 +195,7 @@ async def test_a_message_is_found_by_its_turn_on_any_page() -> None:
         assert len(slack.readings) == 3
 
 
-async def test_an_absence_takes_the_whole_history_since() -> None:
+async def test_absence_is_proven_only_by_the_whole_history() -> None:
     async with channel() as (slack, api):
         await api.post("C1", uuid4(), {"text": "다른 답"})
         slack.channels.page_size = 2

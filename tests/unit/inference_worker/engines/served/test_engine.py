@@ -261,7 +261,7 @@ async def test_wrong_settings_are_named(url: str, settings: dict[str, str], said
     assert not error.failure.retryable
 
 
-async def test_a_wrong_key_is_said_without_showing_it() -> None:
+async def test_wrong_api_key_is_reported_without_its_value() -> None:
     async with engine_server(api_key="right") as server:
         error = await start_failure(server.url, api_key="wr0ng")
         assert error.failure.reason is FailureReason.ENGINE_UNAVAILABLE
@@ -408,9 +408,7 @@ async def test_broken_characters_do_not_leave() -> None:
         {"pieces": ["가", 7, {"a": 1}, "나"], "finish_reason": "none"},
     ],
 )
-async def test_an_answer_that_breaks_off_is_worth_another_try(
-    dialect: str, fault: dict[str, Any]
-) -> None:
+async def test_truncated_answer_is_retryable(dialect: str, fault: dict[str, Any]) -> None:
     async with (
         engine_server(dialect=dialect.removesuffix("-generate"), **fault) as server,
         an_engine(server, dialect=dialect) as engine,

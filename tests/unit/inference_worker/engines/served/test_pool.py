@@ -48,7 +48,7 @@ async def test_answers_are_spread_over_the_servers() -> None:
         assert (one.finished, other.finished) == (4, 4)
 
 
-async def test_the_one_with_fewer_answers_is_asked() -> None:
+async def test_server_with_fewer_running_answers_is_chosen() -> None:
     async with two(delay_per_token_s=0.2) as (one, other, pool):
         slow = asyncio.create_task(answer(pool, a_job("하나")))
         await one.until(lambda s: s.running + other.running == 1)
@@ -85,7 +85,7 @@ async def test_invalid_job_is_sent_to_one_server_only() -> None:
         assert len(one.requests) + len(other.requests) == 1
 
 
-async def test_one_server_is_enough_and_a_late_one_joins() -> None:
+async def test_pool_starts_with_one_server_and_a_late_one_joins() -> None:
     async with engine_server() as one, engine_server() as late:
         late.loading = 5
         async with pool_of(one.url, late.url) as pool:
