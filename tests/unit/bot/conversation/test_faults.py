@@ -68,6 +68,6 @@ async def test_a_dead_letter_that_cannot_be_written_leaves_the_row_paused() -> N
     assert rows.quarantine.rows == (1,)
 
 
-async def test_an_outage_meanwhile_is_raised() -> None:
+async def test_outage_during_the_burial_is_raised() -> None:
     with pytest.raises(ConnectionResetError):
         await handler(Burials(ConnectionResetError())).handle(1, with_state("23514"))
