@@ -16,8 +16,9 @@ from pathlib import Path
 
 from chaos.cluster import ROOT
 from chaos.injections import InjectionKind
+from chaos.plan import Plan
 from chaos.report import measures, table
-from chaos.run import Plan, Result, Say, run
+from chaos.run import Result, Say, run
 from chaos.versions import version_before
 from onebox.data_dir import CannotStart
 

@@ -1,26 +1,27 @@
-"""Webhooks to the bots of a cluster, some of them delivered twice."""
+"""Requests to the bots of a cluster, some of them delivered twice."""
 
 from __future__ import annotations
 
 import json
 import random
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from chaos.cluster import Cluster
+from chaos.cluster import Node
 from chaos.journal import Journal
 
 _SHARE_TWICE = 0.1
 
 
 class BotClient:
-    """Posts each webhook to one of the bots that are up."""
+    """Sends each request to one of the bots that are up."""
 
     def __init__(
-        self, cluster: Cluster, http: ClientSession, journal: Journal, rng: random.Random
+        self, bots: Sequence[Node], http: ClientSession, journal: Journal, rng: random.Random
     ) -> None:
-        self._cluster = cluster
+        self._bots = bots
         self._http = http
         self._journal = journal
         self._rng = rng
@@ -35,11 +36,40 @@ class BotClient:
         self, path: str, body: bytes, headers: dict[str, str], timeout_s: float
     ) -> tuple[int, Any]:
         """The status and the JSON of a bot's response; 0 and the error's name without one."""
-        up = [node for node in self._cluster.bots if node.is_up]
-        url = self._rng.choice(up or self._cluster.bots).url + path
+        return await self._exchange("POST", path, body, headers, timeout_s)
+
+    async def get(self, path: str, headers: dict[str, str], timeout_s: float) -> tuple[int, Any]:
+        """As ``post``, without a body."""
+        return await self._exchange("GET", path, None, headers, timeout_s)
+
+    async def lines(
+        self, path: str, headers: dict[str, str], timeout_s: float
+    ) -> AsyncIterator[str]:
+        """The lines of a response as they come; they end where the response does, or fails."""
         limit = ClientTimeout(total=timeout_s)
         try:
-            async with self._http.post(url, data=body, headers=headers, timeout=limit) as response:
+            async with self._http.get(self._url(path), headers=headers, timeout=limit) as response:
+                async for line in response.content:
+                    yield line.decode().rstrip("\n")
+        except (ClientError, TimeoutError, OSError):
+            return
+
+    async def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout_s: float
+    ) -> tuple[int, Any]:
+        request = self._http.request(
+            method,
+            self._url(path),
+            data=body,
+            headers=headers,
+            timeout=ClientTimeout(total=timeout_s),
+        )
+        try:
+            async with request as response:
                 return response.status, json.loads(await response.read())
         except (ClientError, TimeoutError, OSError, ValueError) as error:
             return 0, type(error).__name__
+
+    def _url(self, path: str) -> str:
+        up = [node for node in self._bots if node.is_up]
+        return self._rng.choice(up or self._bots).url + path

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from chaos.cluster import CALLBACK_BUDGET_S
 from chaos.journal import Generation, Journal, Message
+from chaos.ledger import NOTHING_FOUND, LedgerFindings
 
 #: Earlier turns in a prompt (BOT_HISTORY_TURNS).
 HISTORY_TURNS = 20
@@ -41,21 +42,23 @@ class CheckResult:
         return [entry.split()[0].rstrip(":") for entry in (*self.lost, *self.duplicated)]
 
 
-def check(journal: Journal, died_in_hand: frozenset[str] = frozenset()) -> CheckResult:
-    """Check a run. ``died_in_hand``: messages that a killed bot was just delivering."""
+def check(journal: Journal, findings: LedgerFindings = NOTHING_FOUND) -> CheckResult:
+    """Check a run."""
     result = CheckResult(sent=len(journal.messages), misdelivered=list(journal.misdelivered))
     merged = {name for generation in journal.generations for name in generation.merged}
     for message in journal.messages.values():
-        end = how_it_ended(message, died_in_hand)
+        end = how_it_ended(message, findings)
         result.ends[end] += 1
         result.accepted += message.accepted_at is not None
         if end == "lost":
             result.lost.append(f"{message.id} {' '.join(message.forbidden)}".rstrip())
         if end == "merged" and message.id not in merged:
             result.lost.append(f"{message.id} merged into nothing")
-        if _seen(message, died_in_hand) > 1:
+        if _seen(message, findings.died_in_hand) > 1 or message.results.surplus:
             routes = [answer.via for answer in message.shown] + message.notices
-            result.duplicated.append(f"{message.id}: {', '.join(routes)}")
+            result.duplicated.append(
+                f"{message.id}: {', '.join([*routes, *message.results.surplus])}"
+            )
         if message.late and message.accepted_at:
             result.late.append(message.id)
     result.out_of_order = list(_disorders(journal))
@@ -79,6 +82,12 @@ def suspects(journal: Journal, kills: list[float]) -> set[str]:
     return {name for name, at in begun if any(-LAG_S <= kill - at <= IN_HAND_S for kill in kills)}
 
 
+def without_callback(journal: Journal) -> set[str]:
+    """Messages whose result was read, and whose callback never came."""
+    messages = journal.messages.values()
+    return {message.id for message in messages if message.ended and message.awaits_callback}
+
+
 def _seen(message: Message, died_in_hand: frozenset[str]) -> int:
     """How often the person saw its outcome without asking for it again.
 
@@ -92,8 +101,12 @@ def _seen(message: Message, died_in_hand: frozenset[str]) -> int:
     return len(message.shown) + len(message.notices) - asked_again
 
 
-def how_it_ended(message: Message, died_in_hand: frozenset[str]) -> str:
+def how_it_ended(message: Message, findings: LedgerFindings) -> str:
     """The name of a message's outcome."""
+    if message.accepted_at and message.awaits_callback:
+        return _without_callback(message, findings)
+    if message.shown and message.results.called_back_at:
+        return "result callback" if message.accepted_at else "shown, though not accepted"
     if message.shown:
         via = message.shown[0].via
         if via == "message" and message.reconcilable:
@@ -104,7 +117,18 @@ def how_it_ended(message: Message, died_in_hand: frozenset[str]) -> str:
     if message.accepted_at is None:
         by_the_bot = message.rejection.startswith("HTTP 200")
         return f"not accepted: {'the bot' if by_the_bot else 'the platform'} says so"
-    return _window(message, died_in_hand) or "lost"
+    return _window(message, findings.died_in_hand) or "lost"
+
+
+def _without_callback(message: Message, findings: LedgerFindings) -> str:
+    """The outcome where the callback was never taken: no loss if it was read in a window."""
+    windows = {
+        "callback unanswered": bool(message.unanswered),
+        "died in hand": message.id in findings.died_in_hand,
+        "claimed by the previous version": message.id in findings.claimed_before,
+    }
+    window = next((name for name, applies in windows.items() if applies), "")
+    return f"result, {window}" if window and message.ended else "lost"
 
 
 def _window(message: Message, died_in_hand: frozenset[str]) -> str:
@@ -115,7 +139,7 @@ def _window(message: Message, died_in_hand: frozenset[str]) -> str:
         "died in hand": message.id in died_in_hand,
     }
     return next(
-        (name for name, applies in windows.items() if applies and not message.has_button), ""
+        (name for name, applies in windows.items() if applies and not message.can_be_fetched), ""
     )
 
 
@@ -136,7 +160,24 @@ def _disorders(journal: Journal) -> list[str]:
         wrong = _disorder(generation, message, conversations[message.conversation])
         if wrong:
             found.append(f"prompt {generation.number} for {message.id}: {wrong}")
+    for siblings in conversations.values():
+        found += _disorder_of_results(siblings)
     return found
+
+
+def _disorder_of_results(siblings: list[Message]) -> list[str]:
+    """Answers, and callbacks, whose order in a conversation is not that of its messages."""
+    accepted = [message for message in siblings if message.accepted_at]
+    answers = [(message.id, message.shown[0].generation) for message in accepted if message.shown]
+    taken = [
+        (message.id, message.results.called_back_at[0])
+        for message in accepted
+        if message.results.called_back_at
+    ]
+    wrong = [f"{b} was answered before {a}" for (a, x), (b, y) in pairwise(answers) if x >= y]
+    return wrong + [
+        f"{b} was called back before {a}" for (a, x), (b, y) in pairwise(taken) if x > y
+    ]
 
 
 def _disorder(generation: Generation, message: Message, siblings: list[Message]) -> str:

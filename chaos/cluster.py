@@ -28,11 +28,14 @@ ROOT = Path(__file__).resolve().parent.parent
 KAKAO_SECRET = "chaos-kakao-secret-of-32-characters"
 SLACK_SECRET = "chaos-slack-signing-secret"
 SLACK_TOKEN = "xoxb-chaos"
+GENERIC_SECRET = "chaos-generic-secret-of-32-characters"
 
 BOTS, WORKERS = 2, 3
 LEASE_S = 2.0
 SYNC_BUDGET_S = 1.0
 CALLBACK_BUDGET_S = 20.0
+#: Longer than the driver waits for a change: an answer that is lost does not expire unseen.
+HOLD_S = 120.0
 SLOTS = 24
 _PORTS = range(20_000, 32_000)
 _BOOT_S = 60.0
@@ -45,6 +48,7 @@ class Node:
 
     process: SupervisedProcess
     url: str = ""  #: a bot's origin
+    serves_generic: bool = True  #: whether a bot's version knows the generic webhook
     is_up: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  #: held during an injection
     unexpected_exits: int = 0
@@ -111,6 +115,7 @@ class StandIns:
 
     kakao: str
     slack: str
+    generic: str
     engine: str
 
 
@@ -178,6 +183,9 @@ def _bot(
         "BOT_SLACK_RESPONSE_HOSTS": stand_ins.slack,
         "BOT_SLACK_BOT_TOKEN": SLACK_TOKEN,
         "BOT_SLACK_API_URL": f"{stand_ins.slack}/api/",
+        "BOT_GENERIC_SECRET": GENERIC_SECRET,
+        "BOT_GENERIC_CALLBACK_HOSTS": stand_ins.generic,
+        "BOT_GENERIC_HOLD_S": str(HOLD_S),
         "BOT_MERGE_WINDOW_S": str(merge_s),
     }
     spec = ProcessSpec(
@@ -187,7 +195,8 @@ def _bot(
         env=_environment(values, code),
         is_ready=partial(_answers, url),
     )
-    return Node(SupervisedProcess(spec), url)
+    serves_generic = (code / "bot/messengers/generic").is_dir()
+    return Node(SupervisedProcess(spec), url, serves_generic=serves_generic)
 
 
 def _worker(

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 #: An utterance begins with its message's id. An answer begins and ends with the id and the number
 #: of its generation, which tells a partial answer from a whole one.
-_ID = re.compile(r"[ks]\d+m\d+")
-_BEGIN = re.compile(r"([ks]\d+m\d+)g(\d+)시작")
-_END = re.compile(r"([ks]\d+m\d+)g(\d+)끝")
+_ID = re.compile(r"[ksg]\d+m\d+")
+_BEGIN = re.compile(r"([ksg]\d+m\d+)g(\d+)시작")
+_END = re.compile(r"([ksg]\d+m\d+)g(\d+)끝")
 _FILLER = "음 "
 
 
@@ -22,9 +22,28 @@ _FILLER = "음 "
 class ShownAnswer:
     """An answer that a person saw."""
 
-    via: str  #: sync, callback, button, post, message
+    via: str  #: sync, callback, button, post, message; wait, result, events, result callback
     generation: int
     at: float
+
+
+@dataclass(slots=True)
+class Results:
+    """What a client of the generic webhook holds of one message.
+
+    Requests and reads may be repeated: only another turn or another result is one too many.
+    """
+
+    turn_ids: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
+    callback_due: bool = False  #: the result has to be posted, whether it was read or not
+    called_back_at: list[float] = field(default_factory=list)  #: POSTs that the client took
+
+    @property
+    def surplus(self) -> list[str]:
+        """What came twice: callbacks, and turns for one idempotency key."""
+        callbacks = ["called back again"] * (len(self.called_back_at) - 1)
+        return callbacks + ["another turn"] * (len(self.turn_ids) - 1)
 
 
 @dataclass(slots=True)
@@ -48,6 +67,7 @@ class Message:
     late: int = 0  #: POSTs to an expired callback URL
     has_button: bool = False  #: the person got the button that fetches the answer
     forbidden: list[str] = field(default_factory=list)  #: notices that must never come
+    results: Results = field(default_factory=Results)
 
     @property
     def ended(self) -> bool:
@@ -57,8 +77,21 @@ class Message:
     @property
     def is_pending(self) -> bool:
         """Whether it was accepted, has no outcome yet, and is in no documented window."""
-        open_button = self.has_button and not self.forbidden
-        return not self.ended and bool(self.accepted_at) and (open_button or not self.unanswered)
+        if not self.accepted_at:
+            return False
+        if self.ended:
+            return self.awaits_callback and not self.unanswered
+        return not self.unanswered or (self.can_be_fetched and not self.forbidden)
+
+    @property
+    def awaits_callback(self) -> bool:
+        """Whether a result has to be posted and was not taken yet."""
+        return self.results.callback_due and not self.results.called_back_at
+
+    @property
+    def can_be_fetched(self) -> bool:
+        """Whether the client can ask for the answer: with a button, or by its result's URL."""
+        return self.has_button or bool(self.results.turn_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +133,12 @@ class Journal:
             asked.shown.append(ShownAnswer(via, int(generation), time.monotonic()))
         return bool(ended)
 
+    def check_stream(self, message: Message, text: str) -> None:
+        """Check the text of a stream, which need not be whole."""
+        for name, _ in _BEGIN.findall(text):
+            if name != message.id:
+                self.misdelivered.append(f"{message.id} followed the answer of {name}")
+
     def reply(self, messages: list[dict[str, str]]) -> str:
         """The engine's answer to a prompt, which is recorded."""
         *merged, asked = questions(messages[-1]["content"])
@@ -129,6 +168,9 @@ class Journal:
             "unanswered": message.unanswered,
             "refused": [*map(after, message.rate_limited_at), *message.refusals],
             "button": message.has_button,
+            "called back": [*map(after, message.results.called_back_at)],
+            "turns": sorted(message.results.turn_ids),
+            "forbidden": message.forbidden,
         }
         return ", ".join(f"{label} {value}" for label, value in facts.items() if value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, TextClause, text
@@ -14,6 +15,14 @@ _DIED_IN_HAND = text(
     SELECT DISTINCT split_part(turns.text, ' ', 1) AS message
     FROM turns JOIN delivery_attempts ON turn_id = turns.id
     WHERE split_part(turns.text, ' ', 1) = ANY(:ids) AND detail LIKE 'the process%died'
+    """
+)
+#: A version that lacks the messenger gives up a delivery that it claimed, before it sends anything.
+_CLAIMED_BEFORE = text(
+    """
+    SELECT DISTINCT split_part(turns.text, ' ', 1) AS message
+    FROM turns JOIN delivery_attempts ON turn_id = turns.id
+    WHERE split_part(turns.text, ' ', 1) = ANY(:ids) AND detail = 'KeyError'
     """
 )
 _ACCOUNT = text(
@@ -28,6 +37,22 @@ _ACCOUNT = text(
     WHERE split_part(turns.text, ' ', 1) = ANY(:ids)
     """
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFindings:
+    """The windows that only the ledger can confirm, with the messages to which they apply."""
+
+    died_in_hand: frozenset[str] = frozenset()  #: a killed bot was just delivering them
+    claimed_before: frozenset[str] = frozenset()  #: claimed by a version without the messenger
+
+
+NOTHING_FOUND = LedgerFindings()
+
+
+async def claimed_before(database_url: str, messages: Iterable[str]) -> frozenset[str]:
+    """The messages whose delivery the previous version claimed, which lacks their messenger."""
+    return frozenset(row.message for row in await _fetch(database_url, _CLAIMED_BEFORE, messages))
 
 
 async def died_in_hand(database_url: str, messages: Iterable[str]) -> frozenset[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from chaos.checker import CheckResult
 from chaos.injections import InjectionKind
-from chaos.run import Plan, Result
+from chaos.plan import Plan
+from chaos.run import Result
 
 _MAX_OFFENDERS = 10
 
@@ -33,7 +34,7 @@ def _rows(plan: Plan, result: Result) -> list[tuple[str, int]]:
         ("DUPLICATED", len(check.duplicated)),
         ("OUT OF ORDER", len(check.out_of_order)),
         ("TO THE WRONG PERSON", len(check.misdelivered)),
-        ("late at Kakao", len(check.late)),
+        ("late", len(check.late)),
         *((f"platform: {fault}", count) for fault, count in sorted(result.faults.items())),
         ("unexpected exits of processes", result.unexpected_exits),
         ("longest pause of the driver, ms", round(result.longest_pause_s * 1000)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -12,67 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, TCPConnector
-
 from chaos import ledger
-from chaos.bot_client import BotClient
-from chaos.checker import CheckResult, check, suspects
+from chaos.checker import CheckResult, check, suspects, without_callback
 from chaos.clients import ClientPool
-from chaos.cluster import Cluster, StandIns, running_cluster
+from chaos.cluster import Cluster
 from chaos.injections import FaultInjector, Injection, InjectionKind
 from chaos.journal import Journal
-from chaos.kakao_clients import KakaoClients
-from chaos.slack_clients import SlackClients, channels_with_the_bot
-from fakes.engine_server import engine_server
-from fakes.faults import Fault
-from fakes.kakao import KakaoPlatform, kakao_platform
-from fakes.slack import SlackPlatform, slack_platform
+from chaos.ledger import LedgerFindings
+from chaos.plan import Plan
+from chaos.world import World, running_world
 
-TOKEN_S = 0.05
-#: Messages of a conversation at most, and their average distance.
-MAX_PER_CONVERSATION, DISTANCE_S = 25, 5.0
-#: Where messages are merged: the share of messages that follow another one closely.
-SHARE_IN_BURSTS = 0.4
-#: The platforms' faults, in a hundred requests.
-PLATFORM_FAULTS: dict[Fault | None, int] = {
-    None: 88,
-    Fault.SLOW: 3,
-    Fault.RATE_LIMITED: 4,
-    Fault.SERVER_ERROR: 1,
-    Fault.CUT: 1,
-    Fault.DROPPED: 1,
-    Fault.TIME_OUT: 2,
-}
 MAX_DRAIN_S = 300.0
 #: Longer than any retry, lease or claim of a dead process, and than two look-ups of one answer.
 QUIET_S = 100.0
 _MAX_ACCOUNTS = 20
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The parameters of a run."""
-
-    seed: int
-    messages: int
-    seconds: float
-    every_s: float  #: average distance of two injections
-    merge_s: float = 0.0  #: messages at this distance are answered together
-    previous_version: Path | None = None  #: a checkout that a bot and a worker run
-    kinds: tuple[InjectionKind, ...] = tuple(InjectionKind)
-
-    @property
-    def conversations(self) -> list[str]:
-        """Names of the conversations: k... on Kakao and s... on Slack, half of each."""
-        concurrent = self.messages * DISTANCE_S / self.seconds
-        count = max(8, self.messages // MAX_PER_CONVERSATION, round(concurrent))
-        return [f"{'ks'[number % 2]}{number}" for number in range(count)]
-
-    def rng(self, stream: str) -> random.Random:
-        """A random stream of its own. Another name gives every seed another run."""
-        return random.Random(f"{self.seed} {stream}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,31 +43,15 @@ class Result:
     took_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """Everything that runs during a run."""
-
-    cluster: Cluster
-    clients: ClientPool
-    kakao: KakaoPlatform
-    slack: SlackPlatform
-
-    def stop_platform_faults(self) -> None:
-        """From now on the platforms do not fail."""
-        self.kakao.faults.forget()
-        self.slack.faults.forget()
-        self.slack.history_faults.forget()
-
-
 async def run(plan: Plan, folder: Path, say: Say) -> Result:
     """Do one run. Raises CannotStart and TimeoutError where the driver itself fails."""
     began = time.monotonic()
     journal = Journal()
-    async with _running_world(plan, folder, journal) as world:
+    async with running_world(plan, folder, journal) as world:
         say(f"up after {time.monotonic() - began:.1f} s; {plan.messages} messages to send")
         injector = FaultInjector(world.cluster, plan.rng("injections"), plan.kinds)
         background = (
-            world.clients.watch(world.kakao, world.slack),
+            world.clients.watch(world.platforms),
             world.cluster.restart_exited(),
             _report_progress(journal, injector, say),
         )
@@ -143,42 +81,12 @@ async def _in_background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@asynccontextmanager
-async def _running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIterator[World]:
-    async with (
-        kakao_platform() as kakao,
-        slack_platform() as slack,
-        engine_server(reply=journal.reply, delay_per_token_s=TOKEN_S) as engine,
-        ClientSession(connector=TCPConnector(limit=0, force_close=True)) as http,
-        running_cluster(
-            folder,
-            StandIns(kakao.origin, slack.origin, engine.url),
-            merge_s=plan.merge_s,
-            previous_version=plan.previous_version,
-        ) as cluster,
-    ):
-        slack.channels.join(*channels_with_the_bot())
-        _schedule_faults(plan, kakao, slack)
-        rng = plan.rng("clients")
-        bots = BotClient(cluster, http, journal, rng)
-        on_kakao = KakaoClients(journal, bots, kakao, rng)
-        clients = ClientPool(journal, on_kakao, SlackClients(journal, bots, slack))
-        yield World(cluster=cluster, clients=clients, kakao=kakao, slack=slack)
-
-
-def _schedule_faults(plan: Plan, kakao: KakaoPlatform, slack: SlackPlatform) -> None:
-    rng = plan.rng("platform faults")
-    kinds, weights = list(PLATFORM_FAULTS), list(PLATFORM_FAULTS.values())
-    for faults in (kakao.faults, slack.faults, slack.history_faults):
-        faults.once(*rng.choices(kinds, weights, k=plan.messages * 2))
-
-
 async def _send_and_drain(
     plan: Plan, world: World, injector: FaultInjector, journal: Journal, say: Say
 ) -> None:
     try:
         await _send(plan, world.clients, injector)
-        world.stop_platform_faults()
+        world.platforms.stop_faults()
         await injector.wait_until_recovered()
         say("all sent, all faults over; draining")
         await _drain(journal)
@@ -189,24 +97,10 @@ async def _send_and_drain(
 async def _send(plan: Plan, clients: ClientPool, injector: FaultInjector) -> None:
     start = time.monotonic() + 0.5
     injecting = asyncio.create_task(injector.inject(start, plan.seconds, plan.every_s))
-    times = _send_times(plan, start)
+    times = plan.send_times(start)
     async with asyncio.timeout(plan.seconds * 2 + 120):
         await asyncio.gather(*(clients.write(name, sorted(at)) for name, at in times.items()))
     await injecting
-
-
-def _send_times(plan: Plan, start: float) -> dict[str, list[float]]:
-    """When each conversation's messages are due."""
-    rng = plan.rng("send times")
-    conversations = plan.conversations
-    times: dict[str, list[float]] = {name: [] for name in conversations}
-    for _ in range(plan.messages):
-        name = rng.choice(conversations)
-        if times[name] and rng.random() < SHARE_IN_BURSTS * bool(plan.merge_s):
-            times[name].append(times[name][-1] + rng.random() * plan.merge_s)
-        else:
-            times[name].append(start + rng.random() * plan.seconds)
-    return times
 
 
 async def _drain(journal: Journal) -> None:
@@ -235,9 +129,14 @@ async def _report_progress(journal: Journal, injector: FaultInjector, say: Say) 
 async def _check(
     plan: Plan, cluster: Cluster, journal: Journal, injections: list[Injection]
 ) -> tuple[CheckResult, dict[str, str]]:
+    url = cluster.database_url
     suspected = suspects(journal, _kills(plan, injections))
-    died_in_hand = await ledger.died_in_hand(cluster.database_url, suspected)
-    found = check(journal, died_in_hand)
+    claimed = without_callback(journal) if plan.previous_version else set()
+    findings = LedgerFindings(
+        died_in_hand=await ledger.died_in_hand(url, suspected),
+        claimed_before=await ledger.claimed_before(url, claimed),
+    )
+    found = check(journal, findings)
     return found, await _accounts(cluster, journal, found)
 
 

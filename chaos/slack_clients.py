@@ -93,7 +93,7 @@ class SlackClients:
 
 def channel_of(conversation: str) -> str:
     """The channel of a Slack conversation."""
-    return f"C{int(conversation[1:]) // 2 % _CHANNELS}"
+    return f"C{int(conversation[1:]) // 3 % _CHANNELS}"
 
 
 def channels_with_the_bot() -> list[str]:

@@ -63,6 +63,7 @@ class ResultPost:
     status: int  #: what was answered, or would have been; see ``fault``
     fault: Fault | None
     shown: bool  #: whether the messenger took it
+    at: float  #: ``time.monotonic`` seconds
 
     @property
     def document(self) -> dict[str, Any]:
@@ -110,9 +111,15 @@ class InHouseMessenger:
         body = await request.read()
         status = self._judge(fault, request, body)
         shown = status == 204
-        self.posts.append(
-            ResultPost(path=request.raw_path, body=body, status=status, fault=fault, shown=shown)
+        post = ResultPost(
+            path=request.raw_path,
+            body=body,
+            status=status,
+            fault=fault,
+            shown=shown,
+            at=time.monotonic(),
         )
+        self.posts.append(post)
         await self._arrivals.note()
         headers = {"Retry-After": str(self.faults.retry_after_s)} if status == 429 else {}
         return await self.faults.answer(

@@ -1,0 +1,46 @@
+"""The stand-ins of the messengers, together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from chaos.cluster import GENERIC_SECRET
+from chaos.slack_clients import channels_with_the_bot
+from fakes.faults import Faults
+from fakes.generic import InHouseMessenger, in_house_messenger
+from fakes.kakao import KakaoPlatform, kakao_platform
+from fakes.slack import SlackPlatform, slack_platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platforms:
+    """Each on a port of its own."""
+
+    kakao: KakaoPlatform
+    slack: SlackPlatform
+    generic: InHouseMessenger
+
+    @property
+    def faults(self) -> tuple[Faults, ...]:
+        """The faults of everything that the bots call."""
+        slack = self.slack
+        return (self.kakao.faults, slack.faults, slack.history_faults, self.generic.faults)
+
+    def stop_faults(self) -> None:
+        """From now on the platforms do not fail."""
+        for faults in self.faults:
+            faults.forget()
+
+
+@asynccontextmanager
+async def running_platforms() -> AsyncIterator[Platforms]:
+    """Start them all; the bot is in three of four of Slack's channels."""
+    async with (
+        kakao_platform() as kakao,
+        slack_platform() as slack,
+        in_house_messenger(GENERIC_SECRET) as generic,
+    ):
+        slack.channels.join(*channels_with_the_bot())
+        yield Platforms(kakao=kakao, slack=slack, generic=generic)

@@ -1,0 +1,88 @@
+"""Everything that runs during a run: the cluster, the platforms and their clients."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import ClientSession, TCPConnector
+
+from chaos.bot_client import BotClient
+from chaos.clients import ClientPool
+from chaos.cluster import Cluster, StandIns, running_cluster
+from chaos.generic_clients import GenericClients
+from chaos.journal import Journal
+from chaos.kakao_clients import KakaoClients
+from chaos.plan import Plan
+from chaos.platforms import Platforms, running_platforms
+from chaos.slack_clients import SlackClients
+from fakes.engine_server import engine_server
+from fakes.faults import Fault
+
+TOKEN_S = 0.05
+#: The platforms' faults, in a hundred requests.
+PLATFORM_FAULTS: dict[Fault | None, int] = {
+    None: 88,
+    Fault.SLOW: 3,
+    Fault.RATE_LIMITED: 4,
+    Fault.SERVER_ERROR: 1,
+    Fault.CUT: 1,
+    Fault.DROPPED: 1,
+    Fault.TIME_OUT: 2,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that runs during a run."""
+
+    cluster: Cluster
+    clients: ClientPool
+    platforms: Platforms
+
+
+@asynccontextmanager
+async def running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIterator[World]:
+    """Start everything."""
+    async with (
+        running_platforms() as platforms,
+        engine_server(reply=journal.reply, delay_per_token_s=TOKEN_S) as engine,
+        ClientSession(connector=TCPConnector(limit=0, force_close=True)) as http,
+        running_cluster(
+            folder,
+            StandIns(
+                kakao=platforms.kakao.origin,
+                slack=platforms.slack.origin,
+                generic=platforms.generic.origin,
+                engine=engine.url,
+            ),
+            merge_s=plan.merge_s,
+            previous_version=plan.previous_version,
+        ) as cluster,
+    ):
+        _schedule_faults(plan, platforms)
+        clients = _clients(plan, journal, cluster, platforms, http)
+        yield World(cluster=cluster, clients=clients, platforms=platforms)
+
+
+def _clients(
+    plan: Plan, journal: Journal, cluster: Cluster, platforms: Platforms, http: ClientSession
+) -> ClientPool:
+    rng = plan.rng("clients")
+    bots = BotClient(cluster.bots, http, journal, rng)
+    serving = [node for node in cluster.bots if node.serves_generic]
+    return ClientPool(
+        journal,
+        KakaoClients(journal, bots, platforms.kakao, rng),
+        SlackClients(journal, bots, platforms.slack),
+        GenericClients(journal, BotClient(serving, http, journal, rng), platforms.generic, rng),
+    )
+
+
+def _schedule_faults(plan: Plan, platforms: Platforms) -> None:
+    rng = plan.rng("platform faults")
+    kinds, weights = list(PLATFORM_FAULTS), list(PLATFORM_FAULTS.values())
+    for faults in platforms.faults:
+        faults.once(*rng.choices(kinds, weights, k=plan.messages * 2))
