@@ -47,5 +47,6 @@ def test_nothing_is_lost_twice_or_out_of_order_under_every_kind_of_injection() -
     assert value["chaos.lost"] == value["chaos.duplicated"] == value["chaos.out_of_order"] == 0
     for kind in InjectionKind:
         assert value[f"chaos.{kind.name.lower()}"] >= 1
-    for way in ("sync", "callback", "button", "post", "message"):
+    ways = ("sync", "callback", "button", "post", "message")
+    for way in (*ways, "wait", "result", "events", "result_callback"):
         assert value[f"chaos.end.{way}"] >= 1, value

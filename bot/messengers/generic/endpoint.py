@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from aiohttp import web
@@ -15,17 +14,16 @@ from bot.domain.messenger import Incoming, Refusal
 from bot.domain.turns import Utterance
 from bot.http.body import read_body
 from bot.messengers.generic.message import read_message
-from bot.messengers.generic.result_reader import FETCHABLE, ResultReader, json_response
+from bot.messengers.generic.responses import database_away, json_response, refuse
+from bot.messengers.generic.result_reader import FETCHABLE, ResultReader
 from bot.messengers.generic.results import pending_document
 from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.generic.signature import verify
 from bot.messengers.plugin import Services
 from bot.messengers.problems import problem_sentence
+from bot.observability.database_errors import report_database_error
 from bot.store.inbox import Accepted
 from runtime.database import DATABASE_ERRORS
-
-#: What a client that is sent away is asked to wait, in seconds.
-RETRY_AFTER_S = "10"
 
 
 class GenericEndpoint:
@@ -60,9 +58,13 @@ class GenericEndpoint:
         try:
             return await self._receive(request, incoming)
         except StoreDownError:
-            return _refuse(503, "the database does not answer", self._texts.storage_down)
+            return database_away(self._texts)
         except StoreFaultError:
-            return _refuse(422, "the message cannot be stored", self._texts.storage_fault)
+            return refuse(422, "the message cannot be stored", self._texts.storage_fault)
+        except DATABASE_ERRORS as error:
+            # It may be stored: the client repeats it with its key.
+            report_database_error("read_result", error)
+            return database_away(self._texts)
 
     async def _receive(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
         if incoming.command is not None:
@@ -72,9 +74,9 @@ class GenericEndpoint:
             return json_response({"status": "reset", "message": self._texts.reset_done})
         if incoming.utterance is None:
             sentence = problem_sentence(incoming.problem, self._texts, max_chars=self._max_chars)
-            return _refuse(422, str(incoming.problem), sentence)
+            return refuse(422, str(incoming.problem), sentence)
         if sentence := await self._inbox.rejection(incoming.utterance):
-            return _refuse(429, "too much at once", sentence)
+            return refuse(429, "too much at once", sentence)
         accepted = await self._inbox.submit(incoming.utterance)
         if not accepted.new and not await self._results.is_of(accepted.turn_id, incoming.utterance):
             raise Refusal(409, "idempotency_key: used for another message")
@@ -89,12 +91,22 @@ class GenericEndpoint:
         wait = (reply.sync_until or utterance.received_at) - utterance.received_at
         left_s = (utterance.received_at + wait - datetime.now(UTC)) / timedelta(seconds=1)
         await self._waiters.wait(accepted.turn_id, left_s)
-        turn = await self._results.find(accepted.turn_id)
         states = (DeliveryState.PENDING,) if accepted.new else FETCHABLE
-        if turn and (response := await self._results.respond(request, turn, states)):
+        if response := await self._answer(request, accepted.turn_id, states):
             return response
         await self._hold(accepted.turn_id)
         return json_response(pending_document(accepted.turn_id), status=202)
+
+    async def _answer(
+        self, request: web.Request, turn_id: UUID, states: tuple[DeliveryState, ...]
+    ) -> web.StreamResponse | None:
+        """None: there is no answer yet, or it cannot be read now; the message is stored."""
+        try:
+            turn = await self._results.find(turn_id)
+            return await self._results.respond(request, turn, states) if turn else None
+        except DATABASE_ERRORS as error:
+            report_database_error("read_result", error, [turn_id])
+            return None
 
     async def _hold(self, turn_id: UUID) -> None:
         """The response will not carry the answer: it is kept to be fetched."""
@@ -117,10 +129,3 @@ def wait_s(request: web.Request, max_wait_s: float) -> float:
     if not 0 <= seconds <= max_wait_s:
         raise Refusal(400, f"wait: 0 to {max_wait_s:g} seconds")
     return seconds
-
-
-def _refuse(status: int, reason: str, sentence: str) -> web.Response:
-    """``reason`` is for the client's programmer, ``message`` for the person who wrote."""
-    headers = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
-    document: dict[str, Any] = {"error": reason, "message": sentence}
-    return json_response(document, status=status, headers=headers)

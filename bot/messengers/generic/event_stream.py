@@ -20,10 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.domain.deliveries import Answer, DeliveryVia
 from bot.domain.messenger import Refusal
 from bot.domain.turns import SETTLED
+from bot.messengers.generic.responses import database_away
 from bot.messengers.generic.result_reader import FETCHABLE, ResultReader
 from bot.messengers.generic.results import answer_document
 from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.plugin import Services
+from bot.observability.database_errors import report_database_error
 from bot.store.turns import Turn
 from inference_queue.token_stream import TokenStream, current_attempt
 from runtime.database import DATABASE_ERRORS
@@ -62,8 +64,16 @@ class EventStreams:
         self._open = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Stream until the result is out, or the client has gone. 503: too many streams."""
-        turn = await self._results.requested(request)
+        """Stream until the result is out, or the client has gone.
+
+        503: too many streams, or the database is away. Where it goes away meanwhile the stream
+        ends without a result, which the client then asks for.
+        """
+        try:
+            turn = await self._results.requested(request)
+        except DATABASE_ERRORS as error:
+            report_database_error("read_result", error)
+            return database_away(self._services.texts)
         if self._open >= self._max_streams:
             raise Refusal(503, "too many clients follow answers: ask for the result instead")
         response = web.StreamResponse(headers=HEADERS)
@@ -71,7 +81,7 @@ class EventStreams:
         self._open += 1
         try:
             await response.prepare(request)
-            with contextlib.suppress(ConnectionError, TimeoutError):
+            with contextlib.suppress(*DATABASE_ERRORS):  # those of the connection among them
                 await self._stream(response, turn)
         finally:
             self._open -= 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,23 +11,22 @@ from aiohttp import web
 from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia
 from bot.domain.messenger import Refusal
 from bot.domain.turns import SETTLED, Utterance
+from bot.messengers.generic.responses import database_away, json_response
 from bot.messengers.generic.results import answer_document, pending_document
 from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.generic.signature import verify
 from bot.messengers.parsing import held_turn_id
 from bot.messengers.plugin import Services
 from bot.messengers.sync_response import SyncResponder
+from bot.observability.database_errors import report_database_error
 from bot.store import turns
 from bot.store.turns import Turn
+from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
 
 #: The delivery's states in which an answer that is fetched counts as delivered by it.
 FETCHABLE = (DeliveryState.PENDING, DeliveryState.HELD)
 DATABASE_TIMEOUT_S = 2.0
-
-json_response = functools.partial(
-    web.json_response, dumps=functools.partial(json.dumps, ensure_ascii=False)
-)
 
 
 class ResultReader:
@@ -41,9 +38,16 @@ class ResultReader:
         self.responder = SyncResponder(services.sync_window, self._render)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """200 with the answer, 202 while there is none, 404 for what is no message of ours."""
-        turn = await self.requested(request)
-        response = await self.respond(request, turn)
+        """200 with the answer, 202 while there is none, 404 for what is no message of ours.
+
+        503 while the database is away.
+        """
+        try:
+            turn = await self.requested(request)
+            response = await self.respond(request, turn)
+        except DATABASE_ERRORS as error:
+            report_database_error("read_result", error)
+            return database_away(self._services.texts)
         return response or json_response(pending_document(turn.id), status=202)
 
     async def requested(self, request: web.Request) -> Turn:

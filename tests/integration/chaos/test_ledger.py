@@ -33,3 +33,28 @@ async def test_the_ledger_tells_of_each_message_that_is_asked_for(database_url: 
     assert told["k0m1"].startswith("answered, callback held")
     assert "16.0s callback held the process that was sending it died" in told["k0m1"]
     assert await ledger.died_in_hand(database_url, ["k0m1", "k0m2"]) == {"k0m1"}
+
+
+async def test_ledger_tells_which_deliveries_a_version_without_the_messenger_claimed(
+    database_url: str,
+) -> None:
+    database = connect_database(database_url, pool_size=1)
+    attempts = []
+    for number, detail in enumerate(["KeyError", "HTTP 500"], start=1):
+        turn_id = await add_turn(database, f"g2m{number} 안녕하세요", delivery="unconfirmed")
+        attempts.append(
+            {
+                "turn_id": turn_id,
+                "claim": 1,
+                "via": "post",
+                "state": "unconfirmed",
+                "detail": detail,
+                "claimed_at": NOON,
+                "recorded_at": NOON,
+            }
+        )
+    async with database.begin() as connection:
+        await connection.execute(insert(delivery_attempts).values(attempts))
+    await database.dispose()
+    assert await ledger.claimed_before(database_url, ["g2m1", "g2m2"]) == {"g2m1"}
+    assert await ledger.claimed_before(database_url, ["g2m2"]) == frozenset()

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import ClientSession
+from sqlalchemy import text
 
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
@@ -104,6 +105,30 @@ async def test_a_result_that_is_not_there_yet_is_pending(chat: Chat) -> None:
     assert said.status == 202
     result = await chat.get(said.body["result_url"])
     assert (result.status, result.body) == (202, said.body)
+
+
+async def break_reading(chat: Chat) -> None:
+    """From now on no turn can be read."""
+    async with chat.stack.database.begin() as connection:
+        await connection.execute(text("ALTER TABLE turns RENAME COLUMN sender TO of_this_test"))
+
+
+@pytest.mark.parametrize("url", ["result_url", "events_url"])
+async def test_a_result_that_cannot_be_read_now_is_asked_for_again(chat: Chat, url: str) -> None:
+    accepted = await chat.send(message("안녕"))
+    await break_reading(chat)
+    said = await chat.get(accepted.body[url])
+    assert said.status == 503
+    assert said.body["error"] == "the database does not answer"
+
+
+async def test_a_stored_message_is_accepted_though_its_answer_cannot_be_read(chat: Chat) -> None:
+    chat.server.silent_after = 0
+    waiting = asyncio.create_task(chat.send(message("안녕"), "?wait=1"))
+    await chat.stack.until("SELECT id FROM turns")
+    await break_reading(chat)
+    said = await waiting
+    assert (said.status, said.body["status"]) == (202, "pending")
 
 
 async def test_a_callback_carries_the_signed_result_once(chat: Chat) -> None:
