@@ -74,7 +74,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 @every_page
 def test_every_path_named_exists(page: Path) -> None:
-    folders = "bot|docker|docs|inference_worker|migrations|tests"
+    folders = "benchmarks|bot|chaos|docker|docs|fakes|inference_queue|inference_worker|migrations"
+    folders += "|onebox|runtime|tests"
     for path in re.findall(rf"`((?:{folders})/[\w./-]*)`", page.read_text("utf-8")):
         assert (ROOT / path).exists(), path
 
