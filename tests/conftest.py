@@ -6,10 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 #: The stages with the longest tests begin, so that no process is left alone with one at the end.
 ORDER = ("acceptance", "integration", "unit")
+
+# A busy machine is slow, and no test asserts on the clock.
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 # Several test processes share few cores; threads that wait for each other would stall them all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
