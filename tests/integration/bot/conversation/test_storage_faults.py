@@ -21,7 +21,8 @@ from tests.integration.bot.conversation.conversation_parts import (
 )
 
 GOOD = [f"좋은 말 {number}" for number in range(6)]
-SLOW_S = 0.3
+#: Long enough for any statement that does not hang, on a busy machine too.
+SLOW_S = 1.0
 
 #: A statement that sleeps for one row, for far longer than the transaction may take.
 SLEEP = (
@@ -57,7 +58,7 @@ async def hasty(database_url: str, redis_url: str) -> AsyncIterator[Parts]:
 
 async def until(parts: Parts, *steps: Callable[[], object], status: str) -> None:
     """Repeat the steps until the bad turn has the status."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await parts.statuses())["bad"] != status:
             for step in steps:
                 await step()  # type: ignore[misc]
