@@ -332,6 +332,7 @@ async def test_a_callback_to_a_strange_host_is_never_called(
     said = await stack.say_kakao("안녕", callback_url=strange)
     assert not said.will_call_back
     assert said.button["label"] == "답변 확인"
+    server.delay_per_token_s = 0
     await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
     assert stack.slack.posts == []
 
