@@ -22,6 +22,7 @@ _MAX_TRIES = 20
 _TIMEOUT_S = 5.0
 _MAX_WAIT_S = 3.0
 _STREAM_TIMEOUT_S = 30.0
+_MAX_PAUSES = 4
 #: A client that was promised a callback reads the result after this time, or a failed callback.
 _CALLBACK_PATIENCE_S = 10.0
 
@@ -128,10 +129,11 @@ class GenericClients:
 
     async def _read_result(self, sent: Message, path: str) -> None:
         """Ask until there is a result."""
-        status = 0
+        status, tries = 0, 0
         document: Any = None
         while status != 200:
-            await self._pause()
+            tries += 1
+            await self._pause(tries)
             headers = signed_headers(GENERIC_SECRET, path.encode())
             status, document = await self._bots.get(path, headers, _TIMEOUT_S)
             if status in (400, 401, 404):
@@ -171,5 +173,6 @@ class GenericClients:
                 sent.notices += final_notices(text)
         return True
 
-    async def _pause(self) -> None:
-        await asyncio.sleep(self._rng.uniform(0.2, 1.5))
+    async def _pause(self, tries: int = 1) -> None:
+        """The more tries there were, the longer."""
+        await asyncio.sleep(self._rng.uniform(0.2, 1.0) * min(tries, _MAX_PAUSES))

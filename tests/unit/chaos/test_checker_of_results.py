@@ -26,6 +26,11 @@ def called(journal: Journal, number: int = 1, *, at: float | None = None) -> Mes
     return message
 
 
+def pending(message: Message) -> bool:
+    """A call, so that a type checker takes no earlier answer for the next one."""
+    return message.is_pending
+
+
 def read(journal: Journal, message: Message) -> None:
     journal.show(message, "result", answer(f"{message.id}g{message.number}"))
 
@@ -50,9 +55,9 @@ def test_callback_is_an_end_whether_its_result_was_read_or_not(journal: Journal)
     called(journal, 1, at=1.0)
     message = called(journal, 2)
     read(journal, message)
-    assert message.is_pending
+    assert pending(message)
     message.results.called_back_at.append(message.sent_at + 2)
-    assert not message.is_pending
+    assert not pending(message)
     assert check(journal).ends == {"result callback": 2}
     assert check(journal).holds
 
@@ -66,10 +71,10 @@ def test_reading_a_result_is_no_substitute_for_its_callback(journal: Journal) ->
 def test_callback_without_an_answer_is_no_loss_once_its_result_was_read(journal: Journal) -> None:
     message = called(journal)
     message.unanswered.append("500")
-    assert message.is_pending
+    assert pending(message)
     assert check(journal).lost == ["g2m1"]
     read(journal, message)
-    assert not message.is_pending
+    assert not pending(message)
     assert check(journal).ends == {"result, callback unanswered": 1}
 
 
