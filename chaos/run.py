@@ -20,10 +20,13 @@ from chaos.journal import Journal
 from chaos.ledger import LedgerFindings
 from chaos.plan import Plan
 from chaos.world import World, running_world
+from runtime.tasks import cancel_and_wait
 
 MAX_DRAIN_S = 300.0
 #: Longer than any retry, lease or claim of a dead process, and than two look-ups of one answer.
 QUIET_S = 100.0
+#: Where no message is pending.
+END_S = 3.0
 _MAX_ACCOUNTS = 20
 
 Say = Callable[[str], None]
@@ -89,7 +92,7 @@ async def _send_and_drain(
         world.platforms.stop_faults()
         await injector.wait_until_recovered()
         say("all sent, all faults over; draining")
-        await _drain(journal)
+        await _drain(plan, world.cluster, journal)
     finally:
         await world.clients.close()
 
@@ -98,21 +101,33 @@ async def _send(plan: Plan, clients: ClientPool, injector: FaultInjector) -> Non
     start = time.monotonic() + 0.5
     injecting = asyncio.create_task(injector.inject(start, plan.seconds, plan.every_s))
     times = plan.send_times(start)
-    async with asyncio.timeout(plan.seconds * 2 + 120):
-        await asyncio.gather(*(clients.write(name, sorted(at)) for name, at in times.items()))
+    writing = [asyncio.create_task(clients.write(name, sorted(at))) for name, at in times.items()]
+    try:
+        async with asyncio.timeout(plan.seconds * 2 + 120):
+            done, _ = await asyncio.wait(writing, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        # A cancellation that meets aiohttp's own time-out is lost: a task would write on.
+        await cancel_and_wait(*writing)
     await injecting
 
 
-async def _drain(journal: Journal) -> None:
+async def _drain(plan: Plan, cluster: Cluster, journal: Journal) -> None:
     """Wait until no message is pending, nothing changes any more, or the time is over."""
     began = changed_at = time.monotonic()
     before = -1
+    given_up: frozenset[str] = frozenset()
     while time.monotonic() - began < MAX_DRAIN_S:
-        pending = sum(message.is_pending for message in journal.messages.values())
+        messages = journal.messages.values()
+        pending = len({message.id for message in messages if message.is_pending} - given_up)
         if pending != before:
             before, changed_at = pending, time.monotonic()
-        if time.monotonic() - changed_at > (QUIET_S if pending else 3.0):
+        idle_s = time.monotonic() - changed_at
+        if idle_s > (QUIET_S if pending else END_S):
             return
+        if pending and idle_s > END_S:
+            given_up = await _claimed_before(plan, cluster, journal)
         await asyncio.sleep(0.2)
 
 
@@ -129,15 +144,19 @@ async def _report_progress(journal: Journal, injector: FaultInjector, say: Say) 
 async def _check(
     plan: Plan, cluster: Cluster, journal: Journal, injections: list[Injection]
 ) -> tuple[CheckResult, dict[str, str]]:
-    url = cluster.database_url
     suspected = suspects(journal, _kills(plan, injections))
-    claimed = without_callback(journal) if plan.previous_version else set()
     findings = LedgerFindings(
-        died_in_hand=await ledger.died_in_hand(url, suspected),
-        claimed_before=await ledger.claimed_before(url, claimed),
+        died_in_hand=await ledger.died_in_hand(cluster.database_url, suspected),
+        claimed_before=await _claimed_before(plan, cluster, journal),
     )
     found = check(journal, findings)
     return found, await _accounts(cluster, journal, found)
+
+
+async def _claimed_before(plan: Plan, cluster: Cluster, journal: Journal) -> frozenset[str]:
+    """The callbacks that the previous version claimed, whose bot lacks their messenger."""
+    claimed = without_callback(journal) if plan.previous_version else set()
+    return await ledger.claimed_before(cluster.database_url, claimed)
 
 
 def _kills(plan: Plan, injections: list[Injection]) -> list[float]:
