@@ -55,7 +55,7 @@ def test_silence_after_an_acknowledgement_is_a_loss(journal: Journal) -> None:
     assert not check(journal).holds
 
 
-def test_truncated_answer_is_a_loss_and_named(journal: Journal) -> None:
+def test_an_answer_without_its_end_is_a_loss_and_named(journal: Journal) -> None:
     message = accepted(journal)
     said = journal.reply(prompt(utterance(message)))
     assert not journal.show(message, "callback", said[:-1])
@@ -72,7 +72,7 @@ def test_a_button_that_says_shown_already_is_a_loss(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_second_outcome_of_a_message_is_a_duplicate(journal: Journal, told: bool) -> None:
+def test_two_outcomes_are_one_too_many(journal: Journal, told: bool) -> None:
     message = accepted(journal)
     said = journal.reply(prompt(utterance(message)))
     journal.show(message, "sync", said)
@@ -120,7 +120,7 @@ def test_a_refusal_for_now_has_to_be_tried_again_in_its_time(journal: Journal) -
     assert check(journal).ends == {"refused until too late": 1}
 
 
-def test_missing_answer_is_excused_only_by_a_killed_bot(journal: Journal) -> None:
+def test_only_a_bot_known_to_be_killed_excuses_silence(journal: Journal) -> None:
     message = accepted(journal)
     assert check(journal, died_in_hand(message)).ends == {"died in hand": 1}
 
@@ -146,7 +146,7 @@ def test_messages_merged_into_a_later_one_have_to_be_asked_with_it(journal: Jour
     assert check(journal).ends == {"merged": 1, "callback": 1}
 
 
-def test_reordered_burst_is_a_violation(journal: Journal) -> None:
+def test_a_burst_in_another_order_is_seen(journal: Journal) -> None:
     first, second = accepted(journal), accepted(journal, number=2)
     journal.reply(prompt(f"{utterance(second)}\n{utterance(first)}"))
     assert "the order [2, 1]" in check(journal).out_of_order[0]
@@ -179,7 +179,7 @@ def test_a_button_may_show_again_what_a_killed_bot_had_just_shown(journal: Journ
     assert check(journal, died_in_hand(message)).duplicated
 
 
-def test_answer_to_another_person_is_a_violation(journal: Journal) -> None:
+def test_another_persons_answer_is_seen(journal: Journal) -> None:
     mine, theirs = accepted(journal), accepted(journal, "k1")
     journal.show(mine, "sync", journal.reply(prompt(utterance(theirs))))
     assert not check(journal).holds
@@ -194,7 +194,7 @@ def test_answer_to_another_person_is_a_violation(journal: Journal) -> None:
         (1, (2,), "the order"),
     ],
 )
-def test_history_out_of_order_is_a_violation(
+def test_a_history_out_of_order_is_seen(
     journal: Journal, asked: int, history: tuple[int, ...], complaint: str
 ) -> None:
     messages = {number: accepted(journal, number=number) for number in (1, 2, 3)}
@@ -206,7 +206,7 @@ def test_history_out_of_order_is_a_violation(
     assert complaint in found
 
 
-def test_history_with_another_answer_than_shown_is_a_violation(journal: Journal) -> None:
+def test_an_answer_other_than_the_one_shown_is_seen(journal: Journal) -> None:
     first, second = accepted(journal), accepted(journal, number=2)
     journal.show(first, "sync", answer("k0m1g7"))
     journal.reply(prompt(utterance(first), answer("k0m1g8"), utterance(second)))
