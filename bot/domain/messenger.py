@@ -1,4 +1,4 @@
-"""Messengers: one file or one small folder each, knowing nothing of each other.
+"""Messengers: one folder each, independent of each other.
 
 A messenger reads a verified request into an Incoming and shows an Answer. It keeps no state:
 what it needs to answer later travels in the turn's ReplyHandle.
