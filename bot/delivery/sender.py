@@ -47,7 +47,7 @@ class DeliverySender:
         turn = claim.turn
         answer = await self._answers.due(turn)
         try:
-            result = await self._show(self._messengers[turn.messenger], claim, answer)
+            result = await self._show(self._messengers.get(turn.messenger), claim, answer)
         except Exception as error:
             log.exception("delivery_broke", turn_id=str(turn.id))
             result = DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=type(error).__name__)
@@ -73,9 +73,12 @@ class DeliverySender:
         )
 
     async def _show(
-        self, messenger: Messenger, claim: DeliveryClaim, answer: Answer
+        self, messenger: Messenger | None, claim: DeliveryClaim, answer: Answer
     ) -> DeliveryResult:
         """Show the answer by a route that can be looked up, where there is one, else by any."""
+        if messenger is None:
+            # A bot of a newer version, which runs beside this one, may know the messenger.
+            return DeliveryResult(outcome=Outcome.RETRY, detail="this version lacks the messenger")
         handle = claim.turn.reply_handle
         if not (claim.reconcilable and isinstance(messenger, Reconcilable)):
             return await messenger.deliver(handle, claim.via, answer)
