@@ -1,0 +1,162 @@
+"""The accept statement itself: once per event key, numbered without gaps, locks in one order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import NoResultFound
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import await_only
+
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
+from bot.domain.turns import Utterance
+from bot.store import inbox
+from bot.store.inbox import Accepted
+from bot.store.reply_handles import load_handle
+from runtime.database import connect_database
+
+NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = connect_database(database_url, pool_size=4)
+    yield engine
+    await engine.dispose()
+
+
+def utterance(event_key: str, *, key: str = "철수", via: str = "sync", **changed: str) -> Utterance:
+    whole = Utterance(
+        messenger="kakao",
+        tenant="shop",
+        conversation_key=key,
+        event_key=event_key,
+        sender="person",
+        text="안녕하세요",
+        media=({"type": "image"},),
+        reply=ReplyHandle(
+            via=DeliveryVia(via),
+            address={"url": "https://example.com"},
+            sync_until=NOON + timedelta(seconds=4),
+            callback_until=NOON + timedelta(minutes=1),
+            expires_at=NOON + timedelta(minutes=10),
+        ),
+        received_at=NOON,
+    )
+    return replace(whole, **changed)  # type: ignore[arg-type]
+
+
+async def accept(database: AsyncEngine, *utterances: Utterance) -> list[Accepted]:
+    async with database.begin() as connection:
+        return await inbox.accept(connection, utterances)
+
+
+async def row(database: AsyncEngine, statement: str) -> dict[str, Any]:
+    async with database.connect() as connection:
+        return dict((await connection.execute(text(statement))).one()._mapping)
+
+
+async def test_a_repeated_event_takes_no_number_of_its_conversation(database: AsyncEngine) -> None:
+    for _ in range(3):
+        [first] = await accept(database, utterance("e1"))
+    [second] = await accept(database, utterance("e2"))
+    assert (first.seq, first.new, second.seq, second.new) == (1, False, 2, True)
+
+
+@pytest.mark.parametrize("other", [{"messenger": "slack"}, {"tenant": "branch"}])
+async def test_an_event_key_counts_within_its_messenger_and_tenant(
+    database: AsyncEngine, other: dict[str, str]
+) -> None:
+    both = [utterance("e1", key="a"), utterance("e1", key="b", **other)]
+    new = [*await accept(database, both[0]), *await accept(database, both[1])]
+    assert [one.new for one in new] == [True, True]
+    again = await accept(database, *both)
+    assert [replace(one, new=False) for one in new] == again
+    assert [replace(one, new=False) for one in new[::-1]] == await accept(database, *both[::-1])
+
+
+async def test_conversations_are_locked_in_one_order_whatever_the_batch(
+    database: AsyncEngine,
+) -> None:
+    """Else two batches that hold each other's next conversation end in a deadlock."""
+    await accept(database, *(utterance(f"0 {key}", key=key) for key in "ab"))
+    async with database.begin() as holder:
+        await holder.execute(text("SELECT 1 FROM conversations WHERE key = 'a' FOR UPDATE"))
+        batch = [utterance("1 b", key="b"), utterance("1 a", key="a")]
+        accepting = asyncio.create_task(accept(database, *batch))
+        await until_blocked(database)
+        async with database.begin() as other:
+            free = text("SELECT 1 FROM conversations WHERE key = 'b' FOR UPDATE NOWAIT")
+            assert (await other.execute(free)).scalar_one() == 1
+    assert [one.seq for one in await accepting] == [2, 2]
+
+
+async def until_blocked(database: AsyncEngine) -> None:
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with asyncio.timeout(30), database.connect() as connection:
+        while not await connection.scalar(waits):
+            await asyncio.sleep(0.01)
+
+
+async def test_an_event_that_is_gone_is_never_taken_for_another(database: AsyncEngine) -> None:
+    """Retention deletes one of two known turns between the statements of an accept."""
+    both = [utterance(f"e {key}", key=key) for key in "ab"]
+    first, _ = await accept(database, *both)
+
+    async def delete() -> None:
+        async with database.begin() as connection:
+            await connection.execute(
+                text("DELETE FROM turns WHERE id = :id"), {"id": first.turn_id}
+            )
+
+    def before_lookup(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "ORDINALITY" in statement:
+            await_only(delete())
+
+    event.listen(database.sync_engine, "before_cursor_execute", before_lookup)
+    with pytest.raises(NoResultFound):
+        await accept(database, *both)
+    event.remove(database.sync_engine, "before_cursor_execute", before_lookup)
+    assert [one.new for one in await accept(database, *both)] == [True, False]
+
+
+async def test_everything_of_an_utterance_is_kept(database: AsyncEngine) -> None:
+    await accept(database, utterance("e0"))
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE conversations SET epoch = 7"))
+        await connection.execute(text("DELETE FROM turns"))
+    [accepted] = await accept(database, utterance("e1"))
+    turn = await row(database, "SELECT * FROM turns")
+    said = utterance("e1")
+    assert (turn["id"], turn["seq"]) == (accepted.turn_id, accepted.seq)
+    assert (turn["epoch"], turn["status"]) == (7, "received")
+    assert turn["media"] == [{"type": "image"}]
+    assert load_handle(turn["reply_handle"]) == said.reply
+    for name in ("messenger", "tenant", "event_key", "sender", "text", "received_at"):
+        assert turn[name] == getattr(said, name)
+    assert turn["expires_at"] == said.reply.expires_at
+    assert turn["grams"]
+
+
+@pytest.mark.parametrize(
+    ("via", "state"),
+    [("sync", "pending"), ("callback", "pending"), ("post", "pending"), ("held", "held")],
+)
+async def test_a_turn_is_accepted_with_its_delivery(
+    database: AsyncEngine, via: str, state: str
+) -> None:
+    said = utterance("e1", via=via)
+    [accepted] = await accept(database, said)
+    delivery = await row(database, "SELECT * FROM deliveries")
+    assert delivery["turn_id"] == accepted.turn_id
+    assert (delivery["messenger"], delivery["via"], delivery["state"]) == ("kakao", via, state)
+    # Until the sync window ends, only the webhook's response may deliver.
+    assert delivery["not_before"] == said.reply.sync_until
+    assert delivery["callback_until"] == said.reply.callback_until
+    assert delivery["expires_at"] == said.reply.expires_at
