@@ -193,8 +193,7 @@ async def test_a_callback_waits_for_no_other(database: AsyncEngine) -> None:
 
 async def test_the_limit_takes_what_is_due_longest(database: AsyncEngine) -> None:
     waiting = [
-        await add_delivery(database, key=f"room {number}", due_in_s=-number)
-        for number in (1, 3, 2)
+        await add_delivery(database, key=f"room {number}", due_in_s=-number) for number in (1, 3, 2)
     ]
     assert await due(database, 1) == [waiting[1]]
     assert sorted(await due(database, 2)) == sorted(waiting[1:])
@@ -286,9 +285,7 @@ async def test_a_notice_is_noted_of_its_turn_only_and_never_waits(database: Asyn
     [claimed] = await claim_due(database)
     async with database.begin() as mine, database.begin() as theirs:
         await theirs.execute(NO_WAIT)
-        assert await deliveries.record(
-            theirs, claimed, DeliveryState.DELIVERED, told=[expired[0]]
-        )
+        assert await deliveries.record(theirs, claimed, DeliveryState.DELIVERED, told=[expired[0]])
         assert await deliveries.expired_untold(mine, claimed.turn.conversation_id)
     told = [(await delivery(database, one)).expiry_told for one in expired]
     assert told == [True, False, False]
