@@ -88,7 +88,7 @@ def ids(claimed: list[Lease]) -> list[UUID]:
 
 def lasts(row: Row[Any]) -> bool:
     """Whether the lease runs out about LEASE_S from now."""
-    left = row.lease_until - datetime.now(UTC)
+    left: timedelta = row.lease_until - datetime.now(UTC)
     return timedelta(seconds=LEASE_S - 30) < left <= timedelta(seconds=LEASE_S)
 
 

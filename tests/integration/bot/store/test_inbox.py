@@ -97,6 +97,19 @@ async def test_conversations_are_locked_in_one_order_whatever_the_batch(
     assert [one.seq for one in await accepting] == [2, 2]
 
 
+async def test_an_event_that_two_transactions_bring_at_once_is_one_turn(
+    database: AsyncEngine,
+) -> None:
+    """The second cannot see the first yet: it waits, finds the key taken and changes nothing."""
+    async with database.begin() as connection:
+        [first] = await inbox.accept(connection, [utterance("e1")])
+        again = asyncio.create_task(accept(database, utterance("e1", text="다른 말")))
+        await until_blocked(database)
+    assert await again == [replace(first, new=False)]
+    assert (await row(database, "SELECT text FROM turns"))["text"] == "안녕하세요"
+    assert (await row(database, "SELECT turn_id FROM deliveries"))["turn_id"] == first.turn_id
+
+
 async def until_blocked(database: AsyncEngine) -> None:
     waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     async with asyncio.timeout(30), database.connect() as connection:
