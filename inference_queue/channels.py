@@ -9,7 +9,7 @@ CANCEL_CHANNEL = "bllossom:jobs:cancel"
 #: There are results: bots collect them.
 FINISHED_CHANNEL = "bllossom:jobs:finished"
 
-#: Named by job and attempt: otherwise a retry would interleave two texts.
+#: Named by job and attempt; each chunk names its lease, since an attempt may be forgiven.
 TOKENS_KEY = "bllossom:tokens:{id}:{attempt}"
 TOKENS_MAX_CHUNKS = 4000
 TOKENS_TTL_S = 300

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 from redis.asyncio import Redis
-from sqlalchemy import Text, Uuid, bindparam, select, text
+from sqlalchemy import Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,8 +30,8 @@ from inference_queue.protocol import (
     dump_result,
     load_result,
 )
-from inference_queue.schema import JobState, jobs
-from inference_queue.token_stream import TokenStream
+from inference_queue.schema import JobState
+from inference_queue.token_stream import TokenStream, current_run
 from runtime.pubsub import WakeupPublisher
 
 #: The columns repeat what the payload says, for the order and the indexes.
@@ -149,9 +149,9 @@ class JobQueue:
         return list(rows.scalars())
 
     async def partial(self, connection: AsyncConnection, job_id: UUID) -> str:
-        """The text that the current attempt has streamed so far; empty where there is none."""
-        attempt = await connection.scalar(select(jobs.c.attempt).where(jobs.c.id == job_id))
-        return "" if attempt is None else await self._tokens.read(job_id, attempt)
+        """The text that the current run has streamed so far; empty where there is none."""
+        run = await current_run(connection, job_id)
+        return "" if run is None else await self._tokens.read(run)
 
     async def close(self) -> None:
         """Let pending wake-ups go out."""

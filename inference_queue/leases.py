@@ -25,7 +25,7 @@ from inference_queue.protocol import (
     load_job,
 )
 from inference_queue.schema import JobState, jobs
-from inference_queue.token_stream import TokenStream
+from inference_queue.token_stream import Run, TokenStream
 from runtime.database import DATABASE_ERRORS, LAZY_COMMIT, LAZY_COMMIT_SQL, fault_fields
 from runtime.pubsub import WakeupPublisher
 
@@ -215,7 +215,8 @@ class LeaseClient:
 
     async def stream(self, lease: Lease, text: str) -> None:
         """Append a chunk of text to the job's token stream. Redis errors are ignored."""
-        await self._tokens.append(lease.job.id, lease.attempt, text)
+        run = Run(job_id=lease.job.id, attempt=lease.attempt, lease=lease.number)
+        await self._tokens.append(run, text)
 
     async def close(self) -> None:
         """Let a pending wake-up go out."""

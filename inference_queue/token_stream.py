@@ -27,10 +27,25 @@ class Chunk:
     text: str
 
 
-async def current_attempt(connection: AsyncConnection, job_id: UUID) -> int | None:
-    """The number of the attempt at the job that runs now; None where there is no such job."""
-    attempt: int | None = await connection.scalar(select(jobs.c.attempt).where(jobs.c.id == job_id))
-    return attempt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One worker's turn at a job: its lease names it. A forgiven attempt has its number again."""
+
+    job_id: UUID
+    attempt: int
+    lease: int  #: the fencing token
+
+    @property
+    def key(self) -> str:
+        """The stream's key. It stays without the lease: the previous version reads it, too."""
+        return TOKENS_KEY.format(id=self.job_id, attempt=self.attempt)
+
+
+async def current_run(connection: AsyncConnection, job_id: UUID) -> Run | None:
+    """Who runs the job now, or did last; None where there is no such job, or nobody began it."""
+    wanted = select(jobs.c.attempt, jobs.c.lease).where(jobs.c.id == job_id, jobs.c.attempt > 0)
+    row = (await connection.execute(wanted)).one_or_none()
+    return Run(job_id=job_id, attempt=row.attempt, lease=row.lease) if row else None
 
 
 class TokenStream:
@@ -40,33 +55,48 @@ class TokenStream:
         self._redis = redis
         self._breaker = CircuitBreaker()
 
-    async def append(self, job_id: UUID, attempt: int, text: str) -> None:
-        """Append a chunk of text to the stream of this attempt."""
+    async def append(self, run: Run, text: str) -> None:
+        """Append a chunk of text to the stream of this run."""
         if self._breaker.is_open():
             return
-        key = TOKENS_KEY.format(id=job_id, attempt=attempt)
         with self._breaker.guard():
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.xadd(key, {"text": text}, maxlen=TOKENS_MAX_CHUNKS)
-                pipeline.expire(key, TOKENS_TTL_S)
+                pipeline.xadd(
+                    run.key, {"text": text, "lease": str(run.lease)}, maxlen=TOKENS_MAX_CHUNKS
+                )
+                pipeline.expire(run.key, TOKENS_TTL_S)
                 await pipeline.execute()
 
-    async def read(self, job_id: UUID, attempt: int) -> str:
-        """The text streamed by this attempt so far; empty where there is none."""
-        key = TOKENS_KEY.format(id=job_id, attempt=attempt)
+    async def read(self, run: Run) -> str:
+        """The text streamed by this run so far; empty where there is none."""
         try:
-            chunks: list[Any] = await self._redis.xrange(key) or []
-            return "".join(chunk["text"] for _, chunk in chunks)
+            found: list[Any] = await self._redis.xrange(run.key) or []
         except (RedisError, OSError):
             return ""
+        return "".join(chunk.text for chunk in _chunks(found, run))
 
-    async def read_new(self, job_id: UUID, attempt: int, after: str = "") -> list[Chunk]:
+    async def read_new(self, run: Run, after: str = "") -> list[Chunk]:
         """The chunks behind the one whose id is ``after``, in their order."""
         if self._breaker.is_open():
             return []
-        key = TOKENS_KEY.format(id=job_id, attempt=attempt)
-        start = f"({after}" if after else "-"
-        found: list[Any] = []
+        own: list[Chunk] = []
         with self._breaker.guard():
-            found = list(await self._redis.xrange(key, min=start, count=MAX_CHUNKS_READ) or [])
-        return [Chunk(chunk_id, fields["text"]) for chunk_id, fields in found]
+            # A page may hold another run's chunks alone.
+            while not own and (found := await self._read_page(run, after)):
+                own, after = _chunks(found, run), found[-1][0]
+        return own
+
+    async def _read_page(self, run: Run, after: str) -> list[Any]:
+        start = f"({after}" if after else "-"
+        return await self._redis.xrange(run.key, min=start, count=MAX_CHUNKS_READ) or []
+
+
+def _chunks(found: list[Any], run: Run) -> list[Chunk]:
+    """The run's own: a worker that gave the job back, or lost it, wrote under the same key."""
+    own = str(run.lease)
+    return [
+        Chunk(chunk_id, fields["text"])
+        for chunk_id, fields in found
+        # A worker of the previous version names no lease.
+        if fields.get("lease", own) == own
+    ]

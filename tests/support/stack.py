@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -42,6 +41,8 @@ GENERIC_SECRET = "generic-secret-of-32-characters-or-more"
 SLACK_TOKEN = "xoxb-1-token-of-the-bot"
 SYNC_BUDGET_S = 4.5
 CALLBACK_GAP_S = 0.1
+#: How long a request may run on when the bot ends.
+SHUTDOWN_S = 1.0
 ADMIN_PASSWORD = "correct horse battery staple"
 
 
@@ -210,14 +211,16 @@ async def running_worker(
 
 @asynccontextmanager
 async def running_bot(configuration: Configuration) -> AsyncIterator[tuple[str, web.Application]]:
-    """A bot on a free port."""
+    """A bot on a free port. As in production, a request runs on when its client hangs up."""
     app = create_app(configuration)
-    server = TestServer(app)
-    await server.start_server()
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
     try:
-        yield str(server.make_url("")).rstrip("/"), app
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}", app
     finally:
-        await server.close()
+        await runner.cleanup()
 
 
 @asynccontextmanager

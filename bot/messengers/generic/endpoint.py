@@ -91,19 +91,20 @@ class GenericEndpoint:
         wait = (reply.sync_until or utterance.received_at) - utterance.received_at
         left_s = (utterance.received_at + wait - datetime.now(UTC)) / timedelta(seconds=1)
         await self._waiters.wait(accepted.turn_id, left_s)
-        states = (DeliveryState.PENDING,) if accepted.new else FETCHABLE
-        if response := await self._answer(request, accepted.turn_id, states):
+        # A repeated request may have closed the window, or have died before it did.
+        own = ((DeliveryState.PENDING,),) if accepted.new else ()
+        if response := await self._answer(request, accepted.turn_id, (*own, FETCHABLE)):
             return response
         await self._hold(accepted.turn_id)
         return json_response(pending_document(accepted.turn_id), status=202)
 
     async def _answer(
-        self, request: web.Request, turn_id: UUID, states: tuple[DeliveryState, ...]
+        self, request: web.Request, turn_id: UUID, ways: tuple[tuple[DeliveryState, ...], ...]
     ) -> web.StreamResponse | None:
         """None: there is no answer yet, or it cannot be read now; the message is stored."""
         try:
             turn = await self._results.find(turn_id)
-            return await self._results.respond(request, turn, states) if turn else None
+            return await self._results.respond(request, turn, ways) if turn else None
         except DATABASE_ERRORS as error:
             report_database_error("read_result", error, [turn_id])
             return None

@@ -62,8 +62,9 @@ class GenericPlugin:
         streams = EventStreams(self.settings, services, results, TokenStream(services.redis))
         return [
             web.post("/webhooks/generic", GenericEndpoint(self.settings, services, results).handle),
-            web.get(RESULT_PATH, results.handle),
-            web.get(EVENTS_PATH, streams.handle),
+            # No HEAD: it would count as the delivery of an answer that it does not carry.
+            web.get(RESULT_PATH, results.handle, allow_head=False),
+            web.get(EVENTS_PATH, streams.handle, allow_head=False),
         ]
 
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> GenericPane:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -82,19 +83,19 @@ class ResultReader:
         self,
         request: web.Request,
         turn: Turn,
-        states: tuple[DeliveryState, ...] = FETCHABLE,
+        ways: Iterable[tuple[DeliveryState, ...]] = (FETCHABLE,),
     ) -> web.StreamResponse | None:
         """The turn's answer, written out where it was not delivered yet; None: none so far.
 
-        ``states``: those of the delivery in which this response delivers the answer.
+        ``ways``: states of the delivery in which this response delivers the answer, tried in their
+        order.
         """
         if turn.status not in SETTLED:
             return None
         # A callback is posted, whether its result was fetched or not.
-        if turn.reply_handle.via is not DeliveryVia.POST and (
-            response := await self.responder.respond(request, turn.id, states)
-        ):
-            return response
+        for states in ways if turn.reply_handle.via is not DeliveryVia.POST else ():
+            if response := await self.responder.respond(request, turn.id, states):
+                return response
         return json_response(await self.document(turn.id))
 
     async def document(self, turn_id: UUID) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_queue.channels import WAKE_CHANNEL
+from inference_queue.channels import TOKENS_KEY, WAKE_CHANNEL
 from inference_queue.client import JobQueue
 from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import (
@@ -26,6 +26,7 @@ from inference_queue.protocol import (
 )
 from inference_queue.reaper import MAX_ATTEMPTS, reap
 from inference_queue.schema import jobs
+from inference_queue.token_stream import MAX_CHUNKS_READ, TokenStream, current_run
 from runtime.database import connect_database
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
@@ -281,6 +282,38 @@ async def test_the_streamed_text_is_the_current_attempts_only(
     async with database.connect() as connection:
         assert await queue.partial(connection, job.id) == "새 답변"
         assert await queue.partial(connection, uuid4()) == ""
+
+
+async def test_the_text_of_a_worker_that_gave_the_job_back_is_not_mixed_in(
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient, redis: Redis
+) -> None:
+    job = await put(database, queue)
+    [first] = await leases.claim(1)
+    for _ in range(MAX_CHUNKS_READ + 1):
+        await leases.stream(first, "낡은 ")
+    await leases.release(first, counts=False)
+    [second] = await leases.claim(1)
+    assert second.attempt == first.attempt
+    await leases.stream(second, "새 ")
+    await leases.stream(first, "낡은 ")
+    await leases.stream(second, "답변")
+    async with database.connect() as connection:
+        assert await queue.partial(connection, job.id) == "새 답변"
+        run = await current_run(connection, job.id)
+    assert run is not None
+    chunks = await TokenStream(redis).read_new(run)
+    assert "".join(chunk.text for chunk in chunks) == "새 답변"
+    assert await TokenStream(redis).read_new(run, chunks[-1].id) == []
+
+
+async def test_the_text_of_a_worker_of_the_previous_version_is_shown(
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient, redis: Redis
+) -> None:
+    job = await put(database, queue)
+    [lease] = await leases.claim(1)
+    await redis.xadd(TOKENS_KEY.format(id=job.id, attempt=lease.attempt), {"text": "답변"})
+    async with database.connect() as connection:
+        assert await queue.partial(connection, job.id) == "답변"
 
 
 async def test_wakeup_crosses_processes_and_a_burst_is_coalesced(redis: Redis) -> None:

@@ -3,78 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import ClientSession
 from sqlalchemy import text
 
-from fakes.engine_server import EngineServer
 from fakes.faults import Fault
-from fakes.generic import InHouseMessenger, in_house_messenger, message, signed_headers
+from fakes.generic import message, signed_headers
+from tests.support.generic_chat import Chat
 from tests.support.stack import GENERIC_SECRET as SECRET
-from tests.support.stack import Said, Stack, running_stack, served
 
 ROOT = Path(__file__).parents[5]
-
-
-@dataclass
-class Chat:
-    """A running bot, and the in-house messenger in front of it."""
-
-    stack: Stack
-    messenger: InHouseMessenger
-    server: EngineServer
-
-    async def send(self, document: dict[str, Any], query: str = "") -> Said:
-        body = json.dumps(document, ensure_ascii=False).encode()
-        headers = signed_headers(SECRET, body)
-        return await self.stack.post(f"/webhooks/generic{query}", body, headers)
-
-    async def get(self, path: str, secret: str = SECRET) -> Said:
-        headers = signed_headers(secret, path.encode())
-        async with self.stack.http.get(self.stack.url + path, headers=headers) as response:
-            return Said(response.status, await response.json())
-
-    async def events(self, path: str) -> list[tuple[str, dict[str, Any]]]:
-        """All server-sent events, to the end of the stream."""
-        headers = signed_headers(SECRET, path.encode())
-        async with (
-            asyncio.timeout(30),
-            ClientSession() as http,
-            http.get(self.stack.url + path, headers=headers) as response,
-        ):
-            assert response.content_type == "text/event-stream"
-            raw = await response.text()
-        found = re.findall(r"event: (\w+)\ndata: (.*)\n\n", raw)
-        return [(name, json.loads(data)) for name, data in found]
-
-
-@pytest.fixture
-async def chat(database_url: str, redis_url: str) -> AsyncIterator[Chat]:
-    async with AsyncExitStack() as exits:
-        messenger = await exits.enter_async_context(in_house_messenger(SECRET))
-        server, engine = await exits.enter_async_context(served())
-        stack = await exits.enter_async_context(
-            running_stack(
-                database_url,
-                redis_url,
-                engine,
-                generic_secret=SECRET,
-                generic_callback_hosts=(messenger.origin,),
-                generic_max_streams=2,
-            )
-        )
-        yield Chat(stack, messenger, server)
 
 
 async def test_a_client_that_waits_gets_the_answer_in_the_response(chat: Chat) -> None:
