@@ -30,7 +30,7 @@ def read_message(
     sender = _required_id(document, "user")
     incoming = Incoming(
         sender=sender,
-        tenant=identifier(document.get("tenant")),
+        tenant=_optional_id(document, "tenant"),
         conversation_key=_required_id(document, "conversation"),
     )
     if "command" in document:
@@ -64,6 +64,11 @@ def _required_id(document: dict[str, Any], name: str) -> str:
     if key := identifier(_required_text(document, name)):
         return key
     raise Refusal(400, f"{name}: it is empty")
+
+
+def _optional_id(document: dict[str, Any], name: str) -> str:
+    """Empty where it is absent or null. A number is refused: it would be nobody's id."""
+    return identifier(_required_text(document, name)) if document.get(name) is not None else ""
 
 
 def _command(raw: object) -> Command:

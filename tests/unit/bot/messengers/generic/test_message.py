@@ -63,6 +63,9 @@ def test_a_callback_is_posted() -> None:
         ({"callback_url": "https://evil.example/"}, "callback_url"),
         ({"callback_url": "http://chat.example.com/"}, "callback_url"),
         ({"callback_url": 1}, "callback_url"),
+        ({"tenant": 1}, "tenant"),
+        ({"tenant": ["acme"]}, "tenant"),
+        ({"tenant": False}, "tenant"),
         ({"command": "초기화"}, "command"),
         ({"command": {}}, "command"),
     ],
@@ -85,6 +88,10 @@ def test_waiting_and_a_callback_exclude_each_other() -> None:
 )
 def test_user_mistake_is_a_problem(text: str, problem: Problem) -> None:
     assert read(message(text)).problem is problem
+
+
+def test_a_tenant_that_is_null_is_absent() -> None:
+    assert read({**message("안녕"), "tenant": None}).tenant == ""
 
 
 def test_a_reset_needs_no_text() -> None:
