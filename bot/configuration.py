@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from bot.messengers.plugin import MessengerPlugin
 from bot.messengers.registry import MESSENGERS
 from bot.settings import Settings
-from runtime.settings_errors import settings_errors
+from runtime.settings_errors import SETTINGS_ERRORS, settings_errors
 
 BOT_PREFIX = "BOT_"
 
@@ -49,8 +48,9 @@ def read_configuration() -> Configuration:
 def _read(block: Callable[[], Block], prefix: str, wrong: list[str]) -> Block | None:
     try:
         return block()
-    except ValidationError as error:
-        wrong += settings_errors(error, prefix)
+    except SETTINGS_ERRORS as error:
+        # What is wrong with the file is wrong for every block.
+        wrong += [line for line in settings_errors(error, prefix) if line not in wrong]
         return None
 
 

@@ -13,7 +13,6 @@ import uuid
 
 import structlog
 import uvloop
-from pydantic import ValidationError
 
 from inference_queue.channels import CANCEL_CHANNEL, WAKE_CHANNEL
 from inference_queue.leases import LeaseClient
@@ -28,7 +27,7 @@ from runtime.database import connect_database
 from runtime.logging import configure_logs
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
-from runtime.settings_errors import settings_errors
+from runtime.settings_errors import SETTINGS_ERRORS, settings_errors
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +84,7 @@ def main() -> int:
     """Read the settings, choose the engine, work. Exit status 1 with one sentence on a mistake."""
     try:
         settings = WorkerSettings()
-    except ValidationError as error:
+    except SETTINGS_ERRORS as error:
         for line in settings_errors(error, "WORKER_"):
             sys.stderr.write(f"{line}\n")
         return 1

@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from bot.configuration import Configuration
 from bot.http.origin import origin
 from inference_worker.settings import WorkerSettings
 from onebox.data_dir import CannotStart
-from runtime.settings_errors import settings_errors
+from runtime.settings_errors import SETTINGS_ERRORS, settings_errors
 
 #: Shorter than the time a part has to stop (onebox/supervisor.py), so that a drain is not cut off.
 _DRAIN_S = 15
@@ -100,7 +98,7 @@ def set_for_the_worker() -> set[str]:
     """The worker's settings that somebody set. Raises CannotStart for a wrong one."""
     try:
         return WorkerSettings().model_fields_set
-    except ValidationError as error:
+    except SETTINGS_ERRORS as error:
         raise CannotStart(f"{settings_errors(error, 'WORKER_')[0]}.") from None
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+#: What reading a block of settings raises. Windows saves a .env file in CP949 if it is let.
+SETTINGS_ERRORS = (ValidationError, UnicodeDecodeError)
 
-def settings_errors(error: ValidationError, prefix: str) -> list[str]:
+
+def settings_errors(error: ValidationError | UnicodeDecodeError, prefix: str) -> list[str]:
     """A line for each mistake, ``WORKER_SLOTS: Input should be ...``; no value is repeated."""
+    if isinstance(error, UnicodeDecodeError):
+        return [".env: it is not UTF-8; save it in that encoding"]
     return [f"{_name(problem['loc'], prefix)}: {problem['msg']}" for problem in error.errors()]
 
 

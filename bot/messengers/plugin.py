@@ -24,6 +24,9 @@ from bot.simulator.webhook_client import WebhookClient
 from bot.text.catalog import Texts
 from bot.workers import WorkerRegistry
 
+#: The longest that an answer may be held: 30 days. Above some centuries there is no such moment.
+MAX_HOLD_S = 30 * 86_400.0
+
 
 class MessengerSettings(BaseSettings):
     """A messenger's own block of settings; each field is its ``env_prefix`` and NAME."""

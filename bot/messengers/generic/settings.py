@@ -7,7 +7,7 @@ from functools import cached_property
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from bot.messengers.plugin import MessengerSettings
+from bot.messengers.plugin import MAX_HOLD_S, MessengerSettings
 from bot.settings import CommaSeparated
 
 
@@ -21,7 +21,7 @@ class GenericSettings(MessengerSettings):
     #: Hosts that results may be posted to; empty: there are no callbacks.
     callback_hosts: CommaSeparated = ()
     #: Seconds from receipt after which an answer is worthless.
-    hold_s: float = Field(1800.0, gt=0)
+    hold_s: float = Field(1800.0, gt=0, le=MAX_HOLD_S)
     #: The longest that a request may wait for its answer (?wait=), in seconds.
     max_wait_s: float = Field(30.0, ge=0, le=60)
     #: Clients of one bot that may follow answers at the same time.

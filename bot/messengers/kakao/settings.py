@@ -7,7 +7,7 @@ from functools import cached_property
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from bot.messengers.plugin import MessengerSettings
+from bot.messengers.plugin import MAX_HOLD_S, MessengerSettings
 from bot.settings import CommaSeparated
 
 
@@ -26,7 +26,7 @@ class KakaoSettings(MessengerSettings):
     #: A callback POST right after the acknowledgement can be refused (seen in the field).
     callback_gap_s: float = Field(1.0, ge=0, le=10)
     #: How long an answer waits for its button.
-    hold_s: float = Field(1800.0, gt=0)
+    hold_s: float = Field(1800.0, gt=0, le=MAX_HOLD_S)
     #: Tokens of an answer: three bubbles hold about 2,700 characters.
     max_new_tokens: int = Field(1300, ge=1, le=8192)
 
