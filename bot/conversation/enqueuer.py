@@ -40,8 +40,12 @@ class JobEnqueuer:
         self._notifier = notifier
         self._merge_window_s = merge_window_s
 
-    async def enqueue(self, conversation_ids: Iterable[int]) -> dict[int, float]:
+    async def enqueue(
+        self, conversation_ids: Iterable[int], tried: dict[int, UUID]
+    ) -> dict[int, float]:
         """Enqueue what is ready; seconds to wait, by conversation whose burst goes on.
+
+        ``tried`` receives the oldest turn of each burst: where it fails, that one is to blame.
 
         One transaction, which waits for no conversation's lock: its holder schedules the
         conversation too, and what a frozen process holds is left to the sweep.
@@ -51,6 +55,7 @@ class JobEnqueuer:
             locked = await conversations.lock_free_conversations(connection, conversation_ids)
             waiting = await scheduling.waiting_turns(connection, locked)
             bursts = self._ready_bursts(waiting, waits)
+            tried |= {burst[0].conversation_id: burst[0].id for burst in bursts}
             queued = await self._queue_bursts(connection, locked, bursts) if bursts else {}
         if queued:
             self._queue.wake()

@@ -26,6 +26,8 @@ from runtime.quarantine import KeyedQuarantine
 log = structlog.get_logger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
+#: Makes a dead letter of the row with this key, for this error.
+Bury = Callable[[Key, Exception], Awaitable[None]]
 
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 60.0
@@ -47,7 +49,7 @@ class FaultHandler(Generic[Key]):
         *,
         id_name: str,
         timeout_s: float,
-        bury: Callable[[Key, Exception], Awaitable[None]] | None = None,
+        bury: Bury[Key] | None = None,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         """``bury`` makes the row a dead letter; without it the row is only paused."""
@@ -61,27 +63,36 @@ class FaultHandler(Generic[Key]):
         self._bury = bury
 
     async def run(
-        self, keys: Sequence[Key], work: Callable[[Sequence[Key]], Coroutine[Any, Any, object]]
+        self,
+        keys: Sequence[Key],
+        work: Callable[[Sequence[Key]], Coroutine[Any, Any, object]],
+        *,
+        bury: Bury[Key] | None = None,
     ) -> None:
         """Run ``work`` over all rows, or over each alone where that fails.
 
-        ``work`` is repeatable and bounds itself. Raises what the database raises where it is gone.
+        ``work`` is repeatable and bounds itself; ``bury`` takes the place of the handler's own.
+        Raises what the database raises where it is gone.
         """
-        await self._isolated(run_isolated, keys, work)
+        await self._isolated(run_isolated, keys, work, bury or self._bury)
 
     async def run_apart(
         self, keys: Sequence[Key], work: Callable[[Sequence[Key]], Coroutine[Any, Any, object]]
     ) -> None:
         """Like ``run``, for rows that failed as a batch already."""
-        await self._isolated(run_each_alone, keys, work)
+        await self._isolated(run_each_alone, keys, work, self._bury)
 
     async def _isolated(
         self,
         run: Callable[..., Awaitable[None]],
         keys: Sequence[Key],
         work: Callable[[Sequence[Key]], Coroutine[Any, Any, object]],
+        bury: Bury[Key] | None,
     ) -> None:
         tried: list[Key] = []
+
+        async def on_fault(key: Key, error: Exception) -> None:
+            await self._handle(key, error, bury)
 
         async def work_on(some: Sequence[Key]) -> None:
             tried.extend(some)
@@ -90,7 +101,7 @@ class FaultHandler(Generic[Key]):
 
         try:
             # The work's own time-out ends its transaction before the next one begins.
-            await run(keys, work_on, on_fault=self.handle, timeout_s=2 * self._timeout_s)
+            await run(keys, work_on, on_fault=on_fault, timeout_s=2 * self._timeout_s)
         except TimeoutError:
             # A frozen server, or several stuck rows side by side: the next round leaves them out.
             for key in tried[-MAX_CONSECUTIVE_TIMEOUTS:]:
@@ -105,11 +116,14 @@ class FaultHandler(Generic[Key]):
 
     async def handle(self, key: Key, error: Exception) -> None:
         """Raises what the database raises where it is gone."""
+        await self._handle(key, error, self._bury)
+
+    async def _handle(self, key: Key, error: Exception, bury: Bury[Key] | None) -> None:
         report_fault(self._statement, error, ids={self._id_name: key})
         faults = self.quarantine.add(key)
         kind = fault_kind(error)
         repeated = kind is FaultKind.TRANSIENT and faults >= MAX_TRANSIENT_FAULTS
-        if (kind is FaultKind.ROW or repeated) and await self._buried(key, error):
+        if (kind is FaultKind.ROW or repeated) and await self._buried(key, error, bury):
             self.quarantine.discard(key)
             return
         log.warning(
@@ -120,12 +134,12 @@ class FaultHandler(Generic[Key]):
             **{self._id_name: str(key)},
         )
 
-    async def _buried(self, key: Key, error: Exception) -> bool:
-        if self._bury is None:
+    async def _buried(self, key: Key, error: Exception, bury: Bury[Key] | None) -> bool:
+        if bury is None:
             return False
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._bury(key, error)
+                await bury(key, error)
         except Exception as failure:
             if is_outage(failure):
                 raise

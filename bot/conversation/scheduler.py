@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -49,7 +51,6 @@ class ConversationScheduler:
             "schedule",
             id_name="conversation_id",
             timeout_s=timeout_s,
-            bury=self._fail_turn,
             first_pause_s=fault_pause_s,
         )
         self._due: set[int] = set()
@@ -85,14 +86,18 @@ class ConversationScheduler:
         await self._tasks.wait_for_started()
 
     async def _schedule_isolated(self, batch: Sequence[int]) -> None:
+        tried: dict[int, UUID] = {}
+        work = partial(self._schedule_batch, tried)
         try:
-            await self._faults.run(batch, self._schedule_batch)
+            await self._faults.run(batch, work, bury=partial(self._fail_turn, tried))
         except DATABASE_ERRORS as error:
             log.warning("schedule_failed", **fault_fields(error))
 
-    async def _schedule_batch(self, conversation_ids: Sequence[int]) -> None:
+    async def _schedule_batch(
+        self, tried: dict[int, UUID], conversation_ids: Sequence[int]
+    ) -> None:
         async with asyncio.timeout(self._timeout_s):
-            waits = await self._enqueuer.enqueue(conversation_ids)
+            waits = await self._enqueuer.enqueue(conversation_ids, tried)
         for conversation_id, wait_s in waits.items():
             self._tasks.start(self._schedule_later(conversation_id, wait_s))
 
@@ -108,9 +113,16 @@ class ConversationScheduler:
             await self.schedule(batch)
             await asyncio.sleep(SCHEDULE_PAUSE_S)
 
-    async def _fail_turn(self, conversation_id: int, error: Exception) -> None:
-        """End the turn that cannot be scheduled, and go on with the next of its conversation."""
-        turn_id = error.turn_id if isinstance(error, UnreadableTurnError) else None
+    async def _fail_turn(
+        self, tried: dict[int, UUID], conversation_id: int, error: Exception
+    ) -> None:
+        """End the turn that cannot be scheduled, and go on with the next of its conversation.
+
+        It is named: meanwhile another may have ended it, and the oldest is an innocent one.
+        """
+        turn_id = tried.get(conversation_id)
+        if isinstance(error, UnreadableTurnError):
+            turn_id = error.turn_id
         async with self._database.begin() as connection:
             turn = await scheduling.fail_waiting(
                 connection, conversation_id, turn_id=turn_id, message=describe_fault(error)

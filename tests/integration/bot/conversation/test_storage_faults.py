@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from bot.conversation.inbox import StoreDownError, StoreFaultError
+from bot.store import scheduling
+from bot.store.scheduling import EndedTurn
 from inference_queue.protocol import Completion, Failure, FailureReason
 from tests.integration.bot.conversation.conversation_parts import (
     Parts,
@@ -138,6 +141,33 @@ async def test_a_turn_that_cannot_be_queued_is_a_dead_letter_alone(parts: Parts)
         "of_this_test",
         str(turn.conversation_id),
     )
+
+
+async def test_two_bots_that_fail_at_one_turn_do_not_end_the_next_as_well(
+    parts: Parts, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in ("bad", "danach", "zuletzt"):
+        await parts.wait(words, key="bad")
+    await parts.execute(check("text <> 'bad' OR status <> 'queued'"))
+    fail_waiting, arrived, failed = scheduling.fail_waiting, asyncio.Event(), asyncio.Event()
+
+    async def fail_second(*args: Any, **values: Any) -> EndedTurn | None:
+        """The bot that came first, after the other one did so."""
+        if arrived.is_set():
+            return await fail_waiting(*args, **values)
+        arrived.set()
+        await failed.wait()
+        return await fail_waiting(*args, **values)
+
+    monkeypatch.setattr(scheduling, "fail_waiting", fail_second)
+    async with running_parts(database_url, redis_url) as other:
+        first = asyncio.create_task(parts.schedule_all())
+        await arrived.wait()
+        await other.schedule_all()
+        failed.set()
+        await first
+    expected = {"bad": "failed", "danach": "queued", "zuletzt": "received"}
+    assert await parts.statuses() == expected
 
 
 async def test_a_prompt_too_long_for_its_column_fails_the_oldest_turn_of_the_burst(
