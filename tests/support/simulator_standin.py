@@ -19,6 +19,7 @@ import pytest_asyncio
 from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
+from bot.messengers.generic.simulator_pane import GenericPane
 from bot.messengers.kakao.simulator_pane import KakaoPane
 from bot.messengers.slack.simulator_pane import SlackPane
 from bot.simulator.app import create_simulator
@@ -26,6 +27,7 @@ from fakes.faults import serving
 
 KAKAO_SECRET = "kakao-secret-of-the-tests"
 SLACK_SECRET = "slack-secret-of-the-tests"
+GENERIC_SECRET = b"generic-secret-of-the-tests"
 READY: dict[str, Any] = {
     "status": "ready",
     "parts": {
@@ -115,6 +117,7 @@ async def stand_in_bot() -> AsyncIterator[StandInBot]:
     panes = (
         partial(KakaoPane, secret=KAKAO_SECRET, base_url=lambda: bot.origin),
         partial(SlackPane, signing_secret=SLACK_SECRET, base_url=lambda: bot.origin),
+        partial(GenericPane, secret=GENERIC_SECRET, base_url=lambda: bot.origin),
     )
     app = web.Application()
     app.router.add_post("/webhooks/kakao", bot.kakao)

@@ -53,7 +53,7 @@ async def test_long_bubbles_fold_and_the_toggle_leaves_the_callback_out(
 ) -> None:
     bot.kakao_reply = bubbles("가" * 501, "나" * 500)
     page = await opened(browser_page, bot)
-    await page.locator("label.switch").click()
+    await page.locator(".kakao label.switch").click()
     await write(page, "kakao", "길게")
     first = page.locator(".theirs .bubble").first
     await expect(first).to_have_text("가" * 500 + "…")
@@ -194,3 +194,18 @@ async def test_the_panes_stack_on_a_phone(bot: StandInBot, browser_page: Page) -
     assert slack["y"] >= kakao["y"] + kakao["height"]
     width = await page.evaluate("document.documentElement.scrollWidth")
     assert width <= 360
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_what_one_writes_and_the_button_to_send_it_share_a_line(
+    bot: StandInBot, browser_page: Page, width: int
+) -> None:
+    await browser_page.set_viewport_size({"width": width, "height": 900})
+    page = await opened(browser_page, bot)
+    for pane in ("kakao", "generic"):
+        field = await page.locator(f"#{pane}-text").bounding_box()
+        button = await page.locator(f"#{pane}-form button").bounding_box()
+        assert field
+        assert button
+        assert button["x"] >= field["x"] + field["width"]
+        assert button["y"] < field["y"] + field["height"]
