@@ -29,7 +29,7 @@ from inference_queue.schema import jobs
 from runtime.database import connect_database
 from runtime.redis_client import connect_redis
 
-LEASE_S = 60
+LEASE_S = 600
 COMPLETION = Completion(
     text="서울이에요.",
     finish_reason=FinishReason.STOP,
@@ -89,7 +89,7 @@ def ids(claimed: list[Lease]) -> list[UUID]:
 def lasts(row: Row[Any]) -> bool:
     """Whether the lease runs out about LEASE_S from now."""
     left: timedelta = row.lease_until - datetime.now(UTC)
-    return timedelta(seconds=LEASE_S - 30) < left <= timedelta(seconds=LEASE_S)
+    return timedelta(seconds=LEASE_S / 2) < left <= timedelta(seconds=LEASE_S)
 
 
 @pytest.mark.parametrize(

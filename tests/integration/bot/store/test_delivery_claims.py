@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -63,10 +63,10 @@ async def claim_due(
 
 
 async def is_claimed_for(database: AsyncEngine, turn_id: UUID) -> bool:
-    """Whether the claim lasts for CLAIM_S from now."""
-    until = (await delivery(database, turn_id)).claimed_until
-    assert until is not None
-    return timedelta(seconds=CLAIM_S - 10) < until - datetime.now(UTC) <= timedelta(seconds=CLAIM_S)
+    """Whether the claim lasts for CLAIM_S from the moment it was taken."""
+    row = await delivery(database, turn_id)
+    assert row.claimed_until is not None
+    return row.claimed_until - row.updated_at == timedelta(seconds=CLAIM_S)
 
 
 # --- one delivery ---------------------------------------------------------------------------
@@ -116,10 +116,10 @@ async def test_a_claim_takes_its_route_and_a_new_number_and_counts(database: Asy
         ({"via": "callback"}, True),
         ({"via": "sync"}, False),
         ({"via": "held"}, False),
-        ({"due_in_s": 60}, False),
+        ({"due_in_s": 600}, False),
         ({"status": "failed"}, True),
         ({"status": "generating"}, False),
-        ({"status": "generating", "via": "callback", "callback_in_s": 60}, False),
+        ({"status": "generating", "via": "callback", "callback_in_s": 600}, False),
         ({"status": "generating", "via": "callback", "callback_in_s": -1}, True),
         *(({"state": state}, False) for state in set(DeliveryState) - {DeliveryState.PENDING}),
     ],
@@ -140,7 +140,7 @@ async def test_a_post_waits_for_every_earlier_one_of_its_conversation(
     database: AsyncEngine, state: str
 ) -> None:
     """Also where turns between them have nothing to send."""
-    first = await add_delivery(database, state=state, due_in_s=60)
+    first = await add_delivery(database, state=state, due_in_s=600)
     for _ in range(3):
         await add_delivery(database, state="delivered")
     later = await add_delivery(database)
@@ -174,7 +174,7 @@ async def test_the_nearest_earlier_turns_are_looked_at(database: AsyncEngine) ->
         {"key": "another room", "state": "sending"},
         {"state": "held", "via": "held"},
         {"state": "unconfirmed"},
-        {"state": "pending", "via": "callback", "due_in_s": 60},
+        {"state": "pending", "via": "callback", "due_in_s": 600},
     ],
 )
 async def test_a_post_waits_for_nothing_else(
@@ -215,7 +215,7 @@ async def test_what_another_is_claiming_is_passed_over_without_waiting(
 async def test_due_claims_are_numbered_named_and_counted(database: AsyncEngine) -> None:
     turn_id, name = await add_delivery(database), uuid4()
     await change(database, turn_id, claimed_by=uuid4())
-    await add_delivery(database, key="another room", due_in_s=60)
+    await add_delivery(database, key="another room", due_in_s=600)
     [claimed] = await claim_due(database, name=name)
     assert (claimed.turn_id, claimed.via) == (turn_id, "post")
     assert (claimed.number, claimed.attempts) == (1, 1)
@@ -262,11 +262,11 @@ async def test_a_retry_is_not_due_before_its_time(database: AsyncEngine) -> None
     [claimed] = await claim_due(database)
     async with database.begin() as connection:
         assert await deliveries.record(
-            connection, claimed, DeliveryState.PENDING, detail="429", retry_in_s=60
+            connection, claimed, DeliveryState.PENDING, detail="429", retry_in_s=600
         )
     row = await delivery(database, turn_id)
     assert (row.state, row.detail, row.delivered_at) == ("pending", "429", None)
-    assert row.not_before - datetime.now(UTC) > timedelta(seconds=30)
+    assert row.not_before - row.updated_at == timedelta(seconds=600)
     assert await due(database) == []
 
 
