@@ -10,7 +10,7 @@ from bot.domain.deliveries import Answer, DeliveryVia
 from bot.domain.turns import SETTLED, TurnStatus
 from bot.observability.database_errors import report_database_error
 from bot.store import deliveries
-from bot.store.deliveries import TurnOutcome
+from bot.store.turn_outcomes import TurnOutcome
 from bot.text.catalog import Texts
 from bot.text.splitting import shorten
 from bot.workers import WorkerRegistry

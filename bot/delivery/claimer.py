@@ -14,8 +14,8 @@ from bot.delivery.row_isolation import RowIsolation
 from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import Messenger, Reconcilable
 from bot.observability.database_errors import report_database_error
-from bot.store import deliveries, delivery_recovery, reconciliation
-from bot.store.deliveries import CLAIM_S, DeliveryClaim
+from bot.store import delivery_claims, delivery_outcomes, delivery_recovery, reconciliation
+from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
 from bot.store.row_filter import RowFilter
 from runtime.database import DATABASE_ERRORS, fault_fields, is_gone, sqlstate
 
@@ -49,7 +49,7 @@ class DeliveryClaimer:
 
         async def find(rows: RowFilter) -> list[UUID]:
             async with self._autocommit.connect() as connection:
-                return await deliveries.find_due(connection, limit, rows)
+                return await delivery_claims.find_due(connection, limit, rows)
 
         try:
             if turn_ids is None:
@@ -67,7 +67,7 @@ class DeliveryClaimer:
         name = self._unanswered.begin()
         try:
             async with self._claiming() as connection:
-                due = await deliveries.claim_due(connection, limit, rows, name=name)
+                due = await delivery_claims.claim_due(connection, limit, rows, name=name)
                 claims = [self._marked(claim) for claim in due]
                 if reconcilable := [claim for claim in claims if claim.reconcilable]:
                     await reconciliation.mark(connection, reconcilable)
@@ -98,7 +98,7 @@ class DeliveryClaimer:
         for detail in (f"not sent: its claim failed: {named}", "fault"):
             try:
                 async with self._autocommit.connect() as connection:
-                    return await deliveries.bury(connection, turn_id, detail)
+                    return await delivery_outcomes.bury(connection, turn_id, detail)
             except DATABASE_ERRORS as refusal:
                 report_database_error("bury", refusal, [turn_id])
         return False

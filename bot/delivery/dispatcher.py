@@ -17,7 +17,7 @@ import structlog
 from bot.delivery.claimer import DeliveryClaimer
 from bot.delivery.sender import DeliverySender
 from bot.observability.database_errors import report_database_error
-from bot.store.deliveries import DeliveryClaim
+from bot.store.delivery_claims import DeliveryClaim
 from runtime.database import DATABASE_ERRORS
 from runtime.tasks import TaskSet
 from runtime.timeouts import run_with_timeout

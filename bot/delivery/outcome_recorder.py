@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.delivery.retry_policy import cautious_state
 from bot.domain.deliveries import DeliveryState
 from bot.observability.database_errors import report_database_error
-from bot.store import deliveries
-from bot.store.deliveries import DeliveryClaim
+from bot.store import delivery_outcomes
+from bot.store.delivery_claims import DeliveryClaim
 from runtime.database import DATABASE_ERRORS, is_gone
 from runtime.fault_kind import FaultKind, fault_kind
 from runtime.tasks import TaskSet
@@ -38,7 +38,7 @@ class OutcomeRecord:
     state: DeliveryState
     detail: str = ""
     retry_in_s: float = 0.0
-    told: Sequence[UUID] = ()  #: expired turns that the shown answer told the person of
+    notified_turn_ids: Sequence[UUID] = ()  #: expired turns whose notice the shown answer carried
 
 
 class OutcomeRecorder:
@@ -122,13 +122,13 @@ class OutcomeRecorder:
 
     async def _write(self, record: OutcomeRecord) -> None:
         async with self._autocommit.connect() as connection:
-            await deliveries.record(
+            await delivery_outcomes.record(
                 connection,
                 record.claim,
                 record.state,
                 detail=record.detail,
                 retry_in_s=record.retry_in_s,
-                told=record.told,
+                notified_turn_ids=record.notified_turn_ids,
             )
 
     @staticmethod
@@ -142,7 +142,7 @@ def _passes(error: BaseException) -> bool:
 
 
 def _plainer(record: OutcomeRecord) -> Iterator[OutcomeRecord]:
-    plain = replace(record, detail=PLAIN_DETAIL, told=())
+    plain = replace(record, detail=PLAIN_DETAIL, notified_turn_ids=())
     yield plain
     if (state := cautious_state(record.claim, record.state)) is not record.state:
         yield replace(plain, state=state, retry_in_s=0.0)

@@ -11,7 +11,7 @@ from bot.domain.deliveries import (
     Outcome,
     ReplyHandle,
 )
-from bot.store.deliveries import MAX_ATTEMPTS, DeliveryClaim
+from bot.store.delivery_claims import MAX_ATTEMPTS, DeliveryClaim
 from runtime.backoff import exponential_backoff_s
 
 BACKOFF_BASE_S = 1.0

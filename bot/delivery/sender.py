@@ -20,7 +20,7 @@ from bot.domain.messenger import Messenger, Reconcilable
 from bot.observability.database_errors import report_database_error
 from bot.observability.metrics import DELIVERIES
 from bot.store import reconciliation
-from bot.store.deliveries import DeliveryClaim
+from bot.store.delivery_claims import DeliveryClaim
 from runtime.database import DATABASE_ERRORS
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class DeliverySender:
                 state=state,
                 detail=result.detail,
                 retry_in_s=retry_in_s,
-                told=answer.expired if shown else (),
+                notified_turn_ids=answer.expired if shown else (),
             )
         )
         DELIVERIES.labels(turn.messenger, claim.via.value, state.value).inc()

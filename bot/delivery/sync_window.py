@@ -16,8 +16,10 @@ from bot.delivery.answers import AnswerPresenter
 from bot.delivery.outcome_recorder import OutcomeRecord, OutcomeRecorder
 from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia
 from bot.observability.database_errors import report_database_error
-from bot.store import deliveries
-from bot.store.deliveries import CloseSyncWindow, Delivery, DeliveryClaim
+from bot.store import deliveries, delivery_claims, sync_windows, turn_outcomes
+from bot.store.deliveries import Delivery
+from bot.store.delivery_claims import DeliveryClaim
+from bot.store.sync_windows import CloseSyncWindow
 from runtime.database import DATABASE_ERRORS
 from runtime.micro_batcher import BatchLimits, MicroBatcher
 
@@ -62,7 +64,9 @@ class SyncWindow:
         """
         try:
             async with self._database.begin() as connection:
-                claim = await deliveries.claim(connection, turn_id, via=via, states=states, was=was)
+                claim = await delivery_claims.claim(
+                    connection, turn_id, via=via, states=states, was=was
+                )
                 if claim is None:
                     return None
                 return claim, await self._answers.settled(connection, claim.turn)
@@ -75,11 +79,11 @@ class SyncWindow:
     ) -> None:
         """Record the outcome without keeping the messenger's connection waiting for it.
 
-        ``answer`` is what the response carried. DELIVERED: the person was told what stands in it.
+        ``answer`` is the response's; if DELIVERED, its expiry notices are recorded as shown.
         """
-        told = answer.expired if state is DeliveryState.DELIVERED else ()
+        notified = answer.expired if state is DeliveryState.DELIVERED else ()
         self._recorder.record_soon(
-            OutcomeRecord(claim=claim, state=state, detail=detail, told=told)
+            OutcomeRecord(claim=claim, state=state, detail=detail, notified_turn_ids=notified)
         )
 
     async def close(
@@ -106,7 +110,7 @@ class SyncWindow:
             async with self._database.begin() as connection:
                 if not await deliveries.show_again(connection, turn_id):
                     return None
-                turn = await deliveries.load_outcome(connection, turn_id)
+                turn = await turn_outcomes.load_outcome(connection, turn_id)
                 return await self._answers.settled(connection, turn, tells_expiry=False)
         except DATABASE_ERRORS as error:
             report_database_error("show_again", error, [turn_id])
@@ -115,7 +119,7 @@ class SyncWindow:
     async def read(self, turn_id: UUID) -> Answer:
         """The answer of a settled turn, for whoever may read it again; nothing is recorded."""
         async with self._autocommit.connect() as connection:
-            turn = await deliveries.load_outcome(connection, turn_id)
+            turn = await turn_outcomes.load_outcome(connection, turn_id)
             return await self._answers.settled(connection, turn, tells_expiry=False)
 
     async def find(self, turn_id: UUID) -> Delivery | None:
@@ -129,4 +133,4 @@ class SyncWindow:
 
     async def _close_together(self, windows: Sequence[CloseSyncWindow]) -> list[bool]:
         async with self._autocommit.connect() as connection:
-            return await deliveries.close_sync_windows(connection, windows)
+            return await sync_windows.close_sync_windows(connection, windows)

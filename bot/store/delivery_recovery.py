@@ -13,7 +13,7 @@ from sqlalchemy import Uuid, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.store.deliveries import CLAIMS_INTO_LEDGER
+from bot.store.delivery_outcomes import CLAIMS_INTO_LEDGER
 from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
 
 #: How long after the sync window an open webhook is taken for dead.

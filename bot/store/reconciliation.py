@@ -17,14 +17,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.deliveries import DeliveryState, ReplyHandle
-from bot.store.deliveries import (
-    CLAIM_S,
-    INTO_LEDGER,
-    MAX_DETAIL_CHARS,
-    DeliveryClaim,
-    read_reply_handle,
-)
+from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
+from bot.store.delivery_outcomes import INTO_LEDGER, MAX_DETAIL_CHARS
 from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
+from bot.store.turn_outcomes import read_reply_handle
 
 #: A POST may still be under way so long after its claim: a claim lasts 15 s, and one that is
 #: begun at its very end takes ten more.

@@ -1,6 +1,6 @@
-"""Statements over many turns' rows that can leave out, or be confined to, some of them.
+"""Statements over many turns' rows, with a filter that excludes or selects some of them.
 
-A row at fault is left out, so that the statement serves all others.
+A row at fault is excluded, so that the statement serves all others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RowFilter:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The parameters of the statement's version that this filter chooses."""
+        """The filter's parameters for the version of the statement that it selects."""
         if self.only is not None:
             return {"turn_ids": [*self.only]}
         return {"excluded": [*self.excluded]} if self.excluded else {}
@@ -35,9 +35,9 @@ ALL_ROWS = RowFilter()
 
 
 class FilteredStatement:
-    """One SQL text in three versions, so that the usual one carries no filter.
+    """One SQL text in three versions: for all rows, without the excluded ones, for a selection.
 
-    ``template`` holds ``{rows}`` where further conditions on ``turn_id`` may stand.
+    ``template`` holds ``{rows}`` at the place of the filter's condition on ``turn_id``.
     """
 
     def __init__(
@@ -45,30 +45,33 @@ class FilteredStatement:
         template: str,
         *parameters: BindParameter[Any],
         columns: Mapping[str, TypeEngine[Any]] | None = None,
-        only_words: Mapping[str, str] | None = None,
-        words: Mapping[str, str] | None = None,
+        fragments: Mapping[str, str] | None = None,
+        only_fragments: Mapping[str, str] | None = None,
     ) -> None:
-        """``words`` and ``only_words`` fill further places of the template."""
+        """``fragments`` fill the template's other placeholders, by name.
+
+        ``only_fragments`` replace them in the version for ``RowFilter.only``.
+        """
 
         def version(rows: str, filled: Mapping[str, str], *more: BindParameter[Any]) -> TextClause:
             clause = text(template.format(rows=rows, **filled)).bindparams(*parameters, *more)
             return clause.columns(**columns) if columns else clause  # type: ignore[return-value]
 
         ids = ARRAY(Uuid)
-        self.all = version("", words or {})
+        self.all = version("", fragments or {})
         self._excluding = version(
-            "AND turn_id <> ALL(:excluded)", words or {}, bindparam("excluded", type_=ids)
+            "AND turn_id <> ALL(:excluded)", fragments or {}, bindparam("excluded", type_=ids)
         )
         self._only = version(
             "AND turn_id = ANY(:turn_ids)",
-            only_words or words or {},
+            only_fragments or fragments or {},
             bindparam("turn_ids", type_=ids),
         )
 
     async def execute(
         self, connection: AsyncConnection, rows: RowFilter, values: Mapping[str, Any] | None = None
     ) -> CursorResult[Any]:
-        """Run the version that the filter chooses."""
+        """Run the version that the filter selects."""
         if rows.only is not None:
             statement = self._only
         else:

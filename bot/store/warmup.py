@@ -15,7 +15,15 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.domain.deliveries import DeliveryVia
-from bot.store import conversations, deliveries, inbox, reconciliation, scheduling, settlements
+from bot.store import (
+    conversations,
+    delivery_claims,
+    inbox,
+    reconciliation,
+    scheduling,
+    settlements,
+    sync_windows,
+)
 from bot.store.row_filter import RowFilter
 from inference_queue.client import JobQueue
 from runtime.database import DATABASE_ERRORS
@@ -53,7 +61,7 @@ async def _run_over_nothing(connection: AsyncConnection, queue: JobQueue) -> Non
     await queue.enqueue(connection)
     await queue.completed(connection, 0)
     await settlements.settle(connection, [])
-    await deliveries.claim_due(connection, 0, RowFilter(only=()))
-    await deliveries.claim(connection, uuid4(), via=DeliveryVia.SYNC, states=())
-    await deliveries.close_sync_windows(connection, [])
+    await delivery_claims.claim_due(connection, 0, RowFilter(only=()))
+    await delivery_claims.claim(connection, uuid4(), via=DeliveryVia.SYNC, states=())
+    await sync_windows.close_sync_windows(connection, [])
     await reconciliation.mark(connection, [])

@@ -19,7 +19,7 @@ from bot.domain.deliveries import (
     Outcome,
     ReplyHandle,
 )
-from bot.store.deliveries import DeliveryClaim
+from bot.store.delivery_claims import DeliveryClaim
 from bot.store.reply_handles import dump_handle
 from bot.text.catalog import TEXTS
 from fakes.faults import Fault

@@ -101,7 +101,7 @@ async def test_an_outcome_that_outlasts_an_outage_is_logged_as_lost(
         async def gone(*_: object, **__: object) -> bool:
             raise ConnectionResetError
 
-        monkeypatch.setattr("bot.store.deliveries.record", gone)
+        monkeypatch.setattr("bot.store.delivery_outcomes.record", gone)
         record = OutcomeRecord(claim=claim, state=DeliveryState.DELIVERED)
         with capture_logs() as logs:
             await parts.recorder.record(record)

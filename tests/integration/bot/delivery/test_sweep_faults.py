@@ -8,7 +8,7 @@ from sqlalchemy import text
 from bot.delivery import claimer
 from bot.delivery.reconciler import Reconciler
 from bot.delivery.sweeper import DeliverySweeper
-from bot.store import deliveries
+from bot.store import delivery_claims
 from tests.integration.bot.delivery.delivery_parts import delivery_parts, faults
 
 
@@ -59,7 +59,7 @@ async def test_one_claim_that_cannot_be_released_does_not_stop_the_others(
         unanswered = claimer.UnansweredClaims(parts.database)
         name = unanswered.begin()
         async with parts.database.begin() as connection:
-            assert len(await deliveries.claim_due(connection, 5, name=name)) == 4
+            assert len(await delivery_claims.claim_due(connection, 5, name=name)) == 4
         await parts.break_row(bad, when="NEW.state = 'pending'")
         counted = faults("release_claims")
         await unanswered.release()
@@ -78,7 +78,7 @@ async def test_a_claim_that_commits_after_its_release_is_released_again(
         name = unanswered.begin()
         await unanswered.release()
         async with parts.database.begin() as connection:
-            await deliveries.claim_due(connection, 5, name=name)
+            await delivery_claims.claim_due(connection, 5, name=name)
         await unanswered.release()
         assert await parts.states(turns) == ["pending"] * 2
 

@@ -11,10 +11,19 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import DeliveryState, DeliveryVia
-from bot.store import deliveries, delivery_recovery, reconciliation
-from bot.store.deliveries import Delivery, DeliveryClaim, TurnOutcome
+from bot.store import (
+    deliveries,
+    delivery_claims,
+    delivery_outcomes,
+    delivery_recovery,
+    reconciliation,
+    turn_outcomes,
+)
+from bot.store.deliveries import Delivery
+from bot.store.delivery_claims import DeliveryClaim
 from bot.store.reconciliation import ReconciliationClaim
 from bot.store.row_filter import RowFilter
+from bot.store.turn_outcomes import TurnOutcome
 from runtime.database import connect_database
 from tests.support.sample_turns import add_turn
 
@@ -49,7 +58,7 @@ async def outcome(database: AsyncEngine) -> TurnOutcome:
     """What delivering needs of the only turn."""
     async with database.connect() as connection:
         turn_id = (await connection.execute(text("SELECT id FROM turns"))).scalar_one()
-        return await deliveries.load_outcome(connection, turn_id)
+        return await turn_outcomes.load_outcome(connection, turn_id)
 
 
 @pytest.mark.parametrize("via", ["sync", "callback"])
@@ -57,7 +66,9 @@ async def test_a_callback_url_that_is_still_good_is_used(database: AsyncEngine, 
     delivery = await left_behind(database, via, callback_in_s=10)
     assert (delivery.via, delivery.state) == ("callback", "pending")
     async with database.begin() as connection:
-        assert [c.turn_id for c in await deliveries.claim_due(connection, 5)] == [delivery.turn_id]
+        assert [c.turn_id for c in await delivery_claims.claim_due(connection, 5)] == [
+            delivery.turn_id
+        ]
 
 
 @pytest.mark.parametrize(
@@ -87,8 +98,8 @@ async def test_late_record_of_a_shown_answer_is_accepted(
     )
     async with database.begin() as connection:
         for other in set(DeliveryState) - {DeliveryState.DELIVERED}:
-            assert not await deliveries.record(connection, claimed, other)
-        assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
+            assert not await delivery_outcomes.record(connection, claimed, other)
+        assert await delivery_outcomes.record(connection, claimed, DeliveryState.DELIVERED)
         found = await deliveries.find(connection, delivery.turn_id)
     assert found is not None
     assert found.state == "delivered"
@@ -102,12 +113,12 @@ async def test_late_record_after_another_claim_is_rejected(
         turn=await outcome(database), via=DeliveryVia.HELD, number=delivery.claim, attempts=1
     )
     async with database.begin() as connection:
-        claimed = await deliveries.claim(
+        claimed = await delivery_claims.claim(
             connection, delivery.turn_id, via=DeliveryVia.HELD, states=(DeliveryState.HELD,)
         )
         assert claimed is not None
-        assert not await deliveries.record(connection, late, DeliveryState.DELIVERED)
-        assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
+        assert not await delivery_outcomes.record(connection, late, DeliveryState.DELIVERED)
+        assert await delivery_outcomes.record(connection, claimed, DeliveryState.DELIVERED)
 
 
 async def lose_a_claim(
@@ -116,7 +127,7 @@ async def lose_a_claim(
     """A turn, and the name of the claim of its delivery, of which its bot never heard."""
     turn_id, name = await add_turn(database, messenger=messenger, delivery="pending"), uuid4()
     async with database.begin() as connection:
-        claims = await deliveries.claim_due(connection, 5, name=name)
+        claims = await delivery_claims.claim_due(connection, 5, name=name)
         assert len(claims) == 1
         if traced:
             await reconciliation.mark(connection, claims)
@@ -132,9 +143,9 @@ async def test_claim_without_an_acknowledgement_is_released(
         assert await delivery_recovery.release_claims(connection, [uuid4()]) == 0
         assert await delivery_recovery.release_claims(connection, [uuid4(), name]) == 1
         assert await delivery_recovery.release_claims(connection, [name]) == 0
-        [claimed] = await deliveries.claim_due(connection, 5, RowFilter(only=(turn_id,)))
+        [claimed] = await delivery_claims.claim_due(connection, 5, RowFilter(only=(turn_id,)))
         assert (claimed.number, claimed.attempts) == (2, 1)
-        assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
+        assert await delivery_outcomes.record(connection, claimed, DeliveryState.DELIVERED)
         ledger = await connection.execute(
             text("SELECT claim, state, detail FROM delivery_attempts ORDER BY id")
         )
@@ -151,7 +162,7 @@ async def test_a_lost_claim_that_others_took_over_is_not_given_back(database: As
     async with database.begin() as connection:
         assert await delivery_recovery.recover(connection) == 1
         assert await delivery_recovery.release_claims(connection, [name]) == 0
-        assert await deliveries.claim(
+        assert await delivery_claims.claim(
             connection, turn_id, via=DeliveryVia.HELD, states=(DeliveryState.HELD,)
         )
         assert await delivery_recovery.release_claims(connection, [name]) == 0

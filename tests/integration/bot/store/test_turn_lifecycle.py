@@ -47,10 +47,18 @@ from bot.conversation.sweeper import TurnSweeper
 from bot.domain.deliveries import DeliveryState, DeliveryVia, ReplyHandle
 from bot.domain.state_machine import DELIVERY_STEPS, TURN_STEPS
 from bot.domain.turns import SETTLED, TurnStatus, Utterance
-from bot.store import deliveries, delivery_recovery, reconciliation
-from bot.store.deliveries import CloseSyncWindow, DeliveryClaim
+from bot.store import (
+    deliveries,
+    delivery_claims,
+    delivery_outcomes,
+    delivery_recovery,
+    reconciliation,
+    sync_windows,
+)
+from bot.store.delivery_claims import DeliveryClaim
 from bot.store.history_cache import RecentHistory
 from bot.store.reconciliation import ReconciliationClaim
+from bot.store.sync_windows import CloseSyncWindow
 from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from inference_queue.channels import FINISHED_CHANNEL
@@ -308,7 +316,7 @@ class Lives(RuleBasedStateMachine):
 
         async def claim() -> DeliveryClaim | None:
             async with self.database.begin() as connection:
-                return await deliveries.claim(
+                return await delivery_claims.claim(
                     connection, found[0].id, via=via, states=states, was=was
                 )
 
@@ -332,7 +340,7 @@ class Lives(RuleBasedStateMachine):
                 async with self.database.begin() as connection:
                     via = DeliveryVia.CALLBACK if callback else DeliveryVia.HELD
                     state = DeliveryState.PENDING if callback else DeliveryState.HELD
-                    await deliveries.close_sync_windows(
+                    await sync_windows.close_sync_windows(
                         connection, [CloseSyncWindow(turn_id=turn_id, via=via, state=state)]
                     )
 
@@ -342,7 +350,7 @@ class Lives(RuleBasedStateMachine):
     def claim_due(self, *, traced: bool) -> Any:
         async def claim() -> list[DeliveryClaim]:
             async with self.database.begin() as connection:
-                due = await deliveries.claim_due(connection, 2)
+                due = await delivery_claims.claim_due(connection, 2)
                 posts = [one for one in due if one.via is DeliveryVia.POST]
                 if traced:
                     await reconciliation.mark(connection, posts)
@@ -357,7 +365,7 @@ class Lives(RuleBasedStateMachine):
 
         async def claim() -> None:
             async with self.database.begin() as connection:
-                await deliveries.claim_due(connection, 2, name=name)
+                await delivery_claims.claim_due(connection, 2, name=name)
 
         self.run(claim())
         return name
@@ -385,8 +393,8 @@ class Lives(RuleBasedStateMachine):
 
         async def bury(turn_id: UUID) -> None:
             async with self.database.begin() as connection:
-                assert await deliveries.bury(connection, turn_id, "fault")
-                assert not await deliveries.bury(connection, turn_id, "fault")
+                assert await delivery_outcomes.bury(connection, turn_id, "fault")
+                assert not await delivery_outcomes.bury(connection, turn_id, "fault")
 
         for row in found:
             self.run(bury(row.turn_id))
@@ -410,7 +418,7 @@ class Lives(RuleBasedStateMachine):
 
         async def write() -> None:
             async with self.database.begin() as connection:
-                await deliveries.record(connection, claim, DeliveryState.UNCONFIRMED)
+                await delivery_outcomes.record(connection, claim, DeliveryState.UNCONFIRMED)
 
         self.run(write())
 
@@ -479,7 +487,7 @@ class Lives(RuleBasedStateMachine):
 
         async def write() -> bool:
             async with self.database.begin() as connection:
-                return await deliveries.record(connection, claim, state)
+                return await delivery_outcomes.record(connection, claim, state)
 
         if self.run(write()) and state is DeliveryState.DELIVERED:
             self.shown[claim.turn_id] += 1

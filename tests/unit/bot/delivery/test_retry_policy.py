@@ -16,7 +16,8 @@ from bot.domain.deliveries import (
     ReplyHandle,
 )
 from bot.domain.turns import TurnStatus
-from bot.store.deliveries import MAX_ATTEMPTS, DeliveryClaim, TurnOutcome
+from bot.store.delivery_claims import MAX_ATTEMPTS, DeliveryClaim
+from bot.store.turn_outcomes import TurnOutcome
 
 V, S, O = DeliveryVia, DeliveryState, Outcome  # noqa: E741
 

@@ -1,0 +1,88 @@
+"""The part of a turn that its delivery needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Row, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
+from bot.domain.turns import TurnStatus
+from bot.store.reply_handles import load_handle
+from inference_queue.protocol import FailureReason
+
+log = structlog.get_logger(__name__)
+
+#: The columns of a TurnOutcome; the turn's search index alone would be longer than they are.
+OUTCOME_COLUMNS = """
+    turns.id, turns.conversation_id, turns.seq, turns.messenger, turns.status, turns.job_id,
+    turns.answer, turns.failure_reason, turns.reply_handle, EXISTS (
+        SELECT 1 FROM turns AS earlier
+        WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
+          AND earlier.status = 'answered'
+    ) AS answered_before
+    """
+
+LOAD_OUTCOME = text(f"SELECT {OUTCOME_COLUMNS} FROM turns WHERE turns.id = :turn_id").columns(
+    reply_handle=JSONB
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOutcome:
+    """The part of a turn that its delivery needs, settled or not."""
+
+    id: UUID
+    conversation_id: int
+    seq: int
+    messenger: str
+    status: TurnStatus
+    job_id: UUID | None
+    answer: str | None
+    failure_reason: FailureReason | None
+    reply_handle: ReplyHandle
+    answered_before: bool  #: an earlier answer carried the notice that an AI answers
+
+
+async def load_outcome(connection: AsyncConnection, turn_id: UUID) -> TurnOutcome:
+    """The part of the turn that its delivery needs."""
+    return outcome_from_row((await connection.execute(LOAD_OUTCOME, {"turn_id": turn_id})).one())
+
+
+def outcome_from_row(row: Row[Any]) -> TurnOutcome:
+    """The TurnOutcome in a row that has ``OUTCOME_COLUMNS``."""
+    return TurnOutcome(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        seq=row.seq,
+        messenger=row.messenger,
+        status=TurnStatus(row.status),
+        job_id=row.job_id,
+        answer=row.answer,
+        failure_reason=_failure_reason(row.failure_reason),
+        reply_handle=read_reply_handle(row.id, row.reply_handle),
+        answered_before=row.answered_before,
+    )
+
+
+def _failure_reason(stored: str | None) -> FailureReason | None:
+    """The stored reason; None also for one of a newer version: the general failure text follows."""
+    return FailureReason(stored) if stored in set(FailureReason) else None
+
+
+def read_reply_handle(turn_id: UUID, stored: dict[str, Any]) -> ReplyHandle:
+    """The turn's handle; an unreadable one becomes a handle without address, which is refused.
+
+    An exception here would orphan all the claims of the same statement: they are committed.
+    """
+    try:
+        return load_handle(stored)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        log.error("reply_handle_broke", turn_id=str(turn_id), error=type(error).__name__)
+        return ReplyHandle(via=DeliveryVia.HELD, expires_at=datetime.now(UTC))
