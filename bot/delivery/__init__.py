@@ -1,1 +1,1 @@
-"""How an answer leaves, once."""
+"""Delivery: answers to their messengers, each once."""

@@ -1,4 +1,4 @@
-"""What the person is shown: the answer, the part of it so far, or a sentence in its place."""
+"""The Answer of a turn: the model's text, its first part so far, or a sentence in its place."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARTIAL_CHARS = 2400
 
 
 class AnswerPresenter:
-    """Composes Answers. It only reads: what the person was told of is recorded with the outcome."""
+    """Composes Answers. Read-only: shown expiry notices are recorded with the outcome."""
 
     def __init__(
         self,
@@ -41,31 +41,31 @@ class AnswerPresenter:
         self._ai_notice = ai_notice
 
     async def settled(
-        self, connection: AsyncConnection, turn: TurnOutcome, *, tells_expiry: bool = True
+        self, connection: AsyncConnection, turn: TurnOutcome, *, expiry_notices: bool = True
     ) -> Answer:
-        """The answer of a settled turn, with earlier answers to offer and expiries to tell of."""
-        plain = self._plain(turn)
+        """The answer of a settled turn, with held answers to offer and expiry notices."""
+        bare = self._bare(turn)
         if _stands_alone(turn):
-            return plain
+            return bare
         earlier = await deliveries.earlier_held(connection, turn.conversation_id, turn.seq)
-        if not tells_expiry:
-            return replace(plain, earlier=tuple(earlier))
+        if not expiry_notices:
+            return replace(bare, earlier=tuple(earlier))
         expired = await deliveries.expired_untold(connection, turn.conversation_id)
-        return replace(plain, earlier=tuple(earlier), expired=tuple(expired))
+        return replace(bare, earlier=tuple(earlier), expired=tuple(expired))
 
     async def due(self, turn: TurnOutcome) -> Answer:
-        """What there is to show of a turn that is due, settled or not."""
+        """The answer of a due turn; its holding text if the turn is not settled."""
         try:
             return await self._full(turn)
         except DATABASE_ERRORS as error:
-            # The claim still is ours: it goes without what the database would add to it.
+            # The claim is still ours: the answer goes out without the additions from the database.
             report_database_error("present", error, [turn.id])
-        return self._plain(turn) if turn.status in SETTLED else self._holding(turn, partial="")
+        return self._bare(turn) if turn.status in SETTLED else self._holding(turn, partial="")
 
     async def _full(self, turn: TurnOutcome) -> Answer:
         settled = turn.status in SETTLED
         if settled and _stands_alone(turn):
-            return self._plain(turn)
+            return self._bare(turn)
         if not settled and turn.job_id is None:
             return self._holding(turn, partial="")
         async with self._autocommit.connect() as connection:
@@ -74,7 +74,7 @@ class AnswerPresenter:
             partial = await self._queue.partial(connection, turn.job_id)
             return self._holding(turn, partial=partial)
 
-    def _plain(self, turn: TurnOutcome) -> Answer:
+    def _bare(self, turn: TurnOutcome) -> Answer:
         answered = turn.status is TurnStatus.ANSWERED
         return Answer(
             turn_id=turn.id,
@@ -84,7 +84,7 @@ class AnswerPresenter:
         )
 
     def _holding(self, turn: TurnOutcome, *, partial: str) -> Answer:
-        """At the callback's end while the model still writes: the part so far, and a button."""
+        """At the callback's end, before the model has finished: the text so far, and a button."""
         if partial.strip():
             text = f"{shorten(partial.rstrip(), PARTIAL_CHARS)}…\n\n{self._texts.held_partial}"
         elif self._workers.model_is_off:
@@ -94,7 +94,7 @@ class AnswerPresenter:
         return Answer(turn_id=turn.id, text=text, hold=True)
 
     def _sentence(self, turn: TurnOutcome) -> str:
-        """The sentence that stands in for a missing answer."""
+        """The sentence in place of a missing answer."""
         if turn.status is TurnStatus.MERGED:
             return self._texts.merged
         if turn.status is TurnStatus.EXPIRED:
@@ -107,5 +107,5 @@ class AnswerPresenter:
 
 
 def _stands_alone(turn: TurnOutcome) -> bool:
-    """Whether no earlier answer can be held: only what cannot be pushed ever is."""
+    """Whether no earlier answer can be held: posted answers never are, and turn 1 has none."""
     return turn.reply_handle.via is DeliveryVia.POST or turn.seq == 1

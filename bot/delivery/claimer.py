@@ -1,4 +1,4 @@
-"""Claims in Postgres: marked where they can be reconciled, released where they went unanswered."""
+"""Claims of due deliveries: marked if reconcilable, released if Postgres did not answer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
 from bot.store.row_filter import RowFilter
 from runtime.database import DATABASE_ERRORS, fault_fields, is_gone, sqlstate
 
-#: A claim that got no answer may still be committed: its release is repeated so often.
+#: The interval of releases: an unanswered claim may still be committed after the first.
 RELEASE_EVERY_S = 1.0
 
 
 class DeliveryClaimer:
-    """Claims what is due. A row that cannot be claimed becomes a dead letter, or sits out."""
+    """Claims due deliveries. A row that cannot be claimed becomes a dead letter or is skipped."""
 
     def __init__(self, *, database: AsyncEngine, messengers: Mapping[str, Messenger]) -> None:
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
-        # A claim and its mark are one transaction; where nothing is reconcilable, one statement.
+        # A claim and its mark share a transaction; without marks one statement is enough.
         reconciles = any(
             isinstance(one, Reconcilable) and one.can_reconcile for one in messengers.values()
         )
@@ -40,7 +40,7 @@ class DeliveryClaimer:
     async def claim(
         self, limit: int, turn_ids: Sequence[UUID] | None = None
     ) -> list[DeliveryClaim]:
-        """Claim what is due, or what of ``turn_ids`` is. Raises where the database is gone."""
+        """Claim due deliveries, only of ``turn_ids`` if given. Raises if the database is gone."""
         await self._unanswered.release()
         claims: list[DeliveryClaim] = []
 
@@ -59,7 +59,7 @@ class DeliveryClaimer:
         except DATABASE_ERRORS as error:
             if not claims:
                 raise
-            # What was claimed before is ours to send.
+            # The claims of the earlier statements are ours to send.
             report_database_error("claim_due", error)
         return claims
 
@@ -73,14 +73,14 @@ class DeliveryClaimer:
                     await reconciliation.mark(connection, reconcilable)
         except Exception as error:
             if sqlstate(error) and not is_gone(error):
-                # A clear no: nothing was claimed.
+                # A definite refusal: nothing was claimed.
                 self._unanswered.answered(name)
             raise
         self._unanswered.answered(name)
         return claims
 
     def _marked(self, claim: DeliveryClaim) -> DeliveryClaim:
-        """The claim, reconcilable where its messenger can look up afterwards what it showed."""
+        """The claim, reconcilable if its messenger can look up the answer afterwards."""
         turn = claim.turn
         messenger = self._messengers.get(turn.messenger)
         reconcilable = (
@@ -92,7 +92,7 @@ class DeliveryClaimer:
         return replace(claim, reconcilable=reconcilable)
 
     async def _bury(self, turn_id: UUID, error: Exception) -> bool:
-        """Make the row a dead letter that an operator sees; False: not even that can be written."""
+        """Make the row a dead letter for the operator; False: that cannot be written either."""
         fields = fault_fields(error)
         named = " ".join(filter(None, (fields["error"], fields.get("constraint"))))
         for detail in (f"not sent: its claim failed: {named}", "fault"):
@@ -105,7 +105,7 @@ class DeliveryClaimer:
 
 
 class UnansweredClaims:
-    """Claims that Postgres may have taken without our hearing of it: nothing of them was sent."""
+    """Claims whose commit is unknown: Postgres did not answer, and nothing was sent."""
 
     def __init__(self, database: AsyncEngine) -> None:
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
@@ -114,19 +114,19 @@ class UnansweredClaims:
         self._isolation = RowIsolation("release_claims")
 
     def begin(self) -> UUID:
-        """A name for a claim that is begun now."""
+        """The name of a new claim."""
         self._begun[name := uuid4()] = time.monotonic()
         return name
 
     def answered(self, name: UUID) -> None:
-        """Postgres answered this claim."""
+        """Forget the claim: Postgres answered."""
         self._begun.pop(name, None)
 
     async def release(self) -> None:
-        """Let go of unanswered claims. Raises where the database is gone.
+        """Release unanswered claims. Raises if the database is gone.
 
-        Repeated while they may be ours: a statement that was given up may commit later. Past
-        ``CLAIM_S`` others take them for those of a dead process.
+        Repeated while they may be ours: an abandoned statement may commit later. After
+        ``CLAIM_S`` they count as claims of a dead process, and others recover them.
         """
         now = time.monotonic()
         self._begun = {name: at for name, at in self._begun.items() if at > now - CLAIM_S}

@@ -1,7 +1,7 @@
 """Settled turns to their messenger: exactly once, as far as HTTP allows.
 
-A claim in Postgres comes before every call. The dispatcher decides when to look for what is due and
-how much of it is on the wire at once.
+A claim in Postgres precedes every call. The dispatcher decides when to scan for due deliveries and
+how many are on the wire at once.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ log = structlog.get_logger(__name__)
 
 POLL_S = 0.3
 MIN_POLL_S = 0.01
-#: Scanning all pending deliveries takes its time where there are many; at most this share of it
-#: all, but a callback's end must not be missed because one scan was slow.
+#: The maximum share of time spent on scans, which are slow with many pending deliveries. The pause
+#: is bounded by MAX_POLL_S: a callback's end must not be missed because one scan was slow.
 SCAN_DUTY_CYCLE = 0.1
 MAX_POLL_S = 1.0
 BATCH = 32
-#: The longest that a messenger and the record of its outcome may take when the process ends.
+#: The time-out at shutdown for the calls on the wire and the records of their outcomes.
 CLOSE_S = 12.0
 
 
 class DeliveryDispatcher:
-    """Claims what is due, as far as there is room on the wire, and has it sent."""
+    """Claims due deliveries, as far as there is room on the wire, and starts their sending."""
 
     def __init__(
         self, *, claimer: DeliveryClaimer, sender: DeliverySender, in_flight: TaskSet
@@ -44,16 +44,16 @@ class DeliveryDispatcher:
         self._claimer = claimer
         self._sender = sender
         self._in_flight = in_flight
-        self._named: dict[UUID, bool] = {}  # settled here; whether it was in vain before
+        self._named: dict[UUID, bool] = {}  # turns settled here; True: their second try
         self._blocked: list[UUID] = []
         self._wanted = asyncio.Event()
         self._next_scan_at = 0.0
         self._on_wire = 0
 
     async def keep_delivering(self) -> None:
-        """Deliver what is due, until cancelled."""
+        """Deliver due deliveries, until cancelled."""
         while True:
-            # Shielded: what is claimed while the process ends would be sent by nobody.
+            # Shielded: a claim cut off by the process's end would never be sent.
             more = await asyncio.shield(self._in_flight.start(self._deliver_or_report()))
             if not more:
                 await self._until_wanted()
@@ -73,7 +73,7 @@ class DeliveryDispatcher:
         self._wanted.clear()
 
     async def deliver_due(self) -> bool:
-        """Begin to send what is due, as far as there is room; whether more may be due at once."""
+        """Start sending due deliveries, as far as there is room; whether more may be due now."""
         room = BATCH - self._on_wire
         if room <= 0:
             return False
@@ -87,24 +87,24 @@ class DeliveryDispatcher:
         return bool(self._named) or len(begun) >= room
 
     def deliver_soon(self, turn_ids: Iterable[UUID]) -> None:
-        """These turns are settled: theirs go without waiting for the next scan."""
+        """Deliver these settled turns without waiting for the next scan."""
         self._named |= dict.fromkeys(turn_ids, False)
         self._wanted.set()
 
     async def close(self) -> None:
-        """Let what is on the wire, or being recorded, come to its end."""
+        """Wait for the calls on the wire and the records of their outcomes."""
         with contextlib.suppress(TimeoutError):
             await run_with_timeout(CLOSE_S, self._in_flight.wait())
 
     async def _deliver_named(self, room: int) -> bool:
         named = {turn_id: self._named.pop(turn_id) for turn_id in list(self._named)[:room]}
         begun = await self._deliver_some(room, list(named)) if named else set()
-        # One more chance for what an earlier answer of its conversation was in the way of.
+        # One more try: an earlier answer of the same conversation may have blocked these.
         self._blocked += [one for one, again in named.items() if not again and one not in begun]
         return bool(self._named)
 
     async def _deliver_some(self, room: int, turn_ids: list[UUID] | None = None) -> set[UUID]:
-        """Claim what is due, or what of ``turn_ids`` is, and begin to send it; which it was."""
+        """Claim due deliveries (of ``turn_ids``, if given) and start sending; the claimed turns."""
         claims = await self._claimer.claim(room, turn_ids)
         self._on_wire += len(claims)
         for claim in claims:
@@ -115,11 +115,11 @@ class DeliveryDispatcher:
         try:
             await self._sender.send(claim)
         except Exception:
-            # Nothing is known of it: its claim is recovered as that of a dead process.
+            # The outcome is unknown: the claim is recovered as that of a dead process.
             log.exception("delivery_broke", turn_id=str(claim.turn_id))
         finally:
             self._on_wire -= 1
-            # There is room again, and the conversation's next answer may go.
+            # There is room again, and the conversation's next answer is free to go.
             self._named |= dict.fromkeys(self._blocked, True)
             self._blocked.clear()
             self._wanted.set()

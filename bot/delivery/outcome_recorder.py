@@ -1,4 +1,4 @@
-"""Records outcomes, however long Postgres is away: what was sent must not be taken for lost."""
+"""Records of outcomes, retried through outages: a sent answer must not count as lost."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from runtime.tasks import TaskSet
 
 log = structlog.get_logger(__name__)
 
-#: How long an outcome that Postgres does not take is kept.
+#: How long an outcome is retried that Postgres refuses.
 RECORD_RETRY_S = 600.0
 RETRY_POLL_S = 0.3
 RETRY_POLL_MAX_S = 15.0
-#: The detail that fits everywhere, where the messenger's own words cannot be stored.
+#: The detail in place of a messenger's text that cannot be stored.
 PLAIN_DETAIL = "fault"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeRecord:
-    """What is to be written of one claim."""
+    """The outcome of one claim, ready to be written."""
 
     claim: DeliveryClaim
     state: DeliveryState
@@ -42,9 +42,9 @@ class OutcomeRecord:
 
 
 class OutcomeRecorder:
-    """Records each outcome: as it is, else in plainer words, else as what surely is true.
+    """Records each outcome: as it is, else without its details, else as a cautious state.
 
-    Also when others took its claim for lost: they are told better, if nobody has claimed it since.
+    A claim that others recovered as lost is still recorded, unless a newer claim exists.
     """
 
     def __init__(self, *, database: AsyncEngine, in_flight: TaskSet) -> None:
@@ -52,7 +52,7 @@ class OutcomeRecorder:
         self._in_flight = in_flight
 
     async def record(self, record: OutcomeRecord) -> None:
-        """Record the outcome. What does not succeed at once is tried again in the background."""
+        """Record the outcome; a failure is retried in the background."""
         try:
             await self._write(record)
         except DATABASE_ERRORS as error:
@@ -60,7 +60,7 @@ class OutcomeRecorder:
             self._in_flight.start(self._keep_trying(record, error))
 
     def record_soon(self, record: OutcomeRecord) -> None:
-        """Record the outcome without keeping the messenger's connection waiting for it."""
+        """Record the outcome in the background: the messenger's connection does not wait for it."""
         self._in_flight.start(self.record(record))
 
     async def _keep_trying(self, record: OutcomeRecord, error: BaseException) -> None:
@@ -89,18 +89,18 @@ class OutcomeRecorder:
         try:
             await self._write(record)
         except DATABASE_ERRORS as error:
-            # An outage is logged once, however often it is met.
+            # An outage is logged once, not with every retry.
             if type(error) is not type(before) or not is_gone(error):
                 self._report(record, error)
             return error
         return None
 
     async def _write_cautiously(self, record: OutcomeRecord) -> BaseException | None:
-        """Record less than there is to say; the last error where the database takes none of it."""
+        """Record a reduced outcome; the last error if the database refuses each reduction."""
         last: BaseException | None = None
-        for plainer in _plainer(record):
+        for reduced in _reductions(record):
             try:
-                await self._write(plainer)
+                await self._write(reduced)
             except DATABASE_ERRORS as error:
                 self._report(record, error)
                 last = error
@@ -110,7 +110,7 @@ class OutcomeRecorder:
 
     @staticmethod
     def _give_up(record: OutcomeRecord, error: BaseException) -> None:
-        """The claim runs out, and is recovered as that of a dead process."""
+        """Log the loss: the claim runs out and is recovered as that of a dead process."""
         log.error(
             "outcome_lost",
             turn_id=str(record.claim.turn_id),
@@ -137,12 +137,12 @@ class OutcomeRecorder:
 
 
 def _passes(error: BaseException) -> bool:
-    """Whether waiting mends it: an outage, or somebody else's lock."""
+    """Whether a later try may succeed: after an outage, or a lock of another transaction."""
     return is_gone(error) or fault_kind(error) is FaultKind.TRANSIENT
 
 
-def _plainer(record: OutcomeRecord) -> Iterator[OutcomeRecord]:
-    plain = replace(record, detail=PLAIN_DETAIL, notified_turn_ids=())
-    yield plain
+def _reductions(record: OutcomeRecord) -> Iterator[OutcomeRecord]:
+    reduced = replace(record, detail=PLAIN_DETAIL, notified_turn_ids=())
+    yield reduced
     if (state := cautious_state(record.claim, record.state)) is not record.state:
-        yield replace(plain, state=state, retry_in_s=0.0)
+        yield replace(reduced, state=state, retry_in_s=0.0)

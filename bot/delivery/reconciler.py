@@ -1,7 +1,7 @@
-"""Unanswered deliveries, looked up by their messenger's means: found, or sent again.
+"""Lookups of unconfirmed deliveries in their messenger: found, or sent again.
 
-Only an absence that the messenger is sure of sends anything again; whatever else comes back
-leaves the delivery unconfirmed, to be looked up a few times more while its answer has worth.
+Only a certain absence sends an answer again. Every other result leaves the delivery unconfirmed,
+and it is looked up a few more times until its answer expires.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ RETRY_AFTER_MAX_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Verdict:
-    """What a lookup makes of its delivery."""
+    """The state of a delivery after a lookup."""
 
     state: DeliveryState
     detail: str
-    again_in_s: float | None = None  #: None: it is never looked up again
+    again_in_s: float | None = None  #: seconds until the next lookup; None: no more lookups
 
 
 class Reconciler:
-    """Looks up what is due, one delivery at a time."""
+    """Looks up unconfirmed deliveries that are due, one at a time."""
 
     def __init__(self, *, database: AsyncEngine, messengers: Mapping[str, Messenger]) -> None:
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
@@ -53,7 +53,7 @@ class Reconciler:
         self._isolation = RowIsolation("claim_lookup")
 
     async def keep_reconciling(self) -> None:
-        """Look up what is due, until cancelled."""
+        """Look up due deliveries, until cancelled."""
         while True:
             pause_s = RECONCILE_EVERY_S
             try:
@@ -63,12 +63,12 @@ class Reconciler:
             await asyncio.sleep(pause_s)
 
     async def reconcile_next(self) -> float:
-        """Look up the delivery that is due first; in how many seconds to look for the next."""
+        """Look up the delivery that is due first; the pause before the next, in seconds."""
         claim = await self._claim()
         return await self._reconcile(claim) if claim else RECONCILE_EVERY_S
 
     async def _claim(self) -> ReconciliationClaim | None:
-        """The next lookup, or none. A row that cannot be claimed sits out."""
+        """Claim the next lookup, if one is due. A row that cannot be claimed is skipped."""
         claims: list[ReconciliationClaim] = []
 
         async def claim_one(rows: RowFilter) -> None:
@@ -106,7 +106,7 @@ class Reconciler:
         return min(result.retry_after_s or 0.0, RETRY_AFTER_MAX_S)
 
     async def _settle(self, claim: ReconciliationClaim, verdict: _Verdict) -> bool:
-        """Write the verdict down. What the database does not take is looked up again."""
+        """Store the verdict; False: refused or lost, and the delivery is looked up again."""
         for detail in (verdict.detail, PLAIN_DETAIL):
             try:
                 async with self._autocommit.connect() as connection:

@@ -16,18 +16,18 @@ from runtime.backoff import exponential_backoff_s
 
 BACKOFF_BASE_S = 1.0
 BACKOFF_MAX_S = 60.0
-#: Attempts that can be looked up; the last ones take the route that is refused less often.
+#: The number of reconcilable attempts; the last ones take the route that is refused less often.
 RECONCILABLE_ATTEMPTS = MAX_ATTEMPTS - 2
-#: A callback refused for now may be tried again so long after its budget: 48 s of Kakao's 60.
+#: The time after a callback's budget (48 s of Kakao's 60) in which a retry may still start.
 CALLBACK_GRACE = timedelta(seconds=8)
 
 
 def next_state(
     claim: DeliveryClaim, result: DeliveryResult, *, held: bool
 ) -> tuple[DeliveryState, float]:
-    """The delivery's next state, and the seconds until it is tried again.
+    """The delivery's next state, and the seconds until the next attempt.
 
-    ``held``: what was sent is a button for the answer, not the answer.
+    ``held``: the attempt showed a button for the answer, not the answer.
     """
     by_callback = claim.via is DeliveryVia.CALLBACK
     if result.outcome is Outcome.DELIVERED:
@@ -47,7 +47,7 @@ def next_state(
 
 
 def callback_lasts(handle: ReplyHandle, for_s: float) -> bool:
-    """Whether the callback URL can still be used then; the budget ends before the URL does."""
+    """Whether the callback URL is still valid in ``for_s`` seconds; the budget ends before it."""
     until = handle.callback_until
     return (
         until is not None and datetime.now(UTC) + timedelta(seconds=for_s) < until + CALLBACK_GRACE
@@ -55,10 +55,10 @@ def callback_lasts(handle: ReplyHandle, for_s: float) -> bool:
 
 
 def cautious_state(claim: DeliveryClaim, state: DeliveryState) -> DeliveryState:
-    """The state to record where ``state`` itself cannot be recorded: true, and it asks for care.
+    """The state to record if ``state`` cannot be recorded: true, and safe against a second answer.
 
-    What Kakao's person may not have seen is held for its button. A POST that may have been shown is
-    unconfirmed; one that surely was not is a dead letter.
+    A Kakao answer that may be unseen is held for its button. A POST that may have been shown is
+    unconfirmed; one that certainly was not is a dead letter.
     """
     if claim.via is not DeliveryVia.POST:
         return DeliveryState.HELD

@@ -1,7 +1,7 @@
-"""One statement over many rows, of which a row at fault stops none of the others.
+"""One statement over many rows, isolated from rows at fault.
 
-While nothing fails it is the one statement and nothing else. After a fault the rows are found
-without being written, and each is tried alone.
+Without a fault, the one statement runs and nothing else. After a fault the rows are listed without
+a write, and each is tried alone.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from runtime.fault_kind import FaultKind, fault_kind
 from runtime.isolation import MAX_CONSECUTIVE_TIMEOUTS, is_outage, run_each_alone
 from runtime.quarantine import Quarantine
 
-#: How long a row alone may take.
+#: The time-out of one row alone.
 ALONE_S = 2.0
-#: How long a row at fault sits out: doubled each time, up to the maximum.
-REST_BASE_S = 2.0
-REST_MAX_S = 300.0
+#: The pause of a row at fault: doubled each time, up to the maximum.
+PAUSE_BASE_S = 2.0
+PAUSE_MAX_S = 300.0
 
 Work = Callable[[RowFilter], Coroutine[Any, Any, object]]
 Find = Callable[[RowFilter], Awaitable[list[UUID]]]
@@ -29,24 +29,24 @@ OnFault = Callable[[UUID, Exception], Awaitable[bool]]
 
 
 class RowIsolation:
-    """Runs one statement of the store; rows at fault sit out.
+    """Runs one statement of the store; rows at fault are paused.
 
     ``statement`` is its name in the log and the metrics.
     """
 
     def __init__(self, statement: str, *, on_fault: OnFault | None = None) -> None:
-        """``on_fault`` takes a row whose values are to blame, and returns whether it ended it."""
+        """``on_fault`` gets a row with bad values; True: it ended the row's delivery."""
         self._statement = statement
         self._on_fault = on_fault
-        self._quarantine = Quarantine(base_s=REST_BASE_S, max_s=REST_MAX_S)
+        self._quarantine = Quarantine(base_s=PAUSE_BASE_S, max_s=PAUSE_MAX_S)
 
     async def run(self, work: Work, find: Find) -> None:
-        """Run ``work`` over all rows; where it faults, over each row that ``find`` gives.
+        """Run ``work`` over all rows; after a fault, over each row that ``find`` lists.
 
-        Raises the database's error where it is an outage, or where finding the rows fails too.
+        Raises the database's error if it is an outage, or if ``find`` fails too.
         """
-        if (rested := self._quarantine.due_row()) is not None:
-            await self._run_each(work, [rested])
+        if (retried := self._quarantine.due_row()) is not None:
+            await self._run_each(work, [retried])
         others = RowFilter(excluded=self._quarantine.rows)
         try:
             await work(others)
@@ -54,9 +54,9 @@ class RowIsolation:
             await self._run_apart(work, find, others, error)
 
     async def run_only(self, turn_ids: Sequence[UUID], work: Work, find: Find) -> None:
-        """The same over no other rows than these; those that sit out are left out."""
-        sitting_out = set(self._quarantine.rows)
-        wanted = tuple(one for one in turn_ids if one not in sitting_out)
+        """The same over these rows only, without the paused ones."""
+        paused = set(self._quarantine.rows)
+        wanted = tuple(one for one in turn_ids if one not in paused)
         if not wanted:
             return
         only = RowFilter(only=wanted)
@@ -83,14 +83,14 @@ class RowIsolation:
                 self._quarantine.discard(turn_id)
 
         try:
-            await run_each_alone(turn_ids, work_on, on_fault=self._sit_out, timeout_s=ALONE_S)
+            await run_each_alone(turn_ids, work_on, on_fault=self._pause_or_end, timeout_s=ALONE_S)
         except TimeoutError:
-            # A frozen server, or so many rows that are stuck: the next round does without them.
+            # A frozen server, or as many stuck rows: the next round excludes them.
             for turn_id in tried[-MAX_CONSECUTIVE_TIMEOUTS:]:
                 self._quarantine.add(turn_id)
             raise
 
-    async def _sit_out(self, turn_id: UUID, error: Exception) -> None:
+    async def _pause_or_end(self, turn_id: UUID, error: Exception) -> None:
         report_fault(self._statement, error, [turn_id])
         by_row = fault_kind(error) is FaultKind.ROW
         if self._on_fault and by_row and await self._on_fault(turn_id, error):

@@ -1,7 +1,7 @@
-"""One claim to its messenger, and its outcome into the ledger.
+"""The sending of one claim: the answer to its messenger, the outcome to the ledger.
 
-What can be refused cleanly is tried again; what may have arrived is never repeated blindly: a Kakao
-answer becomes held, a Slack one unconfirmed.
+A clean refusal is retried. An answer that may have arrived is never repeated blindly: for Kakao it
+becomes held, for Slack unconfirmed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class DeliverySender:
-    """Sends what was claimed, reconcilably where that is possible."""
+    """Sends claimed deliveries, reconcilably where possible."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class DeliverySender:
         self._recorder = recorder
 
     async def send(self, claim: DeliveryClaim) -> None:
-        """Show the claim's answer, once, and record the outcome."""
+        """Show the claim's answer once and record the outcome."""
         turn = claim.turn
         answer = await self._answers.due(turn)
         try:
@@ -87,7 +87,7 @@ class DeliverySender:
         result = await messenger.deliver_reconcilably(handle, answer)
         if result.outcome is not Outcome.REFUSED:
             return result
-        # Unmarked before another route: a lookup would find nothing and have it sent twice.
+        # Unmarked before another route: a lookup would find nothing and send it twice.
         if await self._unmark(claim):
             return await messenger.deliver(handle, claim.via, answer)
         return replace(result, outcome=Outcome.RETRY)

@@ -1,4 +1,4 @@
-"""Deliveries that nobody holds any more: taken over, or ended past their time."""
+"""The periodic sweep of deliveries: orphans recovered, overdue ones expired."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SWEEP_EVERY_S = 2.0
 
 
 class DeliverySweeper:
-    """Takes over what dead processes left and expires what nobody fetched."""
+    """Recovers the deliveries of dead processes and expires overdue ones."""
 
     def __init__(self, *, database: AsyncEngine) -> None:
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
@@ -29,7 +29,7 @@ class DeliverySweeper:
         await run_periodically(self.sweep, SWEEP_EVERY_S)
 
     async def sweep(self) -> None:
-        """One round; what fails is logged, and neither half depends on the other."""
+        """Run one round. Errors are logged; neither half depends on the other."""
         try:
             await self._recovery.run(self._recover, self._find_lost)
         except DATABASE_ERRORS as error:

@@ -1,7 +1,7 @@
 """The sync window: the seconds in which a webhook's own response may carry the answer.
 
-An endpoint claims the settled turn, writes the answer into its response and records the outcome; or
-it closes the window and names the next route.
+An endpoint claims the settled turn, writes the answer into its response and records the outcome.
+Otherwise it closes the window and sets the next route.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from bot.store.sync_windows import CloseSyncWindow
 from runtime.database import DATABASE_ERRORS
 from runtime.micro_batcher import BatchLimits, MicroBatcher
 
-#: Windows closed in one statement, and how long that may take together and alone: a webhook
-#: waits for it, and has 0.6 s left.
+#: The maximum of windows closed in one statement, and its time-outs together and alone: a webhook
+#: waits for it and has 0.6 s left.
 WINDOWS = 64
 SHARED_S = 0.25
 ALONE_S = 0.6
 
 
 class SyncWindow:
-    """What a webhook needs of delivery while it is open.
+    """The interface of delivery to open webhooks.
 
     Every method may raise a database error, which is logged and counted here.
     """
@@ -43,7 +43,7 @@ class SyncWindow:
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
         self._answers = answers
         self._recorder = recorder
-        # Repeating is safe: what the first try closed stays closed, and the next route is the same.
+        # Repeating is safe: a closed window stays closed, and the next route is the same.
         self._closing = MicroBatcher(
             self._close_together,
             key=attrgetter("turn_id"),
@@ -58,9 +58,9 @@ class SyncWindow:
         states: tuple[DeliveryState, ...],
         was: DeliveryVia | None,
     ) -> tuple[DeliveryClaim, Answer] | None:
-        """The claim of a settled turn and its answer; None: another route has it.
+        """Claim a settled turn; the claim and the answer. None: another route has the turn.
 
-        Its delivery has to stand in one of ``states`` and, where ``was`` is given, go by it.
+        Claims only a delivery in one of ``states``, on the route ``was`` if that is given.
         """
         try:
             async with self._database.begin() as connection:
@@ -77,7 +77,7 @@ class SyncWindow:
     def record_soon(
         self, claim: DeliveryClaim, state: DeliveryState, detail: str, *, answer: Answer
     ) -> None:
-        """Record the outcome without keeping the messenger's connection waiting for it.
+        """Record the outcome in the background: the messenger's connection does not wait for it.
 
         ``answer`` is the response's; if DELIVERED, its expiry notices are recorded as shown.
         """
@@ -89,9 +89,9 @@ class SyncWindow:
     async def close(
         self, turn_id: UUID, *, via: DeliveryVia, state: DeliveryState, after_s: float
     ) -> bool:
-        """Close the window of an open webhook and name the next route; False: it was closed.
+        """Close the window of an open webhook and set the next route; False: it was closed.
 
-        ``after_s``: the next route is not taken before so many seconds from now.
+        ``after_s``: seconds until the next route may start.
         """
         window = CloseSyncWindow(turn_id=turn_id, via=via, state=state, after_s=after_s)
         try:
@@ -101,26 +101,26 @@ class SyncWindow:
             raise
 
     async def show_again(self, turn_id: UUID) -> Answer | None:
-        """The answer of a button that was pressed before, where its response may have been lost.
+        """The answer of a repeated button press, whose first response may have been lost.
 
-        It carries no expiry notice: whether this response arrives is recorded by nobody, and the
-        next answer tells.
+        It carries no expiry notice: the arrival of this response is not recorded, so the notice is
+        left to the next answer.
         """
         try:
             async with self._database.begin() as connection:
                 if not await deliveries.show_again(connection, turn_id):
                     return None
                 turn = await turn_outcomes.load_outcome(connection, turn_id)
-                return await self._answers.settled(connection, turn, tells_expiry=False)
+                return await self._answers.settled(connection, turn, expiry_notices=False)
         except DATABASE_ERRORS as error:
             report_database_error("show_again", error, [turn_id])
             raise
 
     async def read(self, turn_id: UUID) -> Answer:
-        """The answer of a settled turn, for whoever may read it again; nothing is recorded."""
+        """The answer of a settled turn, for any number of reads; nothing is recorded."""
         async with self._autocommit.connect() as connection:
             turn = await turn_outcomes.load_outcome(connection, turn_id)
-            return await self._answers.settled(connection, turn, tells_expiry=False)
+            return await self._answers.settled(connection, turn, expiry_notices=False)
 
     async def find(self, turn_id: UUID) -> Delivery | None:
         """The turn's delivery."""

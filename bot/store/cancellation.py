@@ -12,8 +12,8 @@ from bot.store.scheduling import EndedTurn
 from bot.store.schema import turns
 
 RUNNING = [TurnStatus.QUEUED.value, TurnStatus.GENERATING.value]
-#: A cancelled answer is not posted: the person does not want it. What waits for a response of its
-#: webhook, a callback or a button gets a sentence, so its delivery goes on.
+#: A cancelled answer is not posted: the person does not want it. On every other route the person
+#: is still waiting for a response and gets a sentence, so the delivery goes on.
 END_DELIVERY = """
     UPDATE deliveries
     SET state = 'expired', detail = 'not sent: cancelled on request', updated_at = now()
@@ -21,7 +21,7 @@ END_DELIVERY = """
     WHERE deliveries.turn_id = cancelled.id AND cancelled.status = 'cancelled'
       AND deliveries.state = 'pending' AND deliveries.via = 'post'
 """
-#: Under the conversation's lock: a turn that is being scheduled meanwhile is queued by then.
+#: Waits for the conversation's lock: a turn that was being scheduled is queued by then.
 CANCEL_WAITING = text(
     f"""
     WITH held AS (

@@ -19,7 +19,7 @@ HISTORY_AT = """(
     WHERE newest.conversation_id = conversations.id AND newest.seq = conversations.history_seq
 )"""
 
-#: Built once: building a statement anew takes longer than sending it.
+#: Built once: building the statement takes longer than sending it.
 LOCK_FREE = (
     select(
         conversations.c.id,
@@ -48,7 +48,7 @@ class LockedConversation:
 async def lock_free_conversations(
     connection: AsyncConnection, ids: Iterable[int]
 ) -> dict[int, LockedConversation]:
-    """Lock the conversations that nobody else holds until the transaction ends; by id.
+    """Lock the unlocked conversations until the transaction ends; by id.
 
     The transaction commits lazily: the sweep repeats what a crash of Postgres undoes.
     """
@@ -66,7 +66,7 @@ async def lock_free_conversations(
 
 
 async def reset(connection: AsyncConnection, *, messenger: str, tenant: str, key: str) -> None:
-    """Begin a new epoch: earlier turns stay in the log and out of every later prompt."""
+    """Begin a new epoch: earlier turns stay in the log but enter no later prompt."""
     await connection.execute(
         update(conversations)
         .where(

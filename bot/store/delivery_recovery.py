@@ -1,7 +1,7 @@
-"""Deliveries that nobody holds any more: of dead processes, of lost claims, past their time.
+"""Recovery of orphaned deliveries (dead processes, unanswered claims) and expiry of overdue ones.
 
-What may have been shown is never sent again blindly; what surely was not, is. Each statement is
-confined by a RowFilter, so that a row at fault does not stop the others' recovery.
+An answer that may have been shown is never sent again blindly; one that certainly was not is. Each
+statement takes a RowFilter, so that a row at fault does not stop the others' recovery.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.store.delivery_outcomes import CLAIMS_INTO_LEDGER
 from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
 
-#: How long after the sync window an open webhook is taken for dead.
+#: The time after the sync window at which an open webhook counts as dead.
 ORPHAN_S = 5
-#: How long after its turn's end an apology may still go out; Slack's URLs have two minutes left.
+#: The time after a turn's expiry for its apology to go out; Slack's URLs have two minutes left.
 APOLOGY_S = 60
-#: The maximum of rows that are looked at one by one after a fault; the rest follows next time.
+#: The maximum of rows tried one by one after a fault; the rest follows with the next sweep.
 MAX_FOUND = 200
 
 _LOST = f"""((state = 'sending' AND claimed_until < now())
            OR (state = 'pending' AND via = 'sync'
                AND not_before < now() - make_interval(secs => {ORPHAN_S}))) {{rows}}"""
 
-#: Of a dead process: a window nobody closed, a claim nobody recorded. A callback URL takes one POST
-#: and refuses the second, so within its budget a dead process's callback is posted again.
+#: Recovers open windows and unrecorded claims of dead processes. A callback URL takes one POST and
+#: refuses the second, so within its budget a dead process's callback is posted again.
 RECOVER = FilteredStatement(
     f"""
     WITH recovered AS (
@@ -51,7 +51,7 @@ FIND_LOST = FilteredStatement(f"SELECT turn_id FROM deliveries WHERE {_LOST} LIM
 _CLAIMED_BY = "state = 'sending' AND claimed_by = ANY(:names) {rows}"
 _NAMES = bindparam("names", type_=ARRAY(Uuid))
 
-#: A claim whose commit got no answer was followed by no request.
+#: No request follows a claim whose commit got no answer, so the claim can be undone.
 RELEASE_CLAIMS = FilteredStatement(
     f"""
     WITH released AS (
@@ -69,7 +69,7 @@ FIND_CLAIMED_BY = FilteredStatement(
     f"SELECT turn_id FROM deliveries WHERE {_CLAIMED_BY} LIMIT {MAX_FOUND}", _NAMES
 )
 
-#: One that is still to be sent gets ``APOLOGY_S`` more: its turn expires at the same moment.
+#: A pending delivery gets ``APOLOGY_S`` more: its turn expires at the same moment.
 _OVERDUE = f"""((state = 'held' AND expires_at <= now())
            OR (state = 'pending' AND expires_at <= now() - make_interval(secs => {APOLOGY_S})))
           {{rows}}"""
@@ -82,21 +82,21 @@ FIND_OVERDUE = FilteredStatement(
 
 
 async def recover(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> int:
-    """Take over what dead processes left on the wire; how many there were."""
+    """Recover the deliveries of dead processes; their number."""
     return len((await RECOVER.execute(connection, rows)).all())
 
 
 async def find_lost(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
-    """The turns that ``recover`` would take over."""
+    """The turns whose delivery ``recover`` would change."""
     return list((await FIND_LOST.execute(connection, rows)).scalars())
 
 
 async def release_claims(
     connection: AsyncConnection, names: Iterable[UUID], rows: RowFilter = ALL_ROWS
 ) -> int:
-    """Let go of what was claimed under these names (``claim_due``); how many there were.
+    """Release the claims made under these names (``claim_due``); their number.
 
-    Only for who sent none of it, and within ``CLAIM_S`` of its claim.
+    Only for a process that sent nothing of them, within ``CLAIM_S`` of the claim.
     """
     released = await RELEASE_CLAIMS.execute(connection, rows, {"names": list(names)})
     return int(released.rowcount)
@@ -105,16 +105,16 @@ async def release_claims(
 async def find_claimed_by(
     connection: AsyncConnection, names: Iterable[UUID], rows: RowFilter = ALL_ROWS
 ) -> list[UUID]:
-    """The turns that ``release_claims`` would let go of."""
+    """The turns whose claim ``release_claims`` would release."""
     found = await FIND_CLAIMED_BY.execute(connection, rows, {"names": list(names)})
     return list(found.scalars())
 
 
 async def expire(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> int:
-    """End deliveries nobody came for in time; how many there were.
+    """Expire overdue deliveries; their number.
 
-    One that is still to be sent gets ``APOLOGY_S`` more: its turn expires at the same moment,
-    and the person is to be told.
+    A pending delivery gets ``APOLOGY_S`` more: its turn expires at the same moment, and the
+    sentence about that still has to go out.
     """
     return int((await EXPIRE.execute(connection, rows)).rowcount)
 

@@ -1,9 +1,9 @@
 """The recent history of a conversation: a window in Redis over the log in Postgres.
 
 A list per (conversation, epoch) of JSON entries ``{mark, prev, text, answer}``. The conversation's
-row says which turn is the newest answered one; a window that does not end with its mark, or whose
-entries do not link up, is rebuilt from Postgres. So a lost write, a flush or a reset is never seen,
-nor an answer that a crash of Postgres undid.
+row names the newest answered turn. A window that does not end with its mark, or has a gap between
+its entries, is rebuilt from Postgres. So a lost write, a flush, a reset or an answer undone by a
+crash of Postgres never reaches a prompt.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a prompt needs of one conversation: its epoch's answered turns up to ``newest``."""
+    """The history for a prompt: the answered turns of one epoch up to ``newest``."""
 
     conversation: int
     epoch: int
@@ -45,12 +45,12 @@ class Window:
 
     @property
     def key(self) -> str:
-        """Its key in Redis."""
+        """The window's key in Redis."""
         return KEY.format(conversation=self.conversation, epoch=self.epoch)
 
 
 def mark(seq: int, settled_at: datetime | None) -> str:
-    """The mark of one answer of a conversation; "" for seq 0: there is none.
+    """The mark of one answer of a conversation; "" for seq 0, which means no answer.
 
     The seq is not enough: a turn whose settlement a crash of Postgres undid is answered anew.
     """
@@ -73,7 +73,7 @@ class RecentHistory:
         found: dict[Window, list[Exchange]] = {}
         cold: list[Window] = []
         for window, cached in zip(wanted, await self._read(wanted), strict=True):
-            if _whole(cached, window.newest):
+            if _is_complete(cached, window.newest):
                 found[window] = [Exchange(e["mark"], e["text"], e["answer"]) for e in cached]
             else:
                 cold.append(window)
@@ -99,7 +99,7 @@ class RecentHistory:
     async def append(
         self, conversation_id: int, *, epoch: int, previous: str, exchange: Exchange
     ) -> None:
-        """Add the newest exchange after its commit, and after the one that ``previous`` marks.
+        """Add the newest exchange, once it is committed, behind the one that ``previous`` marks.
 
         Never starts a window with a gap.
         """
@@ -115,49 +115,49 @@ class RecentHistory:
                 await pipeline.execute()
 
     async def _read(self, windows: Sequence[Window]) -> list[list[dict[str, Any]]]:
-        """What Redis holds of each window, in one round trip; nothing where it fails."""
-        nothing: list[list[dict[str, Any]]] = [[] for _ in windows]
+        """The entries of each window in Redis, in one round trip; none if Redis fails."""
+        empty: list[list[dict[str, Any]]] = [[] for _ in windows]
         if not windows or self._outage.is_open():
-            return nothing
-        held: list[list[str]] = []
+            return empty
+        stored: list[list[str]] = []
         with self._outage.guard():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for window in windows:
                     pipeline.lrange(window.key, -self._max_turns, -1)
-                held = await pipeline.execute()
+                stored = await pipeline.execute()
         try:
-            return [[json.loads(entry) for entry in entries] for entries in held] or nothing
+            return [[json.loads(entry) for entry in entries] for entries in stored] or empty
         except ValueError:
-            return nothing
+            return empty
 
     async def _fill(self, windows: Mapping[Window, Sequence[Exchange]]) -> None:
-        """Build each window aside and rename it, so that two fillers cannot interleave."""
+        """Build each window under another key and rename it: two fillers cannot interleave."""
         filled = {window: exchanges for window, exchanges in windows.items() if exchanges}
         if not filled or self._outage.is_open():
             return
         with self._outage.guard():
             async with self._redis.pipeline() as pipeline:
                 for window, exchanges in filled.items():
-                    aside = f"{window.key}:{uuid4().hex}"
+                    staging = f"{window.key}:{uuid4().hex}"
                     previous = ["", *(e.mark for e in exchanges[:-1])]
                     entries = [_entry(e, p) for e, p in zip(exchanges, previous, strict=True)]
-                    pipeline.rpush(aside, *entries)
-                    pipeline.expire(aside, TTL_S)
-                    pipeline.rename(aside, window.key)
+                    pipeline.rpush(staging, *entries)
+                    pipeline.expire(staging, TTL_S)
+                    pipeline.rename(staging, window.key)
                 await pipeline.execute()
 
 
 def _entry(exchange: Exchange, previous: str) -> str:
-    plain = {
+    fields = {
         "mark": exchange.mark,
         "prev": previous,
         "text": exchange.text,
         "answer": exchange.answer,
     }
-    return json.dumps(plain, ensure_ascii=False)
+    return json.dumps(fields, ensure_ascii=False)
 
 
-def _whole(entries: list[dict[str, Any]], end: str) -> bool:
+def _is_complete(entries: list[dict[str, Any]], end: str) -> bool:
     """Whether the window ends with the turn of this mark and has no gap."""
     try:
         links = all(later["prev"] == earlier["mark"] for earlier, later in pairwise(entries))

@@ -1,4 +1,4 @@
-"""The accept: utterances to Postgres, each once, in one statement."""
+"""The accept: utterances stored in Postgres, each once, in one statement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.store.search import grams
 _KEYS = ("messengers", "tenants", "event_keys")
 #: The accept: conversations, turns and deliveries in one committed statement, at most one turn of
 #: a conversation. The seq is taken under the conversation's row lock, and locks are always taken in
-#: the same order. An event that was accepted before changes nothing and returns nothing.
+#: the same order. A repeated event changes nothing and returns nothing.
 ACCEPT = text(
     """
     WITH utterance AS (
@@ -30,7 +30,7 @@ ACCEPT = text(
             received_at timestamptz, not_before timestamptz, callback_until timestamptz,
             expires_at timestamptz
         )
-        -- A scalar subquery, so that the plan uses the index however small the table once was.
+        -- A scalar subquery, so that a plan made for a small table uses the index too.
         WHERE (
             SELECT true FROM turns
             WHERE turns.messenger = utterance.messenger AND turns.tenant = utterance.tenant
@@ -81,7 +81,7 @@ KNOWN = text(
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A turn in the log. ``new`` is False where the event had been accepted before."""
+    """A turn in the log. ``new`` is False for a repeated event."""
 
     turn_id: UUID
     conversation_id: int
@@ -92,7 +92,7 @@ class Accepted:
 async def accept(connection: AsyncConnection, utterances: Sequence[Utterance]) -> list[Accepted]:
     """Store each utterance as a turn, once per event key; the commit is the caller's.
 
-    No two of them may be of one conversation.
+    At most one utterance per conversation.
     """
     ids = [uuid4() for _ in utterances]
     values = [_accept_values(*pair) for pair in zip(ids, utterances, strict=True)]
@@ -110,14 +110,14 @@ async def accept(connection: AsyncConnection, utterances: Sequence[Utterance]) -
 
 
 async def _known(connection: AsyncConnection, repeated: Sequence[Utterance]) -> list[Accepted]:
-    """The turns of events accepted before, in their order. Raises NoResultFound."""
+    """The turns of repeated events, in their order. Raises NoResultFound."""
     values = {
         "messengers": [utterance.messenger for utterance in repeated],
         "tenants": [utterance.tenant for utterance in repeated],
         "event_keys": [utterance.event_key for utterance in repeated],
     }
     rows = (await connection.execute(KNOWN, values)).all()
-    # Deleted between the two statements: the batch is taken apart, and the event accepted anew.
+    # A turn was deleted in between: the batch is split, and its event accepted anew.
     if len(rows) != len(repeated):
         raise NoResultFound("an event that was accepted before is gone")
     return [Accepted(row.id, row.conversation_id, row.seq, new=False) for row in rows]

@@ -1,8 +1,8 @@
-"""The database's schema: bring it up to date, and tell whether it is.
+"""The database's schema: migrations, and the check whether it is up to date.
 
-During a deploy the old and the new version share one schema, so every migration's file name says
-which it is. An ``expand`` migration only adds: the previous version goes on working. A ``contract``
-migration removes what only the previous version needed, and waits until that version is gone. An
+During a deploy the old and the new version share one schema, so every migration's file name marks
+its kind. An ``expand`` migration only adds: the previous version still works. A ``contract``
+migration removes what only the previous version needed, and runs once that version is gone. An
 ``expand`` that follows a ``contract`` runs it too: it belongs to a later version, and a version two
 releases old runs nowhere.
 """
@@ -23,23 +23,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
-#: Two processes may migrate at once: the second waits for this lock and finds nothing to do.
+#: Two processes may migrate at once: the second waits for this lock, then has nothing to do.
 _LOCK = 0x626C6C6F  # "bllo"
 
 
 async def migrate(
     database_url: str, *, after_deploy: bool = False, scripts: Path = _SCRIPTS
 ) -> None:
-    """Migrate the schema to what this version needs, in one transaction.
+    """Migrate the schema to the revision of this version, in one transaction.
 
-    ``after_deploy``: no older version runs any more, so the contract migrations run too.
+    ``after_deploy``: all older versions are gone, so the contract migrations run too.
     """
     target = "head" if after_deploy else _newest_expand(_directory(scripts))
     await _run(database_url, target, scripts, upwards=True)
 
 
 async def revert(database_url: str, revision: str) -> None:
-    """Take the schema back to ``revision`` ("base": nothing is left), in one transaction."""
+    """Downgrade the schema to ``revision`` ("base": an empty one), in one transaction."""
     await _run(database_url, revision, _SCRIPTS, upwards=False)
 
 
@@ -54,23 +54,24 @@ async def pending(database_url: str, scripts: Path = _SCRIPTS) -> bool:
 
 
 async def is_behind(connection: AsyncConnection, scripts: Path = _SCRIPTS) -> bool:
-    """The same over a connection that is open; the scripts are read once per process."""
+    """The same over an open connection; the scripts are read once per process."""
     revisions = await connection.run_sync(_heads)
     required = await asyncio.to_thread(_required, scripts)  # it reads and imports every script
     return not revisions or bool(revisions & required.older)
 
 
 class SchemaCheck:
-    """Whether the schema is up to date; a schema that once was is not looked at again."""
+    """The check whether the schema is up to date; skipped after its first success."""
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
         self._up_to_date = False
 
     async def is_behind(self) -> bool:
-        """One pooled connection and one round trip once it is up to date. Raises DATABASE_ERRORS.
+        """Whether an expand migration is missing. Raises DATABASE_ERRORS.
 
-        A schema does not go back while the process runs.
+        Once up to date, one round trip checks the connection only: no schema is downgraded while
+        the process runs.
         """
         async with self._database.connect() as connection:
             if self._up_to_date:
@@ -82,9 +83,9 @@ class SchemaCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredRevision:
-    """The newest revision that this version needs, and those at which the schema lacks it.
+    """The newest revision that this version needs, and all older ones.
 
-    A revision that is neither is a newer one: an old bot beside a new schema.
+    Any other revision is newer: an old bot beside a new schema.
     """
 
     revision: str
@@ -104,13 +105,13 @@ def _directory(scripts: Path) -> ScriptDirectory:
 
 
 def _newest_expand(directory: ScriptDirectory) -> str:
-    """The newest revision that this version needs; contract migrations after it may wait."""
+    """The newest revision that this version needs; contract migrations after it can wait."""
     newest_first = directory.walk_revisions()
     return next(script.revision for script in newest_first if not is_contract(Path(script.path)))
 
 
 def is_contract(script: Path) -> bool:
-    """Whether the migration's file name marks it to run after the deploy."""
+    """Whether the migration's file name marks it as one to run after the deploy."""
     return script.name.split("_")[1] == "contract"
 
 

@@ -1,4 +1,4 @@
-"""How much waits for the model: turns by messenger and tenant, jobs by when they are wanted."""
+"""The depth of the queue: unsettled turns by messenger and tenant, jobs by due time."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ JOBS = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDepth:
-    """The jobs of the queue, counted."""
+    """The numbers of jobs in the queue."""
 
     running: int = 0
     waiting: int = 0
-    #: The waiting jobs that still make it to when they are wanted, by that Unix second.
+    #: The waiting jobs that can still be answered by their due time, by that Unix second.
     in_time: Counter[int] = field(default_factory=Counter)
 
 
 async def count_waiting_turns(connection: AsyncConnection) -> Counter[tuple[str, str]]:
-    """The turns that are not settled, by (messenger, tenant)."""
+    """The number of unsettled turns by (messenger, tenant)."""
     rows = await connection.execute(WAITING_TURNS)
     return Counter({(row.messenger, row.tenant): row.waiting for row in rows})
 
 
 async def count_jobs(connection: AsyncConnection, *, answer_s: float) -> QueueDepth:
-    """The depth of the queue; ``answer_s``: how long an answer takes, in seconds."""
+    """The depth of the queue; ``answer_s``: the duration of an answer in seconds."""
     rows = (await connection.execute(JOBS, {"answer_s": answer_s})).all()
     return QueueDepth(
         running=sum(row.jobs for row in rows if row.state == "running"),

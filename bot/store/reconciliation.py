@@ -1,8 +1,8 @@
-"""Unanswered deliveries that can be looked up: who looks them up, and the outcome.
+"""Lookups of unconfirmed deliveries in Postgres: marks, claims and outcomes.
 
-A claim whose POST can be looked up is marked with its own number before anything is sent, so that
-whatever becomes of its process the mark is true. A lookup is claimed as a delivery is; its number
-fences its outcome. The schema's columns call a lookup a trace.
+A reconcilable claim is marked with its own number before anything is sent, so the mark is true even
+if its process dies. A lookup is claimed like a delivery; its number fences its outcome. The
+schema's columns call a lookup a trace.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from bot.store.delivery_outcomes import INTO_LEDGER, MAX_DETAIL_CHARS
 from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
 from bot.store.turn_outcomes import read_reply_handle
 
-#: A POST may still be under way so long after its claim: a claim lasts 15 s, and one that is
-#: begun at its very end takes ten more.
+#: The longest that a POST may end after its claim: a claim lasts 15 s, and a POST that starts at
+#: its very end takes ten more.
 RECONCILE_DELAY_S = 30
 #: A lookup older than this belongs to a process that died; it takes 50 s at most.
 LOOKUP_S = 60
-#: The maximum of rows that are looked at one by one after a fault.
+#: The maximum of rows tried one by one after a fault.
 MAX_FOUND = 50
 
 MARK = text(
@@ -39,7 +39,7 @@ MARK = text(
     """
 )
 
-#: Nothing was shown yet, and what follows can take as long as a claim once more.
+#: Renews the claim's time as well: nothing was shown yet, and the next route may take all of it.
 UNMARK = text(
     f"""
     UPDATE deliveries
@@ -72,7 +72,7 @@ CLAIM = FilteredStatement(
 )
 FIND_DUE = FilteredStatement(f"{_DUE} LIMIT {MAX_FOUND}")
 
-#: A delivery that is sent again takes a new number, so that nobody who held the old one has a say.
+#: A delivery that is sent again takes a new number, which fences off every holder of the old one.
 SETTLE = text(
     f"""
     WITH settled AS (
@@ -97,22 +97,22 @@ class ReconciliationClaim:
     turn_id: UUID
     messenger: str
     reply_handle: ReplyHandle
-    claim: int  #: of the delivery that is looked up
-    number: int  #: of the lookup, beginning with 1
-    attempts: int  #: of the delivery, so far
-    expired: bool  #: the answer is worthless by now
+    claim: int  #: the number of the delivery's claim
+    number: int  #: the number of the lookup, beginning with 1
+    attempts: int  #: attempts of the delivery so far
+    expired: bool  #: the answer has expired
     began_at: datetime
 
 
 async def mark(connection: AsyncConnection, claims: Sequence[DeliveryClaim]) -> None:
-    """Mark claims just taken, in their own transaction, as ones whose POST can be looked up."""
+    """Mark new claims as reconcilable, in the transaction that takes them."""
     await connection.execute(MARK, {"turn_ids": [claim.turn_id for claim in claims]})
 
 
 async def unmark(connection: AsyncConnection, claim: DeliveryClaim) -> bool:
-    """Take the mark from a claim that goes another route, and begin its time anew.
+    """Remove the mark of a claim that takes another route, and renew the claim's time.
 
-    False: the claim was taken away.
+    False: the claim was lost.
     """
     values = {"turn_id": claim.turn_id, "claim": claim.number}
     return bool((await connection.execute(UNMARK, values)).rowcount == 1)
@@ -138,7 +138,7 @@ async def claim_one(
 
 
 async def find_due(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
-    """The turns whose lookup is due, the first due first; nothing is written."""
+    """The turns whose lookup is due, the first due first. Read-only."""
     return list((await FIND_DUE.execute(connection, rows)).scalars())
 
 
@@ -150,9 +150,9 @@ async def settle(
     detail: str,
     again_in_s: float | None = None,
 ) -> bool:
-    """Write a lookup's outcome into the delivery and the ledger; False: it was taken away.
+    """Write a lookup's outcome into the delivery and the ledger; False: the claim was lost.
 
-    ``again_in_s``: when the delivery is looked up once more; None: never.
+    ``again_in_s``: seconds until the next lookup of the delivery; None: never.
     """
     values = {
         "turn_id": claimed.turn_id,

@@ -24,16 +24,16 @@ def stamp(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def load_handle(plain: dict[str, Any]) -> ReplyHandle:
-    """Read a stored handle back. Raises KeyError, TypeError or ValueError for what is none."""
+def load_handle(stored: dict[str, Any]) -> ReplyHandle:
+    """Read a stored handle back. Raises KeyError, TypeError or ValueError for anything else."""
 
     def moment(name: str) -> datetime | None:
-        return datetime.fromisoformat(plain[name]) if plain[name] else None
+        return datetime.fromisoformat(stored[name]) if stored[name] else None
 
     return ReplyHandle(
-        via=DeliveryVia(plain["via"]),
-        address=plain["address"],
+        via=DeliveryVia(stored["via"]),
+        address=stored["address"],
         sync_until=moment("sync_until"),
         callback_until=moment("callback_until"),
-        expires_at=datetime.fromisoformat(plain["expires_at"]),
+        expires_at=datetime.fromisoformat(stored["expires_at"]),
     )

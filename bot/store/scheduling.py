@@ -1,4 +1,4 @@
-"""Waiting turns in Postgres: found, merged and queued by the scheduler."""
+"""The scheduler's statements on waiting turns: find, merge, queue, fail."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from bot.store.reply_handles import load_handle
 from bot.store.schema import turns
 from runtime.database import any_of
 
-#: Conversation by conversation: the statistics of both partial indexes lag behind, and a join
-#: would compare every waiting turn with every running one.
+#: One conversation at a time: the statistics of both partial indexes lag, and a join would
+#: compare every waiting turn with every running one.
 WAITING = (
     text(
         """
@@ -60,7 +60,7 @@ QUEUE = (
         queued_at=func.now(),
     )
 )
-#: Conversations with a turn to schedule and none running: left behind by a crash.
+#: Conversations with a waiting turn and no running one, as a crash leaves them behind.
 LEFT_BEHIND = text(
     """
     SELECT DISTINCT conversation_id FROM turns AS waiting
@@ -73,8 +73,8 @@ LEFT_BEHIND = text(
     LIMIT :limit
     """
 ).bindparams(bindparam("excluded", type_=ARRAY(BigInteger)))
-#: Under the conversation's lock, like every step out of ``received``: a turn that is being
-#: scheduled is queued by then, and is left alone.
+#: Waits for the conversation's lock, like every step out of ``received``: a turn that was being
+#: scheduled is queued by then, and stays as it is.
 FAIL_WAITING = text(
     """
     WITH held AS (
@@ -108,7 +108,7 @@ class UnreadableTurnError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingTurn:
-    """A turn that is to be queued."""
+    """A received turn that is not queued yet."""
 
     id: UUID
     conversation_id: int
@@ -130,7 +130,7 @@ class EndedTurn:
 
 
 async def waiting_turns(connection: AsyncConnection, ids: Iterable[int]) -> list[list[WaitingTurn]]:
-    """The waiting turns of each conversation in which none is running, oldest first.
+    """The waiting turns of each conversation without a running one, oldest first.
 
     Raises UnreadableTurnError for a turn whose reply handle cannot be read.
     """
@@ -158,7 +158,7 @@ def _waiting_turn(row: Row[Any]) -> WaitingTurn:
 
 
 async def merge(connection: AsyncConnection, earlier: Sequence[UUID], into: UUID) -> None:
-    """Close turns that are answered together with a later one."""
+    """Settle turns as merged into a later one."""
     await connection.execute(
         update(turns)
         .where(turns.c.id == any_of(earlier), turns.c.status.in_(turn_before(TurnStatus.MERGED)))
@@ -167,14 +167,14 @@ async def merge(connection: AsyncConnection, earlier: Sequence[UUID], into: UUID
 
 
 async def keep_prompt(connection: AsyncConnection, turn_id: UUID, prompt: str) -> None:
-    """Store what the model was asked, where it is more than the turn's text."""
+    """Store the prompt of a turn whose prompt is longer than its text."""
     await connection.execute(update(turns).where(turns.c.id == turn_id).values(prompt=prompt))
 
 
 async def queue_turns(
     connection: AsyncConnection, queued: Mapping[UUID, UUID], *, preset: str
 ) -> None:
-    """Mark turns as queued: the turn's id by the id of its job."""
+    """Mark turns as queued; ``queued``: the turn's id by the id of its job."""
     values = {"jobs": list(queued), "turns": list(queued.values()), "preset": preset}
     await connection.execute(QUEUE, values)
 
@@ -182,7 +182,7 @@ async def queue_turns(
 async def waiting_conversations(
     connection: AsyncConnection, limit: int, *, excluded: Iterable[int] = ()
 ) -> Sequence[int]:
-    """Conversations with a turn to schedule and none running, but those of ``excluded``."""
+    """Conversations with a waiting turn and no running one, without ``excluded``."""
     values = {"limit": limit, "excluded": list(excluded)}
     return (await connection.execute(LEFT_BEHIND, values)).scalars().all()
 
@@ -194,7 +194,7 @@ async def fail_waiting(
     turn_id: UUID | None = None,
     message: str,
 ) -> EndedTurn | None:
-    """End the turn, or the conversation's oldest waiting one, as a dead letter; None: none waits.
+    """Fail the turn, or the conversation's oldest waiting one; None: there is none waiting.
 
     ``message`` is for the operator and holds no value of a row.
     """

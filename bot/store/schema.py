@@ -1,4 +1,4 @@
-"""The bot's tables, by the glossary. Migrations are compared with this module by a test."""
+"""The bot's tables, by the glossary. A test compares the migrations with this module."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ metadata = MetaData(
 
 
 def _one_of(column: str, values: type[TurnStatus | DeliveryState | DeliveryVia]) -> CheckConstraint:
-    words = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({words})", name=column)
+    literals = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({literals})", name=column)
 
 
 conversations = Table(
@@ -49,7 +49,7 @@ conversations = Table(
     Column("messenger", Text, nullable=False),
     Column("tenant", Text, nullable=False),
     Column("key", Text, nullable=False),
-    # A reset bumps the epoch: earlier turns stay in the log and out of the prompt.
+    # A reset increments the epoch: earlier turns stay in the log but enter no prompt.
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     # The seq of the newest turn, taken under this row's lock: identity order is not commit order.
     Column("last_seq", BigInteger, nullable=False, server_default=text("1")),
@@ -76,7 +76,7 @@ turns = Table(
     Column("reply_handle", JSONB, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("status", Text, nullable=False, server_default=TurnStatus.RECEIVED.value),
-    # The prompt where it is more than the text: this turn and those merged into it.
+    # The prompt if it is longer than the text: with the turns merged into this one.
     Column("prompt", Text),
     Column("merged_into", Uuid),
     Column("job_id", Uuid),
@@ -101,7 +101,7 @@ turns = Table(
     UniqueConstraint("conversation_id", "seq"),
     _one_of("status", TurnStatus),
     Index("ix_turns_received_at_id", "received_at", "id"),
-    # The pending list is merged at 256 kB, by the insert that fills it: short waits for many.
+    # The insert that fills the pending list merges it: a small list keeps that wait short.
     Index(
         "ix_turns_grams",
         "grams",
@@ -109,7 +109,7 @@ turns = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
     Index("ix_turns_job_id", "job_id"),
-    # At most one turn of a conversation is queued or generating, whatever the code does.
+    # Guarantees at most one queued or generating turn per conversation.
     Index(
         "uq_turns_conversation_running",
         "conversation_id",
@@ -131,26 +131,26 @@ deliveries = Table(
     Column("messenger", Text, nullable=False),
     Column("via", Text, nullable=False),
     Column("state", Text, nullable=False, server_default=DeliveryState.PENDING.value),
-    # No delivery before then: the sync window is open, or a retry waits.
+    # Earliest delivery: the end of the sync window or of a retry's pause.
     Column("not_before", DateTime(timezone=True), nullable=False),
-    # The callback URL is good until then.
+    # The end of the callback URL's budget.
     Column("callback_until", DateTime(timezone=True)),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     # Fences a claim: only the process that took this number may record its outcome.
     Column("claim", Integer, nullable=False, server_default=text("0")),
     Column("claimed_until", DateTime(timezone=True)),
-    # The name of the call that claimed this delivery with others.
+    # The name of the ``claim_due`` call that took the claim.
     Column("claimed_by", Uuid),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("detail", Text, nullable=False, server_default=""),
-    # The person was told that it expired: that is said once.
+    # An expiry notice was shown; there is one per delivery.
     Column("expiry_told", Boolean, nullable=False, server_default=text("false")),
     Column("delivered_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     # The claim whose POST can be looked up. An older version claims without setting it: then the
-    # numbers differ, and nothing is looked up.
+    # numbers differ, and there is no lookup.
     Column("trace_claim", Integer),
-    # No lookup before then; null: no more lookups.
+    # Earliest lookup; null: no more lookups.
     Column("trace_at", DateTime(timezone=True)),
     # Fences a lookup, as the claim's number fences a delivery.
     Column("traces", Integer, nullable=False, server_default=text("0")),
@@ -161,7 +161,7 @@ deliveries = Table(
         "not_before",
         postgresql_where=text("state IN ('pending', 'sending', 'held')"),
     ),
-    # Holds only the few deliveries that wait for a lookup.
+    # Holds only the few deliveries with a pending lookup.
     Index(
         "ix_deliveries_trace",
         "trace_at",
@@ -179,7 +179,7 @@ delivery_attempts = Table(
     Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), nullable=False),
     Column("claim", Integer, nullable=False),
     Column("via", Text, nullable=False),
-    # The delivery's new state, and the messenger's own words.
+    # The delivery's new state, and the messenger's error text.
     Column("state", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=""),
     Column("claimed_at", DateTime(timezone=True), nullable=False),

@@ -1,9 +1,9 @@
 """Hangul search over turns: bigrams in a GIN column, then a recheck on the text itself.
 
 Most Korean nouns have two syllables and a trigram index cannot find them, so a turn keeps the
-pairs of neighbouring code points of its text and answer. White space is left out before pairing:
-people write 환불규정 and 환불 규정 alike, and either finds the other. A query of one code point has
-no pair; it is answered by reading the turns of the ``SCAN_DAYS`` before the end of the range.
+pairs of neighbouring code points of its text and answer. White space is removed before pairing:
+환불규정 and 환불 규정 are both common spellings, and either finds the other. A query of one code
+point has no pair: it scans the turns of the ``SCAN_DAYS`` before the end of the range.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from sqlalchemy import ColumnElement, and_, case, or_
 
 from bot.store.schema import turns
 
-#: More pairs than the longest question (4,000 code points) and answer (2,048 tokens) have
-#: together; later pairs are not indexed, so search does not find them.
+#: Above the number of pairs in the longest question (4,000 code points) and answer (2,048 tokens);
+#: further pairs are not indexed, so search does not find them.
 MAX_GRAMS = 8192
 
-#: How far back a query of one code point is searched.
+#: The range of a query of one code point, in days.
 SCAN_DAYS = 30
 
 #: Any run of white space as ``str.split`` defines it, as a Postgres regular expression.
 _GAP = "[" + "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + "]*"
 
-#: The only characters with a meaning of their own; a backslash before a letter could be an escape.
+#: Only these need a backslash; before a letter it could be an escape.
 _SPECIAL = re.compile(r"[!-/:-@[-`{-~]")
 
 
 def grams(text: str) -> list[str]:
     """The distinct bigrams of ``text`` in the order they appear, at most ``MAX_GRAMS``.
 
-    NFC, lower-case, white space left out. Shorter than two code points: an empty list.
+    NFC, lower-case, without white space. Empty for a text below two code points.
     """
     pairs = dict.fromkeys(a + b for a, b in pairwise(folded(text)))
     return list(pairs)[:MAX_GRAMS]
 
 
 def folded(text: str) -> str:
-    """``text`` as it is compared: NFC, lower-case, without white space."""
+    """``text`` normalized for comparison: NFC, lower-case, without white space."""
     return "".join(unicodedata.normalize("NFC", text).lower().split())
 
 
@@ -51,9 +51,9 @@ def is_scan(query: str) -> bool:
 
 
 def matching(query: str, until: datetime) -> ColumnElement[bool]:
-    """The condition on ``turns`` for a query that is not blank; every character means itself.
+    """The condition on ``turns`` for a non-blank query; no character is a wildcard.
 
-    ``until``: the end of the time range asked for (aware), from which a scan counts back.
+    ``until``: the end of the time range (aware), from which a scan counts back.
     """
     needle = _pattern(query)
     written = or_(*(c.regexp_match(needle, flags="i") for c in (turns.c.text, turns.c.answer)))

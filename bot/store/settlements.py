@@ -1,4 +1,4 @@
-"""The end of turns in Postgres: the results of many jobs, each written once."""
+"""Settlements in Postgres: the results of many jobs, each written into its turn once."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from bot.store.search import grams
 from inference_queue.protocol import Completion
 from runtime.database import LAZY_COMMIT_SQL
 
-#: The question, and the state of the conversation before the answer, locked until the transaction
-#: ends: in the order of the accept, so that no two transactions wait for each other.
+#: The question, and the conversation's state before the answer, locked until the transaction ends.
+#: The lock order is the accept's, so that no two transactions wait for each other.
 LOCK_SETTLING = text(
     f"""
     SELECT turns.job_id, turns.text AS question, conversations.history_seq,
@@ -79,7 +79,7 @@ SETTLE = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What a job's result makes of its turn: a completion, or the reason why there is none."""
+    """The end of a turn by its job's result: a completion, or the reason of a failure."""
 
     job_id: UUID
     status: TurnStatus
@@ -91,7 +91,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledTurn:
-    """A turn that has ended just now."""
+    """A turn that this transaction has settled."""
 
     id: UUID
     conversation_id: int
@@ -99,19 +99,19 @@ class SettledTurn:
     epoch: int
     messenger: str
     status: TurnStatus
-    prompt: str  #: what the model was asked
+    prompt: str  #: the text that the model read
     answer: str | None
     received_at: datetime
     settled_at: datetime
-    more: bool  #: other turns of the conversation wait behind it
-    #: The mark of the answered turn before it; None where it belongs in no later prompt.
+    more: bool  #: further turns of the conversation are waiting
+    #: The mark of the answered turn before it; None if this turn enters no later prompt.
     previous: str | None
 
 
 async def settle(
     connection: AsyncConnection, settlements: Sequence[Settlement]
 ) -> list[SettledTurn]:
-    """Write results into their turns, once; turns that were settled already are left out.
+    """Write results into their turns; the turns settled now, without those settled before.
 
     The transaction commits lazily: after a crash of Postgres the jobs are still there.
     """

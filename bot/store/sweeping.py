@@ -1,6 +1,6 @@
-"""What the periodic sweep writes: turns that expire while they wait, turns that generate.
+"""The sweep's statements: expiry of waiting turns, marks on generating ones.
 
-``only`` and ``excluded`` name rows: the sweep takes a failed batch apart and leaves out bad rows.
+``only`` and ``excluded`` select rows: the sweep splits a failed batch and excludes bad rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import TurnStatus
 
-#: Rows that are listed at a time.
+#: The maximum of rows listed at a time.
 BATCH = 500
 _CONVERSATIONS = (
     bindparam("only", type_=ARRAY(BigInteger)),
@@ -47,8 +47,8 @@ LATE_CONVERSATIONS = text(
     f"SELECT DISTINCT conversation_id FROM turns WHERE {_LATE} LIMIT :limit"
 ).bindparams(*_CONVERSATIONS)
 
-#: From the few running jobs to their turns. The expression on the status defeats the partial
-#: index, whose statistics lag: else Postgres reads every queued turn.
+#: Starts at the few running jobs. The expression on the status defeats the partial index, whose
+#: statistics lag: otherwise Postgres reads every queued turn.
 _CLAIMED = """
     jobs.state = 'running' AND turns.job_id = jobs.id AND turns.status || '' = ANY(:sources)
     AND jobs.id <> ALL(:excluded) AND (:only IS NULL OR jobs.id = ANY(:only))
@@ -70,10 +70,10 @@ async def expire_waiting(
     only: Sequence[int] | None = None,
     excluded: Sequence[int] = (),
 ) -> list[UUID]:
-    """End turns that never reached the queue and whose answer nobody waits for; their ids.
+    """Expire overdue turns that never reached the queue; their ids.
 
-    Conversations that are being scheduled are left to the next sweep: a turn of theirs may have
-    been chosen already, and a job without its turn would be answered to nobody.
+    Conversations that are being scheduled are left to the next sweep: their turn may have been
+    chosen already, and the answer of a job without its turn would be lost.
     """
     values = {"only": None if only is None else list(only), "excluded": list(excluded)}
     return list((await connection.execute(EXPIRE_WAITING, values)).scalars())
@@ -82,7 +82,7 @@ async def expire_waiting(
 async def late_conversations(
     connection: AsyncConnection, *, excluded: Sequence[int] = ()
 ) -> list[int]:
-    """Conversations that ``expire_waiting`` would touch."""
+    """The conversations in which ``expire_waiting`` would expire turns."""
     values = {"only": None, "excluded": list(excluded), "limit": BATCH}
     return list((await connection.execute(LATE_CONVERSATIONS, values)).scalars())
 
@@ -93,12 +93,12 @@ async def mark_generating(
     only: Sequence[UUID] | None = None,
     excluded: Sequence[UUID] = (),
 ) -> int:
-    """Mark turns whose job a worker has claimed as generating; how many were marked."""
+    """Mark the turns of claimed jobs as generating; their number."""
     values = {"only": None if only is None else list(only), "excluded": list(excluded)}
     return int((await connection.execute(MARK_GENERATING, values)).rowcount)
 
 
 async def claimed_jobs(connection: AsyncConnection, *, excluded: Sequence[UUID] = ()) -> list[UUID]:
-    """Jobs whose turns ``mark_generating`` would mark."""
+    """The jobs whose turns ``mark_generating`` would mark."""
     values = {"only": None, "excluded": list(excluded), "limit": BATCH}
     return list((await connection.execute(CLAIMED_JOBS, values)).scalars())

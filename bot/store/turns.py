@@ -1,4 +1,4 @@
-"""Turns in Postgres, as they are read: one turn, the answered ones, which of many are settled."""
+"""Queries on turns: one turn, the answered turns of conversations, the settled ones of many."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.store.reply_handles import load_handle
 from bot.store.schema import conversations, turns
 from runtime.database import any_of
 
-#: All histories in one statement, each from the newest turn down the index of (conversation, seq).
+#: All histories in one statement, each read backwards along the index of (conversation, seq).
 ANSWERED = text(
     """
     SELECT wanted.conversation_id, wanted.epoch, answered.*
@@ -75,15 +75,15 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredTurn:
-    """What a later prompt needs of an answered turn."""
+    """The part of an answered turn that a later prompt needs."""
 
     seq: int
     settled_at: datetime
-    text: str  #: what the model was asked
+    text: str  #: the text that the model read
     answer: str
 
 
-#: Not every column: the search index of a turn alone is longer than the rest.
+#: Without the search index of the turn, which is longer than all other columns together.
 _COLUMNS = [turns.c[name] for name in Turn.__dataclass_fields__ if name != "conversation_key"]
 
 
@@ -106,8 +106,8 @@ async def answered_turns(
 ) -> dict[tuple[int, int], list[AnsweredTurn]]:
     """The newest answered turns of each (conversation id, epoch), oldest first, at most ``limit``.
 
-    One statement for all of them: it runs while the conversations are locked. No two of ``wanted``
-    are equal.
+    One statement for all, because it runs while the conversations are locked. ``wanted`` holds no
+    duplicates.
     """
     values = {
         "conversation_ids": [conversation_id for conversation_id, _ in wanted],
@@ -123,7 +123,7 @@ async def answered_turns(
 
 
 async def settled_among(connection: AsyncConnection, turn_ids: Sequence[UUID]) -> list[UUID]:
-    """Those of the turns that have ended."""
+    """The settled ones of these turns."""
     rows = await connection.execute(
         select(turns.c.id).where(
             turns.c.id == any_of(turn_ids),

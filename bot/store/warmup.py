@@ -1,8 +1,8 @@
-"""Before the first message: each connection prepares the statements of a turn.
+"""The warm-up at the start: each connection prepares the statements of a turn.
 
 A connection prepares and plans a statement at its first use: up to 40 ms for the five statements
-of a schedule. Most connections are first used in a rush, where that costs most. Each statement
-does nothing where it is given nothing.
+of a schedule. Most connections are first used in a rush, where that costs most. With empty
+arguments each statement changes nothing.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-WITHIN_S = 5.0
+TIMEOUT_S = 5.0
 
 
 async def warm_up(database: AsyncEngine, queue: JobQueue, *, connections: int) -> None:
-    """Run the statements of a turn over nothing on ``connections``; database errors are logged."""
+    """Run the statements of a turn without rows on all ``connections``; errors are logged."""
     try:
-        await run_with_timeout(WITHIN_S, _warm_up(database, queue, connections))
+        await run_with_timeout(TIMEOUT_S, _warm_up(database, queue, connections))
     except DATABASE_ERRORS as error:
         log.warning("started_cold", error=type(error).__name__)
 
@@ -45,15 +45,15 @@ async def warm_up(database: AsyncEngine, queue: JobQueue, *, connections: int) -
 async def _warm_up(database: AsyncEngine, queue: JobQueue, count: int) -> None:
     async with contextlib.AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(database.connect()) for _ in range(count)]
-        # All end before the first connection is released: none is released while it is in use.
-        ran = [_run_over_nothing(one, queue) for one in connections]
+        # Wait for all of them: a connection must not be released while it is in use.
+        ran = [_run_without_rows(one, queue) for one in connections]
         outcomes = await asyncio.gather(*ran, return_exceptions=True)
     for outcome in outcomes:
         if outcome is not None:
             raise outcome
 
 
-async def _run_over_nothing(connection: AsyncConnection, queue: JobQueue) -> None:
+async def _run_without_rows(connection: AsyncConnection, queue: JobQueue) -> None:
     await inbox.accept(connection, [])
     await conversations.lock_free_conversations(connection, [])
     await scheduling.waiting_turns(connection, [])

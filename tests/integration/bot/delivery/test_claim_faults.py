@@ -101,7 +101,7 @@ async def test_a_row_of_which_nothing_can_be_written_sits_out_and_parks_nobody(
 async def test_a_row_that_sat_out_is_tried_alone_and_takes_part_again(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_isolation, "REST_BASE_S", 0.0)
+    monkeypatch.setattr(row_isolation, "PAUSE_BASE_S", 0.0)
     async with delivery_parts(database_url) as parts:
         [bad] = await parts.add_answers(1)
         await parts.break_row(bad, when="true")
