@@ -1,1 +1,1 @@
-"""What is said, in which order, with which history."""
+"""Conversations: accepted utterances, their order, their prompts, their settlement."""

@@ -1,4 +1,4 @@
-"""The accept: utterances to Postgres, committed before any acknowledgement."""
+"""The accept: utterances committed to Postgres before any acknowledgement."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bot.store.inbox import Accepted
 from runtime.micro_batcher import BatchLimits, MicroBatcher
 
 BATCH = 64
-#: Far above what a shared statement takes, and short enough to leave time for another try.
+#: Far above the duration of a shared statement, and short enough for a second try.
 SHARED_S = 0.5
 ALONE_S = 2.0
 
 
 class AcceptBatcher:
-    """Accepts utterances that arrive together in one statement."""
+    """Accepts concurrent utterances in one statement."""
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
-        # Repeating is safe: an event that was committed after all is known by its key.
+        # Repeating is safe: an event that was committed is recognized by its key.
         self._batcher = MicroBatcher(
             self._accept,
             key=_conversation,
@@ -30,7 +30,7 @@ class AcceptBatcher:
         )
 
     async def accept(self, utterance: Utterance) -> Accepted:
-        """Return once the utterance is committed. Raises what the database raises."""
+        """Commit the utterance as a turn. Raises database errors."""
         return await self._batcher.submit(utterance)
 
     async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted]:

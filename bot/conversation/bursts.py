@@ -1,4 +1,4 @@
-"""Bursts: messages sent right after each other, which are answered together."""
+"""Bursts: messages in quick succession, answered together."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from bot.store.scheduling import WaitingTurn
 
 #: A burst waits for its next message for at most this many windows.
 MAX_BURST_WINDOWS = 4
-#: A rest of the window that is not worth a timer.
+#: A shorter rest of the window is not worth a timer.
 _MIN_WAIT_S = 0.01
 
 
 def next_burst(waiting: Sequence[WaitingTurn], window_s: float) -> list[WaitingTurn]:
-    """The oldest waiting turn and its followers, each within ``window_s`` of the one before.
+    """The oldest waiting turn and its followers, each within ``window_s`` of the previous turn.
 
-    A reset ends a burst. Without a window every turn is a burst of its own.
+    A reset ends a burst. Without a window each burst is a single turn.
     """
     burst = list(waiting[:1])
     for turn in waiting[1:]:
-        # Where two accepts overtook each other, seq is not the order of receipt.
+        # abs: one accept may overtake another, so seq is not always the order of receipt.
         pause_s = abs((turn.received_at - burst[-1].received_at).total_seconds())
         if pause_s >= window_s or turn.epoch != burst[-1].epoch:
             break
@@ -29,7 +29,7 @@ def next_burst(waiting: Sequence[WaitingTurn], window_s: float) -> list[WaitingT
 
 
 def burst_wait_s(burst: Sequence[WaitingTurn], window_s: float) -> float:
-    """Seconds to wait for the burst's next message; 0: it is over, or has gone on too long."""
+    """Seconds to wait for the burst's next message; 0: it is over or has reached its maximum."""
     now = datetime.now(UTC)
     quiet_s = (now - burst[-1].received_at).total_seconds()
     age_s = (now - burst[0].received_at).total_seconds()
@@ -38,5 +38,5 @@ def burst_wait_s(burst: Sequence[WaitingTurn], window_s: float) -> float:
 
 
 def burst_text(burst: Sequence[WaitingTurn]) -> str:
-    """The text of all its messages, a line each."""
+    """The text of all messages of the burst, one per line."""
     return "\n".join(turn.text for turn in burst)

@@ -1,4 +1,4 @@
-"""Cancelling a turn on request: at once while it waits, else by stopping its job."""
+"""Cancellation of turns on request: at once for a waiting turn, else by stopping its job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class TurnCanceller:
-    """Stops the answer to a turn, as far as it has not been written yet."""
+    """Cancels turns that have no result yet."""
 
     def __init__(
         self,
@@ -28,17 +28,17 @@ class TurnCanceller:
         notifier: SettlementNotifier,
         settle_soon: Callable[[], None],
     ) -> None:
-        """``settle_soon`` wakes the settler: a queued job has its end at once."""
+        """``settle_soon`` wakes the settler: a cancelled queued job is finished at once."""
         self._database = database
         self._queue = queue
         self._notifier = notifier
         self._settle_soon = settle_soon
 
     async def cancel(self, turn_id: UUID) -> bool:
-        """Whether the turn is cancelled, or its job was asked to stop; False: it has its result.
+        """Cancel the turn, or request that its job stops; False: the turn has its result.
 
-        A worker hears of it when it renews its leases; a job that it finishes before that is
-        answered after all.
+        A worker gets the request with its next lease renewal; a job that it finishes before that
+        is still answered.
         """
         async with self._database.begin() as connection:
             cancelled = await cancellation.cancel_waiting(connection, turn_id)

@@ -1,4 +1,4 @@
-"""One transaction of the schedule: from the waiting turns of free conversations to jobs."""
+"""One scheduling transaction: the waiting turns of unlocked conversations become jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class JobEnqueuer:
-    """Turns the next burst of each conversation into one job, where none is running."""
+    """Enqueues one job for the next burst of each conversation without a running turn."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class JobEnqueuer:
     def _ready_bursts(
         self, waiting: Iterable[Sequence[WaitingTurn]], waits: dict[int, float]
     ) -> list[list[WaitingTurn]]:
-        """The bursts that are over; the others go into ``waits``."""
+        """The complete bursts; the waits for the others go into ``waits``."""
         ready = []
         for waiting_turns in waiting:
             burst = next_burst(waiting_turns, self._merge_window_s)
@@ -83,7 +83,7 @@ class JobEnqueuer:
         locked: Mapping[int, LockedConversation],
         bursts: Sequence[list[WaitingTurn]],
     ) -> dict[UUID, UUID]:
-        """Answer the newest turn of each burst with the text of all; the turn of each job."""
+        """Enqueue a job for the newest turn of each burst; the turn's id by its job's."""
         name, preset = self._prompts.current_preset()
         windows = [history_window(locked[burst[-1].conversation_id], burst[-1]) for burst in bursts]
         histories = await self._history.load(connection, windows)

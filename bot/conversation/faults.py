@@ -1,6 +1,6 @@
-"""Faults of single rows: logged, counted, paused, and in the end a dead letter.
+"""Faults of single rows: log line, count, pause, and finally a dead letter.
 
-An outage is waited out by whoever calls; nothing here handles one.
+Outages are raised: the caller waits for their end.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ Bury = Callable[[Key, Exception], Awaitable[None]]
 
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 60.0
-#: A row that only times out or loses a deadlock gets so many tries: its lock may be released.
+#: The maximum of time-outs and lost deadlocks of one row: its lock may be released in between.
 MAX_TRANSIENT_FAULTS = 3
 
 
 def describe_fault(error: BaseException) -> str:
-    """The fault in a line for the operator, without a value of the row."""
+    """The fault in one line for the operator, without any value of the row."""
     return ", ".join(f"{name} {value}" for name, value in fault_fields(error).items())
 
 
 class FaultHandler(Generic[Key]):
-    """What becomes of a row whose statement fails: a pause, and a dead letter where that helps."""
+    """Pauses rows whose statement fails, and turns them into dead letters where that helps."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class FaultHandler(Generic[Key]):
         bury: Bury[Key] | None = None,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
-        """``bury`` makes the row a dead letter; without it the row is only paused."""
+        """``bury`` turns the row into a dead letter; without it the row is only paused."""
         self.quarantine: KeyedQuarantine[Key] = KeyedQuarantine(
             base_s=first_pause_s, max_s=MAX_PAUSE_S
         )
@@ -69,7 +69,7 @@ class FaultHandler(Generic[Key]):
         *,
         bury: Bury[Key] | None = None,
     ) -> None:
-        """Run ``work`` over all rows, or over each alone where that fails.
+        """Run ``work`` over all rows; if that fails, over each row alone.
 
         ``work`` is repeatable and bounds itself; ``bury`` takes the place of the handler's own.
         Raises what the database raises where it is gone.
@@ -103,13 +103,13 @@ class FaultHandler(Generic[Key]):
             # The work's own time-out ends its transaction before the next one begins.
             await run(keys, work_on, on_fault=on_fault, timeout_s=2 * self._timeout_s)
         except TimeoutError:
-            # A frozen server, or several stuck rows side by side: the next round leaves them out.
+            # A frozen server, or several stuck rows in succession: the next round excludes them.
             for key in tried[-MAX_CONSECUTIVE_TIMEOUTS:]:
                 self.quarantine.add(key)
             raise
 
     def written(self, keys: Iterable[Key]) -> None:
-        """These rows went well: they take part in batches again."""
+        """Return these rows to the batches: they were written."""
         if self.quarantine.rows:
             for key in keys:
                 self.quarantine.discard(key)

@@ -1,4 +1,4 @@
-"""The door of the conversation: utterances in, resets, cancellations."""
+"""The entrance of conversations: utterances, resets, cancellations."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-#: An accept that takes longer is answered with a sentence instead of a messenger's time-out.
+#: A slower accept is answered with a sentence, before the messenger's own time-out.
 ACCEPT_TIMEOUT_S = 2.0
 
 
 class StoreDownError(Exception):
-    """Postgres did not do it, or not in time: the person has to try again later."""
+    """Postgres is unreachable or too slow: the person has to try again later."""
 
 
 class StoreFaultError(Exception):
-    """Postgres refuses this message, and nothing of it was accepted: it has to be another one."""
+    """Postgres refuses this message, and nothing of it was stored: it has to be reworded."""
 
 
 class Inbox:
@@ -55,7 +55,7 @@ class Inbox:
         self._schedule_soon = schedule_soon
 
     async def rejection(self, utterance: Utterance) -> str:
-        """The sentence that says why the utterance is not taken in now; "" where it is."""
+        """The sentence for an utterance that is not admitted now; "" for an admitted one."""
         return await self._admission.rejection(utterance)
 
     async def submit(self, utterance: Utterance) -> Accepted:
@@ -77,13 +77,13 @@ class Inbox:
         return accepted
 
     async def reset(self, *, messenger: str, tenant: str, key: str) -> None:
-        """Begin a new epoch: later prompts hold nothing of before. Raises StoreDownError."""
+        """Begin a new epoch: later prompts exclude earlier turns. Raises StoreDownError."""
         with _store_errors("reset", messenger=messenger, down_only=True):
             work = self._reset(messenger=messenger, tenant=tenant, key=key)
             await run_with_timeout(ACCEPT_TIMEOUT_S, work)
 
     async def cancel(self, turn_id: UUID) -> bool:
-        """Ask for the turn's answer to be stopped; False where the turn has its result.
+        """Request the cancellation of the turn; False: the turn has its result.
 
         A waiting or queued turn is cancelled at once, a generating one within about a second.
         Raises StoreDownError.
@@ -98,7 +98,7 @@ class Inbox:
 
 @contextlib.contextmanager
 def _store_errors(statement: str, *, down_only: bool = False, **ids: object) -> Iterator[None]:
-    """Translates what the database raises; ``down_only``: there is no message to reword."""
+    """Translate database errors; ``down_only``: there is no message to reword."""
     try:
         yield
     except Exception as error:
@@ -106,7 +106,7 @@ def _store_errors(statement: str, *, down_only: bool = False, **ids: object) -> 
         if not isinstance(error, DATABASE_ERRORS) and kind is not FaultKind.ROW:
             raise
         if is_gone(error):
-            log.error("store_down", statement=statement, error=type(error).__name__, **_plain(ids))
+            log.error("store_down", statement=statement, error=type(error).__name__, **_texts(ids))
         else:
             report_fault(statement, error, ids=ids)
         if down_only or is_gone(error) or kind is not FaultKind.ROW:
@@ -114,5 +114,5 @@ def _store_errors(statement: str, *, down_only: bool = False, **ids: object) -> 
         raise StoreFaultError from error
 
 
-def _plain(ids: dict[str, object]) -> dict[str, str]:
+def _texts(ids: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in ids.items()}

@@ -1,4 +1,4 @@
-"""The job of a burst: which messages the model reads, and how it samples."""
+"""The job of a burst: its messages and its sampling parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inference_queue.protocol import Job, Message, Role, SamplingParams
 
 
 class PromptBuilder:
-    """Builds jobs with the preset that is set, or that the workers announce."""
+    """Builds jobs with the preset of the settings or of the workers."""
 
     def __init__(
         self,
@@ -26,9 +26,9 @@ class PromptBuilder:
         max_new_tokens: Mapping[str, int],
         workers: WorkerRegistry,
     ) -> None:
-        """``preset``: a name or "auto"; ``system_prompt`` replaces the preset's where it is set.
+        """``preset``: a name or "auto"; a non-empty ``system_prompt`` replaces the preset's.
 
-        ``max_new_tokens``: the limit of a messenger's answers in tokens, by messenger name.
+        ``max_new_tokens``: the maximum length of answers in tokens, by messenger name.
         """
         self._preset = preset
         self._system_prompt = system_prompt
@@ -36,7 +36,7 @@ class PromptBuilder:
         self._workers = workers
 
     def current_preset(self) -> tuple[str, Preset]:
-        """The preset to prompt with now, and its name."""
+        """The name of the current preset, and the preset."""
         return self._workers.preset(self._preset)
 
     def job(
@@ -60,7 +60,7 @@ class PromptBuilder:
     def _messages(
         self, exchanges: Sequence[Exchange], text: str, system_prompt: str
     ) -> tuple[Message, ...]:
-        """The system prompt, the answered turns of the epoch so far, and the new text."""
+        """The system prompt, the answered turns of the epoch and the new text."""
         messages = [Message(Role.SYSTEM, self._system_prompt or system_prompt)]
         for exchange in exchanges:
             messages.append(Message(Role.USER, exchange.text))
@@ -69,7 +69,7 @@ class PromptBuilder:
         return tuple(messages)
 
     def _sampling(self, sampling: SamplingParams, messenger: str) -> SamplingParams:
-        """The preset's sampling, with no more tokens than the messenger can show."""
+        """The preset's sampling, its length limited to the messenger's maximum."""
         limit = self._max_new_tokens.get(messenger)
         if limit is None or sampling.max_new_tokens <= limit:
             return sampling
@@ -77,7 +77,7 @@ class PromptBuilder:
 
 
 def history_window(conversation: LockedConversation, turn: WaitingTurn) -> Window:
-    """The history of the turn: empty where a reset came after the turn."""
+    """The history of the turn; empty if a reset followed the turn."""
     same_epoch = turn.epoch == conversation.epoch
     newest = mark(conversation.history_seq, conversation.history_at) if same_epoch else ""
     return Window(conversation.id, conversation.epoch, newest)

@@ -1,4 +1,4 @@
-"""When each conversation is scheduled: after an accept, after a settlement, by the sweep."""
+"""The schedule of conversations: after an accept, after a settlement, by the sweep."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from runtime.tasks import TaskSet
 
 log = structlog.get_logger(__name__)
 
-#: Conversations scheduled in one transaction.
+#: The maximum of conversations scheduled in one transaction.
 BATCH = 100
-#: Between two transactions of the schedule, so that in a rush many conversations share one.
+#: The pause between two transactions, so that in a rush many conversations share one.
 SCHEDULE_PAUSE_S = 0.01
-#: Far above what a transaction takes: above it, somebody holds a row's lock.
+#: Far above the duration of a transaction: a longer one waits for a row's lock.
 TIMEOUT_S = 2.0
 
 
 class ConversationScheduler:
-    """Schedules conversations in batches; one that fails costs the others nothing."""
+    """Schedules conversations in batches, isolated from each other's faults."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class ConversationScheduler:
         timeout_s: float = TIMEOUT_S,
         fault_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
-        """``timeout_s`` bounds each transaction; ``fault_pause_s``: a bad row's first pause."""
+        """``timeout_s``: of each transaction; ``fault_pause_s``: first pause of a bad row."""
         self._database = database
         self._enqueuer = enqueuer
         self._notifier = notifier
@@ -59,7 +59,7 @@ class ConversationScheduler:
 
     @property
     def paused(self) -> tuple[int, ...]:
-        """The conversations that are left out of batches."""
+        """The conversations excluded from batches."""
         return self._faults.quarantine.rows
 
     def schedule_soon(self, conversation_id: int) -> None:
@@ -69,7 +69,7 @@ class ConversationScheduler:
             self._running = self._tasks.start(self._schedule_due())
 
     async def schedule(self, conversation_ids: Sequence[int]) -> None:
-        """Schedule the conversations now, each alone where that fails.
+        """Schedule the conversations now; if that fails, each alone.
 
         An outage is logged: the sweep finds the conversations again.
         """
@@ -82,7 +82,7 @@ class ConversationScheduler:
             await self._schedule_isolated([conversation_id])
 
     async def close(self) -> None:
-        """Let the scheduling that has begun come to its end."""
+        """Wait for the transactions that have begun."""
         await self._tasks.wait_for_started()
 
     async def _schedule_isolated(self, batch: Sequence[int]) -> None:
@@ -107,7 +107,7 @@ class ConversationScheduler:
         await self._schedule_due()
 
     async def _schedule_due(self) -> None:
-        """Conversations that come while one transaction runs share the next."""
+        """Schedule in batches: conversations added during a transaction share the next one."""
         while self._due:
             batch = [self._due.pop() for _ in range(min(len(self._due), BATCH))]
             await self.schedule(batch)

@@ -1,4 +1,4 @@
-"""Who is told when turns are settled."""
+"""The notification of settled turns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runtime.pubsub import WakeupPublisher
 
 
 class SettlementNotifier:
-    """Names the turns to listeners of this process, and wakes the other bots."""
+    """Passes settled turns to the listeners of this process, and wakes the other bots."""
 
     def __init__(
         self, wakeup: WakeupPublisher, *listeners: Callable[[Sequence[UUID]], None]
@@ -18,7 +18,7 @@ class SettlementNotifier:
         self._listeners = listeners
 
     def notify(self, turn_ids: Sequence[UUID]) -> None:
-        """These turns are settled, and that is committed."""
+        """Notify about settled turns, after their commit."""
         if not turn_ids:
             return
         for listener in self._listeners:

@@ -1,4 +1,4 @@
-"""What follows the commit of a settlement: counts, the history window, the next turn."""
+"""The work after the commit of a settlement: counts, the history window, the next turn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class SettlementFollowUp:
-    """Everything it does can be lost in a crash: the sweep and the window's marks notice."""
+    """Runs after a settlement. A crash may lose it: the sweep and the window's marks detect that."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class SettlementFollowUp:
         self._schedule_soon = schedule_soon
 
     async def run(self, settled: Sequence[SettledTurn]) -> None:
-        """Tell of the turns, which are committed, and go on with their conversations."""
+        """Notify about the committed turns, and schedule the next turns of their conversations."""
         self._notifier.notify([turn.id for turn in settled])
         for turn in settled:
             _count(turn)

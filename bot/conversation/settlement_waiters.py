@@ -1,4 +1,4 @@
-"""Webhook responses that stand open until their turn is settled, by whichever bot settles it."""
+"""Webhook responses that wait for the settlement of their turn by any bot."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from runtime.periodic import FailureLog
 from runtime.pubsub import WakeupSubscriber
 
 POLL_S = 0.25
-#: Each holds an HTTP connection, of which a process commonly may have 1,024.
+#: Each holds an HTTP connection; the usual limit of a process is 1,024.
 MAX_WAITING = 512
 
 
 class SettlementWaiters:
-    """One query per tick for all waiters; a wake-up makes the tick come early."""
+    """Waits with one query per tick for all turns; a wake-up brings the tick forward."""
 
     def __init__(
         self, database: AsyncEngine, settled: WakeupSubscriber, *, max_waiting: int = MAX_WAITING
@@ -33,7 +33,7 @@ class SettlementWaiters:
         self._waiting = 0
 
     async def wait(self, turn_id: UUID, timeout_s: float) -> bool:
-        """Whether the turn was settled within the time; False at once where too many wait."""
+        """Whether the turn was settled within the time; False at once above ``max_waiting``."""
         if self._waiting >= self._max_waiting:
             return False
         self._waiting += 1
@@ -48,7 +48,7 @@ class SettlementWaiters:
 
     @contextlib.contextmanager
     def following(self, turn_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set once the turn is settled; its user bounds how many follow."""
+        """An event that the turn's settlement sets; the caller bounds the number of followers."""
         event = self._events.setdefault(turn_id, asyncio.Event())
         self._followers[turn_id] += 1
         try:
@@ -59,13 +59,13 @@ class SettlementWaiters:
                 del self._followers[turn_id], self._events[turn_id]
 
     def notify(self, turn_ids: Iterable[UUID]) -> None:
-        """These turns are settled."""
+        """Set the events of these settled turns."""
         for turn_id in turn_ids:
             if turn_id in self._events:
                 self._events[turn_id].set()
 
     async def watch(self) -> None:
-        """Look for turns that another bot settled, until cancelled."""
+        """Poll for turns settled by other bots, until cancelled."""
         failures = FailureLog("settlement_waiters")
         while True:
             await self._settled.wait(POLL_S)

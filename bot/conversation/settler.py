@@ -1,4 +1,4 @@
-"""The results of the workers into their turns, each exactly once."""
+"""The settlement of turns: each result of a worker into its turn, exactly once."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from runtime.tasks import cancel_and_wait
 
 SETTLE_POLL_S = 0.25
 RETRY_EVERY_S = 0.5
-#: Jobs settled in one transaction: it locks their conversations, and accepts wait for it.
+#: The maximum of jobs per transaction: it locks their conversations, and accepts wait for it.
 SETTLE_BATCH = 20
-#: Far above what a transaction takes: above it, somebody holds a row's lock.
+#: Far above the duration of a transaction: a longer one waits for a row's lock.
 TIMEOUT_S = 2.0
 _STATUSES = {
     FailureReason.CANCELLED: TurnStatus.CANCELLED,
@@ -33,7 +33,7 @@ _STATUSES = {
 
 
 class Settler:
-    """Settles finished jobs; a result that Postgres refuses costs the others nothing."""
+    """Settles finished jobs, isolated from results that Postgres refuses."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Settler:
         timeout_s: float = TIMEOUT_S,
         fault_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
-        """``timeout_s`` bounds each transaction; ``fault_pause_s``: a bad row's first pause."""
+        """``timeout_s``: of each transaction; ``fault_pause_s``: first pause of a bad row."""
         self._database = database
         self._queue = queue
         self._finished = finished
@@ -60,8 +60,8 @@ class Settler:
         )
 
     async def keep_settling(self) -> None:
-        """Settle what the workers finish, until cancelled."""
-        # Beside the batches: a paused job whose statement hangs again must not delay the others.
+        """Settle finished jobs, until cancelled."""
+        # In its own task: a paused job whose statement hangs again must not delay the batches.
         retrying = asyncio.create_task(run_periodically(self.retry_paused, RETRY_EVERY_S))
         failures = FailureLog("settle")
         try:
@@ -76,9 +76,9 @@ class Settler:
             await cancel_and_wait(retrying)
 
     async def settle(self) -> int:
-        """Write finished jobs into their turns, exactly once; how many there were.
+        """Write finished jobs into their turns, exactly once; the number of jobs.
 
-        Raises what the database raises where it is gone.
+        Raises database errors of an outage.
         """
         excluded = self._faults.quarantine.rows
         try:
@@ -135,7 +135,7 @@ class Settler:
 
 
 def settlement_of(job: FinishedJob) -> Settlement:
-    """What the job's result makes of its turn; an empty answer is a failure."""
+    """The settlement for the job's result; an empty answer is a failure."""
     result = job.result
     if isinstance(result, Completion) and not result.text.strip():
         result = Failure(reason=FailureReason.ENGINE_ERROR, message="the answer was empty")

@@ -1,4 +1,4 @@
-"""The periodic rounds of a bot: what a crash left behind, what is too late, what generates."""
+"""The periodic sweep of turns: orphans of crashes, expiry, marks on generating turns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class TurnSweeper:
-    """Expires, marks and finds turns; a row that fails costs the others nothing."""
+    """Expires, marks and schedules turns, isolated from faulty rows."""
 
     def __init__(
         self,
@@ -49,20 +49,20 @@ class TurnSweeper:
         )
 
     async def keep_marking(self) -> None:
-        """Mark turns that are being answered as generating, until cancelled."""
+        """Mark the turns of claimed jobs as generating, until cancelled."""
         await run_periodically(self.mark, MARK_EVERY_S)
 
     async def keep_sweeping(self) -> None:
-        """Pick up what a crash left behind and end what is too late, until cancelled."""
+        """Recover orphaned jobs and turns and expire overdue turns, until cancelled."""
         await asyncio.sleep(SWEEP_EVERY_S)
         await run_periodically(self.sweep, SWEEP_EVERY_S)
 
     async def mark(self) -> None:
-        """One round of ``keep_marking``."""
+        """Run one round of ``keep_marking``."""
         await self._isolated(self._marking, sweeping.mark_generating, sweeping.claimed_jobs)
 
     async def sweep(self) -> None:
-        """One round of ``keep_sweeping``."""
+        """Run one round of ``keep_sweeping``."""
         await self._isolated(self._reaping, reap, reapable)
         await self._isolated(self._expiring, self._expire, sweeping.late_conversations)
         async with self._database.connect() as connection:
@@ -89,7 +89,7 @@ class TurnSweeper:
         write: Callable[..., Awaitable[object]],
         list_rows: Callable[..., Awaitable[list[Key]]],
     ) -> None:
-        """Write all rows at once, or each alone where that fails; paused rows are left out."""
+        """Write all rows but the paused ones at once; if that fails, each alone."""
 
         async def work(only: Sequence[Key]) -> None:
             async with self._database.connect() as connection:

@@ -1,8 +1,8 @@
-"""The life of a turn and of its delivery: which step may follow which, in this one place.
+"""The state machines of a turn and of its delivery: all allowed transitions.
 
-The store takes from here where a turn may start from, and what may end as delivered. The other
-statements of a delivery name their states themselves, fenced by the claim; a test drives both
-against these tables on real Postgres, and another compares them with the pictures of
+The store takes the source statuses of turns and those of a delivered delivery from here. Its other
+statements on deliveries name their states themselves, fenced by the claim. One test drives both
+against these tables on real Postgres, another compares them with the diagrams in
 docs/operations.md.
 """
 
@@ -29,15 +29,15 @@ TURN_STEPS: Mapping[TurnStatus, frozenset[TurnStatus]] = {
 }
 
 DELIVERY_STEPS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    # Delivered without a new claim: a process taken for dead says late that the person saw it.
-    # Failed without a claim: the database refuses to claim this one row.
+    # Delivered without a new claim: the late record of a process that counted as dead.
+    # Failed without a claim: the database refuses to claim this row.
     D.PENDING: frozenset({D.PENDING, D.SENDING, D.HELD, D.DELIVERED, D.FAILED, D.EXPIRED}),
     D.SENDING: frozenset({D.PENDING, D.HELD, D.DELIVERED, D.UNCONFIRMED, D.FAILED}),
     D.HELD: frozenset({D.SENDING, D.DELIVERED, D.EXPIRED}),
     D.DELIVERED: frozenset(),
-    # Its lookup finds it, sends it again or cannot tell.
+    # By a lookup: found, sent again, or still unknown. By an operator: pending or held.
     D.UNCONFIRMED: frozenset({D.DELIVERED, D.PENDING, D.UNCONFIRMED, D.HELD}),
-    # A dead letter lives again when an operator sends it again.
+    # An operator sends a dead letter again.
     D.FAILED: frozenset({D.PENDING, D.HELD}),
     D.EXPIRED: frozenset(),
 }

@@ -16,7 +16,7 @@ _CONTROL_CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class TurnStatus(StrEnum):
-    """Where a turn stands: received -> queued -> generating -> one of the five ends."""
+    """The status of a turn: received -> queued -> generating -> one of the five ends."""
 
     RECEIVED = "received"
     QUEUED = "queued"
@@ -28,7 +28,7 @@ class TurnStatus(StrEnum):
     MERGED = "merged"
 
 
-#: The ends of a turn's life; nothing leaves them.
+#: The final statuses of a turn.
 SETTLED = frozenset(
     {
         TurnStatus.ANSWERED,
@@ -47,7 +47,7 @@ STORAGE_FAULT = "storage_fault"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """What a person said, as read from a webhook, with everything needed to answer it."""
+    """A person's message, as read from a webhook, with the handle for its answer."""
 
     messenger: str
     tenant: str
@@ -61,7 +61,7 @@ class Utterance:
 
 
 def clean_text(raw: str) -> str:
-    """The text as it is stored, searched and prompted: NFC, no lone surrogates, no control codes.
+    """The normalized text for store, search and prompt: NFC, no lone surrogates or control codes.
 
     Postgres refuses NUL and UTF-8 refuses lone surrogates; macOS and iOS send Hangul as NFD.
     """
