@@ -1,1 +1,1 @@
-"""One folder a messenger; nothing of a platform's protocol stands anywhere else."""
+"""Messengers: one folder each, the only place of its platform's protocol."""

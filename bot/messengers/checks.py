@@ -1,4 +1,4 @@
-"""Checks that several messengers' settings share."""
+"""Checks shared by several messengers' settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every messenger needs to read a request: UTF-8, JSON, ids, texts."""
+"""Parsing shared by all messengers: UTF-8, JSON, ids, texts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from uuid import UUID
 from bot.domain.messenger import Problem, Refusal
 from bot.domain.turns import clean_text
 
-#: The longest id that is kept as it came: what Kakao documents for its user keys.
+#: The maximum length of an id stored unhashed: Kakao's documented maximum for user keys.
 MAX_IDENTIFIER_CHARS = 70
 
-#: Letters that show nothing: the Hangul fillers (typed in Korea to send an "empty" message) and
+#: Invisible letters: the Hangul fillers (typed in Korea to send an "empty" message) and
 #: the blank Braille pattern.
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def held_turn_id(raw: object) -> UUID | None:
-    """The turn a fetch button names, or None where the value is not one of ours."""
+    """The turn of a fetch button; None for a value that is none of ours."""
     try:
         return UUID(raw) if isinstance(raw, str) else None
     except ValueError:
@@ -27,7 +27,7 @@ def held_turn_id(raw: object) -> UUID | None:
 
 
 def utf8(body: bytes) -> str:
-    """The body as text; raises Refusal(400) where it is not UTF-8."""
+    """The body as text; raises Refusal(400) if it is not UTF-8."""
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
@@ -46,25 +46,25 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def digest(*parts: str) -> str:
-    """A key made of texts that may hold anything, lone surrogates included (64 hex digits)."""
+    """The key of any texts, lone surrogates included: 64 hex digits."""
     exact = json.dumps(parts).encode("ascii")
     return hashlib.sha256(exact).hexdigest()
 
 
 def identifier(raw: object) -> str:
-    """An id as the store keeps it: as it came, or hashed where it is long or holds odd codes.
+    """The stored form of an id: unchanged, or hashed if it is long or holds odd characters.
 
-    Anything but a text is the empty id: absent.
+    Anything but a text counts as absent: the empty id.
     """
     if not isinstance(raw, str):
         return ""
-    plain = len(raw) <= MAX_IDENTIFIER_CHARS and raw.isprintable() and raw == clean_text(raw)
-    return raw if plain else digest(raw)
+    storable = len(raw) <= MAX_IDENTIFIER_CHARS and raw.isprintable() and raw == clean_text(raw)
+    return raw if storable else digest(raw)
 
 
 def text_problem(text: str, max_chars: int) -> Problem | None:
-    """What keeps a cleaned text from being answered, if anything."""
+    """The problem of a cleaned text that cannot be answered, if any."""
     if len(text) > max_chars:
         return Problem.TOO_LONG
-    seen = (c.isprintable() and not c.isspace() and c not in _INVISIBLE for c in text)
-    return None if any(seen) else Problem.EMPTY
+    visible = (c.isprintable() and not c.isspace() and c not in _INVISIBLE for c in text)
+    return None if any(visible) else Problem.EMPTY

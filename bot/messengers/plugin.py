@@ -1,4 +1,4 @@
-"""What a messenger's folder offers to the application, and what its parts get from it."""
+"""The interface between a messenger's folder and the application."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_HOLD_S = 30 * 86_400.0
 
 
 class MessengerSettings(BaseSettings):
-    """A messenger's own block of settings; each field is its ``env_prefix`` and NAME."""
+    """A messenger's own settings; each variable is ``env_prefix`` and the field's name."""
 
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
@@ -37,13 +37,13 @@ class MessengerSettings(BaseSettings):
 
     @classmethod
     def prefix(cls) -> str:
-        """What the names of its variables begin with, such as ``BOT_KAKAO_``."""
+        """The prefix of its variables, such as ``BOT_KAKAO_``."""
         return str(cls.model_config["env_prefix"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The parts of the bot that a messenger's endpoint may use."""
+    """The parts of the bot for a messenger's endpoints."""
 
     settings: Settings
     texts: Texts
@@ -58,9 +58,9 @@ class Services:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalDefaults:
-    """What one machine sets for itself where nobody did (onebox)."""
+    """Settings that the one-machine installation (onebox) fills in if they are missing."""
 
-    secrets: Mapping[str, Callable[[], str]]  #: by the setting's name: how one is made
+    secrets: Mapping[str, Callable[[], str]]  #: a generator by the setting's name
     origin_lists: tuple[str, ...] = ()  #: allow-lists that get this machine's own origin
 
 
@@ -74,7 +74,7 @@ class MessengerPlugin(Protocol):
 
     @classmethod
     def configured(cls, **values: Any) -> Self:
-        """As the environment says; ``values`` come first. Raises ValidationError."""
+        """Configure from the environment; ``values`` override it. Raises ValidationError."""
 
     @property
     def settings(self) -> MessengerSettings:
@@ -82,20 +82,20 @@ class MessengerPlugin(Protocol):
 
     @property
     def outbound_hosts(self) -> tuple[str, ...]:
-        """The allow-lists of what it calls."""
+        """The allow-lists of its outbound calls."""
 
     @property
     def max_new_tokens(self) -> int | None:
-        """Tokens that an answer may have here; None: as many as the preset allows."""
+        """The maximum length of an answer in tokens; None: the preset's."""
 
     def adapter(self, texts: Texts, outbound: OutboundClient) -> Messenger:
-        """What delivers answers."""
+        """The adapter that delivers answers."""
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """Its HTTP endpoints."""
 
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> SimulatorPane:
-        """Its part of the simulator; ``base_url``: where the bot answers, asked at each message."""
+        """Its pane of the simulator; ``base_url``: the bot's origin, read at each message."""
 
     def checks(self) -> AsyncIterator[Finding]:
-        """What the doctor says of its settings, asking the platform where it can."""
+        """The doctor's findings on its settings, with calls to the platform where possible."""

@@ -1,4 +1,4 @@
-"""What a person is told whose message holds nothing to answer."""
+"""The sentences for messages that cannot be answered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bot.text.catalog import Texts
 
 
 def problem_sentence(problem: Problem | None, texts: Texts, *, max_chars: int) -> str:
-    """The sentence for a problem; ``max_chars``: the longest text that is answered."""
+    """The sentence for a problem; ``max_chars``: the maximum length of a text."""
     sentences = {
         Problem.EMPTY: texts.empty_utterance,
         Problem.TOO_LONG: texts.too_long.format(max=max_chars),

@@ -1,4 +1,4 @@
-"""The messengers that this bot speaks: a folder and a line here each."""
+"""The messengers of this bot: a folder and a line here each."""
 
 from __future__ import annotations
 

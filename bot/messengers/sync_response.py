@@ -1,4 +1,4 @@
-"""Answers in a response that stands open: claimed first, written out, then recorded."""
+"""Answers in an open response: claimed, written out, then recorded."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-#: What the claim may take: of Kakao's five seconds, 0.6 are left behind the sync budget.
+#: The time-out of the claim: of Kakao's five seconds, 0.6 are left after the sync budget.
 DATABASE_TIMEOUT_S = 0.6
 
 
 class SyncResponder:
-    """Delivers settled turns over connections that their clients keep open."""
+    """Delivers settled turns over the open connections of clients."""
 
     def __init__(self, sync_window: SyncWindow, render: Callable[[Answer], web.Response]) -> None:
         self._sync_window = sync_window
@@ -28,9 +28,9 @@ class SyncResponder:
     async def respond(
         self, request: web.Request, turn_id: UUID, states: tuple[DeliveryState, ...]
     ) -> web.StreamResponse | None:
-        """The response, written out; None where another way has claimed the answer.
+        """The response, written out; None: another route has claimed the answer.
 
-        ``states``: those of the delivery in which it may be claimed.
+        ``states``: the states of the delivery in which it may be claimed.
         """
         if request.transport is None or request.transport.is_closing():
             return None
@@ -53,7 +53,7 @@ class SyncResponder:
     ) -> bool:
         """Claim the answer, let ``write`` send it, record the outcome; False: not claimed.
 
-        ``write`` raises OSError where the client hung up.
+        ``write`` raises OSError if the client hung up.
         """
         fetched = DeliveryState.HELD in states
         via = DeliveryVia.HELD if fetched else DeliveryVia.SYNC
@@ -68,7 +68,7 @@ class SyncResponder:
         try:
             await write(answer)
         except OSError as error:
-            # The client hung up: nobody saw it, so it may still be fetched.
+            # The client hung up: the answer was not shown, so it may still be fetched.
             state, detail = DeliveryState.HELD, type(error).__name__
         self._sync_window.record_soon(claim, state, detail, answer=answer)
         log.info(

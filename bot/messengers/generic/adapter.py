@@ -25,7 +25,7 @@ class GenericAdapter:
     async def deliver(
         self, handle: ReplyHandle, via: DeliveryVia, answer: Answer
     ) -> DeliveryResult:
-        """POST the answer, signed as requests are, to the callback URL of its message."""
+        """POST the answer to the callback URL of its message, signed like a request."""
         if via is not DeliveryVia.POST:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"no way {via}")
         if not self._settings.secrets:
@@ -43,7 +43,7 @@ class GenericAdapter:
 
 
 def judge_callback(reply: Reply) -> DeliveryResult:
-    """Any 2xx took the result; 429 and 503 want it later; another 5xx may have taken it."""
+    """Read the response: 2xx delivered, 429 and 503 retry, other 5xx may be delivered."""
     detail = f"HTTP {reply.status}"
     if reply.status in (429, 503):
         return DeliveryResult(

@@ -1,4 +1,4 @@
-"""What the doctor says of the generic webhook's settings."""
+"""The doctor's checks of the generic webhook's settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MIN_SECRET_BYTES = 32
 
 
 def check_settings(settings: GenericSettings) -> Iterator[Finding]:
-    """A finding for each setting worth one."""
+    """The findings on the settings."""
     if not settings.secrets:
         yield Finding(
             Verdict.HINT,

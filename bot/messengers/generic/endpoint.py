@@ -1,4 +1,4 @@
-"""POST /webhooks/generic: verify, read, accept; then the answer, or where to ask for it."""
+"""POST /webhooks/generic: verify, read, accept; respond with the answer or its URL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from runtime.database import DATABASE_ERRORS
 
 
 class GenericEndpoint:
-    """Takes messages."""
+    """The webhook for messages."""
 
     def __init__(
         self, settings: GenericSettings, services: Services, results: ResultReader
@@ -41,9 +41,9 @@ class GenericEndpoint:
         self._results = results
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """202 with the id, or 200 with the answer where the client waits for it.
+        """202 with the id, or 200 with the answer for a client that waits for it.
 
-        Raises Refusal 401 for what is not signed, 400 for what a program got wrong.
+        Raises Refusal 401 for an unsigned request, 400 for a program's mistake.
         """
         received_at = datetime.now(UTC)
         body = await read_body(request)
@@ -62,7 +62,7 @@ class GenericEndpoint:
         except StoreFaultError:
             return refuse(422, "the message cannot be stored", self._texts.storage_fault)
         except DATABASE_ERRORS as error:
-            # It may be stored: the client repeats it with its key.
+            # The message may be stored: the client repeats it with its key.
             report_database_error("read_result", error)
             return database_away(self._texts)
 
@@ -101,7 +101,7 @@ class GenericEndpoint:
     async def _answer(
         self, request: web.Request, turn_id: UUID, ways: tuple[tuple[DeliveryState, ...], ...]
     ) -> web.StreamResponse | None:
-        """None: there is no answer yet, or it cannot be read now; the message is stored."""
+        """The answer; None: not yet, or unreadable now, but the message is stored."""
         try:
             turn = await self._results.find(turn_id)
             return await self._results.respond(request, turn, ways) if turn else None
@@ -110,7 +110,7 @@ class GenericEndpoint:
             return None
 
     async def _hold(self, turn_id: UUID) -> None:
-        """The response will not carry the answer: it is kept to be fetched."""
+        """Hold the answer to be fetched: this response does not carry it."""
         try:
             await self._sync_window.close(
                 turn_id, via=DeliveryVia.HELD, state=DeliveryState.HELD, after_s=0.0
@@ -121,7 +121,7 @@ class GenericEndpoint:
 
 
 def wait_s(request: web.Request, max_wait_s: float) -> float:
-    """``?wait=``: seconds for which the response may wait. Raises Refusal(400)."""
+    """``?wait=``: the seconds that the response may wait. Raises Refusal(400)."""
     raw = request.query.get("wait", "0")
     try:
         seconds = float(raw) if len(raw) <= 10 else math.nan

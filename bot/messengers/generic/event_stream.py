@@ -1,7 +1,7 @@
-"""GET /webhooks/generic/results/{id}/events: the answer as it is written (server-sent events).
+"""GET /webhooks/generic/results/{id}/events: the answer during generation (server-sent events).
 
-``token`` carries the next characters; ``restart`` says that another worker begins the answer anew;
-``result`` is the end, with the same JSON as the result itself.
+``token`` carries the next characters; ``restart``: another worker begins the answer anew;
+``result`` ends the stream, with the JSON of the result.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LOOK_EVERY_S = 1.0
 
 
 class EventStreams:
-    """Streams to as many clients at once as the settings allow."""
+    """Streams answers to concurrent clients, up to the maximum of the settings."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class EventStreams:
 
 
 class Follower:
-    """What is new of one answer, each time it is asked."""
+    """Reads the new events of one answer."""
 
     def __init__(self, results: ResultReader, database: AsyncEngine, tokens: TokenStream) -> None:
         self._results = results

@@ -22,9 +22,9 @@ def read_message(
 ) -> Incoming:
     """Read a verified request; ``received_at`` is aware UTC.
 
-    ``wait_s``: how long its response may wait for the answer. ``max_chars``: the longest text
-    that is answered. Raises Refusal(400), whose reason names the field, for what a program got
-    wrong; what a person got wrong is an Incoming with a problem.
+    ``wait_s``: the seconds its response may wait for the answer. ``max_chars``: the maximum length
+    of a text. A program's mistake raises Refusal(400), whose reason names the field; a person's
+    is an Incoming with a problem.
     """
     document = json_object(utf8(body))
     sender = _required_id(document, "user")
@@ -79,7 +79,7 @@ def _command(raw: object) -> Command:
 
 
 def _idempotency_key(document: dict[str, Any]) -> str:
-    """It stands in the body, and so under the signature: a replay cannot change it."""
+    """The idempotency key, from the signed body: a replay cannot change it."""
     key = _required_text(document, "idempotency_key")
     if not 0 < len(key) <= MAX_KEY_CHARS:
         raise Refusal(400, f"idempotency_key: 1 to {MAX_KEY_CHARS} characters are needed")
@@ -89,7 +89,7 @@ def _idempotency_key(document: dict[str, Any]) -> str:
 def _reply_handle(
     document: dict[str, Any], received_at: datetime, settings: GenericSettings, wait_s: float
 ) -> ReplyHandle:
-    """A callback is posted; any other answer goes into the response, or is kept to be fetched."""
+    """The handle: a POST to the callback, else the response, with a hold to be fetched."""
     expires_at = received_at + timedelta(seconds=settings.hold_s)
     url = document.get("callback_url")
     if url is None:

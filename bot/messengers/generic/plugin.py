@@ -1,4 +1,4 @@
-"""The generic webhook, as the registry names it."""
+"""The generic webhook: its entry for the registry."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class GenericPlugin:
 
     @classmethod
     def configured(cls, **values: Any) -> Self:
-        """As the environment says; ``values`` come first. Raises ValidationError."""
+        """Configure from the environment; ``values`` override it. Raises ValidationError."""
         return cls(GenericSettings(**values))
 
     @property
@@ -49,7 +49,7 @@ class GenericPlugin:
 
     @property
     def max_new_tokens(self) -> int | None:
-        """As many as the preset allows."""
+        """None: the preset's maximum."""
         return None
 
     def adapter(self, texts: Texts, outbound: OutboundClient) -> GenericAdapter:
@@ -68,11 +68,11 @@ class GenericPlugin:
         ]
 
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> GenericPane:
-        """A chat that shows how answers come."""
+        """A chat that shows the route of each answer."""
         secret = next(iter(self.settings.secrets), b"")
         return GenericPane(client, secret=secret, base_url=base_url)
 
     async def checks(self) -> AsyncIterator[Finding]:
-        """The settings."""
+        """The findings on the settings."""
         for finding in check_settings(self.settings):
             yield finding

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.text.catalog import Texts
 
-#: What a client that is sent away is asked to wait, in seconds.
+#: The Retry-After of refused clients, in seconds.
 RETRY_AFTER_S = "10"
 
 json_response = functools.partial(
@@ -19,12 +19,12 @@ json_response = functools.partial(
 
 
 def refuse(status: int, reason: str, sentence: str) -> web.Response:
-    """``reason`` is for the client's programmer, ``message`` for the person who wrote."""
+    """A refusal: ``reason`` for the client's programmer, ``sentence`` for the person."""
     headers = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
     document: dict[str, Any] = {"error": reason, "message": sentence}
     return json_response(document, status=status, headers=headers)
 
 
 def database_away(texts: Texts) -> web.Response:
-    """503: the same request may be sent again."""
+    """503: the database is down, and the client may repeat the request."""
     return refuse(503, "the database does not answer", texts.storage_down)

@@ -1,4 +1,4 @@
-"""GET /webhooks/generic/results/{id}: the answer, kept for whoever asks with a signature."""
+"""GET /webhooks/generic/results/{id}: the stored answer, for signed requests."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from bot.store.turns import Turn
 from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
 
-#: The delivery's states in which an answer that is fetched counts as delivered by it.
+#: The states in which a fetch delivers the answer.
 FETCHABLE = (DeliveryState.PENDING, DeliveryState.HELD)
 DATABASE_TIMEOUT_S = 2.0
 
 
 class ResultReader:
-    """Reads this messenger's turns, and delivers their answers to whoever asks."""
+    """Reads this messenger's turns, and delivers their answers to signed requests."""
 
     def __init__(self, settings: GenericSettings, services: Services) -> None:
         self._settings = settings
@@ -39,9 +39,9 @@ class ResultReader:
         self.responder = SyncResponder(services.sync_window, self._render)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """200 with the answer, 202 while there is none, 404 for what is no message of ours.
+        """200 with the answer, 202 before there is one, 404 for an unknown message.
 
-        503 while the database is away.
+        503 while the database is down.
         """
         try:
             turn = await self.requested(request)
@@ -52,7 +52,7 @@ class ResultReader:
         return response or json_response(pending_document(turn.id), status=202)
 
     async def requested(self, request: web.Request) -> Turn:
-        """The turn that a signed GET names. Raises Refusal 401 and 404."""
+        """The turn in the path of a signed GET. Raises Refusal 401 and 404."""
         now = datetime.now(UTC)
         verify(
             request.headers,
@@ -67,11 +67,11 @@ class ResultReader:
         return turn
 
     async def find(self, turn_id: UUID) -> Turn | None:
-        """The turn as it stands now."""
+        """The current turn."""
         return await run_with_timeout(DATABASE_TIMEOUT_S, self._find(turn_id))
 
     async def is_of(self, turn_id: UUID, utterance: Utterance) -> bool:
-        """Whether the turn was made of this very message."""
+        """Whether the turn has the content of this message."""
         turn = await self.find(turn_id)
         return turn is not None and (turn.conversation_key, turn.sender, turn.text) == (
             utterance.conversation_key,
@@ -85,7 +85,7 @@ class ResultReader:
         turn: Turn,
         ways: Iterable[tuple[DeliveryState, ...]] = (FETCHABLE,),
     ) -> web.StreamResponse | None:
-        """The turn's answer, written out where it was not delivered yet; None: none so far.
+        """The turn's answer, written out if this response delivers it; None: not settled.
 
         ``ways``: states of the delivery in which this response delivers the answer, tried in their
         order.
@@ -99,7 +99,7 @@ class ResultReader:
         return json_response(await self.document(turn.id))
 
     async def document(self, turn_id: UUID) -> dict[str, Any]:
-        """The result of a settled turn, whoever has seen it before."""
+        """The result of a settled turn, for repeated reads."""
         reading = self._services.sync_window.read(turn_id)
         answer = await run_with_timeout(DATABASE_TIMEOUT_S, reading)
         return answer_document(answer, self._services.texts)

@@ -13,7 +13,7 @@ EVENTS_PATH = "/webhooks/generic/results/{id}/events"
 
 
 def pending_document(turn_id: UUID) -> dict[str, Any]:
-    """There is no answer yet: where to ask for it."""
+    """The document before there is an answer, with the URLs to get it."""
     return {
         "id": str(turn_id),
         "status": "pending",
@@ -23,7 +23,7 @@ def pending_document(turn_id: UUID) -> dict[str, Any]:
 
 
 def answer_document(answer: Answer, texts: Texts) -> dict[str, Any]:
-    """``text`` is Markdown of the model's, or a sentence for the person where there is none."""
+    """The result: ``text`` is the model's Markdown, or a sentence in its place."""
     return {
         "id": str(answer.turn_id),
         "status": "answered" if answer.answered else "failed",

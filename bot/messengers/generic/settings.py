@@ -12,19 +12,19 @@ from bot.settings import CommaSeparated
 
 
 class GenericSettings(MessengerSettings):
-    """The generic webhook is off while there is no secret."""
+    """The generic webhook's settings; without a secret it is off."""
 
     model_config = SettingsConfigDict(env_prefix="BOT_GENERIC_")
 
-    #: What requests and callbacks are signed with; two with a comma between during a rotation.
+    #: The key of the signatures; two, separated by a comma, during a rotation.
     secret: SecretStr = SecretStr("")
-    #: Hosts that results may be posted to; empty: there are no callbacks.
+    #: The allowed hosts of callbacks; empty: no callbacks.
     callback_hosts: CommaSeparated = ()
     #: Seconds from receipt after which an answer is worthless.
     hold_s: float = Field(1800.0, gt=0, le=MAX_HOLD_S)
     #: The longest that a request may wait for its answer (?wait=), in seconds.
     max_wait_s: float = Field(30.0, ge=0, le=60)
-    #: Clients of one bot that may follow answers at the same time.
+    #: The maximum of concurrent event streams of one bot.
     max_streams: int = Field(256, ge=0, le=4096)
 
     @cached_property

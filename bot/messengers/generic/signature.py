@@ -1,6 +1,6 @@
 """The signature of requests and callbacks: HMAC-SHA256 over ``v1:<timestamp>:<signed bytes>``.
 
-What is signed is the raw body; of a GET, which has none, its path.
+The signed bytes are the raw body, or the path of a GET.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bot.domain.messenger import Refusal
 
 TIMESTAMP_HEADER = "X-Bot-Timestamp"
 SIGNATURE_HEADER = "X-Bot-Signature"
-#: An older or younger request may be a recorded one.
+#: Requests outside this window are refused: they may be replayed.
 MAX_CLOCK_SKEW_S = 300
 
 
@@ -34,7 +34,7 @@ def verify(
         raise Refusal(401, "not signed")
     if abs(now.timestamp() - int(timestamp)) > MAX_CLOCK_SKEW_S:
         raise Refusal(401, "signed at another time")
-    # Every secret is compared: the time taken does not tell which one matched.
+    # Compare all secrets: the duration must not reveal which one matched.
     matches = [
         hmac.compare_digest(given, _signature(secret, timestamp, signed).encode("ascii"))
         for secret in secrets

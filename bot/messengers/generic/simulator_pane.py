@@ -1,4 +1,4 @@
-"""Plays an in-house messenger: signs messages, waits for answers or takes them as callbacks."""
+"""A simulated in-house messenger: signs messages, receives answers or callbacks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bot.simulator.webhook_client import (
     request_record,
 )
 
-#: How long a message is waited for in the response, and how long for its callback.
+#: The wait for an answer in the response, and for its callback.
 WAIT_S = 20
 CALLBACK_S = 1800.0
 POST_TIMEOUT_S = WAIT_S + 5.0
@@ -42,7 +42,7 @@ _REASONS = {
 
 
 class PageMessage(BaseModel):
-    """What the page sends: a text, and whether its request waits for the answer."""
+    """A message of the page: a text, and whether its request waits for the answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

@@ -1,4 +1,4 @@
-"""Answers to KakaoTalk: one POST to the callback URL, and what Kakao says to it."""
+"""Answers to KakaoTalk: one POST to the callback URL, and the reading of Kakao's response."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, 
 from bot.domain.turns import clean_text
 from bot.http.outbound import OutboundClient, Reply
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_response import (
-    answer_response,
-)
+from bot.messengers.kakao.skill_response import answer_response
 from bot.text.catalog import Texts
 
-#: What a callback is told whose webhook was not answered with useCallback, as far as Kakao knows.
+#: Kakao's error for a callback whose useCallback acknowledgement it has not read.
 NOT_ACKNOWLEDGED = "Use callback true setting required"
 
 
@@ -30,7 +28,7 @@ class KakaoAdapter:
     async def deliver(
         self, handle: ReplyHandle, via: DeliveryVia, answer: Answer
     ) -> DeliveryResult:
-        """POST the answer to the callback URL: the only way that Kakao can be called."""
+        """POST the answer to the callback URL, the only route to Kakao."""
         if via is not DeliveryVia.CALLBACK:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Kakao has no way {via}")
         return await self._outbound.post_json(
@@ -42,13 +40,13 @@ class KakaoAdapter:
 
 
 def judge_callback(reply: Reply) -> DeliveryResult:
-    """Read the answer to a callback: its ``status`` counts, not the HTTP code alone.
+    """Read the response to a callback: its ``status`` counts, not the HTTP code alone.
 
-    429 was shown to nobody and did not use up the URL; nor was what came before Kakao had read our
-    acknowledgement, and whether that uses up the URL a second try will tell. HTTP 5xx and an answer
-    without a status say nothing about whether the bubbles were shown.
+    After 429 nothing was shown and the URL is still valid. A callback before Kakao has read our
+    acknowledgement was not shown either; a second try finds out whether the URL is still valid.
+    After HTTP 5xx, or without a status, it is unknown whether the bubbles were shown.
     """
-    status, detail = _callback_words(reply)
+    status, detail = _status_and_detail(reply)
     if reply.status == 429 or (status == "FAIL" and NOT_ACKNOWLEDGED in detail):
         return DeliveryResult(
             outcome=Outcome.RETRY, detail=detail, retry_after_s=reply.retry_after_s
@@ -61,11 +59,11 @@ def judge_callback(reply: Reply) -> DeliveryResult:
     return DeliveryResult(outcome=outcome, detail=detail)
 
 
-def _callback_words(reply: Reply) -> tuple[str, str]:
+def _status_and_detail(reply: Reply) -> tuple[str, str]:
     """The status word, and a line for support: HTTP code, status, message, task id."""
     fields = reply.document
     status, message, task = (_word(fields.get(key)) for key in ("status", "message", "taskId"))
-    # The message may repeat the callback token; a task id is what Kakao's support asks for.
+    # The message may repeat the callback token. Kakao's support asks for the task id.
     message = re.sub(r"\S{24,}", "…", message)[:160]
     words = [f"HTTP {reply.status}", status[:20], message, task and f"task {task[:64]}"]
     return status, " ".join(word for word in words if word)

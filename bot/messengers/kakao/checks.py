@@ -1,4 +1,4 @@
-"""What the doctor says of KakaoTalk's settings."""
+"""The doctor's checks of KakaoTalk's settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_COMMON_CALLBACK_S = 55
 
 
 def check_settings(settings: KakaoSettings) -> Iterator[Finding]:
-    """A finding for each setting worth one."""
+    """The findings on the settings."""
     if not settings.secrets:
         yield Finding(
             Verdict.HINT, "KakaoTalk is off: set BOT_KAKAO_SECRET (see docs/kakao.ko.md)."

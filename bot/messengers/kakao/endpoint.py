@@ -1,7 +1,7 @@
 """POST /webhooks/kakao: verify, read, receive, acknowledge.
 
-Kakao waits for the answer in the response itself: the answer within the sync budget, else the
-promise of a callback, else the button that fetches it.
+Kakao expects the answer in the response: the answer within the sync budget, else the promise of a
+callback, else a button that fetches it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class KakaoEndpoint:
         self._held = HeldAnswers(settings, services, responder)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one skill request. Raises Refusal for what Kakao would not send."""
+        """Answer one skill request. Raises Refusal for a request that is not Kakao's."""
         received_at = datetime.now(UTC)
         verify_secret(request.headers, self._settings)
         body = await read_body(request)
@@ -61,7 +61,7 @@ class KakaoEndpoint:
     async def _respond_to_non_utterance(
         self, request: web.Request, incoming: Incoming
     ) -> web.StreamResponse:
-        """Our button, a command, or nothing to answer."""
+        """Respond to our button, to a command or to a problem."""
         if incoming.fetch is not None:
             return await self._held.fetch(request, incoming, incoming.fetch)
         if incoming.command is Command.RESET:

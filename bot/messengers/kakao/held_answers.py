@@ -1,4 +1,4 @@
-"""The button of a held answer: exactly that turn, shown to whoever asked it."""
+"""The fetch button of a held answer: shows its turn to the person of the question."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class HeldAnswers:
     async def fetch(
         self, request: web.Request, incoming: Incoming, turn_id: UUID
     ) -> web.StreamResponse:
-        """The turn's answer, once there is one. Raises StoreDownError."""
+        """The turn's answer, or a new button if there is none yet. Raises StoreDownError."""
         try:
             return await self._fetch(request, incoming, turn_id)
         except DATABASE_ERRORS as error:
@@ -61,7 +61,7 @@ class HeldAnswers:
         return response or await self._fetched_before(turn_id)
 
     async def _fetched_before(self, turn_id: UUID) -> web.Response:
-        """The answer that another way has, or had."""
+        """The response for an answer that another route has claimed or delivered."""
         showing = self._sync_window.show_again(turn_id)
         if again := await run_with_timeout(DATABASE_TIMEOUT_S, showing):
             return show(again, self._texts)
@@ -70,7 +70,7 @@ class HeldAnswers:
             return say(self._texts.held_expired)
         if delivery.state is DeliveryState.DELIVERED:
             return say(self._texts.held_delivered_already)
-        # The callback is or was on the wire, maybe with no more than a part of the answer.
+        # The callback is or was on the wire, perhaps with only a part of the answer.
         return hold(turn_id, self._texts.held_still, self._texts)
 
 

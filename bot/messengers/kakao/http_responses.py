@@ -25,7 +25,7 @@ def say(sentence: str) -> web.Response:
 
 
 def promise_callback(texts: Texts) -> web.Response:
-    """The acknowledgement after which the callback URL can be used."""
+    """The acknowledgement that enables the callback URL."""
     return web.json_response(callback_response(texts), dumps=_dumps)
 
 

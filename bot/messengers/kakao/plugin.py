@@ -1,4 +1,4 @@
-"""KakaoTalk, as the registry names it."""
+"""KakaoTalk: its entry for the registry."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KakaoPlugin:
 
     @classmethod
     def configured(cls, **values: Any) -> Self:
-        """As the environment says; ``values`` come first. Raises ValidationError."""
+        """Configure from the environment; ``values`` override it. Raises ValidationError."""
         return cls(KakaoSettings(**values))
 
     @property
@@ -45,7 +45,7 @@ class KakaoPlugin:
 
     @property
     def max_new_tokens(self) -> int | None:
-        """What three bubbles can show."""
+        """The capacity of three bubbles."""
         return self.settings.max_new_tokens
 
     def adapter(self, texts: Texts, outbound: OutboundClient) -> KakaoAdapter:
@@ -62,6 +62,6 @@ class KakaoPlugin:
         return KakaoPane(client, secret=next(iter(self.settings.secrets), ""), base_url=base_url)
 
     async def checks(self) -> AsyncIterator[Finding]:
-        """The settings; Kakao itself cannot be asked."""
+        """The findings on the settings; Kakao has no interface to ask."""
         for finding in check_settings(self.settings):
             yield finding

@@ -12,11 +12,11 @@ from bot.settings import CommaSeparated
 
 
 class KakaoSettings(MessengerSettings):
-    """KakaoTalk is off while there is no secret."""
+    """KakaoTalk's settings; without a secret it is off."""
 
     model_config = SettingsConfigDict(env_prefix="BOT_KAKAO_")
 
-    #: The value of X-Bot-Secret; two with a comma between during a rotation.
+    #: The value of X-Bot-Secret; two, separated by a comma, during a rotation.
     secret: SecretStr = SecretStr("")
     callback_hosts: CommaSeparated = (".kakao.com",)
     #: Seconds from receipt to the webhook's own answer; Kakao gives up at 5 (kakao.md D1).

@@ -49,7 +49,7 @@ _SECRET_HEADERS = frozenset({"x-bot-secret"})
 
 
 class PageMessage(BaseModel):
-    """What the page sends: a typed text, or a tapped button with its payload."""
+    """A message of the page: a typed text, or a tapped button with its payload."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

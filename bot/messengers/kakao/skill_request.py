@@ -23,10 +23,10 @@ log = structlog.get_logger(__name__)
 
 #: Kakao signs nothing: the secret is a fixed header entered in the skill's form.
 SECRET_HEADER = "X-Bot-Secret"  # noqa: S105 - the name, not the secret
-#: Width of the window in which the same words of the same person count as one message.
+#: The window in which the same text of the same person counts as one message.
 REPEAT_WINDOW_S = 2
 
-# A photo arrives as the URL of the file in the place of the text.
+# A photo arrives as the URL of its file, in place of the text.
 _PICTURE_URL = re.compile(
     r"https?://(?:[\w.-]+\.(?:kakaocdn\.net|talk\.kakao\.com)/\S+"
     r"|\S+\.(?:jpe?g|png|gif|webp|heic)(?:\?\S*)?)",
@@ -50,8 +50,8 @@ def read_request(
 ) -> Incoming:
     """Read a verified request; ``received_at`` is aware UTC.
 
-    Raises Refusal(400) for what is not a JSON object; anything missing or null inside is an
-    Incoming with a problem. ``max_chars``: the longest text that is answered.
+    Raises Refusal(400) for anything but a JSON object; a missing or null field is an Incoming with
+    a problem. ``max_chars``: the maximum length of a text.
     """
     return read_skill(json_object(utf8(body)), received_at, settings, max_chars=max_chars)
 
@@ -59,7 +59,7 @@ def read_request(
 def read_skill(
     document: dict[str, Any], received_at: datetime, settings: KakaoSettings, *, max_chars: int
 ) -> Incoming:
-    """What the request asks for; never raises."""
+    """The content of the request; never raises."""
     sender = _user(document)
     text = clean_text(_text(document, "userRequest", "utterance"))
     tenant = identifier(_at(document, "bot", "id"))
@@ -102,7 +102,7 @@ def _user(document: dict[str, Any]) -> str:
 
 
 def _command(document: dict[str, Any], text: str) -> Command | None:
-    """A button's ``extra``, or a whole message that begins with "/": no sentence is swallowed."""
+    """The command in a button's ``extra``, or in a message that is a "/" and the word only."""
     word = _text(document, "action", "clientExtra", "command")
     if not word and text.startswith("/"):
         word = text[1:]
@@ -132,11 +132,11 @@ def _holds_media(document: dict[str, Any], text: str) -> bool:
 
 
 def _event_key(document: dict[str, Any], received_at: datetime) -> str:
-    """Kakao sends no event id. A callback URL is good for one message, so it names one.
+    """The key of the event, without an event id from Kakao: the callback URL, unique per message.
 
-    Without it the same words by the same person within two seconds count as one message: a
-    double tap, or a proxy that sends again. Kakao itself was not seen to repeat a request, so
-    the window is kept short: a person may well say "응" twice.
+    Without one, the same text of the same person within two seconds counts as one message: a
+    double tap, or a proxy's retry. Kakao itself has not been seen to repeat a request, so the
+    window is short: a person may well write "응" twice.
     """
     url = _callback_url(document)
     if url:
@@ -148,7 +148,7 @@ def _event_key(document: dict[str, Any], received_at: datetime) -> str:
 
 
 def _callback_url(document: dict[str, Any]) -> str:
-    """The callback URL; the console's tester sends one that does not work ("cbtest:")."""
+    """The callback URL, without the console tester's dummy ("cbtest:")."""
     url = _text(document, "userRequest", "callbackUrl")
     return "" if re.search("cbtest(?::|%3a)", url, re.IGNORECASE) else url
 

@@ -1,6 +1,6 @@
 """Answers as Kakao's skill responses, version 2.0, within its limits (kakao.md 1.2).
 
-A bubble over the limit is not shown at all, and repeated ones may restrict the bot.
+Kakao does not show a bubble over the limit, and may restrict a bot that repeats them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from bot.text.splitting import split, utf16_units
 MAX_BUBBLES = 3
 MAX_BUBBLE_CHARS = 1000
 MAX_BUTTONS = 10
-#: A piece of the answer; the rest of the bubble is room for the notes below the last piece.
+#: The size of a piece of the answer; the rest of the bubble is for the notes below the last one.
 PIECE_CHARS = 900
-#: More Markdown than this is never parsed: three bubbles show a third of it.
+#: The maximum of parsed Markdown, three times the capacity of three bubbles.
 MAX_MARKDOWN_CHARS = 8000
 #: The key of a fetch button's ``extra``; Kakao sends it back in action.clientExtra.
 FETCH_KEY = "fetch_turn"
 
 
 def answer_response(answer: Answer, texts: Texts) -> dict[str, Any]:
-    """The answer as one to three bubbles of plain text, and its fetch button where it is held."""
+    """The answer as one to three bubbles of plain text, with a fetch button if it is held."""
     template: dict[str, Any] = {"outputs": [_bubble(text) for text in _bubble_texts(answer, texts)]}
     buttons = [_fetch_button(turn_id, texts.earlier_label) for turn_id in answer.earlier]
     if answer.hold:
@@ -52,7 +52,7 @@ def _bubble(text: str) -> dict[str, Any]:
 
 
 def _fetch_button(turn_id: UUID, label: str) -> dict[str, Any]:
-    # The turn travels in ``extra``, never in the visible text: that could be typed by anybody.
+    # The turn is in ``extra``, not in the visible text: any person could type that.
     return {
         "label": label,
         "action": "message",

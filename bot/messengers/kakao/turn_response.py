@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class TurnResponder:
-    """Accepts an utterance and finds the way by which its answer goes."""
+    """Accepts utterances and chooses the route of each answer."""
 
     def __init__(
         self, settings: KakaoSettings, services: Services, responder: SyncResponder
@@ -37,7 +37,7 @@ class TurnResponder:
         self._responder = responder
 
     async def respond(self, request: web.Request, utterance: Utterance) -> web.StreamResponse:
-        """Raises StoreDownError and StoreFaultError where the utterance was not accepted."""
+        """Accept and respond. Raises StoreDownError or StoreFaultError: not accepted."""
         forecast = self._services.forecast
         reply = initial_route(forecast, utterance, callback_gap_s=self._callback_gap_s)
         accepted = await self._services.inbox.submit(replace(utterance, reply=reply))
@@ -55,7 +55,7 @@ class TurnResponder:
     async def _answer(
         self, request: web.Request, turn_id: UUID, utterance: Utterance, reply: ReplyHandle
     ) -> web.StreamResponse:
-        # A repeated event that will be called back is told so at once as well.
+        # A repeated event with a callback ahead gets that promise at once too.
         until = utterance.reply.sync_until if reply.via is DeliveryVia.SYNC else None
         left_s = (until - datetime.now(UTC)).total_seconds() if until else 0.0
         if await self._services.waiters.wait(turn_id, left_s):
@@ -65,7 +65,7 @@ class TurnResponder:
         return await self._answer_later(turn_id, utterance)
 
     async def _answer_later(self, turn_id: UUID, utterance: Utterance) -> web.StreamResponse:
-        """The sync budget is over: promise the callback, or hand out the button."""
+        """Promise the callback or offer the button, at the end of the sync budget."""
         by_callback = utterance.reply.callback_until is not None
         async with asyncio.timeout(DATABASE_TIMEOUT_S):
             closed = await self._sync_window.close(
@@ -74,7 +74,7 @@ class TurnResponder:
                 state=DeliveryState.PENDING if by_callback else DeliveryState.HELD,
                 after_s=self._callback_gap_s,
             )
-        if not closed:  # the same request came once more
+        if not closed:  # the request was repeated
             finding = self._sync_window.find(turn_id)
             delivery = await run_with_timeout(DATABASE_TIMEOUT_S, finding)
             if delivery is not None and delivery.state is DeliveryState.DELIVERED:
@@ -87,7 +87,7 @@ class TurnResponder:
         return hold(turn_id, sentence, self._texts)
 
     def _hold_under_load(self, turn_id: UUID) -> web.StreamResponse:
-        """So many wait that neither this response nor the callback could hold the answer."""
+        """Offer the button at once: under load neither response nor callback would be in time."""
         about = minutes(self._services.forecast.answered_at_last_in_s)
         return hold(turn_id, self._texts.held_busy.format(minutes=about), self._texts)
 
@@ -95,7 +95,7 @@ class TurnResponder:
 def initial_route(
     forecast: Forecast, utterance: Utterance, *, callback_gap_s: float
 ) -> ReplyHandle:
-    """The reply's handle by the way that the forecast leaves: nobody waits for a late answer."""
+    """The reply's handle with the first route that the forecast expects to be in time."""
     reply = utterance.reply
     if forecast.misses(reply):
         return held(reply)

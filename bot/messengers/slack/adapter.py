@@ -1,7 +1,7 @@
 """Answers to Slack, by Web API or to the response_url.
 
-The Web API needs a token and a bot in the channel, and then tells afterwards whether a message
-was shown. A response_url works everywhere and tells nothing.
+The Web API needs a token and a bot in the channel, and allows lookups of shown messages. A
+response_url works in every channel, without lookups.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.http.outbound import OutboundClient, Reply
 from bot.messengers.slack.blocks import answer_message
 from bot.messengers.slack.settings import SlackSettings
-from bot.messengers.slack.slash_command import asked_after
+from bot.messengers.slack.slash_command import earliest_command_time
 from bot.messengers.slack.web_api import WebApi
 from bot.text.catalog import Texts
 
-#: Half of what a delivery may take: a message whose blocks are refused is posted once more.
+#: Half the time-out of a delivery: a message whose blocks are refused is posted a second time.
 POST_TIMEOUT = ClientTimeout(total=4.8, connect=2.5)
 
 
@@ -41,15 +41,15 @@ class SlackAdapter:
     async def deliver(
         self, handle: ReplyHandle, via: DeliveryVia, answer: Answer
     ) -> DeliveryResult:
-        """POST the answer to the command's response_url, which takes five within 30 minutes."""
+        """POST the answer to the command's response_url, valid for five POSTs in 30 minutes."""
         if via is not DeliveryVia.POST:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Slack has no way {via}")
         message = self._message(handle, answer)
-        return await _plainly_at_last(message, lambda: self._post(handle, message))
+        return await _with_plain_fallback(message, lambda: self._post(handle, message))
 
     @property
     def can_reconcile(self) -> bool:
-        """Whether the bot may read what it has written."""
+        """Whether the bot has a token to look up its messages."""
         return self._web_api.has_token
 
     def is_reconcilable(self, handle: ReplyHandle) -> bool:
@@ -61,18 +61,20 @@ class SlackAdapter:
         """Post the answer to the command's channel, with the turn in its metadata."""
         channel = str(handle.address.get("channel"))
         message = self._message(handle, answer)
-        del message["response_type"]  # a word for response_urls; a channel's message is for all
-        return await _plainly_at_last(
+        del message["response_type"]  # response_urls only; a channel's message is public
+        return await _with_plain_fallback(
             message, lambda: self._web_api.post(channel, answer.turn_id, message)
         )
 
     async def look_up(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
-        """Look for the turn's message in the channel, from when the command was given."""
+        """Look up the turn's message in the channel, from the time of the command."""
         address = handle.address
         channel = address.get("channel")
         if not isinstance(channel, str):
             return LookupResult(outcome=LookupOutcome.UNKNOWN, detail="the channel is not known")
-        return await self._web_api.find(channel, turn_id, asked_after(handle), address.get("app"))
+        return await self._web_api.find(
+            channel, turn_id, earliest_command_time(handle), address.get("app")
+        )
 
     def _message(self, handle: ReplyHandle, answer: Answer) -> dict[str, Any]:
         visibility = self._settings.command_visibility
@@ -88,10 +90,10 @@ class SlackAdapter:
         )
 
 
-async def _plainly_at_last(
+async def _with_plain_fallback(
     message: dict[str, Any], post: Callable[[], Awaitable[DeliveryResult]]
 ) -> DeliveryResult:
-    """Post the message, and once more as plain text where its blocks are refused."""
+    """Post the message; a second time as plain text if its blocks are refused."""
     result = await post()
     if result.outcome is Outcome.REFUSED and "blocks" in result.detail:
         # Nothing was shown: plain text is better than no answer.
@@ -101,25 +103,25 @@ async def _plainly_at_last(
 
 
 def judge_response(reply: Reply) -> DeliveryResult:
-    """Read the answer of a response_url: "ok", or an error word as text or as JSON.
+    """Read the response of a response_url: "ok", or an error code as text or as JSON.
 
-    429 was shown to nobody and may be tried again. HTTP 5xx may come after Slack took the
-    message, and a second POST would show it twice: UNCONFIRMED.
+    After 429 nothing was shown, and a retry is allowed. HTTP 5xx may follow an accepted message,
+    which a second POST would show twice: UNCONFIRMED.
     """
-    word = _error_word(reply.body)
-    detail = f"HTTP {reply.status} {word}".rstrip()
+    code = _error_code(reply.body)
+    detail = f"HTTP {reply.status} {code}".rstrip()
     if reply.status == 429:
         return DeliveryResult(
             outcome=Outcome.RETRY, detail=detail, retry_after_s=reply.retry_after_s
         )
     if reply.status >= 500:
         return DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=detail)
-    refused = reply.status >= 300 or bool(word)
+    refused = reply.status >= 300 or bool(code)
     return DeliveryResult(outcome=Outcome.REFUSED if refused else Outcome.DELIVERED, detail=detail)
 
 
-def _error_word(body: bytes) -> str:
-    """Slack's error code, such as "used_url"; empty for "ok" and for what is no code."""
+def _error_code(body: bytes) -> str:
+    """Slack's error code, such as "used_url"; empty for "ok" and any other text."""
     text = body.decode("utf-8", "replace").strip()
     try:
         document = json.loads(text)

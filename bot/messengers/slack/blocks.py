@@ -1,6 +1,6 @@
 """Answers as Slack messages (slack.md 3.2): the model's Markdown in a markdown block.
 
-Never as mrkdwn, in which a bold word that touches Hangul stays unrendered.
+Never as mrkdwn, which does not render a bold word next to Hangul.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from bot.text.catalog import Texts
 from bot.text.markdown import plain_text
 from bot.text.splitting import shorten, utf16_units
 
-#: All markdown blocks of a message hold 12,000 characters; the rest is room for the notes.
+#: The markdown blocks of a message hold 12,000 characters; the rest is for the notes.
 MAX_MARKDOWN_CHARS = 11_500
-#: The fallback, shown in notifications and read aloud: Slack recommends 4,000 at most.
+#: The fallback for notifications and screen readers: Slack recommends 4,000 at most.
 MAX_FALLBACK_CHARS = 3_800
 
-# What would call people: <!channel>, <@U123>, <#C123>, entities included. HTML comments and
+# Mentions that notify people: <!channel>, <@U123>, <#C123>, entities included. HTML comments and
 # doctypes in code stay as they are.
 _MENTION = re.compile(r"(<|&lt;|&#0*60;|&#x0*3c;)(?=[@#]|!(?!--|doctype))", re.IGNORECASE)
 _FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
@@ -30,7 +30,7 @@ _FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
 def answer_message(
     answer: Answer, address: Mapping[str, Any], texts: Texts, visibility: Visibility
 ) -> dict[str, Any]:
-    """The JSON for a response_url: visibility, blocks, and the text for where blocks are not."""
+    """The JSON for a response_url: visibility, blocks, and the fallback text."""
     markdown = _markdown(answer.text, texts)
     blocks: list[dict[str, Any]] = [{"type": "markdown", "text": markdown}]
     if visibility == "in_channel":
@@ -46,7 +46,7 @@ def answer_message(
 
 
 def _quote(address: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Who asked what: the channel sees the answer, but not the command."""
+    """The person and the question: the channel does not see the command."""
     user, question = address.get("user_id"), address.get("question")
     if not (isinstance(user, str) and re.fullmatch("[A-Z0-9]+", user) and question):
         return []
@@ -72,5 +72,5 @@ def _fallback(markdown: str, notice: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """As mrkdwn wants it: nothing in the text is a mention or a link."""
+    """Escape the text for mrkdwn: it holds no mention or link then."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

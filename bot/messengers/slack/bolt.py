@@ -1,4 +1,4 @@
-"""The slack_bolt app behind everything that is not a slash command."""
+"""The slack_bolt app for all requests but slash commands."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ HttpAnswer = tuple[int, dict[str, str], bytes]  #: status, headers, body
 
 
 def bolt_app(settings: SlackSettings) -> AsyncApp:
-    """The app for one workspace. It verifies nothing: its requests are verified before it."""
+    """The app for one workspace. Its requests are already verified."""
     token = settings.bot_token.get_secret_value()
 
-    # A function and no method: bolt reads the parameters' names, and would pass a "self".
+    # A function, not a method: bolt passes arguments by name, "self" included.
     async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         """One workspace, one token from the settings: no auth.test call per request."""
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
 
     logger = logging.getLogger("slack_bolt")
-    # Below that bolt logs whole requests, the people's words and the tokens among them.
+    # Below WARNING bolt logs whole requests, with personal data and tokens.
     logger.setLevel(logging.WARNING)
     app = AsyncApp(
         name="bllossom",
@@ -32,7 +32,7 @@ def bolt_app(settings: SlackSettings) -> AsyncApp:
         process_before_response=True,
         authorize=authorize,
         client=AsyncWebClient(base_url=settings.api_url),
-        # Done before anything is parsed; bolt's own would answer 500 to odd headers.
+        # Verified before parsing; bolt's own check would answer 500 to malformed headers.
         request_verification_enabled=False,
     )
     app.error(_raise)
@@ -41,7 +41,7 @@ def bolt_app(settings: SlackSettings) -> AsyncApp:
 
 async def dispatch(app: AsyncApp, fields: dict[str, Any]) -> HttpAnswer:
     """Let bolt answer a verified, parsed request."""
-    # bolt parses again what it gets as a body, and differently: in this mode it does not.
+    # In socket mode bolt takes the parsed fields; otherwise it parses the body in its own way.
     request = AsyncBoltRequest(body=fields, mode="socket_mode")
     response = await app.async_dispatch(request)
     headers = dict(response.first_headers_without_set_cookie())
@@ -49,5 +49,5 @@ async def dispatch(app: AsyncApp, fields: dict[str, Any]) -> HttpAnswer:
 
 
 async def _raise(error: Exception) -> None:
-    """Give a listener's exception to whoever called dispatch, rather than a 500 from bolt."""
+    """Raise a listener's exception to the caller of dispatch, instead of bolt's 500."""
     raise error

@@ -1,4 +1,4 @@
-"""What the doctor says of Slack's settings, and of what Slack says of the token."""
+"""The doctor's checks of Slack's settings and of the token's scopes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.messengers.checks import origins_without_tls
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.web_api import WebApi
 
-#: The scopes that finding an unconfirmed answer needs, and what happens without each.
+#: The scopes needed to look up unconfirmed answers, and the effect of each missing one.
 SCOPES = {
     "chat:write": "answers go to their response_url and cannot be looked up",
     "channels:history": "what is lost in a public channel stays unconfirmed",
@@ -19,7 +19,7 @@ SCOPES = {
 
 
 async def check_slack(settings: SlackSettings) -> AsyncIterator[Finding]:
-    """A finding for each setting worth one, and one for each scope that the token lacks."""
+    """The findings on the settings, and one for each scope missing from the token."""
     for finding in _check_settings(settings):
         yield finding
     if settings.bot_token.get_secret_value():

@@ -1,4 +1,4 @@
-"""What a slash command is acknowledged with: a sentence that only the person sees."""
+"""The acknowledgement of a slash command: a sentence that only the person sees."""
 
 from __future__ import annotations
 

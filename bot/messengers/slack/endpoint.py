@@ -21,7 +21,7 @@ from bot.messengers.slack.slash_command import (
     verify_signature,
 )
 
-#: Takes a command and returns the sentence that acknowledges it, within Slack's three seconds.
+#: Receives a command and returns its acknowledgement, within Slack's three seconds.
 Receive = Callable[[Incoming], Awaitable[str]]
 
 
@@ -43,8 +43,8 @@ class SlackEndpoint:
     async def dispatch(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """Answer one request; ``headers`` is case-insensitive.
 
-        The command is acknowledged only after ``receive`` returned. Raises Refusal 401 for
-        what Slack did not sign, 400 for what it would not send, and whatever ``receive`` raises.
+        A command is acknowledged only after ``receive`` has returned. Raises Refusal 401 for a
+        wrong signature, 400 for a malformed request, and the errors of ``receive``.
         """
         received_at = datetime.now(UTC)
         verify_signature(headers, body, self._settings, received_at)
@@ -57,7 +57,7 @@ class SlackEndpoint:
         return await dispatch(self._bolt, fields)
 
     async def _acknowledge(self, fields: Mapping[str, str], received_at: datetime) -> HttpAnswer:
-        """Answer a command. It calls nothing of Slack's, so nothing of bolt's is needed."""
+        """Acknowledge a command, without bolt: no call to Slack is needed."""
         incoming = read_command(fields, received_at, self._settings, max_chars=self._max_chars)
         sentence = await self._receive(incoming)
         body = json.dumps({"text": sentence, "response_type": "ephemeral"}, ensure_ascii=False)
@@ -65,7 +65,7 @@ class SlackEndpoint:
 
 
 def _event(text: str) -> dict[str, Any] | None:
-    """The request that bolt answers, or None where the acknowledgement is all there is yet."""
+    """The request for bolt; None for an event that is only acknowledged."""
     document = json_object(text)
     kind, challenge = document.get("type"), document.get("challenge")
     if not isinstance(kind, str):

@@ -1,4 +1,4 @@
-"""Slack, as the registry names it."""
+"""Slack: its entry for the registry."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SlackPlugin:
 
     @classmethod
     def configured(cls, **values: Any) -> Self:
-        """As the environment says; ``values`` come first. Raises ValidationError."""
+        """Configure from the environment; ``values`` override it. Raises ValidationError."""
         return cls(SlackSettings(**values))
 
     @property
@@ -46,7 +46,7 @@ class SlackPlugin:
 
     @property
     def max_new_tokens(self) -> int | None:
-        """As many as the preset allows: a message holds 12,000 characters."""
+        """None: the preset's maximum; a message holds 12,000 characters."""
         return None
 
     def adapter(self, texts: Texts, outbound: OutboundClient) -> SlackAdapter:
@@ -69,5 +69,5 @@ class SlackPlugin:
         return SlackPane(client, signing_secret=secret, base_url=base_url)
 
     def checks(self) -> AsyncIterator[Finding]:
-        """The settings, and the token's scopes as Slack names them."""
+        """The findings on the settings and on the token's scopes."""
         return check_slack(self.settings)

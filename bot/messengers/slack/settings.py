@@ -14,7 +14,7 @@ Visibility = Literal["in_channel", "ephemeral"]
 
 
 class SlackSettings(MessengerSettings):
-    """Slack is off while there is no signing secret."""
+    """Slack's settings; without a signing secret it is off."""
 
     model_config = SettingsConfigDict(env_prefix="BOT_SLACK_")
 
@@ -22,5 +22,5 @@ class SlackSettings(MessengerSettings):
     bot_token: SecretStr = SecretStr("")
     api_url: str = "https://slack.com/api/"
     response_hosts: CommaSeparated = ("hooks.slack.com",)
-    #: Who sees the answer to a slash command: the whole channel, or only who asked.
+    #: The readers of an answer to a slash command: the whole channel, or only the person.
     command_visibility: Visibility = "in_channel"

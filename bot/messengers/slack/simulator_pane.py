@@ -48,7 +48,7 @@ _SECRET_HEADERS = frozenset({"x-slack-signature"})
 
 
 class PageMessage(BaseModel):
-    """What the page sends: the typed text, and whether to deliver the command twice."""
+    """A message of the page: the typed text, and whether to deliver the command twice."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

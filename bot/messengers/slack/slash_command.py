@@ -21,13 +21,13 @@ from bot.text.splitting import shorten
 
 log = structlog.get_logger(__name__)
 
-#: An older or younger request may be a recorded one.
+#: Requests outside this window are refused: they may be replayed.
 MAX_CLOCK_SKEW_S = 300
 #: A response_url lives 30 minutes; the rest is room for slow clocks.
 RESPONSE_URL_LIFE = timedelta(minutes=28)
-#: What is quoted of the question above an answer that a whole channel sees.
+#: The maximum of the question quoted above an answer in a channel.
 MAX_QUOTE_CHARS = 200
-#: A slash command has about a dozen.
+#: Far above the dozen fields of a slash command.
 MAX_FORM_FIELDS = 100
 
 
@@ -36,8 +36,8 @@ def verify_signature(
 ) -> None:
     """Raise Refusal(401) unless Slack signed these very bytes within the last five minutes.
 
-    On raw bytes and without a parser: the SDK's verifier raises ValueError, TypeError and
-    UnicodeDecodeError for headers and bodies that only a stranger sends.
+    Without the SDK's verifier, which raises ValueError, TypeError and UnicodeDecodeError for
+    malformed headers and bodies of strangers.
     """
     secret = settings.signing_secret.get_secret_value()
     timestamp = headers.get("X-Slack-Request-Timestamp", "")
@@ -59,19 +59,19 @@ def is_json(headers: Mapping[str, str], text: str) -> bool:
 
 
 def read_form(text: str) -> dict[str, str]:
-    """The form's fields; raises Refusal(400) for more than Slack would ever send."""
+    """The form's fields; raises Refusal(400) above ``MAX_FORM_FIELDS``."""
     if text.count("&") >= MAX_FORM_FIELDS:
         raise Refusal(400, "the form has too many fields")
-    # A form is written as a query is; urllib takes four times as long over Hangul.
+    # A form has the syntax of a query; urllib takes four times as long for Hangul.
     return dict(URL.build(path="/", query_string=text, encoded=True).query.items())
 
 
 def read_command(
     fields: Mapping[str, str], received_at: datetime, settings: SlackSettings, *, max_chars: int
 ) -> Incoming:
-    """What a slash command asks for; never raises.
+    """The content of a slash command; never raises.
 
-    ``max_chars``: the longest text that is answered.
+    ``max_chars``: the maximum length of a text.
     """
     sender, channel, team, enterprise = (
         identifier(fields.get(key)) for key in ("user_id", "channel_id", "team_id", "enterprise_id")
@@ -93,10 +93,10 @@ def read_command(
     return replace(incoming, utterance=_utterance(incoming, fields, text, received_at))
 
 
-def asked_after(handle: ReplyHandle) -> float:
-    """A time before which, by Slack's own clock, the command was not given; in Unix seconds.
+def earliest_command_time(handle: ReplyHandle) -> float:
+    """The earliest time of the command by Slack's clock, in Unix seconds.
 
-    Its signature was no further from this machine's clock than that.
+    Its signature was checked: the two clocks differ by MAX_CLOCK_SKEW_S at most.
     """
     return (handle.expires_at - RESPONSE_URL_LIFE).timestamp() - MAX_CLOCK_SKEW_S
 
@@ -110,7 +110,7 @@ def _answerable(fields: Mapping[str, str], settings: SlackSettings) -> bool:
 
 
 def _text(fields: Mapping[str, str]) -> str:
-    # Slack escapes exactly these three; the ampersand last, or "&amp;lt;" would become "<".
+    # Slack escapes exactly these three. The ampersand is last: "&amp;lt;" must not become "<".
     raw = fields.get("text", "")
     return clean_text(raw.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
@@ -142,6 +142,6 @@ def _utterance(
 
 
 def _slack_id(fields: Mapping[str, str], key: str) -> str | None:
-    """An id as Slack makes them; None for anything else, since it goes back to Slack."""
+    """An id in Slack's format; None for anything else, because it is sent back to Slack."""
     raw = fields.get(key, "")
     return raw if re.fullmatch(r"[A-Z0-9]{1,40}", raw) else None

@@ -1,7 +1,7 @@
 """Two methods of Slack's Web API: post a message that names its turn, and find it again.
 
-slack_sdk's client raises the same error for a connection that was refused and for one that was
-cut, reads answers of any size, and repeats calls by itself; here it matters what was sent.
+Without slack_sdk's client: it raises the same error for a refused and for a cut connection, reads
+responses of any size and repeats calls by itself. Here it matters what was sent.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from bot.messengers.slack.settings import SlackSettings
 
 log = structlog.get_logger(__name__)
 
-#: The metadata of a message by which it is found again: no words, no person, the turn's id only.
+#: The metadata by which a message is found again: the turn's id, no personal data.
 EVENT_TYPE = "bllossom_turn"
-#: As at a response_url: half of what a delivery may take.
+#: Half the time-out of a delivery, as for a response_url.
 TIMEOUT = ClientTimeout(total=4.8, connect=2.5)
-#: The answer holds the message once more, Hangul written as \\uXXXX.
+#: The response repeats the message, with Hangul as \\uXXXX.
 MAX_REPLY_BYTES = 1024 * 1024
-#: A page of the longest answers there are.
+#: A page of answers of the maximum length.
 MAX_PAGE_BYTES = 10 * 1024 * 1024
-#: What is read of a channel's history at most.
+#: The maximum of a channel's history that is read.
 PAGE, MAX_PAGES = 100, 6
-#: Between two questions of one bot: Slack allows fifty a minute (tier 3) to all bots together.
+#: The pause between two queries of one bot; Slack allows fifty a minute (tier 3) to all together.
 PACE_S = 3.0
-#: How long a refusal is remembered, and of how many channels.
+#: The time for which a channel's refusal is remembered, and the maximum of such channels.
 CLOSED_S, MAX_CLOSED = 600.0, 10_000
 
-#: Something of it may have happened.
+#: Ambiguous errors: the message may have been posted.
 _UNCLEAR = frozenset(
     {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 )
 _LATER = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-#: Refusals that are about the channel or the token: the next answer would meet them too.
+#: Refusals of the channel or the token: the next answer would be refused too.
 _CLOSED = frozenset(
     {
         "access_denied",
@@ -75,7 +75,7 @@ class WebApi:
 
     def __init__(self, settings: SlackSettings, outbound: OutboundClient) -> None:
         token = settings.bot_token.get_secret_value()
-        #: Empty where the settings hold nothing that could be a header.
+        #: Empty if the setting is not valid as a header.
         self._token = token if re.fullmatch(r"xoxb-[\w-]+", token, re.ASCII) else ""
         self._url = settings.api_url.rstrip("/")
         self._hosts = (origin_of(settings.api_url),)
@@ -85,7 +85,7 @@ class WebApi:
 
     @property
     def has_token(self) -> bool:
-        """Whether anything can be asked of it."""
+        """Whether the Web API can be called."""
         return bool(self._token)
 
     def may_post(self, channel: object) -> bool:
@@ -95,9 +95,9 @@ class WebApi:
         return self._closed.get(channel, 0.0) <= time.monotonic()
 
     async def post(self, channel: str, turn_id: UUID, message: dict[str, Any]) -> DeliveryResult:
-        """chat.postMessage, once; its detail names channel and ts where it was taken."""
+        """Call chat.postMessage once; a success's detail holds channel and ts."""
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"turn_id": str(turn_id)}}
-        # What a model writes is no reason to fetch an address.
+        # Slack must not fetch addresses that the model has written.
         quiet = {"unfurl_links": False, "unfurl_media": False}
         document = {"channel": channel, "metadata": metadata, **quiet, **message}
         reply = await self._call("chat.postMessage", document, MAX_REPLY_BYTES)
@@ -109,11 +109,11 @@ class WebApi:
         return result
 
     async def find(self, channel: str, turn_id: UUID, since: float, app: object) -> LookupResult:
-        """Look for a turn's message in the channel's history from ``since``, in Unix seconds.
+        """Look up a turn's message in the channel's history from ``since``, in Unix seconds.
 
         ``app``: the id of the bot's own app, or None.
         """
-        question: dict[str, Any] = {
+        query: dict[str, Any] = {
             "channel": channel,
             "oldest": f"{since:.6f}",
             "inclusive": True,
@@ -123,7 +123,7 @@ class WebApi:
         read = 0
         for _ in range(MAX_PAGES):
             await self._pace()
-            page = _page(await self._call("conversations.history", question, MAX_PAGE_BYTES))
+            page = _page(await self._call("conversations.history", query, MAX_PAGE_BYTES))
             if isinstance(page, LookupResult):
                 return page
             messages, cursor = page
@@ -132,18 +132,18 @@ class WebApi:
                 return LookupResult(
                     outcome=LookupOutcome.FOUND, detail=f"found at {channel} {found[0].get('ts')}"
                 )
-            # Slack withholds metadata where it sees fit: an absence must not be one of that kind.
+            # Slack may withhold metadata: then an absence is not certain.
             if any(not turn and _is_of(message, app) for message, turn in named):
                 return _unknown(f"{channel} has a message of this app that names no turn")
             read += len(messages)
             if not cursor:
                 detail = f"not among {read} messages of {channel}"
                 return LookupResult(outcome=LookupOutcome.ABSENT, detail=detail)
-            question["cursor"] = cursor
+            query["cursor"] = cursor
         return _unknown(f"{channel} has more than {read} messages since")
 
     async def granted(self) -> tuple[frozenset[str], str]:
-        """The token's scopes, by auth.test; or none, and why."""
+        """The token's scopes, by auth.test; or none, and the reason."""
         if not self._token:
             return frozenset(), "it is no bot token: those are xoxb-, letters, digits and dashes"
         reply = await self._call("auth.test", {}, MAX_REPLY_BYTES)
@@ -179,7 +179,7 @@ class WebApi:
 
 
 def origin_of(url: str) -> str:
-    """The origin of a URL as ``allowed`` wants it; empty, which allows nothing, for no URL."""
+    """The origin of a URL for ``allowed``; empty, which allows nothing, for an invalid URL."""
     try:
         return str(URL(url).origin())
     except ValueError:
@@ -187,7 +187,7 @@ def origin_of(url: str) -> str:
 
 
 def judge_post(reply: Reply) -> DeliveryResult:
-    """Read the answer to chat.postMessage: what is neither "ok" nor a clear no may be shown."""
+    """Read the response to chat.postMessage; neither "ok" nor an error: UNCONFIRMED."""
     document = reply.document
     error = _error(document)
     detail = f"HTTP {reply.status} {error}".rstrip()
@@ -207,7 +207,7 @@ def judge_post(reply: Reply) -> DeliveryResult:
 
 
 def _page(reply: Reply | NoReply) -> tuple[list[dict[str, Any]], str] | LookupResult:
-    """The messages of a page and the next page's cursor, or why there are none."""
+    """The messages of a page and the next page's cursor, or the reason for none."""
     if isinstance(reply, NoReply):
         return _unknown(reply.detail)
     document = reply.document
@@ -226,7 +226,7 @@ def _unknown(why: str, retry_after_s: float | None = None) -> LookupResult:
 
 
 def _turn_of(message: dict[str, Any]) -> str:
-    """The turn that a message names, or ""."""
+    """The turn in a message's metadata, or ""."""
     metadata = message.get("metadata")
     if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT_TYPE:
         return ""
@@ -236,7 +236,7 @@ def _turn_of(message: dict[str, Any]) -> str:
 
 
 def _is_of(message: dict[str, Any], app: object) -> bool:
-    """Whether an app posted it that is ours, or may be."""
+    """Whether the message was, or may have been, posted by our app."""
     if not message.get("bot_id"):
         return False
     return app is None or message.get("app_id") in (None, app)

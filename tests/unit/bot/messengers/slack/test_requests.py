@@ -22,7 +22,7 @@ from bot.domain.messenger import Command, Incoming, Problem, Refusal
 from bot.domain.turns import Utterance
 from bot.messengers.slack.endpoint import SlackEndpoint
 from bot.messengers.slack.settings import SlackSettings
-from bot.messengers.slack.slash_command import asked_after, read_command
+from bot.messengers.slack.slash_command import earliest_command_time, read_command
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 MAX_CHARS = 4000
@@ -171,7 +171,7 @@ async def test_a_command_is_received_and_acknowledged(bot: Bot) -> None:
         "user_id": "U1",
         "question": "안녕",
     }
-    assert asked_after(said.reply) == pytest.approx(said.received_at.timestamp() - 300)
+    assert earliest_command_time(said.reply) == pytest.approx(said.received_at.timestamp() - 300)
     assert said.reply.expires_at == said.received_at + timedelta(minutes=28)
     assert abs((datetime.now(UTC) - said.received_at).total_seconds()) < 10
 
