@@ -1,1 +1,1 @@
-"""What crosses between bot and worker: jobs, leases, presets, the registry of workers."""
+"""The interface between bot and worker: jobs, leases, presets, the registry of workers."""

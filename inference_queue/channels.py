@@ -1,12 +1,12 @@
-"""The names in Redis that both sides of the queue use."""
+"""The queue's names in Redis."""
 
 from __future__ import annotations
 
-#: There are new jobs: workers claim.
+#: New jobs: wakes workers to claim.
 WAKE_CHANNEL = "bllossom:jobs:wake"
-#: A running job is to be stopped: workers renew their leases, and read which one.
+#: A cancellation of a running job: wakes workers to renew, and the renewal returns the job.
 CANCEL_CHANNEL = "bllossom:jobs:cancel"
-#: There are results: bots collect them.
+#: New results: wakes bots to collect them.
 FINISHED_CHANNEL = "bllossom:jobs:finished"
 
 #: Named by job and attempt; each chunk names its lease, since an attempt may be forgiven.

@@ -1,7 +1,7 @@
 """The bot's client of the job queue, a Postgres table with wake-ups through Redis.
 
-Postgres decides; Redis only makes the waiting shorter. Every wait has a poll behind it, and every
-Redis error is survivable. The workers' client is ``leases.LeaseClient``.
+Postgres decides; Redis only shortens the waits. Every wait also polls, and errors of Redis
+are harmless. The workers' client is ``leases.LeaseClient``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from inference_queue.schema import JobState
 from inference_queue.token_stream import TokenStream, current_run
 from runtime.pubsub import WakeupPublisher
 
-#: The columns repeat what the payload says, for the order and the indexes.
+#: The columns repeat fields of the payload, for the order and the indexes.
 ENQUEUE = text(
     """
     INSERT INTO jobs (id, payload, due, deadline)
@@ -44,7 +44,7 @@ ENQUEUE = text(
     """
 ).bindparams(bindparam("payloads", type_=Text))
 
-#: A queued job ends at once. A running one ends by its worker, whose renewals return the request.
+#: A queued job ends at once. A running one is ended by its worker, whose renewals return the flag.
 CANCEL = text(
     """
     UPDATE jobs
@@ -84,11 +84,11 @@ FINISHED = text(
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
-    """A job that has its result and is to be settled."""
+    """A job with its result, ready to be settled."""
 
     id: UUID
     result: Completion | Failure
-    started_at: datetime | None  #: when it was first claimed; None: it never was
+    started_at: datetime | None  #: its first claim; None: never claimed
 
 
 class JobQueue:
@@ -109,15 +109,15 @@ class JobQueue:
         self._wake.publish()
 
     async def cancel(self, connection: AsyncConnection, job_id: UUID) -> bool:
-        """Finish the job as CANCELLED; False where there is no unfinished job of this id.
+        """Finish the job as CANCELLED; False: there is no unfinished job of this id.
 
         A queued job is finished with the transaction. A running one is stopped by its worker,
         within a second, and may still end with its answer.
         """
         state = await connection.scalar(CANCEL, {"job_id": job_id})
         if state == JobState.RUNNING:
-            # Not too early: the renewal that this causes waits for the row's lock, and so for
-            # the caller's commit.
+            # Safe before the commit: the renewal that follows waits for the row's lock, and so
+            # for the caller's commit.
             self._cancelled.publish()
         return state is not None
 
@@ -129,9 +129,9 @@ class JobQueue:
         only: Sequence[UUID] | None = None,
         excluded: Sequence[UUID] = (),
     ) -> list[FinishedJob]:
-        """Take finished jobs out of the queue, if the caller's transaction is committed.
+        """Take finished jobs out of the queue, with the commit of the caller's transaction.
 
-        Other callers skip the rows taken here. The table is a queue; the log is the caller's.
+        Other callers skip the rows taken here. The jobs are deleted: the log is the caller's.
         """
         values = {
             "limit": limit,
@@ -144,7 +144,7 @@ class JobQueue:
     async def finished_jobs(
         self, connection: AsyncConnection, limit: int, *, excluded: Sequence[UUID] = ()
     ) -> list[UUID]:
-        """The finished jobs that ``completed`` would take; nothing is taken."""
+        """The finished jobs that ``completed`` would take. Read-only."""
         rows = await connection.execute(FINISHED, {"limit": limit, "excluded": list(excluded)})
         return list(rows.scalars())
 
@@ -154,7 +154,7 @@ class JobQueue:
         return "" if run is None else await self._tokens.read(run)
 
     async def close(self) -> None:
-        """Let pending wake-ups go out."""
+        """Wait for pending wake-ups."""
         await self._wake.close()
         await self._cancelled.close()
 

@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 #: Called with the statement's name, the error and the job whose row caused it.
 OnFault = Callable[[str, BaseException, UUID], None]
 
-#: A job without a deadline is ordered as if it had one, this long after its creation.
+#: The assumed deadline of a job without one, from its creation; for the order only.
 PATIENCE_S = 600.0
 
 _CLAIMABLE = """
@@ -42,9 +42,8 @@ _CLAIMABLE = """
     AND (deadline IS NULL OR deadline > now())
 """
 
-#: Earliest deadline first, with two deadlines: the moment an answer is first wanted, as long as a
-#: typical answer still makes it, and after that the moment it is worthless. So a job that is late
-#: anyway does not delay the next one, and every job becomes the earliest one day: none starves.
+#: Earliest deadline first, with two deadlines per job: its due time while a typical answer can
+#: still meet it, then its expiry. A late job does not delay the others, and no job starves.
 _NEXT = f"""
     SELECT id FROM jobs
     WHERE {_CLAIMABLE} AND id <> ALL(CAST(:excluded AS uuid[]))
@@ -59,8 +58,8 @@ _NEXT = f"""
 def _claim(picked: str) -> TextClause:
     """Lease the jobs that ``picked`` selects.
 
-    The commit does not wait for the disk: a claim lost in a crash of Postgres is made again. The
-    lease's number is a moment in microseconds, so that the second claim gets another number.
+    The commit does not wait for the disk: a claim lost in a crash of Postgres is repeated. The
+    lease's number is a time in microseconds, so that the repeated claim gets another number.
     """
     return text(
         f"""
@@ -95,7 +94,7 @@ def _held(job_id: Any, number: Any) -> tuple[Any, ...]:
     return (jobs.c.id == job_id, jobs.c.lease == number, jobs.c.state == JobState.RUNNING)
 
 
-#: The commit does not wait for the disk: a lost result is written again by the next attempt.
+#: The commit does not wait for the disk: the next attempt replaces a lost result.
 FINISH = (
     update(jobs)
     .where(*_held(bindparam("job_id"), bindparam("number")))
@@ -120,7 +119,7 @@ class Lease:
 
 
 def log_fault(statement: str, error: BaseException, job_id: UUID) -> None:
-    """The default for ``OnFault``: a log line, without a value of the row."""
+    """The default ``OnFault``: a log line, without any value of the row."""
     fields = fault_fields(error)
     log.error("database_fault", statement=statement, job_id=str(job_id), **fields)
 
@@ -147,26 +146,26 @@ class LeaseClient:
     ) -> list[Lease]:
         """Take up to ``slots`` jobs, earliest deadline first; ``typical_s``: an answer's duration.
 
-        A payload that this worker cannot read is finished at once as INVALID_JOB; ``on_fault``
-        hears where that fails.
+        An unreadable payload is finished at once as INVALID_JOB; an error of that goes to
+        ``on_fault``.
         """
         values = {**self._order(slots, typical_s, excluded), **self._holder()}
         return await self._take(CLAIM, values, on_fault)
 
     async def claim_one(self, job_id: UUID, *, on_fault: OnFault = log_fault) -> list[Lease]:
-        """Take this job, where it is still to be had: one lease or none."""
+        """Take this job if it is still claimable: one lease or none."""
         return await self._take(CLAIM_ONE, {"job_id": job_id, **self._holder()}, on_fault)
 
     async def next_jobs(
         self, slots: int, *, typical_s: float = 0.0, excluded: Sequence[UUID] = ()
     ) -> list[UUID]:
-        """The jobs that ``claim`` would take now, in its order; nothing is changed."""
+        """The jobs that ``claim`` would take now, in its order. Read-only."""
         async with self._database.connect() as connection:
             ids = await connection.scalars(NEXT, self._order(slots, typical_s, excluded))
             return list(ids)
 
     async def reject(self, job_id: UUID, failure: Failure) -> bool:
-        """Finish a job that cannot be claimed; False where it is not queued any more."""
+        """Finish a job that cannot be claimed; False: it is no longer queued."""
         async with self._database.connect() as connection:
             changed = await connection.execute(
                 update(jobs)
@@ -179,7 +178,7 @@ class LeaseClient:
         return changed.rowcount == 1
 
     async def renew(self, leases: Iterable[Lease]) -> dict[UUID, bool]:
-        """Prolong the leases; the jobs still held, and whether each is to be cancelled."""
+        """Prolong the leases; the jobs still held, and whether each has a cancel request."""
         held = list(leases)
         if not held:
             return {}
@@ -195,7 +194,7 @@ class LeaseClient:
             return {row.id: row.cancel_requested for row in rows}
 
     async def finish(self, lease: Lease, result: Completion | Failure) -> bool:
-        """Store the result; False where the lease was lost, and the result with it."""
+        """Store the result; False: the lease was lost, and the result is dropped."""
         return await self._finish(lease.job.id, lease.number, result)
 
     async def release(self, lease: Lease, *, delay_s: float = 0.0, counts: bool = True) -> bool:
@@ -249,7 +248,7 @@ class LeaseClient:
         try:
             await self._finish(row.id, row.lease, failure)
         except DATABASE_ERRORS as error:
-            # The other leases must not be lost with it. This one runs out by itself.
+            # Not raised: the other leases must not be lost. This one expires by itself.
             on_fault("finish", error, row.id)
         return None
 

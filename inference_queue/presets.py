@@ -1,4 +1,4 @@
-"""The known models, with prompt and sampling exactly as their cards state them.
+"""The known models, with the exact prompt and sampling of their cards.
 
 Standard library only: the bot reads the system prompt and the sampling from here.
 Source: the model cards of MLP-KTLim on the Hugging Face hub, November 2026.
@@ -16,13 +16,13 @@ DEMO_PRESET = "demo"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A model, with the prompt and sampling that its authors recommend."""
+    """A model with its recommended prompt and sampling."""
 
     model: str
     system_prompt: str
     sampling: SamplingParams
     context_window: int
-    stop_tokens: tuple[str, ...]  #: besides the tokenizer's own eos token
+    stop_tokens: tuple[str, ...]  #: in addition to the tokenizer's eos token
     demo: bool = False
 
 

@@ -1,4 +1,4 @@
-"""The protocol between the bot and the worker: plain, versioned JSON and nothing else.
+"""The protocol between the bot and the worker: versioned JSON.
 
 Standard library only, so that the bot can import it without torch. A job carries messages, never
 a rendered prompt: the tokenizer and the chat template belong to the worker.
@@ -14,19 +14,19 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-#: Raised when a field changes its meaning; a worker refuses a version it does not know.
+#: Incremented when a field changes its meaning; a worker refuses an unknown version.
 PROTOCOL_VERSION = 1
 
-#: The longest answer any job may ask for, in tokens (the context of Llama-3-8B).
+#: The maximum length of an answer in tokens (the context of Llama-3-8B).
 MAX_NEW_TOKENS = 8192
 
 
 class ProtocolError(ValueError):
-    """A job or a result that does not follow this module; its text says which field and why."""
+    """An invalid job or result; the text names the field and the reason."""
 
 
 class Role(StrEnum):
-    """Who speaks. Templates write the role unescaped, so no other value is accepted."""
+    """The speaker of a message. Templates insert it unescaped, so no other value is accepted."""
 
     SYSTEM = "system"
     USER = "user"
@@ -34,15 +34,15 @@ class Role(StrEnum):
 
 
 class FinishReason(StrEnum):
-    """Why the engine stopped writing."""
+    """The reason for the end of a completion."""
 
     STOP = "stop"  #: an end-of-turn token or a stop string
     LENGTH = "length"  #: max_new_tokens, or the end of the context
-    DEADLINE = "deadline"  #: the job's deadline came first; the text is what there was
+    DEADLINE = "deadline"  #: the job's deadline; the text is incomplete
 
 
 class FailureReason(StrEnum):
-    """Why there is no answer."""
+    """The reason for a missing answer."""
 
     INVALID_JOB = "invalid_job"
     PROMPT_TOO_LONG = "prompt_too_long"
@@ -65,7 +65,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingParams:
-    """How the next token is chosen, in the words of transformers and vLLM.
+    """The sampling parameters, named as in transformers and vLLM.
 
     ``temperature`` 0 means greedy; ``top_k`` 0 and ``top_p`` 1 mean off.
     """
@@ -101,9 +101,8 @@ class SamplingParams:
 class Job:
     """A request to generate one answer.
 
-    ``due``: when the answer is first wanted; it decides the order. ``deadline``: after it the
-    answer is worthless. ``cache_key``: names the conversation (tenant included) whose computed
-    prefix may be reused.
+    ``due``: when the answer is first needed; decides the order. ``deadline``: its expiry.
+    ``cache_key``: the conversation (with its tenant) whose computed prefix may be reused.
     """
 
     id: UUID
@@ -131,7 +130,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """The engine's answer and how it came about. Times are milliseconds since the claim."""
+    """The engine's answer with its statistics. Times are milliseconds since the claim."""
 
     text: str
     finish_reason: FinishReason
@@ -156,7 +155,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why there is no answer. ``message`` is for the operator, never for the person chatting."""
+    """A missing answer. ``message`` is for the operator, never for the person."""
 
     reason: FailureReason
     message: str

@@ -1,4 +1,4 @@
-"""The reaper: takes jobs back from dead workers, and ends jobs that nobody will answer."""
+"""The reaper: requeues jobs of dead workers, and ends cancelled, expired or exhausted jobs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from inference_queue.protocol import CANCELLED, Failure, FailureReason, dump_res
 
 log = structlog.get_logger(__name__)
 
-#: A job whose worker died this often is not tried again.
+#: The maximum of attempts at a job whose workers died.
 MAX_ATTEMPTS = 3
 
-#: Rows that one statement changes.
+#: The maximum of rows per statement.
 BATCH = 500
 
-#: A lease that ran out while Postgres was away proves nothing: for this long after the restart its
-#: holder may still renew it.
+#: A lease that expired during an outage of Postgres may have a living holder: it can still be
+#: renewed for this long after the restart.
 RESTART_GRACE_S = 5.0
 
 _REAPABLE = """
@@ -66,8 +66,8 @@ async def reap(
 ) -> int:
     """Requeue the jobs of dead workers; end those cancelled, expired or tried too often.
 
-    The number of jobs changed; ``only`` and ``excluded`` restrict them. Bots and workers both call
-    it: whichever is alive. One row that Postgres refuses fails the whole call: see ``reapable``.
+    Returns the number of changed jobs; ``only`` and ``excluded`` restrict them. Both bots and
+    workers call it. A row that Postgres refuses fails the whole call: see ``reapable``.
     """
     rows = await connection.execute(REAP, {**_selection(only, excluded), **_outcomes()})
     changed = rows.all()
@@ -77,7 +77,7 @@ async def reap(
 
 
 async def reapable(connection: AsyncConnection, *, excluded: Sequence[UUID] = ()) -> list[UUID]:
-    """The jobs that ``reap`` would change now, to be reaped one by one after a fault."""
+    """The jobs that ``reap`` would change now, for a retry one by one after a fault."""
     return list(await connection.scalars(REAPABLE, _selection(None, excluded)))
 
 

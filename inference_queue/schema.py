@@ -26,7 +26,7 @@ metadata = MetaData()
 
 
 class JobState(StrEnum):
-    """A job is queued until it is claimed, running under a lease, finished with its result."""
+    """The state of a job: queued until its claim, running under a lease, finished."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -38,7 +38,7 @@ jobs = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("payload", JSONB, nullable=False),
-    # Nobody reads or writes it. The previous version still does beside this one: a contract
+    # Unused here, but the previous version may run beside this one and uses it. A contract
     # migration of the next version drops it, and ix_jobs_queued with it.
     Column("priority", SmallInteger, nullable=False, server_default=text("0")),
     Column("due", DateTime(timezone=True)),

@@ -1,4 +1,4 @@
-"""The text of a running answer, as a Redis stream: shown while it is generated, kept nowhere."""
+"""The text of a running answer as a Redis stream: shown during generation, not stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_CHUNKS_READ = 200
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some characters of the answer, and their place in the stream."""
+    """A piece of the answer, and its position in the stream."""
 
     id: str
     text: str

@@ -1,4 +1,4 @@
-"""The registry of living workers: each publishes a heartbeat in Redis, which expires by itself."""
+"""The registry of running workers: each publishes an expiring heartbeat in Redis."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ PRESENCE_TTL_S = 15
 
 
 class WorkerState(StrEnum):
-    """What a worker can do for a job now."""
+    """The state of a worker."""
 
     LOADING = "loading"
     READY = "ready"
-    UNAVAILABLE = "unavailable"  #: its engine cannot be reached, or its state is unknown here
+    UNAVAILABLE = "unavailable"  #: its engine is unreachable, or its state unknown to us
     DRAINING = "draining"  #: finishes its running jobs and takes no new ones
     FAILED = "failed"  #: its model cannot be loaded: an operator must act
 
     @classmethod
     def _missing_(cls, value: object) -> WorkerState | None:
-        # A worker of another version may be in a state that this version does not know.
+        # A worker of another version may have a state unknown to this one.
         return cls.UNAVAILABLE if isinstance(value, str) else None
 
 
@@ -45,7 +45,7 @@ class WorkerStatus:
     demo: bool = False
     slots: int = 0
     busy: int = 0
-    answer_s: float = 0.0  #: running mean of an answer's duration; 0: not known yet
+    answer_s: float = 0.0  #: running mean of an answer's duration; 0: unknown
     tokens_per_s: float = 0.0  #: of one answer
 
 
@@ -90,7 +90,7 @@ async def list_workers(redis: Redis) -> list[WorkerStatus]:
 
 
 def _read_status(body: dict[str, Any]) -> WorkerStatus:
-    """Fields of another version's worker that are unknown here are left out."""
+    """The status in a heartbeat; unknown fields of another version are dropped."""
     known = {field.name for field in fields(WorkerStatus)}
     values = {name: value for name, value in body.items() if name in known}
     if "state" in values:

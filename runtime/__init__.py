@@ -1,1 +1,1 @@
-"""What every process stands on: databases, Redis, timeouts, background tasks, logging."""
+"""The foundation of every process: databases, Redis, timeouts, background tasks, logging."""

@@ -1,4 +1,4 @@
-"""A circuit breaker for Redis: a server that failed is left alone for a moment."""
+"""A circuit breaker for Redis: no calls for a moment after a failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 
 class CircuitBreaker:
-    """Whether Redis failed a moment ago, and is left alone for another one.
+    """Opens for ``pause_s`` after an error of Redis.
 
     Each call to a frozen Redis costs a time-out, and an answer is streamed in hundreds of calls.
     """
@@ -20,7 +20,7 @@ class CircuitBreaker:
         self._until: float | None = None
 
     def is_open(self) -> bool:
-        """Whether to do without; after each pause one caller is told to try again."""
+        """Whether to skip the call; False for one caller after each pause."""
         if self._until is None:
             return False
         now = time.monotonic()
@@ -31,7 +31,7 @@ class CircuitBreaker:
 
     @contextlib.contextmanager
     def guard(self) -> Iterator[None]:
-        """Around a call to Redis: its errors are suppressed and remembered."""
+        """Guard a call to Redis: an error is suppressed and opens the breaker."""
         try:
             yield
             self._until = None

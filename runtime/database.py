@@ -1,4 +1,4 @@
-"""Reaching Postgres: one reading of its URL, one idea of when it is gone."""
+"""The connection to Postgres: its URL, its pool, its errors."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ DATABASE_ERRORS = (
 LAZY_COMMIT = func.set_config("synchronous_commit", "off", True)
 LAZY_COMMIT_SQL = "set_config('synchronous_commit', 'off', true)"
 
-#: SQLSTATE classes that blame the server: connection exception, insufficient resources, system
-#: error (PostgreSQL documentation, appendix A).
+#: SQLSTATE classes of server errors: connection exception, insufficient resources, system error
+#: (PostgreSQL documentation, appendix A).
 _OUTAGE_CLASSES = frozenset({"08", "53", "58"})
-#: Shutdown, crash, start-up, and a standby that takes no writes.
+#: Shutdown, crash, start-up, and a read-only standby.
 _OUTAGE_STATES = frozenset({"57P01", "57P02", "57P03", "25006"})
 
 
 def sqlstate(error: BaseException) -> str:
-    """The five characters with which Postgres names an error; empty where it named none."""
+    """The SQLSTATE of the error, five characters; empty if it has none."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     state = getattr(cause, "sqlstate", None)
     return state if isinstance(state, str) else ""
 
 
 def is_gone(error: BaseException) -> bool:
-    """Whether Postgres cannot be reached or cannot work, whatever is asked of it.
+    """Whether Postgres cannot be reached or cannot execute any statement.
 
-    Everything else is a fault of the statement or its values: waiting does not mend it.
+    Every other error is a fault of the statement or its values: waiting does not help.
     """
     if not isinstance(error, DATABASE_ERRORS):
         return False
@@ -55,7 +55,7 @@ def is_gone(error: BaseException) -> bool:
 
 
 def fault_fields(error: BaseException) -> dict[str, str]:
-    """What a log line may say of a fault: the names that Postgres gives, and no value of a row."""
+    """The fields of a fault for the log: names from Postgres, and no value of a row."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     root = getattr(cause, "__cause__", None) or cause
     named = {
@@ -66,33 +66,33 @@ def fault_fields(error: BaseException) -> dict[str, str]:
 
 
 def connect_database(raw_url: str, *, pool_size: int) -> AsyncEngine:
-    """A pool whose every wait is bounded; nothing is connected yet. Raises ValueError."""
+    """A connection pool with time-outs on every wait; connects lazily. Raises ValueError."""
     return create_async_engine(
         asyncpg_url(raw_url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=3,
         pool_recycle=1800,
-        # The connection that was used last knows its statements, and its server process is warm.
+        # The most recently used connection has its statements prepared and a warm server process.
         pool_use_lifo=True,
-        # An error names its statement in the log, never the people's words in it.
+        # An error shows its statement in the log, never the personal data in its values.
         hide_parameters=True,
         connect_args={"timeout": 3, "command_timeout": 10},
     )
 
 
 def any_of(ids: Iterable[UUID]) -> ColumnElement[UUID]:
-    """What a column equals that is one of the ids: in one statement, however many there are.
+    """Compare a column with any of the ids, in one statement for any number of them.
 
-    ``IN`` makes a statement for every number of them, and each connection keeps each prepared.
+    ``IN`` makes a statement per number of ids, and each connection keeps each of them prepared.
     """
     return func.any(bindparam(None, list(ids), ARRAY(Uuid)))
 
 
 def asyncpg_url(raw: str) -> URL:
-    """The URL for SQLAlchemy's asyncpg driver; ``postgres://`` and ``sslmode=`` are understood.
+    """The URL for SQLAlchemy's asyncpg driver; accepts ``postgres://`` and ``sslmode=`` too.
 
-    Raises ValueError, without the URL in its text, where it is not a Postgres URL.
+    Raises ValueError, without the URL in its text, if it is not a Postgres URL.
     """
     try:
         url = make_url(raw)

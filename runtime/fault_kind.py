@@ -1,4 +1,4 @@
-"""Who is to blame for an error of the database that is no outage, by its SQLSTATE.
+"""The cause of a database error that is no outage, by its SQLSTATE: row, timing or program.
 
 Source: PostgreSQL documentation, appendix A.
 """
@@ -18,15 +18,15 @@ _TRANSIENT_STATES = frozenset({"55P03", "57014"})
 
 
 class FaultKind(StrEnum):
-    """Who is to blame for a fault."""
+    """The cause of a fault."""
 
-    ROW = "row"  #: one row or value: trying again changes nothing
-    TRANSIENT = "transient"  #: a time-out or a deadlock: another try may go well
+    ROW = "row"  #: one row or value: another try fails again
+    TRANSIENT = "transient"  #: a time-out or a deadlock: another try may succeed
     PROGRAM = "program"  #: the program or its schema: every row would fail
 
 
 def fault_kind(error: BaseException) -> FaultKind:
-    """Who is to blame; what cannot be told from a bug of the program counts as one."""
+    """The cause of the error; PROGRAM if it may be a bug of the program."""
     state = sqlstate(error)
     transient = state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
     if isinstance(error, TimeoutError) or transient:
@@ -34,6 +34,6 @@ def fault_kind(error: BaseException) -> FaultKind:
     if isinstance(error, DATABASE_ERRORS):
         by_row = state[:2] in _ROW_CLASSES and not is_gone(error)
         return FaultKind.ROW if by_row else FaultKind.PROGRAM
-    # What is stored in the row cannot be read.
+    # A stored value that cannot be read back.
     unreadable = isinstance(error, LookupError | TypeError | ValueError)
     return FaultKind.ROW if unreadable else FaultKind.PROGRAM

@@ -1,7 +1,7 @@
-"""Batches in which one bad row costs nobody else anything.
+"""Batches with isolation: a bad item does not stop the others.
 
-A batch that fails is taken apart, and each item is tried alone. An outage is raised: waiting helps
-there. A fault belongs to its item, and is handed to ``on_fault`` with it.
+A batch that fails is split, and each item is tried alone. An outage is raised: there, waiting
+helps. A fault belongs to its item: both are passed to ``on_fault``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runtime.timeouts import run_with_timeout
 
 Item = TypeVar("Item")
 
-#: A server that is frozen lets every statement time out; one row that is stuck, only its own.
+#: With a frozen server every statement times out; with a stuck row, only that row's statement.
 MAX_CONSECUTIVE_TIMEOUTS = 3
 
 
@@ -25,10 +25,10 @@ async def run_isolated(
     on_fault: Callable[[Item, Exception], Awaitable[None]],
     timeout_s: float,
 ) -> None:
-    """Run ``work`` over all items, or over each alone where that fails.
+    """Run ``work`` over all items; if that fails, over each item alone.
 
-    ``timeout_s`` bounds each call. ``work`` must be repeatable: what a failed batch did is done
-    again. Raises what the database raises where it is gone.
+    ``timeout_s`` bounds each call. ``work`` must be repeatable: it runs again over the items of a
+    failed batch. Raises database errors of an outage.
     """
     if not items:
         return
@@ -44,7 +44,7 @@ async def run_isolated(
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether no item can be to blame. A time-out may be one row's: somebody holds its lock."""
+    """Whether no item can be the cause. A time-out is no outage: one row may be locked."""
     return is_gone(error) and not isinstance(error, TimeoutError)
 
 
@@ -55,7 +55,7 @@ async def run_each_alone(
     on_fault: Callable[[Item, Exception], Awaitable[None]],
     timeout_s: float,
 ) -> None:
-    """Like ``run_isolated``, for items that failed as a batch already."""
+    """Like ``run_isolated``, for items whose batch has already failed."""
     timeouts: list[tuple[Item, Exception]] = []
     for item in items:
         try:
@@ -76,7 +76,7 @@ async def run_each_alone(
 async def _report(
     timeouts: list[tuple[Item, Exception]], on_fault: Callable[[Item, Exception], Awaitable[None]]
 ) -> list[tuple[Item, Exception]]:
-    """The server answered somebody since: these time-outs are their rows' own."""
+    """Report time-outs as faults: the server has answered since, so their rows are the cause."""
     for item, error in timeouts:
         await on_fault(item, error)
     return []

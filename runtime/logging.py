@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard error, Hangul readable, ids and never payloads."""
+"""Logs: one JSON object per line on standard error, Hangul unescaped, ids but no payloads."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ QUIET = {
 
 
 def configure_logs(level: str) -> None:
-    """Render what structlog and the standard library's loggers say in the same way.
+    """Render the lines of structlog and of the standard library's loggers in the same way.
 
-    Our own lines go straight to the stream: through the library's handlers each takes three times
-    as long, and every webhook writes two.
+    Our own lines go straight to the stream: the library's handlers take three times as long, and
+    every webhook writes two lines.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -63,9 +63,9 @@ def configure_logs(level: str) -> None:
 def _json(event: Any, **_: Any) -> bytes:
     try:
         return orjson.dumps(event, default=str)
-    except TypeError:  # half a character, or a number that is too long: the line is written anyway
-        said = json.dumps(event, ensure_ascii=False, default=str)
-        return said.encode("utf-8", "backslashreplace")
+    except TypeError:  # a lone surrogate or a huge integer: the line is written anyway
+        line = json.dumps(event, ensure_ascii=False, default=str)
+        return line.encode("utf-8", "backslashreplace")
 
 
 def _text(event: Any, **_: Any) -> str:

@@ -1,7 +1,7 @@
 """Micro-batching: concurrent items share one call, so a burst costs few round trips and flushes.
 
 Items that arrive during a call share the next one. A batch that fails or hangs (a frozen process
-may hold one row's lock) is taken apart: each item is then processed alone.
+may hold a row's lock) is split: each item is then processed alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
-    """The size of a batch, and the seconds that a batch and a single item may take."""
+    """The maximum size of a batch, and the time-outs of a batch and of a single item."""
 
     max_size: int
     batch_timeout_s: float
@@ -70,7 +70,7 @@ class MicroBatcher(Generic[Item, Outcome]):
                     future.set_result(outcome)
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Outcome]]]:
-        """The next items to process together; items whose caller gave up are dropped."""
+        """The items of the next batch; items with a cancelled future are dropped."""
         batch: dict[Hashable, tuple[Item, asyncio.Future[Outcome]]] = {}
         later: list[tuple[Item, asyncio.Future[Outcome]]] = []
         for item, future in self._waiting:
@@ -87,7 +87,7 @@ class MicroBatcher(Generic[Item, Outcome]):
     async def _process_alone(self, item: Item, future: asyncio.Future[Outcome]) -> None:
         try:
             [outcome] = await run_with_timeout(self._limits.item_timeout_s, self._process([item]))
-        except Exception as error:  # noqa: BLE001 - it is the caller's
+        except Exception as error:  # noqa: BLE001 - raised to the caller
             if not future.done():
                 future.set_exception(error)
             return

@@ -1,4 +1,4 @@
-"""Loops of a process that go on whatever happens to the database meanwhile."""
+"""Loops that continue through database errors."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ log = structlog.get_logger(__name__)
 
 
 class FailureLog:
-    """Logs the database errors of a loop: once when they begin, not once per round."""
+    """Logs the database errors of a loop: the first one, not one per round."""
 
     def __init__(self, loop: str) -> None:
-        self.failing = ""  #: the event logged last; "" since a round went well
+        self.failing = ""  #: the last logged event; "" after a successful round
         self._loop = loop
 
     @contextlib.contextmanager
@@ -35,7 +35,7 @@ class FailureLog:
 
 
 async def run_periodically(work: Callable[[], Awaitable[object]], every_s: float) -> None:
-    """Run ``work``, and again after each pause, until cancelled. Database errors do not end it."""
+    """Run ``work`` with pauses of ``every_s``, until cancelled. Database errors are logged."""
     failures = FailureLog(getattr(work, "__qualname__", "periodic"))
     while True:
         with failures.guard():

@@ -1,4 +1,4 @@
-"""Waking another process through Redis: a convenience, so there is always a poll behind it."""
+"""Wake-ups between processes through Redis; optional, so every waiter also polls."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from runtime.tasks import cancel_and_wait
 
 
 class WakeupSubscriber:
-    """A Redis channel to wait on. Without Redis it stays silent, and the caller's poll serves."""
+    """A Redis channel to wait on. Without Redis it is silent, and the caller's poll remains."""
 
     def __init__(self, redis: Redis, channel: str) -> None:
         self._redis = redis
         self._channel = channel
-        self._rung = asyncio.Event()
+        self._woken = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -31,13 +31,13 @@ class WakeupSubscriber:
 
     def notify_local(self) -> None:
         """Wake the waiter of this process, Redis or not."""
-        self._rung.set()
+        self._woken.set()
 
     async def wait(self, poll_s: float) -> None:
-        """Return when the bell rings, at the latest after ``poll_s`` seconds."""
+        """Return at the next wake-up, at the latest after ``poll_s`` seconds."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), poll_s)
-        self._rung.clear()
+            await asyncio.wait_for(self._woken.wait(), poll_s)
+        self._woken.clear()
 
     async def _listen(self) -> None:
         while True:
@@ -48,34 +48,34 @@ class WakeupSubscriber:
                         if await subscription.get_message(
                             ignore_subscribe_messages=True, timeout=5.0
                         ):
-                            self._rung.set()
+                            self._woken.set()
             except (RedisError, OSError):
                 await asyncio.sleep(1.0)
 
 
 class WakeupPublisher:
-    """Rings a bell elsewhere, at most once per interval: a burst is one message, not hundreds."""
+    """Publishes wake-ups, at most one per interval: a burst is one message, not hundreds."""
 
     def __init__(self, redis: Redis, channel: str, interval_s: float = 0.005) -> None:
         self._redis = redis
         self._channel = channel
         self._interval_s = interval_s
-        self._ringing: asyncio.Task[None] | None = None
+        self._publishing: asyncio.Task[None] | None = None
         self._again = False
 
     def publish(self) -> None:
-        """Ring soon; never blocks and never raises."""
-        if self._ringing is None or self._ringing.done():
-            self._ringing = asyncio.create_task(self._ring())
+        """Publish a wake-up soon; never blocks and never raises."""
+        if self._publishing is None or self._publishing.done():
+            self._publishing = asyncio.create_task(self._publish())
         else:
             self._again = True
 
     async def close(self) -> None:
-        """Let a pending ring go out."""
-        if self._ringing:
-            await self._ringing
+        """Wait for a pending wake-up."""
+        if self._publishing:
+            await self._publishing
 
-    async def _ring(self) -> None:
+    async def _publish(self) -> None:
         while True:
             self._again = False
             with contextlib.suppress(RedisError, OSError):

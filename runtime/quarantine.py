@@ -1,4 +1,4 @@
-"""Rows that Postgres refuses, left out of shared statements for a growing while."""
+"""Rows that Postgres refuses, excluded from shared statements for growing pauses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.backoff import exponential_backoff_s
 
 Key = TypeVar("Key", bound=Hashable)
 
-#: A process remembers so many; beyond them the oldest takes part again.
+#: The maximum of rows per process; above it, the oldest returns to the batches.
 MAX_ROWS = 256
 
 
@@ -23,7 +23,7 @@ class _Entry:
 
 
 class KeyedQuarantine(Generic[Key]):
-    """Which rows take no part in batches, and which of them is due for an attempt alone."""
+    """The rows excluded from batches, and the next of them to be tried alone."""
 
     def __init__(self, *, base_s: float, max_s: float) -> None:
         self._base_s = base_s
@@ -32,11 +32,11 @@ class KeyedQuarantine(Generic[Key]):
 
     @property
     def rows(self) -> tuple[Key, ...]:
-        """All rows left out, those that are due as well: none of them shares a statement."""
+        """All excluded rows, due ones included: none of them shares a statement."""
         return tuple(self._entries)
 
     def add(self, row_id: Key) -> int:
-        """Leave the row out, for twice as long as the last time; how many faults it has had."""
+        """Exclude the row, for twice as long as before; the number of its faults."""
         before = self._entries.pop(row_id, None)
         if len(self._entries) >= MAX_ROWS:
             del self._entries[next(iter(self._entries))]
@@ -46,11 +46,11 @@ class KeyedQuarantine(Generic[Key]):
         return faults
 
     def discard(self, row_id: Key) -> None:
-        """Let the row take part again."""
+        """Return the row to the batches."""
         self._entries.pop(row_id, None)
 
     def due_row(self) -> Key | None:
-        """The row whose pause ended first, to be tried alone; None while all are to wait."""
+        """The row whose pause ended first, to be tried alone; None if no pause has ended."""
         if not self._entries:
             return None
         row_id, entry = min(self._entries.items(), key=lambda item: item[1].until)

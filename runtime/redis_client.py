@@ -1,4 +1,4 @@
-"""The client for Valkey or Redis, whose every call is bounded."""
+"""The client for Valkey or Redis, with a time-out on every call."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from redis.backoff import NoBackoff
 
 
 def connect_redis(url: str) -> Redis:
-    """A client whose every call ends within a second; a stale connection is tried once anew.
+    """A client whose calls end within a second; a stale connection is replaced once.
 
-    No health_check_interval: a check that fails connects anew, and connecting begins with a
-    check. With a frozen server redis-py goes round in that circle and never returns.
+    No health_check_interval: a failed check reconnects, and connecting begins with a check. With a
+    frozen server redis-py repeats that without end.
     """
     return Redis.from_url(
         url,

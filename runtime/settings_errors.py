@@ -1,4 +1,4 @@
-"""What is wrong with the settings, in the words of whoever sets environment variables."""
+"""Validation errors of settings, by the names of their environment variables."""
 
 from __future__ import annotations
 

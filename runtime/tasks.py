@@ -1,4 +1,4 @@
-"""Background tasks: kept referenced, their errors logged, cancelled until they are done."""
+"""Background tasks: referenced until done, errors logged, cancellation repeated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class TaskSet:
-    """Tasks that nobody awaits one by one. Keeps them referenced and logs their errors."""
+    """Tasks that are not awaited one by one. Keeps them referenced and logs their errors."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -30,12 +30,12 @@ class TaskSet:
         return task
 
     async def wait(self) -> None:
-        """Return once all tasks are done, those started meanwhile too."""
+        """Return once all tasks are done, including those started meanwhile."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def wait_for_started(self) -> None:
-        """Return once the tasks that run now are done, whatever they start themselves."""
+        """Return once the current tasks are done, not those started by them."""
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -45,7 +45,7 @@ class TaskSet:
             task.cancel()
 
     async def cancel(self) -> None:
-        """Cancel the tasks until they are done."""
+        """Cancel the tasks, repeatedly, until they are done."""
         await cancel_and_wait(*self._tasks)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
@@ -55,9 +55,9 @@ class TaskSet:
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel the tasks until they are done.
+    """Cancel the tasks, repeatedly, until they are done.
 
-    redis-py can take a cancellation for its own time-out, and the task lives on: ask again.
+    redis-py can mistake a cancellation for its own time-out, and the task continues.
     """
     while running := [task for task in tasks if not task.done()]:
         for task in running:

@@ -1,4 +1,4 @@
-"""Waits that end on time, whatever is waited for: a frozen server, a body that trickles in."""
+"""A strict time-out: it does not wait for the cancelled work, such as a call to a frozen server."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _abandoned: set[asyncio.Task[Any]] = set()
 async def run_with_timeout(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """The result of ``work``, or TimeoutError after ``seconds``.
 
-    Unlike asyncio.timeout it does not wait for the cancellation: a driver closing its connection
-    to a frozen server takes seconds that a webhook does not have.
+    Unlike asyncio.timeout it does not wait for the cancellation: closing a connection to a frozen
+    server takes a driver seconds, which a webhook does not have.
     """
     task = asyncio.ensure_future(work)
     try:
