@@ -1,4 +1,4 @@
-"""The composition root: the parts of the bot, in the order in which they need each other."""
+"""The composition root: builds the parts of the bot, in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ log = structlog.get_logger(__name__)
 
 SETTLED_CHANNEL = "bllossom:turns:settled"
 POOL_SIZE = 16
-#: How long a request may run on after SIGTERM: a Kakao webhook waits 3.8 s.
+#: The time-out of running requests after SIGTERM: a Kakao webhook waits 3.8 s.
 SHUTDOWN_S = 10.0
-#: An idle connection is closed after it: longer than a proxy keeps one, far below aiohttp's hour.
+#: The time-out of idle connections: above a proxy's, far below aiohttp's default of an hour.
 KEEPALIVE_S = 75.0
 
 Loop = Callable[[], Awaitable[None]]
@@ -75,7 +75,7 @@ Loop = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """What all parts stand on."""
+    """The shared dependencies of all parts."""
 
     configuration: Configuration
     database: AsyncEngine
@@ -92,7 +92,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryParts:
-    """How answers leave."""
+    """The parts that deliver answers."""
 
     sync_window: SyncWindow
     dispatcher: DeliveryDispatcher
@@ -102,7 +102,7 @@ class DeliveryParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationParts:
-    """How utterances become jobs, and jobs settled turns."""
+    """The parts that turn utterances into jobs, and jobs into settled turns."""
 
     inbox: Inbox
     scheduler: ConversationScheduler
@@ -114,7 +114,7 @@ class ConversationParts:
 def create_app(configuration: Configuration, *, warm: bool = False) -> web.Application:
     """The bot as one aiohttp application; nothing is connected before it starts.
 
-    ``warm``: to answer as fast at first as later, for half a second at the start.
+    ``warm``: prepare the database connections first, which delays the start by half a second.
     """
     quote_no_requests()
     settings = configuration.settings
@@ -147,16 +147,16 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
 
 
 def own_url(settings: Settings) -> str:
-    """Where this bot listens, as seen from this machine."""
+    """The URL of this bot on its own machine."""
     return origin(settings.host, settings.port)
 
 
 def serve(configuration: Configuration) -> None:
-    """Listen until SIGTERM or SIGINT. Raises OSError where the port is taken."""
+    """Serve until SIGTERM or SIGINT. Raises OSError if the port is taken."""
     settings = configuration.settings
     app = create_app(configuration, warm=True)
-    # What is imported and built stays: to look through all of it for garbage takes a tenth of a
-    # second, in which nobody is answered.
+    # Imported modules and built objects live forever: a full garbage collection over them would
+    # stop the event loop for a tenth of a second.
     gc.freeze()
     web.run_app(
         app,
@@ -322,7 +322,7 @@ async def _run(
     warm: bool,
     _app: web.Application,
 ) -> AsyncIterator[None]:
-    """Connect, run the background loops, and let what has begun come to its end."""
+    """Connect, run the background loops, and finish running work at the end."""
     loops: tuple[Loop, ...] = (
         base.workers.keep,
         base.backlog.keep,
@@ -353,7 +353,7 @@ async def _run(
 
 @contextlib.asynccontextmanager
 async def _running(loops: tuple[Loop, ...]) -> AsyncIterator[None]:
-    """The background loops, each begun again should it ever break."""
+    """Run the background loops, each restarted after an error."""
     tasks = [asyncio.create_task(_forever(loop), name=loop.__qualname__) for loop in loops]
     try:
         yield

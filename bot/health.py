@@ -1,4 +1,4 @@
-"""GET /healthz, /readyz and /metrics: alive, ready, and the numbers."""
+"""GET /healthz, /readyz and /metrics: liveness, readiness, metrics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORKER_STATES = ("loading", "ready", "unavailable", "draining", "failed")
 
 
 class Health:
-    """What supervisors and Prometheus ask."""
+    """The endpoints for supervisors and Prometheus."""
 
     def __init__(
         self, *, redis: Redis, schema: SchemaCheck, workers: WorkerRegistry, forecast: Forecast
@@ -35,7 +35,7 @@ class Health:
         self._forecast = forecast
 
     def routes(self) -> list[web.RouteDef]:
-        """The three paths."""
+        """The three routes."""
         return [
             web.get("/healthz", self.healthz),
             web.get("/readyz", self.readyz),
@@ -43,14 +43,14 @@ class Health:
         ]
 
     async def healthz(self, _: web.Request) -> web.Response:
-        """The process answers."""
+        """200 while the process responds."""
         return web.json_response({"status": "alive"})
 
     async def readyz(self, _: web.Request) -> web.Response:
-        """200 where a message sent now would be answered; else 503 and the part that is missing.
+        """200 if a message received now would be answered; else 503 with the missing part.
 
-        Redis is a convenience: without it the bot stays ready, and says so. Without Redis the
-        workers cannot be seen, so only the rest decides.
+        Redis is optional: without it the bot stays ready, and the response reports it. The workers
+        are unknown then, so only Postgres decides.
         """
         with contextlib.suppress(TimeoutError):
             await run_with_timeout(CHECK_S, self._workers.refresh())
@@ -59,15 +59,15 @@ class Health:
             "redis": await self._ping(),
             "worker": self._worker(),
         }
-        seen = components["worker"]["ok"] or self._workers.workers is None
-        ready = components["postgres"]["ok"] and seen
+        served = components["worker"]["ok"] or self._workers.workers is None
+        ready = components["postgres"]["ok"] and served
         return web.json_response(
             {"status": "ready" if ready else "not ready", "parts": components},
             status=200 if ready else 503,
         )
 
     async def metrics(self, _: web.Request) -> web.Response:
-        """Prometheus' text format."""
+        """The metrics in Prometheus' text format."""
         workers = self._workers.workers or []
         for state in WORKER_STATES:
             WORKERS.labels(state).set(sum(worker.state == state for worker in workers))

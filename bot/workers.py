@@ -1,4 +1,4 @@
-"""The living workers and the model they serve, read from Redis every 1.5 s."""
+"""The running workers and their model, read from Redis every 1.5 s."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WorkerRegistry:
             await asyncio.sleep(REFRESH_S)
 
     async def refresh(self) -> None:
-        """Read once. A response that a later request has overtaken is ignored."""
+        """Read once. A response overtaken by one of a later request is ignored."""
         self._requests += 1
         number, workers = self._requests, await self._read()
         if number > self._newest_response:
@@ -48,11 +48,11 @@ class WorkerRegistry:
 
     @property
     def model_is_off(self) -> bool:
-        """Whether surely no worker is ready; without Redis nobody knows, and the queue decides."""
+        """Whether certainly no worker is ready; False without Redis, where that is unknown."""
         return self.workers is not None and not self.ready
 
     def preset(self, wanted: str) -> tuple[str, Preset]:
-        """The preset to prompt with: ``wanted``, or for "auto" the one the workers announce."""
+        """The name and preset for prompts: ``wanted``, or for "auto" the workers' preset."""
         announced = next((w.preset for w in self.workers or [] if w.preset in PRESETS), "")
         name = wanted if wanted != "auto" else announced or DEFAULT_PRESET
         return name, PRESETS[name]

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class SettlementFollowUp:
-    """Runs after a settlement. A crash may lose it: the sweep and the window's marks detect that."""
+    """Runs after a settlement. A crash may lose it: the sweep and the marks detect that."""
 
     def __init__(
         self,

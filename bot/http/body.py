@@ -1,4 +1,4 @@
-"""A request's body: read whole, bounded in time."""
+"""A request's whole body, read within a time-out."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import asyncio
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-#: What a body may take: Kakao gives up on the whole exchange after five seconds, Slack after three.
+#: The time-out of a body: Kakao gives up on the exchange after five seconds, Slack after three.
 BODY_S = 3.0
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The request's whole body, kept for later readers too.
+    """The request's whole body, also kept for later reads.
 
     Raises HTTPRequestTimeout, HTTPRequestEntityTooLarge, and HTTPBadRequest for a transfer that
-    is broken off or no HTTP.
+    is cut off or not HTTP.
     """
     try:
-        if request.content.is_eof():  # it came with the headers, as nearly all do
+        if request.content.is_eof():  # it arrived with the headers, the usual case
             return await request.read()
         async with asyncio.timeout(BODY_S):
             return await request.read()

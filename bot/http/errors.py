@@ -1,4 +1,4 @@
-"""What a webhook refuses, answered with its status and counted."""
+"""The middleware of webhooks: refusals as HTTP responses, every request counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 #: Far above any genuine webhook (kakao.md 1.4).
 MAX_BODY_BYTES = 1024 * 1024
 
-#: Why a body was not read to its end; the connection is closed behind these.
+#: Errors of a body that was not read to its end; the connection is closed after them.
 _UNREAD = {
     400: "the body cannot be read",
     408: "the body is too slow",
@@ -25,7 +25,7 @@ _UNREAD = {
 
 @web.middleware
 async def refuse(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Answer what a webhook refuses with its status and a word of why, and count every webhook."""
+    """Answer a webhook's refusals with status and reason, and count every webhook."""
     messenger, status = _messenger(request), 500
     try:
         response: web.StreamResponse = await handler(request)
@@ -47,7 +47,7 @@ async def refuse(request: web.Request, handler: Any) -> web.StreamResponse:
 
 
 def _messenger(request: web.Request) -> str:
-    """The messenger whose webhook this is; "" for every path that is not one of our routes."""
+    """The messenger of the webhook's route; "" for every other path."""
     resource = request.match_info.route.resource
     path = resource.canonical if resource else ""
     return path.split("/")[2] if path.startswith("/webhooks/") else ""

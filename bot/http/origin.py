@@ -1,4 +1,4 @@
-"""The origin of a listener, as seen from its own machine."""
+"""The origin of a local listener."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 
 def origin(host: str, port: int) -> str:
-    """The origin of what listens on ``host``, such as ``http://127.0.0.1:8080``.
+    """The origin of a listener on ``host`` for its own machine: ``http://127.0.0.1:8080``.
 
     Wildcard addresses become the loopback address of their family: asyncio binds ``::`` for IPv6
     only. An IPv6 address is put into brackets (RFC 3986, 3.2.2).

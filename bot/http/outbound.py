@@ -1,7 +1,7 @@
 """One POST to an allow-listed URL: byte for byte, never redirected.
 
-A URL that came in with a request is a stranger's word until its host is checked (SSRF), and it
-carries a one-shot token that other spellings break: yarl would turn %3D into "=" and %7E into "~".
+A URL from a request is untrusted until its host is checked (SSRF). Its one-shot token must keep its
+spelling: yarl would turn %3D into "=" and %7E into "~".
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ from bot.domain.deliveries import DeliveryResult, Outcome
 log = structlog.get_logger(__name__)
 
 MAX_URL_CHARS = 2048
-#: What is read of an answer; both platforms answer with less than a kilobyte.
+#: The maximum size of a response; both platforms respond with less than a kilobyte.
 MAX_REPLY_BYTES = 64 * 1024
-#: Connecting has its own, shorter limit: when it runs out, nothing was sent yet.
+#: Connecting has its own, shorter time-out: at its end, nothing was sent yet.
 TIMEOUT = ClientTimeout(total=8.0, connect=4.0)
 
-# Printable ASCII without the characters that URL parsers read differently, and without fragment.
+# Printable ASCII, without a fragment or characters on which URL parsers disagree.
 _PLAIN_URL = re.compile(r"https?://[!$-;=?-\[\]_a-z~]+")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back."""
+    """An HTTP response."""
 
     status: int
-    body: bytes  #: its first bytes, as many as were asked for
+    body: bytes  #: its first bytes, up to the maximum of the call
     headers: Mapping[str, str]  #: case-insensitive
 
     @property
     def retry_after_s(self) -> float | None:
-        """The header, where it holds seconds."""
+        """The Retry-After header, if it holds seconds."""
         raw = self.headers.get("Retry-After", "")
         return float(raw) if re.fullmatch(r"[0-9]{1,6}", raw) else None
 
@@ -70,9 +70,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoReply:
-    """Nothing came back, or nothing could be sent."""
+    """A request without a response, or one that was never sent."""
 
-    outcome: Outcome  #: RETRY: surely not sent; UNCONFIRMED: it may have arrived; REFUSED
+    outcome: Outcome  #: RETRY: certainly not sent; UNCONFIRMED: it may have arrived; REFUSED
     detail: str
 
 
@@ -91,7 +91,7 @@ def allowed(url: object, entries: Iterable[str]) -> bool:
     """Whether ``url`` may be called.
 
     An entry is a host ("hooks.slack.com"), all hosts below one (".kakao.com"), or an origin
-    ("http://127.0.0.1:9900"). The first two mean https on its own port.
+    ("http://127.0.0.1:9900"). The first two allow https on port 443 only.
     """
     if not isinstance(url, str) or len(url) > MAX_URL_CHARS or not _PLAIN_URL.fullmatch(url):
         return False
@@ -124,11 +124,11 @@ def _origin(entry: str) -> tuple[str, str | None, int | None] | None:
 
 
 class PublicResolver(AbstractResolver):
-    """Resolves names as ``inner`` does, without the addresses inside one's own network.
+    """Resolves names by ``inner``, without addresses of private networks.
 
-    A name below an allowed one may be made to point at 127.0.0.1 or 169.254.169.254 (DNS
-    rebinding). The check is on the very address that is then connected to. ``exempt`` holds the
-    (host, port) of the origins that the operator named; those may be anywhere.
+    An attacker may point a name below an allowed one at 127.0.0.1 or 169.254.169.254 (DNS
+    rebinding), so the checked address is the one that is connected to. ``exempt``: the
+    (host, port) of origins in the settings; those may be in a private network.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses that may be called; raises OSError where none is left."""
+        """The public addresses of the name; raises OSError if there is none."""
         found = await self._inner.resolve(host, port, family)
         if (host.lower(), port) in self._exempt:
             return found
@@ -156,7 +156,7 @@ class PublicResolver(AbstractResolver):
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the Internet, however it is wrapped in IPv6."""
+    """Whether an IP address is public, also one embedded in an IPv6 address."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -175,11 +175,11 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 class OutboundClient:
     """POSTs to allow-listed URLs: byte for byte, once, never redirected, without cookies.
 
-    It keeps no connection. A kept one may be dead by the next POST, which looks the same as an
-    answer that got lost; with a new one each time, a failure before sending is known to be one.
+    Connections are not reused. A reused one may be dead at the next POST, which looks the same as
+    a lost response; with a new one, a failure before sending is recognizable.
 
-    ``entries``: the allow-lists that will be used; origins among them may be in a private network.
-    ``resolver`` replaces the system's. Open while its context lasts.
+    ``entries``: the allow-lists in use; their origins may be in a private network. ``resolver``
+    replaces the system's. An async context manager: open inside its context.
     """
 
     def __init__(
@@ -210,7 +210,7 @@ class OutboundClient:
         limits: ClientTimeout = TIMEOUT,
         headers: Mapping[str, str] | None = None,
     ) -> DeliveryResult:
-        """POST ``document`` once, as ``exchange`` does, and let ``judge`` read the answer."""
+        """POST ``document`` once, by ``exchange``; ``judge`` reads the response."""
         reply = await self.exchange(
             url, encode_json(document), hosts=hosts, limits=limits, headers=headers
         )
@@ -230,8 +230,8 @@ class OutboundClient:
     ) -> Reply | NoReply:
         """POST a JSON ``body`` once; ``headers`` are added to its own.
 
-        Never raises for what the wire does: what surely was not sent is RETRY, what may have
-        arrived is UNCONFIRMED, a URL that is not allowed is REFUSED.
+        Network errors are never raised: certainly not sent is RETRY, possibly arrived is
+        UNCONFIRMED, a URL that is not allowed is REFUSED.
         """
         if self._session is None:
             raise RuntimeError("the client is not open")
@@ -258,7 +258,7 @@ _HEADERS = {"Accept-Encoding": "identity", "Content-Type": "application/json; ch
 
 
 def encode_json(document: dict[str, Any]) -> bytes:
-    """The document as it goes on the wire: UTF-8, Hangul as it is."""
+    """The document as UTF-8 JSON, Hangul unescaped."""
     return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
 
 

@@ -1,7 +1,7 @@
-"""What aiohttp's server says of requests that are not HTTP, without what stood in them.
+"""aiohttp's log lines about malformed requests, without the requests' content.
 
-Its own line is an error with a traceback that quotes the line it could not read: a person's words,
-or a secret. Anybody can cause it, as often as they like.
+aiohttp logs an error with a traceback that quotes the unreadable line: personal data, or a secret.
+Any client can cause such lines in any number.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import logging
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
-#: The sender's faults.
-THEIRS = (HttpProcessingError, RequestPayloadError, ConnectionError)
+#: Errors caused by the client.
+CLIENT_ERRORS = (HttpProcessingError, RequestPayloadError, ConnectionError)
 
 
 def without_requests(record: logging.LogRecord) -> bool:
-    """A filter for the logger "aiohttp.server"; errors of this program stay as they are."""
+    """A filter for the logger "aiohttp.server"; errors of this program are unchanged."""
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, THEIRS):
+    if isinstance(error, CLIENT_ERRORS):
         record.levelno, record.levelname = logging.INFO, "INFO"
         record.msg, record.args = f"not HTTP: {type(error).__name__}", ()
         record.exc_info = record.exc_text = None
@@ -26,5 +26,5 @@ def without_requests(record: logging.LogRecord) -> bool:
 
 
 def quote_no_requests() -> None:
-    """Apply the filter, once."""
+    """Add the filter to aiohttp's logger."""
     logging.getLogger("aiohttp.server").addFilter(without_requests)
