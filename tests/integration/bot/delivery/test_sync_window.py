@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.delivery.sync_window import SyncWindow
 from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia
-from bot.store.deliveries import AGAIN_AFTER_S, DeliveryClaim
+from bot.store.deliveries import AGAIN_AFTER_S
+from bot.store.delivery_claims import DeliveryClaim
 from tests.integration.bot.delivery.delivery_parts import DeliveryParts, delivery_parts, faults
 from tests.integration.bot.store.delivery_rows import add_delivery, change
 

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import DeliveryState, DeliveryVia
-from bot.store import deliveries
-from bot.store.deliveries import CLAIM_S, LOOK_BACK, DeliveryClaim
+from bot.store import delivery_claims, delivery_outcomes
+from bot.store.delivery_claims import CLAIM_S, LOOK_BACK, DeliveryClaim
 from bot.store.row_filter import RowFilter
 from runtime.database import connect_database
 from tests.integration.bot.store.delivery_rows import (
@@ -36,8 +36,8 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
 async def due(database: AsyncEngine, limit: int = 100) -> list[UUID]:
     """What is claimed now, and what would be; both queries have to agree."""
     async with database.connect() as connection:
-        found = await deliveries.find_due(connection, limit)
-        claimed = [one.turn_id for one in await deliveries.claim_due(connection, limit)]
+        found = await delivery_claims.find_due(connection, limit)
+        claimed = [one.turn_id for one in await delivery_claims.claim_due(connection, limit)]
         assert sorted(found) == sorted(claimed)
         await connection.rollback()
     return claimed
@@ -52,14 +52,14 @@ async def claim_one(
     was: DeliveryVia | None = None,
 ) -> DeliveryClaim | None:
     async with database.begin() as connection:
-        return await deliveries.claim(connection, turn_id, via=via, states=states, was=was)
+        return await delivery_claims.claim(connection, turn_id, via=via, states=states, was=was)
 
 
 async def claim_due(
     database: AsyncEngine, limit: int = 100, rows: RowFilter | None = None, name: UUID | None = None
 ) -> list[DeliveryClaim]:
     async with database.begin() as connection:
-        return await deliveries.claim_due(connection, limit, rows or RowFilter(), name=name)
+        return await delivery_claims.claim_due(connection, limit, rows or RowFilter(), name=name)
 
 
 async def is_claimed_for(database: AsyncEngine, turn_id: UUID) -> bool:
@@ -131,7 +131,7 @@ async def test_only_pending_outcomes_whose_time_has_come_are_due(
     assert await due(database) == ([turn_id] if is_due else [])
     async with database.connect() as connection:
         only = RowFilter(only=(turn_id,))
-        alone = await deliveries.claim_due(connection, 5, only)
+        alone = await delivery_claims.claim_due(connection, 5, only)
     assert [one.turn_id for one in alone] == ([turn_id] if is_due else [])
 
 
@@ -156,7 +156,7 @@ async def test_a_post_is_followed_one_by_one(database: AsyncEngine) -> None:
         assert claimed.turn_id == turn_id
         assert await claim_due(database) == []
         async with database.begin() as connection:
-            assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED)
+            assert await delivery_outcomes.record(connection, claimed, DeliveryState.DELIVERED)
 
 
 async def test_the_nearest_earlier_turns_are_looked_at(database: AsyncEngine) -> None:
@@ -206,8 +206,8 @@ async def test_what_another_is_claiming_is_passed_over_without_waiting(
         await add_delivery(database, key=f"room {number}")
     async with database.begin() as mine, database.begin() as theirs:
         await theirs.execute(NO_WAIT)
-        first = await deliveries.claim_due(mine, 2)
-        second = await deliveries.claim_due(theirs, 3)
+        first = await delivery_claims.claim_due(mine, 2)
+        second = await delivery_claims.claim_due(theirs, 3)
         assert (len(first), len(second)) == (2, 1)
         assert not {one.turn_id for one in first} & {one.turn_id for one in second}
 
@@ -236,9 +236,9 @@ async def test_an_overtaken_claim_records_nothing(
     assert first is not None
     assert second is not None
     async with database.begin() as connection:
-        assert not await deliveries.record(connection, first, state)
+        assert not await delivery_outcomes.record(connection, first, state)
         assert await ledger(connection, turn_id) == []
-        assert await deliveries.record(connection, second, state)
+        assert await delivery_outcomes.record(connection, second, state)
         assert await ledger(connection, turn_id) == [(2, "held", state, "")]
 
 
@@ -252,8 +252,10 @@ async def test_an_end_is_never_recorded_over(
     assert claimed is not None
     await change(database, turn_id, state=state)
     async with database.begin() as connection:
-        assert not await deliveries.record(connection, claimed, outcome, told=[turn_id])
-        assert not await deliveries.record(connection, claimed, outcome)
+        assert not await delivery_outcomes.record(
+            connection, claimed, outcome, notified_turn_ids=[turn_id]
+        )
+        assert not await delivery_outcomes.record(connection, claimed, outcome)
     assert (await delivery(database, turn_id)).state == state
 
 
@@ -261,7 +263,7 @@ async def test_a_retry_is_not_due_before_its_time(database: AsyncEngine) -> None
     turn_id = await add_delivery(database)
     [claimed] = await claim_due(database)
     async with database.begin() as connection:
-        assert await deliveries.record(
+        assert await delivery_outcomes.record(
             connection, claimed, DeliveryState.PENDING, detail="429", retry_in_s=600
         )
     row = await delivery(database, turn_id)
@@ -274,7 +276,9 @@ async def test_a_shown_answer_has_the_moment_it_was_delivered(database: AsyncEng
     turn_id = await add_delivery(database)
     [claimed] = await claim_due(database)
     async with database.begin() as connection:
-        assert await deliveries.record(connection, claimed, DeliveryState.DELIVERED, detail="ok")
+        assert await delivery_outcomes.record(
+            connection, claimed, DeliveryState.DELIVERED, detail="ok"
+        )
         assert await ledger(connection, turn_id) == [(1, "post", "delivered", "ok")]
     assert (await delivery(database, turn_id)).delivered_at is not None
 
@@ -284,8 +288,8 @@ async def test_a_notice_is_noted_of_the_told_turns_only(database: AsyncEngine) -
     await add_delivery(database)
     [claimed] = await claim_due(database)
     async with database.begin() as connection:
-        assert await deliveries.record(
-            connection, claimed, DeliveryState.DELIVERED, told=expired[:1]
+        assert await delivery_outcomes.record(
+            connection, claimed, DeliveryState.DELIVERED, notified_turn_ids=expired[:1]
         )
     told = [(await delivery(database, turn_id)).expiry_told for turn_id in expired]
     assert told == [True, False, False]

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import DeliveryState, DeliveryVia
-from bot.store import deliveries
-from bot.store.deliveries import AGAIN_AFTER_S, CloseSyncWindow
+from bot.store import deliveries, delivery_outcomes, sync_windows, turn_outcomes
+from bot.store.deliveries import AGAIN_AFTER_S
+from bot.store.sync_windows import CloseSyncWindow
 from runtime.database import connect_database
 from tests.integration.bot.store.delivery_rows import add_delivery, change, delivery, ledger
 
@@ -40,8 +41,8 @@ async def test_each_window_is_closed_for_its_own_next_route(database: AsyncEngin
     )
     async with database.begin() as connection:
         windows = [by_callback, by_button]
-        assert await deliveries.close_sync_windows(connection, windows) == [True, True]
-        assert await deliveries.close_sync_windows(connection, windows) == [False, False]
+        assert await sync_windows.close_sync_windows(connection, windows) == [True, True]
+        assert await sync_windows.close_sync_windows(connection, windows) == [False, False]
     rows = [await delivery(database, turn_id) for turn_id in open_ones]
     assert [(row.via, row.state) for row in rows] == [
         ("callback", "pending"),
@@ -64,7 +65,7 @@ async def test_a_closed_window_stays_closed(database: AsyncEngine, via: str, sta
     turn_id = await add_delivery(database, via=via, state=state)
     window = CloseSyncWindow(turn_id=turn_id, via=DeliveryVia.HELD, state=DeliveryState.HELD)
     async with database.begin() as connection:
-        assert await deliveries.close_sync_windows(connection, [window]) == [False]
+        assert await sync_windows.close_sync_windows(connection, [window]) == [False]
     row = await delivery(database, turn_id)
     assert (row.via, row.state) == (via, state)
 
@@ -108,7 +109,7 @@ async def test_only_ready_answers_of_the_conversation_are_offered(database: Asyn
     await add_delivery(database, via="held", state="held", key="another room")
     new = await add_delivery(database, via="held", state="held")
     async with database.begin() as connection:
-        turn = await deliveries.load_outcome(connection, new)
+        turn = await turn_outcomes.load_outcome(connection, new)
         found = await deliveries.earlier_held(connection, turn.conversation_id, turn.seq)
     assert found == [offered]
 
@@ -116,7 +117,7 @@ async def test_only_ready_answers_of_the_conversation_are_offered(database: Asyn
 async def test_the_newest_answers_are_offered(database: AsyncEngine) -> None:
     held = [await add_delivery(database, via="held", state="held") for _ in range(5)]
     async with database.begin() as connection:
-        turn = await deliveries.load_outcome(connection, held[-1])
+        turn = await turn_outcomes.load_outcome(connection, held[-1])
         found = await deliveries.earlier_held(connection, turn.conversation_id, turn.seq)
     assert found == held[3:0:-1]
 
@@ -129,7 +130,7 @@ async def test_an_expiry_is_told_in_its_conversation_once(database: AsyncEngine)
     await add_delivery(database, via="held", state="held")
     await add_delivery(database, via="held", state="expired", key="another room")
     async with database.begin() as connection:
-        turn = await deliveries.load_outcome(connection, untold)
+        turn = await turn_outcomes.load_outcome(connection, untold)
         assert await deliveries.expired_untold(connection, turn.conversation_id) == [untold]
 
 
@@ -143,7 +144,7 @@ async def test_only_a_pending_delivery_is_buried(
     turn_id, other = await add_delivery(database, state=state), await add_delivery(database)
     pending = state is DeliveryState.PENDING
     async with database.begin() as connection:
-        assert await deliveries.bury(connection, turn_id, "fault") is pending
+        assert await delivery_outcomes.bury(connection, turn_id, "fault") is pending
         entries = [(0, "post", "failed", "fault")] if pending else []
         assert await ledger(connection, turn_id) == entries
     assert (await delivery(database, turn_id)).state == ("failed" if pending else state)
