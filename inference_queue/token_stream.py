@@ -76,7 +76,7 @@ class TokenStream:
         return "".join(chunk.text for chunk in _chunks(found, run))
 
     async def read_new(self, run: Run, after: str = "") -> list[Chunk]:
-        """The chunks behind the one whose id is ``after``, in their order."""
+        """The chunks after the one with the id ``after``, in order."""
         if self._breaker.is_open():
             return []
         own: list[Chunk] = []

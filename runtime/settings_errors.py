@@ -9,7 +9,7 @@ SETTINGS_ERRORS = (ValidationError, UnicodeDecodeError)
 
 
 def settings_errors(error: ValidationError | UnicodeDecodeError, prefix: str) -> list[str]:
-    """A line for each mistake, ``WORKER_SLOTS: Input should be ...``; no value is repeated."""
+    """A line per error, ``WORKER_SLOTS: Input should be ...``, without any value."""
     if isinstance(error, UnicodeDecodeError):
         return [".env: it is not UTF-8; save it in that encoding"]
     return [f"{_name(problem['loc'], prefix)}: {problem['msg']}" for problem in error.errors()]

@@ -79,7 +79,7 @@ class FaultHandler(Generic[Key]):
     async def run_apart(
         self, keys: Sequence[Key], work: Callable[[Sequence[Key]], Coroutine[Any, Any, object]]
     ) -> None:
-        """Like ``run``, for rows that failed as a batch already."""
+        """Like ``run``, for rows whose batch has already failed."""
         await self._isolated(run_each_alone, keys, work, self._bury)
 
     async def _isolated(
@@ -115,7 +115,7 @@ class FaultHandler(Generic[Key]):
                 self.quarantine.discard(key)
 
     async def handle(self, key: Key, error: Exception) -> None:
-        """Raises what the database raises where it is gone."""
+        """Report the fault, then pause or bury the row. Raises database errors of an outage."""
         await self._handle(key, error, self._bury)
 
     async def _handle(self, key: Key, error: Exception, bury: Bury[Key] | None) -> None:

@@ -75,7 +75,7 @@ class DeliverySender:
     async def _show(
         self, messenger: Messenger | None, claim: DeliveryClaim, answer: Answer
     ) -> DeliveryResult:
-        """Show the answer by a route that can be looked up, where there is one, else by any."""
+        """Show the answer by a reconcilable route if there is one, else by any."""
         if messenger is None:
             # A bot of a newer version, which runs beside this one, may know the messenger.
             return DeliveryResult(outcome=Outcome.RETRY, detail="this version lacks the messenger")

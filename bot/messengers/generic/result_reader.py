@@ -92,7 +92,7 @@ class ResultReader:
         """
         if turn.status not in SETTLED:
             return None
-        # A callback is posted, whether its result was fetched or not.
+        # A callback is posted even if its result was fetched.
         for states in ways if turn.reply_handle.via is not DeliveryVia.POST else ():
             if response := await self.responder.respond(request, turn.id, states):
                 return response

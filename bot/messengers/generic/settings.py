@@ -20,9 +20,9 @@ class GenericSettings(MessengerSettings):
     secret: SecretStr = SecretStr("")
     #: The allowed hosts of callbacks; empty: no callbacks.
     callback_hosts: CommaSeparated = ()
-    #: Seconds from receipt after which an answer is worthless.
+    #: Seconds from receipt after which an answer expires.
     hold_s: float = Field(1800.0, gt=0, le=MAX_HOLD_S)
-    #: The longest that a request may wait for its answer (?wait=), in seconds.
+    #: The maximum wait of a request for its answer (?wait=), in seconds.
     max_wait_s: float = Field(30.0, ge=0, le=60)
     #: The maximum of concurrent event streams of one bot.
     max_streams: int = Field(256, ge=0, le=4096)

@@ -25,7 +25,7 @@ class KakaoSettings(MessengerSettings):
     callback_budget_s: float = Field(48.0, gt=0, le=290)
     #: A callback POST right after the acknowledgement can be refused (seen in the field).
     callback_gap_s: float = Field(1.0, ge=0, le=10)
-    #: How long an answer waits for its button.
+    #: Seconds from receipt in which a held answer can be fetched.
     hold_s: float = Field(1800.0, gt=0, le=MAX_HOLD_S)
     #: Tokens of an answer: three bubbles hold about 2,700 characters.
     max_new_tokens: int = Field(1300, ge=1, le=8192)
