@@ -107,6 +107,17 @@ async def test_windows_that_end_together_are_each_closed_once(parts: DeliveryPar
     assert await parts.states(turn_ids) == ["held"] * 3
 
 
+async def test_of_two_next_routes_named_at_once_one_is_taken(parts: DeliveryParts) -> None:
+    """They never share a statement, which would take either and tell both that it was theirs."""
+    turn_id = await open_window(parts)
+    by_callback = parts.sync_window.close(
+        turn_id, via=DeliveryVia.CALLBACK, state=DeliveryState.PENDING, after_s=0.0
+    )
+    held, called = await asyncio.gather(close(parts, turn_id), by_callback)
+    assert held is not called
+    assert (await parts.delivery(turn_id)).via == ("held" if held else "callback")
+
+
 async def test_of_claim_and_close_at_once_one_wins(parts: DeliveryParts) -> None:
     for number in range(5):
         turn_id = await open_window(parts, key=f"room {number}")
