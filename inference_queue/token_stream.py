@@ -29,7 +29,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One worker's turn at a job: its lease names it. A forgiven attempt has its number again."""
+    """One run of a job, identified by its lease: a forgiven attempt's number is used again."""
 
     job_id: UUID
     attempt: int
@@ -37,12 +37,12 @@ class Run:
 
     @property
     def key(self) -> str:
-        """The stream's key. It stays without the lease: the previous version reads it, too."""
+        """The stream's key, without the lease because the previous version reads it too."""
         return TOKENS_KEY.format(id=self.job_id, attempt=self.attempt)
 
 
 async def current_run(connection: AsyncConnection, job_id: UUID) -> Run | None:
-    """Who runs the job now, or did last; None where there is no such job, or nobody began it."""
+    """The current or last run of the job; None: no such job, or it was never claimed."""
     wanted = select(jobs.c.attempt, jobs.c.lease).where(jobs.c.id == job_id, jobs.c.attempt > 0)
     row = (await connection.execute(wanted)).one_or_none()
     return Run(job_id=job_id, attempt=row.attempt, lease=row.lease) if row else None
@@ -68,7 +68,7 @@ class TokenStream:
                 await pipeline.execute()
 
     async def read(self, run: Run) -> str:
-        """The text streamed by this run so far; empty where there is none."""
+        """The text streamed by this run so far; empty if there is none."""
         try:
             found: list[Any] = await self._redis.xrange(run.key) or []
         except (RedisError, OSError):

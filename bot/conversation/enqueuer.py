@@ -43,12 +43,12 @@ class JobEnqueuer:
     async def enqueue(
         self, conversation_ids: Iterable[int], tried: dict[int, UUID]
     ) -> dict[int, float]:
-        """Enqueue what is ready; seconds to wait, by conversation whose burst goes on.
+        """Enqueue complete bursts; the seconds to wait, by conversation with an incomplete one.
 
-        ``tried`` receives the oldest turn of each burst: where it fails, that one is to blame.
+        ``tried`` receives the oldest turn of each burst: the one to fail after a fault.
 
-        One transaction, which waits for no conversation's lock: its holder schedules the
-        conversation too, and what a frozen process holds is left to the sweep.
+        One transaction, which waits for no conversation's lock: the holder schedules the
+        conversation itself, and one locked by a frozen process is left to the sweep.
         """
         waits: dict[int, float] = {}
         async with self._database.begin() as connection:

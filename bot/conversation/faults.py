@@ -71,8 +71,8 @@ class FaultHandler(Generic[Key]):
     ) -> None:
         """Run ``work`` over all rows; if that fails, over each row alone.
 
-        ``work`` is repeatable and bounds itself; ``bury`` takes the place of the handler's own.
-        Raises what the database raises where it is gone.
+        ``work`` is repeatable and has its own time-out; ``bury`` replaces the handler's own.
+        Raises database errors of an outage.
         """
         await self._isolated(run_isolated, keys, work, bury or self._bury)
 

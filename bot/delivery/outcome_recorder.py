@@ -85,7 +85,7 @@ class OutcomeRecorder:
     async def _write_again(
         self, record: OutcomeRecord, before: BaseException
     ) -> BaseException | None:
-        """Record the outcome; the error where that fails again."""
+        """Record the outcome; the error if that fails again."""
         try:
             await self._write(record)
         except DATABASE_ERRORS as error:

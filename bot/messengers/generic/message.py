@@ -67,7 +67,7 @@ def _required_id(document: dict[str, Any], name: str) -> str:
 
 
 def _optional_id(document: dict[str, Any], name: str) -> str:
-    """Empty where it is absent or null. A number is refused: it would be nobody's id."""
+    """The id in the field; empty if absent or null. A number is refused: its id would be empty."""
     return identifier(_required_text(document, name)) if document.get(name) is not None else ""
 
 

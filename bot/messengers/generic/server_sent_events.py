@@ -1,4 +1,4 @@
-"""Server-sent events to one client, who may stop reading or go at any time."""
+"""Server-sent events to one client, which may stop reading or hang up at any time."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from aiohttp import web
 
 HEARTBEAT_S = 15.0
-#: A client that does not read is given up.
+#: A client that does not read for this long is disconnected.
 WRITE_TIMEOUT_S = 10.0
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class ClientGoneError(OSError):
-    """The client hung up, or reads nothing."""
+    """The client hung up or does not read."""
 
 
 class EventWriter:
@@ -34,13 +34,13 @@ class EventWriter:
         await self._bounded(self.response.prepare(self._request))
 
     async def send(self, name: str, document: dict[str, Any]) -> None:
-        """One event, its data one line of JSON."""
+        """Send one event, its data one line of JSON."""
         data = json.dumps(document, ensure_ascii=False)
         await self._bounded(self.response.write(f"event: {name}\ndata: {data}\n\n".encode()))
 
     async def keep_alive(self) -> None:
-        """A comment where nothing was sent for long. Notices that the client hung up."""
-        # The server tells nobody, and to a silent stream nothing is written that could fail.
+        """Send a comment after a long silence. Detects that the client hung up."""
+        # aiohttp does not report it, and a silent stream has no write that could fail.
         transport = self._request.transport
         if transport is None or transport.is_closing():
             raise ClientGoneError
@@ -52,7 +52,7 @@ class EventWriter:
             async with asyncio.timeout(WRITE_TIMEOUT_S):
                 await writing
         except OSError as error:
-            # What is buffered for a client that does not read would keep the connection for ever.
+            # Data buffered for a client that does not read would keep the connection open for ever.
             if self._request.transport is not None:
                 self._request.transport.abort()
             raise ClientGoneError from error
