@@ -121,7 +121,10 @@ async def test_a_claim_takes_its_route_and_a_new_number_and_counts(database: Asy
         ({"status": "generating"}, False),
         ({"status": "generating", "via": "callback", "callback_in_s": 600}, False),
         ({"status": "generating", "via": "callback", "callback_in_s": -1}, True),
-        *(({"state": state}, False) for state in set(DeliveryState) - {DeliveryState.PENDING}),
+        *(
+            ({"state": state}, False)
+            for state in sorted(set(DeliveryState) - {DeliveryState.PENDING})
+        ),
     ],
 )
 async def test_only_pending_outcomes_whose_time_has_come_are_due(
@@ -227,7 +230,7 @@ async def test_due_claims_are_numbered_named_and_counted(database: AsyncEngine) 
 # --- the outcome of a claim -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", set(DeliveryState) - {DeliveryState.SENDING})
+@pytest.mark.parametrize("state", sorted(set(DeliveryState) - {DeliveryState.SENDING}))
 async def test_an_overtaken_claim_records_nothing(
     database: AsyncEngine, state: DeliveryState
 ) -> None:
@@ -243,7 +246,7 @@ async def test_an_overtaken_claim_records_nothing(
 
 
 @pytest.mark.parametrize("state", ["delivered", "expired"])
-@pytest.mark.parametrize("outcome", set(DeliveryState) - {DeliveryState.SENDING})
+@pytest.mark.parametrize("outcome", sorted(set(DeliveryState) - {DeliveryState.SENDING}))
 async def test_an_end_is_never_recorded_over(
     database: AsyncEngine, state: str, outcome: DeliveryState
 ) -> None:
