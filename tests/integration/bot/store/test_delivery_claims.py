@@ -184,6 +184,7 @@ async def test_a_post_waits_for_nothing_else(
     database: AsyncEngine, earlier: dict[str, Any]
 ) -> None:
     await add_delivery(database, **earlier)
+    await add_delivery(database, state="delivered")
     turn_id = await add_delivery(database)
     assert await due(database) == [turn_id]
 
