@@ -29,10 +29,10 @@ class EventStream:
     ) -> web.StreamResponse:
         self._server.started += 1
         ended = False
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         try:
             if self._server.silent_after == 0:
                 await asyncio.sleep(3600)
-            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await response.prepare(request)
             pieces, finish = self._pieces(body, limit)
             for number, event in enumerate(events(self._server, body, pieces, finish)):
@@ -45,6 +45,8 @@ class EventStream:
             with suppress(ConnectionError):
                 await response.write_eof()
             return response
+        except ConnectionError:
+            return response  # the client hung up
         finally:
             self._server.aborted += not ended
 
