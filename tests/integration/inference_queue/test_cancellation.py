@@ -16,29 +16,6 @@ from inference_queue.client import JobQueue
 from inference_queue.leases import LeaseClient
 from inference_queue.protocol import CANCELLED, Job, Message, Role
 from inference_queue.schema import JobState, jobs
-from runtime.database import connect_database
-from runtime.redis_client import connect_redis
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = connect_database(database_url, pool_size=4)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect_redis(redis_url)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-async def queue(redis: Redis) -> AsyncIterator[JobQueue]:
-    queue = JobQueue(redis)
-    yield queue
-    await queue.close()
 
 
 @pytest.fixture

@@ -26,8 +26,6 @@ from inference_queue.protocol import (
 )
 from inference_queue.reaper import reap
 from inference_queue.schema import jobs
-from runtime.database import connect_database
-from runtime.redis_client import connect_redis
 
 LEASE_S = 600
 COMPLETION = Completion(
@@ -38,20 +36,6 @@ COMPLETION = Completion(
     completion_tokens=4,
 )
 REFUSED = Failure(reason=FailureReason.INVALID_JOB, message="cannot be claimed")
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = connect_database(database_url, pool_size=4)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect_redis(redis_url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

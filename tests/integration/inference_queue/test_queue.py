@@ -27,7 +27,6 @@ from inference_queue.protocol import (
 from inference_queue.reaper import MAX_ATTEMPTS, reap
 from inference_queue.schema import jobs
 from inference_queue.token_stream import MAX_CHUNKS_READ, TokenStream, current_run
-from runtime.database import connect_database
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
 
@@ -38,27 +37,6 @@ COMPLETION = Completion(
     prompt_tokens=3,
     completion_tokens=4,
 )
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = connect_database(database_url, pool_size=8)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect_redis(redis_url)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-async def queue(redis: Redis) -> AsyncIterator[JobQueue]:
-    queue = JobQueue(redis)
-    yield queue
-    await queue.close()
 
 
 @pytest.fixture

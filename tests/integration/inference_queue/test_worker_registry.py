@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus, list_workers
-from runtime.redis_client import connect_redis
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect_redis(redis_url)
-    yield client
-    await client.aclose()
 
 
 async def test_worker_is_listed_while_it_sends_heartbeats(redis: Redis) -> None:
