@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +36,14 @@ class Chat:
         async with self.stack.http.get(self.stack.url + path, headers=headers) as response:
             return Said(response.status, json.loads(await response.text()))
 
+    async def send_patiently(self, document: dict[str, Any], query: str = "") -> Said:
+        """Send the same message again while the answer is 503, as the guide says."""
+        return await _repeat(lambda: self.send(document, query))
+
+    async def get_patiently(self, path: str) -> Said:
+        """GET again while the answer is 503: on a busy machine a crowd meets the bot's time-out."""
+        return await _repeat(lambda: self.get(path))
+
     async def events(self, path: str) -> list[tuple[str, dict[str, Any]]]:
         """All server-sent events, to the end of the stream."""
         headers = signed_headers(SECRET, path.encode())
@@ -48,6 +56,13 @@ class Chat:
             raw = await response.text()
         found = re.findall(r"event: (\w+)\ndata: (.*)\n\n", raw)
         return [(name, json.loads(data)) for name, data in found]
+
+
+async def _repeat(ask: Callable[[], Awaitable[Said]]) -> Said:
+    async with asyncio.timeout(60):
+        while (said := await ask()).status == 503:
+            await asyncio.sleep(0.1)
+    return said
 
 
 @asynccontextmanager

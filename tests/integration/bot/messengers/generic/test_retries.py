@@ -21,7 +21,7 @@ ATTEMPTS = "SELECT via, state FROM delivery_attempts"
 async def test_twenty_clients_with_one_key_get_the_answer_of_one_turn(chat: Chat) -> None:
     chat.server.delay_per_token_s = 0.1
     document = message("안녕")
-    said = await asyncio.gather(*(chat.send(document, "?wait=20") for _ in range(20)))
+    said = await asyncio.gather(*(chat.send_patiently(document, "?wait=20") for _ in range(20)))
     assert {one.status for one in said} == {200}
     assert {json.dumps(one.body) for one in said} == {json.dumps(said[0].body)}
     assert len(await chat.stack.rows("SELECT id FROM turns")) == 1
@@ -60,7 +60,9 @@ async def test_a_client_that_hangs_up_fetches_its_answer(chat: Chat) -> None:
 async def test_fifty_clients_that_fetch_at_once_are_one_delivery(chat: Chat) -> None:
     said = await chat.send(message("안녕"))
     await chat.stack.until("SELECT id FROM turns WHERE status = 'answered'")
-    results = await asyncio.gather(*(chat.get(said.body["result_url"]) for _ in range(50)))
+    results = await asyncio.gather(
+        *(chat.get_patiently(said.body["result_url"]) for _ in range(50))
+    )
     assert {result.status for result in results} == {200}
     assert {result.body["text"] for result in results} == {"에코: 안녕"}
     await chat.stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered'")
