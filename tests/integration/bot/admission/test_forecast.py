@@ -21,20 +21,26 @@ WORDS = "하나 둘 셋 넷 다섯 여섯"
 
 @asynccontextmanager
 async def rush(
-    database_url: str, redis_url: str, *, waiting: int, **settings: float
+    database_url: str,
+    redis_url: str,
+    *,
+    waiting: int,
+    delay_per_token_s: float = 0.15,
+    **settings: float,
 ) -> AsyncIterator[tuple[Stack, EngineServer]]:
     """A worker known to take about a second an answer, and so many questions in its queue."""
+    settings = {"kakao_sync_budget_s": 0.5, **settings}
     async with (
-        served(delay_per_token_s=0.15, reply=lambda _: WORDS) as (server, engine),
-        running_stack(
-            database_url, redis_url, engine, kakao_sync_budget_s=0.5, **settings
-        ) as stack,
+        served(delay_per_token_s=delay_per_token_s, reply=lambda _: WORDS) as (server, engine),
+        running_stack(database_url, redis_url, engine, **settings) as stack,
     ):
         await stack.say_slack("재어 보기")
         await stack.slack.next_post()
         async with asyncio.timeout(30):
             while not stack.app[app_keys.FORECAST].capacity.answer_s:
                 await stack.app[app_keys.WORKERS].refresh()
+        if waiting:  # nothing is finished before all of them wait, however slow the machine is
+            server.delay_per_token_s = 3.0
         for number in range(waiting):
             await stack.say_slack(f"질문 {number}", user_id=f"U{number}")
         await stack.until(f"SELECT 1 FROM jobs HAVING count(*) >= {waiting}")
@@ -176,7 +182,9 @@ async def test_without_a_sync_budget_every_answer_goes_by_callback(
 async def test_answer_comes_in_the_response_or_by_callback_when_idle(
     database_url: str, redis_url: str
 ) -> None:
-    async with rush(database_url, redis_url, waiting=0) as (stack, server):
+    async with rush(
+        database_url, redis_url, waiting=0, delay_per_token_s=0.4, kakao_sync_budget_s=2.0
+    ) as (stack, server):
         url = stack.kakao.new_callback_url()
         assert (await stack.say_kakao("느린 답", callback_url=url)).will_call_back
         assert (await stack.kakao.next_post()).texts[0] == WORDS
