@@ -2,36 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
-from fakes.engine_server import EngineServer, engine_server
 from inference_queue.protocol import Completion
-from inference_worker.engines.served.engine import ServedEngine
-from inference_worker.engines.served.pool import ServedPool
 from tests.support.desk import Desk
+from tests.support.served_pools import two
 from tests.support.stack import running_worker
-
-
-@asynccontextmanager
-async def pool_of(*urls: str) -> AsyncIterator[ServedPool]:
-    pool = ServedPool([ServedEngine(url, silence_timeout_s=5) for url in urls], check_every_s=0.05)
-    await pool.start(lambda _step: None)
-    try:
-        yield pool
-    finally:
-        await pool.close()
-
-
-@asynccontextmanager
-async def two(**switches: Any) -> AsyncIterator[tuple[EngineServer, EngineServer, ServedPool]]:
-    async with (
-        engine_server(**switches) as one,
-        engine_server(**switches) as other,
-        pool_of(one.url, other.url) as pool,
-    ):
-        yield one, other, pool
 
 
 async def test_a_server_that_dies_in_the_middle_loses_no_job(desk: Desk) -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
-from fakes.engine_server import EngineServer, engine_server
+from fakes.engine_server import engine_server
 from inference_queue.protocol import FailureReason
 from inference_worker.engines.registry import choose_engine
 from inference_worker.engines.served.engine import ServedEngine
@@ -17,28 +14,9 @@ from inference_worker.engines.served.pool import ServedPool
 from inference_worker.errors import EngineError
 from inference_worker.settings import WorkerSettings
 from tests.support.served_jobs import a_job, answer, failure
+from tests.support.served_pools import pool_of, two
 
 NOBODY = "http://127.0.0.1:9"
-
-
-@asynccontextmanager
-async def pool_of(*urls: str) -> AsyncIterator[ServedPool]:
-    pool = ServedPool([ServedEngine(url, silence_timeout_s=5) for url in urls], check_every_s=0.05)
-    await pool.start(lambda _step: None)
-    try:
-        yield pool
-    finally:
-        await pool.close()
-
-
-@asynccontextmanager
-async def two(**switches: Any) -> AsyncIterator[tuple[EngineServer, EngineServer, ServedPool]]:
-    async with (
-        engine_server(**switches) as one,
-        engine_server(**switches) as other,
-        pool_of(one.url, other.url) as pool,
-    ):
-        yield one, other, pool
 
 
 async def test_answers_are_spread_over_the_servers() -> None:
