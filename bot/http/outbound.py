@@ -210,10 +210,23 @@ class OutboundClient:
         limits: ClientTimeout = TIMEOUT,
         headers: Mapping[str, str] | None = None,
     ) -> DeliveryResult:
-        """POST ``document`` once, by ``exchange``; ``judge`` reads the response."""
-        reply = await self.exchange(
-            url, encode_json(document), hosts=hosts, limits=limits, headers=headers
+        """POST ``document`` once; ``judge`` reads the response."""
+        return await self.post(
+            url, encode_json(document), hosts=hosts, judge=judge, limits=limits, headers=headers
         )
+
+    async def post(
+        self,
+        url: object,
+        body: bytes,
+        *,
+        hosts: Iterable[str],
+        judge: Judge,
+        limits: ClientTimeout = TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+    ) -> DeliveryResult:
+        """POST a JSON ``body`` once, by ``exchange``; ``judge`` reads the response."""
+        reply = await self.exchange(url, body, hosts=hosts, limits=limits, headers=headers)
         if isinstance(reply, NoReply):
             return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
         return judge(reply)

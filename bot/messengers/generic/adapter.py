@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
-from bot.http.outbound import NoReply, OutboundClient, Reply, encode_json
+from bot.http.outbound import OutboundClient, Reply, encode_json
 from bot.messengers.generic.results import answer_document
 from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.generic.signature import sign
@@ -31,15 +31,13 @@ class GenericAdapter:
         if not self._settings.secrets:
             return DeliveryResult(outcome=Outcome.REFUSED, detail="there is no secret to sign with")
         body = encode_json(answer_document(answer, self._texts))
-        reply = await self._outbound.exchange(
+        return await self._outbound.post(
             handle.address.get("callback_url"),
             body,
             hosts=self._settings.callback_hosts,
+            judge=judge_callback,
             headers=sign(self._settings.secrets[0], body, datetime.now(UTC)),
         )
-        if isinstance(reply, NoReply):
-            return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
-        return judge_callback(reply)
 
 
 def judge_callback(reply: Reply) -> DeliveryResult:
