@@ -14,9 +14,6 @@ from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-#: The time-out of the claim: of Kakao's five seconds, 0.6 are left after the sync budget.
-DATABASE_TIMEOUT_S = 0.6
-
 
 class SyncResponder:
     """Delivers settled turns over the open connections of clients."""
@@ -26,11 +23,17 @@ class SyncResponder:
         self._render = render
 
     async def respond(
-        self, request: web.Request, turn_id: UUID, states: tuple[DeliveryState, ...]
+        self,
+        request: web.Request,
+        turn_id: UUID,
+        states: tuple[DeliveryState, ...],
+        *,
+        timeout_s: float,
     ) -> web.StreamResponse | None:
         """The response, written out; None: another route has claimed the answer.
 
-        ``states``: the states of the delivery in which it may be claimed.
+        ``states``: the states of the delivery in which it may be claimed. Raises TimeoutError if
+        the claim takes longer than ``timeout_s``.
         """
         if request.transport is None or request.transport.is_closing():
             return None
@@ -42,7 +45,7 @@ class SyncResponder:
             await response.prepare(request)
             await response.write_eof()
 
-        await self.deliver(turn_id, states, write)
+        await self.deliver(turn_id, states, write, timeout_s=timeout_s)
         return written[0] if written else None
 
     async def deliver(
@@ -50,17 +53,20 @@ class SyncResponder:
         turn_id: UUID,
         states: tuple[DeliveryState, ...],
         write: Callable[[Answer], Awaitable[None]],
+        *,
+        timeout_s: float,
     ) -> bool:
         """Claim the answer, let ``write`` send it, record the outcome; False: not claimed.
 
-        ``write`` raises OSError if the client hung up.
+        ``write`` raises OSError if the client hung up. Raises TimeoutError if the claim takes
+        longer than ``timeout_s``.
         """
         fetched = DeliveryState.HELD in states
         via = DeliveryVia.HELD if fetched else DeliveryVia.SYNC
         claiming = self._sync_window.claim(
             turn_id, via=via, states=states, was=None if fetched else via
         )
-        claimed = await run_with_timeout(DATABASE_TIMEOUT_S, claiming)
+        claimed = await run_with_timeout(timeout_s, claiming)
         if claimed is None:
             return False
         claim, answer = claimed

@@ -96,7 +96,9 @@ class EventStreams:
             await writer.send("result", answer_document(answer, self._services.texts))
 
         delivered = turn.reply_handle.via is not DeliveryVia.POST and (
-            await self._results.responder.deliver(turn.id, FETCHABLE, write)
+            await self._results.responder.deliver(
+                turn.id, FETCHABLE, write, timeout_s=DATABASE_TIMEOUT_S
+            )
         )
         if not delivered:
             await writer.send("result", await self._results.document(turn.id))

@@ -94,7 +94,10 @@ class ResultReader:
             return None
         # A callback is posted even if its result was fetched.
         for states in ways if turn.reply_handle.via is not DeliveryVia.POST else ():
-            if response := await self.responder.respond(request, turn.id, states):
+            response = await self.responder.respond(
+                request, turn.id, states, timeout_s=DATABASE_TIMEOUT_S
+            )
+            if response is not None:
                 return response
         return json_response(await self.document(turn.id))
 

@@ -14,8 +14,9 @@ from bot.domain.messenger import Incoming
 from bot.domain.turns import SETTLED
 from bot.messengers.kakao.http_responses import hold, say, show
 from bot.messengers.kakao.settings import KakaoSettings
+from bot.messengers.kakao.turn_response import DATABASE_TIMEOUT_S
 from bot.messengers.plugin import Services
-from bot.messengers.sync_response import DATABASE_TIMEOUT_S, SyncResponder
+from bot.messengers.sync_response import SyncResponder
 from bot.store import turns
 from bot.store.turns import Turn
 from runtime.database import DATABASE_ERRORS
@@ -57,7 +58,10 @@ class HeldAnswers:
             sentence = self._texts.worker_down_held if off else self._texts.held_still
             return hold(turn_id, sentence, self._texts)
         states = (DeliveryState.PENDING, DeliveryState.HELD)
-        response = await self._responder.respond(request, turn_id, states)
+        latest = max(until, time.monotonic()) + DATABASE_TIMEOUT_S
+        response = await self._responder.respond(
+            request, turn_id, states, timeout_s=latest - time.monotonic()
+        )
         return response or await self._fetched_before(turn_id)
 
     async def _fetched_before(self, turn_id: UUID) -> web.Response:

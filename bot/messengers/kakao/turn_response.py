@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -17,11 +18,14 @@ from bot.domain.turns import Utterance
 from bot.messengers.kakao.http_responses import hold, promise_callback, say
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.plugin import Services
-from bot.messengers.sync_response import DATABASE_TIMEOUT_S, SyncResponder
+from bot.messengers.sync_response import SyncResponder
 from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
+
+#: What is left of Kakao's five seconds at the end of the sync budget.
+DATABASE_TIMEOUT_S = 0.6
 
 
 class TurnResponder:
@@ -58,9 +62,12 @@ class TurnResponder:
         # A repeated event with a callback ahead gets that promise at once too.
         until = utterance.reply.sync_until if reply.via is DeliveryVia.SYNC else None
         left_s = (until - datetime.now(UTC)).total_seconds() if until else 0.0
+        latest = time.monotonic() + max(left_s, 0) + DATABASE_TIMEOUT_S
         if await self._services.waiters.wait(turn_id, left_s):
-            states = (DeliveryState.PENDING,)
-            if response := await self._responder.respond(request, turn_id, states):
+            response = await self._responder.respond(
+                request, turn_id, (DeliveryState.PENDING,), timeout_s=latest - time.monotonic()
+            )
+            if response is not None:
                 return response
         return await self._answer_later(turn_id, utterance)
 

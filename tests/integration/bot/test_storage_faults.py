@@ -46,3 +46,16 @@ async def test_a_dead_letter_is_told_to_its_person(stack: Stack, status: str) ->
     assert (turn.status, turn.failure_reason) == ("failed", "storage_fault")
     await stack.say_slack("좋은 말")
     assert (await stack.slack.next_post(2)).markdown == "에코: 좋은 말"
+
+
+async def test_an_answer_in_time_is_shown_though_its_claim_is_slow(stack: Stack) -> None:
+    async with stack.database.begin() as connection:
+        await connection.exec_driver_sql(
+            """CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(0.8); RETURN NEW; END $$"""
+        )
+        await connection.exec_driver_sql(
+            """CREATE TRIGGER slow_claim BEFORE UPDATE ON deliveries FOR EACH ROW
+            WHEN (NEW.state = 'sending') EXECUTE FUNCTION slowly()"""
+        )
+    assert (await stack.say_kakao("안녕")).bubbles[0] == "에코: 안녕"
