@@ -10,7 +10,7 @@ BIN := .venv/bin
 VENV := .venv/.made
 INSTALLED := .venv/.installed
 EXTRAS := .[local,onebox,dev]
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadgroup
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
 # Quiet installs with a sign of life; $(1) are pip's arguments.
