@@ -34,6 +34,7 @@ from inference_worker.worker import Worker, WorkerConnections, WorkerTimeouts
 from runtime.database import connect_database
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
+from tests.support.timeouts import stretched_timeouts
 
 KAKAO_SECRET = "kakao-secret-of-32-characters-or-more"
 SLACK_SECRET = "slack-signing-secret"
@@ -227,8 +228,9 @@ async def running_bot(configuration: Configuration) -> AsyncIterator[tuple[str, 
 async def running_stack(
     database_url: str, redis_url: str, engine: Engine | None = None, **changes: Any
 ) -> AsyncIterator[Stack]:
-    """Bot and stand-ins; a worker too where there is an engine."""
+    """Bot and stand-ins; a worker too where there is an engine. Webhooks wait long for Postgres."""
     async with contextlib.AsyncExitStack() as exits:
+        exits.enter_context(stretched_timeouts())
         kakao = await exits.enter_async_context(kakao_platform())
         slack = await exits.enter_async_context(slack_platform())
         changes.setdefault("kakao_callback_hosts", (kakao.origin,))

@@ -49,7 +49,8 @@ class HeldAnswers:
         self, request: web.Request, incoming: Incoming, turn_id: UUID
     ) -> web.StreamResponse:
         until = time.monotonic() + self._sync_budget_s
-        turn = await run_with_timeout(DATABASE_TIMEOUT_S, _find_turn(self._database, turn_id))
+        find_timeout_s = max(self._sync_budget_s, DATABASE_TIMEOUT_S)
+        turn = await run_with_timeout(find_timeout_s, _find_turn(self._database, turn_id))
         if turn is None or not _belongs_to(turn, incoming):
             return say(self._texts.held_expired)
         left_s = until - time.monotonic()

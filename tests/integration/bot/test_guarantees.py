@@ -18,7 +18,7 @@ async def test_a_burst_is_one_prompt_answered_on_the_newest(
     async with (
         served() as (server, engine),
         running_stack(
-            database_url, redis_url, engine, merge_window_s=0.6, kakao_sync_budget_s=4.5
+            database_url, redis_url, engine, merge_window_s=1.5, kakao_sync_budget_s=4.5
         ) as stack,
     ):
 

@@ -19,6 +19,7 @@ from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.errors import EngineError
 from onebox.embedded_servers import embedded_postgres, embedded_valkey
 from tests.support.stack import Said, Stack, running_stack, running_worker, served, until_ready
+from tests.support.timeouts import true_timeouts
 
 TEXT = TEXTS["ko"]
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -163,7 +164,7 @@ async def test_with_postgres_frozen_every_webhook_is_answered_in_time(
             running_stack(url, redis_url, kakao_sync_budget_s=0.4) as stack,
         ):
             held = await stack.say_kakao("하나")
-            with frozen("postgres"):
+            with frozen("postgres"), true_timeouts():
                 said = await asyncio.gather(
                     stack.say_kakao("답변 확인", extra=held.button["extra"]),
                     stack.say_kakao("/초기화"),

@@ -8,6 +8,7 @@ import pytest
 
 from bot.text.catalog import TEXTS
 from tests.support.stack import Stack, running_stack, served
+from tests.support.timeouts import true_timeouts
 
 TEXT = TEXTS["ko"]
 
@@ -58,4 +59,5 @@ async def test_an_answer_in_time_is_shown_though_its_claim_is_slow(stack: Stack)
             """CREATE TRIGGER slow_claim BEFORE UPDATE ON deliveries FOR EACH ROW
             WHEN (NEW.state = 'sending') EXECUTE FUNCTION slowly()"""
         )
-    assert (await stack.say_kakao("안녕")).bubbles[0] == "에코: 안녕"
+    with true_timeouts():
+        assert (await stack.say_kakao("안녕")).bubbles[0] == "에코: 안녕"
