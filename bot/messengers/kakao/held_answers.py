@@ -29,7 +29,7 @@ class HeldAnswers:
     def __init__(
         self, settings: KakaoSettings, services: Services, responder: SyncResponder
     ) -> None:
-        self._sync_budget_s = settings.sync_budget_s
+        self._settings = settings
         self._database = services.database
         self._services = services
         self._texts = services.texts
@@ -48,9 +48,10 @@ class HeldAnswers:
     async def _fetch(
         self, request: web.Request, incoming: Incoming, turn_id: UUID
     ) -> web.StreamResponse:
-        until = time.monotonic() + self._sync_budget_s
-        find_timeout_s = max(self._sync_budget_s, DATABASE_TIMEOUT_S)
-        turn = await run_with_timeout(find_timeout_s, _find_turn(self._database, turn_id))
+        budget_s = self._settings.sync_budget_s
+        until = time.monotonic() + budget_s
+        finding = _find_turn(self._database, turn_id)
+        turn = await run_with_timeout(max(budget_s, DATABASE_TIMEOUT_S), finding)
         if turn is None or not _belongs_to(turn, incoming):
             return say(self._texts.held_expired)
         left_s = until - time.monotonic()

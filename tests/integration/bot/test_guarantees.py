@@ -6,7 +6,13 @@ import asyncio
 
 from bot.text.catalog import TEXTS
 from fakes.faults import Fault
-from tests.support.stack import running_stack, running_worker, served, until_ready
+from tests.support.stack import (
+    SYNC_BUDGET_S,
+    running_stack,
+    running_worker,
+    served,
+    until_ready,
+)
 
 TEXT = TEXTS["ko"]
 SLOW = "하나 둘 셋 넷 다섯 여섯"
@@ -17,9 +23,7 @@ async def test_a_burst_is_one_prompt_answered_on_the_newest(
 ) -> None:
     async with (
         served() as (server, engine),
-        running_stack(
-            database_url, redis_url, engine, merge_window_s=1.5, kakao_sync_budget_s=4.5
-        ) as stack,
+        running_stack(database_url, redis_url, engine, merge_window_s=1.5) as stack,
     ):
 
         async def say(text: str, after_s: float) -> list[str]:
@@ -69,6 +73,7 @@ async def test_a_held_answer_is_offered_with_the_next_message(
         await stack.say_kakao("오래 걸리는 질문")
         await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
         server.delay_per_token_s, server.reply = 0, lambda _: "금방이에요."
+        stack.set_kakao_sync_budget(SYNC_BUDGET_S)
         said = await stack.say_kakao("다음 질문")
         assert said.bubbles[0] == "금방이에요."
         assert said.button["label"] == TEXT.earlier_label
@@ -90,6 +95,7 @@ async def test_unfetched_answer_expires_and_is_told_once(database_url: str, redi
         pressed = await stack.say_kakao("답변 확인", extra=held.button["extra"])
         assert pressed.bubbles == [TEXT.held_expired]
         server.delay_per_token_s = 0
+        stack.set_kakao_sync_budget(SYNC_BUDGET_S)
         assert TEXT.earlier_expired in (await stack.say_kakao("다음")).bubbles
         assert TEXT.earlier_expired not in (await stack.say_kakao("그다음")).bubbles
 

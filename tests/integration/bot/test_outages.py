@@ -210,9 +210,7 @@ async def test_with_valkey_frozen_everybody_is_still_answered(
     async with (
         served(reply=lambda _: words) as made,
         embedded_valkey(servers_dir / "f") as url,
-        running_stack(
-            database_url, url, made[1], rate_limit_per_minute=9, kakao_sync_budget_s=4.5
-        ) as stack,
+        running_stack(database_url, url, made[1], rate_limit_per_minute=9) as stack,
     ):
         assert (await stack.say_kakao("하나")).bubbles[0] == words
         with frozen("valkey-server"):

@@ -230,7 +230,7 @@ async def say_everything(target: Target, words: str) -> list[str]:
 
 async def delivered(target: Target) -> str:
     """The log, once every turn has reached its end."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             await asyncio.sleep(0.1)
             log = target.log.read_text("utf-8")

@@ -21,7 +21,14 @@ from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.kakao import skill_request
 from fakes.slack import signed_command
-from tests.support.stack import KAKAO_SECRET, SLACK_SECRET, Stack, running_stack, served
+from tests.support.stack import (
+    KAKAO_SECRET,
+    SLACK_SECRET,
+    SYNC_BUDGET_S,
+    Stack,
+    running_stack,
+    served,
+)
 
 TEXT = TEXTS["ko"]
 HEADERS = {"X-Bot-Secret": KAKAO_SECRET}
@@ -62,6 +69,7 @@ async def parts(
     delay_s, reply = server.delay_per_token_s, server.reply
     yield stack, server
     server.delay_per_token_s, server.reply = delay_s, reply
+    stack.set_kakao_sync_budget(SYNC_BUDGET_S)
 
 
 @pytest.fixture
@@ -328,6 +336,7 @@ async def test_a_callback_to_a_strange_host_is_never_called(
     stack, server = parts
     server.delay_per_token_s = 1.0
     server.reply = lambda _: "하나 둘 셋 넷 다섯 여섯"
+    stack.set_kakao_sync_budget(0.3)
     strange = stack.slack.origin + "/commands/steal"
     said = await stack.say_kakao("안녕", callback_url=strange)
     assert not said.will_call_back
