@@ -1,1 +1,1 @@
-"""The nouns of the product: plain Python, no I/O. The README's glossary defines them."""
+"""The nouns of the product: plain Python, no I/O. docs/glossary.md defines them."""

@@ -1,4 +1,4 @@
-"""The nouns of the conversation: plain Python, no I/O. The glossary in the README defines them."""
+"""The nouns of the conversation: plain Python, no I/O. docs/glossary.md defines them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ ANSWERED = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A turn of the log, with the key of its conversation; the README's glossary defines it."""
+    """A turn of the log, with the key of its conversation; docs/glossary.md defines it."""
 
     id: UUID
     conversation_id: int

@@ -1,20 +1,18 @@
-"""The guides' checks, run by a shell as they are written, behind a proxy as the guides set it up."""
+"""The guides' checks, run by a shell as written, behind a proxy as the guides set it up."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, web
 
+from tests.integration.docs.shell import blocks, run
 from tests.support.stack import KAKAO_SECRET, SLACK_SECRET, Stack, running_stack, served
 
-ROOT = Path(__file__).parents[3]
 HOST = "https://bot.example.com"
 PLACEHOLDERS = {
     "kakao.ko.md": ("만든값", KAKAO_SECRET),
@@ -23,11 +21,6 @@ PLACEHOLDERS = {
     "slack.md": ("COPIED-SECRET", SLACK_SECRET),
 }
 every_guide = pytest.mark.parametrize("guide", PLACEHOLDERS)
-
-
-def blocks(guide: str, language: str) -> list[str]:
-    page = (ROOT / "docs" / guide).read_text("utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
 def proxied_prefix(guide: str) -> str:
@@ -73,17 +66,6 @@ async def proxy(bot: str, prefix: str) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def shell(script: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *("bash", "-euo", "pipefail", "-c", script),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, errors.decode()
-    return output.decode()
-
-
 @asynccontextmanager
 async def guided(
     guide: str, database_url: str, redis_url: str
@@ -109,8 +91,8 @@ async def test_the_checks_of_the_guide_pass_on_a_bot_that_is_set_up(
     guide: str, database_url: str, redis_url: str
 ) -> None:
     async with guided(guide, database_url, redis_url) as ((reached, called), stack):
-        assert (await shell(reached)).split() == ["401", "404"]
-        said = await shell(called)
+        assert (await run(reached)).split() == ["401", "404"]
+        said = await run(called)
         if guide.startswith("kakao"):
             helped, answered = (json.loads(line) for line in said.replace("}{", "}\n{").split("\n"))
             assert "AI" in json.dumps(helped, ensure_ascii=False)
@@ -128,7 +110,7 @@ async def test_the_checks_of_the_guide_fail_with_another_secret(
     guide: str, database_url: str, redis_url: str
 ) -> None:
     async with guided(guide, database_url, redis_url) as ((_, called), stack):
-        said = await shell(called.replace(PLACEHOLDERS[guide][1], "another"))
+        said = await run(called.replace(PLACEHOLDERS[guide][1], "another"))
         assert "template" not in said
         assert "도움말" not in said
         assert not await stack.rows("SELECT 1 FROM turns")

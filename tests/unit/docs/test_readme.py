@@ -24,6 +24,8 @@ from tests.support.stack import settings_for
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
+SETTINGS = (ROOT / "docs/settings.md").read_text("utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 PREFIXES: dict[type[BaseSettings], str] = {
     **{block: prefix for prefix, block in settings_blocks().items()},
@@ -51,7 +53,7 @@ def test_the_tables_hold_every_setting_with_its_default(kind: type[BaseSettings]
     prefix = PREFIXES[kind]
     rows = [
         row
-        for row in re.findall(rf"^\| `({prefix}\w+)` \| (\S+) \| \S.* \|$", README, re.MULTILINE)
+        for row in re.findall(rf"^\| `({prefix}\w+)` \| (\S+) \| \S.* \|$", SETTINGS, re.MULTILINE)
         if max((p for p in PREFIXES.values() if row[0].startswith(p)), key=len) == prefix
     ]
     expected = {prefix + n.upper(): shown(f.default) for n, f in kind.model_fields.items()}
@@ -73,6 +75,21 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @every_page
+def test_every_anchor_is_a_heading(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", page.read_text("utf-8")):
+        if not re.match(r"https?://", target):
+            other = page.parent / target if target else page
+            assert anchor in anchors(other), f"{target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments that GitHub makes of a page's headings."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@every_page
 def test_every_path_named_exists(page: Path) -> None:
     folders = "benchmarks|bot|chaos|docker|docs|fakes|inference_queue|inference_worker|migrations"
     folders += "|onebox|runtime|tests"
@@ -81,7 +98,7 @@ def test_every_path_named_exists(page: Path) -> None:
 
 
 def test_the_tree_is_the_tree() -> None:
-    block = README.split("## The tree", 1)[1].split("```")[1]
+    block = CONTRIBUTING.split("### The tree", 1)[1].split("```")[1]
     paths = [line.split()[0] for line in block.strip().splitlines()]
     assert len(paths) > 15
     for path in paths:
