@@ -1,0 +1,184 @@
+"""Code fences of Markdown (CommonMark 4.5), as far as a cut through a text has to know them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.text.splitting import Size, shorten, split
+
+_QUOTE = re.compile(r" {0,3}> ?")
+_LIST_MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$)")
+_OPENING = re.compile(r"(?P<marker>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)$")
+
+#: Longer markers and info strings are not repeated in the next piece.
+_MAX_MARKER_CHARS = 40
+_MAX_INFO_CHARS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """An open fence: its marker, what is written after it, and the containers around it."""
+
+    marker: str  #: three or more backticks or tildes
+    info: str = ""
+    indent: int = 0  #: columns before the marker, after the quotes
+    quotes: int = 0  #: depth of the block quotes around it
+    item: int = 0  #: columns that a line of its list item has at least; 0: in no list
+
+    def closed_by(self, line: str) -> bool:
+        """Whether ``line`` (without quotes) is a closing fence: as long or longer, and bare."""
+        bare = line.strip(" \t")
+        return bare.startswith(self.marker) and not bare.strip(self.marker[0])
+
+    @property
+    def closing(self) -> str:
+        """The line that closes it where it is open."""
+        return "> " * self.quotes + " " * self.indent + self.marker
+
+    @property
+    def reopening(self) -> str:
+        """The line that opens it again in a piece of its own, outside of its list."""
+        return "> " * self.quotes + self.marker + self.info[:_MAX_INFO_CHARS]
+
+
+def opening_fence(line: str) -> Fence | None:
+    """The fence that ``line`` (without quotes and list markers) opens, if it does."""
+    bare = line.lstrip(" \t")
+    found = _OPENING.match(bare)
+    if found is None or (bare[0] == "`" and "`" in found["info"]):
+        return None
+    return Fence(found["marker"], found["info"].strip(), indent=_columns(line, bare))
+
+
+class FenceTracker:
+    """Reads a text line by line and knows the fence that is open after each."""
+
+    def __init__(self, fence: Fence | None = None) -> None:
+        self.open = fence
+        self._items: list[int] = []  # the columns at which the open list items' texts begin
+        self._quotes = 0
+        self._after_blank = True
+
+    def feed(self, line: str) -> None:
+        """Read the next line, without its line feed."""
+        limit = self.open.quotes if self.open else None
+        quotes, rest = _without_quotes(line, limit)
+        bare = rest.lstrip(" \t")
+        indent = _columns(rest, bare)
+        fence = self.open
+        if fence and quotes == fence.quotes and (not bare or indent >= fence.item):
+            if fence.closed_by(rest):
+                self.open = None
+            return
+        if fence:  # its quote or its list item is over, and it with them
+            self.open = None
+            quotes, rest = _without_quotes(line, None)
+            bare = rest.lstrip(" \t")
+            indent = _columns(rest, bare)
+        self._feed_text(quotes, indent, bare)
+
+    def _feed_text(self, quotes: int, indent: int, bare: str) -> None:
+        if quotes != self._quotes:
+            self._quotes, self._items = quotes, []
+        if not bare:
+            self._after_blank = True
+            return
+        if self._after_blank or _LIST_MARKER.match(bare) or bare[0] in "`~#":
+            self._items = [column for column in self._items if column <= indent]
+        self._after_blank = False
+        indent, bare = self._enter_items(indent, bare)
+        item = self._items[-1] if self._items else 0
+        fence = opening_fence(bare) if indent - item < 4 else None
+        if fence:
+            self.open = Fence(fence.marker, fence.info, indent, quotes, item)
+
+    def _enter_items(self, indent: int, bare: str) -> tuple[int, str]:
+        """Read list markers; the column and the text after them."""
+        while (found := _LIST_MARKER.match(bare)) and len(self._items) < 100:
+            if indent - (self._items[-1] if self._items else 0) >= 4:
+                break  # indented code
+            width = len(found[0].expandtabs(4))
+            self._items.append(indent + width)
+            indent, bare = indent + width, bare[found.end() :]
+        return indent, bare
+
+
+def open_fence(text: str) -> Fence | None:
+    """The fence that is open at the end of ``text``."""
+    tracker = FenceTracker()
+    for line in text.split("\n"):
+        tracker.feed(line)
+    return tracker.open
+
+
+def closed(text: str) -> str:
+    """``text`` with its open fence closed, so that what follows is no code."""
+    fence = open_fence(text)
+    return f"{text}\n{fence.closing}" if fence else text
+
+
+def shorten_markdown(text: str, limit: int, size: Size = len) -> str:
+    """The text if it fits ``limit``, else its beginning and "…"; no fence is left open."""
+    whole = closed(text)
+    if size(whole) <= limit:
+        return whole
+    return closed(shorten(text, limit - _reserve(limit), size))
+
+
+def split_markdown(text: str, limit: int, size: Size = len) -> Iterator[str]:
+    """Pieces of at most ``limit``, each of them Markdown of its own.
+
+    A fence that is open at a cut is closed with its own marker and opened again in the next piece.
+    ``limit`` is 100 or more.
+    """
+    fence: Fence | None = None
+    for raw in split(text, limit - 2 * _reserve(limit), size):
+        piece, fence = _piece(raw, fence)
+        yield piece
+
+
+def _reserve(limit: int) -> int:
+    """What an opening or a closing line may need; "…" included."""
+    return min(2 * _MAX_MARKER_CHARS, limit // 4)
+
+
+def _piece(raw: str, inside: Fence | None) -> tuple[str, Fence | None]:
+    """The piece with its fences opened and closed, and the one that the next piece begins in."""
+    start = _outside_of_list(inside) if inside else None
+    lines = [start.reopening] if start else []
+    tracker = FenceTracker(start)
+    for line in raw.split("\n"):
+        shown = _dedented(line, inside) if inside and tracker.open is start else line
+        lines.append(shown)
+        tracker.feed(shown)
+    left = tracker.open
+    if left is not None and len(left.closing) <= 2 * _MAX_MARKER_CHARS:
+        lines.append(left.closing)
+        # Lines of the next piece are still indented like those of the list item.
+        return "\n".join(lines), inside if left is start else left
+    return "\n".join(lines), None
+
+
+def _outside_of_list(fence: Fence) -> Fence:
+    return Fence(fence.marker, fence.info, quotes=fence.quotes)
+
+
+def _dedented(line: str, fence: Fence) -> str:
+    """A line of the fence without the indentation of its list item."""
+    quotes, rest = _without_quotes(line, fence.quotes)
+    blanks = len(rest) - len(rest.lstrip(" "))
+    return "> " * quotes + rest[min(blanks, fence.indent) :]
+
+
+def _without_quotes(line: str, limit: int | None) -> tuple[int, str]:
+    """The depth of the block quotes at the beginning of a line, and what follows them."""
+    depth = place = 0
+    while (limit is None or depth < limit) and (found := _QUOTE.match(line, place)):
+        depth, place = depth + 1, found.end()
+    return depth, line[place:]
+
+
+def _columns(line: str, bare: str) -> int:
+    return len(line[: len(line) - len(bare)].expandtabs(4))
