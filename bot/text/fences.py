@@ -12,9 +12,11 @@ _QUOTE = re.compile(r" {0,3}> ?")
 _LIST_MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$)")
 _OPENING = re.compile(r"(?P<marker>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)$")
 
-#: Longer markers and info strings are not repeated in the next piece.
-_MAX_MARKER_CHARS = 40
+#: Longer closing lines and info strings are not written: no answer has them.
+_MAX_CLOSING_CHARS = 60
 _MAX_INFO_CHARS = 20
+#: What an opening or a closing line may need.
+_RESERVE = 102
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,10 @@ class Fence:
         return "> " * self.quotes + " " * self.indent + self.marker
 
     @property
-    def reopening(self) -> str:
-        """The line that opens it again in a piece of its own, outside of its list."""
-        return "> " * self.quotes + self.marker + self.info[:_MAX_INFO_CHARS]
+    def opening(self) -> str:
+        """The line that opens it."""
+        info = self.info if len(self.info) <= _MAX_INFO_CHARS else ""
+        return "> " * self.quotes + " " * self.indent + self.marker + info
 
 
 def opening_fence(line: str) -> Fence | None:
@@ -64,17 +67,17 @@ class FenceTracker:
     def feed(self, line: str) -> None:
         """Read the next line, without its line feed."""
         limit = self.open.quotes if self.open else None
-        quotes, rest = _without_quotes(line, limit)
+        quotes, rest = without_quotes(line, limit)
         bare = rest.lstrip(" \t")
         indent = _columns(rest, bare)
         fence = self.open
         if fence and quotes == fence.quotes and (not bare or indent >= fence.item):
-            if fence.closed_by(rest):
+            if indent - fence.item < 4 and fence.closed_by(rest):
                 self.open = None
             return
         if fence:  # its quote or its list item is over, and it with them
             self.open = None
-            quotes, rest = _without_quotes(line, None)
+            quotes, rest = without_quotes(line, None)
             bare = rest.lstrip(" \t")
             indent = _columns(rest, bare)
         self._feed_text(quotes, indent, bare)
@@ -116,64 +119,62 @@ def open_fence(text: str) -> Fence | None:
 def closed(text: str) -> str:
     """``text`` with its open fence closed, so that what follows is no code."""
     fence = open_fence(text)
-    return f"{text}\n{fence.closing}" if fence else text
+    if fence is None or len(fence.closing) > _MAX_CLOSING_CHARS:
+        return text
+    return f"{text}\n{fence.closing}"
 
 
 def shorten_markdown(text: str, limit: int, size: Size = len) -> str:
-    """The text if it fits ``limit``, else its beginning and "…"; no fence is left open."""
+    """The text if it fits ``limit``, else its beginning and "…"; no fence is left open.
+
+    ``limit`` is 400 or more.
+    """
     whole = closed(text)
-    if size(whole) <= limit:
-        return whole
-    return closed(shorten(text, limit - _reserve(limit), size))
+    return whole if size(whole) <= limit else closed(shorten(text, limit - _RESERVE, size))
 
 
 def split_markdown(text: str, limit: int, size: Size = len) -> Iterator[str]:
     """Pieces of at most ``limit``, each of them Markdown of its own.
 
     A fence that is open at a cut is closed with its own marker and opened again in the next piece.
-    ``limit`` is 100 or more.
+    ``limit`` is 400 or more.
     """
     fence: Fence | None = None
-    for raw in split(text, limit - 2 * _reserve(limit), size):
+    for raw in split(text, limit - 2 * _RESERVE, size):
         piece, fence = _piece(raw, fence)
         yield piece
 
 
-def _reserve(limit: int) -> int:
-    """What an opening or a closing line may need; "…" included."""
-    return min(2 * _MAX_MARKER_CHARS, limit // 4)
-
-
 def _piece(raw: str, inside: Fence | None) -> tuple[str, Fence | None]:
     """The piece with its fences opened and closed, and the one that the next piece begins in."""
-    start = _outside_of_list(inside) if inside else None
-    lines = [start.reopening] if start else []
-    tracker = FenceTracker(start)
+    again = Fence(inside.marker, inside.info, quotes=inside.quotes) if inside else None
+    lines = [again.opening] if again else []
+    tracker = FenceTracker(inside)
     for line in raw.split("\n"):
-        shown = _dedented(line, inside) if inside and tracker.open is start else line
-        lines.append(shown)
-        tracker.feed(shown)
+        if inside is None or again is None or tracker.open is not inside:
+            lines.append(line)
+            tracker.feed(line)
+            continue
+        tracker.feed(line)
+        _, code = without_quotes(line, inside.quotes)
+        if tracker.open is inside or (tracker.open is None and inside.closed_by(code)):
+            lines.append("> " * inside.quotes + _dedented(code, inside.indent))
+        else:
+            lines += [again.closing, line]  # its list or its quote is over
     left = tracker.open
-    if left is not None and len(left.closing) <= 2 * _MAX_MARKER_CHARS:
-        lines.append(left.closing)
-        # Lines of the next piece are still indented like those of the list item.
-        return "\n".join(lines), inside if left is start else left
-    return "\n".join(lines), None
+    last = again if left is inside else left
+    if left is None or last is None or len(last.closing) > _MAX_CLOSING_CHARS:
+        return "\n".join(lines), None
+    return "\n".join([*lines, last.closing]), left
 
 
-def _outside_of_list(fence: Fence) -> Fence:
-    return Fence(fence.marker, fence.info, quotes=fence.quotes)
+def _dedented(code: str, columns: int) -> str:
+    """A line of code without the indentation of its list item."""
+    return code[min(len(code) - len(code.lstrip(" ")), columns) :]
 
 
-def _dedented(line: str, fence: Fence) -> str:
-    """A line of the fence without the indentation of its list item."""
-    quotes, rest = _without_quotes(line, fence.quotes)
-    blanks = len(rest) - len(rest.lstrip(" "))
-    return "> " * quotes + rest[min(blanks, fence.indent) :]
-
-
-def _without_quotes(line: str, limit: int | None) -> tuple[int, str]:
-    """The depth of the block quotes at the beginning of a line, and what follows them."""
+def without_quotes(line: str, limit: int | None = None) -> tuple[int, str]:
+    """The depth of the quotes at the beginning of a line (at most ``limit``), and the rest."""
     depth = place = 0
     while (limit is None or depth < limit) and (found := _QUOTE.match(line, place)):
         depth, place = depth + 1, found.end()
