@@ -12,7 +12,7 @@ from bot.observability.database_errors import report_database_error
 from bot.store import deliveries
 from bot.store.turn_outcomes import TurnOutcome
 from bot.text.catalog import Texts
-from bot.text.splitting import shorten
+from bot.text.fences import shorten_markdown, with_ellipsis
 from bot.workers import WorkerRegistry
 from inference_queue.client import JobQueue
 from inference_queue.protocol import FailureReason
@@ -80,13 +80,15 @@ class AnswerPresenter:
             turn_id=turn.id,
             text=turn.answer or "" if answered else self._sentence(turn),
             answered=answered,
+            truncated=answered and turn.truncated,
             ai_notice=answered and not turn.answered_before and self._ai_notice,
         )
 
     def _holding(self, turn: TurnOutcome, *, partial: str) -> Answer:
         """At the callback's end, before the model has finished: the text so far, and a button."""
         if partial.strip():
-            text = f"{shorten(partial.rstrip(), PARTIAL_CHARS)}…\n\n{self._texts.held_partial}"
+            shown = shorten_markdown(with_ellipsis(partial.rstrip()), PARTIAL_CHARS)
+            text = f"{shown}\n\n{self._texts.held_partial}"
         elif self._workers.model_is_off:
             text = self._texts.worker_down_held
         else:

@@ -15,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.turns import TurnStatus
 from bot.store.reply_handles import load_handle
-from inference_queue.protocol import FailureReason
+from inference_queue.protocol import FailureReason, FinishReason
 
 log = structlog.get_logger(__name__)
 
 #: The columns of a TurnOutcome; the turn's search index alone would be longer than they are.
 OUTCOME_COLUMNS = """
     turns.id, turns.conversation_id, turns.seq, turns.messenger, turns.status, turns.job_id,
-    turns.answer, turns.failure_reason, turns.reply_handle, EXISTS (
+    turns.answer, turns.finish_reason, turns.failure_reason, turns.reply_handle, EXISTS (
         SELECT 1 FROM turns AS earlier
         WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
           AND earlier.status = 'answered'
@@ -32,6 +32,10 @@ OUTCOME_COLUMNS = """
 LOAD_OUTCOME = text(f"SELECT {OUTCOME_COLUMNS} FROM turns WHERE turns.id = :turn_id").columns(
     reply_handle=JSONB
 )
+
+
+#: The stored reasons of an answer that is not whole.
+_TRUNCATED = frozenset({FinishReason.LENGTH.value, FinishReason.DEADLINE.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class TurnOutcome:
     failure_reason: FailureReason | None
     reply_handle: ReplyHandle
     answered_before: bool  #: an earlier answer carried the notice that an AI answers
+    truncated: bool = False  #: the model stopped at a limit, before the answer's end
 
 
 async def load_outcome(connection: AsyncConnection, turn_id: UUID) -> TurnOutcome:
@@ -65,6 +70,7 @@ def outcome_from_row(row: Row[Any]) -> TurnOutcome:
         status=TurnStatus(row.status),
         job_id=row.job_id,
         answer=row.answer,
+        truncated=row.finish_reason in _TRUNCATED,
         failure_reason=_failure_reason(row.failure_reason),
         reply_handle=read_reply_handle(row.id, row.reply_handle),
         answered_before=row.answered_before,

@@ -34,7 +34,8 @@ class Texts:
     expired: str
     cancelled: str  #: where the messenger waits for a response, whatever it is
     merged: str  #: answered together with the message after it
-    cut_note: str  #: follows an answer that was cut to fit
+    cut_note: str  #: follows an answer that was cut to fit, or that the model did not finish
+    continue_label: str  #: label and text of the button below an unfinished answer
     fetch_label: str  #: label of the button that fetches an answer; at most 14 characters
     reset_done: str
     help: str  #: for messengers whose commands begin with "/"
@@ -81,6 +82,7 @@ TEXTS: dict[str, Texts] = {
         cancelled="요청하신 대로 답변을 멈췄어요.",
         merged="이어서 보내 주신 메시지와 함께 답해 드릴게요.",
         cut_note="(답변이 길어 여기까지만 보여 드려요.)",
+        continue_label="계속",
         fetch_label="답변 확인",
         reset_done="대화를 새로 시작할게요. 앞에서 나눈 이야기는 더 이상 참고하지 않아요.",
         help=(
@@ -134,6 +136,7 @@ TEXTS: dict[str, Texts] = {
         cancelled="Stopped, as you asked.",
         merged="I will answer this together with your next message.",
         cut_note="(The answer is longer and was cut here.)",
+        continue_label="Continue",
         fetch_label="Show answer",
         reset_done="Starting over: what was said before is no longer used.",
         help=(

@@ -94,7 +94,8 @@ def _opens(text: str, run: Delimiter) -> bool:
     marker = text[run.start]
     if marker != "*":
         return _word_may_open(text, run, before, after)
-    if _is_punctuation(after) and not _ends_word(before) and not _is_east_asian(before):
+    may_touch = run.length > 1 and _is_east_asian(before)  # 한글**(漢字)**, but not 이름*, 나이*
+    if _is_punctuation(after) and not (_ends_word(before) or may_touch):
         return False
     if run.length == 1:
         return not (_is_ascii_word(before) or before in [*")]}/\\_"] or after in "./\\_")

@@ -130,7 +130,16 @@ def shorten_markdown(text: str, limit: int, size: Size = len) -> str:
     ``limit`` is 400 or more.
     """
     whole = closed(text)
-    return whole if size(whole) <= limit else closed(shorten(text, limit - _RESERVE, size))
+    if size(whole) <= limit:
+        return whole
+    return with_ellipsis(shorten(text, limit - _RESERVE, size).removesuffix("…"))
+
+
+def with_ellipsis(text: str) -> str:
+    """``text`` with "…" after it, and its open fence closed."""
+    _, last = without_quotes(text[text.rfind("\n") + 1 :])
+    is_fence = last.lstrip(" \t").startswith(("```", "~~~"))
+    return closed(f"{text}\n…" if is_fence else f"{text}…")
 
 
 def split_markdown(text: str, limit: int, size: Size = len) -> Iterator[str]:
@@ -151,13 +160,14 @@ def _piece(raw: str, inside: Fence | None) -> tuple[str, Fence | None]:
     lines = [again.opening] if again else []
     tracker = FenceTracker(inside)
     for line in raw.split("\n"):
-        if inside is None or again is None or tracker.open is not inside:
-            lines.append(line)
-            tracker.feed(line)
-            continue
+        was_inside = inside is not None and tracker.open is inside
         tracker.feed(line)
+        if inside is None or again is None or not was_inside:
+            lines.append(line)
+            continue
         _, code = without_quotes(line, inside.quotes)
-        if tracker.open is inside or (tracker.open is None and inside.closed_by(code)):
+        now = tracker.open
+        if now is inside or (now is None and inside.closed_by(code)):
             lines.append("> " * inside.quotes + _dedented(code, inside.indent))
         else:
             lines += [again.closing, line]  # its list or its quote is over

@@ -32,7 +32,9 @@ _ADDRESS = re.compile(
 )
 _ABSOLUTE = re.compile(r"(?:https?|ftp)://|mailto:|tel:", re.IGNORECASE)
 #: A word with a backslash before a letter is a path, a pattern or a formula.
-_BACKSLASH_WORD = re.compile(r"(?<!\S)(?:[A-Za-z]:\\|[^\s\\]*+(?:\\(?:_|[^\w\s])[^\s\\]*+)*+\\[^\W_])\S*+")
+_BACKSLASH_WORD = re.compile(
+    r"(?<!\S)(?:[A-Za-z]:\\|[^\s\\]*+(?:\\(?:_|[^\w\s])[^\s\\]*+)*+\\[^\W_])\S*+"
+)
 
 
 def inline_text(line: str) -> str:
@@ -92,7 +94,7 @@ class _Line:
         self._edits.append((start, end, replacement))
 
     def _code(self, opening: re.Match[str]) -> int:
-        starts = self._ticks[len(opening[0])] if len(opening[0]) in self._ticks else []
+        starts = self._ticks.get(len(opening[0]), [])
         number = bisect_right(starts, opening.start())
         if number == len(starts):
             return opening.end()

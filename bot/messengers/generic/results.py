@@ -28,5 +28,6 @@ def answer_document(answer: Answer, texts: Texts) -> dict[str, Any]:
         "id": str(answer.turn_id),
         "status": "answered" if answer.answered else "failed",
         "text": answer.text,
+        "truncated": answer.truncated,
         "ai_notice": texts.ai_notice if answer.ai_notice else None,
     }

@@ -28,10 +28,15 @@ FETCH_KEY = "fetch_turn"
 
 def answer_response(answer: Answer, texts: Texts) -> dict[str, Any]:
     """The answer as one to three bubbles of plain text, with a fetch button if it is held."""
-    template: dict[str, Any] = {"outputs": [_bubble(text) for text in _bubble_texts(answer, texts)]}
+    pieces, is_cut = _pieces(answer, texts)
+    bubbles = _with_notes(pieces, answer, texts, is_cut=is_cut)
+    template: dict[str, Any] = {"outputs": [_bubble(text) for text in bubbles]}
     buttons = [_fetch_button(turn_id, texts.earlier_label) for turn_id in answer.earlier]
     if answer.hold:
         buttons.insert(0, _fetch_button(answer.turn_id, texts.fetch_label))
+    if answer.truncated and not is_cut:
+        # Below a cut answer it would continue behind what the person has not seen.
+        buttons.insert(0, _button(texts.continue_label))
     if buttons:
         template["quickReplies"] = buttons[:MAX_BUTTONS]
     return {"version": "2.0", "template": template}
@@ -53,21 +58,30 @@ def _bubble(text: str) -> dict[str, Any]:
 
 def _fetch_button(turn_id: UUID, label: str) -> dict[str, Any]:
     # The turn is in ``extra``, not in the visible text: any person could type that.
-    return {
-        "label": label,
-        "action": "message",
-        "messageText": label,
-        "extra": {FETCH_KEY: str(turn_id)},
-    }
+    return _button(label) | {"extra": {FETCH_KEY: str(turn_id)}}
 
 
-def _bubble_texts(answer: Answer, texts: Texts) -> list[str]:
+def _button(label: str) -> dict[str, Any]:
+    """A quick reply: pressed, it is a message of the person."""
+    return {"label": label, "action": "message", "messageText": label}
+
+
+def _pieces(answer: Answer, texts: Texts) -> tuple[list[str], bool]:
+    """The text of each bubble, and whether the answer is cut to fit them."""
     markdown = clean_text(answer.text)
     plain = plain_text(markdown[:MAX_MARKDOWN_CHARS])
     pieces = list(islice(split(plain, PIECE_CHARS, utf16_units), MAX_BUBBLES + 1))
-    shown = pieces[:MAX_BUBBLES] or [texts.failed]
-    if len(pieces) > MAX_BUBBLES or len(markdown) > MAX_MARKDOWN_CHARS:
-        shown[-1] += f"…\n\n{texts.cut_note}"
+    is_cut = len(pieces) > MAX_BUBBLES or len(markdown) > MAX_MARKDOWN_CHARS
+    return pieces[:MAX_BUBBLES] or [texts.failed], is_cut
+
+
+def _with_notes(pieces: list[str], answer: Answer, texts: Texts, *, is_cut: bool) -> list[str]:
+    """The bubbles: the cut note below the text it is about, the others in their own if it fits."""
+    shown = [*pieces]
+    if is_cut:
+        shown[-1] += "…"
+    if is_cut or answer.truncated:
+        shown[-1] += f"\n\n{texts.cut_note}"
     notes = [texts.ai_notice] if answer.ai_notice else []
     if answer.expired:
         notes.append(texts.earlier_expired)

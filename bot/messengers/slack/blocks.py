@@ -13,6 +13,7 @@ from bot.domain.deliveries import Answer
 from bot.domain.turns import clean_text
 from bot.messengers.slack.settings import Visibility
 from bot.text.catalog import Texts
+from bot.text.fences import shorten_markdown
 from bot.text.markdown import plain_text
 from bot.text.splitting import shorten, utf16_units
 
@@ -24,14 +25,13 @@ MAX_FALLBACK_CHARS = 3_800
 # Mentions that notify people: <!channel>, <@U123>, <#C123>, entities included. HTML comments and
 # doctypes in code stay as they are.
 _MENTION = re.compile(r"(<|&lt;|&#0*60;|&#x0*3c;)(?=[@#]|!(?!--|doctype))", re.IGNORECASE)
-_FENCE = re.compile(r"^ {0,3}```", re.MULTILINE)
 
 
 def answer_message(
     answer: Answer, address: Mapping[str, Any], texts: Texts, visibility: Visibility
 ) -> dict[str, Any]:
     """The JSON for a response_url: visibility, blocks, and the fallback text."""
-    markdown = _markdown(answer.text, texts)
+    markdown = _markdown(answer, texts)
     blocks: list[dict[str, Any]] = [{"type": "markdown", "text": markdown}]
     if visibility == "in_channel":
         blocks = _quote(address) + blocks
@@ -54,14 +54,12 @@ def _quote(address: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]
 
 
-def _markdown(raw: str, texts: Texts) -> str:
+def _markdown(answer: Answer, texts: Texts) -> str:
     # A zero-width space after "<" breaks a mention in every renderer, code blocks included.
-    text = _MENTION.sub("\\1\u200b", clean_text(raw)) or texts.failed
-    shown = shorten(text, MAX_MARKDOWN_CHARS, utf16_units)
-    if shown == text:
+    text = _MENTION.sub("\\1\u200b", clean_text(answer.text)) or texts.failed
+    if utf16_units(text) <= MAX_MARKDOWN_CHARS and not answer.truncated:
         return text
-    if len(_FENCE.findall(shown)) % 2:
-        shown += "\n```"
+    shown = shorten_markdown(text, MAX_MARKDOWN_CHARS, utf16_units)
     return f"{shown}\n\n{texts.cut_note}"
 
 

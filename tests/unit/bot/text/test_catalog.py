@@ -22,6 +22,7 @@ def test_every_sentence_is_there_and_fits_a_bubble(texts: Texts) -> None:
 @both
 def test_labels_fit_a_button(texts: Texts) -> None:
     assert len(texts.fetch_label) <= 14
+    assert len(texts.continue_label) <= 14
 
 
 @both
@@ -48,7 +49,7 @@ def test_the_limit_is_filled_in(texts: Texts) -> None:
 
 
 def test_korean_is_polite() -> None:
-    labels = ("fetch_label", "earlier_label", "cut_note")
+    labels = ("fetch_label", "earlier_label", "continue_label", "cut_note")
     for name, sentence in asdict(TEXTS["ko"]).items():
         if name not in labels:
             assert sentence.rstrip(".").endswith(("요", "어요", "해요", "봐요")), name
