@@ -15,6 +15,7 @@ from bot.store.schema import deliveries
 from fakes.faults import Fault
 from fakes.slack import signed_command, slack_platform
 from runtime.database import connect_database
+from tests.integration.bot.delivery.delivery_parts import delivery_parts
 from tests.support.stack import (
     SLACK_SECRET,
     Stack,
@@ -123,3 +124,15 @@ async def test_claim_committed_without_an_acknowledgement_is_delivered_once(
         await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 1")
         assert lost
         assert len(stack.slack.shown) == 1
+
+
+@pytest.mark.parametrize(
+    ("finish_reason", "truncated"), [("length", True), ("deadline", True), ("stop", False)]
+)
+async def test_an_answer_cut_at_a_limit_is_delivered_as_such(
+    database_url: str, finish_reason: str, truncated: bool
+) -> None:
+    async with delivery_parts(database_url) as parts:
+        await parts.add_answers(1, finish_reason=finish_reason)
+        await parts.deliver()
+        assert [answer.truncated for answer in parts.slack.answers] == [truncated]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -92,6 +93,36 @@ def test_a_held_answer_has_the_button_of_its_turn() -> None:
     ]
 
 
+def test_an_unfinished_answer_says_so_and_offers_to_continue() -> None:
+    unfinished = Answer(turn_id=TURN, text="첫째로, 서울은", truncated=True, ai_notice=True)
+    response = answer_response(unfinished, KO)
+    assert bubbles(response) == [f"첫째로, 서울은\n\n{KO.cut_note}", KO.ai_notice]
+    assert response["template"]["quickReplies"] == [
+        {"label": "계속", "action": "message", "messageText": "계속"}
+    ]
+
+
+def test_an_unfinished_answer_in_code_shows_the_note_as_text() -> None:
+    unfinished = Answer(turn_id=TURN, text="보세요\n```py\nx = 1", truncated=True)
+    assert bubbles(answer_response(unfinished, KO)) == [f"보세요\n\nx = 1\n\n{KO.cut_note}"]
+
+
+def test_below_an_answer_cut_to_fit_nothing_continues() -> None:
+    unfinished = Answer(turn_id=TURN, text="가나다라 마바사. " * 900, truncated=True)
+    response = answer_response(unfinished, KO)
+    assert bubbles(response)[2].endswith(f"…\n\n{KO.cut_note}")
+    assert bubbles(response)[2].count(KO.cut_note) == 1
+    assert "quickReplies" not in response["template"]
+
+
+def test_ten_buttons_are_the_most() -> None:
+    earlier = tuple(uuid4() for _ in range(12))
+    unfinished = Answer(turn_id=TURN, text="네", truncated=True, earlier=earlier)
+    buttons = answer_response(unfinished, KO)["template"]["quickReplies"]
+    assert len(buttons) == 10
+    assert buttons[0]["label"] == "계속"
+
+
 def test_a_sentence_is_one_bubble() -> None:
     assert sentence_response("네") == {
         "version": "2.0",
@@ -112,13 +143,15 @@ def test_the_promise_of_a_callback_has_no_template() -> None:
     | st.text(alphabet="가나다. \n\n*#-`|😀👨‍👩‍👧🇰🇷ab", max_size=400).map(lambda part: part * 12),
     ai_notice=st.booleans(),
     hold=st.booleans(),
+    truncated=st.booleans(),
     language=st.sampled_from(["ko", "en"]),
 )
 def test_any_answer_stays_within_the_limits(
-    text: str, ai_notice: bool, hold: bool, language: str
+    text: str, ai_notice: bool, hold: bool, truncated: bool, language: str
 ) -> None:
     texts = TEXTS[language]
-    response = answer_response(answer(text, ai_notice=ai_notice, hold=hold), texts)
+    shown_answer = replace(answer(text, ai_notice=ai_notice, hold=hold), truncated=truncated)
+    response = answer_response(shown_answer, texts)
     shown = bubbles(response)
     assert 1 <= len(shown) <= 3
     assert all(bubble.strip() and utf16_units(bubble) <= 1000 for bubble in shown)

@@ -133,6 +133,24 @@ def test_a_cut_code_block_is_closed() -> None:
     assert len(shown) <= 12_000
 
 
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [("~~~py", "~~~"), ("````", "````"), ("- 보기\n  ```py", "  ```"), ("> ~~~~", "> ~~~~")],
+)
+def test_every_kind_of_fence_is_closed_where_it_is_cut(opening: str, closing: str) -> None:
+    prefix = closing.rstrip("`~")
+    shown = markdown(message(f"보세요\n\n{opening}\n" + f"{prefix}print(1)\n" * 3000))
+    assert shown.endswith(f"…\n{closing}\n\n{KO.cut_note}")
+    assert len(shown) <= 12_000
+
+
+def test_an_unfinished_answer_says_so_below_its_code() -> None:
+    answer = Answer(turn_id=TURN, text="보세요\n~~~py\nx = 1", truncated=True)
+    document = answer_message(answer, {}, KO, "ephemeral")
+    assert markdown(document) == f"보세요\n~~~py\nx = 1\n~~~\n\n{KO.cut_note}"
+    assert document["text"] == f"보세요\n\nx = 1\n\n{KO.cut_note}"
+
+
 @given(
     text=st.text(max_size=200).map(lambda part: part * 80)
     | st.text(alphabet="&<>@!#`*가 😀\n", max_size=200).map(lambda part: part * 80),
