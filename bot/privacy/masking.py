@@ -1,53 +1,221 @@
 r"""Masking of personal data in the texts that the dashboard shows.
 
-The patterns never use ``\b``: a Korean particle follows a number without a space (010-1234-5678로)
-and counts as a word character. In doubt they mask: an order number may look like an account number.
+The text is read in one spelling (``normalized``), and masked as it was typed. The patterns never
+use ``\b``: a Korean particle follows a number without a space (010-1234-5678로) and counts as a
+word character. In doubt they mask: an order number may look like an account number.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2s
 
-_DASH = r"[-‐-―−－ㅡ]"
-_GAP = rf"(?:{_DASH}|[\s.·()]){{0,3}}"
+from bot.privacy.dates import are_dates, are_years
+from bot.privacy.normalization import normalized
+from bot.privacy.numbers import (
+    has_luhn_digit,
+    is_amount,
+    is_counting,
+    is_decimal,
+    is_ip_address,
+    is_isbn,
+    is_range,
+    is_resident_number,
+    is_round,
+    is_version,
+)
+from bot.privacy.personal_data import BANK_WORDS, PersonalData
+from bot.privacy.spoken import spoken_numbers
 
-_EMAIL = re.compile(
-    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]++[@＠][A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)+"
-)
-#: Six digits of a birthday, then seven of which the first is 1-8 (residents and foreigners).
-_RESIDENT_NUMBER = re.compile(
-    rf"(?<!\d)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\s?{_DASH}?\s?[1-8]\d{{6}}(?!\d)"
-)
-_PHONE = re.compile(
-    rf"(?<!\d)(?:\+?82{_GAP}0?{_GAP}|0)"  # home or from abroad
-    r"(?:1[016-9]|2|[3-6]\d|70|50\d)"
-    rf"{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)"
-)
-_CARD = re.compile(r"(?<!\d)\d{4}[\s-]\d{4,6}[\s-]\d{4,5}(?:[\s-]\d{3,4})?(?!\d)")
-_DIGIT_RUN = re.compile(rf"(?<!\d)\d(?:(?:{_DASH}|\.)?\d){{9,}}")
+#: What may stand between the parts of a number: up to three signs or blanks, or the spoken dash.
+_GAP = r"(?:(?:[^\w\n]|_){0,3}| ?다시 ?)"
+_NARROW_GAP = r"(?:[^\w\n,:|]|_){0,3}"
+_HOME = rf"(?:(?:\+|00)?82{_GAP}0?{_GAP}|0)"
+
+_LOCAL = r"(?:(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]++|(?<![가-힣])[가-힣]{1,20}+)"
+_TOP_LEVEL = r"(?:한국|닷컴|닷넷|삼성|xn--[a-z0-9-]{1,59}|[A-Za-z]{2,24})"
+_DOMAIN = rf"(?:[A-Za-z0-9가-힣-]{{1,63}}+\.){{1,8}}{_TOP_LEVEL}"
+_SPOKEN_AT = r" ?(?:\((?:at|AT)\)|\[(?:at|AT)\]|골뱅이) ?"
+_SPOKEN_DOT = r"(?:\.| ?[(\[](?:dot|DOT)[)\]] ?| ?점 ?)"
+_SPOKEN_DOMAIN = rf"(?:[A-Za-z0-9-]{{1,63}}+{_SPOKEN_DOT}){{1,8}}{_TOP_LEVEL}"
+
+_NUMBER = r"\d++(?:[-._/·~]\d++)*+"
+
+Check = Callable[[re.Match[str]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A kind of personal data: what it looks like, and what its digits must fulfil."""
+
+    kind: PersonalData | None  #: None: it is nobody's, and no later rule sees it
+    pattern: re.Pattern[str]
+    holds: Check = lambda _: True
+    group: int = 0  #: the part of the match that is masked
+
+
+def _digits(number: str) -> str:
+    return "".join(re.findall(r"\d", number))
+
+
+def _is_resident(found: re.Match[str]) -> bool:
+    is_loose = found["gap"].strip() in {".", ","}
+    return is_resident_number(_digits(found[0]), checked=is_loose)
+
+
+def _is_no_fraction(found: re.Match[str]) -> bool:
+    """Whether the digits are not those of a decimal.
+
+    At the beginning of a line, 1.01012345678 is an item of a list.
+    """
+    before = found.string[max(found.start() - 12, 0) : found.start()]
+    fraction = re.search(r"\d\.$", before) and found[0].isdecimal()
+    return not fraction or re.search(r"(?:^|\n) *[1-9]\d?\.$", before) is not None
+
+
+def _is_card(found: re.Match[str]) -> bool:
+    groups = re.findall(r"\d+", found[0])
+    if has_luhn_digit("".join(groups)):
+        return True
+    gaps = set(re.findall(r"\D+", found[0]))
+    return gaps in ({" "}, {"-"}) and not are_years(groups) and not is_counting(groups)
+
+
+def _is_account(found: re.Match[str]) -> bool:
+    """Ten digits and more that are no date, address, version, decimal, range, book or amount."""
+    number = found[0]
+    groups = re.findall(r"\d+", number)
+    digits = "".join(groups)
+    if len(digits) < 10 or is_ip_address(number) or are_dates(groups) or is_counting(groups):
+        return False
+    parts = re.split(r"[/~]", number)
+    if len(parts) > 1 and any(not part.isdecimal() for part in parts):
+        return any(len(_digits(part)) >= 10 and not is_ip_address(part) for part in parts)
+    is_plain = is_version(number, groups) or is_decimal(number) or is_range(number, groups)
+    if is_plain or is_isbn(digits):
+        return False
+    return not (number.isdecimal() and (is_round(digits) or _is_money(found)))
+
+
+def _is_money(found: re.Match[str]) -> bool:
+    after = found.string[found.end() : found.end() + 4]
+    return re.match(r" ?(?:원(?![장래칙격본])|달러|엔(?![가-힣])|유로)", after) is not None
+
+
+def _is_account_of_a_bank(found: re.Match[str]) -> bool:
+    number = found["number"]
+    groups = re.findall(r"\d+", number)
+    count = sum(map(len, groups))
+    if not 10 <= count <= 16 or max(map(len, groups)) < 4 or len(groups) > 5:
+        return False
+    harmless = are_dates(groups) or is_amount(number) or is_ip_address(number)
+    return not (harmless or is_counting(groups) or (len(groups) == 1 and _is_money(found)))
+
 
 #: The order matters: a resident number is also a run of digits.
-_MASKS = (
-    (_EMAIL, "[이메일]"),
-    (_RESIDENT_NUMBER, "[주민등록번호]"),
-    (_PHONE, "[전화번호]"),
-    (_CARD, "[카드·계좌번호]"),
-    (_DIGIT_RUN, "[카드·계좌번호]"),
+_RULES = (
+    _Rule(
+        None, re.compile(r"(?<![\w-])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?!\w)")
+    ),
+    _Rule(None, re.compile(rf"(?<!\d)080{_NARROW_GAP}\d{{3,4}}{_NARROW_GAP}\d{{4}}(?!\d)")),
+    _Rule(PersonalData.EMAIL, re.compile(rf"{_LOCAL}(?:@| @ ){_DOMAIN}")),
+    _Rule(PersonalData.EMAIL, re.compile(rf"{_LOCAL}{_SPOKEN_AT}{_SPOKEN_DOMAIN}")),
+    _Rule(
+        PersonalData.RESIDENT,
+        re.compile(rf"(?<!\d)\d{{6}}(?P<gap>{_GAP})[1-8]\d{{6}}(?!\d)"),
+        _is_resident,
+    ),
+    _Rule(
+        PersonalData.PHONE,
+        re.compile(
+            rf"(?:(?<!\d){_HOME}10|(?<![A-Za-z0-9])[0Ooㅇ○]1[0Ooㅇ○])(?:{_GAP}\d){{8}}(?!\d)"
+        ),
+        _is_no_fraction,
+    ),
+    _Rule(
+        PersonalData.PHONE,
+        re.compile(
+            rf"(?<!\d){_HOME}1[16-9]{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)"
+            rf"|(?<!\d){_HOME}(?:2|[3-6][1-5]|70|50\d){_NARROW_GAP}\d{{3,4}}{_NARROW_GAP}\d{{4}}(?!\d)"
+        ),
+        _is_no_fraction,
+    ),
+    _Rule(
+        PersonalData.PHONE,
+        re.compile(r"(?<![\w+])\+(?!82)[1-9]\d{0,2}(?:[ \-()]{0,2}\d){7,12}(?!\d)"),
+    ),
+    _Rule(
+        PersonalData.RESIDENT,
+        re.compile(r"(?<!\d)\d([ .\-/_·])(?:\d\1){11}\d(?!\1?\d)"),
+        lambda found: is_resident_number(_digits(found[0])),
+    ),
+    _Rule(PersonalData.PHONE, re.compile(r"(?<!\d)0([ .\-/_·])1\1[016-9](?:\1\d){7,8}(?!\1?\d)")),
+    _Rule(
+        PersonalData.ACCOUNT,
+        re.compile(
+            r"(?<!\d)\d{4}(?:[^\w\n]|_){1,3}"
+            r"(?:\d{4}(?:[^\w\n]|_){1,3}\d{4}(?:(?:[^\w\n]|_){1,3}\d{3,4})?"
+            r"|\d{6}(?:[^\w\n]|_){1,3}\d{4,5})(?!\d)"
+        ),
+        _is_card,
+    ),
+    _Rule(
+        PersonalData.ACCOUNT,
+        re.compile(
+            rf"(?:{BANK_WORDS})[^\d\n]{{0,12}}(?P<number>\d(?:(?:[^\w\n]|_){{0,3}}\d){{9,30}})(?!\d)"
+        ),
+        _is_account_of_a_bank,
+        group=1,
+    ),
+    _Rule(
+        PersonalData.ACCOUNT,
+        re.compile(r"(?<![\d ])\d{3,6} \d{2,3} \d{6}(?![\d ])|(?<!\d)\d{3} \d{3} \d{6}(?!\d)"),
+    ),
+    _Rule(PersonalData.ACCOUNT, re.compile(rf"(?<![\d]){_NUMBER}"), _is_account),
+    _Rule(
+        PersonalData.PASSPORT,
+        re.compile(r"(?<![A-Za-z0-9])[MSROGD]\d{3}[A-Z0-9]\d{4}(?![A-Za-z0-9])"),
+    ),
 )
+
+#: Of what is masked already: no pattern bridges four of them, and no number has fewer digits.
+_TAKEN = "\ue000"
 
 #: A message reference made of its time (seconds and microseconds); a token of its own in details.
 _MESSAGE_TIMESTAMP = re.compile(r"(?<!\S)(\d{10}\.\d{6})(?!\S)")
 
 
 def mask(text: str) -> str:
-    """``text`` with e-mails, phone, resident, card and account numbers replaced by their kind.
+    """``text`` with e-mails, phone, resident, card, account and passport numbers replaced by kind.
 
-    Runs of ten digits and more count as account numbers, also with hyphens or dots inside.
+    Runs of ten digits and more count as account numbers, also with hyphens or dots inside, unless
+    they are dates, addresses, versions, decimals or amounts.
     """
-    for pattern, kind in _MASKS:
-        text = pattern.sub(kind, text)
-    return text
+    found: list[tuple[int, int, PersonalData]] = []
+    spelled = normalized(text)
+    for rule in _RULES:
+        spelled = _take(rule, spelled, found)
+    parts, place = [], 0
+    for begin, end, kind in sorted([*found, *spoken_numbers(spelled)]):
+        parts += [text[place:begin], kind]
+        place = end
+    return "".join([*parts, text[place:]])
+
+
+def _take(rule: _Rule, spelled: str, found: list[tuple[int, int, PersonalData]]) -> str:
+    """Add what the rule finds; the text without it, each code point in its place."""
+
+    def taken(match: re.Match[str]) -> str:
+        if not rule.holds(match):
+            return match[0]
+        begin, end = match.span(rule.group)
+        if rule.kind:
+            found.append((begin, end, rule.kind))
+        return spelled[match.start() : begin] + _TAKEN * (end - begin) + spelled[end : match.end()]
+
+    return rule.pattern.sub(taken, spelled)
 
 
 def mask_detail(text: str) -> str:

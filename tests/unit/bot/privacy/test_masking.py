@@ -1,57 +1,132 @@
+"""Masking: personal data in every spelling is replaced by its kind, and nothing else is."""
+
+from __future__ import annotations
+
+from datetime import date
+from ipaddress import IPv4Address
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bot.privacy.masking import mask, mask_detail, pseudonym
-from tests.support.cpu import cpu_s
+from bot.privacy.normalization import normalized
+from tests.support.linear_time import TextFunction, assert_linear
+from tests.unit.bot.privacy.masking_cases import HARMLESS, PERSONAL, PHONE, RESIDENT
+
+#: The longest text that the dashboard's search masks at once.
+MAX_CHARS = 20_000
 
 
-@pytest.mark.parametrize(
-    ("said", "shown"),
-    [
-        ("010-1234-5678로 연락 주세요", "[전화번호]로 연락 주세요"),
-        ("01012345678이에요", "[전화번호]이에요"),
-        ("제 번호는010 1234 5678", "제 번호는[전화번호]"),
-        ("010ㅡ1234ㅡ5678", "[전화번호]"),
-        ("02)123-4567번", "[전화번호]번"),
-        ("031-123-4567", "[전화번호]"),
-        ("+82 10-1234-5678", "[전화번호]"),
-        ("+82-(0)10-1234-5678", "[전화번호]"),
-        ("메일은minji.kim+a@example.co.kr로", "메일은[이메일]로"),
-        ("a@b.kr, c@d.com", "[이메일], [이메일]"),
-        ("900101-1234567입니다", "[주민등록번호]입니다"),
-        ("9001011234567", "[주민등록번호]"),
-        ("１２３４-5678-9012-3456", "[카드·계좌번호]"),
-        ("1234 5678 9012 3456", "[카드·계좌번호]"),
-        ("국민 110-123-456789로 입금", "국민 [카드·계좌번호]로 입금"),
-        ("카카오뱅크 3333011234567", "카카오뱅크 [카드·계좌번호]"),
-        ("010-1234-5678, 900101-1234567", "[전화번호], [주민등록번호]"),
-    ],
-)
-def test_personal_numbers_are_replaced_by_their_kind(said: str, shown: str) -> None:
+@pytest.mark.parametrize(("said", "shown"), PERSONAL)
+def test_personal_data_is_replaced_by_its_kind(said: str, shown: str) -> None:
     assert mask(said) == shown
 
 
-@pytest.mark.parametrize(
-    "harmless",
-    [
-        "2026-11-22 10:00:00에 만나요",
-        "2026년 11월 22일 10시 30분",
-        "가격은 1,234,567,000원",
-        "원주율은 3.14159",
-        "고객센터 1588-1234",
-        "서버 192.168.0.1:8080",
-        "1 2 3 4 5 6 7 8 9 10 11 12",
-        "골뱅이 @와 a@b 만으로는",
-    ],
-)
-def test_ordinary_numbers_stay(harmless: str) -> None:
+@pytest.mark.parametrize(("said", "shown"), PERSONAL)
+def test_the_place_in_a_sentence_does_not_matter(said: str, shown: str) -> None:
+    assert mask(f"안녕하세요.\n{said}\n감사합니다.") == f"안녕하세요.\n{shown}\n감사합니다."
+    assert mask(f"“{said}”") == f"“{shown}”"
+
+
+@pytest.mark.parametrize("harmless", HARMLESS)
+def test_other_numbers_stay(harmless: str) -> None:
     assert mask(harmless) == harmless
+    assert mask(f"답은 {harmless} (참고)") == f"답은 {harmless} (참고)"
 
 
-@pytest.mark.parametrize(
-    "hostile", ["x" * 40_000 + "@", "1-" * 20_000, "0" * 40_000, "a@" * 20_000]
+PARTICLES = st.sampled_from(
+    ["", "이에요", "은", "이", "가", "로", "으로", "번", "입니다", ".", ", ", ")"]
 )
-def test_masking_costs_little_more_for_hostile_text(hostile: str) -> None:
-    assert cpu_s(mask, hostile) < 20 * cpu_s(mask, "제 번호는 010-1234-5678이에요. " * 1_700)
+GAPS = st.sampled_from(
+    ["", *"-./_·~:|=*,–—ㅡ－", " ", "\u00a0", "\u200b", " - ", " / ", "- ", ") "]
+)
+DIGITS = st.sampled_from(["0123456789", "０１２３４５６７８９", "٠١٢٣٤٥٦٧٨٩"])
+
+
+def spelled(number: str, digits: str) -> str:
+    return "".join(digits[int(char)] if char in "0123456789" else char for char in number)
+
+
+@given(
+    st.sampled_from(["010", "+82 10", "+82-10", "011", "016", "019"]),
+    st.from_regex(r"[2-9][0-9]{3}", fullmatch=True),
+    st.from_regex(r"[0-9]{4}", fullmatch=True),
+    GAPS,
+    GAPS,
+    DIGITS,
+    PARTICLES,
+)
+@example("010", "1234", "5678", "", "", "0123456789", "이")
+def test_mobile_phones_in_every_spelling(
+    head: str, middle: str, tail: str, gap: str, other: str, digits: str, particle: str
+) -> None:
+    phone = spelled(f"{head}{gap}{middle}{other}{tail}", digits)
+    assert mask(f"제 번호는{phone}{particle} 네") == f"제 번호는{PHONE}{particle} 네"
+
+
+@given(
+    st.dates(date(1930, 1, 1), date(2026, 12, 31)),
+    st.from_regex(r"[1-8][0-9]{6}", fullmatch=True),
+    st.sampled_from(["", *"-/_·~:|=*–—ㅡ－", " ", " - ", "\u00a0"]),
+    DIGITS,
+    PARTICLES,
+)
+def test_resident_numbers_without_a_valid_check_digit(
+    birthday: date, rest: str, gap: str, digits: str, particle: str
+) -> None:
+    number = spelled(f"{birthday:%y%m%d}{gap}{rest}", digits)
+    assert mask(f"번호는 {number}{particle} 네") == f"번호는 {RESIDENT}{particle} 네"
+
+
+@given(st.lists(st.ip_addresses(v=4), min_size=1, max_size=3), st.sampled_from([", ", " - ", "\n"]))
+def test_ip_addresses_stay(addresses: list[IPv4Address], between: str) -> None:
+    line = f"서버 {between.join(map(str, addresses))}:8080"
+    assert mask(line) == line
+
+
+@given(
+    st.dates(date(1950, 1, 1), date(2099, 12, 31)),
+    st.dates(date(1950, 1, 1), date(2099, 12, 31)),
+    st.sampled_from(
+        ["%Y-%m-%d", "%Y.%m.%d", "%Y/%m/%d", "%Y%m%d", "%y.%m.%d", "%Y.%m", "%Y. %m. %d."]
+    ),
+    st.sampled_from(["-", "~", " - ", " ~ ", "/", ", ", "부터 "]),
+)
+def test_ranges_of_dates_stay(begin: date, end: date, shape: str, between: str) -> None:
+    line = f"기간: {begin.strftime(shape)}{between}{end.strftime(shape)}"
+    assert mask(line) == line
+
+
+@given(
+    st.integers(0, 999_999),
+    st.from_regex(r"[0-9]{1,30}", fullmatch=True),
+    st.sampled_from(["", "%", "배", "이에요", " km"]),
+)
+def test_decimals_stay(whole: int, fraction: str, unit: str) -> None:
+    line = f"값은 {whole}.{fraction}{unit}"
+    assert mask(line) == line
+
+
+@given(st.integers(1, 10**15), st.sampled_from(["원", "달러", "원입니다", "원이에요", " 달러"]))
+def test_amounts_stay(amount: int, unit: str) -> None:
+    for line in (f"합계 {amount:,}{unit}", f"합계 {amount}{unit}"):
+        assert mask(line) == line
+
+
+@given(st.text(alphabet="가나다 abc.,!?\n()😀", max_size=100))
+def test_words_stay(words: str) -> None:
+    assert mask(words) == words
+
+
+@given(st.text(max_size=300))
+def test_a_place_in_the_normalized_text_is_the_same_place(text: str) -> None:
+    assert len(normalized(text)) == len(text)
+    mask(text)
+
+
+def test_masking_takes_linear_time() -> None:
+    assert_linear(TextFunction("mask", mask, MAX_CHARS))
 
 
 @pytest.mark.parametrize(
