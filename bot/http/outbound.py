@@ -6,7 +6,6 @@ spelling: yarl would turn %3D into "=" and %7E into "~".
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import socket
@@ -30,6 +29,7 @@ from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
 from bot.domain.deliveries import DeliveryResult, Outcome
+from runtime.ip_address import is_public
 
 log = structlog.get_logger(__name__)
 
@@ -153,23 +153,6 @@ class PublicResolver(AbstractResolver):
     async def close(self) -> None:
         """Close ``inner``."""
         await self._inner.close()
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is public, also one embedded in an IPv6 address."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        inside = ip.ipv4_mapped or ip.sixtofour
-        if ip in _NAT64:
-            inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        ip = inside or ip
-    return ip.is_global and not ip.is_multicast
-
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class OutboundClient:
