@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.login import auth
 from bot.admin.login.access import public
+from bot.admin.login.devices import Devices
+from bot.admin.login.ended_sessions import EndedSessions
 from bot.admin.login.password import Password
-from bot.admin.login.sessions import PREFIX, CookieStorage, Sessions
+from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.turns import views
 from bot.admin.web import pages
@@ -35,10 +37,17 @@ def create_admin(
     for a malformed argon2 hash. A password in plain text takes a quarter of a second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
-    gate = auth.Gate(password, Sessions(clock), Throttle(clock), settings.admin_behind_proxy)
+    session_key = password.session_key()
+    gate = auth.Gate(
+        password=password,
+        sessions=Sessions(EndedSessions(database, clock, lifetime_s=MAX_AGE_S), clock),
+        throttle=Throttle(clock),
+        devices=Devices(session_key, clock),
+        behind_proxy=settings.admin_behind_proxy,
+    )
     app = web.Application(
         middlewares=[
-            session_middleware(CookieStorage(password.session_key(), gate.is_https)),
+            session_middleware(CookieStorage(session_key, gate.is_https)),
             pages.with_error_pages,
             auth.closed_by_default,
             auth.login_required,

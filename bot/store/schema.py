@@ -188,3 +188,26 @@ delivery_attempts = Table(
     _one_of("state", DeliveryState),
     Index("ix_delivery_attempts_turn_id", "turn_id"),
 )
+
+# Events that are no turn (a reset), or whose messenger gives them no id: each kept for an hour.
+recent_events = Table(
+    "recent_events",
+    metadata,
+    Column("messenger", Text, primary_key=True),
+    Column("tenant", Text, primary_key=True),
+    # Events with the same key close to each other are one.
+    Column("key", Text, primary_key=True),
+    # The newest of them that counted.
+    Column("event_key", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Index("ix_recent_events_received_at", "received_at"),
+)
+
+# Operators' sessions that ended before their cookies did.
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # By then no cookie of the session is valid any more.
+    Column("until", DateTime(timezone=True), nullable=False),
+)

@@ -13,11 +13,14 @@ from aiohttp.typedefs import Handler
 from aiohttp_session import get_session, new_session
 from yarl import URL
 
+from bot.admin.login import devices
 from bot.admin.login.access import is_public, public
+from bot.admin.login.devices import Devices
 from bot.admin.login.password import Password
 from bot.admin.login.sessions import PREFIX, Sessions
-from bot.admin.login.throttle import Throttle
+from bot.admin.login.throttle import Caller, Throttle
 from bot.admin.web.pages import CSRF, error_page, page, static_file
+from bot.http import client_address
 from bot.http.body import read_body
 
 log = structlog.get_logger(__name__)
@@ -35,27 +38,34 @@ _WRONG = "아이디 또는 비밀번호가 맞지 않습니다."
 _CLOSED = "관리자 화면이 닫혀 있습니다. BOT_ADMIN_PASSWORD를 설정하고 다시 시작하면 열립니다."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """Everything that authentication needs."""
 
     password: Password
     sessions: Sessions
     throttle: Throttle
+    devices: Devices
     behind_proxy: bool
 
     def is_https(self, request: web.Request) -> bool:
-        """Whether the browser uses https; a proxy's header counts only behind a proxy."""
-        if self.behind_proxy:
-            return request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
-        return request.secure
+        """Whether the browser uses https."""
+        return client_address.is_https(request, behind_proxy=self.behind_proxy)
 
-    def address(self, request: web.Request) -> str:
-        """The browser's address: as the nearest proxy saw it, or the peer's."""
-        forwarded = request.headers.get("X-Forwarded-For", "")
-        if self.behind_proxy and forwarded:
-            return forwarded.rpartition(",")[2].strip()
-        return request.remote or ""
+    def caller(self, request: web.Request) -> Caller:
+        """Who tries to log in, for the throttle."""
+        return Caller(
+            address=client_address.client_address(request, behind_proxy=self.behind_proxy),
+            device=self.devices.known(request.cookies.get(devices.COOKIE, "")),
+        )
+
+    def log_fields(self, request: web.Request, caller: Caller) -> dict[str, object]:
+        """The caller in a log line; ``proxy_not_set``: a proxy is seen that no setting names."""
+        return {
+            "address": str(caller.address or "unknown"),
+            "known_device": bool(caller.device),
+            "proxy_not_set": client_address.is_forwarded(request) and not self.behind_proxy,
+        }
 
 
 GATE = web.AppKey("GATE", Gate)
@@ -74,8 +84,10 @@ async def login_required(request: web.Request, handler: Handler) -> web.StreamRe
     """Redirect to the login page unless the view is public or the session is alive."""
     if is_public(request):
         return await handler(request)
-    session = await get_session(request)
-    if not request.app[GATE].sessions.is_alive(session):
+    session, sessions = await get_session(request), request.app[GATE].sessions
+    # A logout works without Postgres, too: ending a session twice does no harm.
+    leaves = request.match_info.handler is log_out
+    if not (sessions.seems_alive(session) if leaves else await sessions.is_alive(session)):
         raise web.HTTPSeeOther(_login_url(request))
     request[CSRF] = session["csrf"]
     return await handler(request)
@@ -97,7 +109,7 @@ async def csrf_checked(request: web.Request, handler: Handler) -> web.StreamResp
 async def show_login(request: web.Request) -> web.StreamResponse:
     """Show the login page: GET /admin/login."""
     target = own_path(request.query.get("next", ""))
-    if request.app[GATE].sessions.is_alive(await get_session(request)):
+    if request.app[GATE].sessions.seems_alive(await get_session(request)):
         raise web.HTTPSeeOther(target)
     return _login_page(request, target)
 
@@ -106,21 +118,24 @@ async def show_login(request: web.Request) -> web.StreamResponse:
 async def log_in(request: web.Request) -> web.StreamResponse:
     """Check name and password: POST /admin/login."""
     gate, form = request.app[GATE], await _form(request)
-    target, address = own_path(form.get("next", "")), gate.address(request)
-    if wait := gate.throttle.wait_s(address):
+    target, caller = own_path(form.get("next", "")), gate.caller(request)
+    who = gate.log_fields(request, caller)
+    if wait := gate.throttle.wait_s(caller):
         return _throttled(request, target, wait)
     if not await gate.password.matches(form.get("user", ""), form.get("password", "")):
-        log.warning("admin login refused", address=address)
+        log.warning("admin login refused", **who)
         return _login_page(request, target, 403, _WRONG)
-    gate.throttle.forgive(address)
+    gate.throttle.forgive(caller)
     await _begin_session(request, gate.sessions)
-    log.info("admin login", address=address)
-    raise web.HTTPSeeOther(target)
+    log.info("admin login", **who)
+    response = web.HTTPSeeOther(target)
+    _remember_device(request, response)
+    raise response
 
 
 async def log_out(request: web.Request) -> web.StreamResponse:
     """End the session: POST /admin/logout."""
-    request.app[GATE].sessions.end(await get_session(request))
+    await request.app[GATE].sessions.end(await get_session(request))
     raise web.HTTPSeeOther(request.app.router["login"].url_for())
 
 
@@ -140,8 +155,8 @@ def own_path(raw: str) -> URL:
 async def _begin_session(request: web.Request, sessions: Sessions) -> None:
     """Replace the session that came with the request, so that no session is fixated."""
     old = await get_session(request)
-    if sessions.is_alive(old):
-        sessions.end(old)
+    if sessions.seems_alive(old):
+        await sessions.end(old)
     sessions.begin(await new_session(request))
 
 
@@ -159,15 +174,34 @@ def _login_page(
     if not _TOKEN.fullmatch(token):
         token = secrets.token_urlsafe(32)
     response = page(request, "login.html", status, token=token, target=target, sentence=sentence)
+    _set_cookie(request, response, _LOGIN_COOKIE, token)
+    return response
+
+
+def _remember_device(request: web.Request, response: web.StreamResponse) -> None:
+    """Give the browser tries of its own for its next logins."""
+    cookie = request.app[GATE].devices.new_cookie()
+    _set_cookie(request, response, devices.COOKIE, cookie, max_age=devices.MAX_AGE_S)
+
+
+def _set_cookie(
+    request: web.Request,
+    response: web.StreamResponse,
+    name: str,
+    value: str,
+    *,
+    max_age: int | None = None,
+) -> None:
+    """A cookie that only the login page gets."""
     response.set_cookie(
-        _LOGIN_COOKIE,
-        token,
+        name,
+        value,
+        max_age=max_age,
         path=str(request.app.router["login"].url_for()),
         secure=request.app[GATE].is_https(request),
         httponly=True,
         samesite="Strict",
     )
-    return response
 
 
 def _throttled(request: web.Request, target: URL, wait_s: int) -> web.Response:

@@ -9,6 +9,8 @@ from aiohttp import web
 from aiohttp_session import Session
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
+from bot.admin.login.ended_sessions import EndedSessions
+
 #: Where the dashboard is mounted; also the path of its cookies.
 PREFIX = "/admin/"
 
@@ -47,13 +49,13 @@ class CookieStorage(EncryptedCookieStorage):
 class Sessions:
     """Begins, checks and ends sessions. ``clock``: seconds since the epoch.
 
-    A copied cookie stays readable after the logout, so ended sessions are remembered until the
-    idle time would have ended them. A restart forgets them.
+    A copied cookie stays readable after the logout, so ended sessions are remembered for as long
+    as any of their cookies could be valid.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, ended: EndedSessions, clock: Callable[[], float]) -> None:
+        self._ended = ended
         self._clock = clock
-        self._ended: dict[str, float] = {}
 
     def begin(self, session: Session) -> None:
         """Turn a new session into an operator's session."""
@@ -62,20 +64,31 @@ class Sessions:
         session["csrf"] = secrets.token_urlsafe(32)
         session["since"] = session["seen"] = now
 
-    def is_alive(self, session: Session) -> bool:
-        """Whether this is an operator's live session; the call counts as use."""
+    def seems_alive(self, session: Session) -> bool:
+        """Whether the cookie and this process's memory say so; only Postgres knows for certain."""
         now = self._clock()
-        if session.get("id") is None or session["id"] in self._ended:
+        if session.get("id") is None or self._ended.remembers(session["id"]):
             return False
-        if now - session["since"] >= MAX_AGE_S or now - session["seen"] >= MAX_IDLE_S:
+        since, seen = float(session["since"]), float(session["seen"])
+        return now - since < MAX_AGE_S and now - seen < MAX_IDLE_S
+
+    async def is_alive(self, session: Session) -> bool:
+        """Whether this is an operator's live session; the call counts as use.
+
+        Raises DATABASE_ERRORS. The cookie of a session that ended elsewhere is deleted.
+        """
+        if not self.seems_alive(session):
             return False
+        if await self._ended.contains(session["id"]):
+            session.invalidate()
+            return False
+        now = self._clock()
         if now - session["seen"] >= _REFRESH_S:
             session["seen"] = now
         return True
 
-    def end(self, session: Session) -> None:
+    async def end(self, session: Session) -> None:
         """Log out: delete the cookie and refuse copies of it."""
-        now = self._clock()
-        self._ended = {key: until for key, until in self._ended.items() if until > now}
-        self._ended[session["id"]] = now + MAX_IDLE_S
+        session_id = session["id"]
         session.invalidate()
+        await self._ended.add(session_id)

@@ -1,18 +1,37 @@
-"""Token buckets against password guessing: one per address and one for all together."""
+"""Token buckets against password guessing: one per address and one for all strangers together.
+
+A browser that has logged in before has a bucket of its own instead, so that strangers cannot lock
+the operators out: not from a shared address, not from many.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
+from dataclasses import dataclass
+
+from runtime.ip_address import IpAddress, network
 
 #: Size of the burst, and the seconds until one more attempt is allowed.
-PER_ADDRESS = (5, 60.0)
+PER_CALLER = (5, 60.0)
 OVERALL = (30, 6.0)
 
-#: Remembered addresses; the least recently used one is forgotten first.
-MAX_ADDRESSES = 4096
+#: Remembered addresses, and devices; the least recently used one is forgotten first.
+MAX_CALLERS = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who tries to log in."""
+
+    address: IpAddress | None  #: None: unreadable; all of these share one bucket
+    device: str = ""  #: the name of a browser that has logged in before
+
+    @property
+    def block(self) -> str:
+        """What one caller holds of the network."""
+        return network(self.address) if self.address else "unknown"
 
 
 class Throttle:
@@ -24,29 +43,50 @@ class Throttle:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._overall = _Bucket(*OVERALL, clock())
-        self._addresses: OrderedDict[str, _Bucket] = OrderedDict()
+        self._addresses = _Buckets()
+        # Apart, so that no flood of addresses refills a bucket by having it forgotten.
+        self._devices = _Buckets()
 
-    def wait_s(self, address: str) -> int:
+    def wait_s(self, caller: Caller) -> int:
         """Take one attempt: 0 if it is allowed, else whole seconds until the next one is."""
         now = self._clock()
-        bucket = self._bucket(network(address), now)
-        wait = round(max(bucket.wait_s(now), self._overall.wait_s(now)), 3)
+        if caller.device:
+            buckets = [self._devices.find(caller.device, now)]
+        else:
+            buckets = [self._addresses.find(caller.block, now), self._overall]
+        wait = round(max(bucket.wait_s(now) for bucket in buckets), 3)
         if wait > 0:
             return math.ceil(wait)
-        bucket.take()
-        self._overall.take()
+        for bucket in buckets:
+            bucket.take()
         return 0
 
-    def forgive(self, address: str) -> None:
-        """Forget the attempts of an address after a successful login."""
-        self._addresses.pop(network(address), None)
+    def forgive(self, caller: Caller) -> None:
+        """Forget a caller's attempts after a successful login."""
+        if caller.device:
+            self._devices.forget(caller.device)
+        else:
+            self._addresses.forget(caller.block)
 
-    def _bucket(self, key: str, now: float) -> _Bucket:
-        bucket = self._addresses.setdefault(key, _Bucket(*PER_ADDRESS, now))
-        self._addresses.move_to_end(key)
-        if len(self._addresses) > MAX_ADDRESSES:
-            self._addresses.popitem(last=False)
+
+class _Buckets:
+    """A bucket per key, for the ``MAX_CALLERS`` most recent keys."""
+
+    def __init__(self) -> None:
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def find(self, key: str, now: float) -> _Bucket:
+        bucket = self._buckets.setdefault(key, _Bucket(*PER_CALLER, now))
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > MAX_CALLERS:
+            self._buckets.popitem(last=False)
         return bucket
+
+    def forget(self, key: str) -> None:
+        self._buckets.pop(key, None)
 
 
 class _Bucket:
@@ -65,14 +105,3 @@ class _Bucket:
 
     def take(self) -> None:
         self._tokens -= 1
-
-
-def network(address: str) -> str:
-    """The block that one caller holds: the address itself, or its /64 for IPv6."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(int(parsed) >> 64)
-    return str(parsed)

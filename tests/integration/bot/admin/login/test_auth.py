@@ -1,3 +1,4 @@
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.login.sessions import MAX_AGE_S, MAX_IDLE_S
@@ -55,6 +56,82 @@ async def test_after_logging_out_even_a_copied_cookie_is_refused(operator: Clien
     assert not cookie(operator)
     operator.session.cookie_jar.update_cookies({SESSION: copied}, operator.make_url("/admin/"))
     assert (await operator.get("/admin/", allow_redirects=False)).status == 303
+
+
+async def test_a_copied_cookie_is_refused_by_every_bot_and_after_a_restart(
+    start_admin: StartAdmin, database: AsyncEngine
+) -> None:
+    left, other = await start_admin(database), await start_admin(database)
+    await log_in(left)
+    copied = {"Cookie": f"{SESSION}={cookie(left)}"}
+    assert (await other.get("/admin/", headers=copied, allow_redirects=False)).status == 200
+    await log_out(left)
+    restarted = await start_admin(database)
+    for bot in (left, other, restarted):
+        refused = await bot.get("/admin/", headers=copied, allow_redirects=False)
+        assert (refused.status, refused.headers["Location"]) == (303, "/admin/login")
+        assert (await bot.get("/admin/login", headers=copied)).status == 200  # and no loop
+
+
+async def test_a_new_login_ends_the_old_session_everywhere(
+    start_admin: StartAdmin, database: AsyncEngine
+) -> None:
+    first = await start_admin(database)
+    await log_in(first)
+    copied = {"Cookie": f"{SESSION}={cookie(first)}"}
+    form = {"csrf": cookie(first, "/admin/login", LOGIN), "user": "admin", "password": PASSWORD}
+    await first.post("/admin/login", data=form, allow_redirects=False)
+    restarted = await start_admin(database)
+    assert (await restarted.get("/admin/", headers=copied, allow_redirects=False)).status == 303
+
+
+async def test_ended_sessions_are_kept_until_their_cookies_are_worthless(
+    start_admin: StartAdmin, database: AsyncEngine, clock: Clock
+) -> None:
+    client = await start_admin(database)
+    for _ in range(2):
+        await log_in(client)
+        await log_out(client)
+    assert await ended(database) == 2
+    clock.now += MAX_AGE_S
+    await log_in(client)
+    await log_out(client)
+    assert await ended(database) == 1
+
+
+async def test_without_postgres_a_logout_counts_here_and_elsewhere_later(
+    start_admin: StartAdmin, database: AsyncEngine
+) -> None:
+    client = await start_admin(database)
+    await log_in(client)
+    copied = {"Cookie": f"{SESSION}={cookie(client)}"}
+    token = csrf_of(await (await client.get("/admin/")).text())
+    await statement(database, "ALTER TABLE ended_sessions RENAME TO away")
+    response = await client.post("/admin/logout", data={"csrf": token}, allow_redirects=False)
+    assert response.status == 303
+    assert (await client.get("/admin/", headers=copied, allow_redirects=False)).status == 303
+    await statement(database, "ALTER TABLE away RENAME TO ended_sessions")
+    await log_in(client)
+    await client.get("/admin/")
+    restarted = await start_admin(database)
+    assert (await restarted.get("/admin/", headers=copied, allow_redirects=False)).status == 303
+
+
+async def log_out(client: Client) -> None:
+    token = csrf_of(await (await client.get("/admin/")).text())
+    response = await client.post("/admin/logout", data={"csrf": token}, allow_redirects=False)
+    assert response.status == 303
+
+
+async def ended(database: AsyncEngine) -> int:
+    async with database.connect() as connection:
+        found = await connection.execute(text("SELECT count(*) FROM ended_sessions"))
+        return int(found.scalar_one())
+
+
+async def statement(database: AsyncEngine, words: str) -> None:
+    async with database.begin() as connection:
+        await connection.execute(text(words))
 
 
 async def test_a_session_ends_when_nobody_uses_it(operator: Client, clock: Clock) -> None:

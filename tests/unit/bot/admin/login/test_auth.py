@@ -3,12 +3,17 @@ import unicodedata
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import ClientResponse
 from argon2 import PasswordHasher
+from multidict import CIMultiDict
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.app import create_admin
 from bot.admin.login.access import _PUBLIC
 from bot.admin.login.auth import own_path
+from bot.admin.login.devices import COOKIE as DEVICE
+from bot.admin.login.devices import MAX_AGE_S as DEVICE_AGE_S
+from bot.admin.login.devices import Devices
 from bot.settings import Settings
 from tests.support.admin import PASSWORD, Client, Clock, StartAdmin, csrf_of, log_in
 
@@ -114,6 +119,99 @@ async def test_behind_a_proxy_the_forwarded_address_counts(
     assert (other.status, same.status) == (403, 429)
 
 
+#: Lines of X-Forwarded-For, each with the line of another spelling or of another client.
+SAME_CLIENT = [
+    (["203.0.113.9"], ["203.0.113.9:4711"]),
+    (["203.0.113.9:1"], ["203.0.113.9:2"]),
+    (["203.0.113.9"], ["::ffff:203.0.113.9"]),
+    (["203.0.113.9"], ["[::ffff:203.0.113.9]:80"]),
+    (["2001:db8::1"], ["[2001:db8::2]:443"]),
+    (["6.6.6.6", "203.0.113.9"], ["7.7.7.7", "203.0.113.9"]),
+    (["6.6.6.6", "203.0.113.9"], ["7.7.7.7, 8.8.8.8", "9.9.9.9,203.0.113.9"]),
+    (["6.6.6.6,203.0.113.9 ,"], ["7.7.7.7", "203.0.113.9", ""]),
+    (["6.6.6.6, unknown"], ["7.7.7.7, _hidden"]),
+]
+OTHER_CLIENT = [
+    (["203.0.113.9:80"], ["203.0.113.10:80"]),
+    (["::ffff:203.0.113.9"], ["::ffff:203.0.113.10"]),
+    (["[2001:db8::1]:443"], ["[2001:db8:0:1::1]:443"]),
+    (["203.0.113.9", "203.0.113.10"], ["203.0.113.9"]),
+    (["203.0.113.9, unknown"], ["203.0.113.9"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [(*lines, 429) for lines in SAME_CLIENT] + [(*lines, 403) for lines in OTHER_CLIENT],
+)
+async def test_the_nearest_proxy_names_the_client(
+    start_admin: StartAdmin,
+    unreachable: AsyncEngine,
+    first: list[str],
+    second: list[str],
+    status: int,
+) -> None:
+    client = await start_admin(unreachable, admin_behind_proxy=True)
+    for _ in range(5):
+        assert (await guess(client, *first)).status == 403
+    assert (await guess(client, *second)).status == status
+
+
+async def guess(client: Client, *lines: str) -> ClientResponse:
+    """A wrong password, behind a proxy that sent these lines of X-Forwarded-For."""
+    shown = await client.get("/admin/login")
+    fields = {"csrf": csrf_of(await shown.text()), "user": "admin", "password": "틀린"}
+    headers = CIMultiDict([("X-Forwarded-For", line) for line in lines])
+    return await client.post("/admin/login", data=fields, headers=headers)
+
+
+async def test_strangers_cannot_lock_out_a_browser_that_has_logged_in(
+    start_admin: StartAdmin, unreachable: AsyncEngine, clock: Clock
+) -> None:
+    client = await start_admin(unreachable)
+    await log_in(client)
+    device = cookie(client, "/admin/login", DEVICE)
+    assert device
+    for status in [403] * 5 + [429] * 3:  # a stranger behind the same address, without the cookie
+        client.session.cookie_jar.clear()
+        assert (await log_in(client, "틀린")).status == status
+    clock.now += 1
+    assert (await log_in(client)).status == 429
+    known = {DEVICE: device}
+    client.session.cookie_jar.update_cookies(known, client.make_url("/admin/login"))
+    assert (await log_in(client)).status == 303
+    assert cookie(client, "/admin/login", DEVICE) not in {"", device}
+
+
+async def test_a_device_cookie_opens_nothing_and_no_other_is_believed(
+    start_admin: StartAdmin, unreachable: AsyncEngine
+) -> None:
+    client = await start_admin(unreachable)
+    await log_in(client)
+    device = cookie(client, "/admin/login", DEVICE)
+    client.session.cookie_jar.clear()
+    sent = {"Cookie": f"{DEVICE}={device}"}
+    assert (await client.get("/admin/", headers=sent, allow_redirects=False)).status == 303
+    for _ in range(5):
+        await log_in(client, "틀린")
+    name, since, signature = device.split(".")
+    forged = ["x", f"{'A' * 22}.{since}.{signature}", f"{name}.{int(since) + 1}.{signature}"]
+    for wrong in forged:
+        jar = client.session.cookie_jar
+        jar.update_cookies({DEVICE: wrong}, client.make_url("/admin/login"))
+        assert (await log_in(client)).status == 429
+
+
+async def test_a_device_is_forgotten_with_the_password_and_after_half_a_year() -> None:
+    clock = Clock()
+    known = Devices(b"k" * 32, clock)
+    token = known.new_cookie()
+    assert known.known(token)
+    assert not Devices(b"another password".ljust(32), clock).known(token)
+    clock.now += DEVICE_AGE_S
+    assert not known.known(token)
+
+
 async def test_without_a_proxy_forwarded_headers_mean_nothing(stranger: Client) -> None:
     for n in range(5):
         await log_in(stranger, "틀린", **{"X-Forwarded-For": f"203.0.113.{n}"})
@@ -136,8 +234,11 @@ async def test_the_session_cookie_is_kept_close(
         headers={"X-Forwarded-Proto": "https", "Cookie": f"bllossom_admin_login={token}"},
         allow_redirects=False,
     )
-    [session] = [h for h in response.headers.getall("Set-Cookie") if h.startswith(SESSION)]
+    given = {h.partition("=")[0]: h for h in response.headers.getall("Set-Cookie")}
+    session, device = given[SESSION], given[DEVICE]
     assert "Secure" in session
+    for part in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/admin/login"):
+        assert part in device
     assert "SameSite=Lax" in session
     assert "Path=/admin/" in session
 
