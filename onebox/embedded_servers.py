@@ -33,6 +33,7 @@ from onebox.data_dir import (
     rotate_log,
     socket_dir,
 )
+from onebox.process_environment import SERVER, inherited
 from onebox.supervisor import ProcessSpec, SupervisedProcess
 
 #: The locale of every database: with plain C the text functions do not know Hangul.
@@ -196,8 +197,7 @@ def _must_drop_root() -> bool:
 
 
 def _environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
-    return kept | {"LC_ALL": LOCALE}
+    return inherited(SERVER) | {"LC_ALL": LOCALE}
 
 
 def _initdb(binaries: Path, cluster: Path, *, drop_root: bool, durable: bool) -> SupervisedProcess:

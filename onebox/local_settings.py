@@ -13,8 +13,11 @@ from pathlib import Path
 
 from bot.configuration import Configuration
 from bot.http.origin import origin
+from bot.settings import Settings
 from inference_worker.settings import WorkerSettings
 from onebox.data_dir import CannotStart
+from onebox.process_environment import BOT, WORKER, inherited
+from runtime.ip_address import is_loopback
 from runtime.settings_errors import SETTINGS_ERRORS, settings_errors
 
 #: Shorter than the time a part has to stop (onebox/supervisor.py), so that a drain is not cut off.
@@ -102,32 +105,43 @@ def set_for_the_worker() -> set[str]:
         raise CannotStart(f"{settings_errors(error, 'WORKER_')[0]}.") from None
 
 
-def environment(
-    configuration: Configuration, machine: Machine, made: dict[str, str], worker_set: set[str]
-) -> dict[str, str]:
-    """The environment of the bot and of the worker."""
-    theirs = _of_the_worker(machine)
-    kept = {name: value for name, value in theirs.items() if name not in worker_set}
-    return {**os.environ, **_of_the_bot(configuration, machine, made), **_named("WORKER_", kept)}
+def simulator_is_on(settings: Settings) -> bool:
+    """Whether to open the simulator: by default only where nobody but this machine reaches it."""
+    if "simulator" in settings.model_fields_set:
+        return settings.simulator
+    return is_loopback(settings.host)
 
 
-def _of_the_bot(
+def bot_environment(
     configuration: Configuration, machine: Machine, made: dict[str, str]
 ) -> dict[str, str]:
-    hosts = {
-        f"{messenger.name}_{name}": ",".join([*getattr(messenger.settings, name), machine.origin])
-        for messenger in configuration.messengers
-        for name in messenger.local_defaults.origin_lists
-    }
-    chosen = "simulator" in configuration.settings.model_fields_set
-    simulator = {} if chosen else {"simulator": "true"}
+    """The environment of the bot; ``made``: the secrets that were made here, by setting."""
+    on = simulator_is_on(configuration.settings)
     known = {
         "data_dir": str(machine.data_dir),
         "port": str(machine.port),
         "database_url": machine.database_url,
         "redis_url": machine.redis_url,
+        "simulator": "true" if on else "false",
     }
-    return _named("BOT_", {**known, **hosts, **simulator, **made})
+    # Only the simulator takes callbacks at the bot's own origin.
+    hosts = _callback_hosts(configuration, machine) if on else {}
+    return {**inherited(BOT), **_named("BOT_", {**known, **hosts, **made})}
+
+
+def worker_environment(machine: Machine, worker_set: set[str]) -> dict[str, str]:
+    """The environment of the worker; ``worker_set``: the settings that somebody made."""
+    known = _of_the_worker(machine)
+    kept = {name: value for name, value in known.items() if name not in worker_set}
+    return {**inherited(WORKER), **_named("WORKER_", kept)}
+
+
+def _callback_hosts(configuration: Configuration, machine: Machine) -> dict[str, str]:
+    return {
+        f"{messenger.name}_{name}": ",".join([*getattr(messenger.settings, name), machine.origin])
+        for messenger in configuration.messengers
+        for name in messenger.local_defaults.origin_lists
+    }
 
 
 def _of_the_worker(machine: Machine) -> dict[str, str]:

@@ -14,30 +14,43 @@ from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from onebox.supervisor import Say
+from onebox.announcements import Announcements, Say
 
 _POLL_S = 0.25
-#: The longest time without a message.
-_MAX_SILENCE_S = 10.0
+#: The pause between two looks once everything runs.
+_WATCH_S = 5.0
+_TIDY_S = 10.0
 MAX_LOG_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 
 
-async def until_ready(origin: str, say: Say) -> None:
-    """Wait for ``GET /readyz`` to answer 200; report missing components when they change."""
-    started_at, reported, reported_at = time.monotonic(), "", -_MAX_SILENCE_S
+async def until_ready(origin: str, say: Say, *, poll_s: float = _POLL_S) -> None:
+    """Wait until bot and model are ready; report each missing component once."""
+    started_at, announce = time.monotonic(), Announcements(say)
     async with ClientSession(timeout=ClientTimeout(total=10)) as http:
-        while missing := await _missing(http, f"{origin}/readyz"):
-            now = time.monotonic()
-            if missing != reported or now - reported_at > _MAX_SILENCE_S:
-                say(f"  Waiting for {missing} ({now - started_at:.0f} s).")
-                reported, reported_at = missing, now
-            await asyncio.sleep(_POLL_S)
+        while missing := await _missing(http, origin):
+            announce(missing, f"  Waiting for {missing} ({time.monotonic() - started_at:.0f} s).")
+            await asyncio.sleep(poll_s)
 
 
-async def _missing(http: ClientSession, url: str) -> str:
+async def watch_readiness(origin: str, say: Say, *, poll_s: float = _WATCH_S) -> None:
+    """From now on report what is missing, and its return; never returns."""
+    announce, was_ready = Announcements(say), True
+    async with ClientSession(timeout=ClientTimeout(total=10)) as http:
+        while True:
+            await asyncio.sleep(poll_s)
+            missing = await _missing(http, origin)
+            if missing:
+                announce(missing, f"  Waiting for {missing}.")
+            elif not was_ready:
+                announce.clear()
+                say("  Ready again.")
+            was_ready = not missing
+
+
+async def _missing(http: ClientSession, origin: str) -> str:
     try:
-        async with http.get(url) as response:
+        async with http.get(f"{origin}/readyz", params={"model": "1"}) as response:
             if response.status == 200:
                 return ""
             return _missing_components(await response.json()) or "the bot"
@@ -50,21 +63,27 @@ def _missing_components(answer: Any) -> str:
     if not isinstance(components, dict):
         return ""
     return "; ".join(
-        f"the {name}: {component.get('detail') or component.get('state') or 'not ready'}"
+        f"the {name}: {component.get('state') or component.get('detail') or 'not ready'}"
         for name, component in components.items()
         if isinstance(component, dict) and not component.get("ok")
     )
 
 
 async def relay_model_progress(log: Path, say: Say) -> None:
-    """Repeat each ``model_progress`` line of the worker's log; never returns."""
-    position, rest = 0, b""
+    """Repeat what the worker's log says of the model, each sentence once; never returns.
+
+    Once the model is ready, everything is news again.
+    """
+    position, rest, announce = 0, b"", Announcements(say)
     while True:
         await asyncio.sleep(_POLL_S)
         chunk, position = _more(log, position)
         *lines, rest = (rest + chunk).split(b"\n")
         for sentence in _progress(lines):
-            say(f"  Model: {sentence}")
+            if sentence:
+                announce(f"  Model: {sentence}")
+            else:
+                announce.clear()
 
 
 def _more(log: Path, position: int) -> tuple[bytes, int]:
@@ -77,12 +96,15 @@ def _more(log: Path, position: int) -> tuple[bytes, int]:
 
 
 def _progress(lines: Iterable[bytes]) -> Iterable[str]:
+    """Each sentence of the log about the model; "" where the model is ready."""
     for line in lines:
-        if b"model_progress" not in line:
+        if b"model_progress" not in line and b"worker_ready" not in line:
             continue
         with contextlib.suppress(ValueError, AttributeError):
             entry = json.loads(line)
-            if entry.get("event") == "model_progress" and entry.get("progress"):
+            if entry.get("event") == "worker_ready":
+                yield ""
+            elif entry.get("event") == "model_progress" and entry.get("progress"):
                 yield str(entry["progress"])
 
 
@@ -98,4 +120,4 @@ async def bound_logs(logs: list[Path], max_bytes: int = MAX_LOG_BYTES) -> None:
                 if log.stat().st_size > max_bytes:
                     shutil.copyfile(log, log.with_name(log.name + ".1"))
                     os.truncate(log, 0)
-        await asyncio.sleep(_MAX_SILENCE_S)
+        await asyncio.sleep(_TIDY_S)

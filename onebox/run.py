@@ -23,10 +23,19 @@ from bot.settings import Settings
 from bot.store.migrations import migrate
 from onebox.data_dir import CannotStart, locked, os_errors_as_cannot_start, rotate_log
 from onebox.embedded_servers import postgres_process, valkey_process
-from onebox.local_settings import Machine, environment, free_port, local_secrets, set_for_the_worker
-from onebox.progress import bound_logs, relay_model_progress, until_ready
+from onebox.local_settings import (
+    Machine,
+    bot_environment,
+    free_port,
+    local_secrets,
+    set_for_the_worker,
+    simulator_is_on,
+    worker_environment,
+)
+from onebox.progress import bound_logs, relay_model_progress, until_ready, watch_readiness
 from onebox.supervisor import ProcessSpec, SupervisedProcess, keep_running, raise_if_cancelled
 from runtime.database import DATABASE_ERRORS, asyncpg_url, connect_database
+from runtime.ip_address import is_loopback
 from runtime.redis_client import connect_redis
 
 BOT = (sys.executable, "-m", "bot", "serve")
@@ -79,6 +88,7 @@ async def _run(configuration: Configuration, bot: Sequence[str], worker: Sequenc
             stack.enter_context(locked(data_dir, "onebox"))
             made = local_secrets(configuration, data_dir / "secrets.json")
         say(f"Starting everything on this machine; data and logs are in {data_dir}")
+        _tell_of_the_simulator(settings)
         database_url, database_processes = await _database(stack, settings, data_dir)
         raise_if_cancelled()
         redis_url, redis_processes = await _redis(stack, settings, data_dir)
@@ -90,14 +100,29 @@ async def _run(configuration: Configuration, bot: Sequence[str], worker: Sequenc
             database_url=database_url,
             redis_url=redis_url,
         )
-        env = environment(configuration, machine, made, worker_set)
+        bot_env = bot_environment(configuration, machine, made)
+        worker_env = worker_environment(machine, worker_set)
         programs = [
-            _program("bot", bot, machine, env, vital=True),
-            _program("worker", worker, machine, env, vital=False),
+            _program("bot", bot, machine, bot_env, vital=True),
+            _program("worker", worker, machine, worker_env, vital=False),
         ]
         await stack.enter_async_context(_started(programs))
         processes = [*database_processes, *redis_processes, *programs]
         await _serve(processes, machine, made, settings, since)
+
+
+def _tell_of_the_simulator(settings: Settings) -> None:
+    """Say what becomes of the simulator where others than this machine reach the bot."""
+    if is_loopback(settings.host):
+        return
+    reached = f"BOT_HOST={settings.host} lets other machines in"
+    if simulator_is_on(settings):
+        say(f"  The simulator is open to strangers: {reached}, and BOT_SIMULATOR is true.")
+    elif "simulator" not in settings.model_fields_set:
+        say(
+            f"  The simulator stays off: {reached}, and whoever opens it speaks in anybody's name "
+            "without a login. BOT_SIMULATOR=true opens it all the same."
+        )
 
 
 async def _database(
@@ -215,12 +240,13 @@ async def _serve(
             raise_if_cancelled()
             say(f"Ready after {time.monotonic() - since:.1f} s.")
             _welcome(machine, made, settings)
+            group.create_task(watch_readiness(machine.origin, say))
     except ExceptionGroup as ended:
         raise ended.exceptions[0] from None
 
 
 def _welcome(machine: Machine, made: dict[str, str], settings: Settings) -> None:
-    if settings.simulator or "simulator" not in settings.model_fields_set:
+    if simulator_is_on(settings):
         say(f"  Write a message   {machine.origin}/simulator")
     login = f"user {settings.admin_user}, {_password(machine, made)}"
     say(f"  Read the log      {machine.origin}/admin/   {login}")

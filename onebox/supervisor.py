@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from onebox import tether
-from onebox.data_dir import CannotStart, os_errors_as_cannot_start, startup_failure, tail
+from onebox.announcements import Announcements, Say
+from onebox.data_dir import CannotStart, os_errors_as_cannot_start, startup_failure
+from onebox.log_sentence import last_sentence
 
 #: An earlier exit counts as a failed start.
 MIN_UPTIME_S = 10.0
@@ -26,7 +28,8 @@ _MAX_PAUSE_S = 30.0
 _READY_TIMEOUT_S = 60.0
 _POLL_S = 0.03
 
-Say = Callable[[str], None]
+#: It has run: no start takes so long.
+STABLE_S = 600.0
 
 
 async def _nothing() -> None:
@@ -148,38 +151,43 @@ async def keep_running(process: SupervisedProcess, say: Say, *, first_pause_s: f
 
     Raises CannotStart after MAX_FAILED_STARTS failed starts in a row of a vital process.
     """
-    name, log = process.spec.name, process.spec.log
-    failed_starts = 0
+    announce, failed_starts = Announcements(say), 0
     while True:
         started_at = time.monotonic()
         status = await process.wait()
-        is_early = time.monotonic() - started_at < MIN_UPTIME_S
-        failed_starts = failed_starts + 1 if is_early else 1
-        how, last_line = _exit_text(status), _last_line(log)
+        uptime_s = time.monotonic() - started_at
+        if uptime_s >= STABLE_S:
+            announce.clear()
+        failed_starts = failed_starts + 1 if uptime_s < MIN_UPTIME_S else 1
         if process.spec.vital and failed_starts >= MAX_FAILED_STARTS:
-            raise CannotStart(
-                f"{name} ended {failed_starts} times in a row ({how}): see {log}, "
-                f"whose last line is: {last_line}"
-            )
+            raise _hopeless(process.spec, failed_starts, status)
         pause_s = min(first_pause_s * 2 ** (failed_starts - 1), _MAX_PAUSE_S)
-        say(
-            f"{name} ended ({how}); starting it again in {pause_s:.0f} s. It said last: {last_line}"
-        )
+        _tell(announce, process.spec, status, pause_s)
         await asyncio.sleep(pause_s)
-        await _restart(process, say)
+        await _restart(process, announce)
         raise_if_cancelled()
 
 
-async def _restart(process: SupervisedProcess, say: Say) -> None:
+def _hopeless(spec: ProcessSpec, failed_starts: int, status: int) -> CannotStart:
+    return CannotStart(
+        f"{spec.name} ended {failed_starts} times in a row ({_exit_text(status)}): "
+        f"see {spec.log}, whose last line is: {last_sentence(spec.log)}"
+    )
+
+
+def _tell(announce: Announcements, spec: ProcessSpec, status: int, pause_s: float) -> None:
+    """Say once why it ended, however often it ends that way."""
+    ended, said = f"{spec.name} ended ({_exit_text(status)})", last_sentence(spec.log)
+    again = f"starting it again in {pause_s:.0f} s"
+    announce(f"{ended} {said}", f"{ended}; {again}. It said last: {said}")
+
+
+async def _restart(process: SupervisedProcess, announce: Announcements) -> None:
     try:
         await process.start()
     except CannotStart as problem:
-        say(str(problem))
+        announce(str(problem))
 
 
 def _exit_text(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"exit status {status}"
-
-
-def _last_line(log: Path) -> str:
-    return (tail(log) or ["(none)"])[-1][:300]

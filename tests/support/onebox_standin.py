@@ -1,7 +1,8 @@
 """A small bot and worker for the tests of onebox: real processes, nothing loaded.
 
 ``python -m tests.support.onebox_standin onebox | bot | worker``. The bot answers ``/readyz`` like
-the real one and is ready once the worker is; both leave their environment in the data directory.
+the real one, and the model is ready once the worker is; both leave their environment in the data
+directory.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ def bot() -> None:
     data_dir = Path(os.environ["BOT_DATA_DIR"])
     _leave_environment("bot", data_dir)
 
-    async def readyz(_: web.Request) -> web.Response:
+    async def readyz(request: web.Request) -> web.Response:
         ready = (data_dir / "worker.json").exists()
         worker = {"ok": ready, "detail": "" if ready else "no worker is running"}
         parts = {"postgres": {"ok": True}, "worker": worker}
-        return web.json_response({"status": "", "parts": parts}, status=200 if ready else 503)
+        asked = request.query.get("model") == "1"
+        status = 200 if ready or not asked else 503
+        return web.json_response({"status": "", "parts": parts}, status=status)
 
     app = web.Application()
     app.router.add_get("/readyz", readyz)

@@ -177,8 +177,60 @@ async def test_start_shows_the_address_and_stop_ends_every_process(
         run.until("/admin/")
         assert "/simulator" not in "\n".join(run.lines)
         again = run.given("bot")
+        assert again["BOT_SIMULATOR"] == "false"
+        assert not [name for name in again if name.endswith("_HOSTS")]
         assert again["BOT_ADMIN_PASSWORD"] == bot["BOT_ADMIN_PASSWORD"]
         assert await execute(again["BOT_DATABASE_URL"], "SELECT count(*) FROM kept") == 0
+
+
+#: Secrets of each program, of the machine's owner and of nobody here.
+BOTS = {"BOT_SLACK_SIGNING_SECRET": "sekret-of-slack", "BOT_ADMIN_PASSWORD": "sekret-of-admin"}
+WORKERS = {"WORKER_API_KEY": "sekret-of-engine", "HF_TOKEN": "sekret-of-hub"}
+OTHERS = {"AWS_SECRET_ACCESS_KEY": "sekret-of-cloud", "POSTGRES_PASSWORD": "sekret-of-database"}
+
+
+def test_each_process_has_its_own_secrets_only_in_its_environment(data_dir: Path) -> None:
+    with started(data_dir, **BOTS, **WORKERS, **OTHERS) as run:
+        run.until("/admin/")
+        made = json.loads((data_dir / "secrets.json").read_text("utf-8"))
+        seen: dict[str, set[str]] = {}
+        for process in psutil.Process(run.process.pid).children():
+            program = next(
+                (word for word in ("bot", "worker") if word in process.cmdline()), process.name()
+            )
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes().decode()
+            secrets = {*BOTS.values(), *WORKERS.values(), *OTHERS.values(), *made.values()}
+            seen[program] = {secret for secret in secrets if secret in environment}
+            names = [line.partition("=")[0] for line in environment.split("\0")]
+            others = {"bot": "WORKER_", "worker": "BOT_"}.get(program, ("BOT_", "WORKER_", "PG"))
+            assert not [name for name in names if name.startswith(others)], program
+        assert seen == {
+            "bot": {*BOTS.values(), *made.values()},
+            "worker": set(WORKERS.values()),
+            "postgres": set(),
+            "valkey-server": set(),
+        }
+
+
+@pytest.mark.parametrize(
+    ("insisted", "sentence", "shown"),
+    [
+        ({}, "The simulator stays off: BOT_HOST=0.0.0.0 lets other machines in", False),
+        ({"BOT_SIMULATOR": "true"}, "The simulator is open to strangers", True),
+    ],
+)
+def test_where_others_reach_the_bot_the_simulator_is_open_only_if_insisted_on(
+    data_dir: Path, insisted: dict[str, str], sentence: str, shown: bool
+) -> None:
+    with started(data_dir, BOT_HOST="0.0.0.0", **insisted) as run:
+        run.until("/admin/")
+        told = "\n".join(run.lines)
+        assert sentence in told
+        assert ("BOT_SIMULATOR=true opens it all the same" in told) is not shown
+        assert ("/simulator" in told) is shown
+        bot = run.given("bot")
+        assert bot["BOT_SIMULATOR"] == ("true" if shown else "false")
+        assert ("BOT_GENERIC_CALLBACK_HOSTS" in bot) is shown
 
 
 def test_ctrl_c_stops_it_also_where_a_script_has_put_it_into_the_background(

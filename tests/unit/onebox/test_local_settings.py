@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from onebox.local_settings import Machine, environment, local_secrets
+from onebox.local_settings import (
+    Machine,
+    bot_environment,
+    local_secrets,
+    worker_environment,
+)
+from onebox.process_environment import BOT, SERVER, WORKER, inherited
 from tests.support.stack import configuration
 
 MACHINE = Machine(
@@ -26,15 +33,54 @@ def test_the_origin_is_one_that_this_machine_can_reach(host: str, seen: str) -> 
 
 def test_explicit_setting_is_kept(tmp_path: Path) -> None:
     configured = configuration(
-        simulator=False, admin_password=SecretStr("mine"), kakao_callback_hosts=".example.com"
+        simulator=True, admin_password=SecretStr("mine"), kakao_callback_hosts=".example.com"
     )
     made = local_secrets(configured, tmp_path / "secrets.json")
     assert set(made) == {"kakao_secret", "slack_signing_secret", "generic_secret"}
-    env = environment(configured, MACHINE, made, {"redis_url"})
-    assert env["BOT_KAKAO_CALLBACK_HOSTS"] == ".example.com,http://127.0.0.1:81"
-    assert "BOT_SIMULATOR" not in env
-    assert "WORKER_REDIS_URL" not in env
-    assert env["WORKER_DATABASE_URL"] == MACHINE.database_url
+    bot = bot_environment(configured, MACHINE, made)
+    assert bot["BOT_KAKAO_CALLBACK_HOSTS"] == ".example.com,http://127.0.0.1:81"
+    assert bot["BOT_SIMULATOR"] == "true"
+    worker = worker_environment(MACHINE, {"redis_url"})
+    assert "WORKER_REDIS_URL" not in worker
+    assert worker["WORKER_DATABASE_URL"] == MACHINE.database_url
+
+
+@pytest.mark.parametrize(
+    ("host", "chosen", "on"),
+    [
+        ("127.0.0.1", {}, True),
+        ("::1", {}, True),
+        ("localhost", {}, True),
+        ("0.0.0.0", {}, False),
+        ("::", {}, False),
+        ("", {}, False),
+        ("192.168.0.2", {}, False),
+        ("chat.internal", {}, False),
+        ("0.0.0.0", {"simulator": True}, True),
+        ("127.0.0.1", {"simulator": False}, False),
+    ],
+)
+def test_the_simulator_and_its_callbacks_are_for_this_machine_unless_insisted_on(
+    host: str, chosen: dict[str, bool], on: bool
+) -> None:
+    bot = bot_environment(configuration(host=host, **chosen), replace(MACHINE, host=host), {})
+    assert bot["BOT_SIMULATOR"] == ("true" if on else "false")
+    own = [name for name in bot if name.endswith("_HOSTS")]
+    assert len(own) == (3 if on else 0), own
+
+
+def test_each_process_gets_its_own_names_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    everybody = {"PATH": "/bin", "HOME": "/h", "TZ": "UTC", "LD_LIBRARY_PATH": "/l"}
+    bots = {"BOT_KAKAO_SECRET": "k", "BOT_ADMIN_PASSWORD": "a", "BOT_OWN": "x"}
+    workers = {"WORKER_API_KEY": "w", "HF_TOKEN": "h", "CUDA_VISIBLE_DEVICES": "0"}
+    nobodys = {"AWS_SECRET_ACCESS_KEY": "s", "POSTGRES_PASSWORD": "p", "XBOT_SECRET": "y"}
+    for name in os.environ:
+        monkeypatch.delenv(name)
+    for name, value in {**everybody, **bots, **workers, **nobodys, "PGPASSWORD": "g"}.items():
+        monkeypatch.setenv(name, value)
+    assert inherited(BOT) == {**everybody, **bots, "PGPASSWORD": "g"}
+    assert inherited(WORKER) == {**everybody, **workers, "PGPASSWORD": "g"}
+    assert inherited(SERVER) == everybody
 
 
 def test_secrets_are_long_stay_and_may_grow(tmp_path: Path) -> None:

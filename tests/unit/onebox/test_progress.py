@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from onebox.progress import bound_logs, relay_model_progress, until_ready
+from onebox.progress import bound_logs, relay_model_progress, until_ready, watch_readiness
 
 
 async def until(holds: Callable[[], bool], coroutine: Any) -> None:
@@ -47,12 +48,47 @@ async def test_only_whole_progress_lines_of_the_worker_are_shown(tmp_path: Path)
     assert said == ["  Model: 변환하는 중"]
 
 
+async def test_a_state_that_comes_and_goes_is_said_once_until_the_model_is_ready(
+    tmp_path: Path,
+) -> None:
+    def line(progress: str) -> bytes:
+        return json.dumps({"event": "model_progress", "progress": progress}).encode() + b"\n"
+
+    log, said = tmp_path / "worker.log", list[str]()
+    tries = (line("Asking the server.") + line("It refused.")) * 50
+    log.write_bytes(tries + b'{"event": "worker_ready"}\n' + tries + line("The end."))
+    await until(lambda: "  Model: The end." in said, relay_model_progress(log, said.append))
+    assert said == [
+        *["  Model: Asking the server.", "  Model: It refused."] * 2,
+        "  Model: The end.",
+    ]
+
+
+async def test_after_the_start_a_fault_and_its_end_are_said_once() -> None:
+    said: list[str] = []
+    ready, off = web.json_response({"status": "ready"}), {"ok": False, "state": "unavailable"}
+    missing = {"parts": {"worker": off}}
+    answers = [
+        *(web.json_response({}) for _ in range(3)),
+        *(web.json_response(missing, status=503) for _ in range(20)),
+        ready,
+        web.json_response({}),
+        web.json_response(missing, status=503),
+        web.json_response({}),
+    ]
+    async with answering(*answers) as origin:
+        watching = watch_readiness(origin, said.append, poll_s=0.001)
+        await until(lambda: said.count("  Ready again.") == 2, watching)
+    assert said == ["  Waiting for the worker: unavailable.", "  Ready again."] * 2
+
+
 @asynccontextmanager
 async def answering(*answers: web.Response) -> AsyncIterator[str]:
     left = list(answers)
 
-    async def readyz(_: web.Request) -> web.Response:
-        return left.pop(0)
+    async def readyz(request: web.Request) -> web.Response:
+        assert request.query["model"] == "1"
+        return left.pop(0) if left else web.json_response({})
 
     app = web.Application()
     app.router.add_get("/readyz", readyz)

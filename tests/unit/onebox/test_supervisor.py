@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 from dataclasses import replace
@@ -31,19 +32,46 @@ async def test_a_vital_process_that_keeps_failing_ends_everything(tmp_path: Path
         await keep_running(broken, said.append, first_pause_s=0.001)
     assert f"ended {MAX_FAILED_STARTS} times in a row (exit status 3)" in str(raised.value)
     assert str(raised.value).endswith("whose last line is: no key")
-    assert len(said) == MAX_FAILED_STARTS - 1
+    assert len(said) == 1
 
 
 async def test_a_process_that_is_not_vital_is_restarted_without_limit(tmp_path: Path) -> None:
-    said: list[str] = []
-    broken = python_process(tmp_path, "raise SystemExit(3)", vital=False)
+    said, starts = list[str](), tmp_path / "starts"
+    code = f"open({str(starts)!r}, 'a').write('x'); raise SystemExit(3)"
+    broken = python_process(tmp_path, code, vital=False)
     await broken.start()
     trying = asyncio.create_task(keep_running(broken, said.append, first_pause_s=0.0))
-    while len(said) <= MAX_FAILED_STARTS:
+    while not starts.exists() or starts.stat().st_size <= MAX_FAILED_STARTS:
         await asyncio.sleep(0.05)
     trying.cancel()
     await asyncio.gather(trying, return_exceptions=True)
     await broken.stop()
+    assert said == ["It ended (exit status 3); starting it again in 0 s. It said last: (none)"]
+
+
+async def test_another_reason_is_said_again_and_in_words(tmp_path: Path) -> None:
+    """The second start says something else, as a JSON line: its sentence is shown, not the JSON."""
+    said, first = list[str](), tmp_path / "first"
+    line = json.dumps({"error": "모델을 찾을 수 없어요.", "event": "engine_unusable"})
+    code = (
+        "import os, sys\n"
+        f"try: os.mkdir({str(first)!r})\n"
+        f"except OSError: print({line!a})\n"
+        "else: print('no key')\n"
+        "sys.exit(1)"
+    )
+    broken = python_process(tmp_path, code, vital=False)
+    await broken.start()
+    trying = asyncio.create_task(keep_running(broken, said.append, first_pause_s=0.0))
+    while len(said) < 2:
+        await asyncio.sleep(0.05)
+    trying.cancel()
+    await asyncio.gather(trying, return_exceptions=True)
+    await broken.stop()
+    assert [text.rpartition("It said last: ")[2] for text in said] == [
+        "no key",
+        "모델을 찾을 수 없어요.",
+    ]
 
 
 async def test_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
