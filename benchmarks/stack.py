@@ -87,7 +87,7 @@ async def running_bot(stores: Stores, origin: str, **settings: str) -> AsyncIter
 async def running_worker(
     stores: Stores, engine_url: str, *, slots: int = 4, **settings: str
 ) -> AsyncIterator[SupervisedProcess]:
-    """A worker for the engine server; the bot's /readyz tells when it is ready."""
+    """A worker for the engine server; the bot's /readyz?model=1 tells when it is ready."""
     own = {
         "database_url": stores.postgres.url,
         "redis_url": stores.valkey.url,
@@ -162,7 +162,7 @@ async def settle_everything(stores: Stores) -> None:
 
 async def until_ready(served: Served) -> None:
     """Wait until the bot sees a ready worker."""
-    await _until_answers(f"{served.url}/readyz", within_s=60)
+    await _until_answers(f"{served.url}/readyz?model=1", within_s=60)
 
 
 def cpu_s(supervised: SupervisedProcess) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +15,7 @@ from redis.exceptions import RedisError
 
 from bot.admission.forecast import Forecast
 from bot.domain.deliveries import WANTED_WITHIN
-from bot.observability.metrics import FORECAST_SECONDS, WORKERS
+from bot.observability.metrics import FORECAST_SECONDS, MODEL_READY, WORKERS
 from bot.store.migrations import SchemaCheck
 from bot.workers import WorkerRegistry
 from runtime.database import DATABASE_ERRORS
@@ -33,6 +35,7 @@ class Health:
         self._schema = schema
         self._workers = workers
         self._forecast = forecast
+        self._look: asyncio.Task[dict[str, dict[str, Any]]] | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """The three routes."""
@@ -46,23 +49,19 @@ class Health:
         """200 while the process responds."""
         return web.json_response({"status": "alive"})
 
-    async def readyz(self, _: web.Request) -> web.Response:
-        """200 if a message received now would be answered; else 503 with the missing part.
+    async def readyz(self, request: web.Request) -> web.Response:
+        """200 if a message received now would be kept and its answer delivered; else 503.
 
-        Redis is optional: without it the bot stays ready, and the response reports it. The workers
-        are unknown then, so only Postgres decides.
+        The model is not asked for: without it people still hear that their question is kept. Its
+        state is in the body, and ``?model=1`` makes a missing one a 503, too. Redis is optional;
+        without it the workers are unknown, so only Postgres decides.
         """
-        with contextlib.suppress(TimeoutError):
-            await run_with_timeout(CHECK_S, self._workers.refresh())
-        components = {
-            "postgres": await self._postgres(),
-            "redis": await self._ping(),
-            "worker": self._worker(),
-        }
-        served = components["worker"]["ok"] or self._workers.workers is None
-        ready = components["postgres"]["ok"] and served
+        parts = await self._shared_look()
+        wants_model = request.query.get("model") == "1"
+        served = parts["worker"]["ok"] or self._workers.workers is None
+        ready = parts["postgres"]["ok"] and (served or not wants_model)
         return web.json_response(
-            {"status": "ready" if ready else "not ready", "parts": components},
+            {"status": "ready" if ready else "not ready", "parts": parts},
             status=200 if ready else 503,
         )
 
@@ -72,8 +71,25 @@ class Health:
         for state in WORKER_STATES:
             WORKERS.labels(state).set(sum(worker.state == state for worker in workers))
         now = datetime.now(UTC)
+        known = self._workers.workers is not None
+        MODEL_READY.set(float(bool(self._workers.ready)) if known else math.nan)
         FORECAST_SECONDS.set(self._forecast.answered_in_s(now + WANTED_WITHIN))
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _shared_look(self) -> dict[str, dict[str, Any]]:
+        """Each part and how it is; all requests of a moment share one look, and one connection."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._look_at_parts())
+        return await asyncio.shield(self._look)
+
+    async def _look_at_parts(self) -> dict[str, dict[str, Any]]:
+        with contextlib.suppress(TimeoutError):
+            await run_with_timeout(CHECK_S, self._workers.refresh())
+        return {
+            "postgres": await self._postgres(),
+            "redis": await self._ping(),
+            "worker": self._worker(),
+        }
 
     async def _postgres(self) -> dict[str, Any]:
         try:

@@ -251,5 +251,5 @@ async def _answers(url: str, path: str = "/healthz") -> bool:
 async def _until_ready(cluster: Cluster) -> None:
     async with asyncio.timeout(_BOOT_S):
         for node in cluster.bots:
-            while not await _answers(node.url, "/readyz"):  # noqa: ASYNC110 - over HTTP
+            while not await _answers(node.url, "/readyz?model=1"):  # noqa: ASYNC110 - over HTTP
                 await asyncio.sleep(0.2)

@@ -27,3 +27,4 @@ FORECAST_SECONDS = Gauge(
     "bot_forecast_seconds", "Until a message accepted now would be answered, as predicted"
 )
 WORKERS = Gauge("bot_workers", "Workers that live, by what they say of themselves", ["state"])
+MODEL_READY = Gauge("bot_model_ready", "Whether a worker takes jobs: 1 or 0, NaN if unknown")

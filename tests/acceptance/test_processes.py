@@ -129,7 +129,7 @@ async def test_three_turns_from_an_empty_database_by_hand(installed: Installatio
         assert "python -m bot migrate" in parts["postgres"]["detail"]
         await migrate(installed)
         with process("inference_worker", environment=installed.worker) as worker:
-            await installed.until("/readyz", 200)
+            await installed.until("/readyz?model=1", 200)
             for said in ("하나", "둘", "셋"):
                 assert (await installed.ask_kakao(said))[0] == f"에코: {said}"
             prompt = installed.server.requests[-1]
@@ -145,7 +145,7 @@ async def test_killed_worker_loses_no_answer(installed: Installation, slack: Sla
     await migrate(installed)
     with process("bot", "serve", environment=installed.bot):
         with process("inference_worker", environment=installed.worker) as worker:
-            await installed.until("/readyz", 200)
+            await installed.until("/readyz?model=1", 200)
             installed.server.delay_per_token_s = 3
             await installed.ask_slack(slack, "견딜 수 있니?")
             await installed.server.until(lambda s: s.running == 1)
@@ -182,7 +182,7 @@ async def test_late_result_of_a_frozen_worker_is_rejected(
         process("bot", "serve", environment=installed.bot),
         process("inference_worker", environment=installed.worker) as zombie,
     ):
-        await installed.until("/readyz", 200)
+        await installed.until("/readyz?model=1", 200)
         installed.server.delay_per_token_s = 0.5
         await installed.ask_slack(slack, "누가 답하니?")
         await installed.server.until(lambda s: s.running == 1)

@@ -111,6 +111,7 @@ PATHS = [
     "/webhooks/nobody",
     "/healthz",
     "/readyz",
+    "/readyz?model=1",
     "/metrics",
     "/admin",
     "/admin/",

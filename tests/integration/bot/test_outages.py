@@ -39,8 +39,8 @@ async def test_missing_worker_is_told_at_once_and_answered_later(
     async with running_stack(
         database_url, redis_url, kakao_sync_budget_s=0.5, kakao_callback_budget_s=1.5
     ) as stack:
+        await assert_only_the_model_is_missing(stack)
         ready = await stack.get("/readyz")
-        assert ready.status == 503
         assert ready.body["parts"]["worker"]["detail"] == "no worker is running"
         command, _, _ = await stack.say_slack("나중에라도 답해 줘")
         assert TEXT.worker_down in str(command.body)
@@ -58,7 +58,21 @@ async def test_missing_worker_is_told_at_once_and_answered_later(
             button = post.quick_replies[0]
             fetched = await stack.say_kakao("답변 확인", extra=button["extra"])
             assert fetched.bubbles[0] == "에코: 거기 있어?"
-            assert (await stack.get("/readyz")).status == 200
+            assert (await stack.get("/readyz?model=1")).status == 200
+            assert "bot_model_ready 1.0" in (await stack.get("/metrics")).body
+
+
+async def assert_only_the_model_is_missing(stack: Stack) -> None:
+    """A load balancer keeps the bot; whoever asks for the model, or reads the metric, hears it."""
+    for path, status, word in (
+        ("/readyz", 200, "ready"),
+        ("/readyz?model=0", 200, "ready"),
+        ("/readyz?model=1", 503, "not ready"),
+    ):
+        answer = await stack.get(path)
+        assert (answer.status, answer.body["status"]) == (status, word), path
+        assert not answer.body["parts"]["worker"]["ok"]
+    assert "bot_model_ready 0.0" in (await stack.get("/metrics")).body
 
 
 async def test_a_held_answer_without_callback_says_that_the_model_is_off(
@@ -84,8 +98,8 @@ async def test_an_engine_that_is_down_ends_in_a_sentence_and_a_kept_turn(
             turn = await stack.until("SELECT * FROM turns WHERE status = 'failed'")
             assert turn.text == "다시"
             assert turn.failure_message
+            await assert_only_the_model_is_missing(stack)
             ready = await stack.get("/readyz")
-            assert ready.status == 503
             assert ready.body["parts"]["worker"]["state"] == "unavailable"
             assert "127.0.0.1" in ready.body["parts"]["worker"]["detail"]
             fetched = await stack.say_kakao("답변 확인", extra=held.button["extra"])
@@ -100,8 +114,8 @@ async def test_a_missing_model_is_named_in_readyz(
         with pytest.raises(EngineError):
             async with running_worker(database_url, redis_url, engine):
                 await until_failed(stack)
+        await assert_only_the_model_is_missing(stack)
         ready = await stack.get("/readyz")
-        assert ready.status == 503
         assert "no-model" in ready.body["parts"]["worker"]["detail"]
         assert (await stack.say_kakao("안녕")).bubbles == [TEXT.worker_down_held]
 
@@ -117,9 +131,11 @@ async def test_with_valkey_gone_answers_still_come(database_url: str, redis_url:
         assert made[0].requests[-1].contents[1:] == ["하나", "에코: 하나", "둘"]
         await stack.say_slack("셋")
         assert (await stack.slack.next_post()).markdown == "에코: 셋"
-        ready = await stack.get("/readyz")
-        assert ready.status == 200
-        assert not ready.body["parts"]["redis"]["ok"]
+        for path in ("/readyz", "/readyz?model=1"):
+            ready = await stack.get(path)
+            assert ready.status == 200
+            assert not ready.body["parts"]["redis"]["ok"]
+        assert "bot_model_ready NaN" in (await stack.get("/metrics")).body
 
 
 async def test_valkey_may_stop_and_come_back_meanwhile(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
+from bot import app_keys
+from bot.health import Health
 from bot.store import migrations
 from runtime.database import connect_database
 from tests.support.stack import running_stack
@@ -62,6 +66,27 @@ async def test_a_second_probe_opens_no_connection_and_reads_no_scripts(
                 assert (await stack.get("/readyz")).body["parts"]["postgres"] == {"ok": True}
         assert len(opened) <= 16
         assert len(directory_reads) == reads
+
+
+async def test_probes_at_once_share_one_look(database_url: str, redis_url: str) -> None:
+    """Strangers who ask all the time leave the pool to the webhooks."""
+    async with running_stack(database_url, redis_url) as stack:
+        engine = connect_database(database_url, pool_size=1)
+        seen: list[str] = []
+        health = Health(
+            redis=stack.app[app_keys.REDIS],
+            schema=migrations.SchemaCheck(engine),
+            workers=stack.app[app_keys.WORKERS],
+            forecast=stack.app[app_keys.FORECAST],
+        )
+        await health.readyz(make_mocked_request("GET", "/readyz"))
+        event.listen(engine.sync_engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
+        paths = ["/readyz", "/readyz?model=1"] * 25
+        probes = (health.readyz(make_mocked_request("GET", path)) for path in paths)
+        answers = await asyncio.gather(*probes)
+        assert [answer.status for answer in answers] == [200, 503] * 25
+        assert seen == ["SELECT 1"]
+        await engine.dispose()
 
 
 async def test_a_schema_that_lags_behind_is_noticed_until_it_is_migrated(
