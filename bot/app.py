@@ -24,6 +24,7 @@ from bot.admission.rate_limit import RateLimit
 from bot.configuration import Configuration
 from bot.conversation.cancellation import TurnCanceller
 from bot.conversation.enqueuer import JobEnqueuer
+from bot.conversation.event_sweeper import EventSweeper
 from bot.conversation.inbox import Inbox
 from bot.conversation.prompt import PromptBuilder
 from bot.conversation.scheduler import ConversationScheduler
@@ -331,6 +332,7 @@ async def _run(
         conversation.settler.keep_settling,
         conversation.sweeper.keep_marking,
         conversation.sweeper.keep_sweeping,
+        EventSweeper(database=base.database).keep_sweeping,
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.admission.admission import Admission
 from bot.conversation.accept_batcher import AcceptBatcher
 from bot.conversation.cancellation import TurnCanceller
-from bot.domain.turns import Utterance
+from bot.domain.turns import RepeatWindow, Utterance
 from bot.observability.database_errors import report_fault
 from bot.observability.metrics import ACCEPT_SECONDS
 from bot.store import conversations
@@ -76,10 +76,15 @@ class Inbox:
             self._schedule_soon(accepted.conversation_id)
         return accepted
 
-    async def reset(self, *, messenger: str, tenant: str, key: str) -> None:
-        """Begin a new epoch: later prompts exclude earlier turns. Raises StoreDownError."""
+    async def reset(
+        self, *, messenger: str, tenant: str, key: str, repeats: RepeatWindow | None
+    ) -> None:
+        """Begin a new epoch: later prompts exclude earlier turns. Raises StoreDownError.
+
+        A repeated reset, such as a replay of its request, changes nothing; None: each is new.
+        """
         with _store_errors("reset", messenger=messenger, down_only=True):
-            work = self._reset(messenger=messenger, tenant=tenant, key=key)
+            work = self._reset(messenger, tenant, key, repeats)
             await run_with_timeout(ACCEPT_TIMEOUT_S, work)
 
     async def cancel(self, turn_id: UUID) -> bool:
@@ -91,9 +96,13 @@ class Inbox:
         with _store_errors("cancel", down_only=True, turn_id=turn_id):
             return await run_with_timeout(ACCEPT_TIMEOUT_S, self._canceller.cancel(turn_id))
 
-    async def _reset(self, *, messenger: str, tenant: str, key: str) -> None:
+    async def _reset(
+        self, messenger: str, tenant: str, key: str, repeats: RepeatWindow | None
+    ) -> None:
         async with self._database.connect() as connection:
-            await conversations.reset(connection, messenger=messenger, tenant=tenant, key=key)
+            await conversations.reset(
+                connection, messenger=messenger, tenant=tenant, key=key, repeats=repeats
+            )
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, ReplyHandle
-from bot.domain.turns import Utterance
+from bot.domain.turns import RepeatWindow, Utterance
 
 
 class Refusal(Exception):
@@ -59,6 +59,7 @@ class Incoming:
     utterance: Utterance | None = None
     problem: Problem | None = None
     command: Command | None = None
+    repeats: RepeatWindow | None = None  #: of a command
     fetch: UUID | None = None  #: the turn of a fetch button that was pressed
 
 

@@ -46,6 +46,16 @@ STORAGE_FAULT = "storage_fault"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatWindow:
+    """How the repeats of an event are recognized that is no turn, or has no id of its own."""
+
+    key: str  #: the same for all repeats, within (messenger, tenant)
+    received_at: datetime  #: aware UTC
+    until: datetime  #: later events with this key are new
+    ends_when_delivered: bool = False  #: so are those after the delivery of the first one's answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
     """A person's message, as read from a webhook, with the handle for its answer."""
 
@@ -58,6 +68,7 @@ class Utterance:
     media: tuple[dict[str, Any], ...] = ()
     reply: ReplyHandle
     received_at: datetime  #: aware UTC
+    repeats: RepeatWindow | None = None  #: None: ``event_key`` recognizes the repeats
 
 
 def clean_text(raw: str) -> str:

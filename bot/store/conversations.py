@@ -6,10 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, bindparam, func, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.turns import RepeatWindow
+from bot.store.recent_events import REPEATED
 from bot.store.schema import conversations
 from runtime.database import LAZY_COMMIT
 
@@ -65,14 +77,58 @@ async def lock_free_conversations(
     }
 
 
-async def reset(connection: AsyncConnection, *, messenger: str, tenant: str, key: str) -> None:
-    """Begin a new epoch: earlier turns stay in the log but enter no later prompt."""
-    await connection.execute(
-        update(conversations)
-        .where(
-            conversations.c.messenger == messenger,
-            conversations.c.tenant == tenant,
-            conversations.c.key == key,
-        )
-        .values(epoch=conversations.c.epoch + 1, history_seq=0, updated_at=func.now())
+#: A reset that is taken once, in one statement.
+RESET_ONCE = text(
+    f"""
+    WITH event AS (
+        INSERT INTO recent_events AS known
+            (messenger, tenant, key, event_key, received_at, until)
+        VALUES (:messenger, :tenant, 'reset:' || :event, '', :received_at, :until)
+        ON CONFLICT (messenger, tenant, key) DO UPDATE
+        SET received_at = excluded.received_at, until = excluded.until
+        WHERE NOT ({REPEATED})
+        RETURNING key
     )
+    UPDATE conversations SET epoch = epoch + 1, history_seq = 0, updated_at = now()
+    WHERE messenger = :messenger AND tenant = :tenant AND key = :key
+      AND EXISTS (SELECT FROM event)
+    """
+).bindparams(
+    *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key", "event")),
+    *(bindparam(name, type_=DateTime(timezone=True)) for name in ("received_at", "until")),
+)
+_RESET = (
+    update(conversations)
+    .where(
+        conversations.c.messenger == bindparam("messenger"),
+        conversations.c.tenant == bindparam("tenant"),
+        conversations.c.key == bindparam("of_key"),
+    )
+    .values(epoch=conversations.c.epoch + 1, history_seq=0, updated_at=func.now())
+)
+
+
+async def reset(
+    connection: AsyncConnection,
+    *,
+    messenger: str,
+    tenant: str,
+    key: str,
+    repeats: RepeatWindow | None = None,
+) -> None:
+    """Begin a new epoch: earlier turns stay in the log but enter no later prompt.
+
+    ``repeats``: a reset within the window of an earlier one changes nothing.
+    """
+    if repeats is None:
+        await connection.execute(_RESET, {"messenger": messenger, "tenant": tenant, "of_key": key})
+        return
+    values = {
+        "messenger": messenger,
+        "tenant": tenant,
+        "key": key,
+        "event": repeats.key,
+        "received_at": repeats.received_at,
+        "until": repeats.until,
+    }
+    await connection.execute(RESET_ONCE, values)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.turns import Utterance
+from bot.store import recent_events
 from bot.store.reply_handles import dump_handle, stamp
 from bot.store.search import grams
 
@@ -94,6 +95,7 @@ async def accept(connection: AsyncConnection, utterances: Sequence[Utterance]) -
 
     At most one utterance per conversation.
     """
+    utterances = await recent_events.named(connection, utterances)
     ids = [uuid4() for _ in utterances]
     values = [_accept_values(*pair) for pair in zip(ids, utterances, strict=True)]
     payload = orjson.dumps(values).decode()

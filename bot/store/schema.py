@@ -189,18 +189,20 @@ delivery_attempts = Table(
     Index("ix_delivery_attempts_turn_id", "turn_id"),
 )
 
-# Events that are no turn (a reset), or whose messenger gives them no id: each kept for an hour.
+# Events that are no turn (a reset), or to which their messenger gives no id: kept for minutes.
 recent_events = Table(
     "recent_events",
     metadata,
     Column("messenger", Text, primary_key=True),
     Column("tenant", Text, primary_key=True),
-    # Events with the same key close to each other are one.
+    # Events with the same key within a window are one: ``event_key`` is that of the first.
     Column("key", Text, primary_key=True),
-    # The newest of them that counted.
     Column("event_key", Text, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
-    Index("ix_recent_events_received_at", "received_at"),
+    Column("until", DateTime(timezone=True), nullable=False),
+    # The window ends early with the delivery of the first one's answer.
+    Column("ends_when_delivered", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_recent_events_until", "until"),
 )
 
 # Operators' sessions that ended before their cookies did.

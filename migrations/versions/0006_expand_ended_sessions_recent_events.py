@@ -28,9 +28,13 @@ def upgrade() -> None:
         sa.Column("key", sa.Text, nullable=False),
         sa.Column("event_key", sa.Text, nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "ends_when_delivered", sa.Boolean, nullable=False, server_default=sa.text("false")
+        ),
         sa.PrimaryKeyConstraint("messenger", "tenant", "key", name="pk_recent_events"),
     )
-    op.create_index("ix_recent_events_received_at", "recent_events", ["received_at"])
+    op.create_index("ix_recent_events_until", "recent_events", ["until"])
 
 
 def downgrade() -> None:

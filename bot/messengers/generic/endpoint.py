@@ -18,7 +18,7 @@ from bot.messengers.generic.responses import database_away, json_response, refus
 from bot.messengers.generic.result_reader import FETCHABLE, ResultReader
 from bot.messengers.generic.results import pending_document
 from bot.messengers.generic.settings import GenericSettings
-from bot.messengers.generic.signature import verify
+from bot.messengers.generic.signature import SIGNATURE_HEADER, verify
 from bot.messengers.plugin import Services
 from bot.messengers.problems import problem_sentence
 from bot.observability.database_errors import report_database_error
@@ -52,6 +52,7 @@ class GenericEndpoint:
             body,
             received_at,
             self._settings,
+            signature=request.headers.get(SIGNATURE_HEADER, ""),
             wait_s=wait_s(request, self._settings.max_wait_s),
             max_chars=self._max_chars,
         )
@@ -69,7 +70,10 @@ class GenericEndpoint:
     async def _receive(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
         if incoming.command is not None:
             await self._inbox.reset(
-                messenger="generic", tenant=incoming.tenant, key=incoming.conversation_key
+                messenger="generic",
+                tenant=incoming.tenant,
+                key=incoming.conversation_key,
+                repeats=incoming.repeats,
             )
             return json_response({"status": "reset", "message": self._texts.reset_done})
         if incoming.utterance is None:

@@ -8,19 +8,28 @@ from typing import Any
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import Command, Incoming, Refusal
-from bot.domain.turns import Utterance, clean_text
+from bot.domain.turns import RepeatWindow, Utterance, clean_text
 from bot.http.outbound import allowed
 from bot.messengers.generic.settings import GenericSettings
-from bot.messengers.parsing import identifier, json_object, text_problem, utf8
+from bot.messengers.generic.signature import MAX_CLOCK_SKEW_S
+from bot.messengers.parsing import digest, identifier, json_object, text_problem, utf8
 
 MAX_KEY_CHARS = 200
+#: A request is accepted so long before and after its time.
+REPLAY_WINDOW = timedelta(seconds=2 * MAX_CLOCK_SKEW_S)
 _COMMANDS = {"reset": Command.RESET}
 
 
 def read_message(
-    body: bytes, received_at: datetime, settings: GenericSettings, *, wait_s: float, max_chars: int
+    body: bytes,
+    received_at: datetime,
+    settings: GenericSettings,
+    *,
+    signature: str,
+    wait_s: float,
+    max_chars: int,
 ) -> Incoming:
-    """Read a verified request; ``received_at`` is aware UTC.
+    """Read a request verified by its ``signature``; ``received_at`` is aware UTC.
 
     ``wait_s``: the seconds its response may wait for the answer. ``max_chars``: the maximum length
     of a text. A program's mistake raises Refusal(400), whose reason names the field; a person's
@@ -34,7 +43,9 @@ def read_message(
         conversation_key=_required_id(document, "conversation"),
     )
     if "command" in document:
-        return replace(incoming, command=_command(document["command"]))
+        command = _command(document["command"])
+        repeats = _command_repeats(document, received_at, signature)
+        return replace(incoming, command=command, repeats=repeats)
     text = clean_text(_required_text(document, "text"))
     event_key = _idempotency_key(document)
     reply = _reply_handle(document, received_at, settings, wait_s)
@@ -84,6 +95,17 @@ def _idempotency_key(document: dict[str, Any]) -> str:
     if not 0 < len(key) <= MAX_KEY_CHARS:
         raise Refusal(400, f"idempotency_key: 1 to {MAX_KEY_CHARS} characters are needed")
     return identifier(key)
+
+
+def _command_repeats(
+    document: dict[str, Any], received_at: datetime, signature: str
+) -> RepeatWindow:
+    """A command's window, by its idempotency key, else by the signature, which a replay repeats."""
+    if "idempotency_key" in document:
+        key = digest("key", _idempotency_key(document))
+    else:
+        key = digest("signature", signature)
+    return RepeatWindow(key=key, received_at=received_at, until=received_at + REPLAY_WINDOW)
 
 
 def _reply_handle(

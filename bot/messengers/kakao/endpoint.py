@@ -66,7 +66,10 @@ class KakaoEndpoint:
             return await self._held.fetch(request, incoming, incoming.fetch)
         if incoming.command is Command.RESET:
             await self._inbox.reset(
-                messenger="kakao", tenant=incoming.tenant, key=incoming.conversation_key
+                messenger="kakao",
+                tenant=incoming.tenant,
+                key=incoming.conversation_key,
+                repeats=incoming.repeats,
             )
             return say(self._texts.reset_done)
         if incoming.command is Command.HELP:

@@ -13,7 +13,7 @@ import structlog
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
-from bot.domain.turns import Utterance, clean_text
+from bot.domain.turns import RepeatWindow, Utterance, clean_text
 from bot.http.outbound import MAX_URL_CHARS, allowed, host_of
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_response import FETCH_KEY
@@ -24,7 +24,11 @@ log = structlog.get_logger(__name__)
 #: Kakao signs nothing: the secret is a fixed header entered in the skill's form.
 SECRET_HEADER = "X-Bot-Secret"  # noqa: S105 - the name, not the secret
 #: The window in which the same text of the same person counts as one message.
-REPEAT_WINDOW_S = 2
+REPEAT_WINDOW = timedelta(seconds=2)
+#: A longer text is hardly written again on purpose right after its answer.
+MAX_SHORT_CHARS = 8
+#: Longer than a callback URL lives by any of Kakao's guides.
+CALLBACK_WINDOW = timedelta(minutes=10)
 
 # A photo arrives as the URL of its file, in place of the text.
 _PICTURE_URL = re.compile(
@@ -69,7 +73,7 @@ def read_skill(
     if fetch := held_turn_id(_at(document, "action", "clientExtra", FETCH_KEY)):
         return replace(incoming, fetch=fetch)
     if command := _command(document, text):
-        return replace(incoming, command=command)
+        return replace(incoming, command=command, repeats=_command_repeats(document, received_at))
     if problem := _problem(document, text, max_chars):
         return replace(incoming, problem=problem)
     utterance = Utterance(
@@ -81,6 +85,7 @@ def read_skill(
         text=text,
         reply=_reply_handle(document, received_at, settings),
         received_at=received_at,
+        repeats=_repeats(document, text, received_at),
     )
     return replace(incoming, utterance=utterance)
 
@@ -132,19 +137,40 @@ def _holds_media(document: dict[str, Any], text: str) -> bool:
 
 
 def _event_key(document: dict[str, Any], received_at: datetime) -> str:
-    """The key of the event, without an event id from Kakao: the callback URL, unique per message.
-
-    Without one, the same text of the same person within two seconds counts as one message: a
-    double tap, or a proxy's retry. Kakao itself has not been seen to repeat a request, so the
-    window is short: a person may well write "응" twice.
-    """
-    url = _callback_url(document)
-    if url:
+    """The key of the event, to which Kakao gives no id: by its callback URL, unique per message."""
+    if url := _callback_url(document):
         return digest("callback", url)
-    window = int(received_at.timestamp() // REPEAT_WINDOW_S)
-    words = _text(document, "userRequest", "utterance")
-    bot = _text(document, "bot", "id")
-    return digest("words", _user(document), words, bot, str(window))
+    return digest("words", *_who_and_what(document), received_at.isoformat())
+
+
+def _repeats(document: dict[str, Any], text: str, received_at: datetime) -> RepeatWindow | None:
+    """The window of an event without a callback URL: a double tap, or a proxy's retry.
+
+    Kakao itself has not been seen to repeat a request, so the window is short: a person may well
+    write "응" twice, and once the first was answered, the second is meant.
+    """
+    if _callback_url(document):
+        return None
+    return RepeatWindow(
+        key=digest("words", *_who_and_what(document)),
+        received_at=received_at,
+        until=received_at + REPEAT_WINDOW,
+        ends_when_delivered=len(text) <= MAX_SHORT_CHARS,
+    )
+
+
+def _command_repeats(document: dict[str, Any], received_at: datetime) -> RepeatWindow:
+    """The window of a command: its callback URL is used once."""
+    if url := _callback_url(document):
+        key, lasts = digest("callback", url), CALLBACK_WINDOW
+    else:
+        key, lasts = digest("words", *_who_and_what(document)), REPEAT_WINDOW
+    return RepeatWindow(key=key, received_at=received_at, until=received_at + lasts)
+
+
+def _who_and_what(document: dict[str, Any]) -> tuple[str, str, str]:
+    words, bot = _text(document, "userRequest", "utterance"), _text(document, "bot", "id")
+    return _user(document), words, bot
 
 
 def _callback_url(document: dict[str, Any]) -> str:

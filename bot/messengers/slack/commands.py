@@ -30,7 +30,10 @@ class CommandReceiver:
         texts = self._texts
         if incoming.command is Command.RESET:
             await self._inbox.reset(
-                messenger="slack", tenant=incoming.tenant, key=incoming.conversation_key
+                messenger="slack",
+                tenant=incoming.tenant,
+                key=incoming.conversation_key,
+                repeats=incoming.repeats,
             )
             return texts.reset_done
         if incoming.command is Command.HELP:

@@ -13,7 +13,7 @@ from yarl import URL
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
-from bot.domain.turns import Utterance, clean_text
+from bot.domain.turns import RepeatWindow, Utterance, clean_text
 from bot.http.outbound import allowed, host_of
 from bot.messengers.parsing import digest, identifier, text_problem
 from bot.messengers.slack.settings import SlackSettings
@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 #: Requests outside this window are refused: they may be replayed.
 MAX_CLOCK_SKEW_S = 300
+#: A request is accepted so long before and after its time.
+REPLAY_WINDOW = timedelta(seconds=2 * MAX_CLOCK_SKEW_S)
 #: A response_url lives 30 minutes; the rest is room for slow clocks.
 RESPONSE_URL_LIFE = timedelta(minutes=28)
 #: The maximum of the question quoted above an answer in a channel.
@@ -87,7 +89,10 @@ def read_command(
     if not text:
         return replace(incoming, command=Command.HELP)
     if command := COMMAND_WORDS.get(text.casefold()):
-        return replace(incoming, command=command)
+        repeats = RepeatWindow(
+            key=_event_key(fields), received_at=received_at, until=received_at + REPLAY_WINDOW
+        )
+        return replace(incoming, command=command, repeats=repeats)
     if problem := text_problem(text, max_chars):
         return replace(incoming, problem=problem)
     return replace(incoming, utterance=_utterance(incoming, fields, text, received_at))
@@ -123,7 +128,7 @@ def _utterance(
         messenger="slack",
         tenant=incoming.tenant,
         conversation_key=incoming.conversation_key,
-        event_key="command:" + (identifier(fields.get("trigger_id")) or digest(url)),
+        event_key=_event_key(fields),
         sender=incoming.sender,
         text=text,
         reply=ReplyHandle(
@@ -139,6 +144,11 @@ def _utterance(
         ),
         received_at=received_at,
     )
+
+
+def _event_key(fields: Mapping[str, str]) -> str:
+    """The key of the command: Slack's id of it, or its response_url, which is as unique."""
+    return "command:" + (identifier(fields.get("trigger_id")) or digest(fields["response_url"]))
 
 
 def _slack_id(fields: Mapping[str, str], key: str) -> str | None:

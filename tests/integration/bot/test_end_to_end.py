@@ -100,6 +100,43 @@ async def test_a_reset_keeps_the_log_and_clears_the_prompt(
     assert len(await stack.rows("SELECT 1 FROM turns")) == 2
 
 
+async def test_a_replayed_slack_reset_changes_nothing(parts: tuple[Stack, EngineServer]) -> None:
+    """Whoever recorded a genuine reset cannot take a person's history again."""
+    stack, server = parts
+    _, body, headers = await stack.say_slack("초기화")
+    await stack.say_slack("내 이름은 영희야")
+    await stack.slack.next_post()
+    again = await stack.post("/webhooks/slack/commands", body, headers)
+    assert stack.app[app_keys.TEXTS].reset_done in str(again.body)
+    await stack.say_slack("내 이름이 뭐지?")
+    await stack.slack.next_post(count=2)
+    assert "내 이름은 영희야" in server.requests[-1].contents
+    await stack.say_slack("초기화")
+    await stack.say_slack("그럼 지금은?")
+    await stack.slack.next_post(count=3)
+    assert server.requests[-1].roles == ["system", "user"]
+
+
+async def test_a_replayed_kakao_reset_changes_nothing(parts: tuple[Stack, EngineServer]) -> None:
+    stack, server = parts
+    url = stack.kakao.new_callback_url()
+    await stack.say_kakao("/초기화", callback_url=url)
+    await stack.say_kakao("내 이름은 영희야")
+    await stack.say_kakao("/초기화", callback_url=url)
+    await stack.say_kakao("내 이름이 뭐지?")
+    assert "내 이름은 영희야" in server.requests[-1].contents
+
+
+async def test_the_same_short_words_after_their_answer_are_answered_again(
+    parts: tuple[Stack, EngineServer],
+) -> None:
+    stack, server = parts
+    assert (await stack.say_kakao("ㅋㅋ")).bubbles[0] == "에코: ㅋㅋ"
+    await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered'")
+    assert (await stack.say_kakao("ㅋㅋ")).bubbles[0] == "에코: ㅋㅋ"
+    assert len(server.requests) == 2
+
+
 async def test_a_lost_history_window_is_rebuilt_from_postgres(
     parts: tuple[Stack, EngineServer],
 ) -> None:

@@ -236,7 +236,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(messenger=st.sampled_from(MESSENGERS), person=st.sampled_from("ab"))
     def reset(self, messenger: str, person: str) -> None:
-        self.run(self.inbox.reset(messenger=messenger, tenant="t", key=person))
+        self.run(self.inbox.reset(messenger=messenger, tenant="t", key=person, repeats=None))
 
     @rule(number=st.integers(0, 30))
     def cancel(self, number: int) -> None:

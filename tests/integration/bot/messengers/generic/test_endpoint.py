@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -174,6 +175,24 @@ async def test_a_conversation_has_its_own_history_until_it_is_reset(chat: Chat) 
     assert (reset.status, reset.body["status"]) == (200, "reset")
     await chat.send(message("처음부터"), "?wait=10")
     assert chat.server.requests[-1].contents[1:] == ["처음부터"]
+
+
+@pytest.mark.parametrize("key", [{}, {"idempotency_key": "k-reset"}])
+async def test_a_replayed_reset_changes_nothing(chat: Chat, key: dict[str, str]) -> None:
+    """By its idempotency key, or without one by its signature."""
+    reset = {"conversation": "room-1", "user": "chulsoo", "command": "reset", **key}
+    body = json.dumps(reset).encode()
+    headers = signed_headers(SECRET, body)
+    await chat.send(message("잊어 줘"), "?wait=10")
+    for _ in range(2):
+        answer = await chat.stack.post("/webhooks/generic", body, headers)
+        assert (answer.status, answer.body["status"]) == (200, "reset")
+        await chat.send(message("내 이름은 영희야"), "?wait=10")
+    assert chat.server.requests[-1].contents[1:] == [
+        "내 이름은 영희야",
+        "에코: 내 이름은 영희야",
+        "내 이름은 영희야",
+    ]
 
 
 async def test_unanswerable_message_gets_a_sentence(chat: Chat) -> None:

@@ -24,7 +24,7 @@ SETTINGS = GenericSettings(secret=SecretStr("s"), callback_hosts=("chat.example.
 
 def read(document: object, wait_s: float = 0.0) -> Incoming:
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    return read_message(body, NOW, SETTINGS, wait_s=wait_s, max_chars=100)
+    return read_message(body, NOW, SETTINGS, signature="v1=0", wait_s=wait_s, max_chars=100)
 
 
 def test_a_message_becomes_an_utterance() -> None:
@@ -102,7 +102,7 @@ def test_a_reset_needs_no_text() -> None:
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"{", b"[" * 100_000])
 def test_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(Refusal) as refused:
-        read_message(body, NOW, SETTINGS, wait_s=0, max_chars=100)
+        read_message(body, NOW, SETTINGS, signature="v1=0", wait_s=0, max_chars=100)
     assert refused.value.status == 400
 
 

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import Command, Incoming, Problem, Refusal
-from bot.domain.turns import Utterance
+from bot.domain.turns import RepeatWindow, Utterance
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_request import read_request, read_skill, verify_secret
 
@@ -346,17 +346,60 @@ def test_a_callback_url_names_the_event() -> None:
     assert first != utterance(other).event_key
 
 
+def repeats(document: dict[str, Any], received_at: datetime = NOW) -> RepeatWindow:
+    window = utterance(document, received_at).repeats
+    assert window is not None
+    return window
+
+
+def test_a_callback_url_needs_no_window() -> None:
+    assert utterance(skill()).repeats is None
+
+
 def test_without_a_callback_url_the_words_count_for_two_seconds() -> None:
     document = skill(userRequest__callbackUrl=None)
-    first = utterance(document).event_key
-    assert first == utterance(document, NOW + timedelta(seconds=1.4)).event_key
-    assert first != utterance(document, NOW + timedelta(seconds=2)).event_key
+    first = repeats(document)
+    assert (first.received_at, first.until) == (NOW, NOW + timedelta(seconds=2))
+    later = NOW + timedelta(milliseconds=150)
+    assert repeats(document, later).key == first.key
+    assert utterance(document).event_key != utterance(document, later).event_key
     for changes in (
         {"userRequest__utterance": "안녕"},
         {"userRequest__user__id": "other"},
         {"bot__id": "b2"},
     ):
-        assert first != utterance(skill(userRequest__callbackUrl=None, **changes)).event_key
+        assert first.key != repeats(skill(userRequest__callbackUrl=None, **changes)).key
+
+
+@pytest.mark.parametrize(
+    ("words", "short"),
+    [
+        ("ㅋㅋ", True),
+        ("응", True),
+        (" 그래? ", True),
+        ("여덟 글자입니다", True),
+        ("서울 날씨가 어때?", False),
+        ("ㅋ" * 9, False),
+    ],
+)
+def test_only_a_short_message_is_meant_again_after_its_answer(words: str, short: bool) -> None:
+    document = skill(userRequest__callbackUrl=None, userRequest__utterance=words)
+    assert repeats(document).ends_when_delivered is short
+
+
+def test_a_reset_is_known_by_its_callback_url_or_its_words() -> None:
+    def window(document: dict[str, Any]) -> RepeatWindow:
+        incoming = read(document)
+        assert incoming.command is Command.RESET
+        assert incoming.repeats is not None
+        return incoming.repeats
+
+    said = {"userRequest__utterance": "/초기화"}
+    by_url = window(skill(**said))
+    assert by_url.until - by_url.received_at == timedelta(minutes=10)
+    assert window(skill(**said, userRequest__callbackUrl=CALLBACK + "2")).key != by_url.key
+    by_words = window(skill(**said, userRequest__callbackUrl=None))
+    assert by_words.until - by_words.received_at == timedelta(seconds=2)
 
 
 def test_the_testers_url_is_no_event_key() -> None:

@@ -1,0 +1,98 @@
+"""Recent events that are no turn or have no id of their own: repeats within a window are one.
+
+The window begins with the first of them, whose row decides: the row's lock makes it exact for any
+number of bots, where two keys of a floored clock would differ across the boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from sqlalchemy import Text, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.turns import RepeatWindow, Utterance
+from bot.store.reply_handles import stamp
+from runtime.database import LAZY_COMMIT_SQL
+
+#: Rows deleted at a time.
+BATCH = 5000
+
+#: Whether ``excluded`` falls into the window of ``known``; the clocks of two bots may differ.
+REPEATED = "excluded.received_at < known.until AND known.received_at < excluded.until"
+
+_ANSWERED = """
+    excluded.ends_when_delivered AND EXISTS (
+        SELECT FROM turns JOIN deliveries ON deliveries.turn_id = turns.id
+        WHERE turns.messenger = known.messenger AND turns.tenant = known.tenant
+          AND turns.event_key = known.event_key AND deliveries.state = 'delivered'
+    )
+"""
+_IS_REPEAT = f"{REPEATED} AND NOT ({_ANSWERED})"
+#: A crash of Postgres may undo it: then a repeat is a message of its own.
+NAME = text(
+    f"""
+    INSERT INTO recent_events AS known
+        (messenger, tenant, key, event_key, received_at, until, ends_when_delivered)
+    SELECT * FROM json_to_recordset(CAST(:events AS json)) AS event (
+        messenger text, tenant text, key text, event_key text,
+        received_at timestamptz, until timestamptz, ends_when_delivered boolean
+    )
+    -- Always in the same order, so that two bots cannot wait for each other.
+    ORDER BY messenger, tenant, key
+    ON CONFLICT (messenger, tenant, key) DO UPDATE SET (event_key, received_at, until) = (
+        SELECT known.event_key, known.received_at, known.until WHERE {_IS_REPEAT}
+        UNION ALL
+        SELECT excluded.event_key, excluded.received_at, excluded.until WHERE NOT ({_IS_REPEAT})
+    )
+    RETURNING messenger, tenant, key, event_key, {LAZY_COMMIT_SQL}
+    """
+).bindparams(bindparam("events", type_=Text))
+
+_FORGET = text(
+    f"""
+    DELETE FROM recent_events WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM recent_events WHERE until < now() - interval '10 minutes'
+        LIMIT {BATCH} FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING {LAZY_COMMIT_SQL}
+    """
+)
+
+
+async def named(
+    connection: AsyncConnection, utterances: Sequence[Utterance]
+) -> Sequence[Utterance]:
+    """The utterances, each repeat with the event key of the first one; the commit is the caller's.
+
+    At most one utterance per conversation. Naming the same utterances once more changes nothing.
+    """
+    events = [_values(u, u.repeats) for u in utterances if u.repeats is not None]
+    if not events:
+        return utterances
+    rows = await connection.execute(NAME, {"events": orjson.dumps(events).decode()})
+    first = {(row.messenger, row.tenant, row.key): row.event_key for row in rows}
+    return [
+        replace(u, event_key=first[u.messenger, u.tenant, u.repeats.key]) if u.repeats else u
+        for u in utterances
+    ]
+
+
+async def forget(connection: AsyncConnection) -> int:
+    """Delete outlived rows, at most ``BATCH``; their number. The commit is the caller's."""
+    return int((await connection.execute(_FORGET)).rowcount)
+
+
+def _values(utterance: Utterance, repeats: RepeatWindow) -> dict[str, Any]:
+    return {
+        "messenger": utterance.messenger,
+        "tenant": utterance.tenant,
+        "key": repeats.key,
+        "event_key": utterance.event_key,
+        "received_at": stamp(repeats.received_at),
+        "until": stamp(repeats.until),
+        "ends_when_delivered": repeats.ends_when_delivered,
+    }
