@@ -61,6 +61,8 @@ def _digits(number: str) -> str:
 
 
 def _is_resident(found: re.Match[str]) -> bool:
+    if found[0].isdecimal() and _is_money(found):
+        return False
     is_loose = found["gap"].strip() in {".", ","}
     return is_resident_number(_digits(found[0]), checked=is_loose)
 
@@ -77,10 +79,12 @@ def _is_no_fraction(found: re.Match[str]) -> bool:
 
 def _is_card(found: re.Match[str]) -> bool:
     groups = re.findall(r"\d+", found[0])
-    if has_luhn_digit("".join(groups)):
+    if are_years(groups):
+        return False
+    digits = "".join(groups)
+    if len(digits) > 12 and has_luhn_digit(digits):
         return True
-    gaps = set(re.findall(r"\D+", found[0]))
-    return gaps in ({" "}, {"-"}) and not are_years(groups) and not is_counting(groups)
+    return set(re.findall(r"\D+", found[0])) in ({" "}, {"-"}) and not is_counting(groups)
 
 
 def _is_account(found: re.Match[str]) -> bool:
@@ -123,6 +127,10 @@ _RULES = (
     _Rule(PersonalData.EMAIL, re.compile(rf"{_LOCAL}(?:@| @ ){_DOMAIN}")),
     _Rule(PersonalData.EMAIL, re.compile(rf"{_LOCAL}{_SPOKEN_AT}{_SPOKEN_DOMAIN}")),
     _Rule(
+        PersonalData.EMAIL,
+        re.compile(rf"{_LOCAL} at (?:[a-z0-9-]{{1,63}}+ dot ){{1,8}}[a-z]{{2,24}}"),
+    ),
+    _Rule(
         PersonalData.RESIDENT,
         re.compile(rf"(?<!\d)\d{{6}}(?P<gap>{_GAP})[1-8]\d{{6}}(?!\d)"),
         _is_resident,
@@ -130,7 +138,7 @@ _RULES = (
     _Rule(
         PersonalData.PHONE,
         re.compile(
-            rf"(?:(?<!\d){_HOME}10|(?<![A-Za-z0-9])[0Ooㅇ○]1[0Ooㅇ○])(?:{_GAP}\d){{8}}(?!\d)"
+            rf"(?:(?<!\d){_HOME}10|(?<![A-Za-z0-9])[0Ooㅇ○공영][1lI일][0Ooㅇ○공영])(?:{_GAP}\d){{8}}(?!\d)"
         ),
         _is_no_fraction,
     ),
@@ -148,10 +156,12 @@ _RULES = (
     ),
     _Rule(
         PersonalData.RESIDENT,
-        re.compile(r"(?<!\d)\d([ .\-/_·])(?:\d\1){11}\d(?!\1?\d)"),
+        re.compile(r"(?<!\d)\d([ .\-/_·]{1,3})(?:\d\1){11}\d(?!\1?\d)"),
         lambda found: is_resident_number(_digits(found[0])),
     ),
-    _Rule(PersonalData.PHONE, re.compile(r"(?<!\d)0([ .\-/_·])1\1[016-9](?:\1\d){7,8}(?!\1?\d)")),
+    _Rule(
+        PersonalData.PHONE, re.compile(r"(?<!\d)0([ .\-/_·]{1,3})1\1[016-9](?:\1\d){7,8}(?!\1?\d)")
+    ),
     _Rule(
         PersonalData.ACCOUNT,
         re.compile(
@@ -171,7 +181,7 @@ _RULES = (
     ),
     _Rule(
         PersonalData.ACCOUNT,
-        re.compile(r"(?<![\d ])\d{3,6} \d{2,3} \d{6}(?![\d ])|(?<!\d)\d{3} \d{3} \d{6}(?!\d)"),
+        re.compile(r"(?<!\d)\d{3,6}( |  ?- ?)\d{2,3}\1\d{6,7}(?!\d)"),
     ),
     _Rule(PersonalData.ACCOUNT, re.compile(rf"(?<![\d]){_NUMBER}"), _is_account),
     _Rule(

@@ -7,7 +7,7 @@ import unicodedata
 
 _DASHES = "‐‑‒–—―−﹘﹣ㅡー─━"
 _BLANKS = "\t\xa0\xad\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-_BLANKS += "\u200b\u200c\u200d\u202f\u205f\u2060\u3000\ufeff"
+_BLANKS += "\u200b\u200c\u200d\u202f\u205f\u2060\u3000\ufeff\ufe0f\u20e3"
 _MIDDLE_DOTS = "•∙・‧ㆍᆞ"
 
 _SPELLINGS = str.maketrans(

@@ -9,8 +9,6 @@ from itertools import pairwise
 from bot.privacy.dates import is_day
 
 _RESIDENT_WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
-#: Of those born since then, the digits behind the sex are random (Resident Registration Act 2020).
-_RANDOM_SINCE = "201001"
 
 _IPV4_RANGE = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}(?:[-~/](?:(?:\d{1,3}\.){3}\d{1,3}|\d{1,3}))?")
 _DECIMALS = re.compile(r"\d{1,9}\.\d+(?:[-~/]\d{1,9}\.\d+)*")
@@ -20,12 +18,11 @@ _AMOUNT = re.compile(r"\d{1,3}(?:,\d{3}){2,}(?:\.\d+)?")
 def is_resident_number(digits: str, *, checked: bool = False) -> bool:
     """Whether 13 digits can be a resident number.
 
-    ``checked``: only with a valid check digit, unless it is so new that it has none.
+    ``checked``: only with a valid check digit, which those issued since October 2020 lack.
     """
     if len(digits) != 13 or digits[6] not in "12345678" or not is_day(digits[2:4], digits[4:6]):
         return False
-    is_new = digits[6] in "3478" and digits[:6] >= _RANDOM_SINCE
-    return not checked or is_new or _has_resident_check_digit(digits)
+    return not checked or _has_resident_check_digit(digits)
 
 
 def _has_resident_check_digit(digits: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from bot.admin.turns.excerpt import Excerpt, excerpt
+from bot.admin.turns.excerpt import Excerpt, masked_excerpt
 from bot.admin.turns.queries import before_for
 from bot.admin.turns.rows import ConversationTurnRow, DeliveryAttempt, TurnRow
 from bot.admin.web import labels
@@ -69,8 +69,8 @@ def list_item(row: TurnRow, query: str, messenger_labels: Mapping[str, str]) -> 
         summary=_summary(row, messenger_labels),
         conversation_id=row.conversation_id,
         before=before_for(row.seq),
-        question=excerpt(mask(row.text), query),
-        answer=excerpt(mask(row.answer or ""), query),
+        question=masked_excerpt(row.text, query),
+        answer=masked_excerpt(row.answer or "", query),
     )
 
 

@@ -31,6 +31,7 @@ from bot.admin.turns.view_models import TurnDetail, detail, list_item
 from bot.admin.web import labels
 from bot.admin.web.pages import error_page, page
 from bot.privacy.masking import pseudonym
+from bot.privacy.masking_thread import run_masking
 from bot.store import deliveries
 from bot.store.search import SCAN_DAYS, is_scan
 
@@ -60,24 +61,25 @@ async def show_turns(request: web.Request) -> web.StreamResponse:
         filters = Filters.parse(request.query, messengers)
         after = Cursor.parse(raw_cursor) if raw_cursor else None
     except BadFilter as error:
-        return _turns_page(request, None, str(error))
+        return await _turns_page(request, None, str(error))
     except BadCursor:
         return error_page(request, 400, _BAD_CURSOR)
     found = await list_turns(request.app[DATABASE], filters, after)
-    return _turns_page(request, found, _notice(filters), filters.q)
+    return await _turns_page(request, found, _notice(filters), filters.q)
 
 
-def _turns_page(
+async def _turns_page(
     request: web.Request, found: TurnPage | None, sentence: str, q: str = ""
 ) -> web.Response:
     """Without ``found`` the page asks for other filters."""
     messenger_labels = request.app[MESSENGER_LABELS]
-    items = [list_item(row, q, messenger_labels) for row in found.turns] if found else None
+    rows = found.turns if found else []
+    items = await run_masking(lambda: [list_item(row, q, messenger_labels) for row in rows])
     return page(
         request,
         "turns.html",
         200 if found else 400,
-        turns=items,
+        turns=items if found else None,
         asked={name: request.query.get(name, "") for name in FIELDS},
         older=in_url(request.query, after=str(found.after)) if found and found.after else "",
         newest=in_url(request.query) if "after" in request.query else None,
@@ -109,7 +111,8 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
     found = await read_conversation(request.app[DATABASE], number, before)
     if found is None:
         return error_page(request, 404, _NO_CONVERSATION)
-    context = _conversation_context(found, request.app[MESSENGER_LABELS])
+    messenger_labels = request.app[MESSENGER_LABELS]
+    context = await run_masking(lambda: _conversation_context(found, messenger_labels))
     return page(request, "conversation.html", **context)
 
 

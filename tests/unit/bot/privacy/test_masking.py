@@ -6,7 +6,7 @@ from datetime import date
 from ipaddress import IPv4Address
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bot.privacy.masking import mask, mask_detail, pseudonym
@@ -104,6 +104,7 @@ def test_ranges_of_dates_stay(begin: date, end: date, shape: str, between: str) 
     st.sampled_from(["", "%", "배", "이에요", " km"]),
 )
 def test_decimals_stay(whole: int, fraction: str, unit: str) -> None:
+    assume((whole < 100_000, len(fraction)) != (False, 7))  # 901010.1234567 may be a person's
     line = f"값은 {whole}.{fraction}{unit}"
     assert mask(line) == line
 
