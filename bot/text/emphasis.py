@@ -20,6 +20,7 @@ _BRACKETS = re.compile(r"[()\[\]{}]")
 #: The beginning of a heading such as "1) 준비" or "가) 준비".
 _ENUMERATOR = re.compile(r"\s*(?:\d{1,3}|[^\W\d_])\)")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
+_TWO_LETTERS = re.compile(r"[^\W\d_]{2}")
 _JAMO_ONLY = re.compile(r"[ㄱ-ㆎ\W_]+")
 #: An underscore opens only after these, a blank or nothing: ㅠ_ㅠ, -_- and a_b are no emphasis.
 _BEFORE_UNDERSCORE = "([{\"'“‘「『《〈*~,:·"
@@ -98,10 +99,10 @@ def _opens(text: str, run: Delimiter) -> bool:
     if _is_punctuation(after) and not (_ends_word(before) or may_touch):
         return False
     if run.length == 1:
-        return not (_is_ascii_word(before) or before in [*")]}/\\_"] or after in "./\\_")
+        return not (before.isalnum() or before in [*")]}/\\_"] or after in "./\\_")
     if before in [*_CLOSING_BRACKETS] and after == "(":
         return False  # a power: (a+b)**(c)
-    return not _is_ascii_word(before) or (before.isalpha() and after.isupper())
+    return not _is_word(before) or (before.isalpha() and after.isupper())
 
 
 def _word_may_open(text: str, run: Delimiter, before: str, after: str) -> bool:
@@ -116,7 +117,7 @@ def _closes(text: str, run: Delimiter) -> bool:
         return False
     if _is_punctuation(before) and not _ends_word(after) and not _is_east_asian(after):
         return False
-    if _is_ascii_word(after):
+    if _is_word(after):
         return run.length == 2 and text[run.start] == "*" and after.islower()
     if text[run.start] == "_":
         single = run.length == 1
@@ -128,7 +129,7 @@ def _is_emphasis(text: str, opener: Delimiter, closer: Delimiter) -> bool:
     """Whether a pair that flanks its content looks like emphasis."""
     content = text[opener.end : closer.start]
     before, after = _around(text, opener)[0], _around(text, closer)[1]
-    if _is_ascii_word(before) or _is_ascii_word(after):
+    if _is_word(before) or _is_word(after):
         return len(content) == 1 and content.isupper()  # **H**yper**T**ext
     if content[:1] == content[-1:] and content[0] in "-=+^./\\|#@":
         return False
@@ -136,8 +137,8 @@ def _is_emphasis(text: str, opener: Delimiter, closer: Delimiter) -> bool:
         return False  # **/*.py,**/*.ts
     if not _has_words(text[opener.start], opener.length, content):
         return False
-    if opener.length == 1 and _is_east_asian(before) and after.isalnum():
-        return False  # 단가*수량*할인율
+    if opener.length == 1 and before == "(" and not _TWO_LETTERS.search(content):
+        return False  # (*´ω`*)
     return _is_balanced(content, may_be_numbered=before not in [*_OPENING_BRACKETS])
 
 
@@ -147,7 +148,7 @@ def _has_words(marker: str, length: int, content: str) -> bool:
         return length == 1 and content.isalpha()
     if length == 2:
         return any(char.isalnum() or char >= "\U0001f000" for char in content)
-    return any(map(str.isalpha, content)) and not _JAMO_ONLY.fullmatch(content)
+    return any(map(_is_letter, content)) and not _JAMO_ONLY.fullmatch(content)
 
 
 def _is_balanced(content: str, *, may_be_numbered: bool) -> bool:
@@ -171,13 +172,20 @@ def _ends_word(char: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
+def _is_letter(char: str) -> bool:
+    """Whether it is a letter, and no mark beside one as in *:･ﾟ✧."""
+    return char.isalpha() and unicodedata.category(char) != "Lm"
+
+
+@lru_cache(maxsize=1024)
 def _is_punctuation(char: str) -> bool:
     """CommonMark's Unicode punctuation: categories P and S."""
     return char != "" and unicodedata.category(char)[0] in "PS"
 
 
-def _is_ascii_word(char: str) -> bool:
-    return char.isascii() and char.isalnum()
+def _is_word(char: str) -> bool:
+    """Whether it is a letter or digit of a script that puts blanks around its words."""
+    return char.isalnum() and not _is_east_asian(char)
 
 
 def _is_east_asian(char: str) -> bool:

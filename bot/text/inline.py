@@ -31,9 +31,9 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _ABSOLUTE = re.compile(r"(?:https?|ftp)://|mailto:|tel:", re.IGNORECASE)
-#: A word with a backslash before a letter is a path, a pattern or a formula.
+#: A word with a backslash before a letter is a path or a formula; with such signs, a pattern.
 _BACKSLASH_WORD = re.compile(
-    r"(?<!\S)(?:[A-Za-z]:\\|[^\s\\]*+(?:\\(?:_|[^\w\s])[^\s\\]*+)*+\\[^\W_])\S*+"
+    r"(?<!\S)(?=[A-Za-z]:\\|[^\s\\]*+\\)(?=[A-Za-z]:\\|\S*?(?:\\[^\W_]|[\^{}|+]))\S++"
 )
 
 
