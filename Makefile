@@ -121,6 +121,6 @@ $(INSTALLED): $(VENV) pyproject.toml constraints.txt requirements-models.txt $(L
 $(TOOLS)/.made: locks/tools.txt $(VENV)
 	@echo "Installing uv and cyclonedx-bom into $(TOOLS) ..."
 	@$(PYTHON) -m venv $(TOOLS)
-	@$(TOOLS)/bin/python -m pip install --quiet --no-input --disable-pip-version-check \
+	@$(TOOLS)/bin/python -m pip install --quiet --quiet --no-input --disable-pip-version-check \
 	  $(LOCKED) -r locks/tools.txt
 	@touch $@

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inference_queue.presets import PRESETS
+from inference_worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[3]
 GIB = 2**30
@@ -60,6 +61,19 @@ def test_the_speeds_are_the_bound_of_the_bandwidth() -> None:
         cards = named[0].split(", ") if named else []
         bounds = [round(BANDWIDTH[name] * 1e9 / (PARAMETERS * BFLOAT16)) for name in cards]
         assert re.findall(r"\d+", speed) == [str(bound) for bound in bounds], card
+
+
+@pytest.mark.parametrize("card", ["RTX 4090", "L4"])
+def test_seconds_and_answers_a_minute_follow_from_the_bound(card: str) -> None:
+    readme = " ".join(page("README.md").split())
+    [answer] = re.findall(r"Take (\d+) tokens for an answer", readme)
+    [slots] = re.findall(r"`WORKER_SLOTS` \((\d+)\)", readme)
+    assert int(slots) == WorkerSettings.model_fields["slots"].default
+    rate = BANDWIDTH[card] * 1e9 / (PARAMETERS * BFLOAT16)
+    [seconds] = re.findall(rf"an {card} (?:writes one )?in (\d+) s", readme)
+    assert int(seconds) == round(int(answer) / rate)
+    [per_minute] = re.findall(rf"(\d+) (?:a minute )?on an {card}", readme)
+    assert abs(int(per_minute) - int(slots) * rate * 60 / int(answer)) < 1
 
 
 def test_the_readme_says_that_no_gpu_run_is_recorded() -> None:
