@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.messenger import COMMAND_WORDS
 from inference_queue.presets import PRESETS
 from inference_worker.settings import WorkerSettings
 
@@ -93,6 +94,12 @@ def test_the_trouble_table_names_what_the_programs_say() -> None:
     for seen, *_ in rows:
         for quoted in re.findall(r"`([a-z_]+)`", seen):
             assert quoted in sources or quoted in guides, quoted
+
+
+@pytest.mark.parametrize("guide", ["kakao.md", "kakao.ko.md", "slack.md", "slack.ko.md"])
+def test_the_guide_names_every_command_word(guide: str) -> None:
+    named = set(re.findall(r"`(?:/bllossom )?/?([^`\n]+)`", page(f"docs/{guide}")))
+    assert named >= COMMAND_WORDS.keys()
 
 
 def blocks(name: str) -> list[tuple[str, str]]:
