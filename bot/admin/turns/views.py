@@ -19,15 +19,10 @@ from bot.admin.turns.filters import (
     Filters,
     in_url,
 )
-from bot.admin.turns.queries import (
-    MAX_ID,
-    before_for,
-    find_position,
-    list_turns,
-    read_conversation,
-)
-from bot.admin.turns.rows import ConversationPage, TurnPage
-from bot.admin.turns.view_models import TurnDetail, detail, list_item
+from bot.admin.turns.listing import Listing, list_items
+from bot.admin.turns.queries import MAX_ID, before_for, find_position, read_conversation
+from bot.admin.turns.rows import ConversationPage
+from bot.admin.turns.view_models import TurnDetail, detail
 from bot.admin.web import labels
 from bot.admin.web.pages import error_page, page
 from bot.privacy.masking import pseudonym
@@ -61,30 +56,25 @@ async def show_turns(request: web.Request) -> web.StreamResponse:
         filters = Filters.parse(request.query, messengers)
         after = Cursor.parse(raw_cursor) if raw_cursor else None
     except BadFilter as error:
-        return await _turns_page(request, None, str(error))
+        return _turns_page(request, None, str(error))
     except BadCursor:
         return error_page(request, 400, _BAD_CURSOR)
-    found = await list_turns(request.app[DATABASE], filters, after)
-    return await _turns_page(request, found, _notice(filters), filters.q)
+    found = await list_items(request.app[DATABASE], filters, after, messengers)
+    return _turns_page(request, found, _notice(filters))
 
 
-async def _turns_page(
-    request: web.Request, found: TurnPage | None, sentence: str, q: str = ""
-) -> web.Response:
+def _turns_page(request: web.Request, found: Listing | None, sentence: str) -> web.Response:
     """Without ``found`` the page asks for other filters."""
-    messenger_labels = request.app[MESSENGER_LABELS]
-    rows = found.turns if found else []
-    items = await run_masking(lambda: [list_item(row, q, messenger_labels) for row in rows])
     return page(
         request,
         "turns.html",
         200 if found else 400,
-        turns=items if found else None,
+        turns=found.items if found else None,
         asked={name: request.query.get(name, "") for name in FIELDS},
         older=in_url(request.query, after=str(found.after)) if found and found.after else "",
         newest=in_url(request.query) if "after" in request.query else None,
         sentence=sentence,
-        messengers=messenger_labels,
+        messengers=request.app[MESSENGER_LABELS],
         statuses=labels.STATUSES,
         deliveries=_DELIVERY_OPTIONS,
     )

@@ -1,6 +1,7 @@
 import re
 from datetime import timedelta
 from html import unescape
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import text
@@ -131,6 +132,60 @@ async def test_personal_data_is_masked_in_list_and_dialogue(
         assert "[전화번호]로" in html
         for secret in (*secrets, "person-secret", "room-secret"):
             assert secret not in html
+
+
+HIDDEN = ("010-1234-5678", "hong@example.com", "900101-1234567", "1234-5678-9012-3456")
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+async def test_a_search_finds_nothing_of_what_masking_hides(
+    operator: Client, database: AsyncEngine, hidden: str
+) -> None:
+    """Else a search would tell a number's digits, a few at a time."""
+    await add_turn(database, f"제 것은 {hidden}입니다", "네", key="asks")
+    await add_turn(database, "제 것은요?", f"{hidden}로 보낼게요", key="answered")
+    for length in (1, 2, 3, 4, 6, len(hidden)):
+        for start in range(len(hidden) - length + 1):
+            guess = hidden[start : start + length]
+            assert await listed(operator, f"?q={quote(guess)}") == [], guess
+    for across in (f"것은 {hidden[:3]}", f"{hidden[-3:]}입니다", f"{hidden[-3:]}로"):
+        assert await listed(operator, f"?q={quote(across)}") == [], across
+    for shown, found in (("것은", 2), ("입니다", 1), ("로 보낼", 1)):
+        assert len(await listed(operator, f"?q={quote(shown)}")) == found, shown
+
+
+async def test_hidden_matches_take_no_place_on_the_pages(
+    operator: Client, database: AsyncEngine
+) -> None:
+    for number in range(130):
+        at = NOON + timedelta(seconds=number)
+        words = f"주문 5678 {number}" if number % 2 else f"010-1234-5678 {number}"
+        await add_turn(database, words, key=str(number % 7), received_at=at)
+    seen: list[str] = []
+    query = "?q=5678"
+    while query:
+        html = await (await operator.get(f"/admin/{query}")).text()
+        found = questions_of(html)
+        query = older_link(html)
+        assert len(found) == 50 or not query
+        seen += found
+    assert seen == [f"주문 5678 {number}" for number in range(129, 0, -2)]
+
+
+@pytest.mark.parametrize(
+    ("words", "query"),
+    [
+        ("환불 규정", "환불규정"),
+        ("환불규정", "환불 규정"),
+        ("STRASSE", "strasse"),
+        ("cafe", "CAFE"),
+    ],
+)
+async def test_what_is_shown_is_found_in_any_case(
+    operator: Client, database: AsyncEngine, words: str, query: str
+) -> None:
+    await add_turn(database, words, "네")
+    assert await listed(operator, f"?q={quote(query)}") == [words]
 
 
 async def test_a_number_is_masked_before_the_text_is_cut(
