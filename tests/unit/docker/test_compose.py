@@ -20,6 +20,8 @@ KNOWN = variable_names() | {f"WORKER_{name.upper()}" for name in WorkerSettings.
 WORKERS = ("worker-demo", "worker-gpu", "worker-served")
 #: Set by the image, because they are folders in it.
 OF_THE_IMAGE = {"BOT_DATA_DIR", "WORKER_DATA_DIR"}
+#: Of the stores, in URLs: out of the environment.
+PASSWORDS = {"${POSTGRES_PASSWORD}", "${VALKEY_PASSWORD:-${POSTGRES_PASSWORD}}"}
 #: Taken from the environment or empty: never written down.
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN$|API_KEY")
 
@@ -83,9 +85,10 @@ def test_the_worker_s_health_check_is_a_module(services: dict[str, dict[str, Any
 def test_no_secret_is_written_down(services: dict[str, dict[str, Any]]) -> None:
     for name, value in environment(services).items():
         if SECRET.search(name):
-            assert re.fullmatch(rf"\$\{{{name}(:-|:\?[^}}]+)\}}", value), name
-        for password in re.findall(r"://[^/@]*:([^@]*)@", value):
-            assert password == "${POSTGRES_PASSWORD}", name
+            empty = rf"\$\{{{name}(:-|:\?[^}}]+)\}}"
+            assert re.fullmatch(empty, value) or value in PASSWORDS, name
+        for password in re.findall(r"://[^/:@]*:(.*)@", value):
+            assert password in PASSWORDS, name
 
 
 def test_required_compose_settings_cannot_be_forgotten(compose: dict[str, Any]) -> None:
@@ -102,7 +105,7 @@ def test_every_setting_exists_and_every_setting_can_be_set(
     assert KNOWN - named == OF_THE_IMAGE
     for name, value in environment(services).items():
         for inner in re.findall(r"\$\{(\w+)", value):
-            assert inner in {name, "POSTGRES_PASSWORD"}, f"{name} takes {inner}"
+            assert inner in {name, "POSTGRES_PASSWORD", "VALKEY_PASSWORD"}, f"{name} takes {inner}"
 
 
 def test_an_empty_variable_means_the_default(
@@ -178,6 +181,27 @@ def test_only_the_bot_is_published_and_only_on_this_host(
     assert compose["networks"]["stores"]["internal"] is True
     for store in ("postgres", "valkey"):
         assert services[store]["networks"] == ["stores"]
+
+
+def test_every_service_has_only_the_capabilities_it_needs(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "privileged" not in service, name
+    added = {name: service["cap_add"] for name, service in services.items() if "cap_add" in service}
+    # Its entrypoint begins as root, gives itself the data and becomes the user postgres.
+    assert added == {"postgres": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]}
+
+
+def test_the_stores_want_a_password(services: dict[str, dict[str, Any]]) -> None:
+    for name, url in environment(services).items():
+        if name.endswith(("_DATABASE_URL", "_REDIS_URL")):
+            assert re.search(r":\$\{\w+PASSWORD.*\}@", url), name
+    asked = services["valkey"]["healthcheck"]["test"][-1]
+    assert "VALKEY_PASSWORD" in asked
+    assert services["valkey"]["user"] == "valkey"
 
 
 def test_named_volumes_are_declared(compose: dict[str, Any]) -> None:
