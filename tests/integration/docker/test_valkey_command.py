@@ -35,7 +35,7 @@ async def test_valkey_wants_its_password_and_shows_it_to_nobody(tmp_path: Path) 
                 await asyncio.sleep(0.02)
         assert not await valkey_answers(socket)
         async with Redis(unix_socket_path=str(socket)) as stranger:
-            with pytest.raises(RedisError, match="(?i)auth"):
+            with pytest.raises(RedisError, match=r"(?i)auth"):
                 await stranger.ping()
         async with Redis(unix_socket_path=str(socket), password=PASSWORD) as client:
             assert await client.ping()
