@@ -39,8 +39,8 @@ def _has_shape(groups: Sequence[str], place: int, shape: str) -> bool:
 
 
 def _is_full_date(group: str) -> bool:
-    """YYYYMMDD, or YYYYMMDDhhmmss."""
-    if len(group) not in (8, 14) or not are_years([group[:4]]):
+    """YYYYMMDD, perhaps with hhmm or hhmmss after it."""
+    if len(group) not in (8, 12, 14) or not are_years([group[:4]]):
         return False
     clock = group[8:]
     times = all(int(clock[at : at + 2]) < 60 for at in range(0, len(clock), 2))

@@ -40,6 +40,10 @@ _DOMAIN = rf"(?:[A-Za-z0-9가-힣-]{{1,63}}+\.){{1,8}}{_TOP_LEVEL}"
 _SPOKEN_AT = r" ?(?:\((?:at|AT)\)|\[(?:at|AT)\]|골뱅이) ?"
 _SPOKEN_DOT = r"(?:\.| ?[(\[](?:dot|DOT)[)\]] ?| ?점 ?)"
 _SPOKEN_DOMAIN = rf"(?:[A-Za-z0-9-]{{1,63}}+{_SPOKEN_DOT}){{1,8}}{_TOP_LEVEL}"
+_SPOKEN_SITE = (
+    r"(?:[A-Za-z0-9-]{1,63}|[가-힣]{1,10}) ?(?:\.|닷|점|쩜) ?"
+    r"(?:컴|넷|케이알|com|net|kr)(?![A-Za-z])"
+)
 
 _NUMBER = r"\d++(?:[-._/·~]\d++)*+"
 
@@ -63,7 +67,8 @@ def _digits(number: str) -> str:
 def _is_resident(found: re.Match[str]) -> bool:
     if found[0].isdecimal() and _is_money(found):
         return False
-    is_loose = found["gap"].strip() in {".", ","}
+    gap, dot = str(found["gap"]), str(found["dot"])
+    is_loose = gap in {".", ", ", ". "} or (dot != "" and gap == dot)
     return is_resident_number(_digits(found[0]), checked=is_loose)
 
 
@@ -79,12 +84,25 @@ def _is_no_fraction(found: re.Match[str]) -> bool:
 
 def _is_card(found: re.Match[str]) -> bool:
     groups = re.findall(r"\d+", found[0])
-    if are_years(groups):
+    if are_years(groups) or is_counting(groups):
         return False
     digits = "".join(groups)
     if len(digits) > 12 and has_luhn_digit(digits):
         return True
-    return set(re.findall(r"\D+", found[0])) in ({" "}, {"-"}) and not is_counting(groups)
+    is_even = set(re.findall(r"\D+", found[0])) in ({" "}, {"-"})
+    return is_even and not _goes_on(found)
+
+
+def _goes_on(found: re.Match[str]) -> bool:
+    """Whether the groups are part of a longer row of numbers."""
+    text, begin, end = found.string, found.start(), found.end()
+    after, before = text[end : end + 2], text[max(begin - 2, 0) : begin]
+    return re.match(r"[ -]\d", after) is not None or re.match(r"\d[ -]", before) is not None
+
+
+def _is_checked_card(found: re.Match[str]) -> bool:
+    digits = _digits(found[0])
+    return 14 <= len(digits) <= 16 and has_luhn_digit(digits)
 
 
 def _is_account(found: re.Match[str]) -> bool:
@@ -100,7 +118,8 @@ def _is_account(found: re.Match[str]) -> bool:
     is_plain = is_version(number, groups) or is_decimal(number) or is_range(number, groups)
     if is_plain or is_isbn(digits):
         return False
-    return not (number.isdecimal() and (is_round(digits) or _is_money(found)))
+    is_plain = is_round(digits) or set(digits) <= {"0", "1"} or _is_money(found)
+    return not (number.isdecimal() and is_plain)
 
 
 def _is_money(found: re.Match[str]) -> bool:
@@ -123,6 +142,7 @@ _RULES = (
     _Rule(
         None, re.compile(r"(?<![\w-])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?!\w)")
     ),
+    _Rule(None, re.compile(r"(?<!\w)0(?:[xX][0-9A-Fa-f]{4,}|[bB][01]{4,})(?!\w)")),
     _Rule(None, re.compile(rf"(?<!\d)080{_NARROW_GAP}\d{{3,4}}{_NARROW_GAP}\d{{4}}(?!\d)")),
     _Rule(PersonalData.EMAIL, re.compile(rf"{_LOCAL}(?:@| @ ){_DOMAIN}")),
     _Rule(PersonalData.EMAIL, re.compile(rf"{_LOCAL}{_SPOKEN_AT}{_SPOKEN_DOMAIN}")),
@@ -130,9 +150,12 @@ _RULES = (
         PersonalData.EMAIL,
         re.compile(rf"{_LOCAL} at (?:[a-z0-9-]{{1,63}}+ dot ){{1,8}}[a-z]{{2,24}}"),
     ),
+    _Rule(PersonalData.EMAIL, re.compile(rf"{_LOCAL} ?(?:@|골뱅이) ?{_SPOKEN_SITE}")),
     _Rule(
         PersonalData.RESIDENT,
-        re.compile(rf"(?<!\d)\d{{6}}(?P<gap>{_GAP})[1-8]\d{{6}}(?!\d)"),
+        re.compile(
+            rf"(?<!\d)\d\d(?P<dot>[-./ ]?)\d\d(?P=dot)\d\d(?P<gap>{_GAP})[1-8] ?\d{{6}}(?!\d)"
+        ),
         _is_resident,
     ),
     _Rule(
@@ -145,7 +168,7 @@ _RULES = (
     _Rule(
         PersonalData.PHONE,
         re.compile(
-            rf"(?<!\d){_HOME}1[16-9]{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)"
+            rf"(?<!\d){_HOME}1[016-9]{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)"
             rf"|(?<!\d){_HOME}(?:2|[3-6][1-5]|70|50\d){_NARROW_GAP}\d{{3,4}}{_NARROW_GAP}\d{{4}}(?!\d)"
         ),
         _is_no_fraction,
@@ -173,6 +196,11 @@ _RULES = (
     ),
     _Rule(
         PersonalData.ACCOUNT,
+        re.compile(r"(?<!\d)[3-69]\d{3,11}(?:[ -]\d{4,12}){1,3}(?!\d)"),
+        _is_checked_card,
+    ),
+    _Rule(
+        PersonalData.ACCOUNT,
         re.compile(
             rf"(?:{BANK_WORDS})[^\d\n]{{0,12}}(?P<number>\d(?:(?:[^\w\n]|_){{0,3}}\d){{9,30}})(?!\d)"
         ),
@@ -184,6 +212,13 @@ _RULES = (
         re.compile(r"(?<!\d)\d{3,6}( |  ?- ?)\d{2,3}\1\d{6,7}(?!\d)"),
     ),
     _Rule(PersonalData.ACCOUNT, re.compile(rf"(?<![\d]){_NUMBER}"), _is_account),
+    _Rule(
+        PersonalData.PASSPORT,
+        re.compile(
+            r"여권[^\d\n]{0,12}?(?<![A-Za-z0-9])([a-zA-Z]\d{3}[a-zA-Z0-9]\d{4})(?![A-Za-z0-9])"
+        ),
+        group=1,
+    ),
     _Rule(
         PersonalData.PASSPORT,
         re.compile(r"(?<![A-Za-z0-9])[MSROGD]\d{3}[A-Z0-9]\d{4}(?![A-Za-z0-9])"),

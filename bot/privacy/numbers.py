@@ -80,9 +80,11 @@ def is_amount(number: str) -> bool:
 
 
 def is_counting(groups: Sequence[str]) -> bool:
-    """Whether the groups are small numbers, or count in steps, as in 100 200 300 400."""
+    """Whether the groups are small numbers, or count in steps or doubles, as in 100 200 300 400."""
     longest = max(map(len, groups))
     if longest <= 2 or longest > 9:
         return longest <= 2
-    steps = {int(later) - int(former) for former, later in pairwise(groups)}
-    return len(groups) > 3 and len(steps) == 1 and steps != {0}
+    pairs = list(pairwise(map(int, groups)))
+    steps = {later - former for former, later in pairs}
+    doubles = all(later == 2 * former for former, later in pairs)
+    return len(groups) > 3 and (doubles or len(steps) == 1) and steps != {0}

@@ -15,7 +15,7 @@ _DIGIT = f"[{''.join(_DIGITS)}]"
 _GAP = r"(?:(?:[^\w\n]|_){0,2}| ?다시 ?|에 ?)"
 _RUN = re.compile(rf"{_DIGIT}(?:{_GAP}{_DIGIT}){{8,}}")
 _FOURS = re.compile(rf"(?:{_DIGIT}{{4}}(?:[^\w\n]|_){{1,2}}){{3}}{_DIGIT}{{4}}")
-_PHONE = re.compile(r"010\d{8}|01[16-9]\d{7,8}|0(?:2|[3-6][1-5]|70|50\d)\d{7,8}")
+_PHONE = re.compile(r"010\d{7,8}|01[16-9]\d{7,8}|0(?:2|[3-6][1-5]|70|50\d)\d{7,8}")
 _BANK = re.compile(rf"(?:{BANK_WORDS})[^\d\n]{{0,12}}$")
 
 #: Fewer names of digits in a run are a particle after a number, as in 010-1234-5678이.
