@@ -64,11 +64,13 @@ def _is_resident(found: re.Match[str]) -> bool:
     return is_resident_number(_digits(found[0]), checked=is_loose)
 
 
-def _is_no_fraction(found: re.Match[str]) -> bool:
-    """Whether the digits are not those of a decimal.
+def _is_phone(found: re.Match[str]) -> bool:
+    """Whether the digits are neither a range of dates (82.10.01-12.31) nor those of a decimal.
 
     At the beginning of a line, 1.01012345678 is an item of a list.
     """
+    if found[0].startswith("8") and are_dates(re.findall(r"\d+", found[0])):
+        return False
     before = found.string[max(found.start() - 12, 0) : found.start()]
     fraction = re.search(r"\d\.$", before) and found[0].isdecimal()
     return not fraction or re.search(r"(?:^|\n) *[1-9]\d?\.$", before) is not None
@@ -153,7 +155,7 @@ RULES = (
         re.compile(
             rf"(?:(?<!\d){_HOME}10|(?<![A-Za-z0-9])[0Ooㅇ○공영][1lI일][0Ooㅇ○공영])(?:{_GAP}\d){{8}}(?!\d)"
         ),
-        _is_no_fraction,
+        _is_phone,
     ),
     Rule(
         PersonalData.PHONE,
@@ -161,7 +163,7 @@ RULES = (
             rf"(?<!\d){_HOME}1[016-9]{_GAP}\d{{3,4}}{_GAP}\d{{4}}(?!\d)"
             rf"|(?<!\d){_HOME}(?:2|[3-6][1-5]|70|50\d){_NARROW_GAP}\d{{3,4}}{_NARROW_GAP}\d{{4}}(?!\d)"
         ),
-        _is_no_fraction,
+        _is_phone,
     ),
     Rule(
         PersonalData.PHONE,
@@ -192,7 +194,7 @@ RULES = (
     Rule(
         PersonalData.ACCOUNT,
         re.compile(
-            rf"(?:{BANK_WORDS})[^\d\n]{{0,12}}(?P<number>\d(?:(?:[^\w\n]|_){{0,3}}\d){{9,15}})(?!\d)"
+            rf"(?:{BANK_WORDS})[^\d\n]{{0,12}}(?P<number>\d(?:(?:[^\w\n]|_){{0,3}}\d){{9,15}})(?![-._/·~]?\d)"
         ),
         _is_account_of_a_bank,
         group=1,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from bot.admin.turns.excerpt import Excerpt, masked_excerpt
+from bot.admin.turns.excerpt import Excerpt
+from bot.admin.turns.masked_excerpt import masked_excerpt
 from bot.admin.turns.queries import before_for
 from bot.admin.turns.rows import ConversationTurnRow, DeliveryAttempt, TurnRow
 from bot.admin.web import labels

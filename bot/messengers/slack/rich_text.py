@@ -49,7 +49,7 @@ _QUOTE = re.compile(r"^(?:>|&gt;) ?")
 _MRKDWN = re.compile(
     r"```(?P<pre>.+?)```"
     r"|`(?P<code>[^`\n]+)`"
-    r"|<(?P<href>(?:https?://|mailto:)[^<|>\s]+)(?:\|(?P<label>[^>]+))?>"
+    r"|<(?P<href>(?:https?://|mailto:)[^|<>\s]+)(?:\|(?P<label>[^<>]+))?>"
     r"|<@(?P<mention>[UW][A-Z0-9]+)>"
     r"|(?<![\w*])\*(?P<strong>[^*\n]+)\*(?![\w*])"
     r"|(?<![\w_])_(?P<em>[^_\n]+)_(?![\w_])"
