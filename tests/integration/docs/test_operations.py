@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from bot.store.migrations import pending
+from bot.store.migrations import migrate, pending
 from onebox.embedded_servers import embedded_postgres, postgres_binaries
 from tests.integration.docs.shell import ROOT, blocks, run
 from tests.support.sample_turns import add_turn
+from tests.support.servers import at, create_database, on_server
 
 PAGE = "operations.md"
 NOW = datetime.now(UTC)
@@ -92,6 +93,31 @@ async def test_a_backup_undoes_an_upgrade_to_an_unknown_schema(operator: Operato
     assert not await pending(operator.url)
     assert await operator.count("turns") == 1
     assert await operator.count("information_schema.tables WHERE table_name LIKE 'of_the%'") == 0
+
+
+def in_the_container(title: str) -> str:
+    """What the compose commands run in the container of Postgres."""
+    prefix = "docker compose exec -T postgres "
+    lines = commands(title).splitlines()
+    return "\n".join(line.removeprefix(prefix) for line in lines if line.startswith(prefix))
+
+
+async def test_the_compose_commands_back_up_and_restore(
+    postgres_server: str, tmp_path: Path
+) -> None:
+    await on_server(postgres_server, "CREATE ROLE bllossom SUPERUSER LOGIN")
+    await create_database(postgres_server, "bllossom")
+    url = at(postgres_server, "bllossom")
+    await migrate(url)
+    engine = create_async_engine(url)
+    socket = str(make_url(url).query["host"])
+    env = {"PATH": f"{postgres_binaries()}:{os.environ['PATH']}", "PGHOST": socket}
+    await add_turn(engine, "백업 전의 질문")
+    await run(in_the_container("compose-backup"), folder=tmp_path, env=env)
+    await add_turn(engine, "백업 뒤의 질문")
+    await run(in_the_container("compose-restore"), folder=tmp_path, env=env)
+    assert await texts(engine) == {"백업 전의 질문"}
+    await engine.dispose()
 
 
 def as_libpq(url: str) -> str:

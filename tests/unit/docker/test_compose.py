@@ -221,3 +221,22 @@ def test_the_example_environment_names_real_settings_and_holds_no_secret(
     for name, value in re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", text, re.MULTILINE):
         assert name in KNOWN | of_compose, name
         assert not (SECRET.search(name) and value), name
+
+
+def test_the_compose_commands_of_the_documents_name_real_services_and_profiles(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    lines = [
+        command
+        for page in pages
+        for command in re.findall(r"docker compose [^`\n#]*", page.read_text("utf-8"))
+    ]
+    assert len(lines) > 20
+    verbs = "exec -T|exec|stop|restart|run --rm|logs -f --since 10m|--no-deps"
+    for line in lines:
+        assert set(re.findall(r"--profile (\w+)", line)) <= profiles, line
+        for named in re.findall(rf"(?:{verbs}) ((?:[a-z][\w-]* ?)+)", line):
+            first = named.split()[: 1 if "exec" in line or "run" in line else None]
+            assert set(first) <= services.keys(), line
