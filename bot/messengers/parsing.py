@@ -13,6 +13,9 @@ from bot.domain.turns import clean_text
 #: The maximum length of an id stored unhashed: Kakao's documented maximum for user keys.
 MAX_IDENTIFIER_CHARS = 70
 
+#: Begins the stored form of a hashed id. Ids that begin so are hashed too: no id is another's hash.
+_HASHED = "sha256:"
+
 #: Invisible letters: the Hangul fillers (typed in Korea to send an "empty" message) and
 #: the blank Braille pattern.
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
@@ -54,12 +57,25 @@ def digest(*parts: str) -> str:
 def identifier(raw: object) -> str:
     """The stored form of an id: unchanged, or hashed if it is long or holds odd characters.
 
-    Anything but a text counts as absent: the empty id.
+    No two ids have the same form. Anything but a text counts as absent: the empty id.
     """
     if not isinstance(raw, str):
         return ""
-    storable = len(raw) <= MAX_IDENTIFIER_CHARS and raw.isprintable() and raw == clean_text(raw)
-    return raw if storable else digest(raw)
+    storable = (
+        len(raw) <= MAX_IDENTIFIER_CHARS
+        and not raw.startswith(_HASHED)
+        and raw.isprintable()
+        and raw == clean_text(raw)
+    )
+    return raw if storable else _HASHED + digest(raw)
+
+
+def joined(*parts: str, by: str) -> str:
+    """The parts in one key, ``by`` (one character) between them; no other parts give this key.
+
+    A backslash marks ``by`` and the backslash inside a part; other parts stay as they are.
+    """
+    return by.join(part.replace("\\", "\\\\").replace(by, f"\\{by}") for part in parts)
 
 
 def text_problem(text: str, max_chars: int) -> Problem | None:

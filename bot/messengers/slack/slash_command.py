@@ -15,7 +15,7 @@ from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
 from bot.domain.turns import RepeatWindow, Utterance, clean_text
 from bot.http.outbound import allowed, host_of
-from bot.messengers.parsing import digest, identifier, text_problem
+from bot.messengers.parsing import digest, identifier, joined, text_problem
 from bot.messengers.slack.settings import SlackSettings
 from bot.text.splitting import shorten
 
@@ -80,8 +80,8 @@ def read_command(
     )
     incoming = Incoming(
         sender=sender,
-        tenant=f"{enterprise}/{team}" if enterprise else team,
-        conversation_key=f"command:{channel}:{sender}",
+        tenant=joined(*([enterprise, team] if enterprise else [team]), by="/"),
+        conversation_key=joined("command", channel, sender, by=":"),
     )
     if not (sender and channel and team and _answerable(fields, settings)):
         return replace(incoming, problem=Problem.UNREADABLE)
@@ -147,8 +147,10 @@ def _utterance(
 
 
 def _event_key(fields: Mapping[str, str]) -> str:
-    """The key of the command: Slack's id of it, or its response_url, which is as unique."""
-    return "command:" + (identifier(fields.get("trigger_id")) or digest(fields["response_url"]))
+    """The key of the command: its trigger id, else its response URL; each in a space of its own."""
+    if trigger := identifier(fields.get("trigger_id")):
+        return joined("command", trigger, by=":")
+    return joined("command", "url", digest(fields["response_url"]), by=":")
 
 
 def _slack_id(fields: Mapping[str, str], key: str) -> str | None:
