@@ -1,22 +1,22 @@
 """The recent history of a conversation: a window in Redis over the log in Postgres.
 
 A list per (conversation, epoch) of JSON entries ``{mark, prev, text, answer}``. The conversation's
-row names the newest answered turn. A window that does not end with its mark, or has a gap between
-its entries, is rebuilt from Postgres. So a lost write, a flush, a reset or an answer undone by a
-crash of Postgres never reaches a prompt.
+row names the newest answered turn. A window that does not end with its mark, has a gap between its
+entries, or holds anything else, is rebuilt from Postgres. So a lost write, a flush, a reset or an
+answer undone by a crash of Postgres never reaches a prompt.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
-from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis
+from redis.client import NEVER_DECODE
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import turns
@@ -24,6 +24,8 @@ from runtime.circuit_breaker import CircuitBreaker
 
 KEY = "bllossom:history:{conversation}:{epoch}"
 TTL_S = 3600
+_FIELDS = {"mark", "prev", "text", "answer"}
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,10 @@ class RecentHistory:
         wanted = [window for window in windows if window.newest and self._max_turns]
         found: dict[Window, list[Exchange]] = {}
         cold: list[Window] = []
-        for window, cached in zip(wanted, await self._read(wanted), strict=True):
-            if _is_complete(cached, window.newest):
-                found[window] = [Exchange(e["mark"], e["text"], e["answer"]) for e in cached]
+        for window, stored in zip(wanted, await self._read(wanted), strict=True):
+            cached = _read_window(stored, end=window.newest)
+            if cached:
+                found[window] = cached
             else:
                 cold.append(window)
         return found | (await self._load_cold(connection, cold) if cold else {})
@@ -112,23 +115,27 @@ class RecentHistory:
                 getattr(pipeline, push)(key, _entry(exchange, previous))
                 pipeline.ltrim(key, -self._max_turns, -1)
                 pipeline.expire(key, TTL_S)
-                await pipeline.execute()
+                # A key of another type is left to the next read, which replaces it.
+                await pipeline.execute(raise_on_error=False)
 
-    async def _read(self, windows: Sequence[Window]) -> list[list[dict[str, Any]]]:
-        """The entries of each window in Redis, in one round trip; none if Redis fails."""
-        empty: list[list[dict[str, Any]]] = [[] for _ in windows]
+    async def _read(self, windows: Sequence[Window]) -> Sequence[object]:
+        """What Redis holds at each window's key, in one round trip; nothing if Redis fails.
+
+        A key of another type gives an error in its place: it costs the other windows nothing.
+        """
+        empty: Sequence[object] = [[] for _ in windows]
         if not windows or self._outage.is_open():
             return empty
-        stored: list[list[str]] = []
+        stored: Sequence[object] = []
         with self._outage.guard():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for window in windows:
-                    pipeline.lrange(window.key, -self._max_turns, -1)
-                stored = await pipeline.execute()
-        try:
-            return [[json.loads(entry) for entry in entries] for entries in stored] or empty
-        except ValueError:
-            return empty
+                    # As bytes: text that is not UTF-8 would fail the whole pipeline.
+                    pipeline.execute_command(
+                        "LRANGE", window.key, -self._max_turns, -1, **{NEVER_DECODE: True}
+                    )
+                stored = await pipeline.execute(raise_on_error=False)
+        return stored or empty
 
     async def _fill(self, windows: Mapping[Window, Sequence[Exchange]]) -> None:
         """Build each window under another key and rename it: two fillers cannot interleave."""
@@ -157,10 +164,31 @@ def _entry(exchange: Exchange, previous: str) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-def _is_complete(entries: list[dict[str, Any]], end: str) -> bool:
-    """Whether the window ends with the turn of this mark and has no gap."""
+def _read_window(stored: object, *, end: str) -> list[Exchange]:
+    """The exchanges, if all can be read, none is missing and the last has the mark ``end``.
+
+    Empty otherwise: whatever else stands there is a miss.
+    """
+    exchanges: list[Exchange] = []
+    for raw in stored if isinstance(stored, list) else ():
+        entry = _fields(raw)
+        if entry is None or (exchanges and entry["prev"] != exchanges[-1].mark):
+            return []
+        exchanges.append(Exchange(entry["mark"], entry["text"], entry["answer"]))
+    return exchanges if exchanges and exchanges[-1].mark == end else []
+
+
+def _fields(raw: object) -> dict[str, str] | None:
+    """The fields of an entry; None for anything that ``_entry`` does not write."""
     try:
-        links = all(later["prev"] == earlier["mark"] for earlier, later in pairwise(entries))
-        return bool(entries) and links and bool(entries[-1]["mark"] == end)
-    except (KeyError, TypeError):
-        return False
+        entry = json.loads(raw.decode()) if isinstance(raw, bytes) else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or entry.keys() != _FIELDS:
+        return None
+    return entry if all(map(_is_storable, entry.values())) else None
+
+
+def _is_storable(value: object) -> bool:
+    """Whether Postgres could hold the text: it refuses jobs with NUL or lone surrogates."""
+    return isinstance(value, str) and "\0" not in value and not _SURROGATES.search(value)
