@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_queue.channels import FINISHED_CHANNEL
+from inference_queue.claim_order import CLAIMABLE, NEXT_JOBS, NOTE_SERVED
 from inference_queue.protocol import (
     Completion,
     Failure,
@@ -37,23 +38,6 @@ OnFault = Callable[[str, BaseException, UUID], None]
 #: The assumed deadline of a job without one, from its creation; for the order only.
 PATIENCE_S = 600.0
 
-_CLAIMABLE = """
-    state = 'queued' AND run_after <= now() AND NOT cancel_requested
-    AND (deadline IS NULL OR deadline > now())
-"""
-
-#: Earliest deadline first, with two deadlines per job: its due time while a typical answer can
-#: still meet it, then its expiry. A late job does not delay the others, and no job starves.
-_NEXT = f"""
-    SELECT id FROM jobs
-    WHERE {_CLAIMABLE} AND id <> ALL(CAST(:excluded AS uuid[]))
-    ORDER BY
-        CASE WHEN due > now() + make_interval(secs => :typical_s) THEN due
-             ELSE coalesce(deadline, created_at + make_interval(secs => :patience_s)) END,
-        created_at
-    LIMIT :slots
-"""
-
 
 def _claim(picked: str) -> TextClause:
     """Lease the jobs that ``picked`` selects.
@@ -63,22 +47,23 @@ def _claim(picked: str) -> TextClause:
     """
     return text(
         f"""
-        WITH picked AS ({picked} FOR UPDATE SKIP LOCKED)
-        UPDATE jobs
-        SET state = 'running', attempt = attempt + 1, worker = :worker,
-            lease = greatest(lease + 1, CAST(extract(epoch FROM now()) * 1000000 AS bigint)),
-            lease_until = now() + make_interval(secs => :lease_s),
-            started_at = coalesce(started_at, now())
-        FROM picked WHERE jobs.id = picked.id
-        RETURNING jobs.id, jobs.payload, jobs.lease, jobs.attempt, jobs.created_at,
-            {LAZY_COMMIT_SQL}
+        WITH picked AS ({picked} FOR UPDATE OF jobs SKIP LOCKED), claimed AS (
+            UPDATE jobs
+            SET state = 'running', attempt = attempt + 1, worker = :worker,
+                lease = greatest(lease + 1, CAST(extract(epoch FROM now()) * 1000000 AS bigint)),
+                lease_until = now() + make_interval(secs => :lease_s),
+                started_at = coalesce(started_at, now())
+            FROM picked WHERE jobs.id = picked.id
+            RETURNING jobs.id, payload, lease, attempt, created_at, fairness_key
+        ), served AS ({NOTE_SERVED})
+        SELECT id, payload, lease, attempt, created_at, {LAZY_COMMIT_SQL} FROM claimed
         """
     )
 
 
-NEXT = text(_NEXT)
-CLAIM = _claim(_NEXT)
-CLAIM_ONE = _claim(f"SELECT id FROM jobs WHERE id = :job_id AND {_CLAIMABLE}")
+NEXT = text(NEXT_JOBS)
+CLAIM = _claim(NEXT_JOBS)
+CLAIM_ONE = _claim(f"SELECT id FROM jobs WHERE id = :job_id AND {CLAIMABLE}")
 
 RENEW = text(
     """
@@ -144,7 +129,7 @@ class LeaseClient:
         excluded: Sequence[UUID] = (),
         on_fault: OnFault = log_fault,
     ) -> list[Lease]:
-        """Take up to ``slots`` jobs, earliest deadline first; ``typical_s``: an answer's duration.
+        """Take up to ``slots`` jobs in the order of claims; ``typical_s``: an answer's duration.
 
         An unreadable payload is finished at once as INVALID_JOB; an error of that goes to
         ``on_fault``.

@@ -103,6 +103,7 @@ class Job:
 
     ``due``: when the answer is first needed; decides the order. ``deadline``: its expiry.
     ``cache_key``: the conversation (with its tenant) whose computed prefix may be reused.
+    ``fairness_key``: the person (a digest) whose jobs share one turn in the order; "" for none.
     """
 
     id: UUID
@@ -111,6 +112,7 @@ class Job:
     due: datetime | None = None
     deadline: datetime | None = None
     cache_key: str = ""
+    fairness_key: str = ""
 
     def __post_init__(self) -> None:
         _require(bool(self.messages), "messages must not be empty")
@@ -175,6 +177,7 @@ def dump_job(job: Job) -> dict[str, Any]:
         "due": job.due.isoformat() if job.due else None,
         "deadline": job.deadline.isoformat() if job.deadline else None,
         "cache_key": job.cache_key,
+        "fairness_key": job.fairness_key,
     }
 
 
@@ -197,6 +200,7 @@ def load_job(payload: Mapping[str, Any]) -> Job:
             due=datetime.fromisoformat(due) if due else None,
             deadline=datetime.fromisoformat(deadline) if deadline else None,
             cache_key=_text(payload.get("cache_key", "")),
+            fairness_key=_text(payload.get("fairness_key", "")),
         )
     except ProtocolError:
         raise

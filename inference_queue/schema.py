@@ -41,6 +41,8 @@ jobs = Table(
     # Unused here, but the previous version may run beside this one and uses it. A contract
     # migration of the next version drops it, and ix_jobs_queued with it.
     Column("priority", SmallInteger, nullable=False, server_default=text("0")),
+    # Whose job it is: claims take turns between the keys. Null: the job counts as one of its own.
+    Column("fairness_key", Text),
     Column("due", DateTime(timezone=True)),
     Column("deadline", DateTime(timezone=True)),
     Column("state", Text, nullable=False, server_default=JobState.QUEUED.value),
@@ -67,4 +69,12 @@ jobs = Table(
     Index("ix_jobs_finished", "finished_at", postgresql_where=text("state = 'finished'")),
     # Every row is updated a few times and then deleted: leave room on its page.
     postgresql_with={"fillfactor": 70},
+)
+
+# The last claim of each key's jobs; rows are removed after an hour.
+fairness_keys = Table(
+    "fairness_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("served_at", DateTime(timezone=True), nullable=False),
 )

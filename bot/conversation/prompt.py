@@ -51,10 +51,11 @@ class PromptBuilder:
         return Job(
             id=uuid4(),
             messages=self._messages(exchanges, burst_text(burst), preset.system_prompt),
-            sampling=self._sampling(preset.sampling, turn.messenger),
+            sampling=self._sampling(preset.sampling, turn.person.messenger),
             due=turn.reply_handle.due(turn.received_at),
             deadline=turn.expires_at,
             cache_key=f"{conversation.tenant}:{conversation.id}:{conversation.epoch}",
+            fairness_key=turn.person.key,
         )
 
     def _messages(

@@ -13,6 +13,7 @@ from bot.conversation.faults import FaultHandler
 from bot.conversation.scheduler import BATCH, ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.store import scheduling, sweeping
+from inference_queue.claim_order import forget_served
 from inference_queue.reaper import reap, reapable
 from runtime.isolation import is_outage
 from runtime.periodic import run_periodically
@@ -20,6 +21,7 @@ from runtime.timeouts import run_with_timeout
 
 MARK_EVERY_S = 0.25
 SWEEP_EVERY_S = 1.0
+FORGET_EVERY_S = 60.0
 TIMEOUT_S = 5.0
 
 Key = TypeVar("Key", bound=Hashable)
@@ -56,6 +58,15 @@ class TurnSweeper:
         """Recover orphaned jobs and turns and expire overdue turns, until cancelled."""
         await asyncio.sleep(SWEEP_EVERY_S)
         await run_periodically(self.sweep, SWEEP_EVERY_S)
+
+    async def keep_forgetting(self) -> None:
+        """Forget when people were served, an hour later, until cancelled."""
+        await run_periodically(self.forget, FORGET_EVERY_S)
+
+    async def forget(self) -> None:
+        """Run one round of ``keep_forgetting``."""
+        async with self._database.connect() as connection:
+            await forget_served(connection)
 
     async def mark(self) -> None:
         """Run one round of ``keep_marking``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -56,6 +57,21 @@ class RepeatWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """The sender of a message: shares and limits are by person, across conversations."""
+
+    messenger: str
+    tenant: str
+    sender: str
+
+    @property
+    def key(self) -> str:
+        """A digest of 32 hex digits, for places that need no name."""
+        parts = f"{self.messenger}\0{self.tenant}\0{self.sender}"
+        return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
     """A person's message, as read from a webhook, with the handle for its answer."""
 
@@ -69,6 +85,11 @@ class Utterance:
     reply: ReplyHandle
     received_at: datetime  #: aware UTC
     repeats: RepeatWindow | None = None  #: None: ``event_key`` recognizes the repeats
+
+    @property
+    def person(self) -> Person:
+        """Its sender."""
+        return Person(messenger=self.messenger, tenant=self.tenant, sender=self.sender)
 
 
 def clean_text(raw: str) -> str:

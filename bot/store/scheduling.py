@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.deliveries import ReplyHandle
 from bot.domain.state_machine import turn_before
-from bot.domain.turns import STORAGE_FAULT, TurnStatus
+from bot.domain.turns import STORAGE_FAULT, Person, TurnStatus
 from bot.store.reply_handles import load_handle
 from bot.store.schema import turns
 from runtime.database import any_of
@@ -28,8 +28,8 @@ WAITING = (
         """
         SELECT waiting.*
         FROM unnest(:ids) AS wanted (id) CROSS JOIN LATERAL (
-            SELECT id, conversation_id, seq, epoch, messenger, text, reply_handle, received_at,
-                expires_at
+            SELECT id, conversation_id, seq, epoch, messenger, tenant, sender, text, reply_handle,
+                received_at, expires_at
             FROM turns
             WHERE conversation_id = wanted.id AND status = 'received'
             OFFSET 0
@@ -114,7 +114,7 @@ class WaitingTurn:
     conversation_id: int
     seq: int
     epoch: int
-    messenger: str
+    person: Person
     text: str
     reply_handle: ReplyHandle
     received_at: datetime
@@ -149,7 +149,7 @@ def _waiting_turn(row: Row[Any]) -> WaitingTurn:
         conversation_id=row.conversation_id,
         seq=row.seq,
         epoch=row.epoch,
-        messenger=row.messenger,
+        person=Person(messenger=row.messenger, tenant=row.tenant, sender=row.sender),
         text=row.text,
         reply_handle=reply_handle,
         received_at=row.received_at,

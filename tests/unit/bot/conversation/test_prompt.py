@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from bot.conversation.prompt import PromptBuilder, history_window
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
+from bot.domain.turns import Person
 from bot.store.conversations import LockedConversation
 from bot.store.history_cache import Exchange, mark
 from bot.store.scheduling import WaitingTurn
@@ -34,7 +35,7 @@ def waiting(text: str = "안녕", *, messenger: str = "here", epoch: int = 2) ->
         conversation_id=7,
         seq=4,
         epoch=epoch,
-        messenger=messenger,
+        person=Person(messenger=messenger, tenant="t", sender="철수"),
         text=text,
         reply_handle=ReplyHandle(via=DeliveryVia.POST, expires_at=NOON + timedelta(minutes=28)),
         received_at=NOON,
@@ -66,6 +67,7 @@ def test_a_burst_is_read_after_the_history() -> None:
         Message(Role.USER, "하나\n둘"),
     )
     assert job.cache_key == "t:7:2"
+    assert job.fairness_key == waiting().person.key
     assert job.due == NOON + timedelta(seconds=60)
 
 
