@@ -73,6 +73,8 @@ async def running_bot(stores: Stores, origin: str, **settings: str) -> AsyncIter
         "kakao_callback_hosts": origin,
         "slack_response_hosts": origin,
         "max_waiting": "0",  # no admission control
+        "max_waiting_turns": "0",
+        "rate_limit_per_minute": "0",
         **settings,
     }
     argv = [sys.executable, *os.environ.get("BENCH_PYTHON", "").split(), "-m", "bot", "serve"]

@@ -202,7 +202,9 @@ def _base(configuration: Configuration) -> Base:
         redis=redis,
         queue=JobQueue(redis),
         workers=workers,
-        backlog=Backlog(database, settings.max_waiting),
+        backlog=Backlog(
+            database, settings.max_waiting, max_waiting_turns=settings.max_waiting_turns
+        ),
         forecast=Forecast(database, workers),
         outbound=OutboundClient(hosts),
         finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
@@ -272,6 +274,7 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
             admission=_admission(base),
             canceller=_canceller(base, notifier),
             schedule_soon=scheduler.schedule_soon,
+            max_waiting_turns=settings.max_waiting_turns,
         ),
         scheduler=scheduler,
         settler=Settler(
@@ -333,6 +336,7 @@ async def _run(
         conversation.sweeper.keep_marking,
         conversation.sweeper.keep_sweeping,
         EventSweeper(database=base.database).keep_sweeping,
+        conversation.sweeper.keep_forgetting,
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,

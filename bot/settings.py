@@ -61,9 +61,12 @@ class Settings(BaseSettings):
     max_utterance_chars: int = Field(4000, ge=1, le=20_000)
     #: Messages sent so close to each other are answered together; 0 = each on its own.
     merge_window_s: float = Field(0.0, ge=0, le=10)
-    #: Messages a person may send in a minute; 0 = no limit.
-    rate_limit_per_minute: int = Field(0, ge=0)
-    #: Turns of one messenger and tenant that may wait for the model; 0 = no bound.
+    #: Messages a person may send in a minute; 0 = no limit. One a second for a whole minute is
+    #: beyond typing, and a burst of pasted messages fits.
+    rate_limit_per_minute: int = Field(60, ge=0)
+    #: People of one messenger and tenant who may wait for the model; 0 = no bound.
     max_waiting: int = Field(1000, ge=0)
+    #: Turns of a conversation without an answer yet, the one in work included; 0 = no bound.
+    max_waiting_turns: int = Field(5, ge=0)
     #: Tell once per conversation that an AI answers (Korean AI Basic Act).
     ai_notice: bool = True

@@ -187,6 +187,9 @@ def _bot(
         "BOT_GENERIC_CALLBACK_HOSTS": stand_ins.generic,
         "BOT_GENERIC_HOLD_S": str(HOLD_S),
         "BOT_MERGE_WINDOW_S": str(merge_s),
+        # The clients send faster than people, and every message has to be taken.
+        "BOT_MAX_WAITING_TURNS": "0",
+        "BOT_RATE_LIMIT_PER_MINUTE": "0",
     }
     spec = ProcessSpec(
         name=f"bot {number}",

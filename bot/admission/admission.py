@@ -10,7 +10,10 @@ from bot.text.catalog import Texts
 
 
 class Admission:
-    """The rate limit, the backlog and the forecast, asked in this order."""
+    """The rate limit, the backlog and the forecast, asked in this order.
+
+    The bound of a single conversation is part of the accept, where no race can pass it.
+    """
 
     def __init__(
         self, *, rate_limit: RateLimit, backlog: Backlog, forecast: Forecast, texts: Texts
@@ -22,15 +25,20 @@ class Admission:
 
     async def rejection(self, utterance: Utterance) -> str:
         """The sentence that says why the utterance is not taken in now; "" where it is."""
-        messenger, tenant = utterance.messenger, utterance.tenant
-        if not await self._rate_limit.allows(messenger, tenant, utterance.sender):
+        if not await self._rate_limit.allows(utterance.person):
             return self._texts.rate_limited
-        full = self._backlog.is_full(messenger, tenant)
+        if self._backlog.has_too_many(utterance.person):
+            return self._texts.conversation_full
+        full = self._backlog.is_full(utterance.messenger, utterance.tenant)
         if full or self._forecast.is_worthless(utterance.reply):
             return self._texts.busy
         return ""
 
-    def add(self, utterance: Utterance) -> None:
-        """A turn was accepted here; call it after its commit."""
-        self._backlog.add(utterance.messenger, utterance.tenant)
-        self._forecast.add(utterance)
+    def add(self, utterance: Utterance, *, waiting: int) -> None:
+        """A turn was accepted here, behind ``waiting`` others of its conversation.
+
+        Call it after its commit.
+        """
+        self._backlog.add(utterance.person)
+        if not waiting:
+            self._forecast.add(utterance)

@@ -1,4 +1,8 @@
-"""The bound on the turns that wait for the model, per messenger and tenant."""
+"""The bounds on what waits for the model: people per messenger and tenant, turns per person.
+
+A person counts once, however many questions they asked: people take turns in the queue, so for
+everybody else each of them is one job.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +10,51 @@ from collections import Counter
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store.queue_depth import count_waiting_turns
+from bot.domain.turns import Person
+from bot.store.queue_depth import count_waiting_people
 from runtime.periodic import run_periodically
 
 COUNT_EVERY_S = 1.0
+#: The maximum of a person's waiting turns over all conversations, in full conversations.
+FULL_CONVERSATIONS = 4
 
 
 class Backlog:
     """The last count, and the turns accepted here since."""
 
-    def __init__(self, database: AsyncEngine, max_waiting: int) -> None:
-        """``max_waiting``: turns of one messenger and tenant; 0: no bound."""
+    def __init__(
+        self, database: AsyncEngine, max_waiting: int, *, max_waiting_turns: int = 0
+    ) -> None:
+        """``max_waiting``: people of one messenger and tenant. 0: no bound.
+
+        ``max_waiting_turns``: turns of one conversation; a person has ``FULL_CONVERSATIONS`` times
+        as many.
+        """
         self._database = database
         self._max_waiting = max_waiting
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._accepted_since: Counter[tuple[str, str]] = Counter()
+        self._max_turns = max_waiting_turns * FULL_CONVERSATIONS
+        self._many_turns = max(max_waiting_turns, 1)
+        self._people: Counter[tuple[str, str]] = Counter()
+        #: Only of those with ``_many_turns`` or more.
+        self._turns: Counter[Person] = Counter()
+        self._people_since: Counter[tuple[str, str]] = Counter()
+        self._turns_since: Counter[Person] = Counter()
 
     def is_full(self, messenger: str, tenant: str) -> bool:
-        """Whether another turn would wait behind more than the setting allows."""
-        waiting = self._counts[messenger, tenant] + self._accepted_since[messenger, tenant]
+        """Whether another person would wait behind more people than the setting allows."""
+        waiting = self._people[messenger, tenant] + self._people_since[messenger, tenant]
         return bool(self._max_waiting) and waiting >= self._max_waiting
 
-    def add(self, messenger: str, tenant: str) -> None:
+    def has_too_many(self, person: Person) -> bool:
+        """Whether the person's turns, over all their conversations, are as many as allowed."""
+        turns = self._turns[person] + self._turns_since[person]
+        return bool(self._max_turns) and turns >= self._max_turns
+
+    def add(self, person: Person) -> None:
         """A turn was accepted here; call it after the commit, so that no count misses it."""
-        self._accepted_since[messenger, tenant] += 1
+        if not self._turns_since[person]:
+            self._people_since[person.messenger, person.tenant] += 1
+        self._turns_since[person] += 1
 
     async def keep(self) -> None:
         """Count until cancelled."""
@@ -37,7 +62,10 @@ class Backlog:
 
     async def count(self) -> None:
         """Count once, for all bots."""
-        before, self._accepted_since = self._accepted_since, Counter()
-        self._counts += before
+        people_before, self._people_since = self._people_since, Counter()
+        turns_before, self._turns_since = self._turns_since, Counter()
+        self._people += people_before
+        self._turns += turns_before
         async with self._database.connect() as connection:
-            self._counts = await count_waiting_turns(connection)
+            counted = await count_waiting_people(connection, many_turns=self._many_turns)
+        self._people, self._turns = counted.people, counted.turns

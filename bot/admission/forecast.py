@@ -1,7 +1,7 @@
 """Admission by predicted finish: when an answer to a message accepted now would be complete.
 
-The prediction uses the depth of the queue and the answer times that the workers measure. Where
-either is unknown the forecast is zero, and nobody is sent away.
+The prediction uses the depth of the queue, in people, and the answer times that the workers
+measure. Where either is unknown the forecast is zero, and nobody is sent away.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import chain
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
-from bot.domain.turns import Utterance
+from bot.domain.turns import Person, Utterance
 from bot.store.queue_depth import QueueDepth, count_jobs
 from bot.workers import WorkerRegistry
 from runtime.periodic import run_periodically
@@ -40,7 +40,7 @@ class Capacity:
 
 
 class Forecast:
-    """The last count of the queue, and the turns accepted here since."""
+    """The last count of the queue, and the people whose turns were accepted here since."""
 
     def __init__(self, database: AsyncEngine, workers: WorkerRegistry) -> None:
         self._database = database
@@ -48,10 +48,13 @@ class Forecast:
         self._depth = QueueDepth()
         #: By the Unix second at which their answers are wanted.
         self._accepted_since: Counter[int] = Counter()
+        self._people_since: set[Person] = set()
 
     def add(self, utterance: Utterance) -> None:
-        """A turn was accepted here."""
-        self._accepted_since[_second(utterance.reply.due(utterance.received_at))] += 1
+        """A turn was accepted here, the first unsettled one of its conversation."""
+        if utterance.person not in self._people_since:
+            self._people_since.add(utterance.person)
+            self._accepted_since[_second(utterance.reply.due(utterance.received_at))] += 1
 
     @property
     def capacity(self) -> Capacity:
@@ -64,10 +67,13 @@ class Forecast:
         total_s = sum(worker.answer_s * worker.slots for worker in measured)
         return Capacity(sum(worker.slots for worker in ready), total_s / slots)
 
-    def answered_in_s(self, due: datetime) -> float:
-        """Seconds until an answer that is wanted at ``due`` would be complete."""
+    def answered_in_s(self, due: datetime, person: Person | None = None) -> float:
+        """Seconds until an answer that is wanted at ``due`` would be complete.
+
+        ``person``: who asks; None: somebody who was not served lately.
+        """
         capacity = self.capacity
-        return self._starts_in_s(capacity, due) + capacity.answer_s
+        return self._starts_in_s(capacity, due, person) + capacity.answer_s
 
     @property
     def answered_at_last_in_s(self) -> float:
@@ -76,33 +82,38 @@ class Forecast:
         in_front = self._depth.waiting + self._accepted_since.total()
         return capacity.starts_in_s(self._depth.running, in_front) + capacity.answer_s
 
-    def misses(self, reply: ReplyHandle) -> bool:
+    def misses(self, utterance: Utterance) -> bool:
         """Whether the answer will be too late for the response and for the callback."""
-        now = datetime.now(UTC)
+        reply, person, now = utterance.reply, utterance.person, datetime.now(UTC)
         if reply.callback_until is not None:
             left_s = (reply.callback_until - now).total_seconds()
-            return self.answered_in_s(reply.due(now)) > left_s
+            return self.answered_in_s(reply.due(now), person) > left_s
         if reply.sync_until is not None:
             left_s = (reply.sync_until - now).total_seconds()
-            return self._starts_in_s(self.capacity, reply.due(now)) > max(left_s, 0.0)
+            return self._starts_in_s(self.capacity, reply.due(now), person) > max(left_s, 0.0)
         return False
 
-    def outlasts_window(self, reply: ReplyHandle) -> bool:
+    def outlasts_window(self, utterance: Utterance) -> bool:
         """Whether even a quick answer will miss the webhook's own response."""
+        reply = utterance.reply
         if reply.sync_until is None:
             return False
         now = datetime.now(UTC)
         left_s = (reply.sync_until - now).total_seconds()
-        return left_s <= 0 or self.answered_in_s(reply.due(now)) * QUICK > left_s
+        answered_in_s = self.answered_in_s(reply.due(now), utterance.person)
+        return left_s <= 0 or answered_in_s * QUICK > left_s
 
     def is_worthless(self, reply: ReplyHandle) -> bool:
         """Whether the answer will be complete only after the end of its reply's life."""
         left_s = (reply.expires_at - datetime.now(UTC)).total_seconds()
         return self.answered_at_last_in_s > left_s
 
-    def _starts_in_s(self, capacity: Capacity, due: datetime) -> float:
+    def _starts_in_s(self, capacity: Capacity, due: datetime, person: Person | None) -> float:
         if not capacity.slots:
             return 0.0
+        if person is not None and person.key in self._depth.served:
+            in_front = self._depth.waiting + self._accepted_since.total()
+            return capacity.starts_in_s(self._depth.running, in_front)
         mine = _second(due)
         both = chain(self._depth.in_time.items(), self._accepted_since.items())
         in_front = sum(count for second, count in both if second <= mine)
@@ -114,11 +125,12 @@ class Forecast:
 
     async def count(self) -> None:
         """Count once, for all bots."""
-        before = self._accepted_since.copy()
+        before, people_before = self._accepted_since.copy(), self._people_since.copy()
         async with self._database.connect() as connection:
             self._depth = await count_jobs(connection, answer_s=self.capacity.answer_s)
         # A turn accepted during the count may be in it or not: better counted twice than missed.
         self._accepted_since -= before
+        self._people_since -= people_before
 
 
 def _second(moment: datetime) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 
 from redis.asyncio import Redis
 
+from bot.domain.turns import Person
 from runtime.circuit_breaker import CircuitBreaker
 
 KEY = "bllossom:rate:{person}:{minute}"
@@ -24,12 +24,11 @@ class RateLimit:
         self._counts: dict[str, int] = {}
         self._outage = CircuitBreaker()
 
-    async def allows(self, messenger: str, tenant: str, sender: str) -> bool:
+    async def allows(self, person: Person) -> bool:
         """Count a message, and tell whether it is within the limit."""
         if not self._per_minute:
             return True
-        person = hashlib.sha256(f"{messenger}\0{tenant}\0{sender}".encode()).hexdigest()[:32]
-        return await self._count(person, int(time.time() // 60)) <= self._per_minute
+        return await self._count(person.key, int(time.time() // 60)) <= self._per_minute
 
     async def _count(self, person: str, minute: int) -> int:
         if self._outage.is_open():

@@ -17,25 +17,34 @@ SHARED_S = 0.5
 ALONE_S = 2.0
 
 
+class ConversationFullError(Exception):
+    """The conversation has as many unsettled turns as allowed, and nothing was stored."""
+
+
 class AcceptBatcher:
     """Accepts concurrent utterances in one statement."""
 
-    def __init__(self, database: AsyncEngine) -> None:
+    def __init__(self, database: AsyncEngine, *, max_waiting_turns: int = 0) -> None:
+        """``max_waiting_turns``: unsettled turns of a conversation; 0: no bound."""
+        self._max_waiting_turns = max_waiting_turns
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         # Repeating is safe: an event that was committed is recognized by its key.
-        self._batcher = MicroBatcher(
+        self._batcher: MicroBatcher[Utterance, Accepted | None] = MicroBatcher(
             self._accept,
             key=_conversation,
             limits=BatchLimits(max_size=BATCH, batch_timeout_s=SHARED_S, item_timeout_s=ALONE_S),
         )
 
     async def accept(self, utterance: Utterance) -> Accepted:
-        """Commit the utterance as a turn. Raises database errors."""
-        return await self._batcher.submit(utterance)
+        """Commit the utterance as a turn. Raises ConversationFullError, database errors."""
+        accepted = await self._batcher.submit(utterance)
+        if accepted is None:
+            raise ConversationFullError
+        return accepted
 
-    async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted]:
+    async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted | None]:
         async with self._database.connect() as connection:
-            return await inbox.accept(connection, utterances)
+            return await inbox.accept(connection, utterances, max_waiting=self._max_waiting_turns)
 
 
 def _conversation(utterance: Utterance) -> tuple[str, str, str]:

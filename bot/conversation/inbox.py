@@ -47,9 +47,11 @@ class Inbox:
         admission: Admission,
         canceller: TurnCanceller,
         schedule_soon: Callable[[int], None],
+        max_waiting_turns: int = 0,
     ) -> None:
+        """``max_waiting_turns``: unsettled turns of a conversation; 0: no bound."""
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
-        self._batcher = AcceptBatcher(database)
+        self._batcher = AcceptBatcher(database, max_waiting_turns=max_waiting_turns)
         self._admission = admission
         self._canceller = canceller
         self._schedule_soon = schedule_soon
@@ -59,7 +61,10 @@ class Inbox:
         return await self._admission.rejection(utterance)
 
     async def submit(self, utterance: Utterance) -> Accepted:
-        """Commit the utterance as a turn. Raises StoreDownError, StoreFaultError."""
+        """Commit the utterance as a turn.
+
+        Raises StoreDownError, StoreFaultError, ConversationFullError.
+        """
         started = time.monotonic()
         with _store_errors("accept", messenger=utterance.messenger):
             # Only a future is awaited here, so a cancellation takes effect at once.
@@ -72,7 +77,7 @@ class Inbox:
             messenger=utterance.messenger,
         )
         if accepted.new:
-            self._admission.add(utterance)
+            self._admission.add(utterance, waiting=accepted.waiting)
             self._schedule_soon(accepted.conversation_id)
         return accepted
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.domain.turns import Person
 from bot.store import turns
 from runtime.periodic import FailureLog
 from runtime.pubsub import WakeupSubscriber
@@ -17,6 +18,8 @@ from runtime.pubsub import WakeupSubscriber
 POLL_S = 0.25
 #: Each holds an HTTP connection; the usual limit of a process is 1,024.
 MAX_WAITING = 512
+#: Far above the turns that a person may have waiting: repeated requests wait too.
+MAX_WAITING_OF_A_PERSON = 32
 
 
 class SettlementWaiters:
@@ -30,13 +33,19 @@ class SettlementWaiters:
         self._max_waiting = max_waiting
         self._events: dict[UUID, asyncio.Event] = {}
         self._followers: Counter[UUID] = Counter()
-        self._waiting = 0
+        self._waiting: Counter[Person] = Counter()
 
-    async def wait(self, turn_id: UUID, timeout_s: float) -> bool:
-        """Whether the turn was settled within the time; False at once above ``max_waiting``."""
-        if self._waiting >= self._max_waiting:
+    async def wait(self, turn_id: UUID, timeout_s: float, *, person: Person) -> bool:
+        """Whether the turn was settled within the time; False at once above the bounds.
+
+        ``person``: who holds the response open; nobody holds more than a few.
+        """
+        if (
+            self._waiting.total() >= self._max_waiting
+            or self._waiting[person] >= MAX_WAITING_OF_A_PERSON
+        ):
             return False
-        self._waiting += 1
+        self._waiting[person] += 1
         try:
             with self.following(turn_id) as settled:
                 with contextlib.suppress(TimeoutError):
@@ -44,7 +53,7 @@ class SettlementWaiters:
                         await settled.wait()
                 return settled.is_set()
         finally:
-            self._waiting -= 1
+            self._waiting -= Counter([person])
 
     @contextlib.contextmanager
     def following(self, turn_id: UUID) -> Iterator[asyncio.Event]:

@@ -49,7 +49,8 @@ class ReplyHandle:
     def due(self, received_at: datetime) -> datetime:
         """The due time of the answer: the callback's end, or a minute after the question.
 
-        An answer held from the start yields to all that can still be in time.
+        An answer held from the start yields to all that can still be in time, except to people who
+        were served while it waited.
         """
         if self.via is DeliveryVia.HELD:
             return self.expires_at

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import Text, bindparam, text
+from sqlalchemy import BigInteger, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,7 +21,8 @@ from bot.store.search import grams
 _KEYS = ("messengers", "tenants", "event_keys")
 #: The accept: conversations, turns and deliveries in one committed statement, at most one turn of
 #: a conversation. The seq is taken under the conversation's row lock, and locks are always taken in
-#: the same order. A repeated event changes nothing and returns nothing.
+#: the same order. The unsettled turns are counted under that lock, by a function that also sees
+#: what was committed while this statement waited for it. A repeated event changes nothing.
 ACCEPT = text(
     """
     WITH utterance AS (
@@ -44,12 +45,15 @@ ACCEPT = text(
         ON CONFLICT (messenger, tenant, key)
         DO UPDATE SET last_seq = conversations.last_seq + 1, updated_at = now()
         RETURNING id, messenger, tenant, key, epoch, last_seq
+    ), counted AS (
+        SELECT *, unsettled_turns(id) AS waiting FROM conversation
     ), turn AS (
         INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key, sender,
                            text, media, reply_handle, expires_at, grams, received_at)
-        SELECT utterance.id, conversation.id, last_seq, epoch, messenger, tenant, event_key, sender,
+        SELECT utterance.id, counted.id, last_seq, epoch, messenger, tenant, event_key, sender,
                text, media, reply_handle, expires_at, grams, received_at
-        FROM utterance JOIN conversation USING (messenger, tenant, key)
+        FROM utterance JOIN counted USING (messenger, tenant, key)
+        WHERE :max_waiting = 0 OR waiting < :max_waiting
         ON CONFLICT (messenger, tenant, event_key) DO NOTHING
         RETURNING id, conversation_id, seq
     ), delivery AS (
@@ -59,9 +63,11 @@ ACCEPT = text(
                not_before, callback_until, expires_at
         FROM turn JOIN utterance USING (id)
     )
-    SELECT id, conversation_id, seq FROM turn
+    SELECT utterance.id, counted.id AS conversation_id, turn.seq, waiting
+    FROM utterance JOIN counted USING (messenger, tenant, key)
+    LEFT JOIN turn ON turn.id = utterance.id
     """
-).bindparams(bindparam("utterances", type_=Text))
+).bindparams(bindparam("utterances", type_=Text), bindparam("max_waiting", type_=BigInteger))
 
 #: The turns of repeated events, all in one statement.
 KNOWN = text(
@@ -88,41 +94,55 @@ class Accepted:
     conversation_id: int
     seq: int
     new: bool
+    waiting: int = 0  #: the conversation's unsettled turns before this one, if it is new
 
 
-async def accept(connection: AsyncConnection, utterances: Sequence[Utterance]) -> list[Accepted]:
+async def accept(
+    connection: AsyncConnection, utterances: Sequence[Utterance], *, max_waiting: int = 0
+) -> list[Accepted | None]:
     """Store each utterance as a turn, once per event key; the commit is the caller's.
 
-    At most one utterance per conversation.
+    At most one utterance per conversation. None: not stored, since ``max_waiting`` turns of the
+    conversation are unsettled; 0: no bound.
     """
     utterances = await recent_events.named(connection, utterances)
     ids = [uuid4() for _ in utterances]
-    values = [_accept_values(*pair) for pair in zip(ids, utterances, strict=True)]
-    payload = orjson.dumps(values).decode()
-    new = {row.id: row for row in await connection.execute(ACCEPT, {"utterances": payload})}
     pairs = list(zip(ids, utterances, strict=True))
-    repeated = [utterance for turn_id, utterance in pairs if turn_id not in new]
-    known = iter(await _known(connection, repeated) if repeated else ())
-    return [
-        Accepted(turn_id, new[turn_id].conversation_id, new[turn_id].seq, new=True)
-        if turn_id in new
-        else next(known)
-        for turn_id in ids
-    ]
-
-
-async def _known(connection: AsyncConnection, repeated: Sequence[Utterance]) -> list[Accepted]:
-    """The turns of repeated events, in their order. Raises NoResultFound."""
-    values = {
-        "messengers": [utterance.messenger for utterance in repeated],
-        "tenants": [utterance.tenant for utterance in repeated],
-        "event_keys": [utterance.event_key for utterance in repeated],
+    payload = orjson.dumps([_accept_values(*pair) for pair in pairs]).decode()
+    values = {"utterances": payload, "max_waiting": max_waiting}
+    rows = {row.id: row for row in await connection.execute(ACCEPT, values)}
+    new = {
+        turn_id: Accepted(turn_id, row.conversation_id, row.seq, new=True, waiting=row.waiting)
+        for turn_id, row in rows.items()
+        if row.seq is not None
     }
-    rows = (await connection.execute(KNOWN, values)).all()
+    refused = {
+        turn_id
+        for turn_id, row in rows.items()
+        if turn_id not in new and 0 < max_waiting <= row.waiting
+    }
+    rest = [pair for pair in pairs if pair[0] not in new]
+    known = await _known(connection, rest) if rest else {}
     # A turn was deleted in between: the batch is split, and its event accepted anew.
-    if len(rows) != len(repeated):
+    if any(turn_id not in known and turn_id not in refused for turn_id, _ in rest):
         raise NoResultFound("an event that was accepted before is gone")
-    return [Accepted(row.id, row.conversation_id, row.seq, new=False) for row in rows]
+    return [new.get(turn_id) or known.get(turn_id) for turn_id in ids]
+
+
+async def _known(
+    connection: AsyncConnection, pairs: Sequence[tuple[UUID, Utterance]]
+) -> dict[UUID, Accepted]:
+    """The turns of repeated events, by the id that each of these utterances would have got."""
+    values = {
+        "messengers": [utterance.messenger for _, utterance in pairs],
+        "tenants": [utterance.tenant for _, utterance in pairs],
+        "event_keys": [utterance.event_key for _, utterance in pairs],
+    }
+    rows = await connection.execute(KNOWN, values)
+    return {
+        pairs[row.number - 1][0]: Accepted(row.id, row.conversation_id, row.seq, new=False)
+        for row in rows
+    }
 
 
 def _accept_values(turn_id: UUID, utterance: Utterance) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class Texts:
     unreadable: str  #: the request has no person or no text
     too_long: str
     rate_limited: str
+    conversation_full: str  #: the person's earlier questions have no answer yet
     storage_down: str
     storage_fault: str  #: Postgres refuses this one message; sending it unchanged does not help
     thinking: str  #: the acknowledgement of a command
@@ -51,6 +52,9 @@ TEXTS: dict[str, Texts] = {
         unreadable="메시지를 읽지 못했어요. 다시 한번 보내 주세요.",
         too_long="메시지가 너무 길어요. {max}자까지 읽을 수 있으니 줄이거나 나누어 보내 주세요.",
         rate_limited="짧은 시간에 메시지를 많이 보내셨어요. 1분쯤 뒤에 다시 보내 주세요.",
+        conversation_full=(
+            "앞서 보내 주신 질문에 아직 답하고 있어요. 답변을 받으신 뒤에 다시 보내 주세요."
+        ),
         storage_down="지금은 메시지를 저장할 수 없어요. 잠시 뒤에 다시 보내 주세요.",
         storage_fault="이 메시지는 저장하지 못했어요. 내용을 바꿔서 다시 보내 주세요.",
         thinking="답변을 만들고 있어요. 잠시만 기다려 주세요.",
@@ -106,6 +110,9 @@ TEXTS: dict[str, Texts] = {
         unreadable="I could not read the message. Please send it once more.",
         too_long="The message is too long: I can read {max} characters. Please shorten it.",
         rate_limited="That was many messages in a short time. Please try again in about a minute.",
+        conversation_full=(
+            "I am still answering your earlier questions. Please send this again after that."
+        ),
         storage_down="I cannot save messages right now. Please send it again in a moment.",
         storage_fault="I could not save this message. Please reword it and send it again.",
         thinking="Writing the answer. One moment, please.",

@@ -152,6 +152,9 @@ async def running_target(
             "BOT_GENERIC_MAX_WAIT_S": "1",
             "BOT_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "BOT_SIMULATOR": "true",
+            # Else most requests would end at the limits of one person.
+            "BOT_MAX_WAITING_TURNS": "0",
+            "BOT_RATE_LIMIT_PER_MINUTE": "0",
             **environment,
         }
         if worker:

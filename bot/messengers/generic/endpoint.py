@@ -8,6 +8,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from bot.conversation.accept_batcher import ConversationFullError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.messenger import Incoming, Refusal
@@ -62,6 +63,8 @@ class GenericEndpoint:
             return database_away(self._texts)
         except StoreFaultError:
             return refuse(422, "the message cannot be stored", self._texts.storage_fault)
+        except ConversationFullError:
+            return refuse(429, "too many questions wait", self._texts.conversation_full)
         except DATABASE_ERRORS as error:
             # The message may be stored: the client repeats it with its key.
             report_database_error("read_result", error)
@@ -94,7 +97,7 @@ class GenericEndpoint:
             return json_response(pending_document(accepted.turn_id), status=202)
         wait = (reply.sync_until or utterance.received_at) - utterance.received_at
         left_s = (utterance.received_at + wait - datetime.now(UTC)) / timedelta(seconds=1)
-        await self._waiters.wait(accepted.turn_id, left_s)
+        await self._waiters.wait(accepted.turn_id, left_s, person=utterance.person)
         # A repeated request may have closed the window, or have died before it did.
         own = ((DeliveryState.PENDING,),) if accepted.new else ()
         if response := await self._answer(request, accepted.turn_id, (*own, FETCHABLE)):

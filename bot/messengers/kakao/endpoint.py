@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from bot.conversation.accept_batcher import ConversationFullError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.messenger import Command, Incoming
 from bot.http.body import read_body
@@ -50,6 +51,8 @@ class KakaoEndpoint:
             return say(self._texts.storage_down)
         except StoreFaultError:
             return say(self._texts.storage_fault)
+        except ConversationFullError:
+            return say(self._texts.conversation_full)
 
     async def _respond(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
         if incoming.utterance is None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.conversation.inbox import StoreDownError
 from bot.domain.deliveries import DeliveryState
 from bot.domain.messenger import Incoming
-from bot.domain.turns import SETTLED
+from bot.domain.turns import SETTLED, Person
 from bot.messengers.kakao.http_responses import hold, say, show
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.turn_response import DATABASE_TIMEOUT_S
@@ -55,7 +55,7 @@ class HeldAnswers:
         if turn is None or not _belongs_to(turn, incoming):
             return say(self._texts.held_expired)
         left_s = until - time.monotonic()
-        if turn.status not in SETTLED and not await self._services.waiters.wait(turn_id, left_s):
+        if turn.status not in SETTLED and not await self._wait(incoming, turn_id, left_s):
             off = self._services.workers.model_is_off
             sentence = self._texts.worker_down_held if off else self._texts.held_still
             return hold(turn_id, sentence, self._texts)
@@ -65,6 +65,10 @@ class HeldAnswers:
             request, turn_id, states, timeout_s=latest - time.monotonic()
         )
         return response or await self._fetched_before(turn_id)
+
+    async def _wait(self, incoming: Incoming, turn_id: UUID, timeout_s: float) -> bool:
+        person = Person(messenger="kakao", tenant=incoming.tenant, sender=incoming.sender)
+        return await self._services.waiters.wait(turn_id, timeout_s, person=person)
 
     async def _fetched_before(self, turn_id: UUID) -> web.Response:
         """The response for an answer that another route has claimed or delivered."""

@@ -63,7 +63,7 @@ class TurnResponder:
         until = utterance.reply.sync_until if reply.via is DeliveryVia.SYNC else None
         left_s = (until - datetime.now(UTC)).total_seconds() if until else 0.0
         latest = time.monotonic() + max(left_s, 0) + DATABASE_TIMEOUT_S
-        if await self._services.waiters.wait(turn_id, left_s):
+        if await self._services.waiters.wait(turn_id, left_s, person=utterance.person):
             response = await self._responder.respond(
                 request, turn_id, (DeliveryState.PENDING,), timeout_s=latest - time.monotonic()
             )
@@ -104,9 +104,9 @@ def initial_route(
 ) -> ReplyHandle:
     """The reply's handle with the first route that the forecast expects to be in time."""
     reply = utterance.reply
-    if forecast.misses(reply):
+    if forecast.misses(utterance):
         return held(reply)
-    if reply.callback_until and forecast.outlasts_window(reply):
+    if reply.callback_until and forecast.outlasts_window(utterance):
         # not_before allows for a full ACCEPT_TIMEOUT_S before the acknowledgement.
         gap_over = utterance.received_at + timedelta(seconds=ACCEPT_TIMEOUT_S + callback_gap_s)
         return called_back(reply, min(gap_over, reply.callback_until))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.conversation.accept_batcher import ConversationFullError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.messenger import Command, Incoming
 from bot.messengers.plugin import Services
@@ -25,6 +26,8 @@ class CommandReceiver:
             return self._texts.storage_down
         except StoreFaultError:
             return self._texts.storage_fault
+        except ConversationFullError:
+            return self._texts.conversation_full
 
     async def _receive(self, incoming: Incoming) -> str:
         texts = self._texts

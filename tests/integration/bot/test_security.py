@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot import app_keys
 from bot.conversation.settlement_waiters import MAX_WAITING
+from bot.domain.turns import Person
 from bot.http import body
 from fakes.kakao import skill_request
 from fakes.slack import signed_command
@@ -79,7 +80,8 @@ async def test_a_body_that_trickles_in_is_given_up(
 
 async def test_over_the_bound_of_waiting_webhooks_nobody_waits(stack: Stack) -> None:
     waiters = stack.app[app_keys.WAITERS]
-    crowd = [asyncio.create_task(waiters.wait(uuid4(), 60)) for _ in range(MAX_WAITING)]
+    people = [Person(messenger="kakao", tenant="", sender=f"{n}") for n in range(MAX_WAITING)]
+    crowd = [asyncio.create_task(waiters.wait(uuid4(), 60, person=one)) for one in people]
     try:
         await asyncio.sleep(0)
         url = stack.kakao.new_callback_url()

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from bot import app_keys
+from bot.domain.turns import Person
 from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from tests.support.stack import CALLBACK_GAP_S, Stack, running_stack, served
@@ -57,9 +58,9 @@ def counted_waits(stack: Stack) -> list[UUID]:
     waiters = stack.app[app_keys.WAITERS]
     wait = waiters.wait
 
-    async def counted(turn_id: UUID, timeout_s: float) -> bool:
+    async def counted(turn_id: UUID, timeout_s: float, *, person: Person) -> bool:
         waits.append(turn_id)
-        return await wait(turn_id, timeout_s)
+        return await wait(turn_id, timeout_s, person=person)
 
     waiters.wait = counted  # type: ignore[method-assign]
     return waits

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.conversation.accept_batcher import BATCH, AcceptBatcher
+from bot.conversation.accept_batcher import BATCH, AcceptBatcher, ConversationFullError
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.turns import Utterance
+from bot.store.inbox import Accepted
 from runtime.database import connect_database
 
 
@@ -101,3 +102,18 @@ async def test_a_conversation_that_somebody_holds_does_not_hold_up_the_others(
         assert not held.done()
     assert (await held).seq == 2
     assert await count(database, "turns") == 7
+
+
+async def test_of_fifty_messages_at_once_a_conversation_takes_as_many_as_may_wait(
+    database: AsyncEngine,
+) -> None:
+    """Exactly as many, through two bots too: the count is taken under the conversation's lock."""
+    intakes = [AcceptBatcher(database, max_waiting_turns=5) for _ in range(2)]
+    said = [utterance(f"e{n}") for n in range(50)]
+    outcomes = await asyncio.gather(
+        *(intakes[n % 2].accept(one) for n, one in enumerate(said)), return_exceptions=True
+    )
+    assert sum(isinstance(one, Accepted) for one in outcomes) == 5
+    assert sum(isinstance(one, ConversationFullError) for one in outcomes) == 45
+    assert await count(database, "turns") == await count(database, "deliveries") == 5
+    assert (await intakes[0].accept(utterance("e50", key="영희"))).new

@@ -52,9 +52,13 @@ def utterance(event_key: str, *, key: str = "철수", via: str = "sync", **chang
     return replace(whole, **changed)  # type: ignore[arg-type]
 
 
-async def accept(database: AsyncEngine, *utterances: Utterance) -> list[Accepted]:
+async def accept(
+    database: AsyncEngine, *utterances: Utterance, max_waiting: int = 0
+) -> list[Accepted]:
+    """The accepted ones: a refused one is left out."""
     async with database.begin() as connection:
-        return await inbox.accept(connection, utterances)
+        accepted = await inbox.accept(connection, utterances, max_waiting=max_waiting)
+    return [one for one in accepted if one is not None]
 
 
 async def row(database: AsyncEngine, statement: str) -> dict[str, Any]:
@@ -103,6 +107,7 @@ async def test_an_event_that_two_transactions_bring_at_once_is_one_turn(
     """The second cannot see the first yet: it waits, finds the key taken and changes nothing."""
     async with database.begin() as connection:
         [first] = await inbox.accept(connection, [utterance("e1")])
+        assert first is not None
         again = asyncio.create_task(accept(database, utterance("e1", text="다른 말")))
         await until_blocked(database)
     assert await again == [replace(first, new=False)]
@@ -110,10 +115,10 @@ async def test_an_event_that_two_transactions_bring_at_once_is_one_turn(
     assert (await row(database, "SELECT turn_id FROM deliveries"))["turn_id"] == first.turn_id
 
 
-async def until_blocked(database: AsyncEngine) -> None:
+async def until_blocked(database: AsyncEngine, transactions: int = 1) -> None:
     waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     async with asyncio.timeout(30), database.connect() as connection:
-        while not await connection.scalar(waits):
+        while int(await connection.scalar(waits) or 0) < transactions:
             await asyncio.sleep(0.01)
 
 
@@ -173,3 +178,45 @@ async def test_a_turn_is_accepted_with_its_delivery(
     assert delivery["not_before"] == said.reply.sync_until
     assert delivery["callback_until"] == said.reply.callback_until
     assert delivery["expires_at"] == said.reply.expires_at
+
+
+# --- the bound of a conversation ----------------------------------------------
+
+
+async def test_beyond_the_bound_nothing_is_stored_until_a_turn_is_settled(
+    database: AsyncEngine,
+) -> None:
+    async def ask(event_key: str, **changed: str) -> list[Accepted]:
+        return await accept(database, utterance(event_key, **changed), max_waiting=2)
+
+    stored = [*await ask("e1"), *await ask("e2"), *await ask("e3")]
+    assert [(one.seq, one.waiting) for one in stored] == [(1, 0), (2, 1)]
+    assert await row(database, "SELECT count(*) AS turns FROM deliveries") == {"turns": 2}
+    assert len(await ask("e4", key="영희")) == 1
+    # A message that was accepted before is still recognized.
+    [again] = await ask("e1")
+    assert (again.turn_id, again.new) == (stored[0].turn_id, False)
+    async with database.begin() as connection:
+        await connection.execute(
+            text("UPDATE turns SET status = 'answered' WHERE event_key = 'e1'")
+        )
+    [later] = await ask("e3")
+    assert (later.new, later.waiting) == (True, 1)
+
+
+async def test_transactions_that_wait_for_each_other_keep_the_bound(
+    database_url: str, database: AsyncEngine
+) -> None:
+    """All of them begin before any turn is there to be seen: two bots, say."""
+    await accept(database, utterance("e0"))
+    wide = connect_database(database_url, pool_size=8)
+    async with database.begin() as holder:
+        await holder.execute(text("SELECT 1 FROM conversations FOR UPDATE"))
+        racing = [
+            asyncio.create_task(accept(wide, utterance(f"r{n}"), max_waiting=3)) for n in range(8)
+        ]
+        await until_blocked(database, 8)
+    stored = [one for accepted in await asyncio.gather(*racing) for one in accepted]
+    assert sorted(one.waiting for one in stored) == [1, 2]
+    assert await row(database, "SELECT count(*) AS turns FROM turns") == {"turns": 3}
+    await wide.dispose()
