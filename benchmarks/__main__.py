@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import accept, memory, overhead, overload
 from benchmarks.figures import Figure, publish, say
+from benchmarks.flood import FloodSize
 
 
 class Length(Enum):
@@ -41,7 +42,8 @@ def _memory(length: Length) -> Measured:
 
 
 def _overload(length: Length) -> Measured:
-    return overload.bench(overload.Size(seconds=2.0 if length is Length.QUICK else 36.0))
+    quick = overload.Size(seconds=2.0, flood=FloodSize(seconds=2.0, messages=20))
+    return overload.bench(quick if length is Length.QUICK else overload.Size())
 
 
 def _engine(length: Length) -> Measured:

@@ -2,7 +2,8 @@
 
 All times are a tenth of the real ones. For each Slack command, which may wait for half an hour,
 there are two Kakao messages with a callback. The baseline is the same product on a queue without
-deadlines: first in, first out, with the same messages and answer times.
+deadlines: first in, first out, with the same messages and answer times. Then one person's flood
+(``benchmarks/flood.py``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from aiohttp import ClientSession
 from sqlalchemy import text
 
 from benchmarks.figures import Figure, percentile, say
+from benchmarks.flood import FloodSize, bench_flood
 from benchmarks.raw_http import KAKAO_SECRET, QUESTION, slack_command
 from benchmarks.stack import (
     Served,
@@ -54,9 +56,10 @@ FORGET_DEADLINES = (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The amount of work: the seconds at twice the engine's capacity."""
+    """The amount of work: the seconds at twice the engine's capacity, and of the flood."""
 
     seconds: float = 36.0
+    flood: FloodSize = field(default_factory=FloodSize)
 
 
 @dataclass(slots=True)
@@ -81,7 +84,7 @@ class Seen:
 
 
 async def bench(size: Size) -> list[Figure]:
-    """The product, then the same with a FIFO queue."""
+    """The product, then the same with a FIFO queue; then one person's flood."""
     ours, wasted = await _run(size, fifo=False)
     fifo_seen, fifo_wasted = await _run(size, fifo=True)
     ratio = ours.in_time / fifo_seen.in_time if fifo_seen.in_time else None
@@ -95,6 +98,7 @@ async def bench(size: Size) -> list[Figure]:
         Figure("overload.slack_wait.p50", percentile(waits, 50), "s", FIFO, slower),
         Figure("overload.wasted", wasted * 100, "% of answers", "too late when done"),
         Figure("overload.wasted.fifo", fifo_wasted * 100, "% of answers", "too late when done"),
+        *await bench_flood(size.flood),
     ]
 
 
