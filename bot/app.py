@@ -58,6 +58,7 @@ from bot.workers import WorkerRegistry
 from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
 from runtime.database import connect_database
+from runtime.http_server import CONNECTION_SETTINGS, refuse_packed_bodies
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
 from runtime.tasks import TaskSet, cancel_and_wait
@@ -134,7 +135,11 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
         forecast=base.forecast,
         workers=base.workers,
     )
-    app = web.Application(middlewares=[refuse], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(
+        middlewares=[refuse, refuse_packed_bodies],
+        client_max_size=MAX_BODY_BYTES,
+        handler_args=CONNECTION_SETTINGS,
+    )
     app[app_keys.TEXTS] = texts
     app[app_keys.DATABASE] = base.database
     app[app_keys.REDIS] = base.redis

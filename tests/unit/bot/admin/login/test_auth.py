@@ -311,15 +311,24 @@ def test_redirect_to_a_dashboard_page_is_kept_whole() -> None:
 async def test_odd_forms_get_a_page_and_not_a_500(
     stranger: Client, body: bytes, headers: dict[str, str], status: int
 ) -> None:
+    await stranger.get("/admin/login")
     response = await stranger.post("/admin/login", data=body, headers=headers)
     assert response.status == status
     assert "text/html" in response.headers["Content-Type"]
+
+
+async def test_a_form_without_its_page_before_it_is_not_parsed(stranger: Client) -> None:
+    response = await stranger.post(
+        "/admin/login", data=b"csrf=\xff", headers={"Content-Type": FORM}
+    )
+    assert response.status == 403
 
 
 async def test_a_form_of_unknown_length_is_refused(stranger: Client) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b"csrf=a"
 
+    await stranger.get("/admin/login")
     response = await stranger.post("/admin/login", data=endless(), headers={"Content-Type": FORM})
     assert response.status == 411
 
