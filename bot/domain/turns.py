@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from bot.domain.deliveries import ReplyHandle
+from bot.domain.normal_form import nfc
 
+#: Halves of a pair: decoders of JSON and UTF-8 leave none that has its other half.
+_SURROGATES = re.compile("[\ud800-\udfff]")
 #: The category Cc, but for line feed and tab.
 _CONTROL_CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -96,7 +98,7 @@ def clean_text(raw: str) -> str:
     """The normalized text for store, search and prompt: NFC, no lone surrogates or control codes.
 
     Postgres refuses NUL and UTF-8 refuses lone surrogates; macOS and iOS send Hangul as NFD.
+    Linear in the length of ``raw``, which the caller bounds.
     """
-    whole = raw.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    kept = _CONTROL_CODES.sub("", whole)
-    return unicodedata.normalize("NFC", kept).strip()
+    whole = _SURROGATES.sub("\ufffd", raw)
+    return nfc(_CONTROL_CODES.sub("", whole)).strip()

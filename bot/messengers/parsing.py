@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,8 @@ MAX_IDENTIFIER_CHARS = 70
 
 #: Begins the stored form of a hashed id. Ids that begin so are hashed too: no id is another's hash.
 _HASHED = "sha256:"
+#: Code points of one syllable of Hangul as macOS and iOS send it.
+MAX_JAMO = 3
 
 #: Invisible letters: the Hangul fillers (typed in Korea to send an "empty" message) and
 #: the blank Braille pattern.
@@ -78,9 +81,24 @@ def joined(*parts: str, by: str) -> str:
     return by.join(part.replace("\\", "\\\\").replace(by, f"\\{by}") for part in parts)
 
 
-def text_problem(text: str, max_chars: int) -> Problem | None:
-    """The problem of a cleaned text that cannot be answered, if any."""
+@dataclass(frozen=True, slots=True)
+class MessageText:
+    """A person's text, cleaned, and the reason why it cannot be answered, if any."""
+
+    text: str
+    problem: Problem | None
+
+
+def read_text(raw: str, max_chars: int) -> MessageText:
+    """Clean a person's text of at most ``max_chars``.
+
+    A text that is too long however it is normalized is not looked at: it counts as empty.
+    """
+    trimmed = raw.strip()
+    if len(trimmed) > max_chars * MAX_JAMO:
+        return MessageText("", Problem.TOO_LONG)
+    text = clean_text(trimmed)
     if len(text) > max_chars:
-        return Problem.TOO_LONG
+        return MessageText(text, Problem.TOO_LONG)
     visible = (c.isprintable() and not c.isspace() and c not in _INVISIBLE for c in text)
-    return None if any(visible) else Problem.EMPTY
+    return MessageText(text, None if any(visible) else Problem.EMPTY)

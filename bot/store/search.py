@@ -9,12 +9,12 @@ point has no pair: it scans the turns of the ``SCAN_DAYS`` before the end of the
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sqlalchemy import ColumnElement, and_, case, or_
 
+from bot.domain.normal_form import nfc
 from bot.store.schema import turns
 
 #: Above the number of pairs in the longest question (4,000 code points) and answer (2,048 tokens);
@@ -42,7 +42,7 @@ def grams(text: str) -> list[str]:
 
 def folded(text: str) -> str:
     """``text`` normalized for comparison: NFC, lower-case, without white space."""
-    return "".join(unicodedata.normalize("NFC", text).lower().split())
+    return "".join(nfc(text).lower().split())
 
 
 def is_scan(query: str) -> bool:

@@ -35,7 +35,8 @@ UNITS = (
     "\u0301",  # combining marks of one class, and of two in the wrong order
     "\u0301\u0323",
     "a\u0301",
-    "\u0344",  # a mark that becomes two
+    "\u0344",  # marks that become two, and one that is none by itself
+    "\u0f73",
     "\u3099",
     "\u1112\u1161\u11ab",  # Hangul as macOS types it, and its parts alone
     "\u1112",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-import unicodedata
 from hashlib import blake2s
 
 from argon2 import PasswordHasher, extract_parameters, low_level
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from bot.domain.normal_form import nfc
 
 #: A check takes 64 MiB, so only this many run concurrently.
 _MAX_CONCURRENT_CHECKS = 2
@@ -90,4 +91,4 @@ def _verified(hashed: str, typed: str) -> bool:
 
 def _bytes(text: str) -> bytes:
     """UTF-8 of the NFC form: macOS types Hangul decomposed."""
-    return unicodedata.normalize("NFC", text).encode("utf-8", "replace")
+    return nfc(text).encode("utf-8", "replace")

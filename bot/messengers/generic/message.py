@@ -8,11 +8,11 @@ from typing import Any
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import Command, Incoming, Refusal
-from bot.domain.turns import RepeatWindow, Utterance, clean_text
+from bot.domain.turns import RepeatWindow, Utterance
 from bot.http.outbound import allowed
 from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.generic.signature import MAX_CLOCK_SKEW_S
-from bot.messengers.parsing import digest, identifier, json_object, text_problem, utf8
+from bot.messengers.parsing import digest, identifier, json_object, read_text, utf8
 
 MAX_KEY_CHARS = 200
 #: A request is accepted so long before and after its time.
@@ -46,18 +46,18 @@ def read_message(
         command = _command(document["command"])
         repeats = _command_repeats(document, received_at, signature)
         return replace(incoming, command=command, repeats=repeats)
-    text = clean_text(_required_text(document, "text"))
+    message = read_text(_required_text(document, "text"), max_chars)
     event_key = _idempotency_key(document)
     reply = _reply_handle(document, received_at, settings, wait_s)
-    if problem := text_problem(text, max_chars):
-        return replace(incoming, problem=problem)
+    if message.problem:
+        return replace(incoming, problem=message.problem)
     utterance = Utterance(
         messenger="generic",
         tenant=incoming.tenant,
         conversation_key=incoming.conversation_key,
         event_key=event_key,
         sender=sender,
-        text=text,
+        text=message.text,
         reply=reply,
         received_at=received_at,
     )

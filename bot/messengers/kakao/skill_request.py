@@ -13,11 +13,19 @@ import structlog
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
-from bot.domain.turns import RepeatWindow, Utterance, clean_text
+from bot.domain.turns import RepeatWindow, Utterance
 from bot.http.outbound import MAX_URL_CHARS, allowed, host_of
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_response import FETCH_KEY
-from bot.messengers.parsing import digest, held_turn_id, identifier, json_object, text_problem, utf8
+from bot.messengers.parsing import (
+    MessageText,
+    digest,
+    held_turn_id,
+    identifier,
+    json_object,
+    read_text,
+    utf8,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -31,11 +39,9 @@ MAX_SHORT_CHARS = 8
 CALLBACK_WINDOW = timedelta(minutes=10)
 
 # A photo arrives as the URL of its file, in place of the text.
-_PICTURE_URL = re.compile(
-    r"https?://(?:[\w.-]+\.(?:kakaocdn\.net|talk\.kakao\.com)/\S+"
-    r"|\S+\.(?:jpe?g|png|gif|webp|heic)(?:\?\S*)?)",
-    re.IGNORECASE,
-)
+_URL = re.compile(r"https?://(\S+)", re.IGNORECASE)
+_PICTURE_HOSTS = (".kakaocdn.net", ".talk.kakao.com")
+_PICTURE_FILES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".heic")
 
 
 def verify_secret(headers: Mapping[str, str], settings: KakaoSettings) -> None:
@@ -65,16 +71,16 @@ def read_skill(
 ) -> Incoming:
     """The content of the request; never raises."""
     sender = _user(document)
-    text = clean_text(_text(document, "userRequest", "utterance"))
+    message = read_text(_text(document, "userRequest", "utterance"), max_chars)
     tenant = identifier(_at(document, "bot", "id"))
     incoming = Incoming(sender=sender, tenant=tenant, conversation_key=sender)
     if not sender:
         return replace(incoming, problem=Problem.UNREADABLE)
     if fetch := held_turn_id(_at(document, "action", "clientExtra", FETCH_KEY)):
         return replace(incoming, fetch=fetch)
-    if command := _command(document, text):
+    if command := _command(document, message.text):
         return replace(incoming, command=command, repeats=_command_repeats(document, received_at))
-    if problem := _problem(document, text, max_chars):
+    if problem := _problem(document, message):
         return replace(incoming, problem=problem)
     utterance = Utterance(
         messenger="kakao",
@@ -82,10 +88,10 @@ def read_skill(
         conversation_key=sender,
         event_key=_event_key(document, received_at),
         sender=sender,
-        text=text,
+        text=message.text,
         reply=_reply_handle(document, received_at, settings),
         received_at=received_at,
-        repeats=_repeats(document, text, received_at),
+        repeats=_repeats(document, message.text, received_at),
     )
     return replace(incoming, utterance=utterance)
 
@@ -114,26 +120,35 @@ def _command(document: dict[str, Any], text: str) -> Command | None:
     return COMMAND_WORDS.get(word.casefold())
 
 
-def _problem(document: dict[str, Any], text: str, max_chars: int) -> Problem | None:
-    if _holds_media(document, text):
+def _problem(document: dict[str, Any], message: MessageText) -> Problem | None:
+    if _holds_media(document, message.text):
         return Problem.MEDIA
     if not isinstance(_at(document, "userRequest", "utterance"), str):
         return Problem.UNREADABLE
-    return text_problem(text, max_chars)
+    return message.problem
 
 
 def _holds_media(document: dict[str, Any], text: str) -> bool:
     """A photo (three signs of it were seen), or the answer of the secure-image plugin."""
     if _at(document, "userRequest", "params", "media"):
         return True
-    # The pattern's time grows with the square of the length.
-    if len(text) <= MAX_URL_CHARS and _PICTURE_URL.fullmatch(text):
+    if len(text) <= MAX_URL_CHARS and _is_picture_url(text):
         return True
     if _at(document, "flow", "trigger", "type") == "IMAGE_UPLOAD":
         return True
     params = _at(document, "action", "params")
     values = params.values() if isinstance(params, dict) else ()
     return any(isinstance(value, str) and '"secureUrls"' in value for value in values)
+
+
+def _is_picture_url(text: str) -> bool:
+    url = _URL.fullmatch(text)
+    if url is None:
+        return False
+    host, _, path = url[1].lower().partition("/")
+    if path and host.endswith(_PICTURE_HOSTS):
+        return True
+    return any(part.endswith(_PICTURE_FILES) for part in url[1].lower().split("?"))
 
 
 def _event_key(document: dict[str, Any], received_at: datetime) -> str:

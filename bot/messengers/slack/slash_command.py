@@ -13,9 +13,9 @@ from yarl import URL
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
-from bot.domain.turns import RepeatWindow, Utterance, clean_text
+from bot.domain.turns import RepeatWindow, Utterance
 from bot.http.outbound import allowed, host_of
-from bot.messengers.parsing import digest, identifier, joined, text_problem
+from bot.messengers.parsing import MessageText, digest, identifier, joined, read_text
 from bot.messengers.slack.settings import SlackSettings
 from bot.text.splitting import shorten
 
@@ -85,17 +85,17 @@ def read_command(
     )
     if not (sender and channel and team and _answerable(fields, settings)):
         return replace(incoming, problem=Problem.UNREADABLE)
-    text = _text(fields)
-    if not text:
+    message = _message(fields, max_chars)
+    if not message.text and message.problem is Problem.EMPTY:
         return replace(incoming, command=Command.HELP)
-    if command := COMMAND_WORDS.get(text.casefold()):
+    if command := COMMAND_WORDS.get(message.text.casefold()):
         repeats = RepeatWindow(
             key=_event_key(fields), received_at=received_at, until=received_at + REPLAY_WINDOW
         )
         return replace(incoming, command=command, repeats=repeats)
-    if problem := text_problem(text, max_chars):
-        return replace(incoming, problem=problem)
-    return replace(incoming, utterance=_utterance(incoming, fields, text, received_at))
+    if message.problem:
+        return replace(incoming, problem=message.problem)
+    return replace(incoming, utterance=_utterance(incoming, fields, message.text, received_at))
 
 
 def earliest_command_time(handle: ReplyHandle) -> float:
@@ -114,10 +114,11 @@ def _answerable(fields: Mapping[str, str], settings: SlackSettings) -> bool:
     return usable
 
 
-def _text(fields: Mapping[str, str]) -> str:
+def _message(fields: Mapping[str, str], max_chars: int) -> MessageText:
     # Slack escapes exactly these three. The ampersand is last: "&amp;lt;" must not become "<".
     raw = fields.get("text", "")
-    return clean_text(raw.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    typed = raw.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return read_text(typed, max_chars)
 
 
 def _utterance(

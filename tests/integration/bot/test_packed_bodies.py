@@ -77,13 +77,9 @@ def cpu_s(target: Target) -> float:
 
 
 async def test_the_bomb_is_one() -> None:
-    unpacked = zlib.decompressobj(wbits=31)
-    size, left = 0, bomb()
-    while left:
-        size += len(unpacked.decompress(left, 64 * MIB))
-        left = unpacked.unconsumed_tail
-    assert len(bomb()) <= MIB
-    assert size > 900 * MIB
+    assert MIB * 0.9 < len(bomb()) <= MIB
+    tenth = zlib.decompressobj(wbits=31).decompress(bomb()[: len(bomb()) // 10])
+    assert len(tenth) > 90 * MIB
 
 
 @pytest.mark.parametrize("coding", CODINGS)
