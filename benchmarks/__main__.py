@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import accept, memory, overhead, overload
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
+from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
 
 
 class Length(Enum):
@@ -103,7 +104,9 @@ def main() -> int:
     for name in options.names or BENCHES:
         say(f"{name} ...")
         publish(asyncio.run(BENCHES[name](options.length)))
-    return 0
+    blocks = total_blocks()
+    say(f"blocks of the bot's event loop above {MAX_BLOCK_S * 1000:.0f} ms: {blocks}")
+    return 1 if blocks else 0
 
 
 if __name__ == "__main__":

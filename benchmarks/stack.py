@@ -18,6 +18,7 @@ from aiohttp import ClientError, ClientSession
 from sqlalchemy import text
 
 from benchmarks.load import STRAGGLERS_S, Load, LoadResult
+from benchmarks.loop_blocks import blocks_counted
 from benchmarks.raw_http import KAKAO_SECRET, SLACK_SECRET
 from bot.store.migrations import migrate
 from onebox.embedded_servers import EmbeddedServer, postgres_process, valkey_process
@@ -81,8 +82,10 @@ async def running_bot(stores: Stores, origin: str, **settings: str) -> AsyncIter
     env = {f"BOT_{k.upper()}": v for k, v in own.items()}
     process = _process("bot", argv, stores.folder, env)
     async with _running(process):
-        await _until_answers(f"http://127.0.0.1:{port}/healthz")
-        yield Served(process, port)
+        served = Served(process, port)
+        await _until_answers(f"{served.url}/healthz")
+        async with blocks_counted(served.url):
+            yield served
 
 
 @contextlib.asynccontextmanager

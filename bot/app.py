@@ -48,6 +48,7 @@ from bot.http.origin import origin
 from bot.http.outbound import OutboundClient
 from bot.http.server_log import quote_no_requests
 from bot.messengers.plugin import Services
+from bot.observability.metrics import record_block
 from bot.settings import Settings
 from bot.simulator.app import create_simulator
 from bot.store.history_cache import RecentHistory
@@ -59,6 +60,7 @@ from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
 from runtime.database import connect_database
 from runtime.http_server import CONNECTION_SETTINGS, refuse_packed_bodies
+from runtime.loop_monitor import monitored_loop
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
 from runtime.tasks import TaskSet, cancel_and_wait
@@ -351,6 +353,7 @@ async def _run(
         stack.push_async_callback(base.redis.aclose)
         if warm:
             await warm_up(base.database, base.queue, connections=POOL_SIZE)
+        await stack.enter_async_context(monitored_loop(record_block))
         await stack.enter_async_context(base.outbound)
         await stack.enter_async_context(base.finished)
         await stack.enter_async_context(base.settled)

@@ -20,11 +20,13 @@ from inference_queue.worker_registry import Heartbeat
 from inference_worker.engines.base import Engine
 from inference_worker.engines.registry import choose_engine
 from inference_worker.errors import EngineError, EngineStuckError
+from inference_worker.metrics import record_block
 from inference_worker.settings import WorkerSettings
 from inference_worker.status_server import CannotListenError, status_server
 from inference_worker.worker import Worker, WorkerConnections, WorkerTimeouts
 from runtime.database import connect_database
 from runtime.logging import configure_logs
+from runtime.loop_monitor import monitored_loop
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
 from runtime.settings_errors import SETTINGS_ERRORS, settings_errors
@@ -75,6 +77,7 @@ async def _run(worker: Worker, settings: WorkerSettings) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, worker.stop)
     async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(monitored_loop(record_block))
         if settings.port:
             await stack.enter_async_context(status_server(worker, settings.host, settings.port))
         await worker.run()

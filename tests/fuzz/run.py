@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from benchmarks.loop_blocks import MAX_BLOCK_S
 from tests.fuzz.raw_http import Wire
 from tests.fuzz.requests import Wild, wild
 from tests.fuzz.target import Target, Vitals
@@ -31,6 +32,8 @@ class Report:
     after: Vitals
     took_s: float
     complaints: list[str]
+    blocked_in: list[str]
+    blocks: int  #: of the event loop, for more than MAX_BLOCK_S
 
     def __str__(self) -> str:
         shown = ", ".join(f"{status}: {n}" for status, n in sorted(self.statuses.items()))
@@ -40,7 +43,8 @@ class Report:
             f"memory {self.before.rss_mib:.1f} -> {self.after.rss_mib:.1f} MiB, "
             f"tasks {self.before.tasks} -> {self.after.tasks}, "
             f"open files {self.before.files} -> {self.after.files}, "
-            f"errors in the log {len(self.complaints)}"
+            f"errors in the log {len(self.complaints)}, "
+            f"blocks of the event loop above {MAX_BLOCK_S * 1000:.0f} ms: {self.blocks}"
         )
 
     def faults(self) -> list[str]:
@@ -52,6 +56,8 @@ class Report:
             "open files": (self.after.files - self.before.files, GROWTH_FILES),
         }
         found += [f"{name} grew by {by:.0f}" for name, (by, most) in grown.items() if by > most]
+        if self.blocks:
+            found += [f"the event loop was blocked {self.blocks} times", *self.blocked_in[-5:]]
         return [*found, *self.complaints]
 
 
@@ -102,7 +108,8 @@ def _honest(request: Wild, status: int) -> bool:
 def measured(target: Target, first: int, work: Callable[[], Counter[int]]) -> Report:
     """Warm the target up with ``first`` requests, do the work, and look at it again."""
     attack(target, first, 0)
-    before, began = target.rest(), time.monotonic()
+    before, blocks_before, began = target.rest(), target.loop_blocks(), time.monotonic()
     statuses = work()
     took_s = time.monotonic() - began
-    return Report(statuses, before, target.rest(), took_s, target.complaints())
+    after, blocks = target.rest(), target.loop_blocks() - blocks_before
+    return Report(statuses, before, after, took_s, target.complaints(), target.blocked_in(), blocks)

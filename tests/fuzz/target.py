@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import time
+import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 import psutil
 from aiohttp import ClientError, ClientSession, CookieJar
 
+from benchmarks.loop_blocks import count_blocks
 from fakes.kakao import kakao_platform
 from fakes.slack import slack_platform
 from inference_queue.protocol import Completion, FinishReason, Job
@@ -81,6 +83,16 @@ class Target:
                 return now
             last = now
         return last
+
+    def loop_blocks(self) -> int:
+        """How often the event loop was blocked for too long, so far."""
+        with urllib.request.urlopen(f"{self.origin}/metrics") as response:
+            return count_blocks(response.read().decode())
+
+    def blocked_in(self) -> list[str]:
+        """The log's lines about blocks of the event loop."""
+        lines = self.log.read_text("utf-8").splitlines()
+        return [line[-1500:] for line in lines if '"event_loop_blocked"' in line]
 
     def complaints(self) -> list[str]:
         """The log's lines that tell of an error of the program, or that are no whole JSON."""

@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 #: A text of twice the length may take so many times the CPU: linear is 2, quadratic is 4.
 MAX_GROWTH = 3.0
 #: Below this a doubling measures the interpreter, not the text.
-NEGLIGIBLE_S = 0.001
+NEGLIGIBLE_S = 0.002
 #: The reference work takes longer on any machine.
 CERTAINLY_SHORT_S = 0.008
 #: Measurements until a text counts as slow: the minimum of many is free of other work's noise.
 ROUNDS = 6
-#: The reference work takes 20 ms of a core of 2024; no text may hold the event loop for longer.
-REFERENCE_STEPS = 700_000
+#: The reference work takes 25 ms of a core of 2024. No text may hold the event loop for longer:
+#: 20 ms, and a quarter for what a busy machine does to its caches.
+REFERENCE_STEPS = 900_000
 
 #: Parts in a row before a shuffled text repeats itself.
 _SHUFFLED_PARTS = 4096
@@ -176,20 +177,19 @@ hard_texts = st.builds(
     st.lists(st.sampled_from(UNITS), min_size=1, max_size=4).map(tuple),
 )
 
-#: Tried always: every unit repeated, in growing runs, and with another end.
+#: Tried always: every unit repeated, and in growing runs.
 KNOWN = tuple(
     chain.from_iterable(
         (
             HardText(Shape.REPEATED, (unit,)),
             HardText(Shape.RUNS, (unit, "a")),
-            HardText(Shape.CLOSED, (unit, "x!")),
         )
         for unit in UNITS
     )
 )
 
 
-def assert_linear(function: TextFunction, *, examples: int = 20) -> None:
+def assert_linear(function: TextFunction, *, examples: int = 12) -> None:
     """Raise AssertionError for a text whose doubling costs more than twice the CPU.
 
     The doubling ends at the function's largest text, where it also may not take longer than the

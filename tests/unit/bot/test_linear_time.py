@@ -57,7 +57,10 @@ def generic(text: str) -> object:
     fields = {"conversation": text, "user": text, "text": text, "idempotency_key": "k"}
     body = json.dumps(fields).encode()
     settings = GenericSettings(_env_file=None)
-    return read_message(body, NOW, settings, wait_s=0, max_chars=MAX_CHARS)
+    try:
+        return read_message(body, NOW, settings, wait_s=0, max_chars=MAX_CHARS)
+    except Refusal as refusal:
+        return refusal
 
 
 def slack(text: str) -> object:
