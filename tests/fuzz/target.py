@@ -195,7 +195,7 @@ async def _process(
 
 
 async def _until_alive(target: Target) -> None:
-    async with asyncio.timeout(30), ClientSession() as http:
+    async with asyncio.timeout(120), ClientSession() as http:
         while True:
             try:
                 async with http.get(target.origin + "/readyz") as response:
