@@ -30,7 +30,8 @@ def chat_events(
     asked = (body.get("stream_options") or {}).get("include_usage")
     if server.usage == "asked" and asked:
         yield {**frame, "choices": [], "usage": counted}
-    yield "[DONE]"
+    if server.done:
+        yield "[DONE]"
 
 
 def completion_events(
@@ -43,7 +44,8 @@ def completion_events(
         yield {**frame, "choices": [choice]}
     if (body.get("stream_options") or {}).get("include_usage"):
         yield {**frame, "choices": [], "usage": usage_of(prompt_tokens(body), len(pieces))}
-    yield "[DONE]"
+    if server.done:
+        yield "[DONE]"
 
 
 def generate_events(

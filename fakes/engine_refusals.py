@@ -16,8 +16,11 @@ def general_refusal(server: EngineServer, body: Json) -> web.Response | None:
         if isinstance(content, str):
             return web.Response(status=status, text=content)
         return web.json_response(content, status=status)
-    if server.max_prompt_tokens and prompt_tokens(body) > server.max_prompt_tokens:
-        return _too_long(server, prompt_tokens(body))
+    given = int(prompt_tokens(body) * 2 * server.density)
+    if server.max_prompt_tokens and given > server.max_prompt_tokens:
+        return _too_long(server, given)
+    if not server.takes_system and any(m["role"] == "system" for m in body.get("messages", ())):
+        return refuse(server, 400, "System role not supported", "BadRequestError")
     return None
 
 
@@ -28,6 +31,8 @@ def _too_long(server: EngineServer, given: int) -> web.Response:
     if server.dialect == "llamacpp":
         message = "the request exceeds the available context size, try increasing it"
         return refuse(server, 400, message, "exceed_context_size_error")
+    if not server.says_counts:
+        return refuse(server, 400, "The prompt is too long.", "BadRequest")
     message = f"This model's maximum context length is {server.max_prompt_tokens} tokens."
     return refuse(server, 400, f"{message} Your request has {given} input tokens.", "BadRequest")
 

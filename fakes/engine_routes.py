@@ -23,10 +23,13 @@ class EngineRoutes:
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._gate])
         app.router.add_get("/health", self._health)
-        app.router.add_get("/v1/models", self._models)
-        app.router.add_post("/v1/chat/completions", self._chat)
+        api = self._server.api
+        app.router.add_get(f"{api}/models", self._models)
+        app.router.add_post(f"{api}/chat/completions", self._chat)
         if self._server.dialect in ("vllm", "sglang"):
-            app.router.add_post("/v1/completions", self._completion)
+            app.router.add_post(f"{api}/completions", self._completion)
+        if self._server.dialect == "sglang":
+            app.router.add_get("/get_model_info", self._model_info)
         if self._server.dialect == "tgi":
             app.router.add_get("/info", self._info)
             app.router.add_post("/", self._generate)
@@ -61,6 +64,9 @@ class EngineRoutes:
         card: Json = {"id": self._server.model, "object": "model", "owned_by": self._server.dialect}
         if self._server.dialect in ("vllm", "sglang"):
             card["max_model_len"] = self._server.context_window
+            card["root"] = self._server.model
+        if self._server.dialect == "vllm":
+            card["root"] = self._server.origin or self._server.model
         return web.json_response({"object": "list", "data": [card]})
 
     async def _info(self, _request: web.Request) -> web.Response:
@@ -71,9 +77,12 @@ class EngineRoutes:
         return web.json_response({"model_id": self._server.model, "version": "3.3.5", **limits})
 
     async def _props(self, _request: web.Request) -> web.Response:
-        return web.json_response(
-            {"default_generation_settings": {"n_ctx": self._server.context_window}}
-        )
+        settings = {"n_ctx": self._server.context_window}
+        path = self._server.origin or self._server.model
+        return web.json_response({"default_generation_settings": settings, "model_path": path})
+
+    async def _model_info(self, _request: web.Request) -> web.Response:
+        return web.json_response({"model_path": self._server.origin or self._server.model})
 
     async def _openapi(self, request: web.Request) -> web.Response:
         paths = [

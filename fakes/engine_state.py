@@ -8,6 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: How an answer is sent: server-sent events, those without a space and with CRLF, with their data
+#: over several lines and comments between, JSON lines, or one JSON object.
+FORMS = ("events", "tight", "spread", "lines", "json")
+
 Messages = list[dict[str, str]]
 Json = dict[str, Any]
 
@@ -105,6 +109,14 @@ class EngineServer:
     usage: str = "asked"  #: asked (empty choices) | always (with the last choice) | never
     finish_reason: str = ""  #: instead of stop or length
     pieces: list[Any] | None = None  #: the answer's chunks, instead of the reply
+    done: bool = True  #: the chat route ends with [DONE]
+    origin: str = ""  #: the model behind the name, as /v1/models tells it
+    api: str = "/v1"  #: the path of the OpenAI routes
+    form: str = "events"  #: of the response; see FORMS
+    obeys_stop: bool = True  #: False: stop strings are ignored, and control tokens shown
+    takes_system: bool = True  #: False: the chat template refuses a system message
+    density: float = 0.5  #: tokens for a character
+    says_counts: bool = True  #: refusals of long prompts give the tokens
 
     # Faults
     loading: int = 0  #: number of requests still answered 503

@@ -39,6 +39,7 @@ class FinishReason(StrEnum):
     STOP = "stop"  #: an end-of-turn token or a stop string
     LENGTH = "length"  #: max_new_tokens, or the end of the context
     DEADLINE = "deadline"  #: the job's deadline; the text is incomplete
+    REPETITION = "repetition"  #: the model only repeated itself; the repeats are cut off
 
 
 class FailureReason(StrEnum):
@@ -142,9 +143,11 @@ class Completion:
     dropped_messages: int = 0  #: oldest messages left out to fit the context
     first_token_ms: float | None = None
     total_ms: float | None = None
+    reasoning: str = ""  #: what the model thought before it answered; for operators only
 
     def __post_init__(self) -> None:
-        _require(isinstance(self.text, str), "text must be text")
+        is_text = isinstance(self.text, str) and isinstance(self.reasoning, str)
+        _require(is_text, "text and reasoning must be text")
         counts = (self.prompt_tokens, self.completion_tokens, self.dropped_messages)
         _require(
             all(_is_whole(n) and 0 <= n < 2**31 for n in counts), "counts must be whole numbers"

@@ -95,7 +95,8 @@ class JobRunner:
                     return dataclasses.replace(
                         event,
                         text=storable(event.text),
-                        first_token_ms=first_token_ms,
+                        reasoning=storable(event.reasoning),
+                        first_token_ms=_first_token_ms(event, first_token_ms),
                         total_ms=(now - started) * 1000,
                     )
                 if first_token_ms is None:
@@ -104,6 +105,12 @@ class JobRunner:
         raise EngineError(
             FailureReason.ENGINE_ERROR, "the engine ended without a completion", retryable=True
         )
+
+
+def _first_token_ms(completion: Completion, first_shown_ms: float | None) -> float | None:
+    """The engine's own time where it has one: reasoning comes before what is shown."""
+    known = [ms for ms in (completion.first_token_ms, first_shown_ms) if ms is not None]
+    return min(known, default=None)
 
 
 @dataclasses.dataclass(slots=True)

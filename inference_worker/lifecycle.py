@@ -20,6 +20,8 @@ from runtime.pubsub import WakeupSubscriber
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_EVERY_S = 5.0
+#: How often the engine is asked whether it can answer.
+CHECK_EVERY_S = 1.0
 #: Delay before the engine is started again: 1, 2, 4, 8, 8, ... seconds.
 BACKOFF_BASE_S = 1.0
 BACKOFF_MAX_S = 8.0
@@ -87,6 +89,7 @@ class Lifecycle:
         self._stop = stop
         self._state = WorkerState.LOADING
         self._detail = ""
+        self._trouble = ""  # the engine's, at the last check
 
     @property
     def usage(self) -> Usage:
@@ -106,6 +109,18 @@ class Lifecycle:
         while True:
             await self.publish()
             await asyncio.sleep(HEARTBEAT_EVERY_S)
+
+    async def keep_checking(self) -> None:
+        """Let the status say what the engine knows without a job, until cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            if self._state in (WorkerState.READY, WorkerState.UNAVAILABLE):
+                try:
+                    trouble = await self._source.engine.check()
+                except Exception:  # a check that breaks must not end the worker
+                    log.exception("engine_check_broke")
+                    continue
+                await self._heed(trouble)
 
     async def start_engine(self) -> bool:
         """Load the model, again and again while that may help; False where stopped before.
@@ -141,6 +156,16 @@ class Lifecycle:
         if self._state not in (state, WorkerState.DRAINING):
             self._state, self._detail = state, detail
             await self.publish()
+
+    async def _heed(self, trouble: str) -> None:
+        before, self._trouble = self._trouble, trouble
+        if self._state is WorkerState.READY and trouble:
+            self._state, self._detail = WorkerState.UNAVAILABLE, trouble
+        elif self._state is WorkerState.UNAVAILABLE and before and not trouble:
+            self._state, self._detail = WorkerState.READY, ""
+        else:
+            return
+        await self.publish()
 
     def begin_draining(self) -> None:
         """The running jobs end, and no new ones are taken."""

@@ -88,11 +88,11 @@ class ResultWriter:
         return await self._leases.release(lease, delay_s=delay_s, counts=counts)
 
     def _may_retry(self, lease: Lease, failure: Failure) -> bool:
-        if not failure.retryable or lease.job.remaining_s() < MIN_REMAINING_S:
+        if lease.job.remaining_s() < MIN_REMAINING_S:
             return False
-        if failure.reason in ENGINE_FAULTS:
+        if failure.reason in ENGINE_FAULTS:  # never the job's fault: an operator may mend it
             return time.time() - lease.created_at.timestamp() < self._patience_s
-        return lease.attempt < MAX_ATTEMPTS
+        return failure.retryable and lease.attempt < MAX_ATTEMPTS
 
 
 def _record(result: Completion | Failure, *, held: bool) -> None:

@@ -91,6 +91,7 @@ class Worker:
         )
         self._background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
             lifecycle.keep_publishing,
+            lifecycle.keep_checking,
             keeper.run,
             QueueReaper(connections.database).run,
             self._watchdog.run,

@@ -66,5 +66,11 @@ class Engine(Protocol):
         (FinishReason.DEADLINE). Raises EngineError.
         """
 
+    async def check(self) -> str:
+        """Why it cannot answer now, a sentence for operators; empty where nothing is known.
+
+        Called every few seconds, also where there are no jobs; takes a bounded time.
+        """
+
     async def close(self) -> None:
         """Stop everything and free the memory; safe to call twice."""

@@ -13,7 +13,11 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from inference_queue.protocol import Message
+from jinja2 import TemplateError
+
+from inference_queue.protocol import Message, Role
+from inference_worker.answer.reasoning import ends_inside_reasoning
+from inference_worker.prompt.system_role import SystemRole, fold_system
 
 #: Splits a marker invisibly.
 ZERO_WIDTH_SPACE = "\u200b"
@@ -54,7 +58,7 @@ class ChatTemplate:
     threads. ``tokenizer`` is a fast tokenizer of transformers with a chat template.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, *, system_role: SystemRole = SystemRole.AUTO) -> None:
         self._tokenizer = tokenizer
         self._controls = _control_tokens(tokenizer)
         self._control_ids = frozenset(self._controls.values())
@@ -67,6 +71,14 @@ class ChatTemplate:
         # A copy: the switch would affect every thread that shares the tokenizer.
         self._plain = copy.deepcopy(tokenizer.backend_tokenizer)
         self._plain.encode_special_tokens = True
+        self._takes_system = system_role is SystemRole.YES
+        if system_role is SystemRole.AUTO:
+            self._takes_system = self._renders_system()
+
+    @property
+    def opens_reasoning(self) -> bool:
+        """Whether the generation prompt opens the reasoning, which the model only closes."""
+        return ends_inside_reasoning(self._render([Message(Role.USER, "?")]))
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """The prompt's token ids, with the header that lets the assistant speak.
@@ -88,7 +100,18 @@ class ChatTemplate:
         """How many tokens the prompt takes."""
         return len(self.encode(messages))
 
+    def _renders_system(self) -> bool:
+        """Whether the template takes a system message; some refuse it, others leave it out."""
+        question, mark = Message(Role.USER, "?"), secrets.token_hex(8)
+        try:
+            return mark in self._apply([Message(Role.SYSTEM, mark), question])
+        except TemplateError:
+            return False
+
     def _render(self, messages: Sequence[Message]) -> str:
+        return self._apply(messages if self._takes_system else fold_system(messages))
+
+    def _apply(self, messages: Sequence[Message]) -> str:
         chat = [
             {"role": m.role.value, "content": self._seams.sub(self._seam, m.content)}
             for m in messages

@@ -90,6 +90,9 @@ class Stuck:
     def usage(self) -> Usage:
         return Usage(stalled_s=time.monotonic() - self.began if self.began else 0.0)
 
+    async def check(self) -> str:
+        return ""
+
     async def start(self, progress: Callable[[str], None]) -> None:
         progress("it loads")
 

@@ -77,6 +77,10 @@ class LocalEngine:
         """What it is doing now."""
         return self._model.scheduler.usage if self._model else Usage()
 
+    async def check(self) -> str:
+        """Nothing that a later answer could not show."""
+        return ""
+
     async def start(self, progress: Callable[[str], None]) -> None:
         """Find, load and warm up the model, reporting each step. Raises EngineError."""
         loop, settings = asyncio.get_running_loop(), self._settings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -13,6 +12,7 @@ import httpx2
 
 from inference_queue.protocol import FailureReason
 from inference_worker.engines.served.dialects import DIALECTS, Dialect
+from inference_worker.engines.served.event_lines import event_lines
 from inference_worker.errors import EngineError
 
 #: What servers call themselves in /v1/models.
@@ -26,16 +26,24 @@ class Backend:
     """The server found at the address."""
 
     dialect: Dialect
-    model: str
+    model: str  #: as the server names it, and as it is asked for
+    api: str  #: the URL that /models and /chat/completions follow
+    origin: str = ""  #: the model behind an alias, where the server says it
+    recognised_by: str = "the settings"  #: what told the dialect
     context_window: int | None = None  #: tokens, prompt and answer together
     max_input: int | None = None  #: tokens of the prompt alone, where the server limits them
 
 
 def root_of(base_url: str) -> str:
     """The server's root out of any usual form: with or without /v1/chat/completions."""
+    return given_api(base_url).removesuffix("/v1").rstrip("/")
+
+
+def given_api(base_url: str) -> str:
+    """The URL as given, but for the chat route at its end, a query and slashes."""
     parts = urlsplit(base_url.strip())
-    path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/").removesuffix("/v1")
-    return urlunsplit((parts.scheme, parts.netloc, path.rstrip("/"), "", ""))
+    path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 
 def address_of(url: str) -> str:
@@ -55,7 +63,7 @@ def http_client() -> httpx2.AsyncClient:
     Reads the body of every error response for the log. huggingface_hub's own client leaves out
     bodies without a Content-Length, such as compressed ones from a proxy.
     """
-    hooks = [_read_error_body, _break_at_line_feeds]
+    hooks = [_read_error_body, _read_event_lines]
     return httpx2.AsyncClient(verify=_tls(), event_hooks={"response": hooks})
 
 
@@ -64,19 +72,10 @@ async def _read_error_body(response: httpx2.Response) -> None:
         await response.aread()
 
 
-async def _break_at_line_feeds(response: httpx2.Response) -> None:
+async def _read_event_lines(response: httpx2.Response) -> None:
     # httpx2 also breaks lines at U+2028 and the like, which JSON strings may contain.
-    setattr(response, "aiter_lines", functools.partial(_lines, response))  # noqa: B010 - for mypy
-
-
-async def _lines(response: httpx2.Response) -> AsyncGenerator[str, None]:
-    rest = ""
-    async for text in response.aiter_text():
-        *lines, rest = (rest + text).split("\n")
-        for line in lines:
-            yield line.removesuffix("\r")
-    if rest:
-        yield rest
+    lines = functools.partial(event_lines, response)
+    setattr(response, "aiter_lines", lines)  # noqa: B010 - for mypy
 
 
 @functools.cache
@@ -86,10 +85,15 @@ def _tls() -> ssl.SSLContext:
 
 
 class Probe:
-    """Questions to the server at ``root``, with the API key and a bounded wait for each."""
+    """Questions to a server, with the API key and a bounded wait for each.
 
-    def __init__(self, root: str, api_key: str, timeout_s: float) -> None:
-        self._root = root
+    ``given``: the URL of the settings, of ``given_api``. Where it has a path it is asked first, as
+    it stands: gateways and hosted models have paths without /v1.
+    """
+
+    def __init__(self, given: str, api_key: str, timeout_s: float) -> None:
+        self._root = root = root_of(given)
+        self._apis = (given, f"{root}/v1") if urlsplit(given).path else (f"{root}/v1",)
         self._where = address_of(root)
         self._headers = authorization(api_key)
         self._timeout_s = timeout_s
@@ -98,29 +102,59 @@ class Probe:
         """Find the server's dialect ("auto": ask it) and model. Raises EngineError."""
         await self._ask("/health")
         info = await self._ask("/info") or {}
-        cards = _cards(await self._ask("/v1/models"))
-        spoken = DIALECTS[await self._recognise(info, cards) if dialect == "auto" else dialect]
+        api, cards = await self._listing()
+        found, told_by = dialect, "the settings"
+        if dialect == "auto":
+            found, told_by = await self._recognise(info, cards)
+        spoken = DIALECTS[found]
         if spoken.name.startswith("tgi"):
-            return _tgi(spoken, info, model)
+            return _tgi(spoken, info, model, api=f"{self._root}/v1", told_by=told_by)
         name = self._model(spoken, cards, model)
         card = next((c for c in cards if c.get("id") == name), {})
-        window = card.get("max_model_len")
-        if spoken.name == "llamacpp":
-            window = await self._llamacpp_window()
-        return Backend(dialect=spoken, model=name, context_window=_positive(window))
+        window, origin = await self._facts(spoken, card)
+        return Backend(
+            dialect=spoken,
+            model=name,
+            api=api,
+            origin="" if origin == name else origin,
+            context_window=_positive(window),
+            recognised_by=told_by,
+        )
 
-    async def _recognise(self, info: Json, cards: list[Json]) -> str:
+    async def _listing(self) -> tuple[str, list[Json]]:
+        """Where the API is, and the models that it lists."""
+        for api in self._apis:
+            is_last = api == self._apis[-1]
+            cards = _cards(await self._ask_url(f"{api}/models", follows=not is_last))
+            if cards or is_last:
+                return api, cards
+        raise AssertionError("there is always an address to ask")
+
+    async def _recognise(self, info: Json, cards: list[Json]) -> tuple[str, str]:
+        """The dialect, and what tells it."""
         if "model_id" in info:
-            return "tgi"
+            return "tgi", "/info"
         owner = str(cards[0].get("owned_by")) if cards else ""
         if owner in OWNERS:
-            return OWNERS[owner]
+            return OWNERS[owner], f"owned_by {owner!r}"
         paths = (await self._ask("/openapi.json") or {}).get("paths", {})
         if "/load_model" in paths and "/v1/chat/completions" in paths:
-            return "transformers"
+            return "transformers", "/openapi.json"
         if not cards:
             raise self._unavailable("answers, but not as an inference server that is known here")
-        return "openai"
+        return "openai", "its list of models alone"
+
+    async def _facts(self, dialect: Dialect, card: Json) -> tuple[object, str]:
+        """The context window, and the model behind the name; unknown ones are empty."""
+        window, origin = card.get("max_model_len"), card.get("root")
+        if dialect.name == "llamacpp":
+            props = await self._ask("/props") or {}
+            settings = props.get("default_generation_settings")
+            window = settings.get("n_ctx") if isinstance(settings, dict) else None
+            origin = props.get("model_path")
+        if dialect.name == "sglang":  # its root repeats the alias
+            origin = (await self._ask("/get_model_info") or {}).get("model_path") or origin
+        return window, origin if isinstance(origin, str) else ""
 
     def _model(self, dialect: Dialect, cards: list[Json], wanted: str) -> str:
         served = [str(card.get("id")) for card in cards]
@@ -137,18 +171,17 @@ class Probe:
             raise self._unavailable(f"serves {names}: say which model to ask for")
         return served[0]
 
-    async def _llamacpp_window(self) -> object:
-        settings = (await self._ask("/props") or {}).get("default_generation_settings")
-        return settings.get("n_ctx") if isinstance(settings, dict) else None
-
     async def _ask(self, path: str) -> Json | None:
-        """The JSON object at that path; None where the server has none."""
+        """The JSON object at that path below the root; None where the server has none."""
+        return await self._ask_url(self._root + path)
+
+    async def _ask_url(self, url: str, *, follows: bool = False) -> Json | None:
+        """The JSON object at that URL. ``follows``: another URL is asked where it redirects."""
         try:
             async with http_client() as client:
-                response = await client.get(
-                    self._root + path, headers=self._headers, timeout=self._timeout_s
-                )
-            self._refuse(response.status_code)
+                response = await client.get(url, headers=self._headers, timeout=self._timeout_s)
+            if not (follows and 300 <= response.status_code < 400):
+                self._refuse(response.status_code)
             body = response.json() if response.status_code == 200 else None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._unavailable(
@@ -179,9 +212,11 @@ def _cards(listing: Json | None) -> list[Json]:
     return [card for card in cards if isinstance(card, dict)] if isinstance(cards, list) else []
 
 
-def _tgi(dialect: Dialect, info: Json, wanted: str) -> Backend:
+def _tgi(dialect: Dialect, info: Json, wanted: str, *, api: str, told_by: str) -> Backend:
     return Backend(
         dialect=dialect,
+        api=api,
+        recognised_by=told_by,
         model=str(info.get("model_id") or wanted or "tgi"),
         context_window=_positive(info.get("max_total_tokens")),
         max_input=_positive(info.get("max_input_tokens", info.get("max_input_length"))),

@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import FailureReason
+from inference_worker.answer.repetition import DEFAULT_LIMIT_CHARS
 from inference_worker.engines.served.dialects import DIALECTS
-from inference_worker.engines.served.discovery import address_of, root_of
+from inference_worker.engines.served.discovery import address_of, given_api, root_of
 from inference_worker.errors import EngineError
+from inference_worker.prompt.system_role import SystemRole
+
+#: How often a server is asked again what it serves, in seconds.
+REFRESH_S = 30.0
+
+
+class EndpointOptions(TypedDict, total=False):
+    """The fields of EndpointSettings that have a default."""
+
+    model: str
+    api_key: str
+    dialect: str
+    preset: str
+    tokenizer: str
+    connect_timeout_s: float
+    silence_timeout_s: float
+    system_role: SystemRole
+    repetition_chars: int
+    refresh_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSettings:
-    """What an operator says of a server; see ``ServedEngine``."""
+    """What an operator says of a server."""
 
-    base_url: str
-    model: str = ""
+    base_url: str  #: its root, its /v1, its chat route, or a path of a gateway
+    model: str = ""  #: as the server names it; empty: whatever it serves
     api_key: str = ""
-    dialect: str = "auto"
-    preset: str = ""
+    dialect: str = "auto"  #: a key of DIALECTS, or "auto"
+    preset: str = ""  #: for a model that PRESETS does not know
+    #: The model's, a directory or hub id: prompts go as token ids where the server takes them.
     tokenizer: str = ""
     connect_timeout_s: float = 5.0
+    #: The longest wait for the next chunk; the whole answer may take as long as its job allows.
     silence_timeout_s: float = 60.0
+    system_role: SystemRole = SystemRole.AUTO
+    repetition_chars: int = DEFAULT_LIMIT_CHARS  #: see ``answer.repetition``; 0: off
+    refresh_s: float = REFRESH_S  #: how often the server is asked what it serves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +57,14 @@ class Endpoint:
     """A server's address, as it is called and as it is named to people."""
 
     root: str = ""
+    given: str = ""  #: as in the settings, see ``discovery.given_api``
     address: str = ""  #: host and port, without credentials
 
 
 def read_endpoint(settings: EndpointSettings) -> Endpoint:
     """The address in the settings. Raises EngineError where a setting is wrong."""
     try:
-        root = root_of(settings.base_url)
+        given, root = given_api(settings.base_url), root_of(settings.base_url)
         address = address_of(root)
         is_url = urlsplit(root).scheme in ("http", "https") and urlsplit(root).hostname
     except ValueError:
@@ -50,7 +77,7 @@ def read_endpoint(settings: EndpointSettings) -> Endpoint:
         raise _misconfigured(f"the dialect must be auto or one of {', '.join(DIALECTS)}")
     if settings.preset and settings.preset not in PRESETS:
         raise _misconfigured(f"the preset must be one of {', '.join(PRESETS)}")
-    return Endpoint(root=root, address=address)
+    return Endpoint(root=root, given=given, address=address)
 
 
 def _misconfigured(what: str) -> EngineError:

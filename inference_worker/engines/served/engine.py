@@ -3,62 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from pathlib import PurePosixPath
+from dataclasses import replace
+from typing import Unpack
 
+import structlog
 from huggingface_hub import set_async_client_factory
 
-from inference_queue.presets import DEFAULT_PRESET, PRESETS
 from inference_queue.protocol import Completion, FailureReason, Job
 from inference_worker.engines.base import Delta, ModelCard, Usage
 from inference_worker.engines.served.bounded_wait import BoundedWaits, closed
+from inference_worker.engines.served.connection import Connection, connect, identify
 from inference_worker.engines.served.discovery import Backend, Probe, http_client
-from inference_worker.engines.served.endpoint import Endpoint, EndpointSettings, read_endpoint
-from inference_worker.engines.served.errors import unavailable
-from inference_worker.engines.served.estimated_prompt import Prompt, fit
-from inference_worker.engines.served.generation import Connection, Generation
+from inference_worker.engines.served.endpoint import (
+    Endpoint,
+    EndpointOptions,
+    EndpointSettings,
+    read_endpoint,
+)
+from inference_worker.engines.served.errors import ModelGoneError, NoSystemRoleError, TooLongError
+from inference_worker.engines.served.fitting import fit_job, fit_shorter
+from inference_worker.engines.served.generation import Generation
 from inference_worker.engines.served.token_id_prompt import Encoder, load_encoder
 from inference_worker.errors import EngineError
-from inference_worker.prompt.stop_tokens import guessed_stop_token_ids, is_llama3
+from inference_worker.prompt.system_role import SystemRole
+
+log = structlog.get_logger(__name__)
+
+#: How often a server that cannot answer is asked whether it is back, in seconds.
+TROUBLE_REFRESH_S = 2.0
+#: Requests for one answer: refused prompts are shortened, a changed model is asked anew.
+MAX_REQUESTS = 12
 
 
 class ServedEngine:
     """A model behind a URL.
 
-    ``base_url``: the server's root, or its /v1, or its chat route. ``model``: as the server names
-    it; empty: whatever it serves. ``dialect``: a key of DIALECTS, or "auto". ``preset``: for a
-    model that PRESETS does not know. ``tokenizer``: the model's, a directory or hub id; with it
-    the prompt goes as token ids where the server takes them. ``silence_timeout_s``: the longest
-    wait for the next chunk; an answer as a whole may take as long as its job's deadline allows.
+    ``base_url``: the server's root, its /v1, its chat route, or a path of a gateway. It is asked
+    what it serves at the start, every ``refresh_s``, and when it does not know the model any more.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        model: str = "",
-        api_key: str = "",
-        dialect: str = "auto",
-        preset: str = "",
-        tokenizer: str = "",
-        connect_timeout_s: float = 5.0,
-        silence_timeout_s: float = 60.0,
-    ) -> None:
-        self._settings = EndpointSettings(
-            base_url=base_url,
-            model=model,
-            api_key=api_key.strip(),
-            dialect=dialect,
-            preset=preset,
-            tokenizer=tokenizer,
-            connect_timeout_s=connect_timeout_s,
-            silence_timeout_s=silence_timeout_s,
-        )
+    def __init__(self, base_url: str, **options: Unpack[EndpointOptions]) -> None:
+        settings = EndpointSettings(base_url=base_url, **options)
+        self._settings = replace(settings, api_key=settings.api_key.strip())
         self._endpoint = Endpoint()
         self._encoder: Encoder | None = None
         self._connection: Connection | None = None
         self._waits = BoundedWaits()
+        self._trouble = ""
+        self._asking = asyncio.Lock()
+        self._is_doubted = False  # an answer failed for the server's sake: ask soon
+        self._asked_at = 0.0  # on the clock of time.monotonic
 
     @property
     def card(self) -> ModelCard:
@@ -74,51 +71,53 @@ class ServedEngine:
 
     async def start(self, progress: Callable[[str], None]) -> None:
         """Reach the server and learn what it serves. Raises EngineError; may be called again."""
-        settings = self._settings
-        self._endpoint = endpoint = read_endpoint(settings)
+        self._endpoint = read_endpoint(self._settings)
         set_async_client_factory(http_client)
-        progress(f"Asking the inference server at {endpoint.address} what it serves.")
-        probe = Probe(endpoint.root, settings.api_key, settings.connect_timeout_s)
-        backend = await probe.discover(settings.dialect, settings.model)
-        preset, is_known = self._preset_of(backend)
-        card = self._describe(backend, preset, is_known=is_known)
-        if settings.tokenizer:
-            await self._load_encoder(backend, progress)
-        self._connection = Connection(
-            settings=settings,
-            endpoint=endpoint,
-            backend=backend,
-            card=card,
-            encoder=self._encoder,
-            # Where the preset is only a guess the ids may be ordinary tokens of another model.
-            stop_token_ids=guessed_stop_token_ids(PRESETS[preset]) if is_known else (),
-            waits=self._waits,
-        )
-        progress(f"{backend.dialect.title} at {endpoint.address} serves {backend.model}.")
+        progress(f"Asking the inference server at {self._endpoint.address} what it serves.")
+        async with self._asking:
+            self._asked_at = time.monotonic()
+            connection = await self._reach(progress)
+        self._adopt(connection)
+        identity = identify(connection.backend, self._settings)
+        progress(f"Reached {self._endpoint.address}. {identity.sentence(connection.backend)}")
 
     async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then the Completion. Raises EngineError."""
         connection = self._connected()
-        prompt = await _fit(connection, job)
-        has_output = False
-        while True:
+        prompt = await fit_job(connection, job)
+        for number in range(1, MAX_REQUESTS + 1):
+            has_output = False
             try:
-                generation = Generation(self._connected(), job, prompt)
+                generation = Generation(connection, job, prompt)
                 async with aclosing(generation.events()) as events:
                     async for event in events:
                         has_output = True
                         yield event
                 return
             except EngineError as error:
-                shorter = prompt.half()
-                is_too_long = error.failure.reason is FailureReason.PROMPT_TOO_LONG
-                if has_output or not is_too_long or shorter is None:
+                if has_output or number == MAX_REQUESTS:
                     raise
-                prompt = shorter
+                if isinstance(error, TooLongError):
+                    shorter = await fit_shorter(connection, job, prompt, error.size)
+                    if shorter is None:
+                        raise
+                    prompt = shorter
+                else:
+                    connection = await self._mended(connection, error)
+                    prompt = await fit_job(connection, job)
 
     async def close(self) -> None:
         """End every stream at once: their readers get an EngineError, the server stops."""
         self._waits.close()
+
+    async def check(self) -> str:
+        """Why the server cannot answer now; asks it what it serves where that is due."""
+        refresh_s = self._settings.refresh_s
+        if self._trouble or self._is_doubted:
+            refresh_s = min(refresh_s, TROUBLE_REFRESH_S)
+        if time.monotonic() - self._asked_at >= refresh_s:
+            await self.refresh()
+        return self._trouble
 
     def _connected(self) -> Connection:
         self._waits.check_open(self._endpoint.address)
@@ -126,45 +125,61 @@ class ServedEngine:
             raise closed(self._endpoint.address)
         return self._connection
 
+    async def _mended(self, used: Connection, error: EngineError) -> Connection:
+        """Another connection to ask after this error. Raises the error where there is none."""
+        is_auto = used.settings.system_role is SystemRole.AUTO
+        if isinstance(error, NoSystemRoleError) and used.takes_system and is_auto:
+            folded = replace(used, takes_system=False)
+            if self._connection is used:
+                log.warning("no_system_role", model=used.backend.model)
+                self._connection = folded
+            return folded
+        if isinstance(error, ModelGoneError):
+            await self.refresh()
+            if self._connected().backend != used.backend:
+                return self._connected()
+        if error.failure.reason is FailureReason.ENGINE_UNAVAILABLE:
+            self._is_doubted = True
+        raise error
+
+    async def refresh(self) -> None:
+        """Ask the server again what it serves; errors become its ``trouble``."""
+        wanted_at = time.monotonic()
+        async with self._asking:
+            if self._asked_at > wanted_at:
+                return  # somebody else has just asked
+            self._asked_at, self._is_doubted = time.monotonic(), False
+            try:
+                self._adopt(await self._reach(lambda _step: None))
+            except EngineError as error:
+                self._note_trouble(error.failure.message)
+
+    async def _reach(self, progress: Callable[[str], None]) -> Connection:
+        settings, endpoint = self._settings, self._endpoint
+        probe = Probe(endpoint.given, settings.api_key, settings.connect_timeout_s)
+        backend = await probe.discover(settings.dialect, settings.model)
+        if settings.tokenizer:
+            await self._load_encoder(backend, progress)
+        return connect(settings, endpoint, backend, self._encoder, self._waits)
+
+    def _adopt(self, found: Connection) -> None:
+        """Use a connection from now on; what was learned of an unchanged model stays."""
+        known = self._connection
+        if known is None or known.backend != found.backend:
+            if known is not None:
+                log.warning("served_model_changed", before=known.card.name, now=found.card.name)
+            self._connection = found
+        if self._trouble:
+            log.info("engine_back", address=self._endpoint.address)
+        self._trouble = ""
+
+    def _note_trouble(self, sentence: str) -> None:
+        if self._trouble != sentence:
+            log.warning("engine_unavailable", error=sentence)
+        self._trouble = sentence
+
     async def _load_encoder(self, backend: Backend, progress: Callable[[str], None]) -> None:
         if not backend.dialect.token_ids:
             progress(f"{backend.dialect.title} takes no token ids: markers are broken instead.")
         elif self._encoder is None:
             self._encoder = await asyncio.to_thread(load_encoder, self._settings.tokenizer)
-
-    def _preset_of(self, backend: Backend) -> tuple[str, bool]:
-        """The key of the model's preset, and whether it is known or only the default."""
-        names = (backend.model, self._settings.model)
-        key = next(filter(None, map(_preset_of, names)), "") or self._settings.preset
-        return key or DEFAULT_PRESET, bool(key)
-
-    def _describe(self, backend: Backend, key: str, *, is_known: bool) -> ModelCard:
-        preset = PRESETS[key]
-        if not backend.dialect.chat and not is_llama3(preset):
-            address = self._endpoint.address
-            raise unavailable(address, f"gets no Llama-3 prompt for the preset {key!r}")
-        window = preset.context_window if is_known else None
-        return ModelCard(
-            name=backend.model,
-            preset=key,
-            context_window=backend.context_window or window,
-            demo=preset.demo,
-        )
-
-
-async def _fit(connection: Connection, job: Job) -> Prompt:
-    backend, card, encoder = connection.backend, connection.card, connection.encoder
-    if encoder is None:
-        return fit(job, context_window=card.context_window, max_input=backend.max_input)
-    window = card.context_window or PRESETS[card.preset].context_window
-    return await asyncio.to_thread(encoder.fit, job, context_window=window)
-
-
-def _preset_of(model: str) -> str:
-    """The preset of a model by its name or path; quantised builds carry a suffix."""
-    name = PurePosixPath(model).name.casefold()
-    for key, preset in PRESETS.items():
-        known = PurePosixPath(preset.model).name.casefold()
-        if name in (key, known) or name.startswith((f"{known}-", f"{known}.", f"{known}_")):
-            return key
-    return ""

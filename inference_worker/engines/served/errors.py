@@ -18,6 +18,7 @@ from huggingface_hub.errors import (
 )
 
 from inference_queue.protocol import FailureReason
+from inference_worker.engines.served.refused_size import RefusedSize, read_refused_size
 from inference_worker.errors import EngineError
 
 #: What a call through huggingface_hub can raise: HTTP and transport errors, unreadable chunks.
@@ -33,14 +34,38 @@ CALL_ERRORS = (
 #: How servers say that the prompt, or prompt and answer together, do not fit.
 _TOO_LONG = re.compile(
     r"context.{0,12}(length|size|window)|maximum length|too many tokens|too long|longer than"
-    r"|`?inputs`? tokens \+ |`?inputs`? must have less|max_model_len",
+    r"|`?inputs`? tokens \+ |`?inputs`? must have less|max_model_len|exceeds? the (maximum|limit)",
     re.IGNORECASE,
 )
 #: How servers that answer 400 say that the model asked for is not theirs.
 _NOT_THE_MODEL = re.compile(
     r"pinned to|model.{0,200}(does not exist|not found)", re.IGNORECASE | re.DOTALL
 )
+#: How chat templates say that they know no system role; the last is Gemini's of a hosted Gemma.
+_NO_SYSTEM_ROLE = re.compile(
+    r"system.{0,24}(role|message|prompt|instruction).{0,40}(not |n't |unsupported)"
+    r"|(not |n't |un)support.{0,24}system|developer instruction is not"
+    r"|roles must alternate|only user and assistant roles|first message must.{0,20}user",
+    re.IGNORECASE | re.DOTALL,
+)
 _MAX_REASON_CHARS = 200
+
+
+class ModelGoneError(EngineError):
+    """The server does not serve the model that was asked for."""
+
+
+class NoSystemRoleError(EngineError):
+    """The model's template refuses a system message."""
+
+
+class TooLongError(EngineError):
+    """The prompt is too long; ``size`` says by how much, where the server does."""
+
+    def __init__(self, where: str, what: str, size: RefusedSize) -> None:
+        failure = _error(FailureReason.PROMPT_TOO_LONG, where, what).failure
+        super().__init__(failure.reason, failure.message)
+        self.size = size
 
 
 def translate(error: Exception, where: str) -> EngineError:
@@ -68,11 +93,13 @@ def broken(where: str, what: str) -> EngineError:
 
 
 def _by_status(status: int, reason: str, where: str) -> EngineError:
-    detail = f"(HTTP {status}{': ' if reason else ''}{reason})"
+    shown = _shortened(reason)
+    detail = f"(HTTP {status}{': ' if shown else ''}{shown})"
     if status in (401, 403):
         return unavailable(where, f"does not accept the API key {detail}")
     if status == 404 or (status == 400 and _NOT_THE_MODEL.search(reason)):
-        return unavailable(where, f"does not know the model or the route {detail}")
+        failure = unavailable(where, f"does not know the model or the route {detail}").failure
+        return ModelGoneError(failure.reason, failure.message)
     if status in (502, 503, 504):
         return unavailable(where, f"is not ready {detail}", retryable=True)
     if status == 429:
@@ -82,16 +109,21 @@ def _by_status(status: int, reason: str, where: str) -> EngineError:
 
 def _of_this_job(status: int, reason: str, where: str, detail: str) -> EngineError:
     if status == 413 or (status in (400, 422) and _TOO_LONG.search(reason)):
-        return _error(FailureReason.PROMPT_TOO_LONG, where, f"finds the prompt too long {detail}")
+        return TooLongError(where, f"finds the prompt too long {detail}", read_refused_size(reason))
+    if status in (400, 422, 424, 500) and _NO_SYSTEM_ROLE.search(reason):
+        failure = _error(FailureReason.INVALID_JOB, where, f"takes no system role {detail}").failure
+        return NoSystemRoleError(failure.reason, failure.message)
     if status in (408, 424) or status >= 500:
         return broken(where, f"failed {detail}")
     return _error(FailureReason.INVALID_JOB, where, f"refuses the request {detail}")
 
 
 def _in_stream(error: TextGenerationError, where: str) -> EngineError:
-    reason = _shortened(_reason_of({"error": error.args[0] if error.args else ""}))
-    if _TOO_LONG.search(reason):
-        return _error(FailureReason.PROMPT_TOO_LONG, where, f"finds the prompt too long ({reason})")
+    whole = _reason_of({"error": error.args[0] if error.args else ""})
+    reason = _shortened(whole)
+    if _TOO_LONG.search(whole):
+        what = f"finds the prompt too long ({reason})"
+        return TooLongError(where, what, read_refused_size(whole))
     if isinstance(error, OverloadedError):
         return _overloaded(where, f"({reason})")
     if isinstance(error, ValidationError):
@@ -120,7 +152,7 @@ def _response_behind(error: BaseException | None) -> httpx2.Response | None:
 
 def _reason_in(refusal: httpx2.Response) -> str:
     try:
-        return _shortened(_reason_of(refusal.json()))
+        return _reason_of(refusal.json())
     except (ValueError, httpx2.StreamError):
         return ""
 
@@ -128,6 +160,8 @@ def _reason_in(refusal: httpx2.Response) -> str:
 def _reason_of(body: object) -> str:
     """The reason in an error body of TGI, OpenAI, an older vLLM or FastAPI."""
     match body:
+        case [dict(first)]:  # Gemini's OpenAI route
+            return _reason_of(first)
         case {"error": {"message": str(reason)}} | {"error": str(reason)}:
             return reason
         case {"message": str(reason)} | {"detail": str(reason)}:

@@ -7,17 +7,28 @@ the tokenizer as well, token_id_prompt.py makes the prompt.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inference_queue.protocol import Job, Message
+from inference_worker.engines.served.refused_size import RefusedSize
 from inference_worker.prompt.chat_template import KNOWN_MARKERS, neutralise
-from inference_worker.prompt.context_window import drop_oldest, join_turns, split_turns
+from inference_worker.prompt.context_window import Turn, drop_oldest, join_turns, split_turns
 
 #: Llama-3 takes about 0.5 token for a character of Korean prose; the rest is safety.
 TOKENS_PER_CHARACTER = 0.75
+#: Measured with Llama-3's tokenizer: single jamo 1.4, emoji and their joiners 2.7.
+TOKENS_PER_JAMO = 1.5
+TOKENS_PER_SYMBOL = 3.0
+_JAMO = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\ud7b0-\ud7ff]+")
+_SYMBOLS = re.compile("[\u200d\u2190-\u2bff\ufe00-\ufe0f\U00010000-\U0010ffff]+")
 #: Header, role and end-of-turn of one message in the chat template.
 TOKENS_PER_MESSAGE = 8
+#: A shorter answer is useless.
+MIN_ANSWER_TOKENS = 32
+#: The messages that are kept may be denser than those that are dropped.
+ROUNDING = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +38,6 @@ class Prompt:
     messages: tuple[Message, ...]
     max_new_tokens: int
     dropped: int = 0  #: oldest messages left out
-    halved: bool = False
     ids: tuple[int, ...] = ()  #: the same as token ids, where the worker has the tokenizer
 
     def chat(self) -> list[dict[str, str]]:
@@ -43,15 +53,34 @@ class Prompt:
         )
         return "".join(turns) + "<|start_header_id|>assistant<|end_header_id|>\n\n"
 
-    def half(self) -> Prompt | None:
-        """The same without the older half of the history; None if halved before, or without one."""
+    def shorter(self, size: RefusedSize) -> Prompt | None:
+        """A prompt to try once the server refused this one; None where there is none left.
+
+        By the server's own count where it gives one; otherwise without the older half of the
+        history. The answer's room is cut last: only a question too long by itself is refused.
+        """
         system, turns = split_turns(self.messages)
         history = len(turns) - 1
-        if self.halved or self.ids or history == 0:
-            return None
-        kept = join_turns(system, turns[math.ceil(history / 2) :])
-        dropped = self.dropped + len(self.messages) - len(kept)
-        return replace(self, messages=tuple(kept), dropped=dropped, halved=True)
+        if history > 0:
+            kept = self._within(size) or turns[math.ceil(history / 2) :]
+            messages = tuple(join_turns(system, kept))
+            dropped = self.dropped + len(self.messages) - len(messages)
+            return replace(self, messages=messages, dropped=dropped)
+        room = self.max_new_tokens // 4
+        if size.given and size.allowed:
+            room = min(size.allowed - size.given - 1, self.max_new_tokens - 1)
+        return replace(self, max_new_tokens=room) if room >= MIN_ANSWER_TOKENS else None
+
+    def _within(self, size: RefusedSize) -> list[Turn]:
+        """The newest turns that fit by the server's count of all; none where that says nothing."""
+        if not (size.given and size.allowed):
+            return []
+        budget = size.allowed - min(self.max_new_tokens, size.allowed // 4)
+        share = budget / size.given * ROUNDING
+        fitted = drop_oldest(
+            self.messages, int(_estimate_tokens(self.messages) * share), _estimate_tokens
+        )
+        return split_turns(fitted.messages)[1] if fitted.dropped else []
 
 
 def fit(job: Job, *, context_window: int | None, max_input: int | None = None) -> Prompt:
@@ -72,9 +101,19 @@ def fit(job: Job, *, context_window: int | None, max_input: int | None = None) -
 
 
 def _estimate_tokens(messages: Sequence[Message]) -> int:
-    return sum(
-        math.ceil(len(m.content) * TOKENS_PER_CHARACTER) + TOKENS_PER_MESSAGE for m in messages
+    return sum(_estimate(m.content) + TOKENS_PER_MESSAGE for m in messages)
+
+
+def _estimate(text: str) -> int:
+    jamo, symbols = _count(_JAMO, text), _count(_SYMBOLS, text)
+    rest = len(text) - jamo - symbols
+    return math.ceil(
+        rest * TOKENS_PER_CHARACTER + jamo * TOKENS_PER_JAMO + symbols * TOKENS_PER_SYMBOL
     )
+
+
+def _count(characters: re.Pattern[str], text: str) -> int:
+    return sum(map(len, characters.findall(text)))
 
 
 def _neutral(text: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import httpx2
@@ -16,22 +15,23 @@ from huggingface_hub import AsyncInferenceClient
 
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import Completion, FailureReason, FinishReason, Job
-from inference_worker.engines.base import Delta, ModelCard
-from inference_worker.engines.served.bounded_wait import BoundedWaits, DeadlineReached
+from inference_worker.answer.answer_text import AnswerText
+from inference_worker.answer.turn_end import TurnEnd
+from inference_worker.engines.base import Delta
+from inference_worker.engines.served.bounded_wait import DeadlineReached
+from inference_worker.engines.served.connection import Connection
 from inference_worker.engines.served.dialects import chat_fields, generate_fields
-from inference_worker.engines.served.discovery import Backend, authorization, http_client
-from inference_worker.engines.served.endpoint import Endpoint, EndpointSettings
+from inference_worker.engines.served.discovery import authorization, http_client
 from inference_worker.engines.served.errors import broken
 from inference_worker.engines.served.estimated_prompt import Prompt
 from inference_worker.engines.served.stream import (
-    ABORT_REASONS,
     Chunk,
     StreamAccumulator,
     read_chat,
     read_completion,
     read_generate,
 )
-from inference_worker.engines.served.token_id_prompt import Encoder, open_completion
+from inference_worker.engines.served.token_id_prompt import open_completion
 from inference_worker.errors import EngineError
 from inference_worker.prompt.stop_tokens import stop_strings
 
@@ -39,19 +39,6 @@ from inference_worker.prompt.stop_tokens import stop_strings
 USAGE_WAIT_S = 2.0
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """A server that has been reached: what it serves, and how it is asked."""
-
-    settings: EndpointSettings
-    endpoint: Endpoint
-    backend: Backend
-    card: ModelCard
-    encoder: Encoder | None  #: the model's tokenizer, where the prompt goes as token ids
-    stop_token_ids: tuple[int, ...]
-    waits: BoundedWaits
 
 
 class Generation:
@@ -62,7 +49,10 @@ class Generation:
         self._job = job
         self._prompt = prompt
         self._stop = stop_strings(PRESETS[connection.card.preset], job.sampling)
-        self._output = StreamAccumulator(stop=self._stop)
+        self._output = StreamAccumulator(
+            TurnEnd(connection.end_markers, self._stop),
+            AnswerText(connection.habit, repetition_chars=connection.settings.repetition_chars),
+        )
 
     async def events(self) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then the Completion. Raises EngineError."""
@@ -73,12 +63,17 @@ class Generation:
                 while chunk := await self._wait(_next(stream, read)):
                     if delta := output.take(chunk):
                         yield delta
+                    if output.is_over:  # leaving the stream stops the server
+                        break
         except DeadlineReached:
             is_late = not output.finish
         except EngineError:
             if not output.finish:  # else only the token counts are missing
                 raise
-        yield self._completion(is_late=is_late)
+        reason = self._finish_reason(is_late=is_late)
+        if delta := output.flush(reason):
+            yield delta
+        yield self._completion(reason)
 
     def _reader(self) -> Callable[[Any], Chunk]:
         if self._prompt.ids:
@@ -106,12 +101,18 @@ class Generation:
     def _client(self, timeout: httpx2.Timeout) -> AsyncInferenceClient:
         api_key = self._connection.settings.api_key
         return AsyncInferenceClient(
-            base_url=self._connection.endpoint.root,
+            base_url=self._url(),
             # Without a key the hub's client would send the token that is saved on this machine.
             api_key=api_key or "none",
             headers=authorization(api_key) or cast("dict[str, str]", {"authorization": None}),
             timeout=cast("float", timeout),
         )
+
+    def _url(self) -> str:
+        """The chat route in full: the hub's client takes it as it is; TGI's own is the root."""
+        backend = self._connection.backend
+        root = self._connection.endpoint.root
+        return f"{backend.api}/chat/completions" if backend.dialect.chat else root
 
     def _open_completion(self, http: httpx2.AsyncClient) -> Awaitable[AsyncGenerator[Any, None]]:
         body = {
@@ -121,7 +122,7 @@ class Generation:
             **self._chat_fields(),
         }
         headers = authorization(self._connection.settings.api_key)
-        return open_completion(http, self._connection.endpoint.root, headers, body)
+        return open_completion(http, self._connection.backend.api, headers, body)
 
     async def _open(self, client: AsyncInferenceClient) -> AsyncGenerator[Any, None]:
         backend, prompt = self._connection.backend, self._prompt
@@ -164,15 +165,24 @@ class Generation:
             step, self._job, silence_s=silence_s, address=address
         )
 
-    def _completion(self, *, is_late: bool) -> Completion:
-        output, address = self._output, self._connection.endpoint.address
-        if is_late and not output.text:
-            raise EngineError(FailureReason.EXPIRED, "The deadline came before the first word.")
-        if output.finish in ABORT_REASONS or not (output.finish or is_late):
-            raise broken(address, "broke off the answer")
+    def _finish_reason(self, *, is_late: bool) -> FinishReason:
+        """The reason for the end. Raises EngineError where the answer is not whole."""
+        output = self._output
+        if is_late:
+            if output.first_token_ms is None:
+                raise EngineError(FailureReason.EXPIRED, "The deadline came before the first word.")
+            return FinishReason.DEADLINE
+        if not (output.is_whole or output.is_over):
+            raise broken(self._connection.endpoint.address, "broke off the answer")
+        return output.finish_reason
+
+    def _completion(self, reason: FinishReason) -> Completion:
+        output = self._output
+        written = output.written(reason)
         return Completion(
-            text=output.text,
-            finish_reason=FinishReason.DEADLINE if is_late else output.finish_reason,
+            text=written.text,
+            reasoning=written.reasoning,
+            finish_reason=written.finish_reason,
             model=self._connection.card.name,
             prompt_tokens=output.prompt_tokens or 0,
             completion_tokens=output.completion_tokens,

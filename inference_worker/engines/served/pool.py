@@ -57,6 +57,11 @@ class ServedPool:
         """Nothing: the work is the servers'."""
         return Usage()
 
+    async def check(self) -> str:
+        """Why none of the servers can answer now; empty where one can."""
+        troubles = await asyncio.gather(*(backend.engine.check() for backend in self._backends))
+        return troubles[0] if all(troubles) else ""
+
     async def start(self, progress: Callable[[str], None]) -> None:
         """Reach the servers; raises EngineError where none can be used. May be called again."""
         begun = await asyncio.gather(*(self._begin(one, progress) for one in self._backends))
@@ -119,8 +124,8 @@ class ServedPool:
         except EngineError as error:
             return error
         card = backend.engine.card
-        if self._card is None:
-            self._card = card
+        if self._card is None or not any(one.ready for one in self._backends):
+            self._card = card  # the first, or all of them were restarted with another model
         if card.name != self._card.name:
             return EngineError(
                 FailureReason.ENGINE_UNAVAILABLE,

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from inference_queue.protocol import FinishReason
+from inference_worker.answer.answer_text import AnswerText, WrittenAnswer
+from inference_worker.answer.turn_end import TurnEnd
 from inference_worker.engines.base import Delta
+from inference_worker.engines.served.event_lines import DONE
 
 #: Other reasons (tool_calls, content_filter) still end an answer regularly.
 FINISH_REASONS = {
     "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
     "stop": FinishReason.STOP,
     "eos_token": FinishReason.STOP,
     "stop_sequence": FinishReason.STOP,
 }
 #: The server aborted the answer; the text so far is incomplete.
 ABORT_REASONS = ("abort", "error")
+#: The fields in which servers stream the reasoning that they separate: vLLM, SGLang, llama.cpp
+#: and DeepSeek; Ollama, LM Studio and newer vLLM.
+REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +33,7 @@ class Chunk:
     """One event of a stream."""
 
     text: str = ""
+    reasoning: str = ""
     tokens: int = 0
     finish: str = ""  #: the server's finish reason
     prompt_tokens: int | None = None
@@ -35,11 +43,15 @@ class Chunk:
 def read_chat(event: Any) -> Chunk:
     """Read a ChatCompletionStreamOutput; any field may be missing, and choices may be empty."""
     choice = event.choices[0] if event.choices else None
-    text = choice.delta.content if choice and choice.delta else None
-    usage = event.usage
+    delta, usage = (choice.delta if choice else None), event.usage
+    parts = list(_parts(getattr(delta, "content", None)))
+    parts += [(True, text) for text in _texts(delta, REASONING_FIELDS)][:1]
+    text = "".join(part for is_thought, part in parts if not is_thought)
+    reasoning = "".join(part for is_thought, part in parts if is_thought)
     return Chunk(
-        text=text if isinstance(text, str) else "",
-        tokens=1 if text else 0,
+        text=text,
+        reasoning=reasoning,
+        tokens=1 if text or reasoning else 0,
         finish=str(choice.finish_reason or "") if choice else "",
         prompt_tokens=_count(usage.prompt_tokens) if usage else None,
         completion_tokens=_count(usage.completion_tokens) if usage else None,
@@ -72,49 +84,87 @@ def read_generate(event: Any) -> Chunk:
     )
 
 
+def _parts(content: object) -> Iterator[tuple[bool, str]]:
+    """The texts of a content, and whether each is reasoning: a string, or a list of parts."""
+    if isinstance(content, str):
+        yield False, content
+    elif isinstance(content, list):
+        for part in content:
+            yield from _parts(part)
+    elif isinstance(content, dict):
+        kind = str(content.get("type") or "")
+        is_thought = kind in ("thinking", "reasoning", "thought")
+        for inner in _texts(content, ("text", "thinking", "reasoning", "content")):
+            yield is_thought, inner
+            return
+
+
+def _texts(holder: Any, names: tuple[str, ...]) -> Iterator[str]:
+    """The texts of these fields, each of any form that a content may have."""
+    for name in names:
+        value = holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
+        if text := "".join(text for _, text in _parts(value)):
+            yield text
+
+
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-@dataclass(slots=True, kw_only=True)
 class StreamAccumulator:
-    """The answer so far. ``stop``: strings that ended it, which some servers leave at its end."""
+    """The answer so far."""
 
-    stop: Sequence[str] = ()
-    finish: str = ""
-    prompt_tokens: int | None = None
-    started: float = field(default_factory=time.monotonic)
-    first_token_ms: float | None = None
-    _pieces: list[str] = field(default_factory=list)
-    _half: str = ""
-    _counted: int = 0
-    _uncounted: int = 0
-    _completion_tokens: int | None = None
+    def __init__(self, end: TurnEnd, answer: AnswerText) -> None:
+        self.finish = ""  #: the server's finish reason; "stop" where the text showed the end
+        self.prompt_tokens: int | None = None
+        self.first_token_ms: float | None = None
+        self._started = time.monotonic()
+        self._end = end
+        self._answer = answer
+        self._half = ""  # of a surrogate pair
+        self._counted = 0
+        self._uncounted = 0
+        self._completion_tokens: int | None = None
+        self._has_rest = False
+        self.has_text = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the server ended it regularly; an empty answer has to name a reason."""
+        if self.finish == DONE:
+            return self.first_token_ms is not None
+        return bool(self.finish) and self.finish not in ABORT_REASONS
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the rest of the stream is of no use: the model repeats itself, or goes on."""
+        return self._answer.loops or self._has_rest
 
     def take(self, chunk: Chunk) -> Delta | None:
         """Add a chunk; the new text for the reader, if any."""
-        self.finish = chunk.finish or self.finish
+        self._has_rest = self._end.is_reached and bool(chunk.text)
+        if self.finish in ("", DONE):
+            self.finish = chunk.finish or self.finish
         self.prompt_tokens = chunk.prompt_tokens or self.prompt_tokens
         self._completion_tokens = chunk.completion_tokens or self._completion_tokens
         self._uncounted += chunk.tokens
-        text = self._whole(chunk.text)
-        if not text:
-            return None
-        if self.first_token_ms is None:
+        if chunk.tokens and self.first_token_ms is None:
             self.first_token_ms = self.elapsed_ms()
-        self._pieces.append(text)
-        delta = Delta(text, self._uncounted)
-        self._counted, self._uncounted = self._counted + self._uncounted, 0
-        return delta
+        visible = self._answer.think(chunk.reasoning) if chunk.reasoning else ""
+        visible += self._answer.push(self._end.push(self._paired(chunk.text)))
+        if self._end.is_reached:
+            self.finish = "stop"
+        return self._delta(visible)
 
-    @property
-    def text(self) -> str:
-        """The whole text, without a stop string at its end."""
-        text = "".join(self._pieces)
-        if self.finish:
-            for stop in self.stop:
-                text = text.removesuffix(stop)
-        return text
+    def flush(self, reason: FinishReason) -> Delta | None:
+        """The text that was held back until the end of the stream."""
+        is_cut = reason is not FinishReason.STOP
+        visible = self._answer.push(self._end.flush(is_cut=is_cut))
+        return self._delta(visible + self._answer.flush(reason))
+
+    def written(self, reason: FinishReason) -> WrittenAnswer:
+        """The whole answer, after ``flush``. Raises EngineError where all of it is reasoning."""
+        return self._answer.written(reason)
 
     @property
     def completion_tokens(self) -> int:
@@ -128,16 +178,22 @@ class StreamAccumulator:
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request."""
-        return (time.monotonic() - self.started) * 1000
+        return (time.monotonic() - self._started) * 1000
 
-    def _whole(self, text: str) -> str:
-        """Whole characters only: joins split surrogate pairs, drops U+FFFD at a chunk's edges.
+    def _delta(self, text: str) -> Delta | None:
+        if not text:
+            return None
+        self.has_text = True
+        delta = Delta(text, self._uncounted)
+        self._counted, self._uncounted = self._counted + self._uncounted, 0
+        return delta
 
-        A server that decodes token by token sends U+FFFD where a character's bytes are spread
-        over two tokens; a lone surrogate could be neither stored nor sent.
+    def _paired(self, text: str) -> str:
+        """Whole characters: a split surrogate pair is joined, a lone half becomes U+FFFD.
+
+        A lone surrogate could be neither stored nor sent. What a server sends as U+FFFD stays.
         """
         text, self._half = self._half + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._half = text[:-1], text[-1]
-        paired = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return paired.strip("\ufffd")
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

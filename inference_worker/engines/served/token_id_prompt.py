@@ -17,13 +17,15 @@ import httpx2
 from huggingface_hub.errors import TextGenerationError
 
 from inference_queue.protocol import FailureReason, Job
+from inference_worker.answer.families import ALL_END_MARKERS
 from inference_worker.engines.served.estimated_prompt import Prompt
+from inference_worker.engines.served.event_lines import DONE
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.encoding import fit_and_encode
 from inference_worker.prompt.stop_tokens import stop_token_ids
 
-ROUTE = "/v1/completions"
+ROUTE = "/completions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Encoder:
 
     template: ChatTemplate
     stop_ids: tuple[int, ...]
+    end_markers: tuple[str, ...]  #: their text, and that of the tokens that begin a turn
 
     def fit(self, job: Job, *, context_window: int) -> Prompt:
         """The prompt of the newest turns that leave room for the answer. Raises EngineError."""
@@ -60,14 +63,17 @@ def load_encoder(name: str) -> Encoder:
         raise _unusable(name, f"cannot be loaded: {reason}") from error
     if not tokenizer.is_fast or not tokenizer.chat_template:
         raise _unusable(name, "has no chat template")
-    return Encoder(ChatTemplate(tokenizer), tuple(sorted(stop_token_ids(tokenizer))))
+    stop_ids = sorted(stop_token_ids(tokenizer))
+    own = set(tokenizer.get_vocab())
+    markers = [*tokenizer.convert_ids_to_tokens(stop_ids), *own.intersection(ALL_END_MARKERS)]
+    return Encoder(ChatTemplate(tokenizer), tuple(stop_ids), tuple(dict.fromkeys(markers)))
 
 
 async def open_completion(
-    client: httpx2.AsyncClient, root: str, headers: dict[str, str], body: dict[str, Any]
+    client: httpx2.AsyncClient, api: str, headers: dict[str, str], body: dict[str, Any]
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Send the request; its events. Raises errors.CALL_ERRORS, here and while it is read."""
-    request = client.build_request("POST", root + ROUTE, json=body, headers=headers)
+    request = client.build_request("POST", api + ROUTE, json=body, headers=headers)
     response = await client.send(request, stream=True)
     response.raise_for_status()
     return _events(response)
@@ -79,7 +85,7 @@ async def _events(response: httpx2.Response) -> AsyncGenerator[dict[str, Any], N
             if not line.startswith("data:"):
                 continue
             data = line.removeprefix("data:").strip()
-            if data == "[DONE]":
+            if data == DONE:
                 return
             event = json.loads(data)
             if error := event.get("error"):

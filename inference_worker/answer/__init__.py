@@ -1,0 +1,1 @@
+"""The text of an answer: what a model writes beside it, and where it ends."""

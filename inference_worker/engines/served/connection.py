@@ -1,0 +1,132 @@
+"""A server that has been reached: what it serves, and how it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from inference_queue.presets import DEFAULT_PRESET, PRESETS
+from inference_worker.answer.families import Family, end_markers, family_of
+from inference_worker.answer.reasoning import ThinkingHabit
+from inference_worker.engines.base import ModelCard
+from inference_worker.engines.served.bounded_wait import BoundedWaits
+from inference_worker.engines.served.discovery import Backend
+from inference_worker.engines.served.endpoint import Endpoint, EndpointSettings
+from inference_worker.engines.served.errors import unavailable
+from inference_worker.engines.served.token_id_prompt import Encoder
+from inference_worker.prompt.stop_tokens import guessed_stop_token_ids, is_llama3
+from inference_worker.prompt.system_role import SystemRole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A server that has been reached: what it serves, and how it is asked."""
+
+    settings: EndpointSettings
+    endpoint: Endpoint
+    backend: Backend
+    card: ModelCard
+    encoder: Encoder | None  #: the model's tokenizer, where the prompt goes as token ids
+    stop_token_ids: tuple[int, ...]
+    end_markers: tuple[str, ...]  #: control strings that end an answer, should the server show them
+    habit: ThinkingHabit
+    takes_system: bool  #: False: the system's text goes into the first user message
+    waits: BoundedWaits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What is known of the model, and by what: for the settings, the stop tokens, the operator."""
+
+    preset: str  #: a key of PRESETS
+    preset_by: str  #: what told it; empty: it is a guess
+    is_named: bool  #: the model's own name told it
+    family: Family | None  #: None: unknown
+
+    def sentence(self, backend: Backend) -> str:
+        """What was recognised and what was guessed."""
+        model = f"{backend.model} ({backend.origin})" if backend.origin else backend.model
+        parts = [f"It serves {model}: {backend.dialect.title} by {backend.recognised_by}."]
+        if self.preset_by:
+            parts.append(f"Preset {self.preset} by {self.preset_by}.")
+        else:
+            parts.append(
+                f"Preset {self.preset} is a guess, and no stop token ids are sent: "
+                "no preset has this name. WORKER_PRESET says which one suits."
+            )
+        if self.family is None:
+            parts.append("The family is unknown: an answer ends at any family's end marker.")
+        return " ".join(parts)
+
+
+def identify(backend: Backend, settings: EndpointSettings) -> Identity:
+    """What the names of the model say; the settings where they say nothing."""
+    names = {
+        "the model's name": backend.model,
+        "the model behind the alias": backend.origin,
+        "WORKER_MODEL": settings.model,
+    }
+    told = {by: key for by, name in names.items() if (key := _preset_of(name))}
+    by = next(iter(told), "")
+    if by:
+        preset = told[by]
+    else:
+        preset, by = settings.preset or DEFAULT_PRESET, "WORKER_PRESET" if settings.preset else ""
+    family = family_of(names.values())
+    if family is None and by:
+        family = Family.LLAMA3 if is_llama3(PRESETS[preset]) else Family.CHATML
+    return Identity(preset=preset, preset_by=by, is_named=bool(told), family=family)
+
+
+def connect(
+    settings: EndpointSettings,
+    endpoint: Endpoint,
+    backend: Backend,
+    encoder: Encoder | None,
+    waits: BoundedWaits,
+) -> Connection:
+    """The connection to a backend. Raises EngineError where it cannot be asked."""
+    identity = identify(backend, settings)
+    preset = PRESETS[identity.preset]
+    if not backend.dialect.chat and not is_llama3(preset):
+        what = f"gets no Llama-3 prompt for the preset {identity.preset!r}"
+        raise unavailable(endpoint.address, what)
+    habit = ThinkingHabit(False if identity.is_named else None)
+    if encoder is not None:
+        habit = ThinkingHabit(encoder.template.opens_reasoning)
+    known = encoder.end_markers if encoder else ()
+    return Connection(
+        settings=settings,
+        endpoint=endpoint,
+        backend=backend,
+        card=_card(backend, identity),
+        encoder=encoder,
+        # Where the preset is only a guess the ids may be ordinary tokens of another model.
+        stop_token_ids=guessed_stop_token_ids(preset) if identity.preset_by else (),
+        end_markers=known or end_markers(identity.family),
+        habit=habit,
+        takes_system=settings.system_role is not SystemRole.NO,
+        waits=waits,
+    )
+
+
+def _card(backend: Backend, identity: Identity) -> ModelCard:
+    preset = PRESETS[identity.preset]
+    window = preset.context_window if identity.preset_by else None
+    is_alias = identity.preset_by == "the model behind the alias"
+    return ModelCard(
+        name=backend.origin if is_alias else backend.model,
+        preset=identity.preset,
+        context_window=backend.context_window or window,
+        demo=preset.demo,
+    )
+
+
+def _preset_of(model: str) -> str:
+    """The preset of a model by its name or path; quantised builds carry a suffix."""
+    name = PurePosixPath(model).name.casefold()
+    for key, preset in PRESETS.items():
+        known = PurePosixPath(preset.model).name.casefold()
+        if name in (key, known) or name.startswith((f"{known}-", f"{known}.", f"{known}_")):
+            return key
+    return ""

@@ -1,0 +1,141 @@
+"""The events of a response, whatever form the server gives them, as lines of one dialect.
+
+Servers differ in line ends, in the space after ``data:``, in data over several lines, in errors as
+events of their own, and in what they answer to ``stream: true``: server-sent events, JSON lines or
+one JSON object. The readers of huggingface_hub know one form: ``data: {...}``, then
+``data: [DONE]``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
+
+import httpx2
+
+#: The finish reason of an answer that ended in due form without naming one.
+DONE = "[DONE]"
+#: Longer lines, or bodies without an event, are no answer.
+MAX_EVENT_CHARS = 4_000_000
+
+Json = dict[str, Any]
+
+
+async def event_lines(response: httpx2.Response) -> AsyncGenerator[str, None]:
+    """The response's events, one a line. Raises what reading it raises, and ValueError."""
+    # Events are UTF-8 whatever the header says (HTML standard, server-sent events).
+    decoder, parser = codecs.getincrementaldecoder("utf-8")("replace"), EventParser()
+    async for chunk in response.aiter_bytes():
+        for line in parser.push(decoder.decode(chunk)):
+            yield line
+    for line in parser.push(decoder.decode(b"", final=True)):
+        yield line
+    for line in parser.flush():
+        yield line
+
+
+class EventParser:
+    """Text in chunks of any size to lines; a chunk may end anywhere."""
+
+    def __init__(self) -> None:
+        self._rest = ""  # an unfinished line
+        self._data = ""  # of an event that is not complete yet
+        self._name = ""  # of the event
+        self._has_begun = False
+
+    def push(self, text: str) -> Iterator[str]:
+        """The events completed by this text."""
+        if not self._has_begun and text:
+            text, self._has_begun = text.removeprefix("\ufeff"), True
+        text = self._rest + text
+        # A final CR may be half of a CRLF.
+        end = len(text) - text.endswith("\r")
+        lines = text[:end].replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._rest = lines.pop() + text[end:]
+        if len(self._rest) + len(self._data) > MAX_EVENT_CHARS:
+            raise ValueError("an event of the stream is too long")
+        for line in lines:
+            yield from self._take(line)
+
+    def flush(self) -> Iterator[str]:
+        """What is left at the end of the response."""
+        rest, self._rest = self._rest.removesuffix("\r"), ""
+        yield from self._take(rest)
+        yield from self._take("")
+
+    def _take(self, line: str) -> Iterator[str]:
+        if line.startswith("data:"):
+            yield from self._add(line.removeprefix("data:").strip())
+        elif line.startswith("event:"):
+            self._name = line.removeprefix("event:").strip()
+        elif not line.strip():
+            if self._data and not self._data.startswith(("{\n", "[\n")):
+                yield self._unreadable()
+            self._name = ""
+        elif self._data or line.lstrip().startswith(("{", "[")):  # JSON without events
+            yield from self._add(line.strip())
+
+    def _add(self, data: str) -> Iterator[str]:
+        if data == DONE:
+            yield f"data: {json.dumps(_DONE_EVENT)}"
+            yield f"data: {DONE}"
+            return
+        self._data = f"{self._data}\n{data}" if self._data else data
+        if not self._data.endswith(("}", "]")):
+            return
+        try:
+            event = json.loads(self._data)
+        except ValueError:
+            return  # more lines follow
+        read = _in_one_form(event, self._name)
+        original, self._data = self._data.replace("\n", " "), ""
+        yield f"data: {original if read is event else json.dumps(read, ensure_ascii=False)}"
+
+    def _unreadable(self) -> str:
+        """An event that is no JSON: the reader raises the error."""
+        data, self._data = self._data.replace("\n", " "), ""
+        return f"data: {data}"
+
+
+#: Both for the chat route's reader and for the one of TGI's own route.
+_DONE_EVENT: Json = {
+    "choices": [{"index": 0, "delta": {}, "finish_reason": DONE}],
+    "token": None,
+    "details": {"finish_reason": DONE},
+}
+
+
+def _in_one_form(event: Any, name: str) -> Any:
+    """The event as a chunk of a stream; the same object where it is one."""
+    if isinstance(event, list) and len(event) == 1:
+        event = event[0]
+    if not isinstance(event, dict):
+        return event
+    if "error" not in event and (name == "error" or event.get("object") == "error"):
+        return {"error": event}
+    if "generated_text" in event and "token" not in event:
+        return _whole_generation(event)
+    choices = event.get("choices")
+    if not isinstance(choices, list) or not any(map(_is_whole, choices)):
+        return event
+    return {**event, "choices": [_as_chunk(one) if _is_whole(one) else one for one in choices]}
+
+
+def _is_whole(choice: object) -> bool:
+    return isinstance(choice, dict) and "delta" not in choice and "message" in choice
+
+
+def _as_chunk(choice: Json) -> Json:
+    """A choice of an answer in one piece."""
+    reason = choice.get("finish_reason") or DONE
+    return {"index": 0, "delta": choice["message"], "finish_reason": reason}
+
+
+def _whole_generation(event: Json) -> Json:
+    """TGI's own route, not streamed."""
+    details = event.get("details") or {}
+    token = {"id": 0, "text": event["generated_text"], "logprob": 0.0, "special": False}
+    reason = details.get("finish_reason") or DONE
+    return {"index": 0, "token": token, "details": {**details, "finish_reason": reason}}

@@ -1,0 +1,52 @@
+"""The prompt of a job for a connection: by the model's tokenizer, or by an estimate."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from inference_queue.presets import PRESETS
+from inference_queue.protocol import FailureReason, Job
+from inference_worker.engines.served.connection import Connection
+from inference_worker.engines.served.estimated_prompt import Prompt, fit
+from inference_worker.engines.served.refused_size import RefusedSize
+from inference_worker.errors import EngineError
+from inference_worker.prompt.system_role import fold_system
+
+#: The window that is tried once the server refused a prompt without saying its own.
+SMALLER_WINDOW = 0.75
+MIN_WINDOW = 256
+
+
+async def fit_job(connection: Connection, job: Job) -> Prompt:
+    """The newest turns that leave room for the answer. Raises EngineError."""
+    backend, card, encoder = connection.backend, connection.card, connection.encoder
+    if encoder is not None:
+        return await asyncio.to_thread(encoder.fit, job, context_window=_window(connection))
+    if not connection.takes_system:
+        job = replace(job, messages=fold_system(job.messages))
+    return fit(job, context_window=card.context_window, max_input=backend.max_input)
+
+
+async def fit_shorter(
+    connection: Connection, job: Job, refused: Prompt, size: RefusedSize
+) -> Prompt | None:
+    """A prompt to try once the server refused one as too long; None where there is none left."""
+    encoder = connection.encoder
+    if encoder is None:
+        return refused.shorter(size)
+    used = len(refused.ids) + refused.max_new_tokens
+    window = size.allowed if 0 < size.allowed < used else int(used * SMALLER_WINDOW)
+    if window < MIN_WINDOW:
+        return None
+    try:
+        return await asyncio.to_thread(encoder.fit, job, context_window=window)
+    except EngineError as error:
+        if error.failure.reason is FailureReason.PROMPT_TOO_LONG:
+            return None
+        raise
+
+
+def _window(connection: Connection) -> int:
+    card = connection.card
+    return card.context_window or PRESETS[card.preset].context_window
