@@ -27,6 +27,7 @@ from bot.conversation.enqueuer import JobEnqueuer
 from bot.conversation.event_sweeper import EventSweeper
 from bot.conversation.inbox import Inbox
 from bot.conversation.prompt import PromptBuilder
+from bot.conversation.prompt_date import PromptDate, read_zone
 from bot.conversation.scheduler import ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.conversation.settlement_follow_up import SettlementFollowUp
@@ -323,6 +324,7 @@ def _prompts(base: Base) -> PromptBuilder:
         system_prompt=settings.system_prompt,
         max_new_tokens=limits,
         workers=base.workers,
+        date=PromptDate(read_zone(settings.timezone), settings.language),
     )
 
 

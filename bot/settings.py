@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -23,6 +24,13 @@ def _comma_separated(value: object) -> object:
 def _known_preset(name: str) -> str:
     if name != "auto" and name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known are auto, {', '.join(PRESETS)}")
+    return name
+
+
+def _known_zone(name: str) -> str:
+    # Korean time needs no data: prompt_date.py knows it.
+    if name != "Asia/Seoul" and name not in available_timezones():
+        raise ValueError(f"unknown time zone {name!r}; an IANA name such as Asia/Seoul is expected")
     return name
 
 
@@ -54,8 +62,10 @@ class Settings(BaseSettings):
 
     #: A key of presets.PRESETS, or "auto": the preset of the model the workers announce.
     preset: Annotated[str, AfterValidator(_known_preset)] = "auto"
-    #: Replaces the preset's system prompt where set.
+    #: Replaces the preset's system prompt where set; may hold {date} and {weekday}.
     system_prompt: str = ""
+    #: The time zone of those two, an IANA name.
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Seoul"
     #: Earlier turns that go into a prompt, at most.
     history_turns: int = Field(20, ge=0, le=200)
     max_utterance_chars: int = Field(4000, ge=1, le=20_000)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from bot.conversation.bursts import burst_text
+from bot.conversation.prompt_date import PromptDate
 from bot.store.conversations import LockedConversation
 from bot.store.history_cache import Exchange, Window, mark
 from bot.store.scheduling import WaitingTurn
@@ -25,13 +26,16 @@ class PromptBuilder:
         system_prompt: str,
         max_new_tokens: Mapping[str, int],
         workers: WorkerRegistry,
+        date: PromptDate | None = None,
     ) -> None:
         """``preset``: a name or "auto"; a non-empty ``system_prompt`` replaces the preset's.
 
+        ``date`` fills its placeholders; the preset's prompt stays exact.
         ``max_new_tokens``: the maximum length of answers in tokens, by messenger name.
         """
         self._preset = preset
         self._system_prompt = system_prompt
+        self._date = date or PromptDate()
         self._max_new_tokens = max_new_tokens
         self._workers = workers
 
@@ -62,7 +66,8 @@ class PromptBuilder:
         self, exchanges: Sequence[Exchange], text: str, system_prompt: str
     ) -> tuple[Message, ...]:
         """The system prompt, the answered turns of the epoch and the new text."""
-        messages = [Message(Role.SYSTEM, self._system_prompt or system_prompt)]
+        own = self._date.fill(self._system_prompt)
+        messages = [Message(Role.SYSTEM, own or system_prompt)]
         for exchange in exchanges:
             messages.append(Message(Role.USER, exchange.text))
             messages.append(Message(Role.ASSISTANT, exchange.answer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -79,3 +80,8 @@ def test_a_system_prompt_that_is_set_replaces_the_preset_s() -> None:
 def test_a_reset_after_the_turn_leaves_no_history() -> None:
     assert history_window(CONVERSATION, waiting(epoch=2)).newest == mark(3, NOON)
     assert history_window(CONVERSATION, waiting(epoch=1)).newest == ""
+
+
+def test_a_prompt_of_ones_own_may_hold_the_date() -> None:
+    job = builder(system_prompt="오늘: {date}").job(CONVERSATION, [waiting()], [], PRESET)
+    assert re.fullmatch(r"오늘: \d{4}년 \d{1,2}월 \d{1,2}일", job.messages[0].content)
