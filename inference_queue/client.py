@@ -69,11 +69,11 @@ COMPLETED = (
         ORDER BY finished_at
         FOR UPDATE SKIP LOCKED LIMIT :limit
     ))
-    RETURNING id, result, started_at
+    RETURNING id, result, remarks, started_at
     """
     )
     .bindparams(bindparam("only", type_=ARRAY(Uuid)), bindparam("excluded", type_=ARRAY(Uuid)))
-    .columns(result=JSONB)
+    .columns(result=JSONB, remarks=JSONB)
 )
 
 FINISHED = text(
@@ -141,7 +141,10 @@ class JobQueue:
             "excluded": list(excluded),
         }
         rows = await connection.execute(COMPLETED, values)
-        return [FinishedJob(row.id, _read_result(row.result), row.started_at) for row in rows]
+        return [
+            FinishedJob(row.id, _read_result(row.result, row.remarks), row.started_at)
+            for row in rows
+        ]
 
     async def finished_jobs(
         self, connection: AsyncConnection, limit: int, *, excluded: Sequence[UUID] = ()
@@ -161,8 +164,8 @@ class JobQueue:
         await self._cancelled.close()
 
 
-def _read_result(body: Any) -> Completion | Failure:
+def _read_result(body: Any, remarks: Any) -> Completion | Failure:
     try:
-        return load_result(body)
+        return load_result(body, remarks)
     except ProtocolError as error:
         return Failure(reason=FailureReason.INVALID_JOB, message=str(error))

@@ -22,6 +22,7 @@ from inference_queue.protocol import (
     FailureReason,
     Job,
     ProtocolError,
+    dump_remarks,
     dump_result,
     load_job,
 )
@@ -86,6 +87,7 @@ FINISH = (
     .values(
         state=JobState.FINISHED,
         result=bindparam("outcome", type_=JSONB),
+        remarks=bindparam("remarks", type_=JSONB(none_as_null=True)),
         lease_until=None,
         finished_at=func.now(),
     )
@@ -238,7 +240,12 @@ class LeaseClient:
         return None
 
     async def _finish(self, job_id: UUID, number: int, result: Completion | Failure) -> bool:
-        values = {"job_id": job_id, "number": number, "outcome": dump_result(result)}
+        values = {
+            "job_id": job_id,
+            "number": number,
+            "outcome": dump_result(result),
+            "remarks": dump_remarks(result),
+        }
         async with self._database.connect() as connection:
             stored = (await connection.execute(FINISH, values)).first() is not None
         self._finished.publish()

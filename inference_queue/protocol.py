@@ -212,16 +212,42 @@ def load_job(payload: Mapping[str, Any]) -> Job:
 
 
 def dump_result(result: Completion | Failure) -> dict[str, Any]:
-    """The result as JSON-ready data; ``kind`` tells completion and failure apart."""
-    kind = "completion" if isinstance(result, Completion) else "failure"
-    return {"version": PROTOCOL_VERSION, "kind": kind, **_to_dict(result)}
+    """The result as JSON-ready data; ``kind`` tells completion and failure apart.
+
+    Only what a bot of the previous version reads; the rest is in ``dump_remarks``.
+    """
+    if isinstance(result, Failure):
+        return {"version": PROTOCOL_VERSION, "kind": "failure", **_to_dict(result)}
+    fields = _to_dict(result)
+    del fields["reasoning"]
+    if result.finish_reason is FinishReason.REPETITION:
+        fields["finish_reason"] = FinishReason.LENGTH
+    return {"version": PROTOCOL_VERSION, "kind": "completion", **fields}
 
 
-def load_result(body: Mapping[str, Any]) -> Completion | Failure:
-    """Read a result back; raises ProtocolError for another version or shape."""
+def dump_remarks(result: Completion | Failure) -> dict[str, Any] | None:
+    """What a bot of the previous version cannot read, as JSON-ready data; None: nothing."""
+    if isinstance(result, Failure):
+        return None
+    remarks: dict[str, Any] = {"reasoning": result.reasoning} if result.reasoning else {}
+    if result.finish_reason is FinishReason.REPETITION:
+        remarks["finish_reason"] = result.finish_reason
+    return remarks or None
+
+
+def load_result(
+    body: Mapping[str, Any], remarks: Mapping[str, Any] | None = None
+) -> Completion | Failure:
+    """Read a result back; raises ProtocolError for another version or shape.
+
+    Unknown remarks are ignored: a worker of the next version may send some.
+    """
     _require_version(body)
     fields = {key: value for key, value in body.items() if key not in ("version", "kind")}
     try:
+        if body["kind"] == "completion" and remarks:
+            known = ("reasoning", "finish_reason")
+            fields |= {key: value for key, value in remarks.items() if key in known}
         if body["kind"] == "completion":
             fields["finish_reason"] = FinishReason(fields["finish_reason"])
             return Completion(**fields)

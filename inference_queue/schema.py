@@ -54,6 +54,8 @@ jobs = Table(
     Column("run_after", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
     Column("result", JSONB),
+    # What the previous version's bot could not read of the result: reasoning, a newer reason.
+    Column("remarks", JSONB),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),

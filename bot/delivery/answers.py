@@ -78,11 +78,15 @@ class AnswerPresenter:
         answered = turn.status is TurnStatus.ANSWERED
         return Answer(
             turn_id=turn.id,
-            text=turn.answer or "" if answered else self._sentence(turn),
+            text=self._answer(turn) if answered else self._sentence(turn),
             answered=answered,
             truncated=answered and turn.truncated,
             ai_notice=answered and not turn.answered_before and self._ai_notice,
         )
+
+    def _answer(self, turn: TurnOutcome) -> str:
+        note = f"\n\n{self._texts.repetition_note}" if turn.repeats else ""
+        return f"{turn.answer or ''}{note}"
 
     def _holding(self, turn: TurnOutcome, *, partial: str) -> Answer:
         """At the callback's end, before the model has finished: the text so far, and a button."""

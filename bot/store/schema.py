@@ -83,6 +83,8 @@ turns = Table(
     Column("preset", Text),
     Column("answer", Text),
     Column("finish_reason", Text),
+    # What the model thought before it answered: for operators, never for people or prompts.
+    Column("reasoning", Text),
     Column("model", Text),
     Column("prompt_tokens", Integer),
     Column("completion_tokens", Integer),

@@ -46,7 +46,7 @@ SETTLE = text(
             job_id uuid, status text, sources text[], started_at timestamptz, answer text,
             grams text[], finish_reason text, model text, prompt_tokens int,
             completion_tokens int, dropped_messages int, first_token_ms float8, total_ms float8,
-            failure_reason text, failure_message text
+            reasoning text, failure_reason text, failure_message text
         )
     ), settled AS (
         UPDATE turns
@@ -55,7 +55,7 @@ SETTLE = text(
             answer = result.answer, grams = coalesce(result.grams, turns.grams),
             finish_reason = result.finish_reason, model = result.model,
             prompt_tokens = result.prompt_tokens, completion_tokens = result.completion_tokens,
-            dropped_messages = result.dropped_messages,
+            dropped_messages = result.dropped_messages, reasoning = result.reasoning,
             first_token_ms = result.first_token_ms, total_ms = result.total_ms,
             failure_reason = result.failure_reason, failure_message = result.failure_message
         FROM result WHERE turns.job_id = result.job_id AND turns.status = ANY(result.sources)
@@ -169,6 +169,7 @@ def _completion_values(completion: Completion, question: str) -> dict[str, Any]:
         "prompt_tokens": completion.prompt_tokens,
         "completion_tokens": completion.completion_tokens,
         "dropped_messages": completion.dropped_messages,
+        "reasoning": completion.reasoning or None,
         "first_token_ms": completion.first_token_ms,
         "total_ms": completion.total_ms,
     }

@@ -26,7 +26,7 @@ OUTCOME_COLUMNS = """
         SELECT 1 FROM turns AS earlier
         WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
           AND earlier.status = 'answered'
-    ) AS answered_before
+    ) AS answered_before, coalesce(turns.finish_reason = 'repetition', false) AS repeats
     """
 
 LOAD_OUTCOME = text(f"SELECT {OUTCOME_COLUMNS} FROM turns WHERE turns.id = :turn_id").columns(
@@ -46,6 +46,7 @@ class TurnOutcome:
     conversation_id: int
     seq: int
     messenger: str
+    repeats: bool = False  #: the model repeated itself, and was stopped
     status: TurnStatus
     job_id: UUID | None
     answer: str | None
@@ -67,6 +68,7 @@ def outcome_from_row(row: Row[Any]) -> TurnOutcome:
         conversation_id=row.conversation_id,
         seq=row.seq,
         messenger=row.messenger,
+        repeats=row.repeats,
         status=TurnStatus(row.status),
         job_id=row.job_id,
         answer=row.answer,

@@ -18,6 +18,7 @@ class Texts:
     conversation_full: str  #: the person's earlier questions have no answer yet
     storage_down: str
     storage_fault: str  #: Postgres refuses this one message; sending it unchanged does not help
+    repetition_note: str  #: follows an answer whose model repeated itself and was stopped
     thinking: str  #: the acknowledgement of a command
     callback_waiting: str  #: the acknowledgement before a callback
     worker_down: str  #: the model is off, and the answer will be sent later
@@ -57,6 +58,9 @@ TEXTS: dict[str, Texts] = {
         ),
         storage_down="지금은 메시지를 저장할 수 없어요. 잠시 뒤에 다시 보내 주세요.",
         storage_fault="이 메시지는 저장하지 못했어요. 내용을 바꿔서 다시 보내 주세요.",
+        repetition_note=(
+            "※ 같은 말이 되풀이되어 여기서 멈췄어요. 질문을 조금 바꿔서 다시 보내 주세요."
+        ),
         thinking="답변을 만들고 있어요. 잠시만 기다려 주세요.",
         callback_waiting="답변을 만들고 있어요. 잠시만 기다려 주세요.",
         worker_down="지금은 모델이 꺼져 있어요. 질문은 보관해 두었고, 모델이 켜지면 답해 드릴게요.",
@@ -115,6 +119,7 @@ TEXTS: dict[str, Texts] = {
         ),
         storage_down="I cannot save messages right now. Please send it again in a moment.",
         storage_fault="I could not save this message. Please reword it and send it again.",
+        repetition_note="(Stopped here, as it began to repeat itself. Please reword and retry.)",
         thinking="Writing the answer. One moment, please.",
         callback_waiting="Writing the answer. One moment, please.",
         worker_down="The model is off right now. I kept your question and answer once it is back.",

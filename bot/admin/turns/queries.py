@@ -26,6 +26,8 @@ from bot.store.schema import conversations, deliveries, delivery_attempts, turns
 from bot.store.search import matching
 
 PAGE_SIZE = 50
+#: Shown of a turn's reasoning, in characters.
+MAX_REASONING_CHARS = 1000
 
 #: Upper bound on the time that a page may keep Postgres busy.
 STATEMENT_TIMEOUT_MS = 3000
@@ -211,6 +213,8 @@ _CONVERSATION_TURNS: Select[Any] = (
         turns.c.preset,
         turns.c.model,
         turns.c.finish_reason,
+        # Its beginning: masking a page of long ones would take too long.
+        func.left(turns.c.reasoning, MAX_REASONING_CHARS).label("reasoning"),
         turns.c.failure_message,
         turns.c.dropped_messages,
         turns.c.first_token_ms,

@@ -48,6 +48,7 @@ class ConversationTurnRow(TurnRow):
     preset: str | None
     model: str | None
     finish_reason: str | None
+    reasoning: str | None  #: its beginning
     failure_message: str | None
     dropped_messages: int | None
     first_token_ms: float | None

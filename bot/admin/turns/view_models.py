@@ -136,6 +136,7 @@ def _facts(row: ConversationTurnRow) -> list[tuple[str, str]]:
         ("모델", row.model or ""),
         ("프리셋", row.preset or ""),
         ("끝난 이유", _label(row.finish_reason, labels.FINISH_REASONS)),
+        ("모델의 추론", mask(row.reasoning or "")),
         ("실패", _joined(row.failure_reason, mask(row.failure_message or ""))),
         ("전달 방법", _label(row.delivery_via, labels.VIAS)),
         ("전달 시도", f"{row.delivery_attempts}회" if row.delivery_attempts else ""),

@@ -45,6 +45,7 @@ FINISH_REASONS: dict[str, str] = {
     FinishReason.STOP: "끝맺음",
     FinishReason.LENGTH: "길이 한도",
     FinishReason.DEADLINE: "시간 한도",
+    FinishReason.REPETITION: "같은 말 되풀이",
 }
 
 FAILURES: dict[str, str] = {
