@@ -22,6 +22,8 @@ def chat_events(
     counted = usage_of(prompt_tokens(body), len(pieces))
     if server.dialect != "tgi":
         yield choice({"role": "assistant", "content": ""})
+    for word in server.reasoning.split(" ") if server.reasoning else ():
+        yield choice({server.reasoning_field: f"{word} ", "content": None})
     for piece in pieces:
         yield choice({"role": "assistant", "content": piece})
     if finish != "none":
@@ -32,6 +34,21 @@ def chat_events(
         yield {**frame, "choices": [], "usage": counted}
     if server.done:
         yield "[DONE]"
+
+
+def whole_answer(server: EngineServer, body: Json, pieces: list[Any], finish: str) -> Json:
+    """The answer of the chat route in one piece."""
+    message = {"role": "assistant", "content": "".join(map(str, pieces))}
+    if server.reasoning:
+        message[server.reasoning_field] = server.reasoning
+    reason = None if finish == "none" else finish
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "model": server.model,
+        "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+        "usage": usage_of(prompt_tokens(body), len(pieces)),
+    }
 
 
 def completion_events(

@@ -113,7 +113,8 @@ class EngineServer:
     origin: str = ""  #: the model behind the name, as /v1/models tells it
     api: str = "/v1"  #: the path of the OpenAI routes
     form: str = "events"  #: of the response; see FORMS
-    obeys_stop: bool = True  #: False: stop strings are ignored, and control tokens shown
+    reasoning: str = ""  #: streamed before the answer, in a field of its own
+    reasoning_field: str = "reasoning_content"
     takes_system: bool = True  #: False: the chat template refuses a system message
     density: float = 0.5  #: tokens for a character
     says_counts: bool = True  #: refusals of long prompts give the tokens

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from fakes.engine_events import Events
+from fakes.engine_events import Events, whole_answer
 from fakes.engine_state import EngineServer, Json, Request
 
 
@@ -29,12 +29,19 @@ class EventStream:
     ) -> web.StreamResponse:
         self._server.started += 1
         ended = False
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        kind = "application/json" if self._server.form == "json" else "text/event-stream"
+        response = web.StreamResponse(headers={"Content-Type": kind})
         try:
             if self._server.silent_after == 0:
                 await asyncio.sleep(3600)
             await response.prepare(request)
             pieces, finish = self._pieces(body, limit)
+            if self._server.form == "json":
+                whole = whole_answer(self._server, body, pieces, finish)
+                await response.write(json.dumps(whole, ensure_ascii=False, indent=1).encode())
+                self._server.finished += 1
+                ended = True
+                return response
             for number, event in enumerate(events(self._server, body, pieces, finish)):
                 if await self._fault(number, request, response):
                     return response
@@ -80,7 +87,7 @@ class EventStream:
         data = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
         if re.search("[\ud800-\udfff]", data):  # lone surrogates travel as JSON escapes
             data = json.dumps(event)
-        wire = f"data: {data}\n\n".encode()
+        wire = _framed(data, self._server.form).encode()
         if not self._server.split_bytes:
             await response.write(wire)
             return
@@ -88,3 +95,16 @@ class EventStream:
         await response.write(wire[:cut])
         await asyncio.sleep(0.002)
         await response.write(wire[cut:])
+
+
+def _framed(data: str, form: str) -> str:
+    """The event as the server's form of a stream writes it."""
+    if form == "tight":
+        return f"data:{data}\r\n\r\n"
+    if form == "lines":
+        return "" if data == "[DONE]" else f"{data}\n"
+    if form == "spread" and data != "[DONE]":
+        lines = json.dumps(json.loads(data), ensure_ascii=False, indent=1).split("\n")
+        spread = "\n".join(f"data: {line}" for line in lines)
+        return f": ping\n\nid: 1\nevent: message\n{spread}\n\n"
+    return f"data: {data}\n\n"

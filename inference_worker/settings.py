@@ -9,6 +9,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inference_queue.presets import PRESETS
+from inference_worker.answer.repetition import DEFAULT_LIMIT_CHARS
+from inference_worker.prompt.system_role import SystemRole
 
 
 class WorkerSettings(BaseSettings):
@@ -39,6 +41,12 @@ class WorkerSettings(BaseSettings):
     dialect: str = "auto"
     #: The tokenizer of the model behind WORKER_BASE_URL, a directory or hub id: prompts go as ids.
     tokenizer: str = ""
+    #: Seconds between two questions to an external engine what it serves.
+    refresh_s: float = Field(30.0, ge=1)
+    #: no: the system prompt goes into the first user message; auto: where the model refuses it.
+    system_role: SystemRole = SystemRole.AUTO
+    #: Characters of verbatim repetition after which an answer is stopped; 0 = never.
+    repetition_chars: int = Field(DEFAULT_LIMIT_CHARS, ge=0, le=100_000)
     #: Conversations answered at the same time.
     slots: int = Field(4, ge=1, le=1024)
     #: Maximum of tokens in an answer, whatever the job asks for; 0 = the preset's own.

@@ -45,6 +45,8 @@ def _local(settings: WorkerSettings) -> Engine:
         device=settings.device or None,
         dtype=settings.dtype or None,
         adapter=settings.adapter,
+        system_role=settings.system_role,
+        repetition_chars=settings.repetition_chars,
     )
 
 
@@ -63,6 +65,9 @@ def _served(settings: WorkerSettings) -> Engine:
             dialect=settings.dialect,
             preset=settings.preset,
             tokenizer=settings.tokenizer,
+            system_role=settings.system_role,
+            repetition_chars=settings.repetition_chars,
+            refresh_s=settings.refresh_s,
         )
         for url in urls
     ]

@@ -6,6 +6,7 @@ tokens of the presets, because some checkpoints name only ``<|end_of_text|>`` as
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from inference_queue.presets import PRESETS, Preset
@@ -30,9 +31,9 @@ def guessed_stop_token_ids(preset: Preset) -> tuple[int, ...]:
     return LLAMA3_STOP_TOKEN_IDS if is_llama3(preset) else ()
 
 
-def stop_strings(preset: Preset, sampling: SamplingParams) -> list[str]:
-    """The strings that end an answer, the preset's first: servers take only so many."""
-    return list(dict.fromkeys((*preset.stop_tokens, *sampling.stop)))
+def stop_strings(stop_tokens: Iterable[str], sampling: SamplingParams) -> list[str]:
+    """The strings that end an answer, the model's first: servers take only so many."""
+    return list(dict.fromkeys((*stop_tokens, *sampling.stop)))
 
 
 def is_llama3(preset: Preset) -> bool:

@@ -119,6 +119,9 @@ class Echo:
     card = ModelCard(name="echo", preset="bllossom-8b", demo=True)
     usage = Usage()
 
+    async def check(self) -> str:
+        return ""
+
     async def start(self, progress: Callable[[str], None]) -> None:
         progress("nothing to load")
 

@@ -5,28 +5,33 @@ from __future__ import annotations
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
-REPLACEMENT_CHARACTER = "\ufffd"
+from inference_worker.engines.local.token_bytes import whole_characters
 
 
 class TextStream:
     """The text of one answer while it is being written.
 
-    Text that may begin a stop string is held back until the next tokens decide. Bytes that never
-    become a character are left out. Belongs to one thread.
+    Text that may begin a stop string is held back until the next tokens decide, and so are the
+    bytes of an unfinished character, which are left out at the end. Belongs to one thread.
     """
 
     def __init__(self, tokenizer: Tokenizer, stop: tuple[str, ...]) -> None:
         self._tokenizer = tokenizer
         self._decoder = DecodeStream(skip_special_tokens=True)
         self._stop = stop
+        self._undecoded: list[int] = []  # tokens that gave no text yet
         self._held = ""
         self.stopped = False  #: a stop string has come; the text ends before it
         self.text = ""  #: everything handed out so far
 
     def push(self, token: int) -> str:
         """The characters that have become final, often none."""
-        piece = self._decoder.step(self._tokenizer, token) or ""
-        self._held += piece.replace(REPLACEMENT_CHARACTER, "")
+        piece = self._decoder.step(self._tokenizer, token)
+        self._undecoded = [] if piece else [*self._undecoded, token]
+        return self._take(piece or "")
+
+    def _take(self, piece: str) -> str:
+        self._held += piece
         ends = [at for stop in self._stop if (at := self._held.find(stop)) >= 0]
         if not ends:
             return self._release(len(self._held) - self._undecided())
@@ -37,7 +42,10 @@ class TextStream:
 
     def flush(self) -> str:
         """The held-back text, once no more tokens come."""
-        return self._release(len(self._held))
+        rest, self._undecoded = self._undecoded, []
+        # The decoder waits after U+FFFD: it may stand for half a character, or for itself.
+        certain = self._take(whole_characters(self._tokenizer, rest)) if rest else ""
+        return certain + self._release(len(self._held))
 
     def _release(self, length: int) -> str:
         certain, self._held = self._held[:length], self._held[length:]

@@ -9,14 +9,18 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 from uuid import uuid4
 
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import Completion, Failure, Job, Message, Role, SamplingParams
+from inference_worker.answer.answer_text import AnswerText
+from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.engines.base import Delta, ModelCard, Usage
+from inference_worker.engines.local.generated_text import GeneratedText
 from inference_worker.engines.local.loaded_model import LoadedModel, context_window
 from inference_worker.engines.local.loading import (
+    AnswerOptions,
     LocalSettings,
     load_model,
     run_in_daemon_thread,
@@ -51,6 +55,7 @@ class LocalEngine:
         device: str | None = None,
         dtype: str | None = None,
         adapter: str = "",
+        **answers: Unpack[AnswerOptions],
     ) -> None:
         self._settings = LocalSettings(
             model=model,
@@ -61,6 +66,7 @@ class LocalEngine:
             device=device,
             dtype=dtype,
             adapter=adapter,
+            **answers,
         )
         self._card: ModelCard | None = None
         self._model: LoadedModel | None = None
@@ -110,24 +116,37 @@ class LocalEngine:
         events: asyncio.Queue[Event] = asyncio.Queue()
         request = model.request(job, prompt, deadline=deadline, events=events)
         model.scheduler.submit(request)
-        first_token_ms = None
+        output = GeneratedText(
+            AnswerText(model.habit, repetition_chars=self._settings.repetition_chars), started
+        )
+        end: Finished | None = None
         try:
-            while not isinstance(event := await events.get(), Finished):
-                if isinstance(event, Failure):
-                    raise EngineError(event.reason, event.message, retryable=event.retryable)
-                first_token_ms = first_token_ms or _ms_since(started)
-                yield event
+            while not (end or output.is_over):
+                match await events.get():
+                    case Failure() as failure:
+                        raise EngineError(
+                            failure.reason, failure.message, retryable=failure.retryable
+                        )
+                    case Finished() as end:
+                        pass
+                    case Delta() as written_delta if delta := output.take(written_delta):
+                        yield delta
         finally:
-            model.scheduler.cancel(request)
+            model.scheduler.cancel(request)  # stops it where the model repeats itself
+        end = end or output.stopped()
+        if delta := output.flush(end.reason):
+            yield delta
+        written = output.answer.written(end.reason)
         yield Completion(
-            text=event.text,
-            finish_reason=event.reason,
+            text=written.text,
+            reasoning=written.reasoning,
+            finish_reason=written.finish_reason,
             model=model.card.name,
             prompt_tokens=len(prompt),
-            completion_tokens=event.tokens,
+            completion_tokens=end.tokens,
             dropped_messages=fitted.dropped,
-            first_token_ms=first_token_ms,
-            total_ms=_ms_since(started),
+            first_token_ms=output.first_token_ms,
+            total_ms=output.elapsed_ms(),
         )
 
     async def close(self) -> None:
@@ -179,9 +198,9 @@ def _prepared(
     except ValueError as error:
         raise unavailable(f"the local engine cannot run this model: {error}") from error
     return LoadedModel(
-        card=card, template=template, scheduler=scheduler, max_new_tokens=max_new_tokens
+        card=card,
+        template=template,
+        scheduler=scheduler,
+        max_new_tokens=max_new_tokens,
+        habit=ThinkingHabit(template.opens_reasoning),
     )
-
-
-def _ms_since(started: float) -> float:
-    return (time.monotonic() - started) * 1000

@@ -10,6 +10,7 @@ import structlog
 
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import Job
+from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.engines.base import ModelCard
 from inference_worker.engines.local.request import Event, Request
 from inference_worker.prompt.chat_template import ChatTemplate
@@ -35,6 +36,7 @@ class LoadedModel:
     template: ChatTemplate
     scheduler: Scheduler
     max_new_tokens: int | None
+    habit: ThinkingHabit
 
     @property
     def window(self) -> int:

@@ -8,16 +8,25 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from inference_queue.protocol import FailureReason
+from inference_worker.answer.repetition import DEFAULT_LIMIT_CHARS
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
+from inference_worker.prompt.system_role import SystemRole
 
 if TYPE_CHECKING:
     from inference_worker.engines.local.checkpoints import Checkpoint
 
 T = TypeVar("T")
+
+
+class AnswerOptions(TypedDict, total=False):
+    """Settings of the answers, as in LocalSettings."""
+
+    system_role: SystemRole
+    repetition_chars: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,8 @@ class LocalSettings:
     device: str | None = None
     dtype: str | None = None
     adapter: str = ""
+    system_role: SystemRole = SystemRole.AUTO
+    repetition_chars: int = DEFAULT_LIMIT_CHARS  #: see ``answer.repetition``; 0: off
 
 
 def load_model(
@@ -54,7 +65,7 @@ def load_model(
         progress=progress,
         adapter=settings.adapter,
     )
-    return checkpoint, ChatTemplate(checkpoint.tokenizer)
+    return checkpoint, ChatTemplate(checkpoint.tokenizer, system_role=settings.system_role)
 
 
 async def run_in_daemon_thread(work: Callable[[], T]) -> T:

@@ -27,6 +27,7 @@ class Connection:
     backend: Backend
     card: ModelCard
     encoder: Encoder | None  #: the model's tokenizer, where the prompt goes as token ids
+    stop_tokens: tuple[str, ...]  #: the preset's, unless the model is of another family
     stop_token_ids: tuple[int, ...]
     end_markers: tuple[str, ...]  #: control strings that end an answer, should the server show them
     habit: ThinkingHabit
@@ -42,6 +43,11 @@ class Identity:
     preset_by: str  #: what told it; empty: it is a guess
     is_named: bool  #: the model's own name told it
     family: Family | None  #: None: unknown
+
+    @property
+    def fits_preset(self) -> bool:
+        """Whether the preset's stop tokens can be the model's."""
+        return bool(self.preset_by) or self.family in (None, Family.LLAMA3)
 
     def sentence(self, backend: Backend) -> str:
         """What was recognised and what was guessed."""
@@ -103,6 +109,7 @@ def connect(
         encoder=encoder,
         # Where the preset is only a guess the ids may be ordinary tokens of another model.
         stop_token_ids=guessed_stop_token_ids(preset) if identity.preset_by else (),
+        stop_tokens=preset.stop_tokens if identity.fits_preset else (),
         end_markers=known or end_markers(identity.family),
         habit=habit,
         takes_system=settings.system_role is not SystemRole.NO,

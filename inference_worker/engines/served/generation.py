@@ -13,7 +13,6 @@ from typing import Any, TypeVar, cast
 import httpx2
 from huggingface_hub import AsyncInferenceClient
 
-from inference_queue.presets import PRESETS
 from inference_queue.protocol import Completion, FailureReason, FinishReason, Job
 from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.turn_end import TurnEnd
@@ -48,7 +47,7 @@ class Generation:
         self._connection = connection
         self._job = job
         self._prompt = prompt
-        self._stop = stop_strings(PRESETS[connection.card.preset], job.sampling)
+        self._stop = stop_strings(connection.stop_tokens, job.sampling)
         self._output = StreamAccumulator(
             TurnEnd(connection.end_markers, self._stop),
             AnswerText(connection.habit, repetition_chars=connection.settings.repetition_chars),

@@ -104,6 +104,9 @@ class Scripted:
     def __init__(self, model_of: Callable[[str], str]) -> None:
         self._model_of = model_of
 
+    async def check(self) -> str:
+        return ""
+
     async def start(self, progress: Callable[[str], None]) -> None:
         progress("it loads")
 

@@ -1,0 +1,44 @@
+"""The bytes of tokens, where a decoder cannot say what an unfinished character is."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+
+_BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
+
+
+def _byte_level_alphabet() -> dict[str, int]:
+    """The character that stands for each byte in byte-level vocabularies (GPT-2's table).
+
+    Printable Latin-1 characters stand for themselves; the other bytes take those from U+0100 on.
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    alphabet = {chr(byte): byte for byte in printable}
+    return alphabet | {chr(0x100 + at): byte for at, byte in enumerate(others)}
+
+
+_ALPHABET = _byte_level_alphabet()
+
+
+def whole_characters(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
+    """The text of the tokens without an unfinished character at its end; special ones are none."""
+    special = {at for at, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    raw = b"".join(
+        _bytes_of(tokenizer.id_to_token(token)) for token in tokens if token not in special
+    )
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(raw)
+
+
+def _bytes_of(token: str | None) -> bytes:
+    if not token:
+        return b""
+    if byte := _BYTE_TOKEN.fullmatch(token):
+        return bytes([int(byte.group(1), 16)])
+    if all(character in _ALPHABET for character in token):
+        return bytes(_ALPHABET[character] for character in token)
+    return token.encode()
