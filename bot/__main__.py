@@ -9,54 +9,69 @@ from collections.abc import Callable
 from functools import partial
 
 from bot.configuration import Configuration, ConfigurationError, read_configuration
-from runtime.database import DATABASE_ERRORS, asyncpg_url
+from runtime.database import DATABASE_ERRORS, CannotConnectError
+from runtime.listening import cannot_listen
 from runtime.logging import configure_logs
+from runtime.store_urls import store_url_errors
 
 
 def _serve(configuration: Configuration) -> int:
     from bot.app import serve  # noqa: PLC0415 - migrate and doctor start faster without
 
     settings = configuration.settings
-    for name in ("database_url", "redis_url"):
-        if not getattr(settings, name).get_secret_value():
-            return _complain(
-                f"BOT_{name.upper()} is not set. Set it, or try everything on this machine with "
-                "`make run`."
-            )
+    if wrong := store_url_errors(
+        "BOT_",
+        database_url=settings.database_url.get_secret_value(),
+        redis_url=settings.redis_url.get_secret_value(),
+    ):
+        unset = any(line.endswith("is not set") for line in wrong)
+        return _complain(*wrong, *(["`make run` brings its own servers."] if unset else []))
     configure_logs(settings.log_level)
     try:
         serve(configuration)
     except OSError as error:
-        return _complain(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
-            "stop what uses the port or set BOT_PORT."
-        )
-    except ValueError as error:
-        return _complain(f"BOT_DATABASE_URL or BOT_REDIS_URL: {error}")
+        return _complain(cannot_listen(settings.host, settings.port, error, prefix="BOT_"))
     return 0
 
 
 def _migrate(configuration: Configuration, *, after_deploy: bool = False) -> int:
-    from bot.store.migrations import migrate  # noqa: PLC0415
+    from bot.store.migrations import (  # noqa: PLC0415
+        IncompatibleSchemaError,
+        SchemaState,
+        migrate,
+    )
 
-    settings = configuration.settings
-    if not settings.database_url.get_secret_value():
+    url = configuration.settings.database_url.get_secret_value()
+    if not url:
         return _complain("BOT_DATABASE_URL is not set: which database should be migrated?")
     try:
-        url = asyncpg_url(settings.database_url.get_secret_value())
-        asyncio.run(migrate(url.render_as_string(hide_password=False), after_deploy=after_deploy))
+        state = asyncio.run(migrate(url, after_deploy=after_deploy))
     except ValueError as error:
         return _complain(f"BOT_DATABASE_URL: {error}")
+    except IncompatibleSchemaError as error:
+        return _complain(str(error))
+    except CannotConnectError as error:
+        return _complain(f"{error}; see BOT_DATABASE_URL.")
     except DATABASE_ERRORS as error:
-        return _complain(f"the database cannot be migrated: {type(error).__name__}: {error}")
-    sys.stdout.write("The schema is up to date.\n")
+        return _complain(f"The database cannot be migrated: {type(error).__name__}: {error}")
+    sys.stdout.write(
+        "The schema is newer than this version, which works with it: nothing to migrate.\n"
+        if state is SchemaState.NEWER
+        else "The schema is up to date.\n"
+    )
     return 0
 
 
-def _doctor(configuration: Configuration) -> int:
-    from bot.doctor import examine  # noqa: PLC0415
+def _doctor(url: str) -> int:
+    from bot.doctor.examination import examine, refuse  # noqa: PLC0415
+    from bot.doctor.local_run import take_over_settings  # noqa: PLC0415
 
-    return asyncio.run(examine(configuration, sys.stdout.write))
+    try:
+        take_over_settings(read_configuration().settings.data_dir, sys.stdout.write)
+        configuration = read_configuration()
+    except ConfigurationError as error:
+        return refuse(error, sys.stdout.write)
+    return asyncio.run(examine(configuration, sys.stdout.write, url=url))
 
 
 COMMANDS: dict[str, tuple[Callable[[Configuration], int], str]] = {
@@ -66,7 +81,6 @@ COMMANDS: dict[str, tuple[Callable[[Configuration], int], str]] = {
         partial(_migrate, after_deploy=True),
         "once no older version runs: take away what only that needed",
     ),
-    "doctor": (_doctor, "say in words what is misconfigured"),
 }
 
 
@@ -76,16 +90,25 @@ def main(arguments: list[str] | None = None) -> int:
     choices = parser.add_subparsers(dest="command", required=True)
     for name, (_, words) in COMMANDS.items():
         choices.add_parser(name, help=words)
-    chosen = parser.parse_args(arguments).command
+    doctor = choices.add_parser("doctor", help="say in words what is misconfigured")
+    doctor.add_argument(
+        "--url",
+        default="",
+        metavar="https://HOST",
+        help="also try the webhooks as the messengers reach them: certificate, secrets, latency",
+    )
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "doctor":
+        return _doctor(chosen.url)
     try:
         configuration = read_configuration()
     except ConfigurationError as error:
-        return _complain("\n".join(error.lines))
-    return COMMANDS[chosen][0](configuration)
+        return _complain(*error.lines)
+    return COMMANDS[chosen.command][0](configuration)
 
 
-def _complain(sentence: str) -> int:
-    sys.stderr.write(sentence + "\n")
+def _complain(*lines: str) -> int:
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
     return 1
 
 

@@ -37,20 +37,25 @@ class ConfigurationError(Exception):
 def read_configuration() -> Configuration:
     """As the environment and the .env file say. Raises ConfigurationError."""
     wrong: list[str] = []
-    settings = _read(Settings, BOT_PREFIX, wrong)
-    read = [_read(kind.configured, kind.settings_type.prefix(), wrong) for kind in MESSENGERS]
+    settings = _read(Settings, Settings, BOT_PREFIX, wrong)
+    read = [
+        _read(kind.configured, kind.settings_type, kind.settings_type.prefix(), wrong)
+        for kind in MESSENGERS
+    ]
     messengers = tuple(messenger for messenger in read if messenger is not None)
     if settings is None or wrong:
         raise ConfigurationError(wrong)
     return Configuration(settings=settings, messengers=messengers)
 
 
-def _read(block: Callable[[], Block], prefix: str, wrong: list[str]) -> Block | None:
+def _read(
+    make: Callable[[], Block], block: type[BaseSettings], prefix: str, wrong: list[str]
+) -> Block | None:
     try:
-        return block()
+        return make()
     except SETTINGS_ERRORS as error:
         # What is wrong with the file is wrong for every block.
-        wrong += [line for line in settings_errors(error, prefix) if line not in wrong]
+        wrong += [line for line in settings_errors(error, block, prefix) if line not in wrong]
         return None
 
 

@@ -16,12 +16,16 @@ from redis.exceptions import RedisError
 from bot.admission.forecast import Forecast
 from bot.domain.deliveries import WANTED_WITHIN
 from bot.observability.metrics import FORECAST_SECONDS, MODEL_READY, WORKERS
-from bot.store.migrations import SchemaCheck
+from bot.store.migrations import SchemaCheck, SchemaState
 from bot.workers import WorkerRegistry
 from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
 
 CHECK_S = 2.0
+_UNUSABLE = {
+    SchemaState.BEHIND: "the schema is old: run python -m bot migrate",
+    SchemaState.INCOMPATIBLE: "the schema is too new for this version: run the newer version",
+}
 WORKER_STATES = ("loading", "ready", "unavailable", "draining", "failed")
 
 
@@ -93,11 +97,11 @@ class Health:
 
     async def _postgres(self) -> dict[str, Any]:
         try:
-            behind = await run_with_timeout(CHECK_S, self._schema.is_behind())
+            state = await run_with_timeout(CHECK_S, self._schema.state())
         except DATABASE_ERRORS:
             return {"ok": False, "detail": "Postgres cannot be reached"}
-        if behind:
-            return {"ok": False, "detail": "the schema is old: run python -m bot migrate"}
+        if detail := _UNUSABLE.get(state):
+            return {"ok": False, "detail": detail}
         return {"ok": True}
 
     async def _ping(self) -> dict[str, Any]:

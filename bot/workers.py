@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
 from inference_queue.worker_registry import WorkerStatus, list_workers
+from runtime.redis_client import redis_cause, redis_outage_log
 
 REFRESH_S = 1.5
 
@@ -20,6 +21,7 @@ class WorkerRegistry:
     def __init__(self, redis: Redis) -> None:
         self.workers: list[WorkerStatus] | None = None
         self._redis = redis
+        self._outage = redis_outage_log(redis)
         self._requests = self._newest_response = 0
 
     async def keep(self) -> None:
@@ -37,9 +39,14 @@ class WorkerRegistry:
 
     async def _read(self) -> list[WorkerStatus] | None:
         try:
-            return await list_workers(self._redis)
-        except (RedisError, OSError, json.JSONDecodeError, TypeError):
+            workers = await list_workers(self._redis)
+        except (RedisError, OSError) as error:
+            self._outage.begin(redis_cause(error))
             return None
+        except (json.JSONDecodeError, TypeError):
+            return None
+        self._outage.end()
+        return workers
 
     @property
     def ready(self) -> list[WorkerStatus]:

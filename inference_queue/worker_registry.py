@@ -12,6 +12,8 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from runtime.redis_client import redis_cause, redis_outage_log
+
 WORKERS_KEY = "bllossom:workers"
 WORKER_KEY = "bllossom:worker:{id}"
 PRESENCE_TTL_S = 15
@@ -56,14 +58,19 @@ class Heartbeat:
         self.worker = worker
         self._redis = redis
         self._publishing = asyncio.Lock()
+        self._outage = redis_outage_log(redis)
 
     async def publish(self, status: WorkerStatus) -> None:
         """Store the status for PRESENCE_TTL_S seconds."""
         body = json.dumps(asdict(status), ensure_ascii=False)
         # One at a time: on two connections the newer status could be overwritten by the older.
         async with self._publishing:
-            with contextlib.suppress(RedisError, OSError):
+            try:
                 await self._set(body)
+            except (RedisError, OSError) as error:
+                self._outage.begin(redis_cause(error))
+            else:
+                self._outage.end()
 
     async def withdraw(self) -> None:
         """Remove the status: the worker has ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import gc
@@ -10,6 +11,7 @@ import signal
 import socket
 import sys
 import uuid
+from collections.abc import Sequence
 
 import structlog
 import uvloop
@@ -30,6 +32,7 @@ from runtime.loop_monitor import monitored_loop
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
 from runtime.settings_errors import SETTINGS_ERRORS, settings_errors
+from runtime.store_urls import store_url_errors
 
 log = structlog.get_logger(__name__)
 
@@ -83,21 +86,40 @@ async def _run(worker: Worker, settings: WorkerSettings) -> None:
         await worker.run()
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Read the settings, choose the engine, work. Exit status 1 with one sentence on a mistake."""
+    _parse(arguments)
     try:
         settings = WorkerSettings()
     except SETTINGS_ERRORS as error:
-        for line in settings_errors(error, "WORKER_"):
-            sys.stderr.write(f"{line}\n")
-        return 1
+        return _complain(*settings_errors(error, WorkerSettings, "WORKER_"))
     configure_logs(settings.log_level)
-    for name in ("database_url", "redis_url"):
-        if not getattr(settings, name).get_secret_value():
-            sys.stderr.write(f"WORKER_{name.upper()} is not set: the worker needs to know where.\n")
-            return 1
+    if wrong := store_url_errors(
+        "WORKER_",
+        database_url=settings.database_url.get_secret_value(),
+        redis_url=settings.redis_url.get_secret_value(),
+    ):
+        return _complain(*wrong)
     try:
         engine_name, engine = choose_engine(settings)
+    except EngineError as error:
+        return _complain(error.failure.message)
+    return _work(settings, engine, engine_name)
+
+
+def _parse(arguments: Sequence[str]) -> None:
+    """Only ``--help``: everything else is a setting."""
+    argparse.ArgumentParser(
+        prog="python -m inference_worker",
+        description="Answer the jobs of the queue with a model of this machine, or by an external "
+        "engine (WORKER_BASE_URL).",
+        epilog="It is set up by environment variables or a .env file: WORKER_DATABASE_URL and "
+        "WORKER_REDIS_URL are needed; README.md lists all of them.",
+    ).parse_args(arguments)
+
+
+def _work(settings: WorkerSettings, engine: Engine, engine_name: str) -> int:
+    try:
         gc.freeze()  # imported modules stay: the collector need not look through them
         uvloop.run(serve(settings, engine, engine_name))
     except EngineStuckError as error:
@@ -106,13 +128,17 @@ def main() -> int:
         # An orderly end would wait for the call in the driver that does not return.
         os._exit(1)
     except CannotListenError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+        return _complain(str(error))
     except EngineError as error:
         log.error("engine_unusable", error=error.failure.message)
         return 1
     return 0
 
 
+def _complain(*lines: str) -> int:
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    return 1
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

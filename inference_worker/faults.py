@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from inference_worker.metrics import DATABASE_FAULTS
-from runtime.database import DATABASE_ERRORS, fault_fields
+from runtime.database import DATABASE_ERRORS, CannotConnectError, fault_fields
 
 log = structlog.get_logger(__name__)
 
@@ -22,5 +22,10 @@ def report_fault(statement: str, error: BaseException, job_id: UUID) -> None:
 
 
 def report_outage(statement: str, error: BaseException) -> None:
-    """Log that Postgres cannot be reached; the statement is repeated later."""
+    """Log that Postgres cannot be reached; the statement is repeated later.
+
+    A connection that cannot be made is logged by the connector: once, with its cause.
+    """
+    if isinstance(error, CannotConnectError):
+        return
     log.warning("database_gone", statement=statement, error=type(error).__name__)

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from inference_queue.worker_registry import WorkerState, WorkerStatus, list_workers
 from inference_worker.settings import WorkerSettings
-from runtime.redis_client import connect_redis
+from runtime.redis_client import connect_redis, redis_cause
 from runtime.settings_errors import invalid_settings
 
 
@@ -28,7 +28,7 @@ async def check(redis_url: str, host: str) -> tuple[bool, str]:
     try:
         workers = await list_workers(redis)
     except (RedisError, OSError) as error:
-        return True, f"unknown: Valkey/Redis cannot be reached ({type(error).__name__})"
+        return True, f"unknown: Valkey/Redis cannot be reached ({redis_cause(error)})"
     finally:
         await redis.aclose()
     # An id is HOST-PID-RANDOM, and a host name may hold hyphens of its own.
@@ -44,14 +44,15 @@ def _judge(workers: list[WorkerStatus], host: str) -> tuple[bool, str]:
 
 def main() -> int:
     """Print the sentence; 0 for alive or unknown, 1 for gone or misconfigured."""
+    url = ""
     try:
         url = WorkerSettings().redis_url.get_secret_value()
         alive, sentence = asyncio.run(check(url, socket.gethostname()))
     except ValidationError as error:
         names = ", ".join(invalid_settings(error, "WORKER_"))
         alive, sentence = False, f"wrong settings: {names}"
-    except ValueError:
-        alive, sentence = False, "WORKER_REDIS_URL is not set, or cannot be read"
+    except ValueError as error:
+        alive, sentence = False, f"WORKER_REDIS_URL: {error if url else 'it is not set'}"
     sys.stdout.write(f"{sentence}\n")
     return 0 if alive else 1
 

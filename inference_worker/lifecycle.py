@@ -191,7 +191,8 @@ class Lifecycle:
         return True
 
     async def _note_failed_start(self, failure: Failure) -> None:
-        self._report_progress(failure.message)
+        waiting = "waiting for the engine: " if failure.retryable else ""
+        self._report_progress(waiting + failure.message)
         if not failure.retryable:
             self._state = WorkerState.FAILED
             await self.publish()

@@ -19,6 +19,7 @@ from inference_worker.metrics import (
 )
 from inference_worker.worker import Worker
 from runtime.http_server import CONNECTION_SETTINGS, refuse_packed_bodies
+from runtime.listening import cannot_listen
 
 
 class CannotListenError(Exception):
@@ -40,10 +41,7 @@ async def status_server(worker: Worker, host: str, port: int) -> AsyncIterator[i
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
-            raise CannotListenError(
-                f"cannot listen on {host}:{port} ({error.strerror}): "
-                "stop what uses the port or set WORKER_PORT."
-            ) from error
+            raise CannotListenError(cannot_listen(host, port, error, prefix="WORKER_")) from error
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

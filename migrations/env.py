@@ -6,12 +6,11 @@ import asyncio
 
 from alembic import context
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.settings import Settings
 from bot.store import schema as bot_schema
 from inference_queue import schema as queue_schema
+from runtime.database import connect_unpooled
 
 target_metadata = [bot_schema.metadata, queue_schema.metadata]
 
@@ -25,8 +24,8 @@ def run(connection: Connection) -> None:
 async def run_on_own_connection() -> None:
     url = Settings().database_url.get_secret_value()
     if not url:
-        raise SystemExit("Set BOT_DATABASE_URL: postgresql+asyncpg://user:password@host/database")
-    engine = create_async_engine(url, poolclass=NullPool)
+        raise SystemExit("Set BOT_DATABASE_URL: postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+    engine = connect_unpooled(url)
     async with engine.connect() as connection:
         await connection.run_sync(run)
         await connection.commit()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import secrets
@@ -18,6 +17,7 @@ from inference_worker.settings import WorkerSettings
 from onebox.data_dir import CannotStart
 from onebox.process_environment import BOT, WORKER, inherited
 from runtime.ip_address import is_loopback
+from runtime.listening import cannot_listen
 from runtime.settings_errors import SETTINGS_ERRORS, settings_errors
 
 #: Shorter than the time a part has to stop (onebox/supervisor.py), so that a drain is not cut off.
@@ -48,12 +48,7 @@ def free_port(host: str, port: int) -> int:
         try:
             probe.bind((host, port))
         except OSError as problem:
-            advice = "choose another address with BOT_HOST and BOT_PORT"
-            if problem.errno == errno.EADDRINUSE:
-                advice = "stop the program that uses it, or choose another port with BOT_PORT"
-            raise CannotStart(
-                f"The bot cannot listen on {host}:{port} ({problem.strerror}): {advice}."
-            ) from None
+            raise CannotStart(cannot_listen(host, port, problem, prefix="BOT_")) from None
         return int(probe.getsockname()[1])
 
 
@@ -102,7 +97,7 @@ def set_for_the_worker() -> set[str]:
     try:
         return WorkerSettings().model_fields_set
     except SETTINGS_ERRORS as error:
-        raise CannotStart(f"{settings_errors(error, 'WORKER_')[0]}.") from None
+        raise CannotStart(f"{settings_errors(error, WorkerSettings, 'WORKER_')[0]}.") from None
 
 
 def simulator_is_on(settings: Settings) -> bool:

@@ -20,8 +20,9 @@ from sqlalchemy import text
 
 from bot.configuration import Configuration
 from bot.settings import Settings
-from bot.store.migrations import migrate
+from bot.store.migrations import IncompatibleSchemaError, migrate
 from onebox.data_dir import CannotStart, locked, os_errors_as_cannot_start, rotate_log
+from onebox.doctor_file import told_to_the_doctor
 from onebox.embedded_servers import postgres_process, valkey_process
 from onebox.local_settings import (
     Machine,
@@ -34,9 +35,9 @@ from onebox.local_settings import (
 )
 from onebox.progress import bound_logs, relay_model_progress, until_ready, watch_readiness
 from onebox.supervisor import ProcessSpec, SupervisedProcess, keep_running, raise_if_cancelled
-from runtime.database import DATABASE_ERRORS, asyncpg_url, connect_database
+from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_database
 from runtime.ip_address import is_loopback
-from runtime.redis_client import connect_redis
+from runtime.redis_client import connect_redis, redis_cause
 
 BOT = (sys.executable, "-m", "bot", "serve")
 WORKER = (sys.executable, "-m", "inference_worker")
@@ -102,6 +103,7 @@ async def _run(configuration: Configuration, bot: Sequence[str], worker: Sequenc
         )
         bot_env = bot_environment(configuration, machine, made)
         worker_env = worker_environment(machine, worker_set)
+        stack.enter_context(told_to_the_doctor(data_dir, bot_env))
         programs = [
             _program("bot", bot, machine, bot_env, vital=True),
             _program("worker", worker, machine, worker_env, vital=False),
@@ -137,15 +139,18 @@ async def _database(
         say(f"  Postgres runs ({time.monotonic() - since:.1f} s)")
     try:
         await _reachable(url)
-        plain_url = asyncpg_url(url).render_as_string(hide_password=False)
         # Only this version runs here.
-        await migrate(plain_url, after_deploy=True)
+        await migrate(url, after_deploy=True)
     except ValueError as problem:
         raise CannotStart(f"BOT_DATABASE_URL: {problem}.") from None
+    except IncompatibleSchemaError as problem:
+        raise CannotStart(str(problem)) from None
+    except CannotConnectError as problem:
+        raise CannotStart(f"{problem}; see BOT_DATABASE_URL.") from None
     except DATABASE_ERRORS as problem:
         raise CannotStart(
-            "The database cannot be reached or brought up to date "
-            f"({_brief(problem)}): check BOT_DATABASE_URL and that its server runs."
+            f"The database cannot be brought up to date ({_brief(problem)}): check "
+            "BOT_DATABASE_URL."
         ) from problem
     say("  The database's schema is up to date")
     return url, processes
@@ -183,7 +188,7 @@ async def _tell_if_silent(url: str) -> None:
     try:
         problem = await _unanswered(url)
     except ValueError as error:
-        raise CannotStart("BOT_REDIS_URL cannot be read: redis://HOST:PORT/0 is meant.") from error
+        raise CannotStart(f"BOT_REDIS_URL: {error}.") from None
     if problem:
         say(f"  BOT_REDIS_URL does not answer ({problem}): going on without, a little slower")
 
@@ -193,7 +198,7 @@ async def _unanswered(url: str) -> str:
     try:
         await redis.ping()
     except (RedisError, OSError) as problem:
-        return type(problem).__name__
+        return redis_cause(problem)
     finally:
         await redis.aclose()
     return ""

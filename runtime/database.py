@@ -1,15 +1,32 @@
-"""The connection to Postgres: its URL, its pool, its errors."""
+"""The connection to Postgres: its pool, its errors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import URL, ColumnElement, Uuid, bindparam, exc, func, make_url
+from sqlalchemy import ColumnElement, Uuid, bindparam, exc, func
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from runtime.database_url import DatabaseUrl, read_database_url
+from runtime.outage_log import OutageLog
+from runtime.postgres_refusals import connection_cause
+
+_DRIVER = "postgresql+asyncpg://"
+_CONNECT_S = 3.0
+
+
+class CannotConnectError(OSError):
+    """Postgres did not accept a connection; the text names its place and the cause.
+
+    Always an outage, even for a wrong password: no statement or row is to blame.
+    """
+
 
 #: Everything a statement may raise when Postgres is gone, restarting or unreachable.
 DATABASE_ERRORS = (
@@ -67,8 +84,9 @@ def fault_fields(error: BaseException) -> dict[str, str]:
 
 def connect_database(raw_url: str, *, pool_size: int) -> AsyncEngine:
     """A connection pool with time-outs on every wait; connects lazily. Raises ValueError."""
+    url = read_database_url(raw_url)
     return create_async_engine(
-        asyncpg_url(raw_url),
+        _DRIVER,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=3,
@@ -77,8 +95,43 @@ def connect_database(raw_url: str, *, pool_size: int) -> AsyncEngine:
         pool_use_lifo=True,
         # An error shows its statement in the log, never the personal data in its values.
         hide_parameters=True,
-        connect_args={"timeout": 3, "command_timeout": 10},
+        connect_args=_connect_args(url, outage=OutageLog("postgres", url.place), statement_s=10),
     )
+
+
+def connect_unpooled(raw_url: str, *, statement_s: float | None = None) -> AsyncEngine:
+    """Connections for a command that runs once, such as a migration. Raises ValueError.
+
+    ``statement_s``: the time-out of a statement; None: a migration may take its time.
+    """
+    url = read_database_url(raw_url)
+    arguments = _connect_args(url, outage=None, statement_s=statement_s)
+    return create_async_engine(_DRIVER, poolclass=NullPool, connect_args=arguments)
+
+
+def _connect_args(
+    url: DatabaseUrl, *, outage: OutageLog | None, statement_s: float | None
+) -> dict[str, Any]:
+    caches = {name: size for name, size in url.caches.items() if name.startswith("prepared")}
+    return {"async_creator_fn": partial(_connect, url, outage, statement_s), **caches}
+
+
+async def _connect(
+    url: DatabaseUrl, outage: OutageLog | None, statement_s: float | None
+) -> asyncpg.Connection:
+    """A connection. Raises CannotConnectError, which is an outage whatever its cause."""
+    try:
+        connection = await asyncpg.connect(
+            **url.connect_args(), timeout=_CONNECT_S, command_timeout=statement_s
+        )
+    except (*DATABASE_ERRORS, ValueError) as error:
+        cause = connection_cause(error, url)
+        if outage:
+            outage.begin(cause)
+        raise CannotConnectError(f"Postgres at {url.place}: {cause}") from error
+    if outage:
+        outage.end()
+    return connection
 
 
 def any_of(ids: Iterable[UUID]) -> ColumnElement[UUID]:
@@ -87,20 +140,3 @@ def any_of(ids: Iterable[UUID]) -> ColumnElement[UUID]:
     ``IN`` makes a statement per number of ids, and each connection keeps each of them prepared.
     """
     return func.any(bindparam(None, list(ids), ARRAY(Uuid)))
-
-
-def asyncpg_url(raw: str) -> URL:
-    """The URL for SQLAlchemy's asyncpg driver; accepts ``postgres://`` and ``sslmode=`` too.
-
-    Raises ValueError, without the URL in its text, if it is not a Postgres URL.
-    """
-    try:
-        url = make_url(raw)
-    except ArgumentError as error:
-        raise ValueError("the database URL cannot be read") from error
-    if url.drivername.split("+")[0] not in ("postgres", "postgresql"):
-        raise ValueError(f"a postgresql:// URL is needed, not {url.drivername}://")
-    query = dict(url.query)
-    if "sslmode" in query:
-        query["ssl"] = query.pop("sslmode")
-    return url.set(drivername="postgresql+asyncpg", query=query)

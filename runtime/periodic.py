@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import structlog
 
-from runtime.database import DATABASE_ERRORS, fault_fields, is_gone
+from runtime.database import DATABASE_ERRORS, CannotConnectError, fault_fields, is_gone
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,8 @@ class FailureLog:
             yield
         except DATABASE_ERRORS as error:
             event = "database_gone" if is_gone(error) else "database_fault"
-            if event != self.failing:
+            # The connector has said that there is no connection, with its cause.
+            if event != self.failing and not isinstance(error, CannotConnectError):
                 log.warning(event, loop=self._loop, **fault_fields(error))
             self.failing = event
         else:

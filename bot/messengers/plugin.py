@@ -17,6 +17,7 @@ from bot.conversation.settlement_waiters import SettlementWaiters
 from bot.delivery.sync_window import SyncWindow
 from bot.domain.findings import Finding
 from bot.domain.messenger import Messenger
+from bot.domain.webhook_probe import WebhookProbe
 from bot.http.outbound import OutboundClient
 from bot.settings import Settings
 from bot.simulator.pane import SimulatorPane
@@ -96,6 +97,9 @@ class MessengerPlugin(Protocol):
 
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> SimulatorPane:
         """Its pane of the simulator; ``base_url``: the bot's origin, read at each message."""
+
+    def probe(self) -> WebhookProbe | None:
+        """A signed help command to its webhook, made now; None while it is off."""
 
     def checks(self) -> AsyncIterator[Finding]:
         """The doctor's findings on its settings, with calls to the platform where possible."""

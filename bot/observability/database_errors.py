@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from bot.observability.metrics import DATABASE_FAULTS
-from runtime.database import DATABASE_ERRORS, fault_fields, is_gone
+from runtime.database import DATABASE_ERRORS, CannotConnectError, fault_fields, is_gone
 
 log = structlog.get_logger(__name__)
 
@@ -20,8 +20,11 @@ def report_database_error(
     """Log the error of a statement; count it where it is a fault.
 
     ``statement`` is the name of the store's function: a few fixed words, since it is a label.
-    A time-out is logged as an outage: it may be the server's, or one row's.
+    A time-out is logged as an outage: it may be the server's, or one row's. A connection that
+    cannot be made is logged by the connector: once, with its cause.
     """
+    if isinstance(error, CannotConnectError):
+        return
     if is_gone(error):
         log.warning("database_gone", statement=statement, error=type(error).__name__)
     else:

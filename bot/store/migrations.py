@@ -5,13 +5,18 @@ its kind. An ``expand`` migration only adds: the previous version still works. A
 migration removes what only the previous version needed, and runs once that version is gone. An
 ``expand`` that follows a ``contract`` runs it too: it belongs to a later version, and a version two
 releases old runs nowhere.
+
+Each migration leaves the list of the revisions whose programs work with the schema, as the comment
+of Alembic's table: an older program that comes back does not know the newer revisions.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from alembic import command
@@ -19,23 +24,41 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from runtime.database import connect_unpooled
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 #: Two processes may migrate at once: the second waits for this lock, then has nothing to do.
 _LOCK = 0x626C6C6F  # "bllo"
+#: Begins the comment of Alembic's table.
+_NOTE = "works with programs of revision: "
+
+
+class SchemaState(StrEnum):
+    """The schema, seen from this version of the program."""
+
+    CURRENT = "current"
+    BEHIND = "behind"  #: an expand migration of this version is missing
+    NEWER = "newer"  #: made by a later version; this one works with it
+    INCOMPATIBLE = "incompatible"  #: a later version took away what this one needs
+
+
+class IncompatibleSchemaError(Exception):
+    """A later version took away what this one needs; the text says what to do."""
 
 
 async def migrate(
     database_url: str, *, after_deploy: bool = False, scripts: Path = _SCRIPTS
-) -> None:
+) -> SchemaState:
     """Migrate the schema to the revision of this version, in one transaction.
 
-    ``after_deploy``: all older versions are gone, so the contract migrations run too.
+    ``after_deploy``: all older versions are gone, so the contract migrations run too. A schema of a
+    later version stays as it is: NEWER. Raises IncompatibleSchemaError where this version cannot
+    work with it.
     """
     target = "head" if after_deploy else _newest_expand(_directory(scripts))
-    await _run(database_url, target, scripts, upwards=True)
+    return await _run(database_url, target, scripts, upwards=True)
 
 
 async def revert(database_url: str, revision: str) -> None:
@@ -45,51 +68,53 @@ async def revert(database_url: str, revision: str) -> None:
 
 async def pending(database_url: str, scripts: Path = _SCRIPTS) -> bool:
     """Whether the database lacks an expand migration that this program needs."""
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = connect_unpooled(database_url)
     try:
         async with engine.connect() as connection:
-            return await is_behind(connection, scripts)
+            return await schema_state(connection, scripts) is SchemaState.BEHIND
     finally:
         await engine.dispose()
 
 
-async def is_behind(connection: AsyncConnection, scripts: Path = _SCRIPTS) -> bool:
-    """The same over an open connection; the scripts are read once per process."""
-    revisions = await connection.run_sync(_heads)
+async def schema_state(connection: AsyncConnection, scripts: Path = _SCRIPTS) -> SchemaState:
+    """The state of the schema; the scripts are read once per process."""
     required = await asyncio.to_thread(_required, scripts)  # it reads and imports every script
-    return not revisions or bool(revisions & required.older)
+    return await connection.run_sync(_state, required)
 
 
 class SchemaCheck:
-    """The check whether the schema is up to date; skipped after its first success."""
+    """The check whether this version can work with the schema; skipped after a success."""
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
-        self._up_to_date = False
+        self._usable: SchemaState | None = None
 
-    async def is_behind(self) -> bool:
-        """Whether an expand migration is missing. Raises DATABASE_ERRORS.
+    async def state(self) -> SchemaState:
+        """The state of the schema. Raises DATABASE_ERRORS.
 
-        Once up to date, one round trip checks the connection only: no schema is downgraded while
-        the process runs.
+        Once usable, one round trip checks the connection only: no schema is downgraded while the
+        process runs.
         """
         async with self._database.connect() as connection:
-            if self._up_to_date:
+            if self._usable:
                 await connection.execute(text("SELECT 1"))
-            else:
-                self._up_to_date = not await is_behind(connection)
-        return not self._up_to_date
+                return self._usable
+            state = await schema_state(connection)
+        if state in (SchemaState.CURRENT, SchemaState.NEWER):
+            self._usable = state
+        return state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredRevision:
-    """The newest revision that this version needs, and all older ones.
+    """The newest revision that this version needs, and all that it knows.
 
     Any other revision is newer: an old bot beside a new schema.
     """
 
     revision: str
     older: frozenset[str]
+    known: frozenset[str]
 
 
 @functools.cache
@@ -97,7 +122,19 @@ def _required(scripts: Path) -> RequiredRevision:
     directory = _directory(scripts)
     newest = _newest_expand(directory)
     older = {script.revision for script in directory.iterate_revisions(newest, "base")} - {newest}
-    return RequiredRevision(revision=newest, older=frozenset(older))
+    known = {script.revision for script in directory.walk_revisions()}
+    return RequiredRevision(revision=newest, older=frozenset(older), known=frozenset(known))
+
+
+def _state(connection: Connection, required: RequiredRevision) -> SchemaState:
+    revisions = _heads(connection)
+    if not revisions or revisions & required.older:
+        return SchemaState.BEHIND
+    if revisions <= required.known:
+        return SchemaState.CURRENT
+    compatible = _noted_as_compatible(connection)
+    fits = not compatible or required.revision in compatible
+    return SchemaState.NEWER if fits else SchemaState.INCOMPATIBLE
 
 
 def _directory(scripts: Path) -> ScriptDirectory:
@@ -115,20 +152,58 @@ def is_contract(script: Path) -> bool:
     return script.name.split("_")[1] == "contract"
 
 
-async def _run(database_url: str, revision: str, scripts: Path, *, upwards: bool) -> None:
-    def step(connection: Connection) -> None:
+async def _run(database_url: str, revision: str, scripts: Path, *, upwards: bool) -> SchemaState:
+    required = _required(scripts)
+
+    def step(connection: Connection) -> SchemaState:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        state = _state(connection, required)
+        if state is SchemaState.INCOMPATIBLE:
+            raise IncompatibleSchemaError(_advice(_heads(connection), required))
+        if state is SchemaState.NEWER:
+            return state
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(scripts).replace("%", "%%"))
         (command.upgrade if upwards else command.downgrade)(config, revision)
+        _note_compatible(connection, scripts)
+        return SchemaState.CURRENT
 
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = connect_unpooled(database_url)
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(step)
+            return await connection.run_sync(step)
     finally:
         await engine.dispose()
 
 
+def _advice(revisions: set[str], required: RequiredRevision) -> str:
+    return (
+        f"The schema (revision {', '.join(sorted(revisions))}) no longer has what this version "
+        f"needs (revision {required.revision}): run the newer version, or restore the backup from "
+        "before the upgrade."
+    )
+
+
 def _heads(connection: Connection) -> set[str]:
     return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def _note_compatible(connection: Connection, scripts: Path) -> None:
+    """Write the revisions whose programs work with the schema: back to the last contract."""
+    revisions: list[str] = []
+    beyond_contract = False
+    for head in _heads(connection):
+        for script in _directory(scripts).iterate_revisions(head, "base"):
+            revisions.append(script.revision)
+            contract = is_contract(Path(script.path))
+            if beyond_contract and not contract:
+                break  # the expand that the contract belongs to: programs before it are gone
+            beyond_contract |= contract
+    words = " ".join(revision for revision in revisions if re.fullmatch(r"[\w.-]+", revision))
+    connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{_NOTE}{words}'"))
+
+
+def _noted_as_compatible(connection: Connection) -> set[str]:
+    """The revisions of the comment; empty where there is none."""
+    note = connection.scalar(text("SELECT obj_description(to_regclass('alembic_version'))"))
+    return set(str(note).removeprefix(_NOTE).split()) if str(note).startswith(_NOTE) else set()

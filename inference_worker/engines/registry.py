@@ -15,6 +15,7 @@ from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
 from inference_worker.engines.base import Engine
 from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.engines.served.endpoint import EndpointSettings, read_endpoint
 from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.engines.served.pool import ServedPool
 from inference_worker.errors import EngineError
@@ -27,7 +28,7 @@ def choose_engine(settings: WorkerSettings) -> tuple[str, Engine]:
     """The engine the settings ask for, not yet started, and its name in ``ENGINES``.
 
     ``auto`` is ``served`` where a base URL is set, else ``local``. Raises EngineError where a
-    setting is missing.
+    setting is missing or wrong.
     """
     name = settings.engine
     if name == "auto":
@@ -57,6 +58,8 @@ def _served(settings: WorkerSettings) -> Engine:
             FailureReason.ENGINE_UNAVAILABLE,
             "WORKER_ENGINE=served needs WORKER_BASE_URL, such as http://127.0.0.1:8000/v1",
         )
+    for url in urls:
+        read_endpoint(_endpoint(url, settings))
     engines = [
         ServedEngine(
             url,
@@ -72,6 +75,16 @@ def _served(settings: WorkerSettings) -> Engine:
         for url in urls
     ]
     return engines[0] if len(engines) == 1 else ServedPool(engines)
+
+
+def _endpoint(url: str, settings: WorkerSettings) -> EndpointSettings:
+    """What is checked before the engine starts: a mistake is one sentence then."""
+    return EndpointSettings(
+        base_url=url,
+        api_key=settings.api_key.get_secret_value(),
+        dialect=settings.dialect,
+        preset=settings.preset,
+    )
 
 
 def suitable_preset() -> str:

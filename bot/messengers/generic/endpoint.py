@@ -11,7 +11,7 @@ from aiohttp import web
 from bot.conversation.accept_batcher import ConversationFullError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.deliveries import DeliveryState, DeliveryVia
-from bot.domain.messenger import Incoming, Refusal
+from bot.domain.messenger import Command, Incoming, Refusal
 from bot.domain.turns import Utterance
 from bot.http.body import read_body
 from bot.messengers.generic.message import read_message
@@ -71,6 +71,8 @@ class GenericEndpoint:
             return database_away(self._texts)
 
     async def _receive(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
+        if incoming.command is Command.HELP:
+            return json_response({"status": "help", "message": self._texts.help})
         if incoming.command is not None:
             await self._inbox.reset(
                 messenger="generic",

@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Self
 from aiohttp import web
 
 from bot.domain.findings import Finding
+from bot.domain.webhook_probe import WebhookProbe
 from bot.http.outbound import OutboundClient
 from bot.messengers.generic.adapter import GenericAdapter
 from bot.messengers.generic.checks import check_settings
 from bot.messengers.generic.endpoint import GenericEndpoint
 from bot.messengers.generic.event_stream import EventStreams
+from bot.messengers.generic.probe import help_probe
 from bot.messengers.generic.result_reader import ResultReader
 from bot.messengers.generic.results import EVENTS_PATH, RESULT_PATH
 from bot.messengers.generic.settings import GenericSettings
@@ -71,6 +73,10 @@ class GenericPlugin:
         """A chat that shows the route of each answer."""
         secret = next(iter(self.settings.secrets), b"")
         return GenericPane(client, secret=secret, base_url=base_url)
+
+    def probe(self) -> WebhookProbe | None:
+        """The command "help"."""
+        return help_probe(self.settings)
 
     async def checks(self) -> AsyncIterator[Finding]:
         """The findings on the settings."""

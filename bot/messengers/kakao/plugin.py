@@ -9,10 +9,12 @@ from typing import Any, ClassVar, Self
 from aiohttp import web
 
 from bot.domain.findings import Finding
+from bot.domain.webhook_probe import WebhookProbe
 from bot.http.outbound import OutboundClient
 from bot.messengers.kakao.adapter import KakaoAdapter
 from bot.messengers.kakao.checks import check_settings
 from bot.messengers.kakao.endpoint import KakaoEndpoint
+from bot.messengers.kakao.probe import help_probe
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.simulator_pane import KakaoPane
 from bot.messengers.plugin import LocalDefaults, MessengerSettings, Services
@@ -60,6 +62,10 @@ class KakaoPlugin:
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> KakaoPane:
         """A chat as the app shows it."""
         return KakaoPane(client, secret=next(iter(self.settings.secrets), ""), base_url=base_url)
+
+    def probe(self) -> WebhookProbe | None:
+        """A typed /도움말."""
+        return help_probe(self.settings)
 
     async def checks(self) -> AsyncIterator[Finding]:
         """The findings on the settings; Kakao has no interface to ask."""

@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Self
 from aiohttp import web
 
 from bot.domain.findings import Finding
+from bot.domain.webhook_probe import WebhookProbe
 from bot.http.outbound import OutboundClient
 from bot.messengers.plugin import LocalDefaults, MessengerSettings, Services
 from bot.messengers.slack.adapter import SlackAdapter
 from bot.messengers.slack.checks import check_slack
 from bot.messengers.slack.commands import CommandReceiver
 from bot.messengers.slack.endpoint import SlackEndpoint
+from bot.messengers.slack.probe import help_probe
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.simulator_pane import SlackPane
 from bot.simulator.webhook_client import WebhookClient
@@ -67,6 +69,10 @@ class SlackPlugin:
         """A chat as the app shows it."""
         secret = self.settings.signing_secret.get_secret_value()
         return SlackPane(client, signing_secret=secret, base_url=base_url)
+
+    def probe(self) -> WebhookProbe | None:
+        """The slash command with "help"."""
+        return help_probe(self.settings)
 
     def checks(self) -> AsyncIterator[Finding]:
         """The findings on the settings and on the token's scopes."""

@@ -70,15 +70,17 @@ def read_endpoint(settings: EndpointSettings) -> Endpoint:
     except ValueError:
         is_url = None
     if not is_url:
-        raise _misconfigured("the engine's URL must look like http://host:port")
+        raise _misconfigured(
+            "WORKER_BASE_URL: http://HOST:PORT is meant, with commas between several"
+        )
     if not (settings.api_key.isascii() and settings.api_key.isprintable()):
-        raise _misconfigured("the API key must be ASCII without line breaks")
+        raise _misconfigured("WORKER_API_KEY: it must be ASCII without line breaks")
     if settings.dialect != "auto" and settings.dialect not in DIALECTS:
-        raise _misconfigured(f"the dialect must be auto or one of {', '.join(DIALECTS)}")
+        raise _misconfigured(f"WORKER_DIALECT: auto or one of {', '.join(DIALECTS)} is needed")
     if settings.preset and settings.preset not in PRESETS:
-        raise _misconfigured(f"the preset must be one of {', '.join(PRESETS)}")
+        raise _misconfigured(f"WORKER_PRESET: one of {', '.join(PRESETS)} is needed")
     return Endpoint(root=root, given=given, address=address)
 
 
 def _misconfigured(what: str) -> EngineError:
-    return EngineError(FailureReason.ENGINE_UNAVAILABLE, f"Check the settings: {what}.")
+    return EngineError(FailureReason.ENGINE_UNAVAILABLE, what)

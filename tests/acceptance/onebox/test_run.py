@@ -307,7 +307,7 @@ def test_a_taken_port(data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = refusal(data_dir, BOT_PORT=str(port))
-    assert f"cannot listen on 127.0.0.1:{port}" in said
+    assert f"Cannot listen on 127.0.0.1:{port}: it is in use" in said
     assert "BOT_PORT" in said
 
 
@@ -326,7 +326,8 @@ def test_a_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_database_that_is_not_there(data_dir: Path) -> None:
     said = refusal(data_dir, BOT_DATABASE_URL="postgresql://bot@127.0.0.1:1/bot")
-    assert "check BOT_DATABASE_URL" in said
+    assert said.endswith("; see BOT_DATABASE_URL.")
+    assert "127.0.0.1:1: the connection was refused" in said
     said = refusal(data_dir, BOT_DATABASE_URL="mysql://bot@127.0.0.1/bot")
     assert said == "BOT_DATABASE_URL: a postgresql:// URL is needed, not mysql://."
 
@@ -339,7 +340,10 @@ def test_configured_valkey_without_a_response_is_named(
         run.until("BOT_REDIS_URL does not answer")
         assert run.stop() == 0
     unreadable = refusal(data_dir, **{**nobody, "BOT_REDIS_URL": "sekret@nowhere"})
-    assert unreadable == "BOT_REDIS_URL cannot be read: redis://HOST:PORT/0 is meant."
+    assert unreadable == (
+        "BOT_REDIS_URL: it cannot be read: redis://HOST:6379/0 is meant (rediss:// with TLS, "
+        "unix:///PATH for a socket)."
+    )
 
 
 def test_a_wrong_setting_of_the_worker_is_told_before_anything_runs(data_dir: Path) -> None:

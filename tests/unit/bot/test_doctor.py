@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.doctor import examine
+from bot.doctor.examination import examine
 from tests.support.stack import (
     settings_for,
 )

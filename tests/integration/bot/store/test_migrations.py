@@ -14,8 +14,17 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from bot.__main__ import main
+from bot.store import migrations
 from bot.store import schema as bot_schema
-from bot.store.migrations import migrate, pending, revert
+from bot.store.migrations import (
+    IncompatibleSchemaError,
+    SchemaState,
+    migrate,
+    pending,
+    revert,
+    schema_state,
+)
 from inference_queue import schema as queue_schema
 
 SCRIPTS = Path(__file__).parents[4] / "migrations"
@@ -131,6 +140,66 @@ async def test_contract_migrations_wait_for_the_end_of_the_deploy(
     assert await _added_tables(database_url) == in_the_end
     assert not await pending(database_url, scripts)
     await migrate(database_url, scripts=scripts)  # nothing to do, and no error
+
+
+@pytest.mark.parametrize(
+    ("marks", "after_deploy", "works"),
+    [
+        (("expand",), True, True),
+        (("expand", "expand"), True, True),
+        (("contract",), True, True),  # of this version: it takes away what older ones needed
+        (("expand", "contract"), False, True),
+        (("expand", "contract"), True, False),
+        (("contract", "expand"), False, True),
+        (("expand", "contract", "expand"), False, False),
+    ],
+)
+async def test_an_older_version_comes_back_to_a_newer_schema(
+    database_url: str,
+    versions: Callable[..., Path],
+    marks: tuple[str, ...],
+    after_deploy: bool,
+    works: bool,
+) -> None:
+    await migrate(database_url, scripts=versions(*marks), after_deploy=after_deploy)
+    before = await _catalogue(database_url)
+    if works:
+        assert await migrate(database_url) is SchemaState.NEWER
+    else:
+        with pytest.raises(IncompatibleSchemaError, match="restore the backup"):
+            await migrate(database_url)
+    async with _connected(database_url) as connection:
+        state = await schema_state(connection)
+    assert state is (SchemaState.NEWER if works else SchemaState.INCOMPATIBLE)
+    assert await _catalogue(database_url) == before
+
+
+@pytest.mark.parametrize(
+    ("note", "status", "words"),
+    [
+        ("works with programs of revision: {mine} 9999", 0, "newer than this version, which works"),
+        ("works with programs of revision: 9999", 1, "restore the backup from before the upgrade"),
+        ("", 0, "newer than this version, which works"),
+    ],
+)
+async def test_migrate_says_in_a_sentence_what_a_newer_schema_means(
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    note: str,
+    status: int,
+    words: str,
+) -> None:
+    note = note.format(mine=migrations._required(SCRIPTS).revision)
+    async with _connected(database_url) as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{note}'"))
+        await connection.commit()
+    monkeypatch.setenv("BOT_DATABASE_URL", database_url)
+    assert await asyncio.to_thread(main, ["migrate"]) == status
+    said = capsys.readouterr()
+    assert words in (said.err if status else said.out)
+    assert len((said.out + said.err).splitlines()) == 1
 
 
 async def _added_tables(url: str) -> set[str]:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from bot.doctor import examine
+from bot.doctor.examination import examine
 from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.http.outbound import OutboundClient

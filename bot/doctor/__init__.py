@@ -1,0 +1,1 @@
+"""``python -m bot doctor``: what is misconfigured, in words an operator understands."""

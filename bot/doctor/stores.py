@@ -1,0 +1,124 @@
+"""Postgres, Valkey, and the workers that announce themselves there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.findings import Finding, Verdict
+from bot.settings import Settings
+from bot.store.migrations import SchemaState, schema_state
+from inference_queue.worker_registry import WorkerStatus, list_workers
+from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_unpooled
+from runtime.database_url import DatabaseUrlError, read_database_url
+from runtime.redis_client import connect_redis, redis_cause, redis_place
+from runtime.redis_url import RedisUrlError, read_redis_url
+
+STATEMENT_TIMEOUT_S = 5.0
+_UNSET = "`python -m bot serve` does not start without it (`make run` brings its own {name})."
+_SCHEMA = {
+    SchemaState.CURRENT: Finding(Verdict.OK, "The schema is up to date."),
+    SchemaState.BEHIND: Finding(
+        Verdict.WRONG, "The schema is old: run `python -m bot migrate` (`make run` does it itself)."
+    ),
+    SchemaState.NEWER: Finding(
+        Verdict.HINT, "The schema is newer than this version, which works with it."
+    ),
+    SchemaState.INCOMPATIBLE: Finding(
+        Verdict.WRONG,
+        "The schema no longer has what this version needs: run the newer version, or restore the "
+        "backup from before the upgrade.",
+    ),
+}
+
+
+async def check_postgres(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether Postgres answers, is set up safely, and has this version's schema."""
+    raw = settings.database_url.get_secret_value()
+    if not raw:
+        advice = _UNSET.format(name="Postgres")
+        yield Finding(Verdict.WRONG, f"BOT_DATABASE_URL is not set: {advice}")
+        return
+    try:
+        url = read_database_url(raw)
+    except DatabaseUrlError as error:
+        yield Finding(Verdict.WRONG, f"BOT_DATABASE_URL: {error}.")
+        return
+    if url.without_effect:
+        names = ", ".join(url.without_effect)
+        yield Finding(Verdict.HINT, f"BOT_DATABASE_URL: {names} has no effect here.")
+    engine = connect_unpooled(raw, statement_s=STATEMENT_TIMEOUT_S)
+    try:
+        async with engine.connect() as connection:
+            async for finding in _database(connection):
+                yield finding
+    except CannotConnectError as error:
+        yield Finding(Verdict.WRONG, _sentence(str(error)))
+    except DATABASE_ERRORS as error:
+        cause = f"it was reached and then failed ({type(error).__name__})"
+        yield Finding(Verdict.WRONG, f"Postgres at {url.place}: {cause}.")
+    finally:
+        await engine.dispose()
+
+
+async def _database(connection: AsyncConnection) -> AsyncIterator[Finding]:
+    version = await connection.scalar(text("SHOW server_version"))
+    encoding = await connection.scalar(text("SHOW server_encoding"))
+    synchronous = await connection.scalar(text("SHOW synchronous_commit"))
+    yield Finding(Verdict.OK, f"Postgres {version} answers.")
+    if encoding != "UTF8":
+        yield Finding(Verdict.WRONG, f"The database's encoding is {encoding}: UTF8 is needed.")
+    if synchronous == "off":
+        yield Finding(
+            Verdict.WRONG, "synchronous_commit is off: a crash can lose accepted messages."
+        )
+    yield _SCHEMA[await schema_state(connection)]
+
+
+async def check_valkey(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether Valkey answers, and the state of the workers."""
+    raw = settings.redis_url.get_secret_value()
+    if not raw:
+        advice = _UNSET.format(name="Valkey")
+        yield Finding(Verdict.WRONG, f"BOT_REDIS_URL is not set: {advice}")
+        return
+    try:
+        url = read_redis_url(raw)
+    except RedisUrlError as error:
+        yield Finding(Verdict.WRONG, f"BOT_REDIS_URL: {error}.")
+        return
+    if url.without_effect:
+        names = ", ".join(url.without_effect)
+        yield Finding(Verdict.HINT, f"BOT_REDIS_URL: {names} has no effect here.")
+    redis = connect_redis(raw)
+    try:
+        workers = await list_workers(redis)
+    except (RedisError, OSError) as error:
+        sentence = f"Valkey/Redis at {redis_place(redis)}: {redis_cause(error)}"
+        yield Finding(Verdict.WRONG, _sentence(sentence))
+        return
+    finally:
+        await redis.aclose()
+    yield Finding(Verdict.OK, "Valkey/Redis answers.")
+    if not workers:
+        yield Finding(Verdict.WRONG, "No worker is running: start `python -m inference_worker`.")
+    for worker in workers:
+        for finding in _worker(worker):
+            yield finding
+
+
+def _worker(worker: WorkerStatus) -> list[Finding]:
+    words = " ".join(word for word in (worker.model, worker.detail) if word)
+    sentence = f"Worker {worker.id}: {worker.state}. {words}".strip()
+    verdict = Verdict.OK if worker.state == "ready" else Verdict.WRONG
+    found = [Finding(verdict, sentence)]
+    if worker.demo:
+        found.append(Finding(Verdict.HINT, "It runs the demo model, which speaks English only."))
+    return found
+
+
+def _sentence(clause: str) -> str:
+    return clause if clause.endswith(("?", ".")) else f"{clause}."

@@ -1,0 +1,27 @@
+"""The doctor's request to the skill webhook."""
+
+from __future__ import annotations
+
+import json
+
+from bot.domain.webhook_probe import WebhookProbe
+from bot.messengers.kakao.platform_limits import SKILL_TIMEOUT_S
+from bot.messengers.kakao.settings import KakaoSettings
+from bot.messengers.kakao.simulated_requests import skill_request
+from bot.messengers.kakao.skill_request import SECRET_HEADER
+
+
+def help_probe(settings: KakaoSettings) -> WebhookProbe | None:
+    """A typed /도움말; None without a secret."""
+    if not settings.secrets:
+        return None
+    body = json.dumps(skill_request("/도움말", user="doctor"), ensure_ascii=False)
+    return WebhookProbe(
+        label="KakaoTalk",
+        path="/webhooks/kakao",
+        body=body.encode(),
+        content_type="application/json",
+        secret_headers={SECRET_HEADER: settings.secrets[0]},
+        secret_setting="BOT_KAKAO_SECRET",  # noqa: S106 - the name, not the secret
+        limit_s=SKILL_TIMEOUT_S,
+    )
