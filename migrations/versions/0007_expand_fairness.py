@@ -16,7 +16,7 @@ depends_on = None
 
 #: VOLATILE: its query sees all turns committed before it, not only those before its caller's
 #: statement. The accept calls it under the conversation's lock.
-UNSETTLED_TURNS = """
+NEW_FUNCTION = """
     CREATE FUNCTION unsettled_turns(conversation bigint) RETURNS bigint
     LANGUAGE sql VOLATILE AS $$
         SELECT count(*) FROM turns
@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("served_at", sa.DateTime(timezone=True), nullable=False),
     )
-    op.execute(UNSETTLED_TURNS)
+    op.execute(NEW_FUNCTION)
 
 
 def downgrade() -> None:

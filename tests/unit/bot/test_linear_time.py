@@ -58,7 +58,7 @@ def generic(text: str) -> object:
     body = json.dumps(fields).encode()
     settings = GenericSettings(_env_file=None)
     try:
-        return read_message(body, NOW, settings, wait_s=0, max_chars=MAX_CHARS)
+        return read_message(body, NOW, settings, signature="", wait_s=0, max_chars=MAX_CHARS)
     except Refusal as refusal:
         return refusal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -228,7 +229,7 @@ def test_the_key_among_the_properties_serves_too() -> None:
 )
 def test_a_key_the_store_could_not_keep_is_hashed(user: str) -> None:
     sender = read(skill(userRequest__user__id=user)).sender
-    assert len(sender) == 64
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", sender)
     assert sender == read(skill(userRequest__user__id=user)).sender
     assert sender != read(skill(userRequest__user__id=user + "2")).sender
 
