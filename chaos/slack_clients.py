@@ -7,6 +7,7 @@ import re
 import time
 from typing import Any
 
+from bot.messengers.slack.endpoint import SHOW_COMMAND
 from bot.messengers.slack.platform_limits import ACK_TIMEOUT_S
 from chaos.bot_client import BotClient
 from chaos.cluster import SLACK_SECRET
@@ -103,7 +104,9 @@ def channels_with_the_bot() -> list[str]:
 
 def _read_acknowledgement(message: Message, status: int, response: Any) -> None:
     text = response.get("text", "") if isinstance(response, dict) else ""
-    if status == 200 and text in (CATALOG.thinking, CATALOG.worker_down):
+    delayed = CATALOG.worker_down.partition("{")[0]
+    accepted = response == SHOW_COMMAND or text == CATALOG.thinking or text.startswith(delayed)
+    if status == 200 and accepted:
         message.accepted_at = message.accepted_at or time.monotonic()
     else:
         message.rejection = f"HTTP {status} {text or response}"

@@ -55,6 +55,8 @@ class SlackPlatform:
         self.readings: list[SlackReading] = []
         self.channels = SlackChannels()
         self.faults = Faults()  #: of all posts
+        self.refusal_of_blocks = ""  #: the error code for every message with blocks
+        self.max_text_chars = 40_000
         self.history_faults = Faults()
         self._urls: ExpiringUrls[None] = ExpiringUrls(
             lifetime_s=lifetime_s, uses=RESPONSE_URL_USES, capacity=MAX_URLS
@@ -172,6 +174,10 @@ class SlackPlatform:
         try:
             message = await _message(request, body)
             check_slack_message(message)
+            if self.refusal_of_blocks and message.get("blocks"):
+                error = error or self.refusal_of_blocks
+            if len(str(message.get("text", ""))) > self.max_text_chars:
+                error = error or "msg_too_long"
         except LimitError as refused:
             error = error or refused.code
         except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -94,7 +95,9 @@ class AnswerPresenter:
             shown = shorten_markdown(with_ellipsis(partial.rstrip()), PARTIAL_CHARS)
             text = f"{shown}\n\n{self._texts.held_partial}"
         elif self._workers.model_is_off:
-            text = self._texts.worker_down_held
+            left = turn.reply_handle.expires_at - datetime.now(UTC)
+            limit = self._texts.duration(max(left.total_seconds(), 0.0))
+            text = self._texts.worker_down_held.format(limit=limit)
         else:
             text = self._texts.held_ready_soon
         return Answer(turn_id=turn.id, text=text, hold=True)

@@ -38,14 +38,17 @@ class Command(StrEnum):
 
     RESET = "reset"
     HELP = "help"
+    FETCH = "fetch"  #: the newest answer that waits to be fetched
 
 
 #: The words of the commands; each messenger defines how they are marked.
 COMMAND_WORDS: dict[str, Command] = {
     "reset": Command.RESET,
     "초기화": Command.RESET,
+    "새 대화": Command.RESET,
     "help": Command.HELP,
     "도움말": Command.HELP,
+    "처음으로": Command.HELP,
 }
 
 

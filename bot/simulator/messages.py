@@ -37,7 +37,7 @@ async def start_exchange(
     try:
         session.run(send(Exchange(session, pane.name), message))
     except BusyError as busy:
-        raise web.HTTPTooManyRequests(text="아직 기다리는 답이 너무 많습니다.") from busy
+        raise web.HTTPTooManyRequests(text="아직 기다리는 답변이 너무 많습니다.") from busy
     return web.Response(status=202)
 
 

@@ -15,13 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.turns import SETTLED
 from bot.store.delivery_outcomes import INTO_LEDGER
-from bot.store.schema import deliveries, turns
+from bot.store.schema import conversations, deliveries, turns
 
 #: Presses of a button within this time count as one. Kakao reports a missing response to the person
 #: after five seconds, so a retry comes later.
 AGAIN_AFTER_S = 3.0
 #: The maximum of earlier answers offered beside a new one.
 MAX_OFFERED = 3
+#: The maximum of turns searched for an answer that is asked for without its button.
+MAX_LOOKED_AT = 50
 #: Final states that only an operator can reopen.
 DEAD_LETTERS = (DeliveryState.UNCONFIRMED, DeliveryState.FAILED)
 
@@ -92,6 +94,41 @@ async def earlier_held(
         .limit(MAX_OFFERED)
     )
     return list(rows.scalars())
+
+
+async def newest_waiting(
+    connection: AsyncConnection, *, messenger: str, tenant: str, key: str
+) -> UUID | None:
+    """The newest turn with a held answer that is ready; else the newest one not yet delivered.
+
+    Looks at the newest ``MAX_LOOKED_AT`` turns only.
+    """
+    newest = (
+        select(turns.c.id, turns.c.seq, turns.c.status)
+        .join(conversations, conversations.c.id == turns.c.conversation_id)
+        .where(
+            conversations.c.messenger == messenger,
+            conversations.c.tenant == tenant,
+            conversations.c.key == key,
+        )
+        .order_by(turns.c.seq.desc())
+        .limit(MAX_LOOKED_AT)
+        .subquery()
+    )
+    held = deliveries.c.state == DeliveryState.HELD.value
+    ready = newest.c.status.in_([status.value for status in SETTLED]) & held
+    waiting = (DeliveryState.HELD, DeliveryState.PENDING, DeliveryState.SENDING)
+    found = await connection.execute(
+        select(newest.c.id)
+        .join(deliveries, deliveries.c.turn_id == newest.c.id)
+        .where(
+            deliveries.c.state.in_([state.value for state in waiting]),
+            deliveries.c.expires_at > func.now(),
+        )
+        .order_by(ready.desc(), newest.c.seq.desc())
+        .limit(1)
+    )
+    return found.scalar()
 
 
 async def expired_untold(connection: AsyncConnection, conversation_id: int) -> list[UUID]:

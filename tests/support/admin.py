@@ -19,7 +19,7 @@ PASSWORD = "맞는 비밀번호"
 #: Of the same password, and quick to check.
 HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
-MESSENGER_LABELS = {"kakao": "카카오톡", "slack": "슬랙"}
+MESSENGER_LABELS = {"kakao": "카카오톡", "slack": "Slack"}
 
 Client = TestClient[web.Request, web.Application]
 StartAdmin = Callable[..., Awaitable[Client]]

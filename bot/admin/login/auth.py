@@ -35,7 +35,7 @@ _LOGIN_COOKIE = "bllossom_admin_login"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 _WRONG = "아이디 또는 비밀번호가 맞지 않습니다."
-_CLOSED = "관리자 화면이 닫혀 있습니다. BOT_ADMIN_PASSWORD를 설정하고 다시 시작하면 열립니다."
+_CLOSED = "대시보드가 닫혀 있습니다. BOT_ADMIN_PASSWORD를 설정하고 다시 시작하면 열립니다."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

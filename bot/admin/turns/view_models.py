@@ -132,16 +132,19 @@ def _facts(row: ConversationTurnRow) -> list[tuple[str, str]]:
         ("답변 확정", _since_receipt(row, row.settled_at)),
         ("전달 완료", _since_receipt(row, row.delivered_at)),
         ("토큰", _token_fact(row)),
-        ("빠진 앞 대화", f"{row.dropped_messages:,}개" if row.dropped_messages else ""),
+        (
+            "프롬프트에서 제외된 메시지",
+            f"{row.dropped_messages:,}개" if row.dropped_messages else "",
+        ),
         ("모델", row.model or ""),
         ("프리셋", row.preset or ""),
-        ("끝난 이유", _label(row.finish_reason, labels.FINISH_REASONS)),
+        ("종료 사유", _label(row.finish_reason, labels.FINISH_REASONS)),
         ("모델의 추론", mask(row.reasoning or "")),
         ("실패", _joined(row.failure_reason, mask(row.failure_message or ""))),
         ("전달 방법", _label(row.delivery_via, labels.VIAS)),
         ("전달 시도", f"{row.delivery_attempts}회" if row.delivery_attempts else ""),
         ("전달 내용", mask_detail(row.delivery_detail or "")),
-        ("차례", f"{row.seq} (대화 묶음 {row.epoch})"),
+        ("순번", f"{row.seq} (세션 {row.epoch})"),
         ("턴 ID", str(row.id)),
     ]
 

@@ -36,15 +36,15 @@ DATABASE = web.AppKey("DATABASE", AsyncEngine)
 #: The Korean name of each messenger, by its name in the tables.
 MESSENGER_LABELS = web.AppKey("MESSENGER_LABELS", dict[str, str])
 
-_BAD_CURSOR = "이어 보기 주소가 올바르지 않습니다. 목록의 처음부터 다시 보아 주세요."
-_NO_CONVERSATION = "그런 대화가 없습니다. 지워졌거나 주소가 잘못되었을 수 있습니다."
+_BAD_CURSOR = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
+_NO_CONVERSATION = "해당 대화를 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
 
-_NO_TURN = "그런 질문이 없습니다. 지워졌거나 주소가 잘못되었을 수 있습니다."
+_NO_TURN = "해당 질문을 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
 _NOT_DEAD = "이미 전달되었거나 다시 보내는 중인 답변입니다."
 
 _DELIVERY_OPTIONS = labels.DELIVERY_STATES | {
     NO_DELIVERY: "기록 없음",
-    DEAD_LETTER: "못 보낸 답변",
+    DEAD_LETTER: "전송 실패 답변",
 }
 
 
@@ -84,8 +84,8 @@ def _notice(filters: Filters) -> str:
     if not filters.q or not is_scan(filters.q):
         return ""
     return (
-        f"한 글자 검색은 최근 {SCAN_DAYS}일에서만 찾습니다. "
-        f"끝 시각을 정하면 그 앞 {SCAN_DAYS}일에서 찾습니다."
+        f"한 글자 검색은 최근 {SCAN_DAYS}일만 검색합니다. "
+        f"끝 시각을 정하면 그 앞 {SCAN_DAYS}일을 검색합니다."
     )
 
 

@@ -17,21 +17,21 @@ STATUSES: dict[str, str] = {
     TurnStatus.RECEIVED: "접수됨",
     TurnStatus.QUEUED: "대기 중",
     TurnStatus.GENERATING: "생성 중",
-    TurnStatus.ANSWERED: "답변함",
+    TurnStatus.ANSWERED: "답변 완료",
     TurnStatus.FAILED: "실패",
     TurnStatus.EXPIRED: "시간 초과",
     TurnStatus.CANCELLED: "취소됨",
-    TurnStatus.MERGED: "합쳐짐",
+    TurnStatus.MERGED: "다음 질문과 함께 답변",
 }
 
 DELIVERY_STATES: dict[str, str] = {
     DeliveryState.PENDING: "전달 대기",
     DeliveryState.SENDING: "전달 중",
-    DeliveryState.HELD: "보관 중",
+    DeliveryState.HELD: "버튼 대기",
     DeliveryState.DELIVERED: "전달됨",
-    DeliveryState.UNCONFIRMED: "확인 안 됨",
+    DeliveryState.UNCONFIRMED: "전달 여부 미확인",
     DeliveryState.FAILED: "전달 실패",
-    DeliveryState.EXPIRED: "기한 지남",
+    DeliveryState.EXPIRED: "기한 만료",
 }
 
 VIAS: dict[str, str] = {
@@ -42,21 +42,21 @@ VIAS: dict[str, str] = {
 }
 
 FINISH_REASONS: dict[str, str] = {
-    FinishReason.STOP: "끝맺음",
-    FinishReason.LENGTH: "길이 한도",
-    FinishReason.DEADLINE: "시간 한도",
-    FinishReason.REPETITION: "같은 말 되풀이",
+    FinishReason.STOP: "정상 종료",
+    FinishReason.LENGTH: "길이 제한 도달",
+    FinishReason.DEADLINE: "시간 제한 도달",
+    FinishReason.REPETITION: "같은 말 반복",
 }
 
 FAILURES: dict[str, str] = {
     FailureReason.INVALID_JOB: "잘못된 작업",
     FailureReason.PROMPT_TOO_LONG: "질문이 너무 김",
     FailureReason.ENGINE_UNAVAILABLE: "모델 서버에 연결되지 않음",
-    FailureReason.ENGINE_OVERLOADED: "모델 서버가 붐빔",
+    FailureReason.ENGINE_OVERLOADED: "모델 서버 과부하",
     FailureReason.ENGINE_ERROR: "모델 서버 오류",
     FailureReason.OUT_OF_MEMORY: "메모리 부족",
     FailureReason.CANCELLED: "취소됨",
-    FailureReason.EXPIRED: "시간 안에 만들지 못함",
+    FailureReason.EXPIRED: "제시간에 답변하지 못함",
     FailureReason.ATTEMPTS_EXHAUSTED: "여러 번 시도했으나 실패",
     STORAGE_FAULT: "저장 오류",
 }

@@ -72,7 +72,7 @@ class GenericEndpoint:
 
     async def _receive(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
         if incoming.command is Command.HELP:
-            return json_response({"status": "help", "message": self._texts.help})
+            return json_response({"status": "help", "message": self._texts.about})
         if incoming.command is not None:
             await self._inbox.reset(
                 messenger="generic",

@@ -86,7 +86,7 @@ class SimulatedMessenger:
         except TimeoutError:
             exchange.show("failure", title="응답 시간 초과", detail="봇이 응답하지 않습니다.")
         except aiohttp.ClientError as error:
-            exchange.show("failure", title="봇에 닿지 않습니다", detail=type(error).__name__)
+            exchange.show("failure", title="봇에 연결할 수 없습니다", detail=type(error).__name__)
 
     async def _post(self, exchange: Exchange, url: str, document: dict[str, str]) -> None:
         body = json.dumps(document, ensure_ascii=False).encode()

@@ -48,17 +48,17 @@ class KakaoEndpoint:
         try:
             return await self._respond(request, incoming)
         except StoreDownError:
-            return say(self._texts.storage_down)
+            return say(self._texts.storage_down, self._texts)
         except StoreFaultError:
-            return say(self._texts.storage_fault)
+            return say(self._texts.storage_fault, self._texts)
         except ConversationFullError:
-            return say(self._texts.conversation_full)
+            return say(self._texts.conversation_full, self._texts)
 
     async def _respond(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
         if incoming.utterance is None:
             return await self._respond_to_non_utterance(request, incoming)
         if sentence := await self._inbox.rejection(incoming.utterance):
-            return say(sentence)
+            return say(sentence, self._texts)
         return await self._turns.respond(request, incoming.utterance)
 
     async def _respond_to_non_utterance(
@@ -67,6 +67,8 @@ class KakaoEndpoint:
         """Respond to our button, to a command or to a problem."""
         if incoming.fetch is not None:
             return await self._held.fetch(request, incoming, incoming.fetch)
+        if incoming.command is Command.FETCH:
+            return await self._held.fetch_newest(request, incoming)
         if incoming.command is Command.RESET:
             await self._inbox.reset(
                 messenger="kakao",
@@ -74,7 +76,8 @@ class KakaoEndpoint:
                 key=incoming.conversation_key,
                 repeats=incoming.repeats,
             )
-            return say(self._texts.reset_done)
+            return say(self._texts.reset_done, self._texts)
         if incoming.command is Command.HELP:
-            return say(self._texts.help)
-        return say(problem_sentence(incoming.problem, self._texts, max_chars=self._max_chars))
+            return say(self._texts.help, self._texts)
+        sentence = problem_sentence(incoming.problem, self._texts, max_chars=self._max_chars)
+        return say(sentence, self._texts)

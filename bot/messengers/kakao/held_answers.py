@@ -17,7 +17,7 @@ from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.turn_response import DATABASE_TIMEOUT_S
 from bot.messengers.plugin import Services
 from bot.messengers.sync_response import SyncResponder
-from bot.store import turns
+from bot.store import deliveries, turns
 from bot.store.turns import Turn
 from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
@@ -33,6 +33,9 @@ class HeldAnswers:
         self._database = services.database
         self._services = services
         self._texts = services.texts
+        self._worker_down = services.texts.worker_down_held.format(
+            limit=services.texts.duration(settings.hold_s)
+        )
         self._sync_window = services.sync_window
         self._responder = responder
 
@@ -45,6 +48,17 @@ class HeldAnswers:
         except DATABASE_ERRORS as error:
             raise StoreDownError from error
 
+    async def fetch_newest(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
+        """The newest answer of this conversation that waits. Raises StoreDownError."""
+        try:
+            finding = _find_newest(self._database, incoming)
+            turn_id = await run_with_timeout(DATABASE_TIMEOUT_S, finding)
+            if turn_id is None:
+                return say(self._texts.nothing_held, self._texts)
+            return await self._fetch(request, incoming, turn_id)
+        except DATABASE_ERRORS as error:
+            raise StoreDownError from error
+
     async def _fetch(
         self, request: web.Request, incoming: Incoming, turn_id: UUID
     ) -> web.StreamResponse:
@@ -53,11 +67,11 @@ class HeldAnswers:
         finding = _find_turn(self._database, turn_id)
         turn = await run_with_timeout(max(budget_s, DATABASE_TIMEOUT_S), finding)
         if turn is None or not _belongs_to(turn, incoming):
-            return say(self._texts.held_expired)
+            return say(self._texts.held_expired, self._texts)
         left_s = until - time.monotonic()
         if turn.status not in SETTLED and not await self._wait(incoming, turn_id, left_s):
             off = self._services.workers.model_is_off
-            sentence = self._texts.worker_down_held if off else self._texts.held_still
+            sentence = self._worker_down if off else self._texts.held_still
             return hold(turn_id, sentence, self._texts)
         states = (DeliveryState.PENDING, DeliveryState.HELD)
         latest = max(until, time.monotonic()) + DATABASE_TIMEOUT_S
@@ -77,9 +91,9 @@ class HeldAnswers:
             return show(again, self._texts)
         delivery = await run_with_timeout(DATABASE_TIMEOUT_S, self._sync_window.find(turn_id))
         if delivery is None or delivery.state is DeliveryState.EXPIRED:
-            return say(self._texts.held_expired)
+            return say(self._texts.held_expired, self._texts)
         if delivery.state is DeliveryState.DELIVERED:
-            return say(self._texts.held_delivered_already)
+            return say(self._texts.held_delivered_already, self._texts)
         # The callback is or was on the wire, perhaps with only a part of the answer.
         return hold(turn_id, self._texts.held_still, self._texts)
 
@@ -87,6 +101,16 @@ class HeldAnswers:
 async def _find_turn(database: AsyncEngine, turn_id: UUID) -> Turn | None:
     async with database.connect() as connection:
         return await turns.find_turn(connection, turn_id)
+
+
+async def _find_newest(database: AsyncEngine, incoming: Incoming) -> UUID | None:
+    async with database.connect() as connection:
+        return await deliveries.newest_waiting(
+            connection,
+            messenger="kakao",
+            tenant=incoming.tenant,
+            key=incoming.conversation_key,
+        )
 
 
 def _belongs_to(turn: Turn, incoming: Incoming) -> bool:

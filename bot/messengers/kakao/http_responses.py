@@ -19,9 +19,9 @@ from bot.text.catalog import Texts
 _dumps = functools.partial(json.dumps, ensure_ascii=False)
 
 
-def say(sentence: str) -> web.Response:
-    """One of the bot's own sentences."""
-    return web.json_response(sentence_response(sentence), dumps=_dumps)
+def say(sentence: str, texts: Texts) -> web.Response:
+    """One of the bot's own sentences, with the buttons of the commands."""
+    return web.json_response(sentence_response(sentence, texts), dumps=_dumps)
 
 
 def promise_callback(texts: Texts) -> web.Response:

@@ -33,9 +33,9 @@ from bot.simulator.webhook_client import (
 )
 
 _WAITING = "생각하고 있어요. 잠시만 기다려 주세요!"
-_TOO_LATE = "5초 안에 답이 없어 카카오가 기다리기를 그만두었습니다 (오류 1001)."
-_EXPIRED = "1분 안에 답이 오지 않아 콜백 주소가 만료되었습니다."
-_BAD_BUBBLE = "카카오가 보여 주지 않을 말풍선입니다"
+_TOO_LATE = "5초 안에 응답이 없어 카카오가 연결을 끊었습니다 (오류 1001)."
+_EXPIRED = "1분 안에 답변이 오지 않아 콜백 주소가 만료되었습니다."
+_BAD_BUBBLE = "카카오가 표시하지 않는 말풍선입니다"
 _NO_CALLBACK = "콜백이 꺼진 블록인데 봇이 콜백을 약속했습니다"
 _UNREACHED = "사용자에게는 폴백 문구가 보입니다 (오류 1005)."
 _OTHER = "사용자에게는 폴백 문구가 보입니다."
@@ -43,7 +43,7 @@ _REASONS = {
     401: "X-Bot-Secret이 BOT_KAKAO_SECRET과 다릅니다.",
     404: "이 봇에는 /webhooks/kakao가 없습니다.",
     413: "메시지가 너무 큽니다.",
-    500: "봇 안에서 오류가 났습니다. 봇의 로그를 보세요.",
+    500: "봇에서 오류가 발생했습니다. 봇의 로그를 확인하세요.",
 }
 _SECRET_HEADERS = frozenset({"x-bot-secret"})
 
@@ -95,7 +95,9 @@ class SimulatedKakao:
             exchange.show("failure", title="응답 시간 초과", detail=_TOO_LATE)
         except aiohttp.ClientError as error:
             exchange.show(
-                "failure", title="봇에 닿지 않습니다", detail=f"{_UNREACHED} {type(error).__name__}"
+                "failure",
+                title="봇에 연결할 수 없습니다",
+                detail=f"{_UNREACHED} {type(error).__name__}",
             )
         if callback.promised:
             await self._await_callback(callback)

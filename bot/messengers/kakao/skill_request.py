@@ -16,7 +16,7 @@ from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refu
 from bot.domain.turns import RepeatWindow, Utterance
 from bot.http.outbound import MAX_URL_CHARS, allowed, host_of
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_response import FETCH_KEY
+from bot.messengers.kakao.skill_response import COMMAND_KEY, FETCH_KEY
 from bot.messengers.parsing import (
     MessageText,
     digest,
@@ -26,6 +26,7 @@ from bot.messengers.parsing import (
     read_text,
     utf8,
 )
+from bot.text.catalog import TEXTS
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +39,25 @@ MAX_SHORT_CHARS = 8
 #: Longer than a callback URL lives by any of Kakao's guides.
 CALLBACK_WINDOW = timedelta(minutes=10)
 
+#: The word of a button's ``extra`` for the newest answer that waits.
+FETCH_COMMAND = "fetch"
+#: The maximum length of a message that can be a command.
+MAX_WORD_CHARS = 20
+
 # A photo arrives as the URL of its file, in place of the text.
 _URL = re.compile(r"https?://(\S+)", re.IGNORECASE)
 _PICTURE_HOSTS = (".kakaocdn.net", ".talk.kakao.com")
 _PICTURE_FILES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".heic")
+
+
+def _words() -> dict[str, Command]:
+    """The typed commands without spaces: those of every messenger, and the labels of buttons."""
+    words = dict(COMMAND_WORDS)
+    for texts in TEXTS.values():
+        words[texts.fetch_label] = words[texts.earlier_label] = Command.FETCH
+        words[texts.reset_label] = Command.RESET
+        words[texts.help_label] = Command.HELP
+    return {_unspaced(word): command for word, command in words.items()}
 
 
 def verify_secret(headers: Mapping[str, str], settings: KakaoSettings) -> None:
@@ -113,11 +129,22 @@ def _user(document: dict[str, Any]) -> str:
 
 
 def _command(document: dict[str, Any], text: str) -> Command | None:
-    """The command in a button's ``extra``, or in a message that is a "/" and the word only."""
-    word = _text(document, "action", "clientExtra", "command")
-    if not word and text.startswith("/"):
-        word = text[1:]
-    return COMMAND_WORDS.get(word.casefold())
+    """The command in a button's ``extra``, or in a message that is its word alone.
+
+    The word may have a "/" before it. The buttons are gone with the next message, and nobody
+    types a "/" to a person.
+    """
+    word = _text(document, "action", "clientExtra", COMMAND_KEY)
+    if word:
+        return (COMMAND_WORDS | {FETCH_COMMAND: Command.FETCH}).get(word.casefold())
+    if len(text) > MAX_WORD_CHARS:
+        return None
+    return _WORDS.get(_unspaced(text.removeprefix("/")))
+
+
+def _unspaced(word: str) -> str:
+    """Koreans set spaces freely: 새대화 is 새 대화."""
+    return "".join(word.casefold().split())
 
 
 def _problem(document: dict[str, Any], message: MessageText) -> Problem | None:
@@ -209,3 +236,6 @@ def _reply_handle(
         callback_until=received_at + callback_budget if usable else None,
         expires_at=received_at + timedelta(seconds=settings.hold_s),
     )
+
+
+_WORDS = _words()

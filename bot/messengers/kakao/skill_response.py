@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from bot.domain.deliveries import Answer
+from bot.domain.messenger import Command
 from bot.domain.turns import clean_text
 from bot.text.catalog import Texts
 from bot.text.markdown import plain_text
@@ -24,6 +25,8 @@ PIECE_CHARS = 900
 MAX_MARKDOWN_CHARS = 8000
 #: The key of a fetch button's ``extra``; Kakao sends it back in action.clientExtra.
 FETCH_KEY = "fetch_turn"
+#: The key of a command's word in ``extra``.
+COMMAND_KEY = "command"
 
 
 def answer_response(answer: Answer, texts: Texts) -> dict[str, Any]:
@@ -34,6 +37,8 @@ def answer_response(answer: Answer, texts: Texts) -> dict[str, Any]:
     buttons = [_fetch_button(turn_id, texts.earlier_label) for turn_id in answer.earlier]
     if answer.hold:
         buttons.insert(0, _fetch_button(answer.turn_id, texts.fetch_label))
+    elif not answer.answered:
+        buttons += _command_buttons(texts)
     if answer.truncated and not is_cut:
         # Below a cut answer it would continue behind what the person has not seen.
         buttons.insert(0, _button(texts.continue_label))
@@ -42,9 +47,10 @@ def answer_response(answer: Answer, texts: Texts) -> dict[str, Any]:
     return {"version": "2.0", "template": template}
 
 
-def sentence_response(text: str) -> dict[str, Any]:
-    """One of the bot's own sentences as one bubble."""
-    return {"version": "2.0", "template": {"outputs": [_bubble(text)]}}
+def sentence_response(text: str, texts: Texts) -> dict[str, Any]:
+    """One of the bot's own sentences as one bubble, with the buttons of the commands."""
+    template = {"outputs": [_bubble(text)], "quickReplies": _command_buttons(texts)}
+    return {"version": "2.0", "template": template}
 
 
 def callback_response(texts: Texts) -> dict[str, Any]:
@@ -58,12 +64,20 @@ def _bubble(text: str) -> dict[str, Any]:
 
 def _fetch_button(turn_id: UUID, label: str) -> dict[str, Any]:
     # The turn is in ``extra``, not in the visible text: any person could type that.
-    return _button(label) | {"extra": {FETCH_KEY: str(turn_id)}}
+    return _button(label, {FETCH_KEY: str(turn_id)})
 
 
-def _button(label: str) -> dict[str, Any]:
+def _command_buttons(texts: Texts) -> list[dict[str, Any]]:
+    return [
+        _button(texts.reset_label, {COMMAND_KEY: Command.RESET.value}),
+        _button(texts.help_label, {COMMAND_KEY: Command.HELP.value}),
+    ]
+
+
+def _button(label: str, extra: dict[str, str] | None = None) -> dict[str, Any]:
     """A quick reply: pressed, it is a message of the person."""
-    return {"label": label, "action": "message", "messageText": label}
+    button = {"label": label, "action": "message", "messageText": label}
+    return button | {"extra": extra} if extra else button
 
 
 def _pieces(answer: Answer, texts: Texts) -> tuple[list[str], bool]:

@@ -37,6 +37,9 @@ class TurnResponder:
         self._callback_gap_s = settings.callback_gap_s
         self._services = services
         self._texts = services.texts
+        self._worker_down = services.texts.worker_down_held.format(
+            limit=services.texts.duration(settings.hold_s)
+        )
         self._sync_window = services.sync_window
         self._responder = responder
 
@@ -85,12 +88,12 @@ class TurnResponder:
             finding = self._sync_window.find(turn_id)
             delivery = await run_with_timeout(DATABASE_TIMEOUT_S, finding)
             if delivery is not None and delivery.state is DeliveryState.DELIVERED:
-                return say(self._texts.held_delivered_already)
+                return say(self._texts.held_delivered_already, self._texts)
             by_callback = delivery is not None and delivery.via is not DeliveryVia.HELD
         if by_callback:
             return promise_callback(self._texts)
         off = self._services.workers.model_is_off
-        sentence = self._texts.worker_down_held if off else self._texts.held_ready_soon
+        sentence = self._worker_down if off else self._texts.held_ready_soon
         return hold(turn_id, sentence, self._texts)
 
     def _hold_under_load(self, turn_id: UUID) -> web.StreamResponse:

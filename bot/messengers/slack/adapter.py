@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+import structlog
 from aiohttp import ClientTimeout
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.http.outbound import OutboundClient, Reply
-from bot.messengers.slack.blocks import answer_message
+from bot.messengers.slack.blocks import (
+    MAX_FALLBACK_CHARS,
+    MAX_MARKDOWN_CHARS,
+    answer_message,
+    plain_message,
+)
+from bot.messengers.slack.refusals import error_code, is_too_long, may_take_plain_text
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import earliest_command_time
 from bot.messengers.slack.web_api import WebApi
 from bot.text.catalog import Texts
 
-#: Half the time-out of a delivery: a message whose blocks are refused is posted a second time.
+log = structlog.get_logger(__name__)
+
+#: Half the time-out of a delivery: a message that is refused is posted a second time.
 POST_TIMEOUT = ClientTimeout(total=4.8, connect=2.5)
 
 
@@ -44,8 +52,10 @@ class SlackAdapter:
         """POST the answer to the command's response_url, valid for five POSTs in 30 minutes."""
         if via is not DeliveryVia.POST:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Slack has no way {via}")
-        message = self._message(handle, answer)
-        return await _with_plain_fallback(message, lambda: self._post(handle, message))
+        result = await self._post(handle, self._message(handle, answer))
+        if may_take_plain_text(result):
+            result = await self._post(handle, self._plain(handle, answer, result))
+        return result
 
     @property
     def can_reconcile(self) -> bool:
@@ -61,10 +71,11 @@ class SlackAdapter:
         """Post the answer to the command's channel, with the turn in its metadata."""
         channel = str(handle.address.get("channel"))
         message = self._message(handle, answer)
-        del message["response_type"]  # response_urls only; a channel's message is public
-        return await _with_plain_fallback(
-            message, lambda: self._web_api.post(channel, answer.turn_id, message)
-        )
+        result = await self._post_to_channel(channel, answer, message)
+        if may_take_plain_text(result):
+            plain = self._plain(handle, answer, result)
+            result = await self._post_to_channel(channel, answer, plain)
+        return result
 
     async def look_up(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
         """Look up the turn's message in the channel, from the time of the command."""
@@ -80,6 +91,22 @@ class SlackAdapter:
         visibility = self._settings.command_visibility
         return answer_message(answer, handle.address, self._texts, visibility)
 
+    def _plain(
+        self, handle: ReplyHandle, answer: Answer, refused: DeliveryResult
+    ) -> dict[str, Any]:
+        """The message without blocks: nothing was shown, and plain text is better than nothing."""
+        visibility = self._settings.command_visibility
+        max_chars = MAX_FALLBACK_CHARS if is_too_long(refused) else MAX_MARKDOWN_CHARS
+        log.warning("slack_message_refused", turn_id=str(answer.turn_id), code=error_code(refused))
+        return plain_message(answer, handle.address, self._texts, visibility, max_chars=max_chars)
+
+    async def _post_to_channel(
+        self, channel: str, answer: Answer, message: dict[str, Any]
+    ) -> DeliveryResult:
+        # response_urls only; a channel's message is public
+        public = {name: value for name, value in message.items() if name != "response_type"}
+        return await self._web_api.post(channel, answer.turn_id, public)
+
     async def _post(self, handle: ReplyHandle, message: dict[str, Any]) -> DeliveryResult:
         return await self._outbound.post_json(
             handle.address.get("response_url"),
@@ -88,18 +115,6 @@ class SlackAdapter:
             judge=judge_response,
             limits=POST_TIMEOUT,
         )
-
-
-async def _with_plain_fallback(
-    message: dict[str, Any], post: Callable[[], Awaitable[DeliveryResult]]
-) -> DeliveryResult:
-    """Post the message; a second time as plain text if its blocks are refused."""
-    result = await post()
-    if result.outcome is Outcome.REFUSED and "blocks" in result.detail:
-        # Nothing was shown: plain text is better than no answer.
-        del message["blocks"]
-        result = await post()
-    return result
 
 
 def judge_response(reply: Reply) -> DeliveryResult:

@@ -45,8 +45,26 @@ def answer_message(
     }
 
 
+def plain_message(
+    answer: Answer,
+    address: Mapping[str, Any],
+    texts: Texts,
+    visibility: Visibility,
+    *,
+    max_chars: int,
+) -> dict[str, Any]:
+    """The same without blocks, for a message that Slack refused; cut to ``max_chars``."""
+    quotes = _quote(address) if visibility == "in_channel" else []
+    whole = plain_text(_markdown(answer, texts))
+    shown = shorten(whole, max_chars, lambda part: utf16_units(_escape(part)))
+    cut = texts.cut_note if shown != whole else ""
+    notice = texts.ai_notice if answer.ai_notice else ""
+    parts = [*(quote["text"]["text"] for quote in quotes), _escape(shown), cut, notice]
+    return {"response_type": visibility, "text": "\n\n".join(part for part in parts if part)}
+
+
 def _quote(address: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The person and the question: the channel does not see the command."""
+    """The person and the question: other messages may stand between it and the answer."""
     user, question = address.get("user_id"), address.get("question")
     if not (isinstance(user, str) and re.fullmatch("[A-Z0-9]+", user) and question):
         return []

@@ -1,4 +1,8 @@
-"""The acknowledgement of a slash command: a sentence that only the person sees."""
+"""The acknowledgement of a slash command: a sentence that only the person sees, or the command.
+
+Slack can neither replace nor delete the acknowledgement: a "please wait" would stay above the
+answer for ever. Where everybody sees the answer, Slack shows the command itself instead.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,27 @@ from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.messenger import Command, Incoming
 from bot.messengers.plugin import Services
 from bot.messengers.problems import problem_sentence
+from bot.messengers.slack.settings import Visibility
+from bot.messengers.slack.slash_command import RESPONSE_URL_LIFE
 
 
 class CommandReceiver:
     """Accepts commands; their answers follow by Web API or response_url."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, visibility: Visibility) -> None:
         self._inbox = services.inbox
         self._workers = services.workers
         self._texts = services.texts
         self._max_chars = services.settings.max_utterance_chars
+        limit = self._texts.duration(RESPONSE_URL_LIFE.total_seconds())
+        self._worker_down = self._texts.worker_down.format(limit=limit)
+        self._accepted = "" if visibility == "in_channel" else self._texts.thinking
 
     async def receive(self, incoming: Incoming) -> str:
-        """The acknowledgement, once the command is committed or refused."""
+        """The acknowledgement, once the command is committed or refused.
+
+        Empty for a question that everybody may see: Slack shows the command itself.
+        """
         try:
             return await self._receive(incoming)
         except StoreDownError:
@@ -46,4 +58,4 @@ class CommandReceiver:
         if sentence := await self._inbox.rejection(incoming.utterance):
             return sentence
         await self._inbox.submit(incoming.utterance)
-        return texts.worker_down if self._workers.model_is_off else texts.thinking
+        return self._worker_down if self._workers.model_is_off else self._accepted

@@ -21,6 +21,8 @@ from bot.messengers.slack.slash_command import (
     verify_signature,
 )
 
+#: The acknowledgement without a text: Slack shows the typed command to the channel.
+SHOW_COMMAND = {"response_type": "in_channel"}
 #: Receives a command and returns its acknowledgement, within Slack's three seconds.
 Receive = Callable[[Incoming], Awaitable[str]]
 
@@ -60,7 +62,8 @@ class SlackEndpoint:
         """Acknowledge a command, without bolt: no call to Slack is needed."""
         incoming = read_command(fields, received_at, self._settings, max_chars=self._max_chars)
         sentence = await self._receive(incoming)
-        body = json.dumps({"text": sentence, "response_type": "ephemeral"}, ensure_ascii=False)
+        own = {"text": sentence, "response_type": "ephemeral"}
+        body = json.dumps(own if sentence else SHOW_COMMAND, ensure_ascii=False)
         return 200, {"content-type": "application/json; charset=utf-8"}, body.encode()
 
 

@@ -27,7 +27,7 @@ class SlackPlugin:
     """Slack, one workspace."""
 
     name: ClassVar[str] = "slack"
-    label: ClassVar[str] = "슬랙"
+    label: ClassVar[str] = "Slack"
     settings_type: ClassVar[type[MessengerSettings]] = SlackSettings
     local_defaults: ClassVar[LocalDefaults] = LocalDefaults(
         secrets={"signing_secret": lambda: secrets.token_hex(32)}, origin_lists=("response_hosts",)
@@ -59,7 +59,7 @@ class SlackPlugin:
         """Commands, events and interactivity."""
         endpoint = SlackEndpoint(
             self.settings,
-            CommandReceiver(services).receive,
+            CommandReceiver(services, self.settings.command_visibility).receive,
             max_chars=services.settings.max_utterance_chars,
         )
         paths = ("commands", "events", "interactivity")

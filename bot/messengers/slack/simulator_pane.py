@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bot.messengers.slack import rich_text
+from bot.messengers.slack.endpoint import SHOW_COMMAND
 from bot.messengers.slack.platform_limits import (
     ACK_TIMEOUT_S,
     RESPONSE_URL_LIFETIME_S,
@@ -42,7 +43,7 @@ _REASONS = {
     401: "서명이 BOT_SLACK_SIGNING_SECRET과 맞지 않습니다.",
     404: "이 봇에는 /webhooks/slack/commands가 없습니다.",
     413: "메시지가 너무 큽니다.",
-    500: "봇 안에서 오류가 났습니다. 봇의 로그를 보세요.",
+    500: "봇에서 오류가 발생했습니다. 봇의 로그를 확인하세요.",
 }
 _SECRET_HEADERS = frozenset({"x-slack-signature"})
 
@@ -123,7 +124,7 @@ class SimulatedSlack:
         except TimeoutError:
             exchange.show("failure", title=_FAILED.format("operation_timeout"), detail=_TOO_LATE)
         except aiohttp.ClientError as error:
-            detail = f"봇에 닿지 않습니다: {type(error).__name__}"
+            detail = f"봇에 연결할 수 없습니다: {type(error).__name__}"
             exchange.show("failure", title=_FAILED.format("dispatch_failed"), detail=detail)
         else:
             self._show_acknowledgement(exchange, reply, attempt)
@@ -139,6 +140,8 @@ class SimulatedSlack:
         if not reply.body.strip():
             return
         message = _acknowledged_message(reply)
+        if message == SHOW_COMMAND:  # the page has shown it
+            return
         try:
             check_slack_message(message)
         except LimitError as error:

@@ -19,6 +19,7 @@ from yarl import URL
 from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.http.outbound import NoReply, OutboundClient, Reply, encode_json
+from bot.messengers.slack.refusals import OF_THE_CHANNEL, error_code
 from bot.messengers.slack.settings import SlackSettings
 
 log = structlog.get_logger(__name__)
@@ -43,31 +44,6 @@ _UNCLEAR = frozenset(
     {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 )
 _LATER = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-#: Refusals of the channel or the token: the next answer would be refused too.
-_CLOSED = frozenset(
-    {
-        "access_denied",
-        "account_inactive",
-        "channel_not_found",
-        "ekm_access_denied",
-        "enterprise_is_restricted",
-        "invalid_auth",
-        "is_archived",
-        "missing_scope",
-        "no_permission",
-        "not_allowed_token_type",
-        "not_authed",
-        "not_in_channel",
-        "org_login_required",
-        "restricted_action",
-        "restricted_action_non_threadable_channel",
-        "restricted_action_read_only_channel",
-        "restricted_action_thread_only_channel",
-        "team_access_not_granted",
-        "token_expired",
-        "token_revoked",
-    }
-)
 
 
 class WebApi:
@@ -104,7 +80,7 @@ class WebApi:
         if isinstance(reply, NoReply):
             return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
         result = judge_post(reply)
-        if result.outcome is Outcome.REFUSED and result.detail.rpartition(" ")[2] in _CLOSED:
+        if result.outcome is Outcome.REFUSED and error_code(result) in OF_THE_CHANNEL:
             self._close(channel, result.detail)
         return result
 

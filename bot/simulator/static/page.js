@@ -60,7 +60,7 @@ export class Pane {
       this.problem.textContent = await response.text();
       if (response.status === 409) document.dispatchEvent(new Event("session-lost"));
     } catch {
-      this.problem.textContent = "봇에 닿지 않습니다. 켜져 있는지 보세요.";
+      this.problem.textContent = "봇에 연결할 수 없습니다. 실행 중인지 확인하세요.";
     }
     return false;
   }

@@ -10,13 +10,13 @@ const IDEAS = {
 
 /** [state, Korean, English] of what /readyz said; null: there was no answer. */
 function judge(ready) {
-  if (!ready) return ["down", "봇이 답하지 않습니다. 켜져 있는지 보세요.", "The bot does not answer."];
+  if (!ready) return ["down", "봇이 응답하지 않습니다. 실행 중인지 확인하세요.", "The bot does not answer."];
   const { worker = {}, ...others } = ready.parts ?? {};
   const broken = Object.keys(others).filter((name) => !others[name].ok);
   if (broken.length) {
     const names = broken.map((name) => PARTS[name] ?? name).join(", ");
     const why = others[broken[0]].detail || `Something is wrong with ${names}.`;
-    if (ready.status === "ready") return ["slow", `${names} 없이 돌고 있습니다. 느려도 답은 옵니다.`, why];
+    if (ready.status === "ready") return ["slow", `${names} 없이 동작 중입니다. 느려도 답변은 옵니다.`, why];
     return ["down", `${names}에 문제가 있습니다.`, why];
   }
   const model = worker.model ?? "";
@@ -26,7 +26,7 @@ function judge(ready) {
   }
   if (worker.demo) {
     const name = model.replace(/-Instruct$/, "");
-    return ["demo", `데모 모델(${name})은 영어만 합니다.`, "This demo model speaks English only."];
+    return ["demo", `데모 모델(${name})은 영어만 지원합니다.`, "This demo model speaks English only."];
   }
   return ["ready", `${model} 준비됨`, `${model} is ready.`];
 }

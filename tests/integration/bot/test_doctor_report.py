@@ -11,7 +11,10 @@ import pytest
 from sqlalchemy import text
 
 from bot.__main__ import main
+from bot.doctor.local_run import FILE, LOCK, running_settings
 from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
+from onebox.data_dir import locked
+from onebox.doctor_file import told_to_the_doctor
 from runtime.database import connect_unpooled
 from runtime.redis_client import connect_redis
 
@@ -51,7 +54,10 @@ class Desk:
 
     async def doctor(self) -> tuple[int, str]:
         """The exit status, and the output without what differs from machine to machine."""
+        before = dict(os.environ)
         status = await asyncio.to_thread(main, ["doctor"])
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
         said = self._capsys.readouterr().out  # type: ignore[attr-defined]
         said = FREE.sub("   ok  N GB of disk are free.", said)
         return status, POSTGRES.sub("Postgres N answers", said)
@@ -310,3 +316,43 @@ async def test_workers_are_told_as_they_are(desk: Desk, redis_url: str) -> None:
     status, said = await desk.doctor()
     line = "WRONG  No worker is running: start `python -m inference_worker`."
     assert (status, line in said.splitlines()) == (1, True)
+
+
+async def test_beside_make_run_its_own_servers_are_examined(
+    desk: Desk, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = dict(os.environ)
+    for name in ("BOT_DATABASE_URL", "BOT_REDIS_URL", "BOT_KAKAO_SECRET"):
+        monkeypatch.delenv(name)
+    data_dir = desk.folder / "data"
+    with locked(data_dir, "onebox"), told_to_the_doctor(data_dir, given):
+        assert (data_dir / FILE).stat().st_mode & 0o777 == 0o600
+        assert "correct horse" not in (data_dir / FILE).read_text()  # somebody set it
+        status, said = await desk.doctor()
+        told = (
+            "   ok  `make run` runs here: its servers, its worker and its secrets are examined.\n"
+        )
+        assert (status, said) == (0, told + SOUND)
+        desk.set(BOT_REDIS_URL="redis://127.0.0.1:1/0")  # what is set counts
+        assert "127.0.0.1:1: the connection was refused" in (await desk.doctor())[1]
+    assert not (data_dir / FILE).exists()
+
+
+async def test_what_a_killed_make_run_left_behind_is_not_believed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BOT_REDIS_URL")
+    data_dir = desk.folder / "data"
+    data_dir.mkdir()
+    (data_dir / FILE).write_text('{"BOT_REDIS_URL": "redis://127.0.0.1:1/0"}')
+    (data_dir / LOCK).touch()
+    status, said = await desk.doctor()
+    assert f"WRONG  BOT_REDIS_URL is not set: {NO_URL} Valkey)." in said.splitlines()
+    assert status == 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "\u00ff", "null"])
+def test_a_file_that_is_none_of_ours_counts_as_absent(tmp_path: Path, content: str) -> None:
+    with locked(tmp_path, "onebox"):
+        (tmp_path / FILE).write_text(content)
+        assert running_settings(tmp_path) == {}

@@ -239,11 +239,42 @@ async def test_claimed_answer_that_was_never_sent_is_not_called_delivered(
     assert fetched.bubbles[0] == "에코: 안녕"
 
 
-async def test_typing_the_buttons_words_is_an_ordinary_message(
+async def test_the_buttons_words_fetch_the_newest_answer_when_they_are_typed(
+    hasty: tuple[Stack, EngineServer],
+) -> None:
+    stack, server = hasty
+    texts = stack.app[app_keys.TEXTS]
+    nothing = await stack.say_kakao("답변 확인")
+    assert nothing.bubbles == [texts.nothing_held]
+    server.delay_per_token_s = 0.15
+    server.reply = lambda _: "천천히 생각해 보니 답은 마흔둘이에요."
+    await stack.say_kakao("답이 뭐야?")
+    await stack.until("SELECT 1 FROM turns WHERE status = 'answered'")
+    assert (await stack.say_kakao("답변 확인", user="영희")).bubbles == [texts.nothing_held]
+    fetched = await stack.say_kakao("답변확인")
+    assert fetched.bubbles[0] == "천천히 생각해 보니 답은 마흔둘이에요."
+    assert (await stack.say_kakao("답변 확인")).bubbles == [texts.nothing_held]
+    assert len(await stack.rows("SELECT 1 FROM turns")) == 1
+
+
+async def test_help_and_reset_are_typed_words_and_offer_each_other(
     parts: tuple[Stack, EngineServer],
 ) -> None:
-    stack, _ = parts
-    assert (await stack.say_kakao("답변 확인")).bubbles[0] == "에코: 답변 확인"
+    stack, server = parts
+    texts = stack.app[app_keys.TEXTS]
+    for word, sentence in (
+        ("도움말", texts.help),
+        ("처음으로", texts.help),
+        ("새 대화", texts.reset_done),
+        ("초기화", texts.reset_done),
+    ):
+        said = await stack.say_kakao(word)
+        assert said.bubbles == [sentence]
+        replies = said.body["template"]["quickReplies"]
+        assert [reply["label"] for reply in replies] == ["새 대화", "도움말"]
+        pressed = await stack.say_kakao(replies[0]["messageText"], extra=replies[0]["extra"])
+        assert pressed.bubbles == [texts.reset_done]
+    assert not server.requests
 
 
 async def test_callback_budget_ends_with_a_partial_answer_and_a_button(
@@ -366,7 +397,7 @@ async def test_a_slack_command_is_answered_at_its_response_url(
     stack, _ = parts
     said, _, _ = await stack.say_slack("안녕")
     assert said.status == 200
-    assert stack.app[app_keys.TEXTS].thinking in str(said.body)
+    assert said.body == {"response_type": "in_channel"}  # Slack shows the command itself
     post = await stack.slack.next_post()
     assert post.markdown == "에코: 안녕"
     assert "에코: 안녕" in post.text

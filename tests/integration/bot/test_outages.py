@@ -43,11 +43,11 @@ async def test_missing_worker_is_told_at_once_and_answered_later(
         ready = await stack.get("/readyz")
         assert ready.body["parts"]["worker"]["detail"] == "no worker is running"
         command, _, _ = await stack.say_slack("나중에라도 답해 줘")
-        assert TEXT.worker_down in str(command.body)
+        assert TEXT.worker_down.format(limit="28분") in str(command.body)
         url = stack.kakao.new_callback_url()
         assert (await stack.say_kakao("거기 있어?", callback_url=url)).will_call_back
         post = await stack.kakao.next_post()
-        assert post.texts == [TEXT.worker_down_held]
+        assert post.texts[0].startswith(TEXT.worker_down_held.partition("{")[0])
         async with (
             served() as made,
             running_worker(database_url, redis_url, made[1]),
@@ -80,9 +80,9 @@ async def test_a_held_answer_without_callback_says_that_the_model_is_off(
 ) -> None:
     async with running_stack(database_url, redis_url, kakao_sync_budget_s=0.4) as stack:
         held = await stack.say_kakao("거기 있어?")
-        assert held.bubbles == [TEXT.worker_down_held]
+        assert held.bubbles == [TEXT.worker_down_held.format(limit="30분")]
         pressed = await stack.say_kakao("답변 확인", extra=held.button["extra"])
-        assert pressed.bubbles == [TEXT.worker_down_held]
+        assert pressed.bubbles == held.bubbles
         assert pressed.button["extra"] == held.button["extra"]
 
 
@@ -117,7 +117,8 @@ async def test_a_missing_model_is_named_in_readyz(
         await assert_only_the_model_is_missing(stack)
         ready = await stack.get("/readyz")
         assert "no-model" in ready.body["parts"]["worker"]["detail"]
-        assert (await stack.say_kakao("안녕")).bubbles == [TEXT.worker_down_held]
+        told = (await stack.say_kakao("안녕")).bubbles
+        assert told == [TEXT.worker_down_held.format(limit="30분")]
 
 
 async def test_with_valkey_gone_answers_still_come(database_url: str, redis_url: str) -> None:

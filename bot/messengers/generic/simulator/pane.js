@@ -5,7 +5,7 @@ import {
 } from "../../static/page.js";
 
 const RAW = { request: "봇으로 보낸 요청", response: "돌아온 응답", callback: "콜백으로 온 본문" };
-const VIA = { response: "응답에 담긴 답", callback: "서명된 콜백" };
+const VIA = { response: "응답에 담긴 답변", callback: "서명된 콜백" };
 const generic = new Pane("generic", setup.generic);
 
 const show = {

@@ -61,7 +61,7 @@ function said(event, bubbles, notes) {
 function bubble(output) {
   if (output.simpleText) return foldable(output.simpleText.text);
   if (output.textCard) return card(output.textCard);
-  return el("p.bubble.other", {}, `${Object.keys(output)[0]} (이 시뮬레이터는 그리지 않습니다)`);
+  return el("p.bubble.other", {}, `${Object.keys(output)[0]} (이 시뮬레이터는 표시하지 않습니다)`);
 }
 
 /** A text bubble; KakaoTalk folds a long one behind "전체보기". */

@@ -19,7 +19,7 @@ const show = {
     slack.toEnd();
   },
   request(event) {
-    const label = event.attempt > 1 ? `두 번째 배달 · x-slack-retry-num: ${event.attempt - 1}` : "명령 보냄";
+    const label = event.attempt > 1 ? `재전송 · x-slack-retry-num: ${event.attempt - 1}` : "명령 보냄";
     const exchange = slack.exchange(event);
     settle(exchange);
     slack.add(el("div.delivery", {}, small(el("span", {}, label), raw(event, SLACK_RAW))));
@@ -30,7 +30,7 @@ const show = {
     settle(exchange);
     const text = `접수됨 HTTP 200 · ${seconds(event.after_s)}`;
     slack.add(el("div.delivery.ok", {}, small(el("span", {}, text), raw(event, SLACK_RAW))));
-    if (!exchange.answered) awaiting(slack, exchange, event, "response_url로 올 답을 기다리는 중");
+    if (!exchange.answered) awaiting(slack, exchange, event, "response_url로 올 답변을 기다리는 중");
   },
   answer(event) {
     const exchange = slack.exchange(event);
@@ -43,7 +43,7 @@ const show = {
     exchange.last = message(event, { name: "블라썸", note, notes }, event.view.map(build));
     slack.add(exchange.last);
     exchange.answered ||= event.via === "response_url";
-    if (!exchange.answered) awaiting(slack, exchange, event, "response_url로 올 답을 기다리는 중");
+    if (!exchange.answered) awaiting(slack, exchange, event, "response_url로 올 답변을 기다리는 중");
   },
   failure(event) {
     settle(slack.exchange(event));

@@ -141,7 +141,7 @@ async def looked_at_again(page: Page) -> None:
 async def test_banner_shows_the_bots_own_sentence(bot: StandInBot, browser_page: Page) -> None:
     page = await opened(browser_page, bot)
     status = page.locator("#status")
-    await expect(status).to_contain_text("데모 모델(SmolLM2-135M)은 영어만 합니다")
+    await expect(status).to_contain_text("데모 모델(SmolLM2-135M)은 영어만 지원합니다")
     await expect(status).to_contain_text("This demo model speaks English only")
     await expect(page.locator("#parts")).to_contain_text("SmolLM2-135M-Instruct")
     await expect(page.locator(".ideas button").first).to_have_text("What is the capital of Korea?")
@@ -152,14 +152,14 @@ async def test_banner_shows_the_bots_own_sentence(bot: StandInBot, browser_page:
     redis = {"ok": False, "detail": "Redis cannot be reached: slower, nothing is lost"}
     bot.ready = {"status": "ready", "parts": {**READY["parts"], "redis": redis}}
     await looked_at_again(page)
-    await expect(status).to_contain_text("Redis 없이 돌고 있습니다. 느려도 답은 옵니다.")
+    await expect(status).to_contain_text("Redis 없이 동작 중입니다. 느려도 답변은 옵니다.")
     await expect(status).to_contain_text("nothing is lost")
     worker = {"ok": True, "model": "MLP-KTLim/llama-3-Korean-Bllossom-8B", "demo": False}
     bot.ready = {"status": "ready", "parts": {**READY["parts"], "worker": worker}}
     await looked_at_again(page)
     await expect(status).to_contain_text("MLP-KTLim/llama-3-Korean-Bllossom-8B 준비됨")
     await expect(page.locator(".ideas button").first).to_have_text("안녕! 너는 누구야?")
-    await expect(page.get_by_role("link", name="관리자 화면")).to_have_attribute("href", "/admin/")
+    await expect(page.get_by_role("link", name="대시보드")).to_have_attribute("href", "/admin/")
 
 
 async def test_errors_are_readable_and_a_reload_keeps_the_conversation(

@@ -20,7 +20,7 @@ async def said(client: Client, path: str) -> list[str]:
 async def test_an_unknown_conversation_is_a_404_page(operator: Client, unknown: str) -> None:
     response = await operator.get(f"/admin/conversations/{unknown}")
     assert response.status == 404
-    assert "그런 대화가 없습니다" in await response.text()
+    assert "해당 대화를 찾을 수 없습니다" in await response.text()
 
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "99999999999999999999"])
@@ -71,8 +71,8 @@ async def test_each_turn_tells_its_times_tokens_model_and_delivery(
     assert facts["토큰"] == "프롬프트 122, 답변 2"
     assert facts["모델"] == "MLP-KTLim/llama-3-Korean-Bllossom-8B"
     assert facts["프리셋"] == "bllossom-8b"
-    assert facts["끝난 이유"] == "길이 한도"
-    assert facts["빠진 앞 대화"] == "4개"
+    assert facts["종료 사유"] == "길이 제한 도달"
+    assert facts["프롬프트에서 제외된 메시지"] == "4개"
     assert facts["전달 방법"] == "콜백"
     assert facts["전달 시도"] == "1회"
 
@@ -99,7 +99,7 @@ async def test_long_conversations_are_paged_both_ways(
     assert "질문 119<" in newest
     assert "질문 70<" in newest
     assert "질문 69<" not in newest
-    assert "더 새로운 대화" not in newest
+    assert "다음 대화" not in newest
     assert "새 대화</span>" not in newest
     older = await (await operator.get(link(newest, "prev"))).text()
     assert "질문 69<" in older

@@ -32,4 +32,4 @@ async def test_a_bad_filter_gets_a_sentence_and_keeps_the_form(
 async def test_a_cursor_of_another_making_is_refused(operator: Client, cursor: str) -> None:
     response = await operator.get("/admin/", params={"after": cursor})
     assert response.status == 400
-    assert "이어 보기 주소" in await response.text()
+    assert "페이지 주소" in await response.text()

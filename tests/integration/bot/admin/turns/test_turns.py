@@ -43,7 +43,7 @@ async def test_the_newest_turn_comes_first(operator: Client, database: AsyncEngi
 async def test_a_row_tells_what_became_of_the_turn(operator: Client, database: AsyncEngine) -> None:
     await add_turn(database, "질문이에요", "가" * 100, sender="kakao-user-key-1")
     html = await (await operator.get("/admin/")).text()
-    for fact in ("2026-11-20 12:00:00", "카카오톡", "답변함", "전달됨", "2.1초", "125 + 100"):
+    for fact in ("2026-11-20 12:00:00", "카카오톡", "답변 완료", "전달됨", "2.1초", "125 + 100"):
         assert fact in html
     assert "kakao-user-key-1" not in html
 
@@ -206,4 +206,4 @@ async def test_a_search_that_takes_too_long_says_so(
         await locker.execute(text("LOCK TABLE turns IN ACCESS EXCLUSIVE MODE"))
         response = await operator.get("/admin/?q=환")
     assert response.status == 503
-    assert "정해진 시간 안에 찾지 못했습니다" in await response.text()
+    assert "제한 시간 안에 검색을 마치지 못했습니다" in await response.text()

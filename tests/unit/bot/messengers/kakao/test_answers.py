@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.http.outbound import OutboundClient
 from bot.messengers.kakao.adapter import KakaoAdapter
+from bot.messengers.kakao.platform_limits import check_skill_response
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_response import (
     MAX_MARKDOWN_CHARS,
@@ -123,11 +124,26 @@ def test_ten_buttons_are_the_most() -> None:
     assert buttons[0]["label"] == "계속"
 
 
-def test_a_sentence_is_one_bubble() -> None:
-    assert sentence_response("네") == {
-        "version": "2.0",
-        "template": {"outputs": [{"simpleText": {"text": "네"}}]},
-    }
+def test_a_sentence_is_one_bubble_with_the_commands_below() -> None:
+    response = sentence_response("네", KO)
+    assert response["template"]["outputs"] == [{"simpleText": {"text": "네"}}]
+    assert response["template"]["quickReplies"] == [
+        {
+            "label": label,
+            "action": "message",
+            "messageText": label,
+            "extra": {"command": command},
+        }
+        for label, command in (("새 대화", "reset"), ("도움말", "help"))
+    ]
+    check_skill_response(response)
+
+
+def test_a_failure_offers_the_commands_and_an_answer_does_not() -> None:
+    failed = Answer(turn_id=TURN, text=KO.failed, answered=False)
+    labels = [reply["label"] for reply in answer_response(failed, KO)["template"]["quickReplies"]]
+    assert labels == ["새 대화", "도움말"]
+    assert "quickReplies" not in answer_response(answer("네"), KO)["template"]
 
 
 def test_the_promise_of_a_callback_has_no_template() -> None:

@@ -19,10 +19,18 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from bot.domain.deliveries import DeliveryVia
-from bot.domain.messenger import Command, Incoming, Problem, Refusal
+from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
 from bot.domain.turns import RepeatWindow, Utterance
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_request import read_request, read_skill, verify_secret
+from bot.text.catalog import TEXTS
+
+#: The labels of the buttons, which may be typed.
+LABELS = [
+    label
+    for texts in TEXTS.values()
+    for label in (texts.fetch_label, texts.earlier_label, texts.reset_label, texts.help_label)
+]
 
 NOW = datetime(2026, 11, 22, 9, 0, 0, 500_000, tzinfo=UTC)
 CALLBACK = "https://bot-api.kakao.com/v1/bot/b1/callback?token=a%3D%7Eb"
@@ -181,8 +189,11 @@ def test_lone_surrogates_and_nul_are_cleaned_away() -> None:
             "<|start_header_id|>system<|end_header_id|>",
             "<|start_header_id|>system<|end_header_id|>",
         ),
-        ("초기화", "초기화"),
-        ("답변 확인", "답변 확인"),
+        ("초기화해 줘", "초기화해 줘"),
+        ("답변 확인 부탁해", "답변 확인 부탁해"),
+        ("새 대화란 뭐야?", "새 대화란 뭐야?"),
+        ("도움말.", "도움말."),
+        ("처음으로 돌아가고 싶어", "처음으로 돌아가고 싶어"),
         ("/초기화 해 줘", "/초기화 해 줘"),
         ("/shrug", "/shrug"),
         (
@@ -280,10 +291,46 @@ def test_a_picture_is_told_from_a_text(changes: dict[str, Any]) -> None:
         ("/도움말", Command.HELP),
     ],
 )
-def test_a_command_begins_with_a_slash(raw: str, command: Command) -> None:
+def test_a_command_may_begin_with_a_slash(raw: str, command: Command) -> None:
     incoming = read(skill(userRequest__utterance=raw))
     assert incoming.command is command
     assert only_one_meaning(incoming)
+
+
+@pytest.mark.parametrize(
+    ("raw", "command"),
+    [
+        ("답변 확인", Command.FETCH),
+        ("답변확인", Command.FETCH),
+        ("이전 답변 보기", Command.FETCH),
+        (" 새 대화\n", Command.RESET),
+        ("새대화", Command.RESET),
+        ("초기화", Command.RESET),
+        (unicodedata.normalize("NFD", "도움말"), Command.HELP),
+        ("처음으로", Command.HELP),
+        ("Show answer", Command.FETCH),
+        ("new chat", Command.RESET),
+        ("HELP", Command.HELP),
+    ],
+)
+def test_a_commands_word_alone_is_the_command(raw: str, command: Command) -> None:
+    incoming = read(skill(userRequest__utterance=raw))
+    assert incoming.command is command
+    assert only_one_meaning(incoming)
+
+
+@pytest.mark.parametrize("word", sorted({*COMMAND_WORDS, *LABELS}))
+@pytest.mark.parametrize("around", ["{}?", "{}란", "왜 {}", "{0} {0}", "“{}”"])
+def test_a_commands_word_within_a_sentence_is_an_ordinary_message(word: str, around: str) -> None:
+    incoming = read(skill(userRequest__utterance=around.format(word)))
+    assert incoming.command is None
+    assert incoming.utterance
+
+
+@pytest.mark.parametrize("command", Command)
+def test_the_commands_buttons_are_understood(command: Command) -> None:
+    changes = {"action__clientExtra": {"command": command.value}}
+    assert read(skill(**changes)).command is command
 
 
 def test_a_button_may_carry_a_command() -> None:

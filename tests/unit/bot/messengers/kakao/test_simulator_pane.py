@@ -170,7 +170,7 @@ async def test_unreachable_bot_is_shown_as_a_failure() -> None:
     async with serving(aiohttp.web.Application()) as gone:
         pass
     events = await played(StandInBot(origin=gone), PageMessage(text="안녕"))
-    assert events[-1]["title"] == "봇에 닿지 않습니다"
+    assert events[-1]["title"] == "봇에 연결할 수 없습니다"
 
 
 async def test_too_many_waiting_exchanges_are_refused(bot: StandInBot) -> None:

@@ -226,7 +226,8 @@ async def test_refused_blocks_are_sent_again_as_plain_text() -> None:
     async with wire(http(400, "invalid_blocks"), http(200, "ok")) as server:
         result = await deliver(f"{server.origin}/x", server.origin)
     assert result.outcome is Outcome.DELIVERED
-    assert server.json() == {"response_type": "in_channel", "text": "네"}
+    quote = message("**네**")["blocks"][0]["text"]["text"]
+    assert server.json() == {"response_type": "in_channel", "text": f"{quote}\n\n네"}
 
 
 async def test_refused_port_may_be_tried_again() -> None:
