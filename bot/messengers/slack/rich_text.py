@@ -19,7 +19,10 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "striketh
 #: Of a parsed text: 2,600 characters of table were 30,000 cells, and took 1.8 s.
 MAX_CELLS = 2_000
 MAX_COLUMNS = 20
-MAX_BRACKETS = 500
+MAX_BRACKET_STEPS = 400_000  #: the end of each may be looked for up to the text's
+MAX_IMAGES = 20
+MAX_SIGNS = 1_500
+MAX_LINES = 1_000
 _TAGS = {
     "paragraph": "p",
     "heading": "h4",  # Slack shows every level in one size
@@ -74,12 +77,19 @@ def markdown(text: str) -> list[Node]:
 
 
 def _is_costly(text: str) -> bool:
-    """Whether the parser's work grows with the square of the text: tables and brackets."""
+    """Whether parsing takes above 20 ms: by tables, brackets, other signs or short lines."""
     lines = text.split("\n")
     columns = max(line.count("|") for line in lines)
     # A wide table is filled up below lines without any cell, too.
     rows = len(lines) if columns > MAX_COLUMNS else sum("|" in line for line in lines)
-    return columns * rows > MAX_CELLS or text.count("[") > MAX_BRACKETS
+    signs = sum(map(text.count, "*_~`<>&\\!#"))
+    return (
+        columns * rows > MAX_CELLS
+        or text.count("![") > MAX_IMAGES
+        or text.count("[") * len(text) > MAX_BRACKET_STEPS
+        or signs > MAX_SIGNS
+        or len(lines) > MAX_LINES
+    )
 
 
 def _children(node: SyntaxTreeNode) -> list[Node]:

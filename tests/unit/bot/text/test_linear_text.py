@@ -31,6 +31,7 @@ def answer(text: str) -> Answer:
 
 FUNCTIONS = (
     TextFunction("plain_text", plain_text, MAX_MARKDOWN_CHARS),
+    TextFunction("the simulator's Slack", rich_text.markdown, 6_000),  # a page for one person
     TextFunction("closed", closed, MAX_BLOCK_CHARS),
     TextFunction("shorten_markdown", lambda text: shorten_markdown(text, 2400), MAX_ANSWER_CHARS),
     TextFunction("split_markdown", lambda text: list(split_markdown(text, 900)), MAX_ANSWER_CHARS),
