@@ -1,9 +1,9 @@
-"""Blocks of a bot's event loop: none may last longer than ``MAX_BLOCK_S``, whatever is sent.
+"""Blocks of a bot's event loop: none may compute longer than ``MAX_BLOCK_S``, whatever is sent.
 
-Counted by the bot itself (bot_event_loop_blocked_seconds). Noise is left out by what is measured:
-the processor time of the loop's thread and its waits for anything but a processor, so a busy
-machine adds nothing. A beat hides up to 20 ms, so blocks of 50 to 70 ms may be missed; none is
-made up. What the bot does once at its start is left out: benches count from their first request.
+Counted by the bot itself, in processor time of the loop's thread (bot_event_loop_cpu_seconds):
+other work on the machine, or in other threads, adds nothing. The time between two beats of the
+monitor is left out, so blocks of 50 to 60 ms may be missed; none is made up. The start of the bot
+is left out: benches count from their first request.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
 MAX_BLOCK_S = 0.05
-_METRIC = "bot_event_loop_blocked_seconds"
+_METRIC = "bot_event_loop_cpu_seconds"
 
 
 def count_blocks(metrics: str) -> int:

@@ -2,7 +2,7 @@
 
 A timer on the loop beats every ``BEAT_S``: a late beat is a blocked loop, which is measured up to
 one beat too short. A thread watches for late beats and notes the stack of the loop's thread while
-it is still blocked. Both together take about 0.3 % of a core.
+it is still blocked. Both together take about 0.4 % of a core.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-BEAT_S = 0.02
+BEAT_S = 0.01
 #: A loop that was blocked for longer is logged, with the stack.
 LOG_ABOVE_S = 0.1
 #: The stack is noted this early, so that it is there for every block that is logged.
@@ -42,6 +42,8 @@ class Block:
     #: The part of it that this process is to blame for: the processor time of the loop's thread,
     #: and its waits for anything but a processor. A busy machine adds to the lag alone.
     held_s: float
+    #: The processor time of the loop's thread alone: what else runs on the machine adds nothing.
+    cpu_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class _Reading:
 
     def block_since(self, before: _Reading) -> Block:
         lag_s = max(self.wall_s - before.wall_s - BEAT_S, 0.0)
-        cpu_s = self.cpu_s - before.cpu_s - BEAT_S
-        return Block(lag_s, max(cpu_s, lag_s - (self.queued_s - before.queued_s), 0.0))
+        cpu_s = max(self.cpu_s - before.cpu_s - BEAT_S, 0.0)
+        return Block(lag_s, max(cpu_s, lag_s - (self.queued_s - before.queued_s)), cpu_s)
 
 
 class _QueueWait:
@@ -154,6 +156,7 @@ class _Report:
             "event_loop_blocked",
             lag_ms=_ms(block.lag_s),
             held_ms=_ms(block.held_s),
+            cpu_ms=_ms(block.cpu_s),
             blocked_in=self._noted[1] if self.has_stack_of(block_id) else [],
             left_out=self._left_out,
         )

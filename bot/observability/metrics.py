@@ -37,6 +37,11 @@ LOOP_BLOCKED_SECONDS = Histogram(
     "The part of the lag in which the process held its event loop, without waits for a processor",
     buckets=_LOOP_BUCKETS,
 )
+LOOP_CPU_SECONDS = Histogram(
+    "bot_event_loop_cpu_seconds",
+    "The part of the lag in which the event loop computed",
+    buckets=_LOOP_BUCKETS,
+)
 WORKERS = Gauge("bot_workers", "Workers that live, by what they say of themselves", ["state"])
 MODEL_READY = Gauge("bot_model_ready", "Whether a worker takes jobs: 1 or 0, NaN if unknown")
 
@@ -45,3 +50,4 @@ def record_block(block: Block) -> None:
     """Count one beat of the loop's monitor."""
     LOOP_LAG_SECONDS.observe(block.lag_s)
     LOOP_BLOCKED_SECONDS.observe(block.held_s)
+    LOOP_CPU_SECONDS.observe(block.cpu_s)

@@ -131,6 +131,7 @@ FUNCTIONS = (
 )
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("function", FUNCTIONS, ids=str)
 def test_cpu_time_is_linear(function: TextFunction) -> None:
     assert_linear(function)
