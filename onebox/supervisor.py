@@ -28,7 +28,7 @@ _MAX_PAUSE_S = 30.0
 _READY_TIMEOUT_S = 60.0
 _POLL_S = 0.03
 
-#: It has run: no start takes so long.
+#: By then also a process that is not ready at once has run: no model takes so long to load.
 STABLE_S = 600.0
 
 
@@ -156,7 +156,7 @@ async def keep_running(process: SupervisedProcess, say: Say, *, first_pause_s: f
         started_at = time.monotonic()
         status = await process.wait()
         uptime_s = time.monotonic() - started_at
-        if uptime_s >= STABLE_S:
+        if uptime_s >= (MIN_UPTIME_S if process.spec.vital else STABLE_S):
             announce.clear()
         failed_starts = failed_starts + 1 if uptime_s < MIN_UPTIME_S else 1
         if process.spec.vital and failed_starts >= MAX_FAILED_STARTS:
