@@ -117,7 +117,7 @@ async def test_bubbles_over_the_limits_are_refused_in_words(bot: StandInBot, bod
         bot.callback, bot.kakao_reply = None, body
         await person.say("kakao", text="안녕")
         failure = await person.until("failure", 2)
-        assert failure["title"] == "카카오가 보여 주지 않을 말풍선입니다"
+        assert failure["title"] == "카카오가 표시하지 않는 말풍선입니다"
 
 
 async def test_a_wrong_secret_is_readable(bot: StandInBot) -> None:
