@@ -102,7 +102,8 @@ def _opens(text: str, run: Delimiter) -> bool:
         return not (before.isalnum() or before in [*")]}/\\_"] or after in "./\\_")
     if before in [*_CLOSING_BRACKETS] and after == "(":
         return False  # a power: (a+b)**(c)
-    return not _is_word(before) or (before.isalpha() and after.isupper())
+    may_begin = after.isupper() or _is_east_asian(after)
+    return not _is_word(before) or (before.isalpha() and may_begin)
 
 
 def _word_may_open(text: str, run: Delimiter, before: str, after: str) -> bool:
@@ -129,8 +130,8 @@ def _is_emphasis(text: str, opener: Delimiter, closer: Delimiter) -> bool:
     """Whether a pair that flanks its content looks like emphasis."""
     content = text[opener.end : closer.start]
     before, after = _around(text, opener)[0], _around(text, closer)[1]
-    if _is_word(before) or _is_word(after):
-        return len(content) == 1 and content.isupper()  # **H**yper**T**ext
+    if not _may_touch_words(before, content, after):
+        return False
     if content[:1] == content[-1:] and content[0] in "-=+^./\\|#@":
         return False
     if content[:1] in [*"/."] and after in [*"/.*"]:
@@ -140,6 +141,15 @@ def _is_emphasis(text: str, opener: Delimiter, closer: Delimiter) -> bool:
     if opener.length == 1 and before == "(" and not _TWO_LETTERS.search(content):
         return False  # (*´ω`*)
     return _is_balanced(content, may_be_numbered=before not in [*_OPENING_BRACKETS])
+
+
+def _may_touch_words(before: str, content: str, after: str) -> bool:
+    """Whether a pair inside of a word is no power: **H**yper**T**ext, **API**s, GPT**모델**."""
+    if _is_word(before) and _is_word(after):
+        return len(content) == 1 and content.isupper()
+    if _is_word(before):
+        return content.isalpha()
+    return not _is_word(after) or content.isalpha()
 
 
 def _has_words(marker: str, length: int, content: str) -> bool:

@@ -15,6 +15,8 @@ from bot.text.emphasis import Delimiter, emphasis_markers
 _TOKEN = re.compile(
     r"`+|\\[(\[]|\\.|!?\[|\]|<|\$|&|\*+|_+|~+|https?://[^\s<>()\[\]\"*`\u1100-\u11ff\u3130-\uffef]+"
 )
+#: What a line has at least where anything is edited: most lines have none of it.
+_MARKUP = re.compile(r"[`\\<&]|\]\(|([*_~]).+\1")
 _TICKS = re.compile(r"`+")
 _AUTOLINK = re.compile(
     r"<(?:(?P<url>(?:https?|ftp)://[^\s<>]++)|(?:mailto:)?(?P<mail>[\w.+-]++@[\w.-]++))>"
@@ -39,7 +41,7 @@ _BACKSLASH_WORD = re.compile(
 
 def inline_text(line: str) -> str:
     """The line without the markers of inline Markdown."""
-    return _Line(line).text() if _TOKEN.search(line) else line
+    return _Line(line).text() if _MARKUP.search(line) else line
 
 
 class _Line:
@@ -53,7 +55,9 @@ class _Line:
         self._ticks: dict[int, list[int]] = {}
         for found in _TICKS.finditer(line):
             self._ticks.setdefault(len(found[0]), []).append(found.start())
-        self._typed = [found.span() for found in _BACKSLASH_WORD.finditer(line)]
+        self._typed: list[tuple[int, int]] = []  # words whose backslashes stay
+        if "\\" in line:
+            self._typed = [found.span() for found in _BACKSLASH_WORD.finditer(line)]
         self._formula_ends = {"(": line.rfind("\\)"), "[": line.rfind("\\]")}
 
     def text(self) -> str:
