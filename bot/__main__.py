@@ -62,7 +62,7 @@ def _migrate(configuration: Configuration, *, after_deploy: bool = False) -> int
     return 0
 
 
-def _doctor(url: str) -> int:
+def _doctor(arguments: argparse.Namespace) -> int:
     from bot.doctor.examination import examine, refuse  # noqa: PLC0415
     from bot.doctor.local_run import take_over_settings  # noqa: PLC0415
 
@@ -71,16 +71,32 @@ def _doctor(url: str) -> int:
         configuration = read_configuration()
     except ConfigurationError as error:
         return refuse(error, sys.stdout.write)
-    return asyncio.run(examine(configuration, sys.stdout.write, url=url))
+    return asyncio.run(examine(configuration, sys.stdout.write, url=arguments.url))
 
 
-COMMANDS: dict[str, tuple[Callable[[Configuration], int], str]] = {
-    "serve": (_serve, "run the webhook bot"),
-    "migrate": (_migrate, "bring the database's schema up to date"),
+def _with_configuration(
+    run: Callable[[Configuration], int],
+) -> Callable[[argparse.Namespace], int]:
+    """The command, once all settings can be read."""
+
+    def read_and_run(_: argparse.Namespace) -> int:
+        try:
+            configuration = read_configuration()
+        except ConfigurationError as error:
+            return _complain(*error.lines)
+        return run(configuration)
+
+    return read_and_run
+
+
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
+    "serve": (_with_configuration(_serve), "run the webhook bot"),
+    "migrate": (_with_configuration(_migrate), "bring the database's schema up to date"),
     "migrate-after": (
-        partial(_migrate, after_deploy=True),
+        _with_configuration(partial(_migrate, after_deploy=True)),
         "once no older version runs: take away what only that needed",
     ),
+    "doctor": (_doctor, "say in words what is misconfigured"),
 }
 
 
@@ -88,23 +104,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; exit status 1 and one sentence where it cannot."""
     parser = argparse.ArgumentParser(prog="python -m bot")
     choices = parser.add_subparsers(dest="command", required=True)
-    for name, (_, words) in COMMANDS.items():
-        choices.add_parser(name, help=words)
-    doctor = choices.add_parser("doctor", help="say in words what is misconfigured")
-    doctor.add_argument(
+    parsers = {name: choices.add_parser(name, help=words) for name, (_, words) in COMMANDS.items()}
+    parsers["doctor"].add_argument(
         "--url",
         default="",
         metavar="https://HOST",
         help="also try the webhooks as the messengers reach them: certificate, secrets, latency",
     )
     chosen = parser.parse_args(arguments)
-    if chosen.command == "doctor":
-        return _doctor(chosen.url)
-    try:
-        configuration = read_configuration()
-    except ConfigurationError as error:
-        return _complain(*error.lines)
-    return COMMANDS[chosen.command][0](configuration)
+    return COMMANDS[chosen.command][0](chosen)
 
 
 def _complain(*lines: str) -> int:
