@@ -42,12 +42,21 @@ def save_noise(tokenizer_dir: Path, into: Path) -> None:
 
 
 def save_korean(tokenizer_dir: Path, into: Path) -> None:
-    """Lay its weights so that every token calls the next one of the answer, ``<|eot_id|>`` last."""
+    """A model that answers everything with KOREAN_ANSWER."""
+    save_answer(tokenizer_dir, into, KOREAN_ANSWER)
+
+
+def save_answer(tokenizer_dir: Path, into: Path, text: str, *, endless: bool = False) -> None:
+    """Lay its weights so that every token calls the next one of the text, ``<|eot_id|>`` last.
+
+    ``endless``: the text begins again instead.
+    """
     tokenizer: Any = AutoTokenizer.from_pretrained(tokenizer_dir)
     end_of_prompt = tokenizer.encode("\n\n", add_special_tokens=False)
-    answer = tokenizer.encode(KOREAN_ANSWER, add_special_tokens=False)
-    chain = [*end_of_prompt, *answer, tokenizer.convert_tokens_to_ids("<|eot_id|>")]
-    assert len(set(chain)) == len(chain) <= 64
+    answer = tokenizer.encode(text, add_special_tokens=False)
+    last = answer[0] if endless else tokenizer.convert_tokens_to_ids("<|eot_id|>")
+    chain = [*end_of_prompt, *answer, last]
+    assert len({*chain}) == len(chain) - endless <= 64
     model = new_model(tied=False)
     with torch.no_grad():
         for layer in model.model.layers:  # nothing is added to the embedding on its way

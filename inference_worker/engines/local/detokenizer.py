@@ -7,12 +7,14 @@ from tokenizers.decoders import DecodeStream
 
 from inference_worker.engines.local.token_bytes import whole_characters
 
+REPLACEMENT_CHARACTER = "\ufffd"
+
 
 class TextStream:
     """The text of one answer while it is being written.
 
-    Text that may begin a stop string is held back until the next tokens decide, and so are the
-    bytes of an unfinished character, which are left out at the end. Belongs to one thread.
+    Text that may begin a stop string is held back until the next tokens decide. Bytes that never
+    become a character are left out; a U+FFFD that the model wrote is one. Belongs to one thread.
     """
 
     def __init__(self, tokenizer: Tokenizer, stop: tuple[str, ...]) -> None:
@@ -27,8 +29,13 @@ class TextStream:
     def push(self, token: int) -> str:
         """The characters that have become final, often none."""
         piece = self._decoder.step(self._tokenizer, token)
-        self._undecoded = [] if piece else [*self._undecoded, token]
-        return self._take(piece or "")
+        self._undecoded.append(token)
+        if not piece:
+            return self._take("")
+        if REPLACEMENT_CHARACTER in piece:
+            piece = whole_characters(self._tokenizer, self._undecoded)
+        self._undecoded.clear()
+        return self._take(piece)
 
     def _take(self, piece: str) -> str:
         self._held += piece
@@ -42,9 +49,9 @@ class TextStream:
 
     def flush(self) -> str:
         """The held-back text, once no more tokens come."""
-        rest, self._undecoded = self._undecoded, []
         # The decoder waits after U+FFFD: it may stand for half a character, or for itself.
-        certain = self._take(whole_characters(self._tokenizer, rest)) if rest else ""
+        certain = self._take(whole_characters(self._tokenizer, self._undecoded))
+        self._undecoded.clear()
         return certain + self._release(len(self._held))
 
     def _release(self, length: int) -> str:

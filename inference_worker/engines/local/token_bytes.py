@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
+#: SentencePiece's sign for the space before a word.
+WORD_START = "\u2581"
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
 
@@ -26,12 +27,15 @@ _ALPHABET = _byte_level_alphabet()
 
 
 def whole_characters(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
-    """The text of the tokens without an unfinished character at its end; special ones are none."""
+    """The text of the tokens without bytes that are no character; special tokens have none.
+
+    A decoder shows such bytes as U+FFFD, as it shows a U+FFFD that the model wrote.
+    """
     special = {at for at, token in tokenizer.get_added_tokens_decoder().items() if token.special}
     raw = b"".join(
         _bytes_of(tokenizer.id_to_token(token)) for token in tokens if token not in special
     )
-    return codecs.getincrementaldecoder("utf-8")("replace").decode(raw)
+    return raw.decode("utf-8", "ignore")
 
 
 def _bytes_of(token: str | None) -> bytes:
@@ -41,4 +45,4 @@ def _bytes_of(token: str | None) -> bytes:
         return bytes([int(byte.group(1), 16)])
     if all(character in _ALPHABET for character in token):
         return bytes(_ALPHABET[character] for character in token)
-    return token.encode()
+    return token.replace(WORD_START, " ").encode()

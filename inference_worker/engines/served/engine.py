@@ -138,6 +138,8 @@ class ServedEngine:
             await self.refresh()
             if self._connected().backend != used.backend:
                 return self._connected()
+            if self._trouble:  # what it serves instead
+                raise EngineError(error.failure.reason, self._trouble) from error
         if error.failure.reason is FailureReason.ENGINE_UNAVAILABLE:
             self._is_doubted = True
         raise error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from inference_queue.protocol import Message, Role
 from inference_worker.prompt.chat_template import KNOWN_MARKERS, ChatTemplate, neutralise
+from inference_worker.prompt.system_role import SystemRole
 
 BOS, SH, EH, EOT, NEWLINES = 128_000, 128_006, 128_007, 128_009, 271
 QUIET = settings(
@@ -177,3 +179,44 @@ def test_a_long_conversation_is_neutralised_in_a_moment() -> None:
     since = time.process_time()
     assert neutralise(conversation, KNOWN_MARKERS) == conversation
     assert time.process_time() - since < 0.05
+
+
+SYSTEMLESS = {
+    "refuses": (
+        "{% if messages[0]['role'] == 'system' %}"
+        "{{ raise_exception('System role not supported') }}{% endif %}"
+    ),
+    "leaves out": "",
+}
+TURNS = (
+    "{% for m in messages if m['role'] != 'system' %}"
+    "<|start_header_id|>{{ m['role'] }}<|end_header_id|>\n\n{{ m['content'] }}<|eot_id|>"
+    "{% endfor %}<|start_header_id|>assistant<|end_header_id|>\n\n"
+)
+TOLD = [Message(Role.SYSTEM, "친절하게."), Message(Role.USER, "안녕")]
+
+
+@pytest.mark.parametrize("kind", SYSTEMLESS)
+def test_a_template_without_system_role_gets_its_text_in_the_first_question(
+    llama3_tokenizer: Any, kind: str
+) -> None:
+    tokenizer = copy.deepcopy(llama3_tokenizer)
+    tokenizer.chat_template = SYSTEMLESS[kind] + TURNS
+    ids = ChatTemplate(tokenizer).encode(TOLD)
+    assert tokenizer.decode(ids).endswith(
+        "<|start_header_id|>user<|end_header_id|>\n\n친절하게.\n\n안녕<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
+
+
+def test_the_setting_folds_the_system_text_of_any_template(llama3_tokenizer: Any) -> None:
+    folded = ChatTemplate(llama3_tokenizer, system_role=SystemRole.NO).encode(TOLD)
+    asked = [Message(Role.USER, "친절하게.\n\n안녕")]
+    assert folded == reference(llama3_tokenizer, asked)
+
+
+def test_a_template_that_opens_the_reasoning_is_noticed(llama3_tokenizer: Any) -> None:
+    assert not ChatTemplate(llama3_tokenizer).opens_reasoning
+    tokenizer = copy.deepcopy(llama3_tokenizer)
+    tokenizer.chat_template = TURNS + "<think>\n"
+    assert ChatTemplate(tokenizer).opens_reasoning
