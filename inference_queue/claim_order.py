@@ -43,10 +43,11 @@ _QUEUED = f"""
 _RANKED = f"""
     SELECT id, wanted, created_at, served_at,
         min(greatest(created_at, served_at)) OVER (PARTITION BY person) AS came_at,
-        coalesce(cardinality(array_positions(
-            ARRAY(SELECT running.fairness_key FROM jobs AS running WHERE state = 'running'),
-            fairness_key
-        )), 0) - 1 + row_number() OVER (PARTITION BY person ORDER BY wanted, created_at) AS ahead
+        cardinality(array_positions(ARRAY(
+            SELECT running.fairness_key FROM jobs AS running
+            WHERE state = 'running' AND running.fairness_key IS NOT NULL
+        ), fairness_key)) - 1
+            + row_number() OVER (PARTITION BY person ORDER BY wanted, created_at) AS ahead
     FROM ({_QUEUED}) AS queued
 """
 

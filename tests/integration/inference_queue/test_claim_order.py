@@ -143,8 +143,9 @@ async def test_a_job_given_back_keeps_its_place(desk: Desk) -> None:
 
 
 async def test_jobs_of_the_previous_version_count_as_one_person_each(desk: Desk) -> None:
-    await desk.ask(*(question("", due_s=20 + n) for n in range(2)), question("영희", due_s=50))
+    await desk.ask(*(question("", due_s=20 + n) for n in range(3)), question("영희", due_s=50))
     assert await desk.claim(2) == ["", ""]
+    assert await desk.claim(1) == [""]
 
 
 async def test_old_claims_are_forgotten(desk: Desk) -> None:
