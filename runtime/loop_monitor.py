@@ -84,43 +84,58 @@ class LoopMonitor:
     def __init__(self, observe: Callable[[Block], None]) -> None:
         self._observe = observe
         self._report = _Report()
-        self._loop = asyncio.get_running_loop()
-        self._thread_id = threading.get_ident()
-        self._last = _Reading(time.monotonic(), time.thread_time(), 0.0)
-        self._stopped = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="loop-monitor", daemon=True)
+        self._watcher = _Watcher(self._report)
         self._watcher.start()
         # The watcher too: without a processor it may keep the loop's thread from the interpreter.
         self._queue_wait = _QueueWait((threading.get_native_id(), self._watcher.native_id or 0))
         self._last = self._read()
-        self._timer = self._loop.call_later(BEAT_S, self._beat)
+        self._watcher.last_beat = self._last.wall_s
+        self._timer = self._in_a_beat()
 
     def stop(self) -> None:
         """Stop watching; returns once the thread has ended."""
         self._timer.cancel()
-        self._stopped.set()
-        self._watcher.join()
+        self._watcher.stop()
         self._queue_wait.close()
+
+    def _in_a_beat(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(BEAT_S, self._beat)
 
     def _read(self) -> _Reading:
         return _Reading(time.monotonic(), time.thread_time(), self._queue_wait.read_s())
 
     def _beat(self) -> None:
         last, self._last = self._last, self._read()
-        self._timer = self._loop.call_later(BEAT_S, self._beat)
+        self._watcher.last_beat = self._last.wall_s
+        self._timer = self._in_a_beat()
         block = self._last.block_since(last)
         self._observe(block)
         self._report.ended(block, last.wall_s)
 
-    def _watch(self) -> None:
+
+class _Watcher(threading.Thread):
+    """Looks at the thread that makes it, whenever its beat is late."""
+
+    def __init__(self, report: _Report) -> None:
+        super().__init__(name="loop-monitor", daemon=True)
+        self.last_beat = time.monotonic()
+        self._report = report
+        self._watched = threading.get_ident()
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
         while not self._stopped.wait(BEAT_S):
-            last_beat = self._last.wall_s
+            last_beat = self.last_beat
             late_s = time.monotonic() - last_beat - BEAT_S
             if late_s > _NOTE_ABOVE_S and not self._report.has_stack_of(last_beat):
-                frame = sys._current_frames().get(self._thread_id)
+                frame = sys._current_frames().get(self._watched)
                 self._report.note_stack(last_beat, _stack(frame))
             if late_s > _STILL_BLOCKED_S:
                 self._report.lasts(late_s, last_beat)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
 
 
 class _Report:

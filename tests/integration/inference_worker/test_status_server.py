@@ -108,3 +108,11 @@ async def test_an_engine_that_is_not_reached_is_alive_and_loading(desk: Desk) ->
     async with running_worker(*desk.urls, engine) as worker:
         status, text = await answer(worker, "/healthz")
         assert (status, json.loads(text)["state"]) == (200, "loading")
+
+
+async def test_a_packed_body_is_refused(working: Worker) -> None:
+    async with status_server(working, "127.0.0.1", 0) as port, ClientSession() as http:
+        for path in ("/healthz", "/metrics", "/nowhere"):
+            url, headers = f"http://127.0.0.1:{port}{path}", {"Content-Encoding": "gzip"}
+            async with http.post(url, data=b"packed", headers=headers) as response:
+                assert response.status == 415

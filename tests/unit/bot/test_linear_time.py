@@ -151,6 +151,6 @@ def test_text_is_normalized_in_one_place_alone() -> None:
         for package in ("bot", "inference_queue", "inference_worker", "onebox", "runtime")
         for path in (ROOT / package).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Attribute) and node.attr == "normalize"
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "unicodedata.normalize"
     }
     assert normalizing == {"bot/domain/normal_form.py"}
