@@ -100,8 +100,8 @@ RESET_ONCE = text(
 _RESET = (
     update(conversations)
     .where(
-        conversations.c.messenger == bindparam("messenger"),
-        conversations.c.tenant == bindparam("tenant"),
+        conversations.c.messenger == bindparam("of_messenger"),
+        conversations.c.tenant == bindparam("of_tenant"),
         conversations.c.key == bindparam("of_key"),
     )
     .values(epoch=conversations.c.epoch + 1, history_seq=0, updated_at=func.now())
@@ -121,7 +121,7 @@ async def reset(
     ``repeats``: a reset within the window of an earlier one changes nothing.
     """
     if repeats is None:
-        await connection.execute(_RESET, {"messenger": messenger, "tenant": tenant, "of_key": key})
+        await connection.execute(_RESET, {"of_messenger": messenger, "of_tenant": tenant, "of_key": key})
         return
     values = {
         "messenger": messenger,

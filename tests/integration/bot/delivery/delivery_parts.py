@@ -153,8 +153,8 @@ async def delivery_parts(
     database = connect_database(database_url, pool_size=8)
     redis = connect_redis(NOWHERE)
     if statement_timeout_ms:
-        name = database.url.database
         async with database.begin() as connection:
+            name = await connection.scalar(text("SELECT current_database()"))
             await connection.execute(
                 text(f'ALTER DATABASE "{name}" SET statement_timeout = {statement_timeout_ms}')
             )
