@@ -121,7 +121,9 @@ async def reset(
     ``repeats``: a reset within the window of an earlier one changes nothing.
     """
     if repeats is None:
-        await connection.execute(_RESET, {"of_messenger": messenger, "of_tenant": tenant, "of_key": key})
+        await connection.execute(
+            _RESET, {"of_messenger": messenger, "of_tenant": tenant, "of_key": key}
+        )
         return
     values = {
         "messenger": messenger,

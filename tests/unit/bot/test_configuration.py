@@ -29,14 +29,14 @@ def test_a_time_that_no_answer_can_be_held_is_refused(
 ) -> None:
     monkeypatch.setenv(name, value)
     [line] = lines()
-    assert line.startswith(f"{name}: ")
+    assert line.startswith(f"{name}={value}: ")
 
 
 def test_every_mistake_of_every_block_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["BOT_PORT", "BOT_KAKAO_SYNC_BUDGET_S", "BOT_GENERIC_MAX_STREAMS"]
     for name in names:
         monkeypatch.setenv(name, "x")
-    assert [line.partition(":")[0] for line in lines()] == names
+    assert [line.partition("=")[0] for line in lines()] == names
 
 
 def test_every_block_reads_the_file_and_takes_empty_values_for_absent(folder: Path) -> None:
