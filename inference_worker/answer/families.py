@@ -43,6 +43,26 @@ END_MARKERS: dict[Family, tuple[str, ...]] = {
 ALL_END_MARKERS: tuple[str, ...] = tuple(
     dict.fromkeys(marker for markers in END_MARKERS.values() for marker in markers)
 )
+#: Control strings that only stand in prompts: nobody may open a turn by typing them.
+_PROMPT_MARKERS: dict[Family, tuple[str, ...]] = {
+    Family.LLAMA4: ("<|header_end|>", "<|begin_of_text|>", "<|python_start|>", "<|python_end|>"),
+    Family.GEMMA: ("<bos>", "<pad>"),
+    Family.MISTRAL: (
+        "<s>",
+        "[SYSTEM_PROMPT]",
+        "[/SYSTEM_PROMPT]",
+        "[AVAILABLE_TOOLS]",
+        "[/AVAILABLE_TOOLS]",
+        "[TOOL_CALLS]",
+        "[TOOL_RESULTS]",
+        "[/TOOL_RESULTS]",
+    ),
+    Family.EXAONE: ("[BOS]", "[|tool|]"),
+    Family.PHI: ("<|system|>", "<|assistant|>"),
+    Family.GLM: ("[gMASK]", "<sop>", "<|system|>", "<|assistant|>"),
+    Family.DEEPSEEK: ("<｜begin▁of▁sentence｜>", "<｜tool▁calls▁begin｜>"),
+    Family.COMMAND: ("<|SYSTEM_TOKEN|>", "<|USER_TOKEN|>", "<|CHATBOT_TOKEN|>", "<BOS_TOKEN>"),
+}
 #: Headers of the assistant's turn that a server may repeat before the answer: no end.
 LEAD_INS: tuple[str, ...] = (
     "<|begin_of_text|>",
@@ -79,6 +99,15 @@ def family_of(names: Iterable[str]) -> Family | None:
             if re.search(pattern, name, re.IGNORECASE):
                 return family
     return None
+
+
+def typed_markers(family: Family | None) -> tuple[str, ...]:
+    """The control strings that are broken in what people type: the family's, or all."""
+    families = tuple(Family) if family is None else (family,)
+    found = [
+        marker for one in families for marker in (*END_MARKERS[one], *_PROMPT_MARKERS.get(one, ()))
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def end_markers(family: Family | None, known: Iterable[str] = ()) -> tuple[str, ...]:

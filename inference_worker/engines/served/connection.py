@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from inference_queue.presets import DEFAULT_PRESET, PRESETS
-from inference_worker.answer.families import Family, end_markers, family_of
+from inference_worker.answer.families import Family, end_markers, family_of, typed_markers
 from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.engines.base import ModelCard
 from inference_worker.engines.served.bounded_wait import BoundedWaits
@@ -14,6 +14,7 @@ from inference_worker.engines.served.discovery import Backend
 from inference_worker.engines.served.endpoint import Endpoint, EndpointSettings
 from inference_worker.engines.served.errors import unavailable
 from inference_worker.engines.served.token_id_prompt import Encoder
+from inference_worker.prompt.chat_template import KNOWN_MARKERS
 from inference_worker.prompt.stop_tokens import guessed_stop_token_ids, is_llama3
 from inference_worker.prompt.system_role import SystemRole
 
@@ -30,6 +31,7 @@ class Connection:
     stop_tokens: tuple[str, ...]  #: the preset's, unless the model is of another family
     stop_token_ids: tuple[int, ...]
     end_markers: tuple[str, ...]  #: control strings that end an answer, should the server show them
+    typed_markers: tuple[str, ...]  #: control strings that are broken in what people type
     habit: ThinkingHabit
     takes_system: bool  #: False: the system's text goes into the first user message
     waits: BoundedWaits
@@ -111,6 +113,7 @@ def connect(
         stop_token_ids=guessed_stop_token_ids(preset) if identity.preset_by else (),
         stop_tokens=preset.stop_tokens if identity.fits_preset else (),
         end_markers=known or end_markers(identity.family),
+        typed_markers=tuple(dict.fromkeys((*KNOWN_MARKERS, *typed_markers(identity.family)))),
         habit=habit,
         takes_system=settings.system_role is not SystemRole.NO,
         waits=waits,

@@ -38,17 +38,21 @@ class Prompt:
     messages: tuple[Message, ...]
     max_new_tokens: int
     dropped: int = 0  #: oldest messages left out
+    markers: tuple[str, ...] = KNOWN_MARKERS  #: control strings that are broken in the messages
     ids: tuple[int, ...] = ()  #: the same as token ids, where the worker has the tokenizer
 
     def chat(self) -> list[dict[str, str]]:
         """The messages as JSON, with every control string in them broken."""
-        return [{"role": m.role.value, "content": _neutral(m.content)} for m in self.messages]
+        return [
+            {"role": m.role.value, "content": neutralise(m.content, self.markers)}
+            for m in self.messages
+        ]
 
     def llama3(self) -> str:
         """The Llama-3 chat template as text, without BOS: the server puts that itself."""
         turns = (
             f"<|start_header_id|>{m.role.value}<|end_header_id|>\n\n"
-            f"{_neutral(m.content.strip())}<|eot_id|>"
+            f"{neutralise(m.content.strip(), self.markers)}<|eot_id|>"
             for m in self.messages
         )
         return "".join(turns) + "<|start_header_id|>assistant<|end_header_id|>\n\n"
@@ -114,7 +118,3 @@ def _estimate(text: str) -> int:
 
 def _count(characters: re.Pattern[str], text: str) -> int:
     return sum(map(len, characters.findall(text)))
-
-
-def _neutral(text: str) -> str:
-    return neutralise(text, KNOWN_MARKERS)

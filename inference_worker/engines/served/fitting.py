@@ -25,7 +25,8 @@ async def fit_job(connection: Connection, job: Job) -> Prompt:
         return await asyncio.to_thread(encoder.fit, job, context_window=_window(connection))
     if not connection.takes_system:
         job = replace(job, messages=fold_system(job.messages))
-    return fit(job, context_window=card.context_window, max_input=backend.max_input)
+    prompt = fit(job, context_window=card.context_window, max_input=backend.max_input)
+    return replace(prompt, markers=connection.typed_markers)
 
 
 async def fit_shorter(

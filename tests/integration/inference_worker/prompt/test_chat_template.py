@@ -191,7 +191,8 @@ SYSTEMLESS = {
 TURNS = (
     "{% for m in messages if m['role'] != 'system' %}"
     "<|start_header_id|>{{ m['role'] }}<|end_header_id|>\n\n{{ m['content'] }}<|eot_id|>"
-    "{% endfor %}<|start_header_id|>assistant<|end_header_id|>\n\n"
+    # Jinja drops a template's last line break.
+    "{% endfor %}<|start_header_id|>assistant<|end_header_id|>\n\n\n"
 )
 TOLD = [Message(Role.SYSTEM, "친절하게."), Message(Role.USER, "안녕")]
 
