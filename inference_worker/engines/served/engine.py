@@ -12,7 +12,7 @@ from typing import Unpack
 import structlog
 from huggingface_hub import set_async_client_factory
 
-from inference_queue.protocol import Completion, FailureReason, Job
+from inference_queue.protocol import Completion, FailureReason, Job, Role
 from inference_worker.engines.base import Delta, ModelCard, Usage
 from inference_worker.engines.served.bounded_wait import BoundedWaits, closed
 from inference_worker.engines.served.connection import Connection, connect, identify
@@ -50,6 +50,7 @@ class ServedEngine:
         self._settings = replace(settings, api_key=settings.api_key.strip())
         self._endpoint = Endpoint()
         self._encoder: Encoder | None = None
+        self._encoded_model = ("", "")  # the model, and that behind an alias, of the encoder
         self._connection: Connection | None = None
         self._waits = BoundedWaits()
         self._trouble = ""
@@ -102,6 +103,9 @@ class ServedEngine:
                     if shorter is None:
                         raise
                     prompt = shorter
+                elif isinstance(error, NoSystemRoleError):
+                    connection = self._without_system(connection, job, error)
+                    prompt = await fit_job(connection, job)
                 else:
                     connection = await self._mended(connection, error)
                     prompt = await fit_job(connection, job)
@@ -127,22 +131,28 @@ class ServedEngine:
 
     async def _mended(self, used: Connection, error: EngineError) -> Connection:
         """Another connection to ask after this error. Raises the error where there is none."""
-        is_auto = used.settings.system_role is SystemRole.AUTO
-        if isinstance(error, NoSystemRoleError) and used.takes_system and is_auto:
-            folded = replace(used, takes_system=False)
-            if self._connection is used:
-                log.warning("no_system_role", model=used.backend.model)
-                self._connection = folded
-            return folded
         if isinstance(error, ModelGoneError):
             await self.refresh()
             if self._connected().backend != used.backend:
                 return self._connected()
             if self._trouble:  # what it serves instead
-                raise EngineError(error.failure.reason, self._trouble) from error
+                sentence = f"{error.failure.message} {self._trouble}"
+                raise EngineError(error.failure.reason, sentence) from error
         if error.failure.reason is FailureReason.ENGINE_UNAVAILABLE:
             self._is_doubted = True
         raise error
+
+    def _without_system(self, used: Connection, job: Job, error: EngineError) -> Connection:
+        """The connection for a model without a system role. Raises the error where it is none."""
+        is_auto = used.settings.system_role is SystemRole.AUTO
+        has_system = any(message.role is Role.SYSTEM for message in job.messages)
+        if not (is_auto and has_system and used.takes_system):
+            raise error
+        folded = replace(used, takes_system=False)
+        if self._connection is used:
+            log.warning("no_system_role", model=used.backend.model)
+            self._connection = folded
+        return folded
 
     async def refresh(self) -> None:
         """Ask the server again what it serves; errors become its ``trouble``."""
@@ -162,7 +172,11 @@ class ServedEngine:
         backend = await probe.discover(settings.dialect, settings.model)
         if settings.tokenizer:
             await self._load_encoder(backend, progress)
-        return connect(settings, endpoint, backend, self._encoder, self._waits)
+        encoder = self._encoder
+        if encoder and self._encoded_model != (backend.model, backend.origin):
+            log.warning("tokenizer_of_another_model", model=backend.model)
+            encoder = None  # its ids would be other words to this model
+        return connect(settings, endpoint, backend, encoder, self._waits)
 
     def _adopt(self, found: Connection) -> None:
         """Use a connection from now on; what was learned of an unchanged model stays."""
@@ -185,3 +199,4 @@ class ServedEngine:
             progress(f"{backend.dialect.title} takes no token ids: markers are broken instead.")
         elif self._encoder is None:
             self._encoder = await asyncio.to_thread(load_encoder, self._settings.tokenizer)
+            self._encoded_model = (backend.model, backend.origin)

@@ -60,6 +60,7 @@ class ServedPool:
     async def check(self) -> str:
         """Why none of the servers can answer now; empty where one can."""
         troubles = await asyncio.gather(*(backend.engine.check() for backend in self._backends))
+        self._compare_models()
         return troubles[0] if all(troubles) else ""
 
     async def start(self, progress: Callable[[str], None]) -> None:
@@ -101,6 +102,17 @@ class ServedPool:
             self._checking.cancel()
             await asyncio.gather(self._checking, return_exceptions=True)
         await asyncio.gather(*(backend.engine.close() for backend in self._backends))
+
+    def _compare_models(self) -> None:
+        """Ask a server last that was restarted with another model than the others serve."""
+        ready = [backend for backend in self._backends if backend.ready]
+        cards = [backend.engine.card for backend in ready]
+        if cards and self.card.name not in [card.name for card in cards]:
+            self._card = cards[0]
+        for backend in ready:
+            if backend.engine.card.name != self.card.name:
+                backend.ready = False
+                log.warning("server_has_another_model", model=backend.engine.card.name)
 
     def _least_busy(self, asked: Sequence[_Backend]) -> _Backend:
         """The next to ask: healthy backends first, the others where none is left."""

@@ -204,9 +204,9 @@ def test_a_template_without_system_role_gets_its_text_in_the_first_question(
     tokenizer = copy.deepcopy(llama3_tokenizer)
     tokenizer.chat_template = SYSTEMLESS[kind] + TURNS
     ids = ChatTemplate(tokenizer).encode(TOLD)
-    assert tokenizer.decode(ids).endswith(
+    assert tokenizer.decode(ids).strip() == (
         "<|start_header_id|>user<|end_header_id|>\n\n친절하게.\n\n안녕<|eot_id|>"
-        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        "<|start_header_id|>assistant<|end_header_id|>"
     )
 
 

@@ -161,3 +161,28 @@ async def test_odd_line_ends_in_an_answer_break_no_event(
     ):
         _, last = await answer(engine, a_job())
         assert last.text == odd
+
+
+async def test_another_model_gets_no_ids_of_this_tokenizer(llama3_tokenizer_dir: Path) -> None:
+    async with (
+        engine_server() as server,
+        an_engine(server, tokenizer=str(llama3_tokenizer_dir)) as engine,
+    ):
+        await answer(engine, a_job())
+        server.model = "another"
+        assert (await answer(engine, a_job()))[1].model == "another"
+        assert server.requests[-1].path == "/v1/chat/completions"
+
+
+async def test_a_smaller_window_than_was_told_is_learnt_from_the_refusal(
+    llama3_tokenizer_dir: Path,
+) -> None:
+    async with (
+        engine_server(max_prompt_tokens=300) as server,
+        an_engine(server, tokenizer=str(llama3_tokenizer_dir)) as engine,
+    ):
+        turns = [f"{number}번째 이야기를 조금 길게 해 봅시다." for number in range(61)]
+        _, last = await answer(engine, a_job(*turns, max_new_tokens=100))
+        assert len(server.requests[-1].body["prompt"]) <= 300
+        assert len(server.requests) == 2
+        assert last.dropped_messages > 0

@@ -10,6 +10,7 @@ import pytest
 from fakes.engine_server import DEFAULT_MODEL, engine_server
 from inference_queue.protocol import FailureReason, Message, Role
 from inference_worker.engines.served.engine import ServedEngine
+from inference_worker.engines.served.pool import ServedPool
 from inference_worker.prompt.stop_tokens import LLAMA3_STOP_TOKEN_IDS
 from inference_worker.prompt.system_role import SystemRole
 from tests.support.served_jobs import HELLO, a_job, an_engine, answer, failure, start_failure
@@ -134,6 +135,17 @@ async def test_a_pool_follows_when_all_its_servers_changed() -> None:
         one.model = other.model = ANOTHER
         for _ in range(4):
             assert (await answer(pool, a_job()))[1].model == ANOTHER
+
+
+async def test_a_server_with_another_model_than_the_pools_is_asked_last() -> None:
+    async with engine_server() as one, engine_server() as other:
+        pool = ServedPool([ServedEngine(url, refresh_s=0.0) for url in (one.url, other.url)])
+        await pool.start(lambda _step: None)
+        other.model = ANOTHER
+        await pool.check()
+        answers = await asyncio.gather(*(answer(pool, a_job()) for _ in range(4)))
+        assert {last.model for _, last in answers} == {DEFAULT_MODEL}
+        await pool.close()
 
 
 # --- the system role ------------------------------------------------------------------------
