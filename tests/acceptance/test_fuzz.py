@@ -16,7 +16,7 @@ from tests.fuzz.target import Target, running_target
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "800"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 
-pytestmark = pytest.mark.timeout(180 + REQUESTS // 5)
+pytestmark = pytest.mark.timeout(300 + REQUESTS)
 
 
 @pytest.fixture
