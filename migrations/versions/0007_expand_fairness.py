@@ -14,16 +14,6 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-#: VOLATILE: its query sees all turns committed before it, not only those before its caller's
-#: statement. The accept calls it under the conversation's lock.
-NEW_FUNCTION = """
-    CREATE FUNCTION unsettled_turns(conversation bigint) RETURNS bigint
-    LANGUAGE sql VOLATILE AS $$
-        SELECT count(*) FROM turns
-        WHERE conversation_id = conversation AND status IN ('received', 'queued', 'generating')
-    $$
-"""
-
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("fairness_key", sa.Text))
@@ -32,7 +22,16 @@ def upgrade() -> None:
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("served_at", sa.DateTime(timezone=True), nullable=False),
     )
-    op.execute(NEW_FUNCTION)
+    # VOLATILE: its query sees all turns committed before it, not only those before its caller's
+    # statement. The accept calls it under the conversation's lock.
+    op.execute("""
+        CREATE FUNCTION unsettled_turns(conversation bigint) RETURNS bigint
+        LANGUAGE sql VOLATILE AS $$
+            SELECT count(*) FROM turns
+            WHERE conversation_id = conversation
+              AND status IN ('received', 'queued', 'generating')
+        $$
+    """)
 
 
 def downgrade() -> None:

@@ -240,7 +240,7 @@ def test_the_key_among_the_properties_serves_too() -> None:
 )
 def test_a_key_the_store_could_not_keep_is_hashed(user: str) -> None:
     sender = read(skill(userRequest__user__id=user)).sender
-    assert re.fullmatch(r"sha256:[0-9a-f]{64}", sender)
+    assert re.fullmatch("sha256:[0-9a-f]{64}", sender)
     assert sender == read(skill(userRequest__user__id=user)).sender
     assert sender != read(skill(userRequest__user__id=user + "2")).sender
 
