@@ -97,15 +97,6 @@ RESET_ONCE = text(
     *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key", "event")),
     *(bindparam(name, type_=DateTime(timezone=True)) for name in ("received_at", "until")),
 )
-_RESET = (
-    update(conversations)
-    .where(
-        conversations.c.messenger == bindparam("of_messenger"),
-        conversations.c.tenant == bindparam("of_tenant"),
-        conversations.c.key == bindparam("of_key"),
-    )
-    .values(epoch=conversations.c.epoch + 1, history_seq=0, updated_at=func.now())
-)
 
 
 async def reset(
@@ -122,15 +113,15 @@ async def reset(
     """
     if repeats is None:
         await connection.execute(
-            _RESET, {"of_messenger": messenger, "of_tenant": tenant, "of_key": key}
+            update(conversations)
+            .where(
+                conversations.c.messenger == messenger,
+                conversations.c.tenant == tenant,
+                conversations.c.key == key,
+            )
+            .values(epoch=conversations.c.epoch + 1, history_seq=0, updated_at=func.now())
         )
         return
-    values = {
-        "messenger": messenger,
-        "tenant": tenant,
-        "key": key,
-        "event": repeats.key,
-        "received_at": repeats.received_at,
-        "until": repeats.until,
-    }
-    await connection.execute(RESET_ONCE, values)
+    values = {"messenger": messenger, "tenant": tenant, "key": key, "event": repeats.key}
+    times = {"received_at": repeats.received_at, "until": repeats.until}
+    await connection.execute(RESET_ONCE, values | times)

@@ -70,7 +70,7 @@ class Installation:
             "WORKER_LEASE_S": "2",
         }
 
-    async def until(self, path: str, status: int, timeout_s: float = 20) -> str:
+    async def until(self, path: str, status: int, timeout_s: float = 60) -> str:
         async with asyncio.timeout(timeout_s), ClientSession() as http:
             while True:
                 try:

@@ -190,11 +190,11 @@ async def test_a_lease_that_cannot_be_renewed_loses_no_other(desk: Desk) -> None
 
 async def test_a_locked_row_loses_no_other_lease(desk: Desk) -> None:
     async with (
-        served(delay_per_token_s=0.3, reply=lambda _: "가 나 다 라 마 바 사 아 자 차") as (
+        served(delay_per_token_s=0.6, reply=lambda _: "가 나 다 라 마 바 사 아 자 차") as (
             server,
             engine,
         ),
-        running_worker(*desk.urls, engine, slots=3, lease_s=2.4),
+        running_worker(*desk.urls, engine, slots=3, lease_s=4.8),
     ):
         locked, *_ = await queued(desk, "잠긴 줄", "하나", "둘")
         await busy(server, 3)

@@ -259,3 +259,14 @@ async def test_a_reset_at_once_on_two_bots_is_taken_once(
     await accept(bots[0], said(who, 0))
     await asyncio.gather(*(reset(bot, who, who, n) for n in range(4) for bot in bots))
     assert await epoch(bots[0], who) == 1
+
+
+async def test_a_reset_without_a_window_is_always_new(
+    bots: tuple[AsyncEngine, AsyncEngine],
+) -> None:
+    who = person()
+    await accept(bots[0], said(who, 0))
+    for _ in range(2):
+        async with bots[0].connect() as connection:
+            await conversations.reset(connection, messenger="kakao", tenant="shop", key=who)
+    assert await epoch(bots[0], who) == 2
