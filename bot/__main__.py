@@ -51,7 +51,7 @@ def _migrate(configuration: Configuration, *, after_deploy: bool = False) -> int
     except IncompatibleSchemaError as error:
         return _complain(str(error))
     except CannotConnectError as error:
-        return _complain(f"{error}; see BOT_DATABASE_URL.")
+        return _complain(f"BOT_DATABASE_URL: {error}")
     except DATABASE_ERRORS as error:
         return _complain(f"The database cannot be migrated: {type(error).__name__}: {error}")
     sys.stdout.write(

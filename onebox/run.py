@@ -146,7 +146,7 @@ async def _database(
     except IncompatibleSchemaError as problem:
         raise CannotStart(str(problem)) from None
     except CannotConnectError as problem:
-        raise CannotStart(f"{problem}; see BOT_DATABASE_URL.") from None
+        raise CannotStart(f"BOT_DATABASE_URL: {problem}") from None
     except DATABASE_ERRORS as problem:
         raise CannotStart(
             f"The database cannot be brought up to date ({_brief(problem)}): check "

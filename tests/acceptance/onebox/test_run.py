@@ -326,8 +326,7 @@ def test_a_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_database_that_is_not_there(data_dir: Path) -> None:
     said = refusal(data_dir, BOT_DATABASE_URL="postgresql://bot@127.0.0.1:1/bot")
-    assert said.endswith("; see BOT_DATABASE_URL.")
-    assert "127.0.0.1:1: the connection was refused" in said
+    assert said.startswith("BOT_DATABASE_URL: Postgres at 127.0.0.1:1: the connection was refused")
     said = refusal(data_dir, BOT_DATABASE_URL="mysql://bot@127.0.0.1/bot")
     assert said == "BOT_DATABASE_URL: a postgresql:// URL is needed, not mysql://."
 
