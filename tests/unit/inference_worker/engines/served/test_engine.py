@@ -244,15 +244,15 @@ async def test_a_redirect_is_named_and_not_followed() -> None:
 @pytest.mark.parametrize(
     ("url", "settings", "said"),
     [
-        ("127.0.0.1:8000", {}, "http://host:port"),
-        ("ftp://127.0.0.1", {}, "http://host:port"),
-        ("http://", {}, "http://host:port"),
-        ("http://127.0.0.1:99999999", {}, "http://host:port"),
-        ("http://[::1", {}, "http://host:port"),
-        ("http://127.0.0.1:1", {"dialect": "klingon"}, "dialect must be"),
-        ("http://127.0.0.1:1", {"preset": "gpt"}, "preset must be"),
-        ("http://127.0.0.1:1", {"api_key": "열쇠"}, "API key must be"),
-        ("http://127.0.0.1:1", {"api_key": "a\nb"}, "API key must be"),
+        ("127.0.0.1:8000", {}, "WORKER_BASE_URL: "),
+        ("ftp://127.0.0.1", {}, "WORKER_BASE_URL: "),
+        ("http://", {}, "WORKER_BASE_URL: "),
+        ("http://127.0.0.1:99999999", {}, "WORKER_BASE_URL: "),
+        ("http://[::1", {}, "WORKER_BASE_URL: "),
+        ("http://127.0.0.1:1", {"dialect": "klingon"}, "WORKER_DIALECT: "),
+        ("http://127.0.0.1:1", {"preset": "gpt"}, "WORKER_PRESET: "),
+        ("http://127.0.0.1:1", {"api_key": "열쇠"}, "WORKER_API_KEY: "),
+        ("http://127.0.0.1:1", {"api_key": "a\nb"}, "WORKER_API_KEY: "),
     ],
 )
 async def test_wrong_settings_are_named(url: str, settings: dict[str, str], said: str) -> None:
