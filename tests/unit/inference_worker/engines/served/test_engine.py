@@ -244,15 +244,15 @@ async def test_a_redirect_is_named_and_not_followed() -> None:
 @pytest.mark.parametrize(
     ("url", "settings", "said"),
     [
-        ("127.0.0.1:8000", {}, "WORKER_BASE_URL: "),
-        ("ftp://127.0.0.1", {}, "WORKER_BASE_URL: "),
-        ("http://", {}, "WORKER_BASE_URL: "),
-        ("http://127.0.0.1:99999999", {}, "WORKER_BASE_URL: "),
-        ("http://[::1", {}, "WORKER_BASE_URL: "),
-        ("http://127.0.0.1:1", {"dialect": "klingon"}, "WORKER_DIALECT: "),
-        ("http://127.0.0.1:1", {"preset": "gpt"}, "WORKER_PRESET: "),
-        ("http://127.0.0.1:1", {"api_key": "열쇠"}, "WORKER_API_KEY: "),
-        ("http://127.0.0.1:1", {"api_key": "a\nb"}, "WORKER_API_KEY: "),
+        ("127.0.0.1:8000", {}, "WORKER_BASE_URL: http://HOST:PORT"),
+        ("ftp://127.0.0.1", {}, "WORKER_BASE_URL: http://HOST:PORT"),
+        ("http://", {}, "WORKER_BASE_URL: http://HOST:PORT"),
+        ("http://127.0.0.1:99999999", {}, "WORKER_BASE_URL: http://HOST:PORT"),
+        ("http://[::1", {}, "WORKER_BASE_URL: http://HOST:PORT"),
+        ("http://127.0.0.1:1", {"dialect": "klingon"}, "WORKER_DIALECT: auto or one of"),
+        ("http://127.0.0.1:1", {"preset": "gpt"}, "WORKER_PRESET: one of"),
+        ("http://127.0.0.1:1", {"api_key": "열쇠"}, "WORKER_API_KEY: it must be"),
+        ("http://127.0.0.1:1", {"api_key": "a\nb"}, "WORKER_API_KEY: it must be"),
     ],
 )
 async def test_wrong_settings_are_named(url: str, settings: dict[str, str], said: str) -> None:
