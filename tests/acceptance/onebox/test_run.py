@@ -347,7 +347,7 @@ def test_configured_valkey_without_a_response_is_named(
 
 def test_a_wrong_setting_of_the_worker_is_told_before_anything_runs(data_dir: Path) -> None:
     said = refusal(data_dir, WORKER_SLOTS="0")
-    assert said == "WORKER_SLOTS: Input should be greater than or equal to 1."
+    assert said == "WORKER_SLOTS=0: a whole number from 1 to 1024 is needed."
     assert not (data_dir / "logs").exists()
 
 
