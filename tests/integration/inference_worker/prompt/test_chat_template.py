@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from typing import Any
@@ -199,12 +198,11 @@ TOLD = [Message(Role.SYSTEM, "친절하게."), Message(Role.USER, "안녕")]
 
 @pytest.mark.parametrize("kind", SYSTEMLESS)
 def test_a_template_without_system_role_gets_its_text_in_the_first_question(
-    llama3_tokenizer: Any, kind: str
+    llama3_tokenizer: Any, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokenizer = copy.deepcopy(llama3_tokenizer)
-    tokenizer.chat_template = SYSTEMLESS[kind] + TURNS
-    ids = ChatTemplate(tokenizer).encode(TOLD)
-    assert tokenizer.decode(ids).strip() == (
+    monkeypatch.setattr(llama3_tokenizer, "chat_template", SYSTEMLESS[kind] + TURNS)
+    ids = ChatTemplate(llama3_tokenizer).encode(TOLD)
+    assert llama3_tokenizer.decode(ids).strip() == (
         "<|start_header_id|>user<|end_header_id|>\n\n친절하게.\n\n안녕<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>"
     )
@@ -216,8 +214,10 @@ def test_the_setting_folds_the_system_text_of_any_template(llama3_tokenizer: Any
     assert folded == reference(llama3_tokenizer, asked)
 
 
-def test_a_template_that_opens_the_reasoning_is_noticed(llama3_tokenizer: Any) -> None:
-    assert not ChatTemplate(llama3_tokenizer).opens_reasoning
-    tokenizer = copy.deepcopy(llama3_tokenizer)
-    tokenizer.chat_template = TURNS + "<think>\n"
-    assert ChatTemplate(tokenizer).opens_reasoning
+def test_a_template_that_opens_the_reasoning_is_noticed(
+    llama3_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = ChatTemplate(llama3_tokenizer)
+    assert not template.opens_reasoning
+    monkeypatch.setattr(llama3_tokenizer, "chat_template", TURNS + "<think>\n")
+    assert template.opens_reasoning
