@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from inference_worker.answer.code_spans import CodeSpans
 from inference_worker.answer.partial import Beginnings
 
 #: Opening and closing tags: DeepSeek, Qwen; Claude-like tunes; EXAONE; Magistral; Kimi; Seed.
@@ -32,7 +33,6 @@ def _any_of(*tags: str) -> re.Pattern[str]:
 
 _ANY_TAG = _any_of(*_ALL_TAGS)
 _CLOSING = {opening: _any_of(closing) for opening, closing in TAGS.items()}
-_FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -71,6 +71,8 @@ class ReasoningSplit:
         self._held = ""
         self._searched = 0  # how much of the held text has no whole tag
         self._new = ""  # shown since the last push
+        self._code = CodeSpans()
+        self._read = 0  # how much of the held text it has read
         self._thoughts: list[str] = []
 
     @property
@@ -120,12 +122,11 @@ class ReasoningSplit:
     def _next_tag(self) -> bool:
         """Act on the next tag outside code; False where there is none."""
         for found in _ANY_TAG.finditer(self._held, self._searched):
-            before = self.text + self._held[: found.start()]
             is_closing = found.group().lower() not in TAGS
-            if _is_in_code(before) and not (is_closing and self._begins_inside):
+            if self._is_code_at(found.start()) and not (is_closing and self._begins_inside):
                 continue
             if is_closing:
-                self._close_unopened(before, found.end())
+                self._close_unopened(self.text + self._held[: found.start()], found.end())
             else:
                 self._open(found)
             return True
@@ -136,6 +137,7 @@ class ReasoningSplit:
         self._holds = self._begins_inside = False
         self._think(before)
         self.text = self._new = ""
+        self._code, self._read = CodeSpans(), 0
         self._drop(end)
 
     def _open(self, found: re.Match[str]) -> None:
@@ -146,10 +148,18 @@ class ReasoningSplit:
             self._drop(found.end())
         self._opened, self._holds = found.group().lower(), False
 
+    def _is_code_at(self, at: int) -> bool:
+        """Whether this place of the held text is inside code."""
+        self._code.push(self._held[self._read : at])
+        self._read = max(self._read, at)
+        return self._code.is_inside
+
     def _drop(self, length: int) -> None:
         self._held, self._searched = self._held[length:], 0
+        self._read = max(self._read - length, 0)
 
     def _show(self, length: int) -> None:
+        self._is_code_at(length)
         certain = self._held[:length]
         self._drop(length)
         if not self.text and self._thoughts:
@@ -167,10 +177,3 @@ class ReasoningSplit:
 
     def _undecided(self) -> int:
         return _BEGINNINGS.length_at_end(self._held[-MAX_TAG_CHARS:].lower())
-
-
-def _is_in_code(before: str) -> bool:
-    """Whether what follows ``before`` is inside a fence or an inline code span."""
-    if len(_FENCE.findall(before)) % 2:
-        return True
-    return before[before.rfind("\n") + 1 :].count("`") % 2 == 1

@@ -112,12 +112,14 @@ def _whole_loop(text: str, period: int) -> Loop:
         start -= 1
     # The words before the first passage may end like it: stop at a sentence's end, not before.
     ends = (start + period, *range(start + period, start + 2 * period))
-    end = next((at for at in ends if _ends_sentence(text[:at])), start + period)
+    end = next(
+        (at for at in ends if _ends_sentence(text[max(0, at - MIN_REPEATS) : at])), start + period
+    )
     return Loop(start, end)
 
 
 def _ends_sentence(text: str) -> bool:
-    return text[-MIN_REPEATS:].rstrip().endswith(_SENTENCE_ENDS)
+    return text.rstrip().endswith(_SENTENCE_ENDS)
 
 
 def _equal_items(text: str, limit_chars: int) -> Loop | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -109,3 +110,19 @@ def test_several_passages_are_all_cut() -> None:
 def test_a_prompt_that_opens_the_reasoning_is_known() -> None:
     assert ends_inside_reasoning("<|Assistant|><think>\n")
     assert not ends_inside_reasoning("<|im_start|>assistant\n")
+
+
+@pytest.mark.parametrize(
+    "unit", ["`</think>` ", "`<think>`\n", "</think>", "<think>x</think>", "<t"]
+)
+def test_work_grows_with_the_text_and_not_faster(unit: str) -> None:
+    def cpu_s(count: int) -> float:
+        split, text = ReasoningSplit(begins_inside=None), unit * count
+        started = time.process_time()
+        for at in range(0, len(text), 4):
+            split.push(text[at : at + 4])
+        split.flush(is_cut=False)
+        return time.process_time() - started
+
+    small, large = (min(cpu_s(count) for _ in range(3)) for count in (1000, 4000))
+    assert large < 10 * small  # 16 times where it is quadratic
