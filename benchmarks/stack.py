@@ -167,7 +167,7 @@ async def settle_everything(stores: Stores) -> None:
 
 async def until_ready(served: Served) -> None:
     """Wait until the bot sees a ready worker."""
-    await _until_answers(f"{served.url}/readyz?model=1", within_s=60)
+    await _until_answers(f"{served.url}/readyz?model=1", within_s=180)
 
 
 def cpu_s(supervised: SupervisedProcess) -> float:
