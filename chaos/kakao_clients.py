@@ -13,7 +13,14 @@ from bot.store.deliveries import AGAIN_AFTER_S
 from chaos.bot_client import BotClient
 from chaos.cluster import KAKAO_SECRET
 from chaos.journal import Journal, Message, utterance
-from chaos.outcomes import CATALOG, final_notices, forbidden_notices, record_fault
+from chaos.outcomes import (
+    CATALOG,
+    final_notices,
+    forbidden_notices,
+    is_not_accepted,
+    record_fault,
+    sentences,
+)
 from fakes.kakao import CallbackPost, KakaoPlatform, skill_request
 
 _SHARE_WITHOUT_CALLBACK = 0.15
@@ -76,7 +83,7 @@ class KakaoClients:
 
     def _read_response(self, message: Message, status: int, response: Any, url: str | None) -> None:
         texts = _bubbles(response) if status == 200 else []
-        if status != 200 or {CATALOG.storage_down, CATALOG.busy} & {*texts}:
+        if status != 200 or is_not_accepted(texts):
             message.rejection = f"HTTP {status} {texts or response}"
             return
         message.accepted_at = message.accepted_at or time.monotonic()
@@ -130,9 +137,9 @@ class KakaoClients:
             if message.ended or message.forbidden:
                 return
             status, response = await self._request(body)
-            if status != 200 or CATALOG.storage_down in _bubbles(response):
+            if status != 200 or is_not_accepted(_bubbles(response)):
                 continue
-            if CATALOG.held_delivered_already in _bubbles(response) and not doubted:
+            if sentences("held_delivered_already") & {*_bubbles(response)} and not doubted:
                 doubted = True
                 await asyncio.sleep(AGAIN_AFTER_S)
                 continue

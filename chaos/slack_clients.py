@@ -12,7 +12,7 @@ from bot.messengers.slack.platform_limits import ACK_TIMEOUT_S
 from chaos.bot_client import BotClient
 from chaos.cluster import SLACK_SECRET
 from chaos.journal import Journal, Message, utterance
-from chaos.outcomes import AMBIGUOUS_FAULTS, CATALOG, final_notices, record_fault
+from chaos.outcomes import AMBIGUOUS_FAULTS, final_notices, record_fault, sentences
 from fakes.slack import SlackPlatform, SlackPost, SlackReading, signed_command
 
 #: Slack's channels; the bot is in three of four.
@@ -104,8 +104,8 @@ def channels_with_the_bot() -> list[str]:
 
 def _read_acknowledgement(message: Message, status: int, response: Any) -> None:
     text = response.get("text", "") if isinstance(response, dict) else ""
-    delayed = CATALOG.worker_down.partition("{")[0]
-    accepted = response == SHOW_COMMAND or text == CATALOG.thinking or text.startswith(delayed)
+    delayed = tuple(text.partition("{")[0] for text in sentences("worker_down"))
+    accepted = response == SHOW_COMMAND or text in sentences("thinking") or text.startswith(delayed)
     if status == 200 and accepted:
         message.accepted_at = message.accepted_at or time.monotonic()
     else:
