@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 from inference_queue.protocol import Completion, Failure
-from runtime.loop_monitor import Block
+from runtime.loop_metrics import loop_recorder
 
 JOBS = Counter("worker_jobs_total", "Jobs ended, by finish reason or failure", ["outcome"])
 TOKENS = Counter("worker_tokens_total", "Tokens of answered jobs", ["of"])
@@ -41,20 +41,8 @@ DATABASE_FAULTS = Counter(
     "Statements that Postgres refused for the sake of one row, by statement",
     ["statement"],
 )
-_LOOP_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60)
-LOOP_LAG_SECONDS = Histogram(
-    "worker_event_loop_lag_seconds", "How late a timer of the event loop was", buckets=_LOOP_BUCKETS
-)
-LOOP_BLOCKED_SECONDS = Histogram(
-    "worker_event_loop_blocked_seconds",
-    "The part of the lag in which the process held its event loop, without waits for a processor",
-    buckets=_LOOP_BUCKETS,
-)
-LOOP_CPU_SECONDS = Histogram(
-    "worker_event_loop_cpu_seconds",
-    "The part of the lag in which the event loop computed",
-    buckets=_LOOP_BUCKETS,
-)
+#: Counts one beat of the loop's monitor.
+record_block = loop_recorder("worker")
 
 
 def record_outcome(result: Completion | Failure) -> None:
@@ -71,10 +59,3 @@ def record_outcome(result: Completion | Failure) -> None:
     after_s = ((result.total_ms or 0.0) - result.first_token_ms) / 1000
     if result.completion_tokens > 1 and after_s > 0:
         TOKENS_PER_SECOND.observe((result.completion_tokens - 1) / after_s)
-
-
-def record_block(block: Block) -> None:
-    """Count one beat of the loop's monitor."""
-    LOOP_LAG_SECONDS.observe(block.lag_s)
-    LOOP_BLOCKED_SECONDS.observe(block.held_s)
-    LOOP_CPU_SECONDS.observe(block.cpu_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from runtime.loop_monitor import Block
+from runtime.loop_metrics import loop_recorder
 
 WEBHOOKS = Counter("bot_webhooks_total", "Webhook requests answered", ["messenger", "status"])
 TURNS = Counter("bot_turns_total", "Turns settled", ["messenger", "status"])
@@ -28,26 +28,7 @@ ANSWER_SECONDS = Histogram(
 FORECAST_SECONDS = Gauge(
     "bot_forecast_seconds", "Until a message accepted now would be answered, as predicted"
 )
-_LOOP_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60)
-LOOP_LAG_SECONDS = Histogram(
-    "bot_event_loop_lag_seconds", "How late a timer of the event loop was", buckets=_LOOP_BUCKETS
-)
-LOOP_BLOCKED_SECONDS = Histogram(
-    "bot_event_loop_blocked_seconds",
-    "The part of the lag in which the process held its event loop, without waits for a processor",
-    buckets=_LOOP_BUCKETS,
-)
-LOOP_CPU_SECONDS = Histogram(
-    "bot_event_loop_cpu_seconds",
-    "The part of the lag in which the event loop computed",
-    buckets=_LOOP_BUCKETS,
-)
+#: Counts one beat of the loop's monitor.
+record_block = loop_recorder("bot")
 WORKERS = Gauge("bot_workers", "Workers that live, by what they say of themselves", ["state"])
 MODEL_READY = Gauge("bot_model_ready", "Whether a worker takes jobs: 1 or 0, NaN if unknown")
-
-
-def record_block(block: Block) -> None:
-    """Count one beat of the loop's monitor."""
-    LOOP_LAG_SECONDS.observe(block.lag_s)
-    LOOP_BLOCKED_SECONDS.observe(block.held_s)
-    LOOP_CPU_SECONDS.observe(block.cpu_s)
