@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 from redis.exceptions import RedisError
 from sqlalchemy import text
@@ -13,9 +14,11 @@ from bot.settings import Settings
 from bot.store.migrations import SchemaState, schema_state
 from inference_queue.worker_registry import WorkerStatus, list_workers
 from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_unpooled
-from runtime.database_url import DatabaseUrlError, read_database_url
+from runtime.database_url import DatabaseUrl, DatabaseUrlError, read_database_url
 from runtime.redis_client import connect_redis, redis_cause, redis_place
-from runtime.redis_url import RedisUrlError, read_redis_url
+from runtime.redis_url import RedisUrl, RedisUrlError, read_redis_url
+
+Url = TypeVar("Url", DatabaseUrl, RedisUrl)
 
 STATEMENT_TIMEOUT_S = 5.0
 _UNSET = "`python -m bot serve` does not start without it (`make run` brings its own {name})."
@@ -35,21 +38,31 @@ _SCHEMA = {
 }
 
 
+def _read_url(
+    raw: str, read: Callable[[str], Url], *, setting: str, store: str
+) -> tuple[Url | None, list[Finding]]:
+    """The URL of a store, None where it is unset or unreadable; and the findings about it."""
+    if not raw:
+        advice = _UNSET.format(name=store)
+        return None, [Finding(Verdict.WRONG, f"{setting} is not set: {advice}")]
+    try:
+        url = read(raw)
+    except (DatabaseUrlError, RedisUrlError) as error:
+        return None, [Finding(Verdict.WRONG, f"{setting}: {error}.")]
+    if not url.without_effect:
+        return url, []
+    names = ", ".join(url.without_effect)
+    return url, [Finding(Verdict.HINT, f"{setting}: {names} has no effect here.")]
+
+
 async def check_postgres(settings: Settings) -> AsyncIterator[Finding]:
     """Whether Postgres answers, is set up safely, and has this version's schema."""
     raw = settings.database_url.get_secret_value()
-    if not raw:
-        advice = _UNSET.format(name="Postgres")
-        yield Finding(Verdict.WRONG, f"BOT_DATABASE_URL is not set: {advice}")
+    url, findings = _read_url(raw, read_database_url, setting="BOT_DATABASE_URL", store="Postgres")
+    for finding in findings:
+        yield finding
+    if url is None:
         return
-    try:
-        url = read_database_url(raw)
-    except DatabaseUrlError as error:
-        yield Finding(Verdict.WRONG, f"BOT_DATABASE_URL: {error}.")
-        return
-    if url.without_effect:
-        names = ", ".join(url.without_effect)
-        yield Finding(Verdict.HINT, f"BOT_DATABASE_URL: {names} has no effect here.")
     engine = connect_unpooled(raw, statement_s=STATEMENT_TIMEOUT_S)
     try:
         async with engine.connect() as connection:
@@ -81,18 +94,11 @@ async def _database(connection: AsyncConnection) -> AsyncIterator[Finding]:
 async def check_valkey(settings: Settings) -> AsyncIterator[Finding]:
     """Whether Valkey answers, and the state of the workers."""
     raw = settings.redis_url.get_secret_value()
-    if not raw:
-        advice = _UNSET.format(name="Valkey")
-        yield Finding(Verdict.WRONG, f"BOT_REDIS_URL is not set: {advice}")
+    url, findings = _read_url(raw, read_redis_url, setting="BOT_REDIS_URL", store="Valkey")
+    for finding in findings:
+        yield finding
+    if url is None:
         return
-    try:
-        url = read_redis_url(raw)
-    except RedisUrlError as error:
-        yield Finding(Verdict.WRONG, f"BOT_REDIS_URL: {error}.")
-        return
-    if url.without_effect:
-        names = ", ".join(url.without_effect)
-        yield Finding(Verdict.HINT, f"BOT_REDIS_URL: {names} has no effect here.")
     redis = connect_redis(raw)
     try:
         workers = await list_workers(redis)
