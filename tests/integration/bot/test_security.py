@@ -23,6 +23,7 @@ from runtime.database import connect_database
 from tests.fuzz.requests import request as raw_request
 from tests.fuzz.target import Target, running_target
 from tests.support.stack import (
+    ADMIN_HASH,
     ADMIN_PASSWORD,
     KAKAO_SECRET,
     SLACK_SECRET,
@@ -116,7 +117,7 @@ async def test_metrics_and_readyz_tell_of_nobody_and_no_secret(stack: Stack) -> 
         stack.configuration.settings.redis_url.get_secret_value().partition("://")[2],
     ]
     hidden = ["비밀", "secret words", "USECRETPERSON", user, str(turn.id), callback, *hosts]
-    for word in [*hidden, KAKAO_SECRET, SLACK_SECRET, ADMIN_PASSWORD, "Traceback"]:
+    for word in [*hidden, KAKAO_SECRET, SLACK_SECRET, ADMIN_HASH, "Traceback"]:
         assert word not in told, word
 
 
