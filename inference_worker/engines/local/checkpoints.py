@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -191,6 +192,7 @@ def _best_dtype(device: str) -> str:
     return "bfloat16" if device != "cpu" or _cpu_has_bfloat16() else "float32"
 
 
+@functools.cache
 def _cpu_has_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 itself.
 

@@ -27,6 +27,7 @@ from inference_queue.protocol import (
 )
 from inference_worker.engines.base import Delta
 from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.engines.local.loading import run_in_daemon_thread
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from tests.support.tiny_llama import KOREAN_ANSWER
@@ -299,26 +300,20 @@ async def test_a_model_that_cannot_write_is_refused_at_the_start(
 
 
 @pytest.mark.parametrize("asked", ["", "2"])
-def test_torch_leaves_a_core_to_the_rest_unless_told_otherwise(
-    noise_llama_dir: Path, demo_cache: Path, asked: str
+async def test_torch_leaves_a_core_to_the_rest_unless_told_otherwise(
+    noise_llama_dir: Path, demo_cache: Path, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
-    program = (
-        "import asyncio, pathlib, sys, torch\n"
-        "from inference_worker.engines.local.engine import LocalEngine\n"
-        "model, cache = sys.argv[1:]\n"
-        "engine = LocalEngine(model, slots=1, cache_dir=pathlib.Path(cache), device='cpu')\n"
-        "asyncio.run(engine.start(lambda sentence: None))\n"
-        "print(torch.get_num_threads())\n"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", program, str(noise_llama_dir), str(demo_cache)],
-        env={**os.environ, "OMP_NUM_THREADS": asked},
-        capture_output=True,
-        check=True,
-    )
-    threads = int(said.stdout.splitlines()[-1])
-    most = max(1, len(os.sched_getaffinity(0)) - 1)
-    assert threads == 2 if asked else 1 <= threads <= most
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    before, cores = torch.get_num_threads(), len(os.sched_getaffinity(0))
+    torch.set_num_threads(cores)  # here, and for threads that begin later
+    engine = LocalEngine(str(noise_llama_dir), slots=1, cache_dir=demo_cache, device="cpu")
+    try:
+        await engine.start(print)
+        threads = await run_in_daemon_thread(torch.get_num_threads)
+        assert threads == (cores if asked else max(1, cores - 1))
+    finally:
+        await engine.close()
+        torch.set_num_threads(before)
 
 
 def test_importing_the_engine_does_not_load_torch() -> None:
