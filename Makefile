@@ -24,13 +24,15 @@ LOCKED := --no-deps --require-hashes
 define pip_install
 	( while sleep 15 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do echo "      ... still installing"; done ) & \
 	beat=$$!; trap 'kill $$beat 2>/dev/null || true' EXIT; \
-	$(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check $(1)
+	$(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check --no-compile $(1)
 endef
 
-.PHONY: help run test unit integration acceptance coverage check bench chaos fuzz lock sbom browser
+.PHONY: help install run test unit integration acceptance coverage check bench chaos fuzz lock sbom browser
 
 help: ## show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+install: $(INSTALLED) ## make .venv, or bring it up to date; every other command does so, too
 
 run: $(INSTALLED) ## run everything on this machine: Postgres, Valkey, bot, worker
 	@# Tied to make: whatever ends make ends everything it started.
@@ -116,6 +118,8 @@ $(INSTALLED): $(VENV) pyproject.toml constraints.txt requirements-models.txt $(L
 	@$(call pip_install,$(TORCH))
 	@echo "[3/3] Installing the bot and the worker ..."
 	@$(call pip_install,--no-deps --no-build-isolation -e .)
+	@# On all cores, where pip takes one. Some packages hold files that are not for this Python.
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	@touch $@
 
 $(TOOLS)/.made: locks/tools.txt $(VENV)
