@@ -12,7 +12,8 @@ from typing import Any
 from chaos.bot_client import BotClient
 from chaos.cluster import GENERIC_SECRET, HOLD_S
 from chaos.journal import Journal, Message, utterance
-from chaos.outcomes import final_notices, record_fault
+from chaos.notices import Notices
+from chaos.outcomes import record_fault
 from fakes.generic import InHouseMessenger, ResultPost, message, signed_headers
 from runtime.tasks import TaskSet
 
@@ -48,9 +49,15 @@ class GenericClients:
     """All programs behind the generic webhook."""
 
     def __init__(
-        self, journal: Journal, bots: BotClient, messenger: InHouseMessenger, rng: random.Random
+        self,
+        journal: Journal,
+        bots: BotClient,
+        messenger: InHouseMessenger,
+        notices: Notices,
+        rng: random.Random,
     ) -> None:
         self._journal = journal
+        self._notices = notices
         self._bots = bots
         self._messenger = messenger
         self._rng = rng
@@ -170,7 +177,7 @@ class GenericClients:
         if text not in sent.results.texts:
             sent.results.texts.add(text)
             if not self._journal.show(sent, via.value, text):
-                sent.notices += final_notices(text)
+                sent.notices += self._notices.final(text)
         return True
 
     async def _pause(self, tries: int = 1) -> None:

@@ -13,14 +13,8 @@ from bot.store.deliveries import AGAIN_AFTER_S
 from chaos.bot_client import BotClient
 from chaos.cluster import KAKAO_SECRET
 from chaos.journal import Journal, Message, utterance
-from chaos.outcomes import (
-    CATALOG,
-    final_notices,
-    forbidden_notices,
-    is_not_accepted,
-    record_fault,
-    sentences,
-)
+from chaos.notices import Notices
+from chaos.outcomes import record_fault
 from fakes.kakao import CallbackPost, KakaoPlatform, skill_request
 
 _SHARE_WITHOUT_CALLBACK = 0.15
@@ -30,9 +24,15 @@ class KakaoClients:
     """Everybody on Kakao."""
 
     def __init__(
-        self, journal: Journal, bots: BotClient, platform: KakaoPlatform, rng: random.Random
+        self,
+        journal: Journal,
+        bots: BotClient,
+        platform: KakaoPlatform,
+        notices: Notices,
+        rng: random.Random,
     ) -> None:
         self._journal = journal
+        self._notices = notices
         self._bots = bots
         self._platform = platform
         self._rng = rng
@@ -83,7 +83,7 @@ class KakaoClients:
 
     def _read_response(self, message: Message, status: int, response: Any, url: str | None) -> None:
         texts = _bubbles(response) if status == 200 else []
-        if status != 200 or is_not_accepted(texts):
+        if status != 200 or self._notices.is_not_accepted(texts):
             message.rejection = f"HTTP {status} {texts or response}"
             return
         message.accepted_at = message.accepted_at or time.monotonic()
@@ -95,13 +95,14 @@ class KakaoClients:
     def _read_bubbles(
         self, message: Message, via: str, texts: list[str], replies: list[dict[str, Any]]
     ) -> None:
-        held = [reply for reply in replies if reply["label"] == CATALOG.fetch_label]
+        fetch_labels = self._notices.sentences("fetch_label")
+        held = [reply for reply in replies if reply["label"] in fetch_labels]
         for reply in replies:
             self._take_button(message, reply, is_earlier=reply not in held)
         if held or self._journal.show(message, via, "\n".join(texts)):
             return
-        message.notices += final_notices(texts)
-        message.forbidden += forbidden_notices(texts)
+        message.notices += self._notices.final(texts)
+        message.forbidden += self._notices.forbidden(texts)
 
     def _take_button(self, message: Message, reply: dict[str, Any], *, is_earlier: bool) -> None:
         if is_earlier:
@@ -137,9 +138,10 @@ class KakaoClients:
             if message.ended or message.forbidden:
                 return
             status, response = await self._request(body)
-            if status != 200 or is_not_accepted(_bubbles(response)):
+            if status != 200 or self._notices.is_not_accepted(_bubbles(response)):
                 continue
-            if sentences("held_delivered_already") & {*_bubbles(response)} and not doubted:
+            shown_already = self._notices.sentences("held_delivered_already")
+            if shown_already & {*_bubbles(response)} and not doubted:
                 doubted = True
                 await asyncio.sleep(AGAIN_AFTER_S)
                 continue

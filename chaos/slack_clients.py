@@ -12,7 +12,8 @@ from bot.messengers.slack.platform_limits import ACK_TIMEOUT_S
 from chaos.bot_client import BotClient
 from chaos.cluster import SLACK_SECRET
 from chaos.journal import Journal, Message, utterance
-from chaos.outcomes import AMBIGUOUS_FAULTS, final_notices, record_fault, sentences
+from chaos.notices import Notices
+from chaos.outcomes import AMBIGUOUS_FAULTS, record_fault
 from fakes.slack import SlackPlatform, SlackPost, SlackReading, signed_command
 
 #: Slack's channels; the bot is in three of four.
@@ -23,8 +24,11 @@ _QUOTE = re.compile(r"^> <@US\d+> (s\d+m\d+) ")
 class SlackClients:
     """Everybody on Slack."""
 
-    def __init__(self, journal: Journal, bots: BotClient, platform: SlackPlatform) -> None:
+    def __init__(
+        self, journal: Journal, bots: BotClient, platform: SlackPlatform, notices: Notices
+    ) -> None:
         self._journal = journal
+        self._notices = notices
         self._bots = bots
         self._platform = platform
         self._messages_by_path: dict[str, Message] = {}  #: of response URLs
@@ -45,7 +49,7 @@ class SlackClients:
         copies = self._bots.draw_deliveries()
         posts = (self._bots.post(path, body, headers, ACK_TIMEOUT_S) for _ in range(copies))
         for status, response in await asyncio.gather(*posts):
-            _read_acknowledgement(message, status, response)
+            self._read_acknowledgement(message, status, response)
 
     def read_post(self, post: SlackPost) -> None:
         """Read a POST to a response URL."""
@@ -89,7 +93,17 @@ class SlackClients:
 
     def _show(self, message: Message, via: str, post: SlackPost) -> None:
         if post.shown and not self._journal.show(message, via, post.markdown):
-            message.notices += final_notices(post.markdown)
+            message.notices += self._notices.final(post.markdown)
+
+    def _read_acknowledgement(self, message: Message, status: int, response: Any) -> None:
+        text = response.get("text", "") if isinstance(response, dict) else ""
+        # The limit within the sentence is a setting's.
+        delayed = tuple(each.partition("{")[0] for each in self._notices.sentences("worker_down"))
+        waits = text in self._notices.sentences("thinking") or text.startswith(delayed)
+        if status == 200 and (waits or response == SHOW_COMMAND):
+            message.accepted_at = message.accepted_at or time.monotonic()
+        else:
+            message.rejection = f"HTTP {status} {text or response}"
 
 
 def channel_of(conversation: str) -> str:
@@ -100,13 +114,3 @@ def channel_of(conversation: str) -> str:
 def channels_with_the_bot() -> list[str]:
     """The channels in which the bot may post and look up its posts."""
     return [f"C{number}" for number in range(_CHANNELS) if number % _WITHOUT_BOT]
-
-
-def _read_acknowledgement(message: Message, status: int, response: Any) -> None:
-    text = response.get("text", "") if isinstance(response, dict) else ""
-    delayed = tuple(text.partition("{")[0] for text in sentences("worker_down"))
-    accepted = response == SHOW_COMMAND or text in sentences("thinking") or text.startswith(delayed)
-    if status == 200 and accepted:
-        message.accepted_at = message.accepted_at or time.monotonic()
-    else:
-        message.rejection = f"HTTP {status} {text or response}"

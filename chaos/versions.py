@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 #: What a bot and a worker import; a version has those of them that it knows.
 PACKAGES = ("bot", "inference_queue", "inference_worker", "migrations", "onebox", "runtime")
+
+_TELL_SENTENCES = """
+import dataclasses, json
+from bot.text.catalog import TEXTS
+print(json.dumps(dataclasses.asdict(TEXTS["ko"])))
+"""
 
 
 def version_before(root: Path, folder: Path) -> str:
@@ -21,6 +30,15 @@ def version_before(root: Path, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["tar", "-x", "-C", folder], input=code, check=True)
     return commit
+
+
+def sentences_of(checkout: Path) -> dict[str, Any]:
+    """The Korean sentences of the bot in a checkout, by name. Raises CalledProcessError."""
+    told = subprocess.run(
+        [sys.executable, "-c", _TELL_SENTENCES], cwd=checkout, capture_output=True, check=True
+    )
+    sentences: dict[str, Any] = json.loads(told.stdout)
+    return sentences
 
 
 def _added_by(root: Path, number: str) -> str:

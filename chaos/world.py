@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aiohttp import ClientSession, TCPConnector
 
+from bot.text.catalog import TEXTS
 from chaos.bot_client import BotClient
 from chaos.clients import ClientPool
 from chaos.cluster import Cluster, StandIns, running_cluster
 from chaos.generic_clients import GenericClients
 from chaos.journal import Journal
 from chaos.kakao_clients import KakaoClients
+from chaos.notices import Notices
 from chaos.plan import Plan
 from chaos.platforms import Platforms, running_platforms
 from chaos.slack_clients import SlackClients
+from chaos.versions import sentences_of
 from fakes.engine_server import engine_server
 from fakes.faults import Fault
 
@@ -63,21 +67,34 @@ async def running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIter
         ) as cluster,
     ):
         _schedule_faults(plan, platforms)
-        clients = _clients(plan, journal, cluster, platforms, http)
+        notices = await asyncio.to_thread(_notices, plan)
+        clients = _clients(plan, journal, cluster, platforms, notices, http)
         yield World(cluster=cluster, clients=clients, platforms=platforms)
 
 
+def _notices(plan: Plan) -> Notices:
+    """The sentences of both versions."""
+    previous = [sentences_of(plan.previous_version)] if plan.previous_version else []
+    return Notices([asdict(TEXTS["ko"]), *previous])
+
+
 def _clients(
-    plan: Plan, journal: Journal, cluster: Cluster, platforms: Platforms, http: ClientSession
+    plan: Plan,
+    journal: Journal,
+    cluster: Cluster,
+    platforms: Platforms,
+    notices: Notices,
+    http: ClientSession,
 ) -> ClientPool:
     rng = plan.rng("clients")
     bots = BotClient(cluster.bots, http, journal, rng)
     serving = [node for node in cluster.bots if node.serves_generic]
+    generic_bots = BotClient(serving, http, journal, rng)
     return ClientPool(
         journal,
-        KakaoClients(journal, bots, platforms.kakao, rng),
-        SlackClients(journal, bots, platforms.slack),
-        GenericClients(journal, BotClient(serving, http, journal, rng), platforms.generic, rng),
+        KakaoClients(journal, bots, platforms.kakao, notices, rng),
+        SlackClients(journal, bots, platforms.slack, notices),
+        GenericClients(journal, generic_bots, platforms.generic, notices, rng),
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chaos.versions import version_before
+from bot.text.catalog import TEXTS
+from chaos.versions import sentences_of, version_before
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,3 +25,14 @@ def test_without_git_there_is_no_other_version(tmp_path: Path) -> None:
     (tmp_path / "migrations/versions").mkdir(parents=True)
     (tmp_path / "migrations/versions/0001_words.py").touch()
     assert version_before(tmp_path, tmp_path / "before") == ""
+
+
+def test_the_sentences_of_a_checkout_are_those_of_its_own_code(tmp_path: Path) -> None:
+    catalog = tmp_path / "bot/text/catalog.py"
+    catalog.parent.mkdir(parents=True)
+    catalog.write_text(
+        "from dataclasses import dataclass\n\n@dataclass\nclass Texts:\n    failed: str\n\n"
+        "TEXTS = {'ko': Texts(failed='안 됐어요.')}\n"
+    )
+    assert sentences_of(tmp_path) == {"failed": "안 됐어요."}
+    assert sentences_of(ROOT)["failed"] == TEXTS["ko"].failed

@@ -15,6 +15,7 @@ from chaos.bot_client import BotClient
 from chaos.cluster import GENERIC_SECRET, Node
 from chaos.generic_clients import GenericClients
 from chaos.journal import Journal
+from chaos.notices import Notices
 from fakes.faults import serving
 from fakes.generic import InHouseMessenger, ResultPost
 from onebox.supervisor import SupervisedProcess
@@ -61,7 +62,7 @@ async def clients(bot: Bot, journal: Journal) -> AsyncIterator[GenericClients]:
         node = Node(cast("SupervisedProcess", None), origin, is_up=True)
         rng = random.Random(3)
         bots = BotClient([node], http, journal, rng)
-        clients = GenericClients(journal, bots, InHouseMessenger(GENERIC_SECRET), rng)
+        clients = GenericClients(journal, bots, InHouseMessenger(GENERIC_SECRET), Notices([]), rng)
         yield clients
         await clients.close()
 
