@@ -103,7 +103,8 @@ def at(url: str, database: str) -> str:
 
 
 async def create_database(server: str, name: str, *, template: str = "template0") -> None:
-    await on_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    # A third less work than through the log, which nobody here replays.
+    await on_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
 
 
 async def on_server(server: str, statement: str) -> None:
