@@ -46,9 +46,9 @@ COMMAND_WORDS: dict[str, Command] = {
     "reset": Command.RESET,
     "초기화": Command.RESET,
     "새 대화": Command.RESET,
+    "처음으로": Command.RESET,
     "help": Command.HELP,
     "도움말": Command.HELP,
-    "처음으로": Command.HELP,
 }
 
 

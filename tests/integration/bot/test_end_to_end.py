@@ -264,9 +264,9 @@ async def test_help_and_reset_are_typed_words_and_offer_each_other(
     texts = stack.app[app_keys.TEXTS]
     for word, sentence in (
         ("도움말", texts.help),
-        ("처음으로", texts.help),
         ("새 대화", texts.reset_done),
         ("초기화", texts.reset_done),
+        ("처음으로", texts.reset_done),
     ):
         said = await stack.say_kakao(word)
         assert said.bubbles == [sentence]

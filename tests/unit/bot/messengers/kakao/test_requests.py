@@ -307,7 +307,7 @@ def test_a_command_may_begin_with_a_slash(raw: str, command: Command) -> None:
         ("새대화", Command.RESET),
         ("초기화", Command.RESET),
         (unicodedata.normalize("NFD", "도움말"), Command.HELP),
-        ("처음으로", Command.HELP),
+        ("처음으로", Command.RESET),
         ("Show answer", Command.FETCH),
         ("new chat", Command.RESET),
         ("HELP", Command.HELP),
