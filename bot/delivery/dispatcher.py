@@ -99,8 +99,9 @@ class DeliveryDispatcher:
     async def _deliver_named(self, room: int) -> bool:
         named = {turn_id: self._named.pop(turn_id) for turn_id in list(self._named)[:room]}
         begun = await self._deliver_some(room, list(named)) if named else set()
-        # One more try: an earlier answer of the same conversation may have blocked these.
-        self._blocked += [one for one, again in named.items() if not again and one not in begun]
+        if self._on_wire:
+            # One more try: an earlier answer of the same conversation may have blocked these.
+            self._blocked += [one for one, again in named.items() if not again and one not in begun]
         return bool(self._named)
 
     async def _deliver_some(self, room: int, turn_ids: list[UUID] | None = None) -> set[UUID]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiohttp import ClientSession
@@ -136,3 +137,17 @@ async def test_an_answer_cut_at_a_limit_is_delivered_as_such(
         await parts.add_answers(1, finish_reason=finish_reason)
         await parts.deliver()
         assert [answer.truncated for answer in parts.slack.answers] == [truncated]
+
+
+async def test_answers_that_others_delivered_are_asked_for_once_only(database_url: str) -> None:
+    """Responses and buttons deliver most answers: a process sees no end of those."""
+    async with delivery_parts(database_url) as parts:
+        parts.dispatcher.deliver_soon(uuid4() for _ in range(200))
+        while await parts.dispatcher.deliver_due():
+            pass
+        await parts.add_answers(1)
+        async with asyncio.timeout(30):
+            while not parts.slack.answers:
+                await asyncio.sleep(0.1)
+                await parts.deliver()
+        assert not await parts.dispatcher.deliver_due()
