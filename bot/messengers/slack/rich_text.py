@@ -17,8 +17,8 @@ Node = str | dict[str, Any]
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 #: Of a parsed text: 2,600 characters of table were 30,000 cells, and took 1.8 s.
-MAX_CELLS = 2_000
-MAX_COLUMNS = 20
+MAX_CELLS = 1_000
+MAX_LIST_ITEMS = 700
 MAX_BRACKET_STEPS = 400_000  #: the end of each may be looked for up to the text's
 MAX_IMAGES = 20
 MAX_SIGNS = 1_500
@@ -47,6 +47,7 @@ _TAGS = {
 }
 _LITERAL = {"code_inline": "code", "fence": "pre", "code_block": "pre"}
 
+_LIST_ITEM = re.compile(r"(?<!\S)(?:[-*+]|\d{1,9}[.)])(?!\S)")
 _QUOTE = re.compile(r"^(?:>|&gt;) ?")
 #: A marker counts only at a word boundary, and Hangul is a word: 한글*굵게*를 is not bold.
 _MRKDWN = re.compile(
@@ -77,19 +78,26 @@ def markdown(text: str) -> list[Node]:
 
 
 def _is_costly(text: str) -> bool:
-    """Whether parsing takes above 20 ms: by tables, brackets, other signs or short lines."""
+    """Whether parsing takes above 20 ms: by tables, lists, brackets, signs or short lines."""
     lines = text.split("\n")
-    columns = max(line.count("|") for line in lines)
-    # A wide table is filled up below lines without any cell, too.
-    rows = len(lines) if columns > MAX_COLUMNS else sum("|" in line for line in lines)
     signs = sum(map(text.count, "*_~`<>&\\!#"))
     return (
-        columns * rows > MAX_CELLS
+        _max_cells(lines) > MAX_CELLS
+        or len(_LIST_ITEM.findall(text)) > MAX_LIST_ITEMS
         or text.count("![") > MAX_IMAGES
         or text.count("[") * len(text) > MAX_BRACKET_STEPS
         or signs > MAX_SIGNS
         or len(lines) > MAX_LINES
     )
+
+
+def _max_cells(lines: Iterable[str]) -> int:
+    """The most cells that tables can have: up to a blank line each line is a row, filled up."""
+    cells = 0
+    for is_text, run in itertools.groupby(lines, lambda line: bool(line.strip())):
+        pipes = [line.count("|") for line in run]
+        cells += is_text and max(pipes) * len(pipes)
+    return cells
 
 
 def _children(node: SyntaxTreeNode) -> list[Node]:

@@ -57,10 +57,27 @@ def test_a_table_has_no_more_cells_than_its_text(columns: int, rows: int) -> Non
     assert len(plain_text(table)) <= 2 * len(table)
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(600, 50), (100, 3_000), (1_300, 1_300)])
+@pytest.mark.parametrize(("columns", "rows"), [(600, 50), (100, 3_000), (1_300, 1_300), (20, 60)])
 def test_a_costly_table_is_shown_as_typed_by_the_simulator(columns: int, rows: int) -> None:
     table = wide_table(columns, rows)
     assert rich_text.markdown(table) == [{"tag": "pre", "children": [table]}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"|{'a|' * 19}\n|{'-|' * 19}\n" + "a\n" * 990,  # rows without a pipe are filled up
+        "> " + "- - - a\n> " * 300,
+        "1. 1. 1. a\n" * 300,
+    ],
+)
+def test_a_costly_text_is_shown_as_typed_by_the_simulator(text: str) -> None:
+    assert rich_text.markdown(text) == [{"tag": "pre", "children": [text]}]
+
+
+def test_the_lists_of_answers_are_lists_in_the_simulator() -> None:
+    tree = rich_text.markdown("1. 하나 - 둘\n" + "   - 셋\n" * 200)
+    assert [node["tag"] for node in tree if isinstance(node, dict)] == ["ol"]
 
 
 def test_the_tables_of_answers_are_tables_in_the_simulator() -> None:
