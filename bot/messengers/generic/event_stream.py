@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import Answer, DeliveryVia
-from bot.domain.turns import SETTLED
+from bot.domain.turns import SETTLED, Person
 from bot.messengers.generic.responses import database_away, refuse
 from bot.messengers.generic.result_reader import DATABASE_TIMEOUT_S, FETCHABLE, ResultReader
 from bot.messengers.generic.results import answer_document
@@ -36,10 +37,15 @@ log = structlog.get_logger(__name__)
 READ_EVERY_S = 0.1
 #: How often it is asked whether the turn has a job yet, and who runs it.
 LOOK_EVERY_S = 1.0
+#: Far above the answers that a person waits for, each on a few devices.
+MAX_STREAMS_OF_A_PERSON = 32
 
 
 class EventStreams:
-    """Streams answers to concurrent clients, up to the maximum of the settings."""
+    """Streams answers to concurrent clients, up to the maximum of the settings.
+
+    One person holds a few of them only.
+    """
 
     def __init__(
         self,
@@ -52,7 +58,7 @@ class EventStreams:
         self._services = services
         self._results = results
         self._tokens = tokens
-        self._open = 0
+        self._open: Counter[Person] = Counter()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Stream until the result is out, or the client has gone. 503: too many streams."""
@@ -61,11 +67,12 @@ class EventStreams:
         except DATABASE_ERRORS as error:
             report_database_error("read_result", error)
             return database_away(self._services.texts)
-        if self._open >= self._max_streams:
+        person = Person(messenger=turn.messenger, tenant=turn.tenant, sender=turn.sender)
+        if self._open.total() >= self._max_streams or self._open[person] >= MAX_STREAMS_OF_A_PERSON:
             reason = "too many clients follow answers: ask for the result instead"
             return refuse(503, reason, self._services.texts.busy)
         writer = EventWriter(request)
-        self._open += 1
+        self._open[person] += 1
         try:
             await self._stream(writer, turn)
         except ClientGoneError:
@@ -74,7 +81,7 @@ class EventStreams:
             # The stream ends without its result: the client asks for it.
             report_database_error("read_result", error, [turn.id])
         finally:
-            self._open -= 1
+            self._open -= Counter([person])
         return writer.response
 
     async def _stream(self, writer: EventWriter, turn: Turn) -> None:

@@ -15,10 +15,12 @@ import pytest
 from aiohttp import ClientSession
 from sqlalchemy import text
 
+from bot.messengers.generic import event_stream
 from fakes.faults import Fault
 from fakes.generic import message, signed_headers
-from tests.support.generic_chat import Chat
+from tests.support.generic_chat import Chat, running_chat
 from tests.support.stack import GENERIC_SECRET as SECRET
+from tests.support.stack import Said
 
 ROOT = Path(__file__).parents[5]
 
@@ -142,6 +144,27 @@ async def test_too_many_followers_are_sent_to_the_result(chat: Chat) -> None:
             await exits.enter_async_context(http.get(chat.stack.url + path, headers=headers))
         refused = await chat.get(path)
     assert refused.status == 503
+
+
+async def test_one_person_follows_only_a_few_answers(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "MAX_STREAMS_OF_A_PERSON", 2)
+    async with running_chat(database_url, redis_url, generic_max_streams=3) as chat:
+        chat.server.silent_after = 0
+        mine = [await chat.send(message(f"질문 {n}", conversation=f"room-{n}")) for n in range(3)]
+        other = await chat.send(message("저는요?", user="영희", conversation="room-y"))
+        async with AsyncExitStack() as exits:
+
+            async def follow(said: Said) -> int:
+                path = said.body["events_url"]
+                headers = signed_headers(SECRET, path.encode())
+                http = await exits.enter_async_context(ClientSession())
+                request = http.get(chat.stack.url + path, headers=headers)
+                return (await exits.enter_async_context(request)).status
+
+            assert [await follow(said) for said in mine] == [200, 200, 503]
+            assert await follow(other) == 200
 
 
 async def test_the_same_key_is_the_same_message(chat: Chat) -> None:
