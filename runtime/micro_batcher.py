@@ -7,6 +7,7 @@ may hold a row's lock) is split: each item is then processed alone.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -25,6 +26,7 @@ class BatchLimits:
     max_size: int
     batch_timeout_s: float
     item_timeout_s: float
+    max_weight: float = math.inf  #: of several items; a heavier item is a batch of its own
 
 
 class MicroBatcher(Generic[Item, Outcome]):
@@ -40,9 +42,11 @@ class MicroBatcher(Generic[Item, Outcome]):
         *,
         key: Callable[[Item], Hashable],
         limits: BatchLimits,
+        weight: Callable[[Item], float] = lambda _: 0,
     ) -> None:
         self._process = process
         self._key = key
+        self._weight = weight
         self._limits = limits
         self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
         self._running: asyncio.Task[None] | None = None
@@ -73,14 +77,17 @@ class MicroBatcher(Generic[Item, Outcome]):
         """The items of the next batch; items with a cancelled future are dropped."""
         batch: dict[Hashable, tuple[Item, asyncio.Future[Outcome]]] = {}
         later: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        room = self._limits.max_weight
         for item, future in self._waiting:
             if future.done():
                 continue
-            key = self._key(item)
-            if key in batch or len(batch) == self._limits.max_size:
+            key, weight = self._key(item), self._weight(item)
+            is_full = len(batch) == self._limits.max_size or weight > room
+            if batch and (key in batch or is_full):
                 later.append((item, future))
             else:
                 batch[key] = item, future
+                room -= weight
         self._waiting = later
         return list(batch.values())
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.conversation.accept_batcher import BATCH, AcceptBatcher, ConversationFullError
+from bot.conversation.accept_batcher import (
+    BATCH,
+    BATCH_CHARS,
+    AcceptBatcher,
+    ConversationFullError,
+)
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.turns import Utterance
+from bot.store import inbox
 from bot.store.inbox import Accepted
 from runtime.database import connect_database
 
@@ -53,6 +61,28 @@ async def test_many_conversations_share_statements(database: AsyncEngine) -> Non
     async with database.connect() as connection:
         transactions = text("SELECT count(DISTINCT xmin::text) FROM turns")
         assert int(await connection.scalar(transactions) or 0) <= 5
+
+
+async def test_long_messages_share_a_statement_with_few(
+    database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking sixty-four of them apart at once would hold up the event loop."""
+    chars: list[list[int]] = []
+    accept = inbox.accept
+
+    async def noted(connection: AsyncConnection, said: Sequence[Utterance], **bounds: int) -> Any:
+        chars.append([len(one.text) for one in said])
+        return await accept(connection, said, **bounds)
+
+    monkeypatch.setattr(inbox, "accept", noted)
+    intake = AcceptBatcher(database)
+    lengths = [4_000] * 12 + [2 * BATCH_CHARS] + [10] * 40
+    said = [utterance(f"e{n}", key=f"사람{n}", said="가" * c) for n, c in enumerate(lengths)]
+    accepted = await asyncio.gather(*map(intake.accept, said))
+    assert all(a.new for a in accepted)
+    assert sorted(itertools.chain(*chars)) == sorted(lengths)
+    assert all(sum(batch) <= BATCH_CHARS or len(batch) == 1 for batch in chars)
+    assert len(chars) <= 4
 
 
 async def test_concurrent_messages_of_a_conversation_are_numbered_without_a_gap(
