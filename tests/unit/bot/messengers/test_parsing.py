@@ -1,14 +1,24 @@
-"""Ids from outside become keys: every id its own, every pair of ids its own."""
+"""What stands in a request: JSON within bounds; every id its own key, every pair of ids its own."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.messengers.parsing import MAX_IDENTIFIER_CHARS, digest, identifier, joined
+from bot.domain.messenger import Refusal
+from bot.http.errors import MAX_BODY_BYTES
+from bot.messengers.parsing import (
+    MAX_IDENTIFIER_CHARS,
+    MAX_JAMO,
+    digest,
+    identifier,
+    joined,
+    json_object,
+)
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.simulated_requests import command_form
 from bot.messengers.slack.slash_command import read_command
@@ -84,3 +94,15 @@ def test_ordinary_slack_ids_keep_their_keys(fields: tuple[str, ...], keys: tuple
 @pytest.mark.parametrize("raw", ["U0AB12CD3", "room:1", "부서/개발팀", "f" * 64, digest("x")])
 def test_ordinary_ids_are_stored_as_they_are(raw: str) -> None:
     assert identifier(raw) == raw
+
+
+@pytest.mark.parametrize("part", ["[],", "[[]],", '{"a": {}},', f"{'[' * 500}{']' * 500},"])
+def test_a_body_of_nothing_but_lists_is_not_read(part: str) -> None:
+    body = f'{{"x": [{part * (MAX_BODY_BYTES // len(part))}0]}}'
+    with pytest.raises(Refusal, match="brackets"):
+        json_object(body)
+
+
+def test_a_text_of_nothing_but_brackets_is_read() -> None:
+    longest = "[" * (20_000 * MAX_JAMO)
+    assert json_object(json.dumps({"text": longest})) == {"text": longest}
