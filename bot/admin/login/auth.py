@@ -212,8 +212,10 @@ def _throttled(request: web.Request, target: URL, wait_s: int) -> web.Response:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    """The fields of a URL-encoded form; raises HTTPException for any other body."""
-    if request.content_type != "application/x-www-form-urlencoded":
+    """The fields of a URL-encoded form in UTF-8; raises HTTPException for any other body."""
+    # Of the many other charsets some take quadratic time to decode.
+    is_utf8 = (request.charset or "utf-8").lower() == "utf-8"
+    if request.content_type != "application/x-www-form-urlencoded" or not is_utf8:
         raise web.HTTPUnsupportedMediaType
     if request.content_length is None:
         raise web.HTTPLengthRequired

@@ -303,7 +303,9 @@ def test_redirect_to_a_dashboard_page_is_kept_whole() -> None:
     [
         (b"csrf=a", {"Content-Type": "text/plain"}, 415),
         (b"csrf=\xff\xfe", {"Content-Type": FORM}, 400),
-        (b"csrf=a", {"Content-Type": f"{FORM}; charset=klingon"}, 400),
+        (b"csrf=a", {"Content-Type": f"{FORM}; charset=klingon"}, 415),
+        (b"b" * 16_000, {"Content-Type": f"{FORM}; charset=punycode"}, 415),
+        (b"csrf=a", {"Content-Type": f"{FORM}; charset=UTF-8"}, 403),
         (b"csrf=" + b"a" * 20_000, {"Content-Type": FORM}, 413),
         (b"", {}, 415),
     ],
