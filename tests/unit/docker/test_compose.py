@@ -75,6 +75,12 @@ def test_everything_that_stays_up_has_a_health_check(services: dict[str, dict[st
     assert services["migrate"]["restart"] == "no"
 
 
+def test_no_log_grows_without_end(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        assert service["logging"]["driver"] == "local", name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+
+
 def test_the_worker_s_health_check_is_a_module(services: dict[str, dict[str, Any]]) -> None:
     for name in WORKERS:
         *_, flag, module = services[name]["healthcheck"]["test"]
