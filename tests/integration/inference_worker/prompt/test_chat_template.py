@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from inference_queue.protocol import Message, Role
 from inference_worker.prompt.chat_template import KNOWN_MARKERS, ChatTemplate, neutralise
 from inference_worker.prompt.system_role import SystemRole
+from tests.support.cpu import cpu_s
 
 BOS, SH, EH, EOT, NEWLINES = 128_000, 128_006, 128_007, 128_009, 271
 QUIET = settings(
@@ -170,6 +171,14 @@ def test_neutralise_breaks_after_the_opening_and_only_markers() -> None:
     assert neutralise("그대로", []) == "그대로"
     with pytest.raises(ValueError, match="cannot be broken"):
         neutralise("x", ["x"])
+
+
+def test_many_markers_that_begin_alike_cost_no_more_than_one() -> None:
+    reserved = [f"<|reserved_special_token_{number}|>" for number in range(251)]
+    text = "<|r" * 10_000
+    many, few = ["<|eot_id|>", *reserved], ["<|eot_id|>", *reserved[:1]]
+    many_s = cpu_s(lambda shown: neutralise(shown, many), text)
+    assert many_s < 3 * cpu_s(lambda shown: neutralise(shown, few), text)
 
 
 def test_a_long_conversation_is_neutralised_in_a_moment() -> None:
