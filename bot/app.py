@@ -60,7 +60,11 @@ from bot.workers import WorkerRegistry
 from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
 from runtime.database import connect_database
-from runtime.http_server import CONNECTION_SETTINGS, refuse_packed_bodies
+from runtime.http_server import (
+    CONNECTION_SETTINGS,
+    discard_unread_bodies,
+    refuse_packed_bodies,
+)
 from runtime.loop_monitor import monitored_loop
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
@@ -139,7 +143,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
         workers=base.workers,
     )
     app = web.Application(
-        middlewares=[refuse, refuse_packed_bodies],
+        middlewares=[discard_unread_bodies, refuse, refuse_packed_bodies],
         client_max_size=MAX_BODY_BYTES,
         handler_args=CONNECTION_SETTINGS,
     )

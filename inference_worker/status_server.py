@@ -18,7 +18,11 @@ from inference_worker.metrics import (
     STALLED_SECONDS,
 )
 from inference_worker.worker import Worker
-from runtime.http_server import CONNECTION_SETTINGS, refuse_packed_bodies
+from runtime.http_server import (
+    CONNECTION_SETTINGS,
+    discard_unread_bodies,
+    refuse_packed_bodies,
+)
 from runtime.listening import cannot_listen
 
 
@@ -33,7 +37,9 @@ async def status_server(worker: Worker, host: str, port: int) -> AsyncIterator[i
     Raises CannotListenError.
     """
     status = _Status(worker)
-    app = web.Application(middlewares=[refuse_packed_bodies], handler_args=CONNECTION_SETTINGS)
+    app = web.Application(
+        middlewares=[discard_unread_bodies, refuse_packed_bodies], handler_args=CONNECTION_SETTINGS
+    )
     app.add_routes([web.get("/healthz", status.healthz), web.get("/metrics", status.metrics)])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
