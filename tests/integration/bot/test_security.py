@@ -79,6 +79,16 @@ async def test_a_body_that_trickles_in_is_given_up(
     assert set(statuses) == {408}
 
 
+@pytest.mark.parametrize(("cookies", "status"), [(180, 200), (1_000, 431)])
+async def test_more_cookies_than_a_browser_sends_are_refused(
+    stack: Stack, cookies: int, status: int
+) -> None:
+    header = {"Cookie": "; ".join(f"{n}=" for n in range(cookies))}
+    for path in ("/admin/login", "/simulator", "/healthz"):
+        async with stack.http.get(stack.url + path, headers=header) as response:
+            assert response.status == status
+
+
 async def test_over_the_bound_of_waiting_webhooks_nobody_waits(stack: Stack) -> None:
     waiters = stack.app[app_keys.WAITERS]
     people = [Person(messenger="kakao", tenant="", sender=f"{n}") for n in range(MAX_WAITING)]
