@@ -65,7 +65,7 @@ class AnswerText:
             reason = FinishReason.REPETITION
             loop = find_loop(text, limit_chars=max(self._guard.limit_chars // 2, 1))
             text = cut_loop(text, loop) if loop else text
-        else:
+        elif self._split.lone_closing_tag or reason not in CUT_REASONS:
             self._habit.learn(lone_closing_tag=self._split.lone_closing_tag)
         thoughts = "".join(self._thoughts).strip()
         reasoning = "\n\n".join(filter(None, (thoughts, self._split.reasoning)))

@@ -39,15 +39,19 @@ _CLOSING = {opening: _any_of(closing) for opening, closing in TAGS.items()}
 class ThinkingHabit:
     """Whether a model's answers begin inside its reasoning; shared by all its answers.
 
-    None: not known yet. The first answer then is not streamed: a closing tag may still make all of
-    it reasoning.
+    None: not known. The next answer then is not streamed: a closing tag may still make all of it
+    reasoning.
     """
 
     begins_inside: bool | None = None
 
     def learn(self, *, lone_closing_tag: bool) -> None:
-        """Note how a whole answer was written."""
-        self.begins_inside = bool(self.begins_inside) or lone_closing_tag
+        """Note how a whole answer was written.
+
+        What contradicts the habit makes it unknown at first: people can have any model write a tag.
+        """
+        contradicts = self.begins_inside is (not lone_closing_tag)
+        self.begins_inside = None if contradicts else lone_closing_tag
 
 
 def ends_inside_reasoning(prompt: str) -> bool:
