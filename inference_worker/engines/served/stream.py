@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,19 +14,19 @@ from inference_worker.answer.turn_end import TurnEnd
 from inference_worker.engines.base import Delta
 from inference_worker.engines.served.event_lines import DONE
 
-#: Other reasons (tool_calls, content_filter) still end an answer regularly.
-FINISH_REASONS = {
-    "length": FinishReason.LENGTH,
-    "max_tokens": FinishReason.LENGTH,
-    "stop": FinishReason.STOP,
-    "eos_token": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-}
-#: The server aborted the answer; the text so far is incomplete.
-ABORT_REASONS = ("abort", "error")
+#: A limit ended the answer: length, MAX_TOKENS, model_length, model_context_window_exceeded. Other
+#: reasons (stop, eos_token, tool_calls, content_filter) end it regularly.
+_LIMIT_REASON = re.compile(r"length|max|window|limit", re.IGNORECASE)
+#: The server aborted the answer; the text so far is incomplete: abort, network_error, cancelled,
+#: insufficient_system_resource.
+_ABORT_REASON = re.compile(r"abort|error|cancel|resource|time_?out|interrupt", re.IGNORECASE)
+#: The largest number of tokens that can be stored.
+MAX_COUNT = 2**31 - 1
 #: The fields in which servers stream the reasoning that they separate: vLLM, SGLang, llama.cpp
 #: and DeepSeek; Ollama, LM Studio and newer vLLM.
 REASONING_FIELDS = ("reasoning_content", "reasoning")
+#: The type of a part that holds reasoning: thinking, thought, reasoning_text, reasoning.text.
+_THOUGHT = re.compile(r"think|thought|reasoning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,7 @@ def _parts(content: object) -> Iterator[tuple[bool, str]]:
         for part in content:
             yield from _parts(part)
     elif isinstance(content, dict):
-        kind = str(content.get("type") or "")
-        is_thought = kind in ("thinking", "reasoning", "thought")
+        is_thought = _THOUGHT.search(str(content.get("type") or "")) is not None
         for inner in _texts(content, ("text", "thinking", "reasoning", "content")):
             yield is_thought, inner
             return
@@ -108,7 +108,10 @@ def _texts(holder: Any, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    """A number of tokens; None for what can be none, such as -1 of a server that does not know."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        return value
+    return None
 
 
 class StreamAccumulator:
@@ -133,7 +136,7 @@ class StreamAccumulator:
         """Whether the server ended it regularly; an empty answer has to name a reason."""
         if self.finish == DONE:
             return self.first_token_ms is not None
-        return bool(self.finish) and self.finish not in ABORT_REASONS
+        return bool(self.finish) and not _ABORT_REASON.search(self.finish)
 
     @property
     def is_over(self) -> bool:
@@ -174,7 +177,7 @@ class StreamAccumulator:
     @property
     def finish_reason(self) -> FinishReason:
         """The server's finish reason in the protocol's terms."""
-        return FINISH_REASONS.get(self.finish, FinishReason.STOP)
+        return FinishReason.LENGTH if _LIMIT_REASON.search(self.finish) else FinishReason.STOP
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request."""

@@ -44,6 +44,10 @@ ODDITIES: dict[str, tuple[dict[str, Any], str]] = {
         {"pieces": [[{"type": "thinking", "thinking": [{"type": "text", "text": "음"}]}], "네."]},
         "네.",
     ),
+    "reasoning as a part of another type": (
+        {"pieces": [[{"type": "reasoning_text", "text": "음"}], "네."]},
+        "네.",
+    ),
     "end marker": ({"pieces": ["네.", "<|eot", "_id|>", "<|start_header_id|>user"]}, "네."),
     "end marker in one chunk": ({"pieces": ["네.<|eot_id|>다음"]}, "네."),
 }

@@ -343,8 +343,12 @@ async def test_the_preset_follows_the_model(
         ("stop", FinishReason.STOP),
         ("eos_token", FinishReason.STOP),
         ("stop_sequence", FinishReason.STOP),
-        ("length", FinishReason.LENGTH),
         ("tool_calls", FinishReason.STOP),
+        ("content_filter", FinishReason.STOP),
+        ("length", FinishReason.LENGTH),
+        ("MAX_TOKENS", FinishReason.LENGTH),
+        ("model_length", FinishReason.LENGTH),
+        ("model_context_window_exceeded", FinishReason.LENGTH),
     ],
 )
 @pytest.mark.parametrize("dialect", ["vllm", "tgi-generate"])
@@ -415,6 +419,8 @@ async def test_halves_of_characters_are_joined_and_nothing_is_removed() -> None:
         {"error_after": 1},
         {"finish_reason": "none", "done": False},
         {"finish_reason": "abort"},
+        {"finish_reason": "network_error"},
+        {"finish_reason": "insufficient_system_resource"},
         {"pieces": [], "finish_reason": "none"},
     ],
 )

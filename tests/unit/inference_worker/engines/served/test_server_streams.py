@@ -154,6 +154,13 @@ async def test_any_number_of_splits_gives_the_same_answer(server: str, data: st.
     assert answer.text == "".join(pieces) == "안녕 👋"
 
 
+@pytest.mark.parametrize("count", [-1, 2**31, True, 7.0, "7", None])
+def test_an_odd_count_of_tokens_costs_no_answer(count: object) -> None:
+    usage = json.dumps({"choices": [], "usage": {"prompt_tokens": count, "completion_tokens": 3}})
+    event = read_chat(ChatCompletionStreamOutput.parse_obj_as_instance(json.loads(usage)))
+    assert (event.prompt_tokens, event.completion_tokens) == (None, 3)
+
+
 async def test_an_endless_event_is_refused() -> None:
     endless = [b'data: {"choices": ["' + b"x" * 1_000_000] * 6
     with pytest.raises(ValueError, match="too long"):
