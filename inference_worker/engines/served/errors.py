@@ -31,12 +31,21 @@ CALL_ERRORS = (
     TypeError,
 )
 
-#: How servers say that the prompt, or prompt and answer together, do not fit.
+#: How servers say that the prompt, or prompt and answer together, do not fit; in their code or
+#: their sentence.
 _TOO_LONG = re.compile(
-    r"context.{0,12}(length|size|window)|maximum length|too many tokens|too long|longer than"
-    r"|`?inputs`? tokens \+ |`?inputs`? must have less|max_model_len|exceeds? the (maximum|limit)",
+    r"context.{0,12}(length|size|window)|(maximum|prompt|input) length|reduce the length"
+    r"|too many tokens|too long|longer than|`?inputs`? tokens \+ |`?inputs`? must have less"
+    r"|max_model_len|max_num_tokens|exceeds? (the )?(maximum|limit)",
     re.IGNORECASE,
 )
+#: How servers that answer 400 refuse the key: Gemini's and Grok's.
+_NOT_THE_KEY = re.compile(
+    r"api.?key.{0,20}(not valid|invalid|incorrect|expired)|(invalid|incorrect|expired) api.?key",
+    re.IGNORECASE,
+)
+#: How servers that answer 403 refuse what a person wrote.
+_NOT_THE_WORDS = re.compile(r"moderation|flagged|content.{0,8}(policy|filter)", re.IGNORECASE)
 #: How servers that answer 400 say that the model asked for is not theirs.
 _NOT_THE_MODEL = re.compile(
     r"pinned to|model.{0,200}(does not exist|not found)", re.IGNORECASE | re.DOTALL
@@ -48,6 +57,11 @@ _NO_SYSTEM_ROLE = re.compile(
     r"|roles must alternate|only user and assistant roles|first message must.{0,20}user",
     re.IGNORECASE | re.DOTALL,
 )
+#: Whatever is asked: no credit, another method or scheme, a proxy's login, a closed service.
+_OF_EVERY_REQUEST = (402, 405, 407, 410, 421, 426, 451)
+#: The server, or the proxy before it (Cloudflare's from 520), will be back.
+_NOT_READY = (502, 503, 504, 521, 522, 523, 524, 530)
+_OVERLOADED = (429, 529)
 _MAX_REASON_CHARS = 200
 
 
@@ -72,7 +86,8 @@ def translate(error: Exception, where: str) -> EngineError:
     """The EngineError that says what this error means; ``where`` is host and port."""
     refusal = _response_behind(error)
     if refusal is not None:
-        return _by_status(refusal.status_code, _reason_in(refusal), where)
+        body = _body_of(refusal)
+        return _by_status(refusal.status_code, _reason_of(body), where, _code_of(body))
     if isinstance(error, TextGenerationError):
         return _in_stream(error, where)
     if isinstance(error, InferenceTimeoutError | httpx2.TimeoutException | httpx2.ConnectError):
@@ -92,23 +107,34 @@ def broken(where: str, what: str) -> EngineError:
     return _error(FailureReason.ENGINE_ERROR, where, what, retryable=True)
 
 
-def _by_status(status: int, reason: str, where: str) -> EngineError:
+def _by_status(status: int, reason: str, where: str, code: str = "") -> EngineError:
     shown = _shortened(reason)
     detail = f"(HTTP {status}{': ' if shown else ''}{shown})"
-    if status in (401, 403):
+    if status in _NOT_READY:
+        return unavailable(where, f"is not ready {detail}", retryable=True)
+    if status in _OVERLOADED:
+        return _overloaded(where, detail)
+    refused = _of_the_settings(status, reason, where, detail)
+    return refused or _of_this_job(status, reason, where, detail, code)
+
+
+def _of_the_settings(status: int, reason: str, where: str, detail: str) -> EngineError | None:
+    """The refusal of whatever is asked, which an operator may mend; None: it is of this job."""
+    if status == 403 and _NOT_THE_WORDS.search(detail):
+        return None
+    if status in (401, 403) or (status == 400 and _NOT_THE_KEY.search(detail)):
         return unavailable(where, f"does not accept the API key {detail}")
     if status == 404 or (status == 400 and _NOT_THE_MODEL.search(reason)):
         failure = unavailable(where, f"does not know the model or the route {detail}").failure
         return ModelGoneError(failure.reason, failure.message)
-    if status in (502, 503, 504):
-        return unavailable(where, f"is not ready {detail}", retryable=True)
-    if status == 429:
-        return _overloaded(where, detail)
-    return _of_this_job(status, reason, where, detail)
+    if status in _OF_EVERY_REQUEST:
+        return unavailable(where, f"takes no request at all {detail}")
+    return None
 
 
-def _of_this_job(status: int, reason: str, where: str, detail: str) -> EngineError:
-    if status == 413 or (status in (400, 422) and _TOO_LONG.search(reason)):
+def _of_this_job(status: int, reason: str, where: str, detail: str, code: str) -> EngineError:
+    is_too_long = _TOO_LONG.search(f"{code} {reason}")
+    if status == 413 or (status in (400, 422) and is_too_long):
         return TooLongError(where, f"finds the prompt too long {detail}", read_refused_size(reason))
     if status in (400, 422, 424, 500) and _NO_SYSTEM_ROLE.search(reason):
         failure = _error(FailureReason.INVALID_JOB, where, f"takes no system role {detail}").failure
@@ -119,11 +145,14 @@ def _of_this_job(status: int, reason: str, where: str, detail: str) -> EngineErr
 
 
 def _in_stream(error: TextGenerationError, where: str) -> EngineError:
-    whole = _reason_of({"error": error.args[0] if error.args else ""})
+    body = {"error": error.args[0] if error.args else ""}
+    whole, code = _reason_of(body), _code_of(body)
     reason = _shortened(whole)
-    if _TOO_LONG.search(whole):
+    if _TOO_LONG.search(f"{code} {whole}"):
         what = f"finds the prompt too long ({reason})"
         return TooLongError(where, what, read_refused_size(whole))
+    if re.fullmatch("4[0-9]{2}", code):  # the status that came too late for the header
+        return _by_status(int(code), whole, where)
     if isinstance(error, OverloadedError):
         return _overloaded(where, f"({reason})")
     if isinstance(error, ValidationError):
@@ -150,11 +179,12 @@ def _response_behind(error: BaseException | None) -> httpx2.Response | None:
     return None
 
 
-def _reason_in(refusal: httpx2.Response) -> str:
+def _body_of(refusal: httpx2.Response) -> object:
+    """The JSON of a refusal; None without any."""
     try:
-        return _reason_of(refusal.json())
+        return refusal.json()
     except (ValueError, httpx2.StreamError):
-        return ""
+        return None
 
 
 def _reason_of(body: object) -> str:
@@ -168,6 +198,19 @@ def _reason_of(body: object) -> str:
             return reason
         case {"detail": [*faults]}:
             return "; ".join(str(f.get("msg", "")) for f in faults if isinstance(f, dict))
+        case _:
+            return ""
+
+
+def _code_of(body: object) -> str:
+    """The word or the number in an error body that says which error it is."""
+    match body:
+        case [dict(first)]:
+            return _code_of(first)
+        case {"error": {"code": str(code) | int(code)}} | {"code": str(code) | int(code)}:
+            return str(code)
+        case {"error": {"type": str(code)}} | {"type": str(code)}:
+            return code
         case _:
             return ""
 

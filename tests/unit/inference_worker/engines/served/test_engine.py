@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from huggingface_hub.errors import UnknownError
 
 from fakes.engine_server import DEFAULT_MODEL, engine_server
 from inference_queue.protocol import (
@@ -21,6 +22,7 @@ from inference_worker.engines.base import Delta
 from inference_worker.engines.served.dialects import DIALECTS
 from inference_worker.engines.served.discovery import address_of, root_of
 from inference_worker.engines.served.engine import ServedEngine
+from inference_worker.engines.served.errors import translate
 from inference_worker.errors import EngineError
 from inference_worker.prompt.stop_tokens import LLAMA3_STOP_TOKEN_IDS
 from tests.support.served_jobs import HELLO, a_job, an_engine, answer, failure, start_failure
@@ -488,6 +490,30 @@ REFUSALS: list[tuple[int, Any, FailureReason, bool]] = [
     (424, {"error": "CUDA", "error_type": "generation"}, FailureReason.ENGINE_ERROR, True),
     (503, {"error": {"message": "Loading model"}}, FailureReason.ENGINE_UNAVAILABLE, True),
     (418, None, FailureReason.INVALID_JOB, False),
+    # Refusals of whatever is asked: no person's question is spent on them.
+    (402, {"error": {"message": "Insufficient Balance"}}, FailureReason.ENGINE_UNAVAILABLE, False),
+    (405, {"detail": "Method Not Allowed"}, FailureReason.ENGINE_UNAVAILABLE, False),
+    (
+        400,
+        [{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key."}}],
+        FailureReason.ENGINE_UNAVAILABLE,
+        False,
+    ),
+    (522, "<html>Connection timed out</html>", FailureReason.ENGINE_UNAVAILABLE, True),
+    (529, {"error": {"message": "Overloaded"}}, FailureReason.ENGINE_OVERLOADED, True),
+    # A refusal of what a person wrote says nothing of the key.
+    (403, {"error": {"message": "Your input was flagged"}}, FailureReason.INVALID_JOB, False),
+]
+
+#: A prompt that is too long, in the words of servers that give no count.
+TOO_LONG: list[tuple[int, Any]] = [
+    (400, {"error": {"message": "Prompt refused.", "code": "context_length_exceeded"}}),
+    (400, {"error": {"message": "Please reduce the length of the messages or completion."}}),
+    (400, {"error": "This model's maximum prompt length is 9 but the request contains 12 tokens."}),
+    (400, {"message": "Prompt length (5000) exceeds maximum input length (4096)"}),
+    (422, {"detail": "should not exceed max_num_tokens (8192)"}),
+    (400, {"error": {"message": "Range of input length should be [1, 30720]"}}),
+    (400, {"error": {"message": "the request does not fit", "type": "exceed_context_size_error"}}),
 ]
 
 
@@ -505,6 +531,29 @@ async def test_refusals(
         assert (error.failure.reason, error.failure.retryable) == (reason, retryable)
         assert str(status) in error.failure.message
         assert address_of(server.url) in error.failure.message
+
+
+@pytest.mark.parametrize(("status", "body"), TOO_LONG)
+async def test_a_prompt_that_is_too_long_in_other_words(status: int, body: Any) -> None:
+    async with engine_server() as server, an_engine(server) as engine:
+        server.fails_with = (status, body)
+        assert (await failure(engine)).failure.reason is FailureReason.PROMPT_TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (401, FailureReason.ENGINE_UNAVAILABLE),
+        (429, FailureReason.ENGINE_OVERLOADED),
+        (500, FailureReason.ENGINE_ERROR),
+        ("context_length_exceeded", FailureReason.PROMPT_TOO_LONG),
+    ],
+)
+def test_an_error_within_the_stream_means_what_its_code_says(
+    code: int | str, reason: FailureReason
+) -> None:
+    body: Any = {"message": "no", "code": code}
+    assert translate(UnknownError(body), "here").failure.reason is reason
 
 
 @pytest.mark.parametrize("dialect", ["vllm", "tgi", "tgi-generate"])
