@@ -67,7 +67,8 @@ class EngineRoutes:
             card["root"] = self._server.model
         if self._server.dialect == "vllm":
             card["root"] = self._server.origin or self._server.model
-        return web.json_response({"object": "list", "data": [card]})
+        listing: Any = {"object": "list", "data": [card]}
+        return web.json_response(listing["data"] if self._server.bare_list else listing)
 
     async def _info(self, _request: web.Request) -> web.Response:
         limits = {

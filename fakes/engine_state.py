@@ -105,6 +105,7 @@ class EngineServer:
     api_key: str = ""  #: required if not empty
     delay_per_token_s: float = 0.0
     tell_model: bool = True  #: False: /v1/models fails, as with transformers serve
+    bare_list: bool = False  #: /v1/models is a list, as at Together
     strict: bool = False  #: 422 for unknown fields
     usage: str = "asked"  #: asked (empty choices) | always (with the last choice) | never
     finish_reason: str = ""  #: instead of stop or length

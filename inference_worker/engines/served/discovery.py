@@ -189,6 +189,8 @@ class Probe:
             ) from error
         except ValueError:
             return None
+        if isinstance(body, list):  # Together's list of models
+            return {"data": body}
         return body if isinstance(body, dict) else None
 
     def _refuse(self, status: int) -> None:

@@ -44,6 +44,7 @@ class EventParser:
         self._data = ""  # of an event that is not complete yet
         self._name = ""  # of the event
         self._has_begun = False
+        self._has_deltas = False  # some text has come, in pieces
 
     def push(self, text: str) -> Iterator[str]:
         """The events completed by this text."""
@@ -70,6 +71,8 @@ class EventParser:
             yield from self._add(line.removeprefix("data:").strip())
         elif line.startswith("event:"):
             self._name = line.removeprefix("event:").strip()
+        elif line.startswith((":", "id:", "retry:")):  # comments come within events, too
+            return
         elif not line.strip():
             if self._data and not self._data.startswith(("{\n", "[\n")):
                 yield self._unreadable()
@@ -89,9 +92,34 @@ class EventParser:
             event = json.loads(self._data)
         except ValueError:
             return  # more lines follow
-        read = _in_one_form(event, self._name)
+        read = self._in_one_form(event)
         original, self._data = self._data.replace("\n", " "), ""
         yield f"data: {original if read is event else json.dumps(read, ensure_ascii=False)}"
+
+    def _in_one_form(self, event: Any) -> Any:
+        """The event as a chunk of a stream; the same object where it is one."""
+        if isinstance(event, list) and len(event) == 1:
+            event = event[0]
+        if not isinstance(event, dict):
+            return event
+        if "error" not in event and (self._name == "error" or event.get("object") == "error"):
+            return {"error": event}
+        if "generated_text" in event and "token" not in event:
+            return _whole_generation(event)
+        choices = event.get("choices")
+        if not isinstance(choices, list):
+            return event
+        self._has_deltas = self._has_deltas or any(map(_has_text, choices))
+        if not any(map(_is_whole, choices)):
+            return event
+        chunks = [self._as_chunk(one) if _is_whole(one) else one for one in choices]
+        return {**event, "choices": chunks}
+
+    def _as_chunk(self, choice: Json) -> Json:
+        """A choice of an answer in one piece; after the pieces it only tells that they end."""
+        reason = choice.get("finish_reason") or DONE
+        delta = {} if self._has_deltas else choice["message"]
+        return {"index": 0, "delta": delta, "finish_reason": reason}
 
     def _unreadable(self) -> str:
         """An event that is no JSON: the reader raises the error."""
@@ -107,30 +135,13 @@ _DONE_EVENT: Json = {
 }
 
 
-def _in_one_form(event: Any, name: str) -> Any:
-    """The event as a chunk of a stream; the same object where it is one."""
-    if isinstance(event, list) and len(event) == 1:
-        event = event[0]
-    if not isinstance(event, dict):
-        return event
-    if "error" not in event and (name == "error" or event.get("object") == "error"):
-        return {"error": event}
-    if "generated_text" in event and "token" not in event:
-        return _whole_generation(event)
-    choices = event.get("choices")
-    if not isinstance(choices, list) or not any(map(_is_whole, choices)):
-        return event
-    return {**event, "choices": [_as_chunk(one) if _is_whole(one) else one for one in choices]}
-
-
 def _is_whole(choice: object) -> bool:
-    return isinstance(choice, dict) and "delta" not in choice and "message" in choice
+    return isinstance(choice, dict) and "message" in choice and not choice.get("delta")
 
 
-def _as_chunk(choice: Json) -> Json:
-    """A choice of an answer in one piece."""
-    reason = choice.get("finish_reason") or DONE
-    return {"index": 0, "delta": choice["message"], "finish_reason": reason}
+def _has_text(choice: object) -> bool:
+    delta = choice.get("delta") if isinstance(choice, dict) else None
+    return isinstance(delta, dict) and bool(delta.get("content"))
 
 
 def _whole_generation(event: Json) -> Json:

@@ -33,6 +33,12 @@ CHAT_DIALECTS = ["vllm", "tgi", "sglang", "llamacpp", "transformers", "openai"]
 # --- an ordinary answer, in every dialect ---------------------------------------------------
 
 
+@pytest.mark.parametrize("dialect", ["vllm", "openai"])
+async def test_a_bare_list_of_models_is_read(dialect: str) -> None:
+    async with engine_server(dialect=dialect, bare_list=True) as server, an_engine(server) as one:
+        assert (await answer(one, a_job()))[1].model == DEFAULT_MODEL
+
+
 @pytest.mark.parametrize("dialect", CHAT_DIALECTS)
 async def test_every_dialect_is_recognised_and_answers(dialect: str) -> None:
     steps: list[str] = []

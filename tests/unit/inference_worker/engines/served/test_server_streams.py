@@ -78,9 +78,14 @@ STREAMS: dict[str, str] = {
         ensure_ascii=False,
         indent=1,
     ),
+    "MiniMax": events(
+        chunk("<think>음</think>안녕 "),
+        chunk("👋"),
+        json.dumps({"choices": [{"message": {"content": "안녕 👋"}, "finish_reason": "stop"}]}),
+    ),
     "JSON lines": events(chunk("[THINK]음[/THINK]안녕 👋"), STOP, prefix="", end="\n"),
     "spread": (
-        ': ping\n\nevent: message\ndata: {"choices": [{"delta":\n'
+        ': ping\n\nevent: message\ndata: {"choices": [{"delta":\n: ping\nid: 1\n'
         'data: {"content": "◁think▷음◁/think▷안녕 👋"}}]}\n\ndata: [DONE]\n\n'
     ),
     "surrogates": events(
