@@ -17,6 +17,7 @@ class Family(StrEnum):
     LLAMA4 = "llama4"
     CHATML = "chatml"  #: Qwen, SmolLM, Yi, Hermes, Solar, Kanana and many more
     GEMMA = "gemma"
+    GPT_OSS = "gpt-oss"
     MISTRAL = "mistral"
     EXAONE = "exaone"
     HYPERCLOVA = "hyperclova"
@@ -31,7 +32,8 @@ END_MARKERS: dict[Family, tuple[str, ...]] = {
     Family.LLAMA3: ("<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|start_header_id|>"),
     Family.LLAMA4: ("<|eot|>", "<|eom|>", "<|end_of_text|>", "<|header_start|>"),
     Family.CHATML: ("<|im_end|>", "<|im_start|>", "<|endoftext|>"),
-    Family.GEMMA: ("<end_of_turn>", "<start_of_turn>", "<eos>"),
+    Family.GEMMA: ("<end_of_turn>", "<start_of_turn>", "<turn|>", "<|turn>", "<eos>"),
+    Family.GPT_OSS: ("<|return|>", "<|call|>"),
     Family.MISTRAL: ("</s>", "[INST]", "[/INST]"),
     Family.EXAONE: ("[|endofturn|]", "[|user|]", "[|system|]", "[|assistant|]"),
     Family.HYPERCLOVA: ("<|im_end|>", "<|im_start|>", "<|endofturn|>", "<|stop|>"),
@@ -46,7 +48,8 @@ ALL_END_MARKERS: tuple[str, ...] = tuple(
 #: Control strings that only stand in prompts: nobody may open a turn by typing them.
 _PROMPT_MARKERS: dict[Family, tuple[str, ...]] = {
     Family.LLAMA4: ("<|header_end|>", "<|begin_of_text|>", "<|python_start|>", "<|python_end|>"),
-    Family.GEMMA: ("<bos>", "<pad>"),
+    Family.GEMMA: ("<bos>", "<pad>", "<|channel>", "<channel|>", "<|think|>"),
+    Family.GPT_OSS: ("<|start|>", "<|end|>", "<|channel|>", "<|constrain|>", "<|message|>"),
     Family.MISTRAL: (
         "<s>",
         "[SYSTEM_PROMPT]",
@@ -71,6 +74,9 @@ LEAD_INS: tuple[str, ...] = (
     "<|im_start|>assistant",
     "<bos>",
     "<start_of_turn>model",
+    "<|turn>model",
+    "<|start|>assistant",
+    "<|channel|>final<|message|>",
     "[/INST]",
     "[|assistant|]",
     "<|assistant|>",
@@ -82,6 +88,7 @@ _NAMES: tuple[tuple[str, Family], ...] = (
     (r"bllossom|llama-?3|llama3", Family.LLAMA3),
     (r"qwen|qwq|smollm|hermes|\byi-|solar|kanana|internlm", Family.CHATML),
     (r"gemma", Family.GEMMA),
+    (r"gpt-?oss", Family.GPT_OSS),
     (r"mi[sx]tral|magistral|ministral", Family.MISTRAL),
     (r"exaone", Family.EXAONE),
     (r"hyperclova", Family.HYPERCLOVA),

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from inference_worker.answer.code_spans import CodeSpans
 from inference_worker.answer.partial import Beginnings
 
-#: Opening and closing tags: DeepSeek, Qwen; Claude-like tunes; EXAONE; Magistral; Kimi; Seed.
+#: Opening and closing tags: DeepSeek, Qwen; Claude-like tunes; EXAONE; Magistral; Kimi; Seed;
+#: Gemma 4; gpt-oss, whose next channel ends its reasoning.
 TAGS: dict[str, str] = {
     "<think>": "</think>",
     "<thinking>": "</thinking>",
@@ -21,6 +22,8 @@ TAGS: dict[str, str] = {
     "[think]": "[/think]",
     "◁think▷": "◁/think▷",
     "<seed:think>": "</seed:think>",
+    "<|channel>thought": "<channel|>",
+    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
 }
 _ALL_TAGS = (*TAGS, *TAGS.values())
 _BEGINNINGS = Beginnings(_ALL_TAGS)

@@ -14,6 +14,8 @@ MIN_HALF_MARKER = 3
 CONTROL_STARTS = ("<|", "[|", "<｜")
 #: Also HTML's end of a struck passage: an end of turn only where no passage is open.
 STRIKE_END, STRIKE_START = "</s>", "<s>"
+#: Also the end of a channel: an end of turn only where the answer does not begin with one.
+CHANNEL_END, CHANNEL_START = "<|end|>", "<|channel|>"
 
 
 class TurnEnd:
@@ -34,6 +36,7 @@ class TurnEnd:
         self._beginnings = Beginnings((*strings, *strikes))
         self._has_lead_in = False
         self._has_begun = False
+        self._has_channels = False
         self._open_strikes = 0
         self._held = ""
         self.is_reached = False  #: the rest is not the answer's
@@ -79,8 +82,11 @@ class TurnEnd:
             self._held = text
         if not text or any(one.startswith(text) for one in self._lead_ins):
             return False
-        self._has_begun = True
+        self._has_begun, self._has_channels = True, text.startswith(CHANNEL_START)
         return True
 
     def _is_end(self, string: str) -> bool:
-        return string != STRIKE_END or string in self._stop or self._open_strikes <= 0
+        if string in self._stop:
+            return True
+        is_channels = string == CHANNEL_END and self._has_channels
+        return not is_channels and (string != STRIKE_END or self._open_strikes <= 0)

@@ -130,6 +130,16 @@ async def test_an_answer_of_reasoning_alone_says_so(switches: dict[str, Any]) ->
     assert not error.failure.retryable
 
 
+@pytest.mark.parametrize("model", ["openai/gpt-oss-20b", "x"])
+async def test_only_the_final_channel_is_shown(model: str) -> None:
+    pieces = ["<|chan", "nel|>analysis<|message|>인사", "한다.<|end|><|start|>assi", "stant"]
+    pieces += ["<|channel|>fin", "al<|message|>안녕", "하세요!<|return|>", "<|start|>user"]
+    async with engine_server(model=model, pieces=pieces) as server:
+        text, last = await streamed(server)
+    assert text == last.text == "안녕하세요!"
+    assert last.reasoning.startswith("인사한다.")
+
+
 # --- control tokens -------------------------------------------------------------------------
 
 
