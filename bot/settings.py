@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from inference_queue.presets import PRESETS
+from runtime.environment_settings import EnvironmentSettings, Folder
 
 
 def _comma_separated(value: object) -> object:
@@ -38,18 +39,20 @@ def _known_zone(name: str) -> str:
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
-class Settings(BaseSettings):
+#: The upper bound of every count: Postgres' numbers end somewhere.
+MAX_COUNT = 1_000_000
+
+
+class Settings(EnvironmentSettings):
     """The bot's settings; each field is the environment variable ``BOT_<NAME>``."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="BOT_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix="BOT_")
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     database_url: SecretStr = SecretStr("")
     redis_url: SecretStr = SecretStr("")
-    data_dir: Path = Path("data")
+    data_dir: Folder = Path("data")
     simulator: bool = False
     language: Literal["ko", "en"] = "ko"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -73,10 +76,10 @@ class Settings(BaseSettings):
     merge_window_s: float = Field(0.0, ge=0, le=10)
     #: Messages a person may send in a minute; 0 = no limit. One a second for a whole minute is
     #: beyond typing, and a burst of pasted messages fits.
-    rate_limit_per_minute: int = Field(60, ge=0)
+    rate_limit_per_minute: int = Field(60, ge=0, le=MAX_COUNT)
     #: People of one messenger and tenant who may wait for the model; 0 = no bound.
-    max_waiting: int = Field(1000, ge=0)
+    max_waiting: int = Field(1000, ge=0, le=MAX_COUNT)
     #: Turns of a conversation without an answer yet, the one in work included; 0 = no bound.
-    max_waiting_turns: int = Field(5, ge=0)
+    max_waiting_turns: int = Field(5, ge=0, le=MAX_COUNT)
     #: Tell once per conversation that an AI answers (Korean AI Basic Act).
     ai_notice: bool = True

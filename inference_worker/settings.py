@@ -6,23 +6,25 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from inference_queue.presets import PRESETS
 from inference_worker.answer.repetition import DEFAULT_LIMIT_CHARS
 from inference_worker.prompt.system_role import SystemRole
+from runtime.environment_settings import EnvironmentSettings, Folder
+
+#: The upper bound of every time: beyond some centuries Postgres knows no such moment.
+MAX_S = 86_400.0
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(EnvironmentSettings):
     """The worker's settings; each field is the environment variable ``WORKER_<NAME>``."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="WORKER_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix="WORKER_")
 
     database_url: SecretStr = SecretStr("")
     redis_url: SecretStr = SecretStr("")
-    data_dir: Path = Path("data")
+    data_dir: Folder = Path("data")
     #: The address of /healthz and /metrics; port 0: not served.
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
@@ -42,7 +44,7 @@ class WorkerSettings(BaseSettings):
     #: The tokenizer of the model behind WORKER_BASE_URL, a directory or hub id: prompts go as ids.
     tokenizer: str = ""
     #: Seconds between two questions to an external engine what it serves.
-    refresh_s: float = Field(30.0, ge=1)
+    refresh_s: float = Field(30.0, ge=1, le=MAX_S)
     #: no: the system prompt goes into the first user message; auto: where the model refuses it.
     system_role: SystemRole = SystemRole.AUTO
     #: Characters of verbatim repetition after which an answer is stopped; 0 = never.
@@ -60,14 +62,14 @@ class WorkerSettings(BaseSettings):
     adapter: str = ""
 
     #: Seconds after which the jobs of a worker that does not renew are given to another.
-    lease_s: float = Field(15.0, ge=1)
+    lease_s: float = Field(15.0, ge=1, le=MAX_S)
     #: Seconds a worker may finish its running jobs in after SIGTERM.
-    drain_s: float = Field(20.0, ge=0)
+    drain_s: float = Field(20.0, ge=0, le=MAX_S)
     #: Seconds an answer waits for an engine that does not respond before it fails.
-    patience_s: float = Field(90.0, ge=0)
+    patience_s: float = Field(90.0, ge=0, le=MAX_S)
 
     #: Seconds without a step after which the engine is taken to be stuck.
-    stuck_s: float = Field(60.0, gt=0)
+    stuck_s: float = Field(60.0, gt=0, le=MAX_S)
 
     @field_validator("preset")
     @classmethod

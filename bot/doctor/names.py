@@ -25,7 +25,7 @@ def is_set(name: str) -> bool:
 
 
 def check_names() -> Iterator[Finding]:
-    """A finding for each name with our prefix that is no setting."""
+    """A finding for each name with our prefix that is no setting, and each value in quotes."""
     worker_names = worker_variable_names()
     known = variable_names() | worker_names
     prefixes = ("BOT_", "WORKER_") if worker_names else ("BOT_",)
@@ -35,6 +35,12 @@ def check_names() -> Iterator[Finding]:
             near = difflib.get_close_matches(spelt, known, n=1)
             advice = f"did you mean {near[0]}?" if near else "a typing error?"
             yield Finding(Verdict.WRONG, f"{name}{where} is not a setting: {advice}")
+        elif spelt in known and _is_quoted(os.environ.get(name, "")):
+            yield Finding(
+                Verdict.WRONG,
+                f"{name} is in quotes, which belong to its value (`docker run --env-file` keeps "
+                "them): take them away.",
+            )
 
 
 def worker_variable_names() -> set[str]:
@@ -44,6 +50,11 @@ def worker_variable_names() -> set[str]:
     except ImportError:
         return set()
     return {f"WORKER_{name.upper()}" for name in WorkerSettings.model_fields}
+
+
+def _is_quoted(value: str) -> bool:
+    value = value.strip()
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
 
 
 def _in_the_file() -> dict[str, str | None]:

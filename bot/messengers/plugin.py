@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
 from aiohttp import web
-from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -24,17 +23,14 @@ from bot.simulator.pane import SimulatorPane
 from bot.simulator.webhook_client import WebhookClient
 from bot.text.catalog import Texts
 from bot.workers import WorkerRegistry
+from runtime.environment_settings import EnvironmentSettings
 
 #: The longest that an answer may be held: 30 days. Above some centuries there is no such moment.
 MAX_HOLD_S = 30 * 86_400.0
 
 
-class MessengerSettings(BaseSettings):
+class MessengerSettings(EnvironmentSettings):
     """A messenger's own settings; each variable is ``env_prefix`` and the field's name."""
-
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
-    )
 
     @classmethod
     def prefix(cls) -> str:

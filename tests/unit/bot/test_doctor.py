@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.doctor.examination import examine
+from bot.doctor.names import check_names
 from tests.support.stack import (
     settings_for,
 )
@@ -27,3 +28,12 @@ async def test_the_doctor_calls_weak_secrets_wrong(
     findings: list[str] = []
     assert await examine(settings_for("", "", **changes), findings.append) == 1
     assert any("WRONG" in line and complaint in line for line in findings)
+
+
+@pytest.mark.parametrize("value", ['"0123456789abcdef"', "'0123456789abcdef'\n"])
+@pytest.mark.parametrize("name", ["BOT_SLACK_SIGNING_SECRET", "WORKER_API_KEY"])
+def test_the_doctor_calls_quotes_in_a_value_wrong(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert any(finding.sentence.startswith(f"{name} is in quotes") for finding in check_names())
