@@ -20,6 +20,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 _DEFAULT_PORT = 5432
+_ENCODED = "(a password with : / ? # or @ needs them percent-encoded)"
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 #: Spellings of sslmode by other drivers.
 _SSL_WORDS = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
@@ -175,9 +176,7 @@ def _parsed(raw: str) -> tuple[URL, str]:
             "it cannot be read: postgresql://USER:PASSWORD@HOST:5432/DATABASE is meant"
         ) from None
     except ValueError:
-        raise DatabaseUrlError(
-            "its port is not a number (a password with : / ? # or @ needs them percent-encoded)"
-        ) from None
+        raise DatabaseUrlError(f"its port is not a number {_ENCODED}") from None
     if url.drivername.split("+")[0] not in ("postgres", "postgresql"):
         raise DatabaseUrlError(f"a postgresql:// URL is needed, not {url.drivername}://")
     return url, several[2] if several and not url.host else ""
@@ -201,6 +200,8 @@ def _addresses(hosts: str, ports: str) -> tuple[tuple[str, ...], tuple[int, ...]
     for number, spec in enumerate(hosts.split(",")):
         name, _, own = (spec, "", "") if _has_no_port(spec) else spec.rpartition(":")
         shared = given[number] if len(given) > number else (given[0] if len(given) == 1 else "")
+        if "@" in name:  # the end of a password, which no sentence may repeat
+            raise DatabaseUrlError(f"its host has an @ {_ENCODED}")
         names.append(unquote(name).strip("[]"))
         found.append(_port(own or shared))
     return tuple(names), tuple(found)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 _DEFAULT_PORT = 6379
+_ENCODED = "(a password with : / ? # or @ needs them percent-encoded)"
 _MEANT = "redis://HOST:6379/0 is meant (rediss:// with TLS, unix:///PATH for a socket)"
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 #: Waits, pools and encodings are set by this program.
@@ -60,9 +61,9 @@ def read_redis_url(raw: str) -> RedisUrl:
         parts = urlsplit(raw)
         port = parts.port or _DEFAULT_PORT
     except ValueError:
-        raise RedisUrlError(
-            "its port is not a number (a password with : / ? # or @ needs them percent-encoded)"
-        ) from None
+        raise RedisUrlError(f"its port is not a number {_ENCODED}") from None
+    if parts.fragment:
+        raise RedisUrlError(f"it has a # {_ENCODED}")
     if parts.scheme not in ("redis", "rediss", "unix"):
         raise RedisUrlError(f"it cannot be read: {_MEANT}")
     tls = parts.scheme == "rediss"

@@ -58,6 +58,7 @@ async def test_urls_of_the_large_hosts_work(
         ("rediss://:sekret@h?ssl_ca_certs=/nowhere", "ssl_ca_certs=/nowhere: there is no"),
         ("rediss://:sekret@h?ssl_check_hostname=so", "ssl_check_hostname=so: true or false"),
         ("redis://:sekret@h?protocol=9", "protocol=9: 2 or 3 is needed"),
+        ("redis://:12#sekret@h:6379/0", "it has a # (a password with"),
         ("unix://?db=1", "it names no socket"),
     ],
 )
