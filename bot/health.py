@@ -25,6 +25,7 @@ CHECK_S = 2.0
 _UNUSABLE = {
     SchemaState.BEHIND: "the schema is old: run python -m bot migrate",
     SchemaState.INCOMPATIBLE: "the schema is too new for this version: run the newer version",
+    SchemaState.FOREIGN: "the database is another program's: give the bot one of its own",
 }
 WORKER_STATES = ("loading", "ready", "unavailable", "draining", "failed")
 

@@ -35,6 +35,9 @@ _SCHEMA = {
         "The schema no longer has what this version needs: run the newer version, or restore the "
         "backup from before the upgrade.",
     ),
+    SchemaState.FOREIGN: Finding(
+        Verdict.WRONG, "The database is another program's: give the bot one of its own."
+    ),
 }
 
 

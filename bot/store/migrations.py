@@ -42,10 +42,11 @@ class SchemaState(StrEnum):
     BEHIND = "behind"  #: an expand migration of this version is missing
     NEWER = "newer"  #: made by a later version; this one works with it
     INCOMPATIBLE = "incompatible"  #: a later version took away what this one needs
+    FOREIGN = "foreign"  #: made by another program, which uses Alembic as well
 
 
 class IncompatibleSchemaError(Exception):
-    """A later version took away what this one needs; the text says what to do."""
+    """A schema that this version cannot work with; the text says what to do."""
 
 
 async def migrate(
@@ -133,6 +134,8 @@ def _state(connection: Connection, required: RequiredRevision) -> SchemaState:
     if revisions <= required.known:
         return SchemaState.CURRENT
     compatible = _noted_as_compatible(connection)
+    if not (compatible or _has_tables(connection)):
+        return SchemaState.FOREIGN
     fits = not compatible or required.revision in compatible
     return SchemaState.NEWER if fits else SchemaState.INCOMPATIBLE
 
@@ -160,6 +163,11 @@ async def _run(database_url: str, revision: str, scripts: Path, *, upwards: bool
         state = _state(connection, required)
         if state is SchemaState.INCOMPATIBLE:
             raise IncompatibleSchemaError(_advice(_heads(connection), required))
+        if state is SchemaState.FOREIGN:
+            raise IncompatibleSchemaError(
+                f"The database is another program's (revision {', '.join(_heads(connection))}): "
+                "give the bot one of its own in BOT_DATABASE_URL."
+            )
         if state is SchemaState.NEWER:
             return state
         config = Config(attributes={"connection": connection})
@@ -201,6 +209,11 @@ def _note_compatible(connection: Connection, scripts: Path) -> None:
             beyond_contract |= contract
     words = " ".join(revision for revision in revisions if re.fullmatch(r"[\w.-]+", revision))
     connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{_NOTE}{words}'"))
+
+
+def _has_tables(connection: Connection) -> bool:
+    """Whether it is a schema of this program, of whatever version."""
+    return bool(connection.scalar(text("SELECT to_regclass('turns') IS NOT NULL")))
 
 
 def _noted_as_compatible(connection: Connection) -> set[str]:

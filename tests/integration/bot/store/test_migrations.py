@@ -202,6 +202,22 @@ async def test_migrate_says_in_a_sentence_what_a_newer_schema_means(
     assert len((said.out + said.err).splitlines()) == 1
 
 
+async def test_the_database_of_another_program_is_left_alone(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with _connected(empty_database_url) as connection:
+        await connection.execute(text("CREATE TABLE alembic_version (version_num varchar(32))"))
+        await connection.execute(text("INSERT INTO alembic_version VALUES ('ae1027a6acf')"))
+        await connection.commit()
+        assert await schema_state(connection) is SchemaState.FOREIGN
+    monkeypatch.setenv("BOT_DATABASE_URL", empty_database_url)
+    assert await asyncio.to_thread(main, ["migrate"]) == 1
+    assert capsys.readouterr().err == (
+        "The database is another program's (revision ae1027a6acf): give the bot one of its own in "
+        "BOT_DATABASE_URL.\n"
+    )
+
+
 async def _added_tables(url: str) -> set[str]:
     tables_added = text("SELECT relname FROM pg_class WHERE relname ~ '^t9[0-9]{3}$'")
     async with _connected(url) as connection:
