@@ -14,6 +14,8 @@ from bot.domain.normal_form import nfc
 
 #: Halves of a pair: decoders of JSON and UTF-8 leave none that has its other half.
 _SURROGATES = re.compile("[\ud800-\udfff]")
+#: Other line ends: of Windows, of old Macs, and the soft one of word processors.
+_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
 #: The category Cc, but for line feed and tab.
 _CONTROL_CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -100,5 +102,5 @@ def clean_text(raw: str) -> str:
     Postgres refuses NUL and UTF-8 refuses lone surrogates; macOS and iOS send Hangul as NFD.
     Linear in the length of ``raw``, which the caller bounds.
     """
-    whole = _SURROGATES.sub("\ufffd", raw)
+    whole = _LINE_ENDS.sub("\n", _SURROGATES.sub("\ufffd", raw))
     return nfc(_CONTROL_CODES.sub("", whole)).strip()
