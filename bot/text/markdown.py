@@ -17,9 +17,10 @@ from bot.text.layout import Layout
 _RULE = "──────────"
 
 _QUOTE = re.compile(r" {0,3}((?:>[ \t])+|>$)")
-_RULE_LINE = re.compile(r"([-*_])(?:[ \t]*+\1){2,}+$")
+#: But "_ _ _ _" is to be filled in, and "* * * * *" is a time of cron.
+_RULE_LINE = re.compile(r"(?:-(?:[ \t]*+-){2,}+|\*[ \t]*+\*[ \t]*+\*|\*{3,}+|_{3,}+)$")
 _HEADING = re.compile(r"(#{1,6})[ \t]++(?=\S)")
-_LIST_MARKER = re.compile(r"([-*]|\d{1,9}[.)])[ \t]++(?=\S)|(\d{1,9}[.)])$")
+_LIST_MARKER = re.compile(r"(-|\*(?![ \t]++\*(?:[ \t]|$))|\d{1,9}[.)])[ \t]++(?=\S)|(\d{1,9}[.)])$")
 _ESCAPED_MARKER = re.compile(r"(\d{1,9})\\(?=[.)])|()\\(?=[-+#>])")
 _TABLE_RULE = re.compile(r"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?$")
 _CELL_TOKEN = re.compile(r"`+|\\.|\|")

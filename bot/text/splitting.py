@@ -92,6 +92,7 @@ def _joined(text: str, at: int) -> bool:
         or "\U0001f3fb" <= after <= "\U0001f3ff"  # skin tones
         or "\U000e0020" <= after <= "\U000e007f"  # tags of the regional flags
         or "\u1160" <= after <= "\u11ff"  # Hangul vowels and finals, unjoined
+        or "\ud7b0" <= after <= "\ud7ff"  # those of old Hangul
         or _second_of_a_flag(text, at)
     )
 

@@ -39,6 +39,7 @@ def test_code_keeps_its_indentation_after_a_cut() -> None:
         "1\ufe0f\u20e3",
         "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
         unicodedata.normalize("NFD", "한"),
+        "\u1112\ud7b0\ud7cb",  # old Hangul
         "e\u0301\u0323",
     ],
 )
