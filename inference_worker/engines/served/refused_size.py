@@ -12,6 +12,8 @@ _GIVEN = re.compile(
     r"|given: (\d+)(?! `)",
     re.IGNORECASE,
 )
+#: The comma in 131,072.
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 #: Tokens that there is room for, the answer's among them.
 _ALLOWED = re.compile(
     r"(?:context (?:length|size|window)|maximum length)\D{0,24}(\d+)"
@@ -34,6 +36,6 @@ def read_refused_size(reason: str) -> RefusedSize:
 
 
 def _number(pattern: re.Pattern[str], reason: str) -> int:
-    found = pattern.search(reason[:2000])
+    found = pattern.search(_THOUSANDS.sub("", reason[:2000]))
     digits = next((group for group in found.groups() if group), "0") if found else "0"
     return int(digits[:9])
