@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import ssl
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from inference_worker.errors import EngineError
 
 #: What servers call themselves in /v1/models.
 OWNERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llamacpp"}
+
+#: Statuses of a server, or of the proxy before it, that will be back.
+NOT_READY = (429, 502, 503, 504)
 
 Json = dict[str, Any]
 
@@ -172,18 +176,27 @@ class Probe:
         return served[0]
 
     async def _ask(self, path: str) -> Json | None:
-        """The JSON object at that path below the root; None where the server has none."""
-        return await self._ask_url(self._root + path)
+        """The JSON object at that path below the root; None where the server has none.
 
-    async def _ask_url(self, url: str, *, follows: bool = False) -> Json | None:
+        Gateways refuse or redirect paths that they do not know: that says nothing of the key.
+        """
+        return await self._ask_url(self._root + path, is_optional=True)
+
+    async def _ask_url(
+        self, url: str, *, is_optional: bool = False, follows: bool = False
+    ) -> Json | None:
         """The JSON object at that URL. ``follows``: another URL is asked where it redirects."""
         try:
-            async with http_client() as client:
+            async with asyncio.timeout(2 * self._timeout_s), http_client() as client:
                 response = await client.get(url, headers=self._headers, timeout=self._timeout_s)
-            if not (follows and 300 <= response.status_code < 400):
+            if response.status_code in NOT_READY:
+                raise self._unavailable(
+                    f"is not ready yet (HTTP {response.status_code})", retryable=True
+                )
+            if not (is_optional or (follows and 300 <= response.status_code < 400)):
                 self._refuse(response.status_code)
             body = response.json() if response.status_code == 200 else None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             raise self._unavailable(
                 f"cannot be reached ({type(error).__name__})", retryable=True
             ) from error
@@ -198,8 +211,6 @@ class Probe:
             raise self._unavailable(f"does not accept the API key (HTTP {status})")
         if 300 <= status < 400:
             raise self._unavailable(f"redirects (HTTP {status}): use the address it points to")
-        if status in (429, 502, 503, 504):
-            raise self._unavailable(f"is not ready yet (HTTP {status})", retryable=True)
 
     def _unavailable(self, what: str, *, retryable: bool = False) -> EngineError:
         return EngineError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -234,6 +235,41 @@ async def test_a_server_that_accepts_and_says_nothing_times_out() -> None:
         port = quiet.getsockname()[1]
         error = await start_failure(f"http://127.0.0.1:{port}", connect_timeout_s=0.1)
     assert error.failure.reason is FailureReason.ENGINE_UNAVAILABLE
+    assert error.failure.retryable
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 500])
+async def test_a_gateway_may_refuse_all_but_the_routes_it_knows(status: int) -> None:
+    async def models(_: web.Request) -> web.Response:
+        return web.json_response({"data": [{"id": "m", "owned_by": "me"}]})
+
+    async def refuse(_: web.Request) -> web.Response:
+        return web.json_response({"message": "Missing Authentication Token"}, status=status)
+
+    app = web.Application()
+    app.router.add_get("/v1/models", models)
+    app.router.add_get("/{path:.*}", refuse)
+    async with TestServer(app, host="127.0.0.1") as gateway:
+        engine = ServedEngine(str(gateway.make_url("/")))
+        await engine.start(lambda _step: None)
+    assert engine.card.name == "m"
+
+
+async def test_a_body_without_end_is_not_read_for_ever() -> None:
+    async def drip(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b" ")
+                await asyncio.sleep(0.01)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/health", drip)
+    async with TestServer(app, host="127.0.0.1") as dripping:
+        error = await start_failure(str(dripping.make_url("/")), connect_timeout_s=0.1)
+    assert "cannot be reached" in error.failure.message
     assert error.failure.retryable
 
 
