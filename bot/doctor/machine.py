@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 from bot.domain.findings import Finding, Verdict
 from bot.settings import Settings
+from runtime.ip_address import is_loopback
 
 MIN_PASSWORD_CHARS = 12
 MIN_FREE_GB = 2
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def check_machine(settings: Settings) -> Iterator[Finding]:
     """The findings on what is open to whom, and on the disk."""
     yield _dashboard(settings)
-    if settings.simulator and settings.host not in _LOOPBACK:
+    if settings.simulator and not is_loopback(settings.host):
         yield Finding(
             Verdict.WRONG,
             "BOT_SIMULATOR is on and the bot listens beyond this machine: anybody could chat as "

@@ -14,12 +14,12 @@ from bot.configuration import Configuration
 from bot.doctor.certificate import check_certificate
 from bot.domain.findings import Finding, Verdict
 from bot.domain.webhook_probe import WebhookProbe
+from runtime.ip_address import is_loopback
 from runtime.network_errors import network_cause
 
 #: Longer than the longest limit of a platform (5 s), so that a slow answer can be told from none.
 TIMEOUT_S = 15.0
 MAX_REPLY_BYTES = 64 * 1024
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _UNREACHED = (502, 503, 504)
 
@@ -58,7 +58,7 @@ class PublicUrlCheck:
                     "The webhooks were not tried: secrets are sent only over verified TLS.",
                 )
                 return
-        elif base.host not in _LOOPBACK:
+        elif not is_loopback(base.host or ""):
             yield Finding(Verdict.WRONG, f"{base} has no TLS: messengers need https://.")
             return
         # aiohttp's own context was made when it was imported.

@@ -6,6 +6,7 @@ import pytest
 
 from bot.doctor.examination import examine
 from bot.doctor.names import check_names
+from bot.http.origin import origin
 from tests.support.stack import (
     settings_for,
 )
@@ -19,6 +20,7 @@ from tests.support.stack import (
         ({"host": "0.0.0.0", "simulator": True}, "BOT_SIMULATOR is on"),
         ({"slack_response_hosts": ("http://hooks.example",)}, "without TLS"),
         ({"slack_api_url": "http://slack.example/api/"}, "without TLS"),
+        ({"slack_api_url": "http://127.0.0.1.example/api/"}, "without TLS"),
         ({"slack_bot_token": "xoxp-1"}, "BOT_SLACK_BOT_TOKEN: it is no bot token"),
     ],
 )
@@ -37,3 +39,12 @@ def test_the_doctor_calls_quotes_in_a_value_wrong(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert any(finding.sentence.startswith(f"{name} is in quotes") for finding in check_names())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost", "LOCALHOST"])
+async def test_the_simulator_of_this_machine_alone_is_called_sound(host: str) -> None:
+    hosts = (".kakao.com", origin(host, 8080))
+    findings: list[str] = []
+    changes: dict[str, object] = {"host": host, "simulator": True, "kakao_callback_hosts": hosts}
+    await examine(settings_for("", "", **changes), findings.append)
+    assert not any("without TLS" in line or "BOT_SIMULATOR" in line for line in findings)
