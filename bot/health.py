@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from bot.admission.forecast import Forecast
 from bot.domain.deliveries import WANTED_WITHIN
 from bot.observability.metrics import FORECAST_SECONDS, MODEL_READY, WORKERS
-from bot.store.migrations import SchemaCheck, SchemaState
+from bot.store.migrations import ReadOnlyError, SchemaCheck, SchemaState
 from bot.workers import WorkerRegistry
 from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
@@ -99,6 +99,8 @@ class Health:
     async def _postgres(self) -> dict[str, Any]:
         try:
             state = await run_with_timeout(CHECK_S, self._schema.state())
+        except ReadOnlyError:
+            return {"ok": False, "detail": "Postgres takes no writes: a standby, or a full disk"}
         except DATABASE_ERRORS:
             return {"ok": False, "detail": "Postgres cannot be reached"}
         if detail := _UNUSABLE.get(state):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.findings import Finding, Verdict
 from bot.settings import Settings
-from bot.store.migrations import SchemaState, schema_state
+from bot.store.migrations import SchemaState, is_read_only, schema_state
 from inference_queue.worker_registry import WorkerStatus, list_workers
 from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_unpooled
 from runtime.database_url import DatabaseUrl, DatabaseUrlError, read_database_url
@@ -90,6 +90,12 @@ async def _database(connection: AsyncConnection) -> AsyncIterator[Finding]:
     if synchronous == "off":
         yield Finding(
             Verdict.WRONG, "synchronous_commit is off: a crash can lose accepted messages."
+        )
+    if await is_read_only(connection):
+        yield Finding(
+            Verdict.WRONG,
+            "The database takes no writes: it is a standby, or its host made it read-only, as for "
+            "a full disk.",
         )
     yield _SCHEMA[await schema_state(connection)]
 

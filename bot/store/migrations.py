@@ -83,27 +83,38 @@ async def schema_state(connection: AsyncConnection, scripts: Path = _SCRIPTS) ->
     return await connection.run_sync(_state, required)
 
 
+class ReadOnlyError(Exception):
+    """The database takes no writes."""
+
+
 class SchemaCheck:
-    """The check whether this version can work with the schema; skipped after a success."""
+    """The check whether this version can work with the database; in part once, then skipped."""
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
         self._usable: SchemaState | None = None
 
     async def state(self) -> SchemaState:
-        """The state of the schema. Raises DATABASE_ERRORS.
+        """The state of the schema. Raises ReadOnlyError and DATABASE_ERRORS.
 
         Once usable, one round trip checks the connection only: no schema is downgraded while the
-        process runs.
+        process runs. But hosts make a database read-only while its disk is full.
         """
         async with self._database.connect() as connection:
+            if await is_read_only(connection):
+                raise ReadOnlyError
             if self._usable:
-                await connection.execute(text("SELECT 1"))
                 return self._usable
             state = await schema_state(connection)
         if state in (SchemaState.CURRENT, SchemaState.NEWER):
             self._usable = state
         return state
+
+
+async def is_read_only(connection: AsyncConnection) -> bool:
+    """Whether the server takes no writes: a standby, or one made read-only."""
+    state: str = await connection.scalar(text("SHOW transaction_read_only"))
+    return state == "on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -282,6 +282,13 @@ async def test_a_database_that_is_not_there_is_named(desk: Desk, database_url: s
     assert (status, line.endswith('there is no database "absent".')) == (1, True)
 
 
+async def test_a_database_that_takes_no_writes_is_told(desk: Desk, database_url: str) -> None:
+    desk.set(BOT_DATABASE_URL=f"{durable(database_url)}%20-cdefault_transaction_read_only%3Don")
+    status, said = await desk.doctor()
+    assert status == 1
+    assert "WRONG  The database takes no writes: it is a standby" in said
+
+
 async def test_an_old_schema_is_told(desk: Desk, empty_database_url: str) -> None:
     desk.set(BOT_DATABASE_URL=durable(empty_database_url))
     status, said = await desk.doctor()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from alembic.script import ScriptDirectory
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.pool import Pool
 
 from bot import app_keys
@@ -68,6 +68,28 @@ async def test_a_second_probe_opens_no_connection_and_reads_no_scripts(
         assert len(directory_reads) == reads
 
 
+async def test_a_bot_whose_database_takes_no_writes_is_not_ready(
+    database_url: str, redis_url: str
+) -> None:
+    async with running_stack(database_url, redis_url) as stack:
+        engine = connect_database(database_url, pool_size=1)
+        health = Health(
+            redis=stack.app[app_keys.REDIS],
+            schema=migrations.SchemaCheck(engine),
+            workers=stack.app[app_keys.WORKERS],
+            forecast=stack.app[app_keys.FORECAST],
+        )
+        request = make_mocked_request("GET", "/readyz")
+        assert (await health.readyz(request)).status == 200
+        async with engine.connect() as connection:
+            await connection.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
+            await connection.commit()
+        answer = await health.readyz(request)
+        assert answer.status == 503
+        assert "takes no writes" in str(answer.text)
+        await engine.dispose()
+
+
 async def test_probes_at_once_share_one_look(database_url: str, redis_url: str) -> None:
     """Strangers who ask all the time leave the pool to the webhooks."""
     async with running_stack(database_url, redis_url) as stack:
@@ -85,7 +107,7 @@ async def test_probes_at_once_share_one_look(database_url: str, redis_url: str) 
         probes = (health.readyz(make_mocked_request("GET", path)) for path in paths)
         answers = await asyncio.gather(*probes)
         assert [answer.status for answer in answers] == [200, 503] * 25
-        assert seen == ["SELECT 1"]
+        assert seen == ["SHOW transaction_read_only"]
         await engine.dispose()
 
 
@@ -109,7 +131,7 @@ async def test_the_schema_is_read_once_it_was_up_to_date_no_more(database_url: s
     assert any("alembic_version" in statement for statement in seen)
     seen.clear()
     assert await check.state() is migrations.SchemaState.CURRENT
-    assert seen == ["SELECT 1"]
+    assert seen == ["SHOW transaction_read_only"]
     await engine.dispose()
 
 
