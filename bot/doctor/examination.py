@@ -9,7 +9,7 @@ from bot.doctor.machine import check_machine
 from bot.doctor.names import check_names
 from bot.doctor.public_url import PublicUrlCheck
 from bot.doctor.stores import check_postgres, check_valkey
-from bot.doctor.worker_settings import check_worker_settings
+from bot.doctor.worker_settings import check_shared_stores, check_worker_settings
 from bot.domain.findings import Finding, Verdict
 
 Write = Callable[[str], object]
@@ -72,4 +72,6 @@ async def _findings(configuration: Configuration) -> AsyncIterator[Finding]:
     async for finding in check_postgres(configuration.settings):
         yield finding
     async for finding in check_valkey(configuration.settings):
+        yield finding
+    for finding in check_shared_stores(configuration.settings):
         yield finding

@@ -6,6 +6,7 @@ import pytest
 
 from bot.doctor.examination import examine
 from bot.doctor.names import check_names
+from bot.doctor.worker_settings import check_shared_stores
 from bot.http.origin import origin
 from tests.support.stack import (
     settings_for,
@@ -48,3 +49,25 @@ async def test_the_simulator_of_this_machine_alone_is_called_sound(host: str) ->
     changes: dict[str, object] = {"host": host, "simulator": True, "kakao_callback_hosts": hosts}
     await examine(settings_for("", "", **changes), findings.append)
     assert not any("without TLS" in line or "BOT_SIMULATOR" in line for line in findings)
+
+
+@pytest.mark.parametrize(
+    ("worker", "hints"),
+    [
+        ("postgresql://w:other@db:5432/bot", 0),
+        ("postgresql+asyncpg://db/bot", 0),
+        ("postgresql://u:p@db/old", 1),
+        ("postgresql://u:p@db2/bot", 1),
+        ("nonsense", 0),
+        ("", 0),
+    ],
+)
+def test_a_worker_on_another_database_is_told(
+    worker: str, hints: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_DATABASE_URL", worker)
+    monkeypatch.setenv("WORKER_REDIS_URL", "redis://cache/0")
+    settings = settings_for("postgresql://u:p@db/bot", "redis://cache").settings
+    found = list(check_shared_stores(settings))
+    assert len(found) == hints
+    assert all(":p@" not in finding.sentence for finding in found)
