@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 _DEFAULT_PORT = 5432
 _ENCODED = "(a password with : / ? # or @ needs them percent-encoded)"
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_SESSIONS = ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")
 #: Spellings of sslmode by other drivers.
 _SSL_WORDS = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
 _SSL_WORDS["no-verify"] = "require"
@@ -236,6 +237,10 @@ def _parameters(query: dict[str, str]) -> dict[str, Any]:
                 name, "Postgres URLs have no such parameter, or it has no use here"
             )
             raise DatabaseUrlError(f"{name}: {advice}")
+    session = handed_on.get("target_session_attrs", "any")
+    if session not in _SESSIONS:
+        wanted = f"one of {', '.join(_SESSIONS)} is needed"
+        raise DatabaseUrlError(f"target_session_attrs={session[:20]}: {wanted}")
     system_roots = _read_tls(handed_on)
     return {
         "parameters": handed_on,

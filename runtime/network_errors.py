@@ -13,6 +13,7 @@ _NO_HOST = "there is no such host: is the name spelt right, and does DNS answer?
 _SILENT = "no answer in time: a firewall, or the wrong address?"
 _UNREACHABLE = "there is no route to that address"
 _NO_SOCKET = "there is no such socket: is the server running?"
+_LONG_PATH = "the path of the socket is longer than this system allows"
 _FORBIDDEN = "this user may not open the socket"
 _CLOSED = "the connection was closed: is TLS wanted there, or is it another service?"
 
@@ -61,7 +62,7 @@ def _cause(error: BaseException) -> str:
         return f"TLS: {_CERTIFICATE.get(error.verify_code, default)}"
     if isinstance(error, ssl.SSLError):
         return f"TLS: the handshake failed ({(error.reason or 'no reason given').lower()})"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror) or _is_no_name(error):
         return _NO_HOST
     if isinstance(error, TimeoutError):
         return _SILENT
@@ -70,7 +71,14 @@ def _cause(error: BaseException) -> str:
     return ""
 
 
+def _is_no_name(error: BaseException) -> bool:
+    """Whether it is about a host's name that cannot be one: an empty or too long part."""
+    return isinstance(error, UnicodeError) and "idna" in str(error)
+
+
 def _by_number(error: OSError) -> str:
+    if "path too long" in str(error):
+        return _LONG_PATH
     # Several addresses of one name: asyncio joins their errors into one without a number.
     named = re.search(r"\[Errno (\d+)\]", str(error))
     number = error.errno or (int(named[1]) if named else 0)

@@ -84,6 +84,10 @@ def test_urls_of_the_large_hosts_work(raw: str, place: str, dsn: str | None) -> 
         ("postgresql://u:sekret@h/d?schema=mine", "schema: write options=-csearch_path%3DNAME"),
         ("postgresql://u:sekret@h/d?replication=database", "replication: a replication connection"),
         ("postgresql://u:sekret@h/d?statement_cache_size=few", "statement_cache_size: it is not"),
+        (
+            "postgresql://u:sekret@h/d?target_session_attrs=rw",
+            "target_session_attrs=rw: one of any,",
+        ),
         ("postgresql://u:p@sekret@h/d", "its host has an @ (a password with"),
         ("postgresql://u:p@sekret@h1,h2/d", "its host has an @ (a password with"),
         ("postgresql://u:sekret@h/d?require_auth=scram-sha-256", "require_auth: "),
