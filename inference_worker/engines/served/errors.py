@@ -29,6 +29,8 @@ CALL_ERRORS = (
     ValueError,
     AttributeError,
     TypeError,
+    LookupError,
+    RecursionError,
 )
 
 #: How servers say that the prompt, or prompt and answer together, do not fit; in their code or

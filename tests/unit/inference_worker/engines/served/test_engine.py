@@ -478,14 +478,18 @@ async def test_truncated_answer_is_retryable(dialect: str, fault: dict[str, Any]
         assert error.failure.retryable
 
 
-async def test_garbage_instead_of_chunks_is_worth_another_try() -> None:
+@pytest.mark.parametrize(
+    "garbage", ["[1, 2", "null", '{"choices": {"0": {}}}', "[" * 20_000 + "]" * 20_000]
+)
+async def test_garbage_instead_of_chunks_is_worth_another_try(garbage: str) -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         ok = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
         if b"/v1/models" in head:
             writer.write(ok + b'\r\n{"data": [{"id": "m", "owned_by": "me"}]}')
         elif b"/chat/" in head:
-            writer.write(ok + b"Content-Type: text/event-stream\r\n\r\ndata: [1, 2\n\n")
+            writer.write(ok + b"Content-Type: text/event-stream\r\n\r\n")
+            writer.write(f"data: {garbage}\n\n".encode())
         else:
             writer.write(ok + b"\r\n<html>")
         await writer.drain()
