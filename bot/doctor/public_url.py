@@ -67,8 +67,9 @@ class PublicUrlCheck:
         async with ClientSession(connector=connector, timeout=timeout) as http:
             async for finding in self._webhooks(http, base):
                 yield finding
-            async for finding in self._open_pages(http, base):
-                yield finding
+            if base.scheme == "https":  # plain HTTP reaches this machine alone
+                async for finding in self._open_pages(http, base):
+                    yield finding
 
     async def _webhooks(self, http: ClientSession, base: URL) -> AsyncIterator[Finding]:
         for messenger in self._messengers:
@@ -86,7 +87,7 @@ class PublicUrlCheck:
         if (await _ask(http, "GET", dashboard)).status not in (200, 303):
             return
         yield Finding(Verdict.HINT, f"{dashboard} can be reached from outside.")
-        if base.scheme == "https" and not self._settings.admin_behind_proxy:
+        if not self._settings.admin_behind_proxy:
             yield Finding(
                 Verdict.WRONG,
                 "A proxy stands before the bot (it speaks TLS), and BOT_ADMIN_BEHIND_PROXY is off: "

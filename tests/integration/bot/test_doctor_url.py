@@ -182,6 +182,13 @@ async def test_a_simulator_in_the_open_is_told(authority: Authority) -> None:
     assert "/simulator is open to everybody" in about(lines, "simulator")
 
 
+async def test_what_only_this_machine_reaches_is_not_called_open() -> None:
+    settings = configured(simulator=True)
+    async with served(create_app(settings), None) as url:
+        status, lines = await report_on(url, settings)
+    assert (status, lines[-1]) == (0, "Nothing is wrong.")
+
+
 async def test_plain_http_beyond_this_machine_gets_no_secret() -> None:
     status, lines = await report_on("http://bot.example.com", configured())
     assert lines[0] == "WRONG  http://bot.example.com has no TLS: messengers need https://."
