@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bot.configuration import Configuration, ConfigurationError, read_configuration
-from runtime.database import DATABASE_ERRORS, CannotConnectError
+from runtime.database import DATABASE_ERRORS, CannotConnectError, refusal
 from runtime.listening import cannot_listen
 from runtime.logging import configure_logs
 from runtime.store_urls import store_url_errors
@@ -53,7 +53,7 @@ def _migrate(configuration: Configuration, *, after_deploy: bool = False) -> int
     except CannotConnectError as error:
         return _complain(f"BOT_DATABASE_URL: {error}")
     except DATABASE_ERRORS as error:
-        return _complain(f"The database cannot be migrated: {type(error).__name__}: {error}")
+        return _complain(f"The database cannot be migrated: {refusal(error)}.")
     sys.stdout.write(
         "The schema is newer than this version, which works with it: nothing to migrate.\n"
         if state is SchemaState.NEWER

@@ -35,7 +35,7 @@ from onebox.local_settings import (
 )
 from onebox.progress import bound_logs, relay_model_progress, until_ready, watch_readiness
 from onebox.supervisor import ProcessSpec, SupervisedProcess, keep_running, raise_if_cancelled
-from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_database
+from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_database, refusal
 from runtime.ip_address import is_loopback
 from runtime.redis_client import connect_redis, redis_cause
 
@@ -149,8 +149,7 @@ async def _database(
         raise CannotStart(f"BOT_DATABASE_URL: {problem}") from None
     except DATABASE_ERRORS as problem:
         raise CannotStart(
-            f"The database cannot be brought up to date ({_brief(problem)}): check "
-            "BOT_DATABASE_URL."
+            f"The database of BOT_DATABASE_URL cannot be migrated: {refusal(problem)}."
         ) from problem
     say("  The database's schema is up to date")
     return url, processes
@@ -164,10 +163,6 @@ async def _reachable(url: str) -> None:
             await connection.execute(text("SELECT 1"))
     finally:
         await engine.dispose()
-
-
-def _brief(problem: BaseException) -> str:
-    return (str(problem).strip() or type(problem).__name__).splitlines()[0][:200]
 
 
 async def _redis(

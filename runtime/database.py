@@ -50,6 +50,13 @@ _OUTAGE_CLASSES = frozenset({"08", "53", "58"})
 _OUTAGE_STATES = frozenset({"57P01", "57P02", "57P03", "25006"})
 
 
+#: What to do about a refused migration, by SQLSTATE.
+_ADVICE = {
+    "42501": "give the URL's user that right, for example by GRANT CREATE ON SCHEMA public",
+    "42P07": "is it another program's database? Give the bot one of its own",
+}
+
+
 def sqlstate(error: BaseException) -> str:
     """The SQLSTATE of the error, five characters; empty if it has none."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
@@ -80,6 +87,15 @@ def fault_fields(error: BaseException) -> dict[str, str]:
     }
     fields = {"error": type(root).__name__, "sqlstate": sqlstate(error), **named}
     return {name: value for name, value in fields.items() if isinstance(value, str) and value}
+
+
+def refusal(error: BaseException) -> str:
+    """What Postgres said to a statement, in one line, and what to do where that is known."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    root = getattr(cause, "__cause__", None) or cause
+    line = (str(root).strip() or type(root).__name__).splitlines()[0][:200]
+    advice = _ADVICE.get(sqlstate(error))
+    return f"{line}: {advice}" if advice else line
 
 
 def connect_database(raw_url: str, *, pool_size: int) -> AsyncEngine:

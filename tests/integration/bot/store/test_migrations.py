@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -216,6 +216,41 @@ async def test_the_database_of_another_program_is_left_alone(
         "The database is another program's (revision ae1027a6acf): give the bot one of its own in "
         "BOT_DATABASE_URL.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("statement", "user", "words"),
+    [
+        (
+            "CREATE ROLE poor LOGIN",
+            "poor",
+            "permission denied for schema public: give the URL's user that right, for example",
+        ),
+        (
+            "CREATE TABLE conversations ()",
+            "",
+            'relation "conversations" already exists: is it another program\'s database?',
+        ),
+    ],
+)
+async def test_what_postgres_refuses_a_migration_is_one_line(
+    empty_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    statement: str,
+    user: str,
+    words: str,
+) -> None:
+    async with _connected(empty_database_url) as connection:
+        await connection.execute(text("DROP ROLE IF EXISTS poor"))
+        await connection.execute(text(statement))
+        await connection.commit()
+    url = make_url(empty_database_url)
+    as_user = url.set(username=user or url.username).render_as_string(hide_password=False)
+    monkeypatch.setenv("BOT_DATABASE_URL", as_user)
+    assert await asyncio.to_thread(main, ["migrate"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"The database cannot be migrated: {words}")
 
 
 async def _added_tables(url: str) -> set[str]:
