@@ -50,9 +50,9 @@ _OUTAGE_CLASSES = frozenset({"08", "53", "58"})
 _OUTAGE_STATES = frozenset({"57P01", "57P02", "57P03", "25006"})
 
 
-#: What to do about a refused migration, by SQLSTATE.
+#: What to do about a refused statement, by SQLSTATE.
 _ADVICE = {
-    "42501": "give the URL's user that right, for example by GRANT CREATE ON SCHEMA public",
+    "42501": "give the URL's user that right, or take the owner of the database",
     "42P07": "is it another program's database? Give the bot one of its own",
 }
 

@@ -13,7 +13,7 @@ from bot.domain.findings import Finding, Verdict
 from bot.settings import Settings
 from bot.store.migrations import SchemaState, is_read_only, schema_state
 from inference_queue.worker_registry import WorkerStatus, list_workers
-from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_unpooled
+from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_unpooled, refusal
 from runtime.database_url import DatabaseUrl, DatabaseUrlError, read_database_url
 from runtime.redis_client import connect_redis, redis_cause, redis_place
 from runtime.redis_url import RedisUrl, RedisUrlError, read_redis_url
@@ -74,8 +74,7 @@ async def check_postgres(settings: Settings) -> AsyncIterator[Finding]:
     except CannotConnectError as error:
         yield Finding(Verdict.WRONG, _sentence(str(error)))
     except DATABASE_ERRORS as error:
-        cause = f"it was reached and then failed ({type(error).__name__})"
-        yield Finding(Verdict.WRONG, f"Postgres at {url.place}: {cause}.")
+        yield Finding(Verdict.WRONG, f"Postgres at {url.place}: {refusal(error)}.")
     finally:
         await engine.dispose()
 

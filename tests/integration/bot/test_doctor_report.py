@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from bot.__main__ import main
 from bot.doctor.local_run import FILE, LOCK, running_settings
@@ -287,6 +287,18 @@ async def test_a_database_that_takes_no_writes_is_told(desk: Desk, database_url:
     status, said = await desk.doctor()
     assert status == 1
     assert "WRONG  The database takes no writes: it is a standby" in said
+
+
+async def test_a_user_who_may_not_read_is_told(desk: Desk, database_url: str) -> None:
+    async with connect_unpooled(database_url).connect() as connection:
+        await connection.execute(text("DROP ROLE IF EXISTS stranger"))
+        await connection.execute(text("CREATE ROLE stranger LOGIN"))
+        await connection.commit()
+    stranger = make_url(durable(database_url)).set(username="stranger")
+    desk.set(BOT_DATABASE_URL=stranger.render_as_string(hide_password=False))
+    status, said = await desk.doctor()
+    assert status == 1
+    assert "permission denied for table alembic_version: give the URL's user that right" in said
 
 
 async def test_an_old_schema_is_told(desk: Desk, empty_database_url: str) -> None:

@@ -224,7 +224,7 @@ async def test_the_database_of_another_program_is_left_alone(
         (
             "CREATE ROLE poor LOGIN",
             "poor",
-            "permission denied for schema public: give the URL's user that right, for example",
+            "permission denied for schema public: give the URL's user that right, or take",
         ),
         (
             "CREATE TABLE conversations ()",
