@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -38,18 +38,25 @@ class DeliveryClaimer:
         self._isolation = RowIsolation("claim_due", on_fault=self._bury)
 
     async def claim(
-        self, limit: int, turn_ids: Sequence[UUID] | None = None
+        self,
+        limit: int,
+        turn_ids: Sequence[UUID] | None = None,
+        *,
+        without: Collection[str] = (),
     ) -> list[DeliveryClaim]:
-        """Claim due deliveries, only of ``turn_ids`` if given. Raises if the database is gone."""
+        """Claim due deliveries, only of ``turn_ids`` if given. Raises if the database is gone.
+
+        ``without``: messengers whose deliveries stay pending.
+        """
         await self._unanswered.release()
         claims: list[DeliveryClaim] = []
 
         async def claim_some(rows: RowFilter) -> None:
-            claims.extend(await self._claim_once(limit, rows))
+            claims.extend(await self._claim_once(limit, rows, without))
 
         async def find(rows: RowFilter) -> list[UUID]:
             async with self._autocommit.connect() as connection:
-                return await delivery_claims.find_due(connection, limit, rows)
+                return await delivery_claims.find_due(connection, limit, rows, without=without)
 
         try:
             if turn_ids is None:
@@ -63,11 +70,15 @@ class DeliveryClaimer:
             report_database_error("claim_due", error)
         return claims
 
-    async def _claim_once(self, limit: int, rows: RowFilter) -> list[DeliveryClaim]:
+    async def _claim_once(
+        self, limit: int, rows: RowFilter, without: Collection[str]
+    ) -> list[DeliveryClaim]:
         name = self._unanswered.begin()
         try:
             async with self._claiming() as connection:
-                due = await delivery_claims.claim_due(connection, limit, rows, name=name)
+                due = await delivery_claims.claim_due(
+                    connection, limit, rows, without=without, name=name
+                )
                 claims = [self._marked(claim) for claim in due]
                 if reconcilable := [claim for claim in claims if claim.reconcilable]:
                     await reconciliation.mark(connection, reconcilable)

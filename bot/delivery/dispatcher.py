@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -30,7 +31,9 @@ MIN_POLL_S = 0.01
 #: is bounded by MAX_POLL_S: a callback's end must not be missed because one scan was slow.
 SCAN_DUTY_CYCLE = 0.1
 MAX_POLL_S = 1.0
-BATCH = 32
+#: The maximum of calls on the wire, and of those to one messenger: a platform that hangs leaves
+#: room for the others.
+BATCH, SHARE = 48, 32
 #: The time-out at shutdown for the calls on the wire and the records of their outcomes.
 CLOSE_S = 12.0
 
@@ -48,7 +51,7 @@ class DeliveryDispatcher:
         self._blocked: list[UUID] = []
         self._wanted = asyncio.Event()
         self._next_scan_at = 0.0
-        self._on_wire = 0
+        self._on_wire: Counter[str] = Counter()  # by messenger
 
     async def keep_delivering(self) -> None:
         """Deliver due deliveries, until cancelled."""
@@ -74,7 +77,7 @@ class DeliveryDispatcher:
 
     async def deliver_due(self) -> bool:
         """Start sending due deliveries, as far as there is room; whether more may be due now."""
-        room = BATCH - self._on_wire
+        room = self._room()
         if room <= 0:
             return False
         if (began := time.monotonic()) < self._next_scan_at:
@@ -85,6 +88,11 @@ class DeliveryDispatcher:
         pause_s = min(took_s / SCAN_DUTY_CYCLE, MAX_POLL_S)
         self._next_scan_at = max(self._next_scan_at, began + pause_s)
         return bool(self._named) or len(begun) >= room
+
+    def _room(self) -> int:
+        """How many may be claimed, so that whosever they are no messenger exceeds its share."""
+        fullest = max((calls for calls in self._on_wire.values() if calls < SHARE), default=0)
+        return min(BATCH - self._on_wire.total(), SHARE - fullest)
 
     def deliver_soon(self, turn_ids: Iterable[UUID]) -> None:
         """Deliver these settled turns without waiting for the next scan."""
@@ -99,15 +107,17 @@ class DeliveryDispatcher:
     async def _deliver_named(self, room: int) -> bool:
         named = {turn_id: self._named.pop(turn_id) for turn_id in list(self._named)[:room]}
         begun = await self._deliver_some(room, list(named)) if named else set()
-        if self._on_wire:
-            # One more try: an earlier answer of the same conversation may have blocked these.
+        if self._on_wire.total():
+            # One more try: an earlier answer of the same conversation may have blocked these, or
+            # their messenger's share was full.
             self._blocked += [one for one, again in named.items() if not again and one not in begun]
         return bool(self._named)
 
     async def _deliver_some(self, room: int, turn_ids: list[UUID] | None = None) -> set[UUID]:
         """Claim due deliveries (of ``turn_ids``, if given) and start sending; the claimed turns."""
-        claims = await self._claimer.claim(room, turn_ids)
-        self._on_wire += len(claims)
+        full = [name for name, calls in self._on_wire.items() if calls >= SHARE]
+        claims = await self._claimer.claim(room, turn_ids, without=full)
+        self._on_wire.update(claim.turn.messenger for claim in claims)
         for claim in claims:
             self._in_flight.start(self._deliver(claim))
         return {claim.turn_id for claim in claims}
@@ -119,7 +129,7 @@ class DeliveryDispatcher:
             # The outcome is unknown: the claim is recovered as that of a dead process.
             log.exception("delivery_broke", turn_id=str(claim.turn_id))
         finally:
-            self._on_wire -= 1
+            self._on_wire[claim.turn.messenger] -= 1
             # There is room again, and the conversation's next answer is free to go.
             self._named |= dict.fromkeys(self._blocked, True)
             self._blocked.clear()

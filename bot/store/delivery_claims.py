@@ -7,6 +7,7 @@ the same claim. The claim's number fences its outcome.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -54,6 +55,7 @@ _DUE = f"""
         SELECT turn_id FROM deliveries JOIN turns ON turns.id = turn_id
         WHERE {{state}} = 'pending' AND via IN ('callback', 'post') AND not_before <= now()
           AND (turns.status IN ({_SETTLED_SQL}) OR callback_until <= now())
+          AND turns.messenger <> ALL(:without)
           AND NOT (via = 'post' AND EXISTS (
             SELECT 1 FROM (
                 SELECT id FROM turns AS earlier
@@ -71,6 +73,7 @@ _DUE = f"""
 #: underestimates its size.
 _INDEXED_STATE = {"state": "state"}
 _UNINDEXED_STATE = {"state": "(state || '')"}
+_WITHOUT = bindparam("without", type_=ARRAY(Text))
 CLAIM_DUE = FilteredStatement(
     f"""
     WITH due AS (
@@ -87,13 +90,17 @@ CLAIM_DUE = FilteredStatement(
     SELECT via, claim, attempts, {OUTCOME_COLUMNS} FROM claimed JOIN turns ON turns.id = turn_id
     """,
     bindparam("name", type_=Uuid),
+    _WITHOUT,
     columns={"reply_handle": JSONB()},
     fragments=_INDEXED_STATE,
     only_fragments=_UNINDEXED_STATE,
 )
 #: The same rows, not claimed: where claiming them together fails, each is claimed alone.
 FIND_DUE = FilteredStatement(
-    f"{_DUE} LIMIT :limit", fragments=_INDEXED_STATE, only_fragments=_UNINDEXED_STATE
+    f"{_DUE} LIMIT :limit",
+    _WITHOUT,
+    fragments=_INDEXED_STATE,
+    only_fragments=_UNINDEXED_STATE,
 )
 
 
@@ -143,22 +150,30 @@ async def claim_due(
     limit: int,
     rows: RowFilter = ALL_ROWS,
     *,
+    without: Collection[str] = (),
     name: UUID | None = None,
 ) -> list[DeliveryClaim]:
     """Claim due deliveries: of settled turns, and callbacks at the end of their budget.
 
     Scans all pending deliveries; with ``rows.only``, no others than these, at a constant cost.
+    ``without``: messengers whose deliveries stay pending.
     ``name`` is unique to this call: an unanswered claim is released by it.
     """
-    claimed = await CLAIM_DUE.execute(connection, rows, {"limit": limit, "name": name})
+    values = {"limit": limit, "without": [*without], "name": name}
+    claimed = await CLAIM_DUE.execute(connection, rows, values)
     return [_claim(row) for row in claimed]
 
 
 async def find_due(
-    connection: AsyncConnection, limit: int, rows: RowFilter = ALL_ROWS
+    connection: AsyncConnection,
+    limit: int,
+    rows: RowFilter = ALL_ROWS,
+    *,
+    without: Collection[str] = (),
 ) -> list[UUID]:
     """The turns that ``claim_due`` would claim. Read-only."""
-    return list((await FIND_DUE.execute(connection, rows, {"limit": limit})).scalars())
+    values = {"limit": limit, "without": [*without]}
+    return list((await FIND_DUE.execute(connection, rows, values)).scalars())
 
 
 def _claim(row: Row[Any]) -> DeliveryClaim:

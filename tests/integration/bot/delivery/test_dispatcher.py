@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,8 @@ from sqlalchemy import event, select, text
 
 from bot import app_keys
 from bot.delivery import sweeper
+from bot.delivery.dispatcher import BATCH, SHARE
+from bot.domain.deliveries import DeliveryResult
 from bot.store.schema import deliveries
 from fakes.faults import Fault
 from fakes.slack import signed_command, slack_platform
@@ -151,3 +154,31 @@ async def test_answers_that_others_delivered_are_asked_for_once_only(database_ur
                 await asyncio.sleep(0.1)
                 await parts.deliver()
         assert not await parts.dispatcher.deliver_due()
+
+
+async def test_a_platform_that_hangs_leaves_room_for_the_others(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with delivery_parts(database_url) as parts:
+        over = asyncio.Event()
+
+        async def hang(*_: object) -> DeliveryResult:
+            await over.wait()
+            return parts.slack.result
+
+        monkeypatch.setattr(parts.slack, "deliver", hang)
+        hanging = await parts.add_answers(BATCH + 5)
+        await parts.add_answers(1, messenger="kakao")
+        async with asyncio.timeout(30):
+            while not parts.kakao.answers:
+                await parts.dispatcher.deliver_due()
+                await asyncio.sleep(0.02)
+        assert Counter(await parts.states(hanging)) == {
+            "sending": SHARE,
+            "pending": BATCH + 5 - SHARE,
+        }
+        over.set()
+        async with asyncio.timeout(60):
+            while set(await parts.states(hanging)) != {"delivered"}:
+                await parts.deliver()
+                await asyncio.sleep(0.02)
