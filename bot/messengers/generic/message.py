@@ -36,9 +36,8 @@ def read_message(
     is an Incoming with a problem.
     """
     document = json_object(utf8(body))
-    sender = _required_id(document, "user")
     incoming = Incoming(
-        sender=sender,
+        sender=_required_id(document, "user"),
         tenant=_optional_id(document, "tenant"),
         conversation_key=_required_id(document, "conversation"),
     )
@@ -51,17 +50,23 @@ def read_message(
     reply = _reply_handle(document, received_at, settings, wait_s)
     if message.problem:
         return replace(incoming, problem=message.problem)
-    utterance = Utterance(
+    utterance = _utterance(incoming, message.text, event_key, reply, received_at)
+    return replace(incoming, utterance=utterance)
+
+
+def _utterance(
+    incoming: Incoming, text: str, event_key: str, reply: ReplyHandle, received_at: datetime
+) -> Utterance:
+    return Utterance(
         messenger="generic",
         tenant=incoming.tenant,
         conversation_key=incoming.conversation_key,
         event_key=event_key,
-        sender=sender,
-        text=message.text,
+        sender=incoming.sender,
+        text=text,
         reply=reply,
         received_at=received_at,
     )
-    return replace(incoming, utterance=utterance)
 
 
 def _required_text(document: dict[str, Any], name: str) -> str:

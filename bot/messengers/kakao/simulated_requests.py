@@ -25,7 +25,6 @@ def skill_request(
 
     ``user`` becomes the bot user key; ``extra`` is the payload of a tapped button.
     """
-    key = hashlib.sha256(user.encode()).hexdigest()
     tapped: Trigger = "QUICKREPLY_BUTTON_MESSAGE" if extra else "TEXT_INPUT"
     request: dict[str, Any] = {
         "timezone": "Asia/Seoul",
@@ -33,16 +32,7 @@ def skill_request(
         "params": {"surface": "Kakaotalk.plusfriend"},
         "block": dict(_BLOCK),
         "utterance": utterance,
-        "user": {
-            "id": key,
-            "type": "botUserKey",
-            "properties": {
-                "botUserKey": key,
-                "plusfriendUserKey": key[:20],
-                "plusfriend_user_key": key[:20],
-                "isFriend": True,
-            },
-        },
+        "user": _user(hashlib.sha256(user.encode()).hexdigest()),
     }
     if callback_url is not None:
         request["callbackUrl"] = callback_url
@@ -57,6 +47,16 @@ def skill_request(
             "lastBlock": dict(_BLOCK),
         },
     }
+
+
+def _user(key: str) -> dict[str, Any]:
+    properties = {
+        "botUserKey": key,
+        "plusfriendUserKey": key[:20],
+        "plusfriend_user_key": key[:20],
+        "isFriend": True,
+    }
+    return {"id": key, "type": "botUserKey", "properties": properties}
 
 
 def callback_receipt(status: Literal["SUCCESS", "FAIL", "ERROR"], message: str) -> dict[str, Any]:

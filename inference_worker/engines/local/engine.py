@@ -124,9 +124,7 @@ class LocalEngine:
             while not (end or output.is_over):
                 match await events.get():
                     case Failure() as failure:
-                        raise EngineError(
-                            failure.reason, failure.message, retryable=failure.retryable
-                        )
+                        raise _raised(failure)
                     case Finished() as end:
                         pass
                     case Delta() as written_delta if delta := output.take(written_delta):
@@ -174,6 +172,10 @@ class LocalEngine:
             await self.close()
             failure = error.failure
             raise EngineError(failure.reason, f"it loads, and then {failure.message}") from error
+
+
+def _raised(failure: Failure) -> EngineError:
+    return EngineError(failure.reason, failure.message, retryable=failure.retryable)
 
 
 def _prepared(
