@@ -177,7 +177,9 @@ class GenericClients:
         if text not in sent.results.texts:
             sent.results.texts.add(text)
             if not self._journal.show(sent, via.value, text):
-                sent.notices += self._notices.final(text)
+                # Two versions word one result differently.
+                told = self._notices.final(text)
+                sent.notices += [notice for notice in told if notice not in sent.notices]
         return True
 
     async def _pause(self, tries: int = 1) -> None:

@@ -20,6 +20,9 @@ from fakes.faults import serving
 from fakes.generic import InHouseMessenger, ResultPost
 from onebox.supervisor import SupervisedProcess
 
+#: Of two versions.
+NOTICES = Notices([{"failed": "준비하지 못했어요."}, {"failed": "만들지 못했어요."}])
+
 
 class Bot:
     """Answers each request with the next of ``statuses``, 202 at last."""
@@ -62,7 +65,7 @@ async def clients(bot: Bot, journal: Journal) -> AsyncIterator[GenericClients]:
         node = Node(cast("SupervisedProcess", None), origin, is_up=True)
         rng = random.Random(3)
         bots = BotClient([node], http, journal, rng)
-        clients = GenericClients(journal, bots, InHouseMessenger(GENERIC_SECRET), Notices([]), rng)
+        clients = GenericClients(journal, bots, InHouseMessenger(GENERIC_SECRET), NOTICES, rng)
         yield clients
         await clients.close()
 
@@ -114,3 +117,12 @@ async def test_repeated_callback_is_counted_though_its_text_is_the_same(
         clients.read_callback(result_post("/results?message=g2m1", "turn", "g2m1g1시작 g2m1g1끝"))
     assert len(message.shown) == 1
     assert message.results.surplus == ["called back again"]
+
+
+async def test_result_in_the_words_of_two_versions_is_one(
+    journal: Journal, clients: GenericClients
+) -> None:
+    message = journal.sent("g2", 1)
+    for text in ("준비하지 못했어요.", "만들지 못했어요."):
+        clients.read_callback(result_post("/results?message=g2m1", "turn", text))
+    assert message.notices == ["failed"]
