@@ -25,6 +25,8 @@ def nfc(text: str) -> str:
 
     The marks of the letter before the run count too: the result is its own ``nfc``.
     """
+    if text.isascii():
+        return text
     runs = _ANY_LONG_RUN if _HISTORIC.search(text) else _LONG_RUN
     return unicodedata.normalize("NFC", runs.sub(_cut, text))
 

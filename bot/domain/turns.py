@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
 #: The category Cc, but for line feed and tab.
 _CONTROL_CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: Any of these three: most texts hold none.
+_UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class TurnStatus(StrEnum):
@@ -89,11 +91,11 @@ class Utterance:
     reply: ReplyHandle
     received_at: datetime  #: aware UTC
     repeats: RepeatWindow | None = None  #: None: ``event_key`` recognizes the repeats
+    person: Person = field(init=False, repr=False, compare=False)  #: its sender
 
-    @property
-    def person(self) -> Person:
-        """Its sender."""
-        return Person(messenger=self.messenger, tenant=self.tenant, sender=self.sender)
+    def __post_init__(self) -> None:
+        person = Person(messenger=self.messenger, tenant=self.tenant, sender=self.sender)
+        object.__setattr__(self, "person", person)
 
 
 def clean_text(raw: str) -> str:
@@ -102,5 +104,7 @@ def clean_text(raw: str) -> str:
     Postgres refuses NUL and UTF-8 refuses lone surrogates; macOS and iOS send Hangul as NFD.
     Linear in the length of ``raw``, which the caller bounds.
     """
-    whole = _LINE_ENDS.sub("\n", _SURROGATES.sub("\ufffd", raw))
-    return nfc(_CONTROL_CODES.sub("", whole)).strip()
+    if _UNCLEAN.search(raw):
+        whole = _LINE_ENDS.sub("\n", _SURROGATES.sub("\ufffd", raw))
+        raw = _CONTROL_CODES.sub("", whole)
+    return nfc(raw).strip()
