@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 from aiohttp import ClientError, ClientSession
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.load import STRAGGLERS_S, Load, LoadResult
 from benchmarks.loop_blocks import blocks_counted
@@ -23,9 +25,11 @@ from benchmarks.raw_http import KAKAO_SECRET, SLACK_SECRET
 from bot.store.migrations import migrate
 from onebox.embedded_servers import EmbeddedServer, postgres_process, valkey_process
 from onebox.supervisor import ProcessSpec, SupervisedProcess
-from runtime.database import connect_database
+from runtime.database import connect_database, sqlstate
 
 ROOT = Path(__file__).resolve().parents[1]
+#: The SQLSTATE of a statement that was ended for a deadlock.
+DEADLOCK = "40P01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,18 @@ async def count_turns(stores: Stores) -> int:
         await database.dispose()
 
 
+async def _execute(connection: AsyncConnection, statement: str) -> None:
+    """Run the statement; again where it met the bot's own in a deadlock."""
+    while True:
+        try:
+            await connection.execute(text(statement))
+        except DBAPIError as error:
+            if sqlstate(error) != DEADLOCK:
+                raise
+        else:
+            return
+
+
 async def settle_everything(stores: Stores) -> None:
     """Settle and deliver all pending turns, as a worker and a bot would; the log keeps them."""
     statements = (
@@ -160,7 +176,7 @@ async def settle_everything(stores: Stores) -> None:
         autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
         async with autocommit.connect() as connection:
             for statement in statements:
-                await connection.execute(text(statement))
+                await _execute(connection, statement)
     finally:
         await database.dispose()
 
