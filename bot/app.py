@@ -63,8 +63,7 @@ from runtime.database import connect_database
 from runtime.http_server import (
     CONNECTION_SETTINGS,
     discard_unread_bodies,
-    refuse_many_cookies,
-    refuse_packed_bodies,
+    refuse_costly_requests,
 )
 from runtime.loop_monitor import monitored_loop
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
@@ -144,7 +143,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
         workers=base.workers,
     )
     app = web.Application(
-        middlewares=[discard_unread_bodies, refuse, refuse_packed_bodies, refuse_many_cookies],
+        middlewares=[discard_unread_bodies, refuse, refuse_costly_requests],
         client_max_size=MAX_BODY_BYTES,
         handler_args=CONNECTION_SETTINGS,
     )

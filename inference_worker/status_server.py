@@ -21,7 +21,7 @@ from inference_worker.worker import Worker
 from runtime.http_server import (
     CONNECTION_SETTINGS,
     discard_unread_bodies,
-    refuse_packed_bodies,
+    refuse_costly_requests,
 )
 from runtime.listening import cannot_listen
 
@@ -38,7 +38,8 @@ async def status_server(worker: Worker, host: str, port: int) -> AsyncIterator[i
     """
     status = _Status(worker)
     app = web.Application(
-        middlewares=[discard_unread_bodies, refuse_packed_bodies], handler_args=CONNECTION_SETTINGS
+        middlewares=[discard_unread_bodies, refuse_costly_requests],
+        handler_args=CONNECTION_SETTINGS,
     )
     app.add_routes([web.get("/healthz", status.healthz), web.get("/metrics", status.metrics)])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

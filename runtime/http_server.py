@@ -50,10 +50,20 @@ async def discard_unread_bodies(request: web.Request, handler: Handler) -> web.S
 
 
 @web.middleware
-async def refuse_packed_bodies(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer any Content-Encoding with 415 and the codings that are taken (RFC 9110, 15.5.16)."""
-    if hdrs.CONTENT_ENCODING not in request.headers:
-        return await handler(request)
+async def refuse_costly_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what would take long to read, before anything of it is read.
+
+    A Content-Encoding is answered with 415 and the codings that are taken (RFC 9110, 15.5.16), more
+    cookies than a browser sends with 431.
+    """
+    if hdrs.CONTENT_ENCODING in request.headers:
+        return _packed_refused()
+    if request.headers.get(hdrs.COOKIE, "").count(";") >= MAX_COOKIES:
+        return web.json_response({"error": "too many cookies"}, status=431)
+    return await handler(request)
+
+
+def _packed_refused() -> web.Response:
     response = web.json_response(
         {"error": "a body with a Content-Encoding is not read"},
         status=415,
@@ -61,14 +71,6 @@ async def refuse_packed_bodies(request: web.Request, handler: Handler) -> web.St
     )
     response.force_close()
     return response
-
-
-@web.middleware
-async def refuse_many_cookies(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer more cookies than a browser sends with 431, before they are parsed."""
-    if request.headers.get(hdrs.COOKIE, "").count(";") < MAX_COOKIES:
-        return await handler(request)
-    return web.json_response({"error": "too many cookies"}, status=431)
 
 
 async def _discard_rest(request: web.Request, response: web.StreamResponse) -> None:
