@@ -124,7 +124,7 @@ class _Watcher(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        while not self._stopped.wait(BEAT_S):
+        while not self._stopped.wait(self._pause_s()):
             last_beat = self.last_beat
             late_s = time.monotonic() - last_beat - BEAT_S
             if late_s > _NOTE_ABOVE_S and not self._report.has_stack_of(last_beat):
@@ -136,6 +136,10 @@ class _Watcher(threading.Thread):
     def stop(self) -> None:
         self._stopped.set()
         self.join()
+
+    def _pause_s(self) -> float:
+        """Until a stack may have to be noted: each waking takes the interpreter from the loop."""
+        return max(self.last_beat + BEAT_S + _NOTE_ABOVE_S - time.monotonic(), BEAT_S)
 
 
 class _Report:
