@@ -74,7 +74,8 @@ def _packed_refused() -> web.Response:
 
 
 async def _discard_rest(request: web.Request, response: web.StreamResponse) -> None:
-    if request.content.is_eof():
+    # A file cannot be prepared twice: behind it the connection is closed at once.
+    if request.content.is_eof() or isinstance(response, web.FileResponse):
         return
     with contextlib.suppress(TimeoutError, *BODY_ERRORS):
         await response.prepare(request)

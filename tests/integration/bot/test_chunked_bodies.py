@@ -33,10 +33,10 @@ async def target(
         yield running
 
 
-async def flood(target: Target, path: str) -> bytes:
+async def flood(target: Target, path: str, *, method: str = "POST") -> bytes:
     """The status line for a body of chunks without an end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
-    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     writer.write(head.encode() + CHUNKS)
     status = b""
     with contextlib.suppress(OSError):
@@ -74,3 +74,9 @@ async def test_a_body_in_chunks_is_a_body(target: Target) -> None:
     assert await sent_in_parts(target, body, 1) == 200
     assert await sent_in_parts(target, b" " * (MAX_BODY_BYTES - len(body)) + body, 4096) == 200
     assert await sent_in_parts(target, b" " * MAX_BODY_BYTES + body, 4096) == 413
+
+
+async def test_a_file_is_sent_whatever_body_comes_with_the_request(target: Target) -> None:
+    for path in ("/simulator/static/page.js", "/admin/static/style.css"):
+        assert b" 200 " in await flood(target, path, method="GET")
+    assert target.complaints() == []
