@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from bot.messengers.kakao.platform_limits import CALLBACK_LIFETIME_S, SKILL_TIMEOUT_S
+from bot.messengers.kakao.skill_response import FETCH_KEY
 from bot.store.deliveries import AGAIN_AFTER_S
 from chaos.bot_client import BotClient
 from chaos.cluster import KAKAO_SECRET
@@ -95,9 +96,11 @@ class KakaoClients:
     def _read_bubbles(
         self, message: Message, via: str, texts: list[str], replies: list[dict[str, Any]]
     ) -> None:
+        # Nobody here begins a new conversation, or asks for help.
+        fetching = [reply for reply in replies if FETCH_KEY in reply.get("extra", ())]
         fetch_labels = self._notices.sentences("fetch_label")
-        held = [reply for reply in replies if reply["label"] in fetch_labels]
-        for reply in replies:
+        held = [reply for reply in fetching if reply["label"] in fetch_labels]
+        for reply in fetching:
             self._take_button(message, reply, is_earlier=reply not in held)
         if held or self._journal.show(message, via, "\n".join(texts)):
             return
