@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -24,6 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from bot.domain.deliveries import DeliveryState, DeliveryVia
+from bot.domain.feedback import Vote
+from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 
 metadata = MetaData(
@@ -37,7 +41,7 @@ metadata = MetaData(
 )
 
 
-def _one_of(column: str, values: type[TurnStatus | DeliveryState | DeliveryVia]) -> CheckConstraint:
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     literals = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({literals})", name=column)
 
@@ -55,6 +59,12 @@ conversations = Table(
     Column("last_seq", BigInteger, nullable=False, server_default=text("1")),
     # The seq of the newest answered turn of the epoch: detects a stale history window.
     Column("history_seq", BigInteger, nullable=False, server_default=text("0")),
+    # The messenger's room (a Slack channel) whose settings apply; empty where there are no rooms.
+    Column("room", Text, nullable=False, server_default=""),
+    # The epoch that began by itself after a long silence; null: none did.
+    Column("idle_epoch", Integer),
+    # Until then a human answers, and the bot is silent.
+    Column("human_until", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("messenger", "tenant", "key"),
@@ -79,6 +89,14 @@ turns = Table(
     # The prompt if it is longer than the text: with the turns merged into this one.
     Column("prompt", Text),
     Column("merged_into", Uuid),
+    # The turn whose question this one asks again: the older answer enters no later prompt.
+    Column("regenerates", Uuid),
+    # The turn whose answer this one goes on with, after the model stopped at a limit.
+    Column("continues", Uuid),
+    # Who asked to stop it; empty for one that was stopped by the messenger itself.
+    Column("stopped_by", Text),
+    # The newest of the stored settings that it ran with; null: those of the environment alone.
+    Column("config_version", BigInteger),
     Column("job_id", Uuid),
     Column("preset", Text),
     Column("answer", Text),
@@ -111,6 +129,8 @@ turns = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
     Index("ix_turns_job_id", "job_id"),
+    # Few turns ask again, or go on.
+    Index("ix_turns_regenerates", "regenerates", postgresql_where=text("regenerates IS NOT NULL")),
     # Guarantees at most one queued or generating turn per conversation.
     Index(
         "uq_turns_conversation_running",
@@ -214,4 +234,80 @@ ended_sessions = Table(
     Column("id", Text, primary_key=True),
     # By then no cookie of the session is valid any more.
     Column("until", DateTime(timezone=True), nullable=False),
+)
+
+# The messages of a messenger that show a turn's answer: one for each part of a long one.
+posts = Table(
+    "posts",
+    metadata,
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("room", Text, nullable=False),
+    # The messenger's own id of the message; null until the messenger has told it.
+    Column("message_id", Text),
+    Column("state", Text, nullable=False),
+    # The bot that writes it live, and until when it counts as alive.
+    Column("writer", Uuid),
+    Column("writer_until", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _one_of("state", PostState),
+    Index("ix_posts_room_message_id", "room", "message_id"),
+)
+
+# People's votes on answers: one per person and answer, changeable.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("voter", Text, primary_key=True),
+    Column("vote", Text, nullable=False),
+    # Codes of bot.domain.feedback.Reason, and the person's own words.
+    Column("reasons", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _one_of("vote", Vote),
+    Index("ix_feedback_updated_at", "updated_at"),
+)
+
+# What happened in a conversation beside its turns: resets, notices, hand-overs to a human.
+conversation_events = Table(
+    "conversation_events",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False, server_default=""),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("ix_conversation_events_conversation_id_id", "conversation_id", "id"),
+)
+
+# Receipts of erasures: what was deleted, never whose it was.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("messenger", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    # A digest of the person's key (bot.domain.turns.Person.key).
+    Column("person", Text, nullable=False),
+    Column("counts", JSONB, nullable=False),
+    Column("erased_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+# Stored settings of a bot, a workspace or a room: each change is a new row, the newest counts.
+bot_configs = Table(
+    "bot_configs",
+    metadata,
+    Column("version", BigInteger, Identity(always=True), primary_key=True),
+    # The scope; an empty part means all of them.
+    Column("messenger", Text, nullable=False, server_default=""),
+    Column("tenant", Text, nullable=False, server_default=""),
+    Column("room", Text, nullable=False, server_default=""),
+    Column("values", JSONB, nullable=False),
+    Column("author", Text, nullable=False, server_default=""),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("ix_bot_configs_scope", "messenger", "tenant", "room", "version"),
 )
