@@ -28,6 +28,7 @@ from bot.conversation.event_sweeper import EventSweeper
 from bot.conversation.inbox import Inbox
 from bot.conversation.prompt import PromptBuilder
 from bot.conversation.prompt_date import PromptDate, read_zone
+from bot.conversation.requests import PersonRequests
 from bot.conversation.scheduler import ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.conversation.settlement_follow_up import SettlementFollowUp
@@ -50,6 +51,7 @@ from bot.http.outbound import OutboundClient
 from bot.http.server_log import quote_no_requests
 from bot.messengers.plugin import Services
 from bot.observability.metrics import record_block
+from bot.privacy.erasure import Eraser
 from bot.settings import Settings
 from bot.simulator.app import create_simulator
 from bot.store.history_cache import RecentHistory
@@ -114,6 +116,8 @@ class ConversationParts:
     """The parts that turn utterances into jobs, and jobs into settled turns."""
 
     inbox: Inbox
+    requests: PersonRequests
+    eraser: Eraser
     scheduler: ConversationScheduler
     settler: Settler
     sweeper: TurnSweeper
@@ -137,6 +141,8 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
         database=base.database,
         redis=base.redis,
         inbox=conversation.inbox,
+        requests=conversation.requests,
+        eraser=conversation.eraser,
         waiters=conversation.waiters,
         sync_window=delivery.sync_window,
         forecast=base.forecast,
@@ -280,14 +286,19 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
     follow_up = SettlementFollowUp(
         history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon
     )
+    canceller = _canceller(base, notifier)
     return ConversationParts(
         inbox=Inbox(
             database=database,
             admission=_admission(base),
-            canceller=_canceller(base, notifier),
+            canceller=canceller,
             schedule_soon=scheduler.schedule_soon,
             max_waiting_turns=settings.max_waiting_turns,
         ),
+        requests=PersonRequests(
+            database=database, canceller=canceller, human_s=settings.human_minutes * 60
+        ),
+        eraser=Eraser(database=database, redis=base.redis, cancel=canceller.cancel),
         scheduler=scheduler,
         settler=Settler(
             database=database, queue=queue, finished=base.finished, follow_up=follow_up
@@ -365,6 +376,7 @@ async def _run(
         await stack.enter_async_context(base.settled)
         async with _running(loops):
             yield
+        await conversation.eraser.close()
         await conversation.scheduler.close()
         await delivery.dispatcher.close()
         await base.queue.close()

@@ -81,5 +81,7 @@ class Settings(EnvironmentSettings):
     max_waiting: int = Field(1000, ge=0, le=MAX_COUNT)
     #: Turns of a conversation without an answer yet, the one in work included; 0 = no bound.
     max_waiting_turns: int = Field(5, ge=0, le=MAX_COUNT)
+    #: Minutes for which the bot is silent after a person asked for a human.
+    human_minutes: float = Field(60.0, gt=0, le=43_200)
     #: Tell once per conversation that an AI answers (Korean AI Basic Act).
     ai_notice: bool = True

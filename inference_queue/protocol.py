@@ -40,6 +40,11 @@ class FinishReason(StrEnum):
     LENGTH = "length"  #: max_new_tokens, or the end of the context
     DEADLINE = "deadline"  #: the job's deadline; the text is incomplete
     REPETITION = "repetition"  #: the model only repeated itself; the repeats are cut off
+    CANCELLED = "cancelled"  #: stopped on request; the text is what was written by then
+
+
+#: Reasons that a bot of the previous version does not know.
+_NEW_REASONS = frozenset({FinishReason.REPETITION, FinishReason.CANCELLED})
 
 
 class FailureReason(StrEnum):
@@ -220,7 +225,7 @@ def dump_result(result: Completion | Failure) -> dict[str, Any]:
         return {"version": PROTOCOL_VERSION, "kind": "failure", **_to_dict(result)}
     fields = _to_dict(result)
     del fields["reasoning"]
-    if result.finish_reason is FinishReason.REPETITION:
+    if result.finish_reason in _NEW_REASONS:
         fields["finish_reason"] = FinishReason.LENGTH
     return {"version": PROTOCOL_VERSION, "kind": "completion", **fields}
 
@@ -230,7 +235,7 @@ def dump_remarks(result: Completion | Failure) -> dict[str, Any] | None:
     if isinstance(result, Failure):
         return None
     remarks: dict[str, Any] = {"reasoning": result.reasoning} if result.reasoning else {}
-    if result.finish_reason is FinishReason.REPETITION:
+    if result.finish_reason in _NEW_REASONS:
         remarks["finish_reason"] = result.finish_reason
     return remarks or None
 

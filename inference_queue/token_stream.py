@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inference_queue.channels import TOKENS_KEY, TOKENS_MAX_CHUNKS, TOKENS_TTL_S
+from inference_queue.reaper import MAX_ATTEMPTS
 from inference_queue.schema import jobs
 from runtime.circuit_breaker import CircuitBreaker
 
@@ -39,6 +40,12 @@ class Run:
     def key(self) -> str:
         """The stream's key, without the lease because the previous version reads it too."""
         return TOKENS_KEY.format(id=self.job_id, attempt=self.attempt)
+
+
+def stream_keys(job_id: UUID) -> list[str]:
+    """The keys of all streams that the job can have."""
+    attempts = range(1, MAX_ATTEMPTS + 1)
+    return [TOKENS_KEY.format(id=job_id, attempt=attempt) for attempt in attempts]
 
 
 async def current_run(connection: AsyncConnection, job_id: UUID) -> Run | None:

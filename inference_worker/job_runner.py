@@ -10,7 +10,14 @@ import time
 import structlog
 
 from inference_queue.leases import Lease, LeaseClient
-from inference_queue.protocol import CANCELLED, Completion, Failure, FailureReason, Job
+from inference_queue.protocol import (
+    CANCELLED,
+    Completion,
+    Failure,
+    FailureReason,
+    FinishReason,
+    Job,
+)
 from inference_worker.engines.base import Engine
 from inference_worker.errors import EngineError
 from inference_worker.lifecycle import Lifecycle
@@ -43,32 +50,33 @@ class JobRunner:
         self._lifecycle = lifecycle
 
     async def answer(self, job: RunningJob) -> None:
-        """Run the job to its end. Cancelled on request, it ends as CANCELLED."""
+        """Run the job to its end. Cancelled on request, it ends with what was written by then."""
         lease = job.lease
         with structlog.contextvars.bound_contextvars(
             job_id=str(lease.job.id), attempt=lease.attempt
         ):
             log.info("job_claimed")
             QUEUE_WAIT_SECONDS.observe(time.time() - lease.created_at.timestamp())
+            written = _Written(started=time.monotonic())
             try:
-                await self._store(lease, await self._generate(lease))
+                await self._store(lease, await self._generate(lease, written))
             except asyncio.CancelledError:
                 if not job.cancel_requested:
                     raise
                 # Renewals return the request until the result is stored: no second cancellation.
                 job.stopping = True
-                await self._store(lease, CANCELLED)
+                await self._store(lease, written.result(self._engine.card.name))
 
     async def _store(self, lease: Lease, result: Completion | Failure) -> None:
         await self._lifecycle.note(result)
         await self._writer.store(lease, result)
 
-    async def _generate(self, lease: Lease) -> Completion | Failure:
+    async def _generate(self, lease: Lease, written: _Written) -> Completion | Failure:
         job = self._throughput.fit(lease.job)
         if job is None:
             return Failure(reason=FailureReason.EXPIRED, message="too late to begin")
         try:
-            completion = await self._stream(lease, job)
+            completion = await self._stream(lease, job, written)
         except EngineError as error:
             return error.failure
         except Exception as error:
@@ -82,11 +90,9 @@ class JobRunner:
             await self._lifecycle.publish()
         return completion
 
-    async def _stream(self, lease: Lease, job: Job) -> Completion:
+    async def _stream(self, lease: Lease, job: Job, written: _Written) -> Completion:
         """The completion with its times, once its text has been streamed. Raises EngineError."""
-        started = time.monotonic()
-        first_token_ms: float | None = None
-        buffer = _StreamBuffer(self._leases, lease, sent_at=started)
+        buffer = _StreamBuffer(self._leases, lease, sent_at=time.monotonic())
         events = self._engine.generate(job)
         async with contextlib.aclosing(events):
             async for event in events:
@@ -96,12 +102,12 @@ class JobRunner:
                         event,
                         text=storable(event.text),
                         reasoning=storable(event.reasoning),
-                        first_token_ms=_first_token_ms(event, first_token_ms),
-                        total_ms=(now - started) * 1000,
+                        first_token_ms=_first_token_ms(event, written.first_token_ms),
+                        total_ms=(now - written.started) * 1000,
                     )
-                if first_token_ms is None:
-                    first_token_ms = (now - started) * 1000
-                await buffer.add(storable(event.text), now)
+                text = storable(event.text)
+                written.add(text, event.tokens, now)
+                await buffer.add(text, now)
         raise EngineError(
             FailureReason.ENGINE_ERROR, "the engine ended without a completion", retryable=True
         )
@@ -111,6 +117,38 @@ def _first_token_ms(completion: Completion, first_shown_ms: float | None) -> flo
     """The engine's own time where it has one: reasoning comes before what is shown."""
     known = [ms for ms in (completion.first_token_ms, first_shown_ms) if ms is not None]
     return min(known, default=None)
+
+
+@dataclasses.dataclass(slots=True)
+class _Written:
+    """What an answer holds so far; times are ``time.monotonic`` seconds."""
+
+    started: float
+    first_token_ms: float | None = None
+    tokens: int = 0
+    texts: list[str] = dataclasses.field(default_factory=list)
+
+    def add(self, text: str, tokens: int, now: float) -> None:
+        """Add a chunk of the answer."""
+        if self.first_token_ms is None:
+            self.first_token_ms = (now - self.started) * 1000
+        self.texts.append(text)
+        self.tokens += tokens
+
+    def result(self, model: str) -> Completion | Failure:
+        """The outcome of a job that is cancelled now; the engine has not told the prompt's size."""
+        text = "".join(self.texts)
+        if not text.strip():
+            return CANCELLED
+        return Completion(
+            text=text,
+            finish_reason=FinishReason.CANCELLED,
+            model=model,
+            prompt_tokens=0,
+            completion_tokens=self.tokens,
+            first_token_ms=self.first_token_ms,
+            total_ms=(time.monotonic() - self.started) * 1000,
+        )
 
 
 @dataclasses.dataclass(slots=True)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.turns import Utterance
 from bot.store import inbox
-from bot.store.inbox import Accepted
+from bot.store.inbox import Accepted, NotAccepted
 from runtime.micro_batcher import BatchLimits, MicroBatcher
 
 BATCH = 64
@@ -23,6 +23,10 @@ class ConversationFullError(Exception):
     """The conversation has as many unsettled turns as allowed, and nothing was stored."""
 
 
+class HumanAnswersError(Exception):
+    """A human answers in the conversation: the bot is silent, and nothing was stored."""
+
+
 class AcceptBatcher:
     """Accepts concurrent utterances in one statement."""
 
@@ -31,7 +35,7 @@ class AcceptBatcher:
         self._max_waiting_turns = max_waiting_turns
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         # Repeating is safe: an event that was committed is recognized by its key.
-        self._batcher: MicroBatcher[Utterance, Accepted | None] = MicroBatcher(
+        self._batcher: MicroBatcher[Utterance, Accepted | NotAccepted] = MicroBatcher(
             self._accept,
             key=_conversation,
             limits=BatchLimits(
@@ -44,13 +48,18 @@ class AcceptBatcher:
         )
 
     async def accept(self, utterance: Utterance) -> Accepted:
-        """Commit the utterance as a turn. Raises ConversationFullError, database errors."""
+        """Commit the utterance as a turn.
+
+        Raises ConversationFullError, HumanAnswersError, database errors.
+        """
         accepted = await self._batcher.submit(utterance)
-        if accepted is None:
+        if accepted is NotAccepted.FULL:
             raise ConversationFullError
+        if accepted is NotAccepted.HUMAN:
+            raise HumanAnswersError
         return accepted
 
-    async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted | None]:
+    async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted | NotAccepted]:
         async with self._database.connect() as connection:
             return await inbox.accept(connection, utterances, max_waiting=self._max_waiting_turns)
 

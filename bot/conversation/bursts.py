@@ -16,13 +16,15 @@ _MIN_WAIT_S = 0.01
 def next_burst(waiting: Sequence[WaitingTurn], window_s: float) -> list[WaitingTurn]:
     """The oldest waiting turn and its followers, each within ``window_s`` of the previous turn.
 
-    A reset ends a burst. Without a window each burst is a single turn.
+    A reset ends a burst; a question asked again belongs to none. Without a window each burst is a
+    single turn.
     """
     burst = list(waiting[:1])
     for turn in waiting[1:]:
         # abs: one accept may overtake another, so seq is not always the order of receipt.
         pause_s = abs((turn.received_at - burst[-1].received_at).total_seconds())
-        if pause_s >= window_s or turn.epoch != burst[-1].epoch:
+        again = turn.regenerates or burst[-1].regenerates
+        if pause_s >= window_s or turn.epoch != burst[-1].epoch or again:
             break
         burst.append(turn)
     return burst

@@ -63,10 +63,10 @@ class Inbox:
     async def submit(self, utterance: Utterance) -> Accepted:
         """Commit the utterance as a turn.
 
-        Raises StoreDownError, StoreFaultError, ConversationFullError.
+        Raises StoreDownError, StoreFaultError, ConversationFullError, HumanAnswersError.
         """
         started = time.monotonic()
-        with _store_errors("accept", messenger=utterance.messenger):
+        with store_errors("accept", messenger=utterance.messenger):
             # Only a future is awaited here, so a cancellation takes effect at once.
             async with asyncio.timeout(ACCEPT_TIMEOUT_S):
                 accepted = await self._batcher.accept(utterance)
@@ -88,7 +88,7 @@ class Inbox:
 
         A repeated reset, such as a replay of its request, changes nothing; None: each is new.
         """
-        with _store_errors("reset", messenger=messenger, down_only=True):
+        with store_errors("reset", messenger=messenger, down_only=True):
             work = self._reset(messenger, tenant, key, repeats)
             await run_with_timeout(ACCEPT_TIMEOUT_S, work)
 
@@ -98,7 +98,7 @@ class Inbox:
         A waiting or queued turn is cancelled at once, a generating one within about a second.
         Raises StoreDownError.
         """
-        with _store_errors("cancel", down_only=True, turn_id=turn_id):
+        with store_errors("cancel", down_only=True, turn_id=turn_id):
             return await run_with_timeout(ACCEPT_TIMEOUT_S, self._canceller.cancel(turn_id))
 
     async def _reset(
@@ -111,8 +111,11 @@ class Inbox:
 
 
 @contextlib.contextmanager
-def _store_errors(statement: str, *, down_only: bool = False, **ids: object) -> Iterator[None]:
-    """Translate database errors; ``down_only``: there is no message to reword."""
+def store_errors(statement: str, *, down_only: bool = False, **ids: object) -> Iterator[None]:
+    """Translate database errors into StoreDownError and StoreFaultError.
+
+    ``down_only``: there is no message to reword. ``ids`` are logged.
+    """
     try:
         yield
     except Exception as error:

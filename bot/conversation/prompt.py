@@ -86,4 +86,5 @@ def history_window(conversation: LockedConversation, turn: WaitingTurn) -> Windo
     """The history of the turn; empty if a reset followed the turn."""
     same_epoch = turn.epoch == conversation.epoch
     newest = mark(conversation.history_seq, conversation.history_at) if same_epoch else ""
-    return Window(conversation.id, conversation.epoch, newest)
+    again = turn.regenerates is not None
+    return Window(conversation.id, conversation.epoch, newest, uncached=again)

@@ -14,7 +14,7 @@ from bot.domain.turns import STORAGE_FAULT, TurnStatus
 from bot.store import settlements
 from bot.store.settlements import SettledTurn, Settlement
 from inference_queue.client import FinishedJob, JobQueue
-from inference_queue.protocol import Completion, Failure, FailureReason
+from inference_queue.protocol import Completion, Failure, FailureReason, FinishReason
 from runtime.isolation import is_outage
 from runtime.periodic import FailureLog, run_periodically
 from runtime.pubsub import WakeupSubscriber
@@ -140,9 +140,10 @@ def settlement_of(job: FinishedJob) -> Settlement:
     if isinstance(result, Completion) and not result.text.strip():
         result = Failure(reason=FailureReason.ENGINE_ERROR, message="the answer was empty")
     if isinstance(result, Completion):
+        stopped = result.finish_reason is FinishReason.CANCELLED
         return Settlement(
             job_id=job.id,
-            status=TurnStatus.ANSWERED,
+            status=TurnStatus.CANCELLED if stopped else TurnStatus.ANSWERED,
             started_at=job.started_at,
             completion=result,
         )

@@ -76,18 +76,23 @@ class AnswerPresenter:
             return self._holding(turn, partial=partial)
 
     def _bare(self, turn: TurnOutcome) -> Answer:
-        answered = turn.status is TurnStatus.ANSWERED
+        stopped = turn.status is TurnStatus.CANCELLED and bool(turn.answer)
+        answered = turn.status is TurnStatus.ANSWERED or stopped
         return Answer(
             turn_id=turn.id,
             text=self._answer(turn) if answered else self._sentence(turn),
             answered=answered,
             truncated=answered and turn.truncated,
+            stopped=stopped,
+            begins_anew=turn.begins_anew,
             ai_notice=answered and not turn.answered_before and self._ai_notice,
         )
 
     def _answer(self, turn: TurnOutcome) -> str:
-        note = f"\n\n{self._texts.repetition_note}" if turn.repeats else ""
-        return f"{turn.answer or ''}{note}"
+        notes = [self._texts.repetition_note] if turn.repeats else []
+        if turn.status is TurnStatus.CANCELLED:
+            notes.append(self._texts.stopped_note)
+        return "\n\n".join([turn.answer or "", *notes])
 
     def _holding(self, turn: TurnOutcome, *, partial: str) -> Answer:
         """At the callback's end, before the model has finished: the text so far, and a button."""

@@ -66,6 +66,8 @@ class Answer:
     answered: bool = True  #: False: one of the bot's own sentences, in place of an answer
     ai_notice: bool = False  #: show that an AI wrote it (Korean AI Basic Act, in force 2026-01-22)
     truncated: bool = False  #: the model stopped at a limit, perhaps in the middle of a sentence
+    stopped: bool = False  #: stopped on request: ``text`` is what was written by then
+    begins_anew: bool = False  #: tell that a new conversation began after a long silence
     hold: bool = False  #: offer the button that fetches this turn's answer later
     earlier: tuple[UUID, ...] = ()  #: turns of this conversation whose held answer is ready
     #: Turns of this conversation whose answer expired unseen: the answer carries a notice of it.

@@ -39,6 +39,11 @@ class Command(StrEnum):
     RESET = "reset"
     HELP = "help"
     FETCH = "fetch"  #: the newest answer that waits to be fetched
+    AGAIN = "again"  #: another answer to the newest question
+    STOP = "stop"  #: the answer that is being written
+    ERASE = "erase"  #: everything that is kept about the person
+    HUMAN = "human"  #: a human answers from now on
+    BOT = "bot"  #: the bot answers again
 
 
 #: The words of the commands; each messenger defines how they are marked.
@@ -47,8 +52,19 @@ COMMAND_WORDS: dict[str, Command] = {
     "초기화": Command.RESET,
     "새 대화": Command.RESET,
     "처음으로": Command.RESET,
+    "new": Command.RESET,
     "help": Command.HELP,
     "도움말": Command.HELP,
+    "again": Command.AGAIN,
+    "다시": Command.AGAIN,
+    "stop": Command.STOP,
+    "그만": Command.STOP,
+    "erase my data": Command.ERASE,
+    "내 정보 삭제": Command.ERASE,
+    "human": Command.HUMAN,
+    "상담원": Command.HUMAN,
+    "bot": Command.BOT,
+    "챗봇": Command.BOT,
 }
 
 
@@ -63,6 +79,8 @@ class Incoming:
     problem: Problem | None = None
     command: Command | None = None
     repeats: RepeatWindow | None = None  #: of a command
+    pressed: bool = False  #: the command came from a button, not from typed words
+    draft: Utterance | None = None  #: of a command: its message, for one that asks the model
     fetch: UUID | None = None  #: the turn of a fetch button that was pressed
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from bot.domain.deliveries import ReplyHandle
 from bot.domain.normal_form import nfc
@@ -91,6 +92,12 @@ class Utterance:
     reply: ReplyHandle
     received_at: datetime  #: aware UTC
     repeats: RepeatWindow | None = None  #: None: ``event_key`` recognizes the repeats
+    room: str = ""  #: the messenger's room, whose stored settings apply
+    prompt: str | None = None  #: what the model reads, where it is not ``text``
+    regenerates: UUID | None = None  #: the turn whose question this one asks again
+    continues: UUID | None = None  #: the turn whose cut answer this one goes on with
+    #: Seconds of silence after which the conversation begins anew; None: never.
+    idle_after_s: float | None = None
     person: Person = field(init=False, repr=False, compare=False)  #: its sender
 
     def __post_init__(self) -> None:

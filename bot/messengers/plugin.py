@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admission.forecast import Forecast
 from bot.conversation.inbox import Inbox
+from bot.conversation.requests import PersonRequests
 from bot.conversation.settlement_waiters import SettlementWaiters
 from bot.delivery.sync_window import SyncWindow
 from bot.domain.findings import Finding
 from bot.domain.messenger import Messenger
 from bot.domain.webhook_probe import WebhookProbe
 from bot.http.outbound import OutboundClient
+from bot.privacy.erasure import Eraser
 from bot.settings import Settings
 from bot.simulator.pane import SimulatorPane
 from bot.simulator.webhook_client import WebhookClient
@@ -47,6 +49,8 @@ class Services:
     database: AsyncEngine
     redis: Redis
     inbox: Inbox
+    requests: PersonRequests
+    eraser: Eraser
     waiters: SettlementWaiters
     sync_window: SyncWindow
     forecast: Forecast

@@ -25,6 +25,21 @@ from bot.store.recent_events import REPEATED
 from bot.store.schema import conversations
 from runtime.database import LAZY_COMMIT
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationKey:
+    """What identifies a conversation."""
+
+    messenger: str
+    tenant: str
+    key: str
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values of a statement's binds."""
+        return {"messenger": self.messenger, "tenant": self.tenant, "key": self.key}
+
+
 #: When a conversation's newest answered turn was settled.
 HISTORY_AT = """(
     SELECT newest.settled_at FROM turns AS newest
@@ -88,10 +103,14 @@ RESET_ONCE = text(
         SET received_at = excluded.received_at, until = excluded.until
         WHERE NOT ({REPEATED})
         RETURNING key
+    ), conversation AS (
+        UPDATE conversations SET epoch = epoch + 1, history_seq = 0, updated_at = now()
+        WHERE messenger = :messenger AND tenant = :tenant AND key = :key
+          AND EXISTS (SELECT FROM event)
+        RETURNING id
     )
-    UPDATE conversations SET epoch = epoch + 1, history_seq = 0, updated_at = now()
-    WHERE messenger = :messenger AND tenant = :tenant AND key = :key
-      AND EXISTS (SELECT FROM event)
+    INSERT INTO conversation_events (conversation_id, kind)
+    SELECT id, 'reset' FROM conversation
     """
 ).bindparams(
     *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key", "event")),

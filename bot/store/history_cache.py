@@ -44,6 +44,7 @@ class Window:
     conversation: int
     epoch: int
     newest: str  #: the mark of the newest answered turn; "" where there is none
+    uncached: bool = False  #: an answer of it is being replaced: only Postgres knows which
 
     @property
     def key(self) -> str:
@@ -76,7 +77,7 @@ class RecentHistory:
         cold: list[Window] = []
         for window, stored in zip(wanted, await self._read(wanted), strict=True):
             cached = _read_window(stored, end=window.newest)
-            if cached:
+            if cached and not window.uncached:
                 found[window] = cached
             else:
                 cold.append(window)
@@ -96,7 +97,7 @@ class RecentHistory:
             ]
             for window, key in zip(cold, keys, strict=True)
         }
-        await self._fill(loaded)
+        await self._fill({key: value for key, value in loaded.items() if not key.uncached})
         return loaded
 
     async def append(

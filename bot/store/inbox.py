@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,7 +31,8 @@ ACCEPT = text(
             id uuid, messenger text, tenant text, key text, event_key text, sender text,
             text text, media jsonb, reply_handle jsonb, grams text[], via text,
             received_at timestamptz, not_before timestamptz, callback_until timestamptz,
-            expires_at timestamptz
+            expires_at timestamptz, room text, prompt text, regenerates uuid, continues uuid,
+            idle_after_s float8
         )
         -- A scalar subquery, so that a plan made for a small table uses the index too.
         WHERE (
@@ -40,20 +42,38 @@ ACCEPT = text(
             LIMIT 1
         ) IS NULL
     ), conversation AS (
-        INSERT INTO conversations (messenger, tenant, key)
-        SELECT messenger, tenant, key FROM utterance ORDER BY messenger, tenant, key
+        INSERT INTO conversations (messenger, tenant, key, room)
+        SELECT messenger, tenant, key, room FROM utterance ORDER BY messenger, tenant, key
         ON CONFLICT (messenger, tenant, key)
-        DO UPDATE SET last_seq = conversations.last_seq + 1, updated_at = now()
-        RETURNING id, messenger, tenant, key, epoch, last_seq
+        DO UPDATE SET last_seq = conversations.last_seq + 1, updated_at = now(),
+            room = excluded.room, (epoch, history_seq, idle_epoch) = (
+                SELECT conversations.epoch + idle::int,
+                    CASE WHEN idle THEN 0 ELSE conversations.history_seq END,
+                    CASE WHEN idle THEN conversations.epoch + 1
+                        ELSE conversations.idle_epoch END
+                FROM (
+                    SELECT conversations.history_seq > 0 AND EXISTS (
+                        SELECT FROM utterance
+                        WHERE utterance.messenger = conversations.messenger
+                          AND utterance.tenant = conversations.tenant
+                          AND utterance.key = conversations.key AND idle_after_s
+                            < extract(epoch FROM now() - conversations.updated_at)
+                    ) AS idle
+                ) AS silence
+            )
+        RETURNING id, messenger, tenant, key, epoch, last_seq,
+            coalesce(human_until > now(), false) AS by_human
     ), counted AS (
         SELECT *, unsettled_turns(id) AS waiting FROM conversation
     ), turn AS (
         INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key, sender,
-                           text, media, reply_handle, expires_at, grams, received_at)
+                           text, media, reply_handle, expires_at, grams, received_at, prompt,
+                           regenerates, continues)
         SELECT utterance.id, counted.id, last_seq, epoch, messenger, tenant, event_key, sender,
-               text, media, reply_handle, expires_at, grams, received_at
+               text, media, reply_handle, expires_at, grams, received_at, prompt, regenerates,
+               continues
         FROM utterance JOIN counted USING (messenger, tenant, key)
-        WHERE :max_waiting = 0 OR waiting < :max_waiting
+        WHERE (:max_waiting = 0 OR waiting < :max_waiting) AND NOT by_human
         ON CONFLICT (messenger, tenant, event_key) DO NOTHING
         RETURNING id, conversation_id, seq
     ), delivery AS (
@@ -63,7 +83,7 @@ ACCEPT = text(
                not_before, callback_until, expires_at
         FROM turn JOIN utterance USING (id)
     )
-    SELECT utterance.id, counted.id AS conversation_id, turn.seq, waiting
+    SELECT utterance.id, counted.id AS conversation_id, turn.seq, waiting, by_human
     FROM utterance JOIN counted USING (messenger, tenant, key)
     LEFT JOIN turn ON turn.id = utterance.id
     """
@@ -97,13 +117,20 @@ class Accepted:
     waiting: int = 0  #: the conversation's unsettled turns before this one, if it is new
 
 
+class NotAccepted(StrEnum):
+    """Why an utterance was not stored."""
+
+    FULL = "full"  #: as many turns of its conversation as allowed are unsettled
+    HUMAN = "human"  #: a human answers in its conversation
+
+
 async def accept(
     connection: AsyncConnection, utterances: Sequence[Utterance], *, max_waiting: int = 0
-) -> list[Accepted | None]:
+) -> list[Accepted | NotAccepted]:
     """Store each utterance as a turn, once per event key; the commit is the caller's.
 
-    At most one utterance per conversation. None: not stored, since ``max_waiting`` turns of the
-    conversation are unsettled; 0: no bound.
+    At most one utterance per conversation. ``max_waiting``: unsettled turns of a conversation;
+    0: no bound.
     """
     utterances = await recent_events.named(connection, utterances)
     ids = [uuid4() for _ in utterances]
@@ -117,16 +144,16 @@ async def accept(
         if row.seq is not None
     }
     refused = {
-        turn_id
+        turn_id: NotAccepted.HUMAN if row.by_human else NotAccepted.FULL
         for turn_id, row in rows.items()
-        if turn_id not in new and 0 < max_waiting <= row.waiting
+        if turn_id not in new and (row.by_human or 0 < max_waiting <= row.waiting)
     }
     rest = [pair for pair in pairs if pair[0] not in new]
     known = await _known(connection, rest) if rest else {}
     # A turn was deleted in between: the batch is split, and its event accepted anew.
     if any(turn_id not in known and turn_id not in refused for turn_id, _ in rest):
         raise NoResultFound("an event that was accepted before is gone")
-    return [new.get(turn_id) or known.get(turn_id) for turn_id in ids]
+    return [new.get(turn_id) or known.get(turn_id) or refused[turn_id] for turn_id in ids]
 
 
 async def _known(
@@ -163,4 +190,13 @@ def _accept_values(turn_id: UUID, utterance: Utterance) -> dict[str, Any]:
         "not_before": stamp(reply.sync_until or utterance.received_at),
         "callback_until": stamp(reply.callback_until),
         "expires_at": stamp(reply.expires_at),
+        "room": utterance.room,
+        "prompt": utterance.prompt,
+        "regenerates": _text_or_none(utterance.regenerates),
+        "continues": _text_or_none(utterance.continues),
+        "idle_after_s": utterance.idle_after_s,
     }
+
+
+def _text_or_none(turn_id: UUID | None) -> str | None:
+    return str(turn_id) if turn_id else None

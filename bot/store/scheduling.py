@@ -28,8 +28,8 @@ WAITING = (
         """
         SELECT waiting.*
         FROM unnest(:ids) AS wanted (id) CROSS JOIN LATERAL (
-            SELECT id, conversation_id, seq, epoch, messenger, tenant, sender, text, reply_handle,
-                received_at, expires_at
+            SELECT id, conversation_id, seq, epoch, messenger, tenant, sender, reply_handle,
+                received_at, expires_at, regenerates, coalesce(prompt, text) AS text
             FROM turns
             WHERE conversation_id = wanted.id AND status = 'received'
             OFFSET 0
@@ -115,7 +115,8 @@ class WaitingTurn:
     seq: int
     epoch: int
     person: Person
-    text: str
+    text: str  #: what the model reads
+    regenerates: UUID | None  #: the turn whose question it asks again
     reply_handle: ReplyHandle
     received_at: datetime
     expires_at: datetime
@@ -151,6 +152,7 @@ def _waiting_turn(row: Row[Any]) -> WaitingTurn:
         epoch=row.epoch,
         person=Person(messenger=row.messenger, tenant=row.tenant, sender=row.sender),
         text=row.text,
+        regenerates=row.regenerates,
         reply_handle=reply_handle,
         received_at=row.received_at,
         expires_at=row.expires_at,

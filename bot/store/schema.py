@@ -129,6 +129,7 @@ turns = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
     Index("ix_turns_job_id", "job_id"),
+    Index("ix_turns_sender_received_at", "sender", "received_at"),
     # Few turns ask again, or go on.
     Index("ix_turns_regenerates", "regenerates", postgresql_where=text("regenerates IS NOT NULL")),
     # Guarantees at most one queued or generating turn per conversation.

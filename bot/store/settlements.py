@@ -60,7 +60,8 @@ SETTLE = text(
             failure_reason = result.failure_reason, failure_message = result.failure_message
         FROM result WHERE turns.job_id = result.job_id AND turns.status = ANY(result.sources)
         RETURNING turns.id, turns.job_id, conversation_id, seq, epoch, messenger, turns.status,
-            coalesce(prompt, text) AS prompt, turns.answer, received_at, settled_at
+            coalesce(prompt, text) AS prompt, turns.answer, received_at, settled_at,
+            regenerates
     ), remembered AS (
         UPDATE conversations SET history_seq = settled.seq
         FROM settled
@@ -79,7 +80,10 @@ SETTLE = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """The end of a turn by its job's result: a completion, or the reason of a failure."""
+    """The end of a turn by its job's result: a completion, or the reason of a failure.
+
+    A turn that was stopped has its completion too, with what was written by then.
+    """
 
     job_id: UUID
     status: TurnStatus
@@ -104,7 +108,8 @@ class SettledTurn:
     received_at: datetime
     settled_at: datetime
     more: bool  #: further turns of the conversation are waiting
-    #: The mark of the answered turn before it; None if this turn enters no later prompt.
+    #: The mark of the answered turn before it; None if it cannot be appended to the history: it
+    #: enters no later prompt, or replaces an earlier answer.
     previous: str | None
 
 
@@ -141,7 +146,11 @@ def _settled_turn(row: Row[Any], before: Row[Any]) -> SettledTurn:
         received_at=row.received_at,
         settled_at=row.settled_at,
         more=row.more,
-        previous=mark(before.history_seq, before.history_at) if row.remembered else None,
+        previous=(
+            mark(before.history_seq, before.history_at)
+            if row.remembered and row.regenerates is None
+            else None
+        ),
     )
 
 

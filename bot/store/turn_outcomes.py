@@ -21,12 +21,21 @@ log = structlog.get_logger(__name__)
 
 #: The columns of a TurnOutcome; the turn's search index alone would be longer than they are.
 OUTCOME_COLUMNS = """
-    turns.id, turns.conversation_id, turns.seq, turns.messenger, turns.status, turns.job_id,
-    turns.answer, turns.finish_reason, turns.failure_reason, turns.reply_handle, EXISTS (
+    turns.id, turns.conversation_id, turns.seq, turns.messenger, turns.tenant, turns.status,
+    turns.job_id, turns.answer, turns.finish_reason, turns.failure_reason, turns.reply_handle,
+    EXISTS (
         SELECT 1 FROM turns AS earlier
         WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
           AND earlier.status = 'answered'
-    ) AS answered_before, coalesce(turns.finish_reason = 'repetition', false) AS repeats
+    ) AS answered_before, coalesce(turns.finish_reason = 'repetition', false) AS repeats,
+    coalesce((
+        SELECT conversations.idle_epoch = turns.epoch FROM conversations
+        WHERE conversations.id = turns.conversation_id
+    ), false) AND NOT EXISTS (
+        SELECT FROM turns AS earlier
+        WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
+          AND earlier.epoch = turns.epoch
+    ) AS begins_anew
     """
 
 LOAD_OUTCOME = text(f"SELECT {OUTCOME_COLUMNS} FROM turns WHERE turns.id = :turn_id").columns(
@@ -46,7 +55,9 @@ class TurnOutcome:
     conversation_id: int
     seq: int
     messenger: str
+    tenant: str = ""
     repeats: bool = False  #: the model repeated itself, and was stopped
+    begins_anew: bool = False  #: the first of a conversation that began anew after a long silence
     status: TurnStatus
     job_id: UUID | None
     answer: str | None
@@ -68,7 +79,9 @@ def outcome_from_row(row: Row[Any]) -> TurnOutcome:
         conversation_id=row.conversation_id,
         seq=row.seq,
         messenger=row.messenger,
+        tenant=row.tenant,
         repeats=row.repeats,
+        begins_anew=row.begins_anew,
         status=TurnStatus(row.status),
         job_id=row.job_id,
         answer=row.answer,

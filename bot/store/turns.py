@@ -20,6 +20,7 @@ from bot.store.schema import conversations, turns
 from runtime.database import any_of
 
 #: All histories in one statement, each read backwards along the index of (conversation, seq).
+#: Without the answers whose question was asked again, unless that failed.
 ANSWERED = text(
     """
     SELECT wanted.conversation_id, wanted.epoch, answered.*
@@ -27,7 +28,11 @@ ANSWERED = text(
     CROSS JOIN LATERAL (
         SELECT seq, settled_at, coalesce(prompt, text) AS text, answer FROM turns
         WHERE turns.conversation_id = wanted.conversation_id AND turns.epoch = wanted.epoch
-          AND status = 'answered'
+          AND status = 'answered' AND NOT EXISTS (
+            SELECT FROM turns AS again
+            WHERE again.regenerates = turns.id
+              AND again.status IN ('received', 'queued', 'generating', 'answered')
+          )
         ORDER BY seq DESC LIMIT :limit
     ) AS answered
     ORDER BY answered.seq

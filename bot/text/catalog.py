@@ -39,6 +39,28 @@ class Texts:
     expired: str
     cancelled: str  #: where the messenger waits for a response, whatever it is
     merged: str  #: answered together with the message after it
+    stopped_note: str  #: follows what was written of an answer that was stopped
+    idle_note: str  #: the conversation began anew after a long silence
+    nothing_to_stop: str
+    stop_done: str
+    nothing_again: str  #: there is no question to ask again
+    erase_confirm: str
+    erase_done: str
+    erase_begun: str  #: there is much to erase
+    erase_label: str  #: label of the button that confirms it
+    again_label: str
+    stop_label: str
+    good_label: str
+    bad_label: str
+    vote_thanks: str
+    vote_reason: str  #: asks why an answer was bad
+    vote_unknown: str  #: the answer is not known any more, or not this person's
+    reasons: dict[str, str]  #: by the codes of bot.domain.feedback.Reason; labels of buttons
+    human_label: str
+    human_called: str
+    human_answers: str  #: where the messenger needs a response while a human answers
+    bot_label: str
+    bot_back: str
     cut_note: str  #: follows an answer that was cut to fit, or that the model did not finish
     continue_label: str  #: label and text of the button below an unfinished answer
     fetch_label: str  #: label of the button that fetches an answer; at most 14 characters
@@ -117,6 +139,41 @@ TEXTS: dict[str, Texts] = {
         expired="죄송해요, 제시간에 답변을 준비하지 못했어요. 다시 질문해 주세요.",
         cancelled="요청하신 대로 답변을 멈췄어요.",
         merged="이어서 보내 주신 메시지와 함께 답변해 드릴게요.",
+        stopped_note="(요청하신 대로 여기서 멈췄어요.)",
+        idle_note="(한동안 대화가 없어 새 대화로 시작했어요.)",
+        nothing_to_stop="지금은 작성 중인 답변이 없어요.",
+        stop_done="답변을 멈췄어요.",
+        nothing_again="다시 답변할 질문이 없어요. 궁금한 점을 보내 주세요.",
+        erase_confirm=(
+            "지금까지의 대화와 의견을 모두 지울까요? 지우면 되돌릴 수 없어요. "
+            "지우시려면 ‘모두 지우기’를 눌러 주세요."
+        ),
+        erase_done="대화와 의견을 모두 지웠어요.",
+        erase_begun="지울 내용이 많아 몇 분 정도 걸릴 수 있어요. 곧 모두 지워 드릴게요.",
+        erase_label="모두 지우기",
+        again_label="다시",
+        stop_label="그만",
+        good_label="👍",
+        bad_label="👎",
+        vote_thanks="의견을 남겨 주셔서 고마워요.",
+        vote_reason="어떤 점이 아쉬우셨나요?",
+        vote_unknown="이 답변에는 의견을 남길 수 없어요.",
+        reasons={
+            "wrong": "사실과 달라요",
+            "unhelpful": "도움이 안 돼요",
+            "unsafe": "불쾌하거나 위험해요",
+            "format": "읽기 불편해요",
+            "korean": "말이 어색해요",
+        },
+        human_label="상담원",
+        human_called=(
+            "상담원에게 연결해 드릴게요. 다시 챗봇과 이야기하시려면 ‘챗봇’이라고 보내 주세요."
+        ),
+        human_answers=(
+            "지금은 상담원이 답변하고 있어요. 챗봇과 이야기하시려면 ‘챗봇’이라고 보내 주세요."
+        ),
+        bot_label="챗봇",
+        bot_back="이제 챗봇이 다시 답변해 드릴게요.",
         cut_note="(답변이 길어 여기까지만 보여 드려요.)",
         continue_label="계속",
         fetch_label="답변 확인",
@@ -183,6 +240,37 @@ TEXTS: dict[str, Texts] = {
         expired="Sorry, I could not prepare an answer in time. Please ask again.",
         cancelled="Stopped, as you asked.",
         merged="I will answer this together with your next message.",
+        stopped_note="(Stopped here, as you asked.)",
+        idle_note="(It has been a while, so this is a new conversation.)",
+        nothing_to_stop="No answer is being written right now.",
+        stop_done="Stopped.",
+        nothing_again="There is no question to answer again. Please send yours.",
+        erase_confirm=(
+            "Erase all our conversations and your feedback? This cannot be undone. "
+            "To erase them, press “Erase all”."
+        ),
+        erase_done="Your conversations and feedback are erased.",
+        erase_begun="There is a lot to erase: it will be done within a few minutes.",
+        erase_label="Erase all",
+        again_label="Again",
+        stop_label="Stop",
+        good_label="👍",
+        bad_label="👎",
+        vote_thanks="Thank you for your feedback.",
+        vote_reason="What was wrong with it?",
+        vote_unknown="Feedback on this answer is not possible.",
+        reasons={
+            "wrong": "Not true",
+            "unhelpful": "Not helpful",
+            "unsafe": "Offensive",
+            "format": "Hard to read",
+            "korean": "Odd Korean",
+        },
+        human_label="Human",
+        human_called="A human will answer. To talk to the bot again, send “bot”.",
+        human_answers="A human is answering here. To talk to the bot, send “bot”.",
+        bot_label="Bot",
+        bot_back="The bot answers again.",
         cut_note="(The answer is longer and was cut here.)",
         continue_label="Continue",
         fetch_label="Show answer",

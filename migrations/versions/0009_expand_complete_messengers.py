@@ -34,6 +34,7 @@ def _add_columns() -> None:
         op.add_column("turns", sa.Column(name, sa.Uuid))
     op.add_column("turns", sa.Column("stopped_by", sa.Text))
     op.add_column("turns", sa.Column("config_version", sa.BigInteger))
+    op.create_index("ix_turns_sender_received_at", "turns", ["sender", "received_at"])
     op.create_index(
         "ix_turns_regenerates",
         "turns",
@@ -147,6 +148,7 @@ def downgrade() -> None:
     for table in ("bot_configs", "erasures", "conversation_events", "feedback", "posts"):
         op.drop_table(table)
     op.drop_index("ix_turns_regenerates", "turns")
+    op.drop_index("ix_turns_sender_received_at", "turns")
     for name in ("config_version", "stopped_by", "continues", "regenerates"):
         op.drop_column("turns", name)
     for name in ("human_until", "idle_epoch", "room"):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from bot.conversation.accept_batcher import ConversationFullError
+from bot.conversation.accept_batcher import ConversationFullError, HumanAnswersError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.messenger import Command, Incoming, Refusal
@@ -65,6 +65,8 @@ class GenericEndpoint:
             return refuse(422, "the message cannot be stored", self._texts.storage_fault)
         except ConversationFullError:
             return refuse(429, "too many questions wait", self._texts.conversation_full)
+        except HumanAnswersError:
+            return refuse(409, "a human answers in this conversation", self._texts.human_answers)
         except DATABASE_ERRORS as error:
             # The message may be stored: the client repeats it with its key.
             report_database_error("read_result", error)

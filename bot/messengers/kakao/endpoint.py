@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from bot.conversation.accept_batcher import ConversationFullError
+from bot.conversation.accept_batcher import ConversationFullError, HumanAnswersError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.messenger import Command, Incoming
 from bot.http.body import read_body
+from bot.messengers.commands import PersonCommands
 from bot.messengers.kakao.held_answers import HeldAnswers
-from bot.messengers.kakao.http_responses import say, show
+from bot.messengers.kakao.http_responses import confirm_erasure, say, show
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_request import read_request, verify_secret
 from bot.messengers.kakao.turn_response import TurnResponder
@@ -37,6 +38,7 @@ class KakaoEndpoint:
             services.sync_window, functools.partial(show, texts=services.texts)
         )
         self._turns = TurnResponder(settings, services, responder)
+        self._commands = PersonCommands(services, "kakao")
         self._held = HeldAnswers(settings, services, responder)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -53,6 +55,8 @@ class KakaoEndpoint:
             return say(self._texts.storage_fault, self._texts)
         except ConversationFullError:
             return say(self._texts.conversation_full, self._texts)
+        except HumanAnswersError:
+            return say(self._texts.human_answers, self._texts)
 
     async def _respond(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
         if incoming.utterance is None:
@@ -69,15 +73,12 @@ class KakaoEndpoint:
             return await self._held.fetch(request, incoming, incoming.fetch)
         if incoming.command is Command.FETCH:
             return await self._held.fetch_newest(request, incoming)
-        if incoming.command is Command.RESET:
-            await self._inbox.reset(
-                messenger="kakao",
-                tenant=incoming.tenant,
-                key=incoming.conversation_key,
-                repeats=incoming.repeats,
-            )
-            return say(self._texts.reset_done, self._texts)
         if incoming.command is Command.HELP:
             return say(self._texts.help, self._texts)
+        if incoming.command is Command.ERASE and not incoming.pressed:
+            return confirm_erasure(self._texts)
+        if incoming.command is not None:
+            outcome = await self._commands.carry_out(incoming)
+            return say(outcome.sentence, self._texts)
         sentence = problem_sentence(incoming.problem, self._texts, max_chars=self._max_chars)
         return say(sentence, self._texts)

@@ -12,6 +12,7 @@ from bot.domain.deliveries import Answer
 from bot.messengers.kakao.skill_response import (
     answer_response,
     callback_response,
+    erasure_response,
     sentence_response,
 )
 from bot.text.catalog import Texts
@@ -22,6 +23,11 @@ _dumps = functools.partial(json.dumps, ensure_ascii=False)
 def say(sentence: str, texts: Texts) -> web.Response:
     """One of the bot's own sentences, with the buttons of the commands."""
     return web.json_response(sentence_response(sentence, texts), dumps=_dumps)
+
+
+def confirm_erasure(texts: Texts) -> web.Response:
+    """The question before everything about the person is erased."""
+    return web.json_response(erasure_response(texts), dumps=_dumps)
 
 
 def promise_callback(texts: Texts) -> web.Response:

@@ -39,8 +39,6 @@ MAX_SHORT_CHARS = 8
 #: Longer than a callback URL lives by any of Kakao's guides.
 CALLBACK_WINDOW = timedelta(minutes=10)
 
-#: The word of a button's ``extra`` for the newest answer that waits.
-FETCH_COMMAND = "fetch"
 #: The maximum length of a message that can be a command.
 MAX_WORD_CHARS = 20
 
@@ -95,7 +93,9 @@ def read_skill(
     if fetch := held_turn_id(_at(document, "action", "clientExtra", FETCH_KEY)):
         return replace(incoming, fetch=fetch)
     if command := _command(document, message.text):
-        return replace(incoming, command=command, repeats=_command_repeats(document, received_at))
+        pressed = bool(_text(document, "action", "clientExtra", COMMAND_KEY))
+        repeats = _command_repeats(document, received_at)
+        return replace(incoming, command=command, repeats=repeats, pressed=pressed)
     if problem := _problem(document, message):
         return replace(incoming, problem=problem)
     utterance = Utterance(
@@ -136,7 +136,7 @@ def _command(document: dict[str, Any], text: str) -> Command | None:
     """
     word = _text(document, "action", "clientExtra", COMMAND_KEY)
     if word:
-        return (COMMAND_WORDS | {FETCH_COMMAND: Command.FETCH}).get(word.casefold())
+        return _PRESSED.get(word.casefold())
     if len(text) > MAX_WORD_CHARS:
         return None
     return _WORDS.get(_unspaced(text.removeprefix("/")))
@@ -238,4 +238,6 @@ def _reply_handle(
     )
 
 
+#: The values of buttons; the words too, which guides have told operators to enter.
+_PRESSED = COMMAND_WORDS | {command.value: command for command in Command}
 _WORDS = _words()

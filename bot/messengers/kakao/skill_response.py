@@ -53,6 +53,13 @@ def sentence_response(text: str, texts: Texts) -> dict[str, Any]:
     return {"version": "2.0", "template": template}
 
 
+def erasure_response(texts: Texts) -> dict[str, Any]:
+    """The question before an erasure; only its button erases, no typed word."""
+    button = _button(texts.erase_label, {COMMAND_KEY: Command.ERASE.value})
+    template = {"outputs": [_bubble(texts.erase_confirm)], "quickReplies": [button]}
+    return {"version": "2.0", "template": template}
+
+
 def callback_response(texts: Texts) -> dict[str, Any]:
     """The promise of a callback. A template beside ``useCallback`` would use up the turn."""
     return {"version": "2.0", "useCallback": True, "data": {"text": texts.callback_waiting}}

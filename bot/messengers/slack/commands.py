@@ -6,9 +6,10 @@ answer for ever. Where everybody sees the answer, Slack shows the command itself
 
 from __future__ import annotations
 
-from bot.conversation.accept_batcher import ConversationFullError
+from bot.conversation.accept_batcher import ConversationFullError, HumanAnswersError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.messenger import Command, Incoming
+from bot.messengers.commands import PersonCommands
 from bot.messengers.plugin import Services
 from bot.messengers.problems import problem_sentence
 from bot.messengers.slack.settings import Visibility
@@ -20,6 +21,7 @@ class CommandReceiver:
 
     def __init__(self, services: Services, visibility: Visibility) -> None:
         self._inbox = services.inbox
+        self._commands = PersonCommands(services, "slack")
         self._workers = services.workers
         self._texts = services.texts
         self._max_chars = services.settings.max_utterance_chars
@@ -40,22 +42,22 @@ class CommandReceiver:
             return self._texts.storage_fault
         except ConversationFullError:
             return self._texts.conversation_full
+        except HumanAnswersError:
+            return self._texts.human_answers
 
     async def _receive(self, incoming: Incoming) -> str:
         texts = self._texts
-        if incoming.command is Command.RESET:
-            await self._inbox.reset(
-                messenger="slack",
-                tenant=incoming.tenant,
-                key=incoming.conversation_key,
-                repeats=incoming.repeats,
-            )
-            return texts.reset_done
-        if incoming.command is Command.HELP:
+        if incoming.command in (Command.HELP, Command.FETCH):
             return texts.help_command
-        if incoming.utterance is None:
+        utterance = incoming.utterance
+        if incoming.command is not None:
+            outcome = await self._commands.carry_out(incoming)
+            if outcome.utterance is None:
+                return outcome.sentence
+            utterance = outcome.utterance
+        if utterance is None:
             return problem_sentence(incoming.problem, texts, max_chars=self._max_chars)
-        if sentence := await self._inbox.rejection(incoming.utterance):
+        if sentence := await self._inbox.rejection(utterance):
             return sentence
-        await self._inbox.submit(incoming.utterance)
+        await self._inbox.submit(utterance)
         return self._worker_down if self._workers.model_is_off else self._accepted

@@ -92,7 +92,8 @@ def read_command(
         repeats = RepeatWindow(
             key=_event_key(fields), received_at=received_at, until=received_at + REPLAY_WINDOW
         )
-        return replace(incoming, command=command, repeats=repeats)
+        draft = _utterance(incoming, fields, message.text, received_at)
+        return replace(incoming, command=command, repeats=repeats, draft=draft)
     if message.problem:
         return replace(incoming, problem=message.problem)
     return replace(incoming, utterance=_utterance(incoming, fields, message.text, received_at))

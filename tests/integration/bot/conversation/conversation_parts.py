@@ -60,7 +60,7 @@ class Parts:
         said = utterance(words, key=key or words, **changes)
         async with self.database.begin() as connection:
             [accepted] = await inbox_store.accept(connection, [said])
-        assert accepted is not None
+        assert isinstance(accepted, inbox_store.Accepted)
         return accepted.turn_id
 
     async def schedule_all(self) -> None:

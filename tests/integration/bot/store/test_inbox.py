@@ -58,7 +58,7 @@ async def accept(
     """The accepted ones: a refused one is left out."""
     async with database.begin() as connection:
         accepted = await inbox.accept(connection, utterances, max_waiting=max_waiting)
-    return [one for one in accepted if one is not None]
+    return [one for one in accepted if isinstance(one, Accepted)]
 
 
 async def row(database: AsyncEngine, statement: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ async def test_an_event_that_two_transactions_bring_at_once_is_one_turn(
     """The second cannot see the first yet: it waits, finds the key taken and changes nothing."""
     async with database.begin() as connection:
         [first] = await inbox.accept(connection, [utterance("e1")])
-        assert first is not None
+        assert isinstance(first, Accepted)
         again = asyncio.create_task(accept(database, utterance("e1", text="다른 말")))
         await until_blocked(database)
     assert await again == [replace(first, new=False)]

@@ -69,7 +69,8 @@ def utterance(number: int, event_key: str) -> Utterance:
 
 async def accept(connection: AsyncConnection, *utterances: Utterance) -> list[Accepted]:
     """All of them: there is no bound."""
-    return [one for one in await inbox.accept(connection, utterances) if one is not None]
+    accepted = await inbox.accept(connection, utterances)
+    return [one for one in accepted if isinstance(one, Accepted)]
 
 
 @SHARED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -17,6 +18,7 @@ NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 class Waiting:
     received_at: datetime
     epoch: int = 0
+    regenerates: UUID | None = None
 
 
 @pytest.mark.parametrize(("window_s", "together"), [(0.0, 1), (0.2, 1), (1.0, 2)])
@@ -26,3 +28,13 @@ def test_a_turn_that_overtook_another_is_no_burst_of_its_own_making(
     first: Any = Waiting(NOON)
     overtaken: Any = Waiting(NOON - timedelta(seconds=0.3))
     assert len(next_burst([first, overtaken], window_s)) == together
+
+
+def test_a_question_asked_again_is_answered_by_itself() -> None:
+    waiting: list[Any] = [
+        Waiting(NOON),
+        Waiting(NOON, regenerates=uuid4()),
+        Waiting(NOON),
+    ]
+    assert len(next_burst(waiting, 1.0)) == 1
+    assert len(next_burst(waiting[1:], 1.0)) == 1

@@ -38,6 +38,7 @@ def waiting(text: str = "안녕", *, messenger: str = "here", epoch: int = 2) ->
         epoch=epoch,
         person=Person(messenger=messenger, tenant="t", sender="철수"),
         text=text,
+        regenerates=None,
         reply_handle=ReplyHandle(via=DeliveryVia.POST, expires_at=NOON + timedelta(minutes=28)),
         received_at=NOON,
         expires_at=NOON + timedelta(minutes=28),

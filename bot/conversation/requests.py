@@ -1,0 +1,108 @@
+"""People's requests to the bot itself: stop, ask again, judge, call a human."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.conversation.cancellation import TurnCanceller
+from bot.conversation.inbox import ACCEPT_TIMEOUT_S, store_errors
+from bot.domain.conversation_events import EventKind
+from bot.domain.feedback import Feedback
+from bot.store import cancellation, feedback, hand_over, regeneration
+from bot.store.conversations import ConversationKey
+from bot.store.feedback import Place
+from bot.store.regeneration import NewestTurn
+from runtime.timeouts import run_with_timeout
+
+log = structlog.get_logger(__name__)
+
+
+class PersonRequests:
+    """Fulfils the requests. Each raises StoreDownError."""
+
+    def __init__(self, *, database: AsyncEngine, canceller: TurnCanceller, human_s: float) -> None:
+        """``human_s``: seconds for which the bot is silent after a human was called."""
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._canceller = canceller
+        self._human_s = human_s
+
+    async def newest_turn(self, conversation: ConversationKey) -> NewestTurn | None:
+        """The newest turn since the last reset, to ask it again or to go on with its answer."""
+        with store_errors("newest_turn", down_only=True):
+            return await run_with_timeout(ACCEPT_TIMEOUT_S, self._newest_turn(conversation))
+
+    async def stop(self, conversation: ConversationKey, *, by: str) -> int:
+        """Cancel the conversation's unsettled turns; their number. What is written stays."""
+        with store_errors("stop", down_only=True):
+            return await run_with_timeout(ACCEPT_TIMEOUT_S, self._stop(conversation, by))
+
+    async def stop_turn(
+        self, turn_id: UUID, *, messenger: str, tenant: str, room: str, by: str
+    ) -> bool:
+        """Cancel one unsettled turn of the room; False: the room has no such turn."""
+        with store_errors("stop", down_only=True, turn_id=turn_id):
+            place = {"messenger": messenger, "tenant": tenant, "room": room}
+            return await run_with_timeout(ACCEPT_TIMEOUT_S, self._stop_turn(turn_id, place, by))
+
+    async def vote(self, given: Feedback, place: Place) -> bool:
+        """Record or change a vote; False: the place has no such answer."""
+        with store_errors("vote", down_only=True, turn_id=given.turn_id):
+            known = await run_with_timeout(ACCEPT_TIMEOUT_S, self._vote(given, place))
+        log.info("vote" if known else "foreign_vote", turn_id=str(given.turn_id))
+        return known
+
+    async def call_human(self, conversation: ConversationKey, *, by: str) -> None:
+        """Silence the bot in the conversation, until ``end_human`` or the end of the time."""
+        with store_errors("call_human", down_only=True):
+            await run_with_timeout(ACCEPT_TIMEOUT_S, self._call_human(conversation, by))
+        log.info("human_called", messenger=conversation.messenger)
+
+    async def end_human(self, conversation: ConversationKey, *, by: str) -> bool:
+        """Let the bot answer again; False: no human was called."""
+        with store_errors("end_human", down_only=True):
+            return await run_with_timeout(ACCEPT_TIMEOUT_S, self._end_human(conversation, by))
+
+    async def note(
+        self, conversation: ConversationKey, kind: EventKind, detail: Mapping[str, Any]
+    ) -> None:
+        """Log an event of the conversation."""
+        with store_errors("note_event", down_only=True):
+            await run_with_timeout(ACCEPT_TIMEOUT_S, self._note(conversation, kind, detail))
+
+    async def _newest_turn(self, conversation: ConversationKey) -> NewestTurn | None:
+        async with self._database.connect() as connection:
+            return await regeneration.newest_turn(connection, conversation)
+
+    async def _stop(self, conversation: ConversationKey, by: str) -> int:
+        async with self._database.connect() as connection:
+            turn_ids = await cancellation.mark_stopped(connection, conversation, by=by)
+        # The newest first: an earlier one that ends would let it begin.
+        return sum([await self._canceller.cancel(turn_id) for turn_id in turn_ids])
+
+    async def _stop_turn(self, turn_id: UUID, place: Mapping[str, str], by: str) -> bool:
+        async with self._database.connect() as connection:
+            known = await cancellation.mark_turn_stopped(connection, turn_id, by=by, **place)
+        return known and await self._canceller.cancel(turn_id)
+
+    async def _vote(self, given: Feedback, place: Place) -> bool:
+        async with self._database.connect() as connection:
+            return await feedback.vote(connection, given, place)
+
+    async def _call_human(self, conversation: ConversationKey, by: str) -> None:
+        async with self._database.connect() as connection:
+            await hand_over.call_human(connection, conversation, seconds=self._human_s, actor=by)
+
+    async def _end_human(self, conversation: ConversationKey, by: str) -> bool:
+        async with self._database.connect() as connection:
+            return await hand_over.end_human(connection, conversation, actor=by)
+
+    async def _note(
+        self, conversation: ConversationKey, kind: EventKind, detail: Mapping[str, Any]
+    ) -> None:
+        async with self._database.connect() as connection:
+            await hand_over.note_event(connection, conversation, kind, detail=detail)

@@ -1,0 +1,86 @@
+"""The commands that all messengers share: what they do, and the sentence that tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.conversation.inbox import StoreDownError
+from bot.domain.messenger import Command, Incoming
+from bot.domain.turns import Person, Utterance
+from bot.messengers.plugin import Services
+from bot.store.conversations import ConversationKey
+from runtime.database import DATABASE_ERRORS
+
+#: An erasure that takes longer goes on by itself: webhooks have to be answered.
+ERASE_WAIT_S = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOutcome:
+    """The answer to a command: a sentence, or a message for the model."""
+
+    sentence: str = ""
+    utterance: Utterance | None = None
+
+
+class PersonCommands:
+    """Carries out commands; help and the newest held answer are each messenger's own."""
+
+    def __init__(self, services: Services, messenger: str) -> None:
+        self._inbox = services.inbox
+        self._requests = services.requests
+        self._eraser = services.eraser
+        self._texts = services.texts
+        self._messenger = messenger
+
+    async def carry_out(self, incoming: Incoming) -> CommandOutcome:
+        """Carry out any command but HELP and FETCH.
+
+        ERASE erases: its confirmation comes before. Raises StoreDownError.
+        """
+        if incoming.command is Command.AGAIN:
+            return await self._again(incoming)
+        if incoming.command is Command.STOP:
+            stopped = await self._requests.stop(self._key(incoming), by=incoming.sender)
+            texts = self._texts
+            return CommandOutcome(sentence=texts.stop_done if stopped else texts.nothing_to_stop)
+        if incoming.command is Command.ERASE:
+            return CommandOutcome(sentence=await self._erase(incoming))
+        if incoming.command is Command.HUMAN:
+            await self._requests.call_human(self._key(incoming), by=incoming.sender)
+            return CommandOutcome(sentence=self._texts.human_called)
+        if incoming.command is Command.BOT:
+            await self._requests.end_human(self._key(incoming), by=incoming.sender)
+            return CommandOutcome(sentence=self._texts.bot_back)
+        await self._inbox.reset(
+            messenger=self._messenger,
+            tenant=incoming.tenant,
+            key=incoming.conversation_key,
+            repeats=incoming.repeats,
+        )
+        return CommandOutcome(sentence=self._texts.reset_done)
+
+    async def _again(self, incoming: Incoming) -> CommandOutcome:
+        """The newest question as a new message; a question in work is not asked twice."""
+        newest = await self._requests.newest_turn(self._key(incoming))
+        if newest is None or incoming.draft is None:
+            return CommandOutcome(sentence=self._texts.nothing_again)
+        if not newest.settled:
+            return CommandOutcome(sentence=self._texts.conversation_full)
+        asked = replace(
+            incoming.draft, text=newest.text, prompt=newest.prompt, regenerates=newest.id
+        )
+        return CommandOutcome(utterance=asked)
+
+    async def _erase(self, incoming: Incoming) -> str:
+        person = Person(messenger=self._messenger, tenant=incoming.tenant, sender=incoming.sender)
+        try:
+            erased = await self._eraser.erase(person, wait_s=ERASE_WAIT_S)
+        except DATABASE_ERRORS as error:
+            raise StoreDownError from error
+        return self._texts.erase_done if erased else self._texts.erase_begun
+
+    def _key(self, incoming: Incoming) -> ConversationKey:
+        return ConversationKey(
+            messenger=self._messenger, tenant=incoming.tenant, key=incoming.conversation_key
+        )

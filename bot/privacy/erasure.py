@@ -1,0 +1,96 @@
+"""The erasure of a person: texts, answers, votes and what runs, in Postgres and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.domain.turns import Person
+from bot.store import erasure, history_cache
+from bot.store.erasure import BATCH, ErasedBatch
+from inference_queue.token_stream import stream_keys
+from runtime.tasks import TaskSet
+
+log = structlog.get_logger(__name__)
+
+Cancel = Callable[[UUID], Awaitable[bool]]
+
+
+class Eraser:
+    """Erases people, each in a task of its own that outlives its request."""
+
+    def __init__(self, *, database: AsyncEngine, redis: Redis, cancel: Cancel) -> None:
+        """``cancel`` stops a turn that has no result yet."""
+        self._database = database
+        self._redis = redis
+        self._cancel = cancel
+        self._tasks = TaskSet()
+
+    async def erase(self, person: Person, *, wait_s: float) -> bool:
+        """Begin to erase the person; whether it is done within ``wait_s``.
+
+        It goes on after that. Raises database errors that come within the time.
+        """
+        task = self._tasks.start(self.erase_all(person), name="erase")
+        done, _ = await asyncio.wait([task], timeout=wait_s)
+        if not done:
+            return False
+        task.result()
+        return True
+
+    async def erase_all(self, person: Person) -> UUID:
+        """Erase everything about the person; the receipt's id. Raises database errors.
+
+        A failure leaves a part behind, and the next request erases the rest.
+        """
+        counts: Counter[str] = Counter()
+        await self._cancel_running(person)
+        while (await self._erase_batch(person, counts)).turns == BATCH:
+            # What the person sends meanwhile is erased too.
+            await self._cancel_running(person)
+        async with self._database.begin() as connection:
+            counts["votes"] += await erasure.erase_mentions(connection, person)
+            receipt = await erasure.write_receipt(connection, person, counts)
+        log.info("person_erased", receipt=str(receipt), **counts)
+        return receipt
+
+    async def close(self) -> None:
+        """Wait for the erasures that have begun."""
+        await self._tasks.wait_for_started()
+
+    async def _cancel_running(self, person: Person) -> None:
+        async with self._database.connect() as connection:
+            running = await erasure.unsettled_turns(connection, person)
+        for turn_id in running:
+            await self._cancel(turn_id)
+
+    async def _erase_batch(self, person: Person, counts: Counter[str]) -> ErasedBatch:
+        async with self._database.begin() as connection:
+            batch = await erasure.erase_turns(connection, person)
+            ids = [conversation_id for conversation_id, _ in batch.windows]
+            counts["conversations"] += await erasure.erase_conversations(connection, ids)
+        counts["turns"] += batch.turns
+        counts["jobs"] += batch.jobs
+        await self._forget(batch)
+        return batch
+
+    async def _forget(self, batch: ErasedBatch) -> None:
+        """Delete the copies in Redis; without Redis they expire within an hour, unread."""
+        keys = [
+            history_cache.KEY.format(conversation=conversation, epoch=epoch)
+            for conversation, epoch in batch.windows
+        ]
+        keys += [key for job_id in batch.job_ids for key in stream_keys(job_id)]
+        if not keys:
+            return
+        try:
+            await self._redis.delete(*keys)
+        except (RedisError, OSError) as error:
+            log.warning("erase_redis_failed", error=type(error).__name__)

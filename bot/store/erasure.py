@@ -1,0 +1,150 @@
+"""The erasure of everything that is kept about a person, in small transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, Text, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.turns import Person
+
+#: Turns deleted in one transaction: a few milliseconds, with what hangs on them.
+BATCH = 200
+
+_PERSON = tuple(bindparam(name, type_=Text) for name in ("messenger", "tenant", "sender"))
+_OF_THE_PERSON = "messenger = :messenger AND tenant = :tenant AND sender = :sender"
+
+UNSETTLED = text(
+    f"""
+    SELECT id FROM turns
+    WHERE {_OF_THE_PERSON} AND status IN ('received', 'queued', 'generating')
+    """
+).bindparams(*_PERSON)
+
+#: A new epoch for each conversation: what Redis still holds of the old one enters no prompt.
+ERASE_TURNS = text(
+    f"""
+    WITH chosen AS (
+        SELECT id, conversation_id FROM turns WHERE {_OF_THE_PERSON} LIMIT {BATCH}
+    ), conversation AS (
+        UPDATE conversations SET epoch = epoch + 1, history_seq = 0
+        WHERE id IN (SELECT conversation_id FROM chosen)
+        RETURNING id, epoch
+    ), gone AS (
+        DELETE FROM turns WHERE id IN (SELECT id FROM chosen) RETURNING id, job_id
+    ), job AS (
+        DELETE FROM jobs WHERE id IN (SELECT job_id FROM gone) RETURNING id
+    )
+    SELECT (SELECT count(*) FROM gone) AS turns, (SELECT count(*) FROM job) AS jobs,
+        array(SELECT id FROM conversation) AS conversation_ids,
+        array(SELECT epoch - 1 FROM conversation) AS epochs,
+        array(SELECT job_id FROM gone WHERE job_id IS NOT NULL) AS job_ids
+    """
+).bindparams(*_PERSON)
+
+#: Those without any turn left; in a room other people's turns stay.
+ERASE_CONVERSATIONS = text(
+    """
+    DELETE FROM conversations WHERE id = ANY(:ids)
+      AND NOT EXISTS (SELECT FROM turns WHERE turns.conversation_id = conversations.id)
+    """
+).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+
+ERASE_VOTES = text(
+    """
+    DELETE FROM feedback USING turns
+    WHERE feedback.voter = :sender AND turns.id = feedback.turn_id
+      AND turns.messenger = :messenger AND turns.tenant = :tenant
+    """
+).bindparams(*_PERSON)
+
+ERASE_NAMES = text(
+    """
+    UPDATE conversation_events SET actor = ''
+    FROM conversations
+    WHERE conversation_events.actor = :sender
+      AND conversations.id = conversation_events.conversation_id
+      AND conversations.messenger = :messenger AND conversations.tenant = :tenant
+    """
+).bindparams(*_PERSON)
+
+ERASE_STOPS = text(
+    """
+    UPDATE turns SET stopped_by = ''
+    WHERE messenger = :messenger AND tenant = :tenant AND stopped_by = :sender
+    """
+).bindparams(*_PERSON)
+
+RECEIPT = text(
+    """
+    INSERT INTO erasures (id, messenger, tenant, person, counts)
+    VALUES (:id, :messenger, :tenant, :person, :counts)
+    """
+).bindparams(
+    bindparam("id", type_=Uuid),
+    *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "person")),
+    bindparam("counts", type_=JSONB),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedBatch:
+    """What one transaction deleted."""
+
+    turns: int
+    jobs: int
+    windows: tuple[tuple[int, int], ...]  #: conversation id and its epoch before
+    job_ids: tuple[UUID, ...]  #: whose token streams may still be in Redis
+
+
+async def unsettled_turns(connection: AsyncConnection, person: Person) -> list[UUID]:
+    """The person's turns without a result."""
+    return list((await connection.execute(UNSETTLED, _values(person))).scalars())
+
+
+async def erase_turns(connection: AsyncConnection, person: Person) -> ErasedBatch:
+    """Delete up to ``BATCH`` of the person's turns, with all that hangs on them."""
+    row = (await connection.execute(ERASE_TURNS, _values(person))).one()
+    return ErasedBatch(
+        turns=row.turns,
+        jobs=row.jobs,
+        windows=tuple(zip(row.conversation_ids, row.epochs, strict=True)),
+        job_ids=tuple(row.job_ids),
+    )
+
+
+async def erase_conversations(connection: AsyncConnection, ids: Sequence[int]) -> int:
+    """Delete the conversations that have no turn left; their number."""
+    return (await connection.execute(ERASE_CONVERSATIONS, {"ids": list(ids)})).rowcount
+
+
+async def erase_mentions(connection: AsyncConnection, person: Person) -> int:
+    """Delete the person's votes, and the name where it stopped or called; the votes' number."""
+    votes = (await connection.execute(ERASE_VOTES, _values(person))).rowcount
+    await connection.execute(ERASE_NAMES, _values(person))
+    await connection.execute(ERASE_STOPS, _values(person))
+    return votes
+
+
+async def write_receipt(
+    connection: AsyncConnection, person: Person, counts: Mapping[str, int]
+) -> UUID:
+    """Record an erasure without its person's name; the receipt's id."""
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "messenger": person.messenger,
+        "tenant": person.tenant,
+        "person": person.key,
+        "counts": dict(counts),
+    }
+    await connection.execute(RECEIPT, values)
+    return UUID(str(values["id"]))
+
+
+def _values(person: Person) -> dict[str, str]:
+    return {"messenger": person.messenger, "tenant": person.tenant, "sender": person.sender}

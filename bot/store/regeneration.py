@@ -1,0 +1,50 @@
+"""The newest question of a conversation, to be asked again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Text, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.turns import SETTLED, TurnStatus
+from bot.store.conversations import ConversationKey
+
+NEWEST = text(
+    """
+    SELECT turns.id, turns.text, turns.prompt, turns.status, turns.finish_reason
+    FROM conversations JOIN turns ON turns.conversation_id = conversations.id
+    WHERE conversations.messenger = :messenger AND conversations.tenant = :tenant
+      AND conversations.key = :key AND turns.epoch = conversations.epoch
+      AND turns.status <> 'merged'
+    ORDER BY turns.seq DESC LIMIT 1
+    """
+).bindparams(*(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestTurn:
+    """The newest turn of a conversation's epoch."""
+
+    id: UUID
+    text: str
+    prompt: str | None  #: what the model read, where it is not ``text``
+    settled: bool
+    finish_reason: str | None
+
+
+async def newest_turn(
+    connection: AsyncConnection, conversation: ConversationKey
+) -> NewestTurn | None:
+    """The newest turn since the last reset; None: there is none."""
+    row = (await connection.execute(NEWEST, conversation.values)).one_or_none()
+    if row is None:
+        return None
+    return NewestTurn(
+        id=row.id,
+        text=row.text,
+        prompt=row.prompt,
+        settled=TurnStatus(row.status) in SETTLED,
+        finish_reason=row.finish_reason,
+    )
