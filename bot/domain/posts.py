@@ -9,5 +9,6 @@ class PostState(StrEnum):
     """The state of one message."""
 
     STARTING = "starting"  #: asked for; whether the messenger shows it is not known yet
-    WRITING = "writing"  #: shown, and growing
+    STREAMING = "streaming"  #: shown, and growing as a stream of the messenger
+    WRITING = "writing"  #: shown, and growing by edits
     FINAL = "final"  #: shows its part as the log has it

@@ -39,6 +39,9 @@ MAX_REPLY_BYTES = 64 * 1024
 #: Connecting has its own, shorter time-out: at its end, nothing was sent yet.
 TIMEOUT = ClientTimeout(total=8.0, connect=4.0)
 
+#: The connections that are kept at once, and the seconds that an idle one is kept.
+MAX_KEPT, KEEP_S = 256, 15.0
+
 # Printable ASCII, without a fragment or characters on which URL parsers disagree.
 _PLAIN_URL = re.compile(r"https?://[!$-;=?-\[\]_a-z~]+")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
@@ -158,8 +161,9 @@ class PublicResolver(AbstractResolver):
 class OutboundClient:
     """POSTs to allow-listed URLs: byte for byte, once, never redirected, without cookies.
 
-    Connections are not reused. A reused one may be dead at the next POST, which looks the same as
-    a lost response; with a new one, a failure before sending is recognizable.
+    Connections are not reused, but for calls that allow it. A reused one may be dead at the next
+    POST, which looks the same as a lost response; with a new one, a failure before sending is
+    recognizable.
 
     ``entries``: the allow-lists in use; their origins may be in a private network. ``resolver``
     replaces the system's. An async context manager: open inside its context.
@@ -172,16 +176,20 @@ class OutboundClient:
         self._exempt = [(host, port) for _, host, port in filter(None, origins) if host and port]
         self._resolver = resolver
         self._session: ClientSession | None = None
+        self._kept: ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         resolver = PublicResolver(self._exempt, self._resolver)
-        connector = TCPConnector(force_close=True, resolver=resolver)
-        self._session = ClientSession(connector=connector, cookie_jar=DummyCookieJar())
+        once = TCPConnector(force_close=True, resolver=resolver)
+        kept = TCPConnector(limit=MAX_KEPT, keepalive_timeout=KEEP_S, resolver=resolver)
+        self._session = ClientSession(connector=once, cookie_jar=DummyCookieJar())
+        self._kept = ClientSession(connector=kept, cookie_jar=DummyCookieJar())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._kept):
+            if session is not None:
+                await session.close()
 
     async def post_json(
         self,
@@ -223,18 +231,22 @@ class OutboundClient:
         limits: ClientTimeout = TIMEOUT,
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_REPLY_BYTES,
+        keep_alive: bool = False,
     ) -> Reply | NoReply:
         """POST a JSON ``body`` once; ``headers`` are added to its own.
+
+        ``keep_alive``: over a connection that may be reused, for calls that may be repeated.
 
         Network errors are never raised: certainly not sent is RETRY, possibly arrived is
         UNCONFIRMED, a URL that is not allowed is REFUSED.
         """
-        if self._session is None:
+        session = self._kept if keep_alive else self._session
+        if session is None:
             raise RuntimeError("the client is not open")
         if not isinstance(url, str) or not allowed(url, hosts):
             return NoReply(outcome=Outcome.REFUSED, detail="the address is not allowed")
         try:
-            async with self._session.post(
+            async with session.post(
                 URL(url, encoded=True),
                 data=body,
                 headers={**_HEADERS, **(headers or {})},

@@ -64,7 +64,9 @@ def _create_posts() -> None:
         sa.ForeignKeyConstraint(
             ["turn_id"], ["turns.id"], name="fk_posts_turn_id", ondelete="CASCADE"
         ),
-        sa.CheckConstraint("state IN ('starting', 'writing', 'final')", name="ck_posts_state"),
+        sa.CheckConstraint(
+            "state IN ('starting', 'streaming', 'writing', 'final')", name="ck_posts_state"
+        ),
     )
     op.create_index("ix_posts_room_message_id", "posts", ["room", "message_id"])
 

@@ -26,7 +26,7 @@ from bot.messengers.slack.blocks import (
 from bot.messengers.slack.refusals import error_code, is_too_long, may_take_plain_text
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import earliest_command_time
-from bot.messengers.slack.web_api import WebApi
+from bot.messengers.slack.web_api import Room, WebApi
 from bot.text.catalog import Texts
 
 log = structlog.get_logger(__name__)
@@ -65,16 +65,16 @@ class SlackAdapter:
     def is_reconcilable(self, handle: ReplyHandle) -> bool:
         """Whether a message to the command's channel is worth a try."""
         seen_by_all = self._settings.command_visibility == "in_channel"
-        return seen_by_all and self._web_api.may_post(handle.address.get("channel"))
+        return seen_by_all and self._web_api.may_post(handle.address.get("channel"), _team(handle))
 
     async def deliver_reconcilably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
         """Post the answer to the command's channel, with the turn in its metadata."""
         channel = str(handle.address.get("channel"))
         message = self._message(handle, answer)
-        result = await self._post_to_channel(channel, answer, message)
+        result = await self._post_to_channel(handle, channel, answer, message)
         if may_take_plain_text(result):
             plain = self._plain(handle, answer, result)
-            result = await self._post_to_channel(channel, answer, plain)
+            result = await self._post_to_channel(handle, channel, answer, plain)
         return result
 
     async def look_up(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
@@ -83,8 +83,9 @@ class SlackAdapter:
         channel = address.get("channel")
         if not isinstance(channel, str):
             return LookupResult(outcome=LookupOutcome.UNKNOWN, detail="the channel is not known")
+        room = Room(team=_team(handle), channel=channel)
         return await self._web_api.find(
-            channel, turn_id, earliest_command_time(handle), address.get("app")
+            room, turn_id, earliest_command_time(handle), address.get("app")
         )
 
     def _message(self, handle: ReplyHandle, answer: Answer) -> dict[str, Any]:
@@ -101,11 +102,12 @@ class SlackAdapter:
         return plain_message(answer, handle.address, self._texts, visibility, max_chars=max_chars)
 
     async def _post_to_channel(
-        self, channel: str, answer: Answer, message: dict[str, Any]
+        self, handle: ReplyHandle, channel: str, answer: Answer, message: dict[str, Any]
     ) -> DeliveryResult:
         # response_urls only; a channel's message is public
         public = {name: value for name, value in message.items() if name != "response_type"}
-        return await self._web_api.post(channel, answer.turn_id, public)
+        room = Room(team=_team(handle), channel=channel)
+        return (await self._web_api.post(room, answer.turn_id, public)).delivery
 
     async def _post(self, handle: ReplyHandle, message: dict[str, Any]) -> DeliveryResult:
         return await self._outbound.post_json(
@@ -115,6 +117,11 @@ class SlackAdapter:
             judge=judge_response,
             limits=POST_TIMEOUT,
         )
+
+
+def _team(handle: ReplyHandle) -> str:
+    """The workspace; empty in handles of the previous version, which knew one only."""
+    return str(handle.address.get("team") or "")
 
 
 def judge_response(reply: Reply) -> DeliveryResult:

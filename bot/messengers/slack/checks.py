@@ -46,7 +46,7 @@ def _check_settings(settings: SlackSettings) -> Iterator[Finding]:
 
 async def _check_token(settings: SlackSettings) -> AsyncIterator[Finding]:
     async with OutboundClient((settings.api_url,)) as outbound:
-        scopes, problem = await WebApi(settings, outbound).granted()
+        scopes, problem = await WebApi(settings, outbound).api.granted()
     if problem:
         yield Finding(Verdict.WRONG, f"BOT_SLACK_BOT_TOKEN: {problem}.")
         return

@@ -138,6 +138,7 @@ def _utterance(
             address={
                 "response_url": url,
                 "channel": _slack_id(fields, "channel_id"),
+                "team": _slack_id(fields, "team_id"),
                 "app": _slack_id(fields, "api_app_id"),
                 "user_id": incoming.sender,
                 "question": shorten(" ".join(text.split()), MAX_QUOTE_CHARS),

@@ -1,214 +1,214 @@
-"""Two methods of Slack's Web API: post a message that names its turn, and find it again.
-
-Without slack_sdk's client: it raises the same error for a refused and for a cut connection, reads
-responses of any size and repeats calls by itself. Here it matters what was sent.
-"""
+"""Posts that name their turn, and the look-up that finds them again."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import structlog
-from aiohttp import ClientTimeout
-from yarl import URL
 
-from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.domain.deliveries import Outcome
 from bot.domain.messenger import LookupOutcome, LookupResult
-from bot.http.outbound import NoReply, OutboundClient, Reply, encode_json
-from bot.messengers.slack.refusals import OF_THE_CHANNEL, error_code
+from bot.http.outbound import OutboundClient
+from bot.messengers.slack.api import ApiResult, SlackApi
+from bot.messengers.slack.refusals import OF_THE_CHANNEL
 from bot.messengers.slack.settings import SlackSettings
+from bot.messengers.slack.tokens import SettingsToken
 
 log = structlog.get_logger(__name__)
 
 #: The metadata by which a message is found again: the turn's id, no personal data.
 EVENT_TYPE = "bllossom_turn"
-#: Half the time-out of a delivery, as for a response_url.
-TIMEOUT = ClientTimeout(total=4.8, connect=2.5)
-#: The response repeats the message, with Hangul as \\uXXXX.
-MAX_REPLY_BYTES = 1024 * 1024
+#: The metadata of the bot's own sentences, which are no turn's answer.
+SENTENCE_TYPE = "bllossom_sentence"
 #: A page of answers of the maximum length.
 MAX_PAGE_BYTES = 10 * 1024 * 1024
 #: The maximum of a channel's history that is read.
 PAGE, MAX_PAGES = 100, 6
-#: The pause between two queries of one bot; Slack allows fifty a minute (tier 3) to all together.
+#: The pause between two queries of one bot in one workspace; Slack allows fifty a minute (tier 3)
+#: to all together.
 PACE_S = 3.0
 #: The time for which a channel's refusal is remembered, and the maximum of such channels.
 CLOSED_S, MAX_CLOSED = 600.0, 10_000
 
-#: Ambiguous errors: the message may have been posted.
-_UNCLEAR = frozenset(
-    {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
-)
-_LATER = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A place for messages: a channel of a workspace, or one thread in it."""
+
+    team: str
+    channel: str
+    thread_ts: str = ""
 
 
 class WebApi:
-    """Slack's Web API as the bot user; its token goes to the one origin in the settings."""
+    """Messages of the bot user."""
 
-    def __init__(self, settings: SlackSettings, outbound: OutboundClient) -> None:
-        token = settings.bot_token.get_secret_value()
-        #: Empty if the setting is not valid as a header.
-        self._token = token if re.fullmatch(r"xoxb-[\w-]+", token, re.ASCII) else ""
-        self._url = settings.api_url.rstrip("/")
-        self._hosts = (origin_of(settings.api_url),)
-        self._outbound = outbound
-        self._closed: dict[str, float] = {}
-        self._next_read = 0.0
+    def __init__(
+        self, settings: SlackSettings, outbound: OutboundClient, api: SlackApi | None = None
+    ) -> None:
+        self.api = api or SlackApi(settings, outbound, SettingsToken(settings))
+        self._closed: dict[tuple[str, str], float] = {}
+        self._next_read: dict[str, float] = {}
 
     @property
     def has_token(self) -> bool:
         """Whether the Web API can be called."""
-        return bool(self._token)
+        return self.api.available
 
-    def may_post(self, channel: object) -> bool:
+    def may_post(self, channel: object, team: str = "") -> bool:
         """Whether a message to this channel is worth a try."""
-        if not self._token or not isinstance(channel, str):
+        if not self.has_token or not isinstance(channel, str):
             return False
-        return self._closed.get(channel, 0.0) <= time.monotonic()
+        return self._closed.get((team, channel), 0.0) <= time.monotonic()
 
-    async def post(self, channel: str, turn_id: UUID, message: dict[str, Any]) -> DeliveryResult:
-        """Call chat.postMessage once; a success's detail holds channel and ts."""
-        metadata = {"event_type": EVENT_TYPE, "event_payload": {"turn_id": str(turn_id)}}
+    async def post(
+        self, room: Room, turn_id: UUID, message: dict[str, Any], *, part: int = 0, parts: int = 1
+    ) -> ApiResult:
+        """Call chat.postMessage once; a success's detail holds channel and ts.
+
+        ``part`` of ``parts``: which of the messages that show the turn's answer.
+        """
         # Slack must not fetch addresses that the model has written.
         quiet = {"unfurl_links": False, "unfurl_media": False}
-        document = {"channel": channel, "metadata": metadata, **quiet, **message}
-        reply = await self._call("chat.postMessage", document, MAX_REPLY_BYTES)
-        if isinstance(reply, NoReply):
-            return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
-        result = judge_post(reply)
-        if result.outcome is Outcome.REFUSED and error_code(result) in OF_THE_CHANNEL:
-            self._close(channel, result.detail)
+        where = {"channel": room.channel}
+        if room.thread_ts:
+            where["thread_ts"] = room.thread_ts
+        named = {"metadata": turn_metadata(turn_id, part, parts)}
+        result = await self.api.call(
+            "chat.postMessage", {**where, **named, **quiet, **message}, team=room.team
+        )
+        if result.outcome is Outcome.REFUSED and result.error in OF_THE_CHANNEL:
+            self._close(room, result.detail)
+        if result.ok:
+            place = f"{result.document.get('channel')} {result.document.get('ts')}"
+            return replace(result, detail=f"{result.detail}, {place}")
         return result
 
-    async def find(self, channel: str, turn_id: UUID, since: float, app: object) -> LookupResult:
-        """Look up a turn's message in the channel's history from ``since``, in Unix seconds.
+    async def find(
+        self, room: Room, turn_id: UUID, since: float, app: object, *, part: int | None = None
+    ) -> LookupResult:
+        """Look up a turn's message in the room from ``since``, in Unix seconds.
 
-        ``app``: the id of the bot's own app, or None.
+        ``part``: that message of the answer; None: the last one. ``app``: the id of the bot's own
+        app, or None.
         """
-        query: dict[str, Any] = {
-            "channel": channel,
-            "oldest": f"{since:.6f}",
-            "inclusive": True,
-            "include_all_metadata": True,
-            "limit": PAGE,
-        }
         read = 0
+        query = _query(room, since)
         for _ in range(MAX_PAGES):
-            await self._pace()
-            page = _page(await self._call("conversations.history", query, MAX_PAGE_BYTES))
+            await self._pace(room.team)
+            page = await self._read_page(room, query)
             if isinstance(page, LookupResult):
                 return page
             messages, cursor = page
-            named = [(message, _turn_of(message)) for message in messages]
-            if found := [message for message, turn in named if turn == str(turn_id)]:
-                return LookupResult(
-                    outcome=LookupOutcome.FOUND, detail=f"found at {channel} {found[0].get('ts')}"
-                )
+            if found := _message_of(messages, turn_id, part):
+                detail = f"found at {room.channel} {found.get('ts')}"
+                return LookupResult(outcome=LookupOutcome.FOUND, detail=detail)
             # Slack may withhold metadata: then an absence is not certain.
-            if any(not turn and _is_of(message, app) for message, turn in named):
-                return _unknown(f"{channel} has a message of this app that names no turn")
+            if any(_is_nameless(message) and _is_of(message, app) for message in messages):
+                return _unknown(f"{room.channel} has a message of this app that names no turn")
             read += len(messages)
             if not cursor:
-                detail = f"not among {read} messages of {channel}"
+                detail = f"not among {read} messages of {room.channel}"
                 return LookupResult(outcome=LookupOutcome.ABSENT, detail=detail)
             query["cursor"] = cursor
-        return _unknown(f"{channel} has more than {read} messages since")
+        return _unknown(f"{room.channel} has more than {read} messages since")
 
-    async def granted(self) -> tuple[frozenset[str], str]:
-        """The token's scopes, by auth.test; or none, and the reason."""
-        if not self._token:
-            return frozenset(), "it is no bot token: those are xoxb-, letters, digits and dashes"
-        reply = await self._call("auth.test", {}, MAX_REPLY_BYTES)
-        if isinstance(reply, NoReply):
-            return frozenset(), f"Slack's Web API: {reply.detail}"
-        document = reply.document
-        if document.get("ok") is not True:
-            return frozenset(), f"Slack says HTTP {reply.status} {_error(document)}".rstrip()
-        named = reply.headers.get("x-oauth-scopes", "")
-        return frozenset(scope.strip() for scope in named.split(",")), ""
-
-    async def _call(self, method: str, document: dict[str, Any], max_bytes: int) -> Reply | NoReply:
-        return await self._outbound.exchange(
-            f"{self._url}/{method}",
-            encode_json(document),
-            hosts=self._hosts,
-            limits=TIMEOUT,
-            headers={"Authorization": f"Bearer {self._token}"},
-            max_bytes=max_bytes,
+    async def _read_page(
+        self, room: Room, query: dict[str, Any]
+    ) -> tuple[list[dict[str, Any]], str] | LookupResult:
+        method = "conversations.replies" if room.thread_ts else "conversations.history"
+        return _page(
+            await self.api.call(method, query, team=room.team, max_bytes=MAX_PAGE_BYTES), method
         )
 
-    async def _pace(self) -> None:
+    async def _pace(self, team: str) -> None:
         now = time.monotonic()
-        begins = max(now, self._next_read)
-        self._next_read = begins + PACE_S
+        if len(self._next_read) >= MAX_CLOSED:
+            self._next_read.clear()
+        begins = max(now, self._next_read.get(team, 0.0))
+        self._next_read[team] = begins + PACE_S
         await asyncio.sleep(begins - now)
 
-    def _close(self, channel: str, detail: str) -> None:
+    def _close(self, room: Room, detail: str) -> None:
         if len(self._closed) >= MAX_CLOSED:
             del self._closed[next(iter(self._closed))]
-        self._closed[channel] = time.monotonic() + CLOSED_S
+        self._closed[room.team, room.channel] = time.monotonic() + CLOSED_S
         log.info("slack_channel_closed", detail=detail)
 
 
-def origin_of(url: str) -> str:
-    """The origin of a URL for ``allowed``; empty, which allows nothing, for an invalid URL."""
-    try:
-        return str(URL(url).origin())
-    except ValueError:
-        return ""
+def turn_metadata(turn_id: UUID, part: int = 0, parts: int = 1) -> dict[str, Any]:
+    """The metadata of a message that shows an answer, or a part of it."""
+    payload: dict[str, Any] = {"turn_id": str(turn_id)}
+    if parts > 1:
+        payload |= {"part": part, "parts": parts}
+    return {"event_type": EVENT_TYPE, "event_payload": payload}
 
 
-def judge_post(reply: Reply) -> DeliveryResult:
-    """Read the response to chat.postMessage; neither "ok" nor an error: UNCONFIRMED."""
-    document = reply.document
-    error = _error(document)
-    detail = f"HTTP {reply.status} {error}".rstrip()
-    if reply.status == 429 or error in _LATER:
-        return DeliveryResult(
-            outcome=Outcome.RETRY, detail=detail, retry_after_s=reply.retry_after_s
-        )
-    if reply.status >= 500 or error in _UNCLEAR:
-        return DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=detail)
-    if document.get("ok") is True:
-        place = f"{document.get('channel')} {document.get('ts')}"
-        return DeliveryResult(outcome=Outcome.DELIVERED, detail=f"{detail}, {place}")
-    refused = bool(error) or reply.status >= 300
-    return DeliveryResult(
-        outcome=Outcome.REFUSED if refused else Outcome.UNCONFIRMED, detail=detail
-    )
+def _query(room: Room, since: float) -> dict[str, Any]:
+    query: dict[str, Any] = {
+        "channel": room.channel,
+        "oldest": f"{since:.6f}",
+        "inclusive": True,
+        "include_all_metadata": True,
+        "limit": PAGE,
+    }
+    return query | ({"ts": room.thread_ts} if room.thread_ts else {})
 
 
-def _page(reply: Reply | NoReply) -> tuple[list[dict[str, Any]], str] | LookupResult:
+def _page(result: ApiResult, method: str) -> tuple[list[dict[str, Any]], str] | LookupResult:
     """The messages of a page and the next page's cursor, or the reason for none."""
-    if isinstance(reply, NoReply):
-        return _unknown(reply.detail)
-    document = reply.document
+    document = result.document
     messages, further = document.get("messages"), document.get("response_metadata")
-    if document.get("ok") is not True or not isinstance(messages, list):
-        return _unknown(f"HTTP {reply.status} {_error(document)}".rstrip(), reply.retry_after_s)
+    if not result.ok or not isinstance(messages, list):
+        return _unknown(result.detail, result.retry_after_s, method)
     cursor = further.get("next_cursor") if isinstance(further, dict) else None
     if document.get("has_more") and not cursor:
-        return _unknown("more messages and no cursor")
+        return _unknown("more messages and no cursor", method=method)
     return [message for message in messages if isinstance(message, dict)], str(cursor or "")
 
 
-def _unknown(why: str, retry_after_s: float | None = None) -> LookupResult:
-    detail = f"conversations.history: {why}"
+def _unknown(
+    why: str, retry_after_s: float | None = None, method: str = "conversations.history"
+) -> LookupResult:
+    detail = f"{method}: {why}"
     return LookupResult(outcome=LookupOutcome.UNKNOWN, detail=detail, retry_after_s=retry_after_s)
 
 
-def _turn_of(message: dict[str, Any]) -> str:
-    """The turn in a message's metadata, or ""."""
+def _message_of(
+    messages: list[dict[str, Any]], turn_id: UUID, part: int | None
+) -> dict[str, Any] | None:
+    for message in messages:
+        payload = _payload(message)
+        if payload.get("turn_id") != str(turn_id):
+            continue
+        its_part, parts = payload.get("part", 0), payload.get("parts", 1)
+        if its_part == (parts - 1 if part is None and isinstance(parts, int) else part or 0):
+            return message
+    return None
+
+
+def _event_type(message: dict[str, Any]) -> object:
     metadata = message.get("metadata")
-    if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT_TYPE:
-        return ""
-    payload = metadata.get("event_payload")
-    turn = payload.get("turn_id") if isinstance(payload, dict) else None
-    return turn if isinstance(turn, str) else ""
+    return metadata.get("event_type") if isinstance(metadata, dict) else None
+
+
+def _payload(message: dict[str, Any]) -> dict[str, Any]:
+    """The payload of a message that names its turn; empty for all others."""
+    if _event_type(message) != EVENT_TYPE:
+        return {}
+    payload = message["metadata"].get("event_payload")
+    return payload if isinstance(payload, dict) else {}
+
+
+def _is_nameless(message: dict[str, Any]) -> bool:
+    """Whether the message says neither which turn it shows nor that it shows none."""
+    if _event_type(message) == SENTENCE_TYPE:
+        return False
+    return not isinstance(_payload(message).get("turn_id"), str)
 
 
 def _is_of(message: dict[str, Any], app: object) -> bool:
@@ -216,8 +216,3 @@ def _is_of(message: dict[str, Any], app: object) -> bool:
     if not message.get("bot_id"):
         return False
     return app is None or message.get("app_id") in (None, app)
-
-
-def _error(document: dict[str, Any]) -> str:
-    error = document.get("error")
-    return error if isinstance(error, str) and re.fullmatch(r"[a-z_]{1,60}", error) else ""

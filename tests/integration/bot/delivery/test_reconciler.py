@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import Row, event, text
 
 from bot import app_keys
-from bot.messengers.slack import web_api
+from bot.messengers.slack import api, web_api
 from bot.messengers.slack.simulated_requests import CHANNEL_ID
 from bot.store.delivery_claims import DeliveryClaim
 from bot.store.reconciliation import RECONCILE_DELAY_S
@@ -26,7 +26,7 @@ ANSWER = "에코: 안녕"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A POST without an answer is given up sooner, and questions follow each other at once."""
-    monkeypatch.setattr(web_api, "TIMEOUT", ClientTimeout(total=0.7, connect=0.5))
+    monkeypatch.setattr(api, "TIMEOUT", ClientTimeout(total=0.7, connect=0.5))
     monkeypatch.setattr(web_api, "PACE_S", 0.05)
     monkeypatch.setattr("bot.delivery.reconciler.RECONCILE_EVERY_S", 0.1)
 

@@ -167,6 +167,7 @@ async def test_a_command_is_received_and_acknowledged(bot: Bot) -> None:
     assert said.reply.address == {
         "response_url": FORM["response_url"],
         "channel": "C1",
+        "team": "T1",
         "app": "A1",
         "user_id": "U1",
         "question": "안녕",

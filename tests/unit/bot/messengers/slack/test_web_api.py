@@ -16,14 +16,16 @@ from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.http.outbound import OutboundClient
 from bot.messengers.slack import web_api
+from bot.messengers.slack.api import ApiResult, origin_of
 from bot.messengers.slack.checks import SCOPES
 from bot.messengers.slack.settings import SlackSettings
-from bot.messengers.slack.web_api import MAX_CLOSED, MAX_PAGES, WebApi, origin_of
+from bot.messengers.slack.web_api import MAX_CLOSED, MAX_PAGES, Room, WebApi
 from fakes.slack import SlackPlatform, slack_platform
 from tests.support.raw_http import free_port, http, wire
 from tests.support.stack import settings_for
 
 TOKEN = "xoxb-1-2-aBc"
+C1 = Room(team="", channel="C1")
 TURN = UUID("01890000-0000-7000-8000-000000000001")
 APP = "A0BLLOSSOM"
 
@@ -40,10 +42,10 @@ async def api_at(url: str, token: str = TOKEN) -> AsyncIterator[WebApi]:
         yield WebApi(settings, session)
 
 
-async def posted(*answers: bytes) -> tuple[DeliveryResult, list[bytes], Any]:
+async def posted(*answers: bytes) -> tuple[ApiResult, list[bytes], Any]:
     """What an answer to chat.postMessage means; the request's head and body."""
     async with wire(*answers) as server, api_at(f"{server.origin}/api/") as api:
-        result = await api.post("C1", TURN, {"text": "네"})
+        result = await api.post(C1, TURN, {"text": "네"})
         return result, server.heads, server.json()
 
 
@@ -53,7 +55,9 @@ def says(status: int = 200, **document: Any) -> bytes:
 
 async def test_a_message_names_its_turn_and_fetches_nothing() -> None:
     result, [head], body = await posted(says(ok=True, channel="C1", ts="17.000001"))
-    assert result == DeliveryResult(outcome=Outcome.DELIVERED, detail="HTTP 200, C1 17.000001")
+    assert result.delivery == DeliveryResult(
+        outcome=Outcome.DELIVERED, detail="HTTP 200, C1 17.000001"
+    )
     assert head.startswith(b"POST /api/chat.postMessage HTTP/1.1\r\n")
     assert f"\r\nAuthorization: Bearer {TOKEN}\r\n".encode() in head
     assert body == {
@@ -95,7 +99,7 @@ async def test_outcome_follows_slacks_response(reply: bytes, outcome: Outcome) -
 
 async def test_refused_port_may_be_tried_again() -> None:
     async with api_at(f"http://127.0.0.1:{free_port()}/api/") as api:
-        assert (await api.post("C1", TURN, {"text": "네"})).outcome is Outcome.RETRY
+        assert (await api.post(C1, TURN, {"text": "네"})).outcome is Outcome.RETRY
 
 
 async def test_an_answer_as_long_as_the_longest_message_is_read_whole() -> None:
@@ -110,7 +114,7 @@ async def test_an_answer_as_long_as_the_longest_message_is_read_whole() -> None:
 async def test_a_url_that_is_none_gets_no_token(url: str) -> None:
     async with OutboundClient() as session:
         api = WebApi(SlackSettings(bot_token=SecretStr(TOKEN), api_url=url), session)
-        assert (await api.post("C1", TURN, {"text": "네"})).outcome is Outcome.REFUSED
+        assert (await api.post(C1, TURN, {"text": "네"})).outcome is Outcome.REFUSED
 
 
 def test_the_token_goes_to_one_origin() -> None:
@@ -138,7 +142,7 @@ async def test_a_closed_channel_is_left_alone_for_a_while(
         api_at(f"{server.origin}/api/") as api,
     ):
         assert api.may_post("C1")
-        await api.post("C1", TURN, {"text": "네"})
+        await api.post(C1, TURN, {"text": "네"})
         assert api.may_post("C1") is not closed
         assert api.may_post("C2")
         monkeypatch.setattr("time.monotonic", lambda: 10.0**9)
@@ -155,7 +159,7 @@ async def test_only_so_many_closed_channels_are_remembered(
         api_at(f"{server.origin}/api/") as api,
     ):
         for number in range(5):
-            await api.post(f"C{number}", TURN, {"text": "네"})
+            await api.post(Room(team="", channel=f"C{number}"), TURN, {"text": "네"})
         assert [api.may_post(f"C{number}") for number in range(5)] == [True] * 2 + [False] * 3
 
 
@@ -179,13 +183,13 @@ async def channel() -> AsyncIterator[tuple[SlackPlatform, WebApi]]:
 
 
 async def find(api: WebApi, since: float = 0.0, app: object = APP) -> LookupResult:
-    return await api.find("C1", TURN, since, app)
+    return await api.find(C1, TURN, since, app)
 
 
 async def test_a_message_is_found_by_its_turn_on_any_page() -> None:
     async with channel() as (slack, api):
-        await api.post("C1", uuid4(), {"text": "다른 답"})
-        await api.post("C1", TURN, {"text": "답"})
+        await api.post(C1, uuid4(), {"text": "다른 답"})
+        await api.post(C1, TURN, {"text": "답"})
         slack.channels.page_size = 2
         for number in range(5):
             slack.channels.say("C1", f"남의 말 {number}", metadata={"event_type": "theirs"})
@@ -197,7 +201,7 @@ async def test_a_message_is_found_by_its_turn_on_any_page() -> None:
 
 async def test_absence_is_proven_only_by_the_whole_history() -> None:
     async with channel() as (slack, api):
-        await api.post("C1", uuid4(), {"text": "다른 답"})
+        await api.post(C1, uuid4(), {"text": "다른 답"})
         slack.channels.page_size = 2
         for number in range(4):
             slack.channels.say("C1", f"남의 말 {number}", bot_id="B1", app_id="A1")
@@ -210,7 +214,7 @@ async def test_absence_is_proven_only_by_the_whole_history() -> None:
 
 async def test_older_messages_are_not_read() -> None:
     async with channel() as (_, api):
-        await api.post("C1", TURN, {"text": "답"})
+        await api.post(C1, TURN, {"text": "답"})
         assert (await find(api, since=4e9)).detail == "not among 0 messages of C1"
 
 
@@ -226,7 +230,7 @@ async def test_a_busy_channel_is_read_only_so_far() -> None:
 @pytest.mark.parametrize("app", [APP, None])
 async def test_history_without_metadata_proves_no_absence(app: str | None) -> None:
     async with channel() as (slack, api):
-        await api.post("C1", TURN, {"text": "답"})
+        await api.post(C1, TURN, {"text": "답"})
         slack.channels.shows_metadata = False
         trace = await find(api, app=app)
         assert trace.outcome is LookupOutcome.UNKNOWN

@@ -1,0 +1,91 @@
+"""Slack's event callbacks, read: who wrote what, where (slack.md 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.messengers.slack.ids import field, message_ts, slack_id, tenant_of
+from bot.messengers.slack.message_text import mentions
+
+#: The subtypes of messages that people write; all others tell of edits, joins and the like.
+_WRITTEN = (None, "file_share", "thread_broadcast")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackSource:
+    """The workspace and the app of an event."""
+
+    team: str
+    enterprise: str
+    app: str
+    bot_user: str  #: the bot's own user; empty where Slack does not tell it
+    retry: int = 0  #: how often Slack has sent the event before
+
+    @property
+    def tenant(self) -> str:
+        """The tenant of its conversations."""
+        return tenant_of(self.team, self.enterprise)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackMessage:
+    """A message that a person wrote."""
+
+    source: SlackSource
+    channel: str
+    is_direct: bool
+    user: str
+    ts: str
+    thread_ts: str  #: the ts of the thread's root; empty for a message outside threads
+    raw_text: str  #: with Slack's entities
+    mentions_bot: bool
+    has_files: bool
+
+    @property
+    def root(self) -> str:
+        """The root of its thread: itself where it is in none."""
+        return self.thread_ts or self.ts
+
+
+def source_of(body: Mapping[str, Any], *, retry: int = 0) -> SlackSource:
+    """The workspace and the app; empty ids where they are missing or odd."""
+    granted = body.get("authorizations")
+    first = granted[0] if isinstance(granted, list) and granted else None
+    is_bot = field(first, "is_bot") is True
+    return SlackSource(
+        team=slack_id(body.get("team_id")) or slack_id(field(first, "team_id")),
+        enterprise=slack_id(body.get("enterprise_id")) or slack_id(field(first, "enterprise_id")),
+        app=slack_id(body.get("api_app_id")),
+        bot_user=slack_id(field(first, "user_id")) if is_bot else "",
+        retry=retry,
+    )
+
+
+def read_message(event: Mapping[str, Any], source: SlackSource) -> SlackMessage | None:
+    """The message of an app_mention or message event; None for all that no person wrote.
+
+    Edits, deletions, hidden messages and those of bots are nobody's question.
+    """
+    user, channel = slack_id(event.get("user")), slack_id(event.get("channel"))
+    ts = message_ts(event.get("ts"))
+    by_person = not event.get("bot_id") and not event.get("hidden") and not event.get("edited")
+    if not (source.team and user and channel and ts and by_person) or user == source.bot_user:
+        return None
+    if event.get("subtype") not in _WRITTEN:
+        return None
+    raw = event.get("text")
+    text = raw if isinstance(raw, str) else ""
+    is_mention = event.get("type") == "app_mention" or mentions(text, source.bot_user)
+    return SlackMessage(
+        source=source,
+        channel=channel,
+        is_direct=event.get("channel_type") == "im" or channel.startswith("D"),
+        user=user,
+        ts=ts,
+        thread_ts=message_ts(event.get("thread_ts")),
+        raw_text=text,
+        mentions_bot=is_mention,
+        has_files=bool(event.get("files")),
+    )

@@ -1,0 +1,31 @@
+"""The text of a Slack message as a person reads it: entities, mentions and links resolved."""
+
+from __future__ import annotations
+
+import re
+
+#: <@U1>, <@U1|name>, <#C1|name>, <!here>, <!subteam^S1|name>, <https://x|label>.
+_TOKEN = re.compile(r"<([@#!]?)([^<>|\s]*)(?:\|([^<>]*))?>")
+
+
+def readable(raw: str, *, bot_user: str = "") -> str:
+    """The text without the mention of the bot, and with everything else in its place.
+
+    Slack escapes exactly &, < and >; the ampersand is resolved last: "&amp;lt;" is not "<".
+    """
+
+    def resolve(token: re.Match[str]) -> str:
+        kind, name, label = token[1], token[2], token[3]
+        if kind == "@" and name == bot_user:
+            return ""
+        if kind:
+            return f"{'@' if kind == '!' else kind}{label or name.lstrip('^')}"
+        return f"{label} ({name})" if label and label not in name else name
+
+    text = _TOKEN.sub(resolve, raw)
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+
+
+def mentions(raw: str, user: str) -> bool:
+    """Whether the text mentions the user."""
+    return bool(user) and re.search(rf"<@{re.escape(user)}(?:\||>)", raw) is not None
