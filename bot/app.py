@@ -26,6 +26,7 @@ from bot.conversation.cancellation import TurnCanceller
 from bot.conversation.enqueuer import JobEnqueuer
 from bot.conversation.event_sweeper import EventSweeper
 from bot.conversation.inbox import Inbox
+from bot.conversation.live_turns import LiveTurns
 from bot.conversation.prompt import PromptBuilder
 from bot.conversation.prompt_date import PromptDate, read_zone
 from bot.conversation.requests import PersonRequests
@@ -49,7 +50,7 @@ from bot.http.errors import MAX_BODY_BYTES, refuse
 from bot.http.origin import origin
 from bot.http.outbound import OutboundClient
 from bot.http.server_log import quote_no_requests
-from bot.messengers.plugin import Services
+from bot.messengers.plugin import AdapterServices, Services
 from bot.observability.metrics import record_block
 from bot.privacy.erasure import Eraser
 from bot.settings import Settings
@@ -118,6 +119,7 @@ class ConversationParts:
     inbox: Inbox
     requests: PersonRequests
     eraser: Eraser
+    live: LiveTurns
     scheduler: ConversationScheduler
     settler: Settler
     sweeper: TurnSweeper
@@ -143,6 +145,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
         inbox=conversation.inbox,
         requests=conversation.requests,
         eraser=conversation.eraser,
+        live=conversation.live,
         waiters=conversation.waiters,
         sync_window=delivery.sync_window,
         forecast=base.forecast,
@@ -233,9 +236,9 @@ def _base(configuration: Configuration) -> Base:
 
 def _adapters(base: Base) -> Mapping[str, Messenger]:
     texts = TEXTS[base.configuration.settings.language]
+    services = AdapterServices(texts=texts, outbound=base.outbound, database=base.database)
     return {
-        messenger.name: messenger.adapter(texts, base.outbound)
-        for messenger in base.configuration.messengers
+        messenger.name: messenger.adapter(services) for messenger in base.configuration.messengers
     }
 
 
@@ -298,6 +301,7 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
         requests=PersonRequests(
             database=database, canceller=canceller, human_s=settings.human_minutes * 60
         ),
+        live=LiveTurns(database=database, redis=base.redis),
         eraser=Eraser(database=database, redis=base.redis, cancel=canceller.cancel),
         scheduler=scheduler,
         settler=Settler(
@@ -356,6 +360,7 @@ async def _run(
         base.backlog.keep,
         base.forecast.keep,
         conversation.waiters.watch,
+        conversation.live.keep_reading,
         conversation.settler.keep_settling,
         conversation.sweeper.keep_marking,
         conversation.sweeper.keep_sweeping,
@@ -376,6 +381,8 @@ async def _run(
         await stack.enter_async_context(base.settled)
         async with _running(loops):
             yield
+        for messenger in base.configuration.messengers:
+            await messenger.close()
         await conversation.eraser.close()
         await conversation.scheduler.close()
         await delivery.dispatcher.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -93,9 +94,37 @@ class TokenStream:
                 own, after = _chunks(found, run), found[-1][0]
         return own
 
+    async def read_new_of_many(
+        self, wanted: Mapping[Run, str], *, timeout_s: float
+    ) -> dict[Run, list[Chunk]]:
+        """The new chunks of many runs, each after the id given for it; waits for the first.
+
+        Empty after ``timeout_s``, and at once without Redis.
+        """
+        if self._breaker.is_open() or not wanted:
+            return {}
+        by_key = {run.key: run for run in wanted}
+        streams: Any = {run.key: after or "0" for run, after in wanted.items()}
+        block_ms = max(int(timeout_s * 1000), 1)
+        new: dict[Run, list[Chunk]] = {}
+        with self._breaker.guard():
+            found = await self._redis.xread(streams, count=MAX_CHUNKS_READ, block=block_ms)
+            for key, entries in _pages(found):
+                run = by_key[key]
+                # Another run's chunks are passed over: the last one read counts, whose it is.
+                new[run] = [*_chunks(entries, run), Chunk(entries[-1][0], "")]
+        return new
+
     async def _read_page(self, run: Run, after: str) -> list[Any]:
         start = f"({after}" if after else "-"
         return await self._redis.xrange(run.key, min=start, count=MAX_CHUNKS_READ) or []
+
+
+def _pages(found: Any) -> list[tuple[str, list[Any]]]:
+    """The entries by key, in whichever shape the protocol's version gives them."""
+    if isinstance(found, dict):
+        return [(key, [entry for page in pages for entry in page]) for key, pages in found.items()]
+    return [(key, entries) for key, entries in found or []]
 
 
 def _chunks(found: list[Any], run: Run) -> list[Chunk]:

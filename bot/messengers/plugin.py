@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admission.forecast import Forecast
 from bot.conversation.inbox import Inbox
+from bot.conversation.live_turns import LiveTurns
 from bot.conversation.requests import PersonRequests
 from bot.conversation.settlement_waiters import SettlementWaiters
 from bot.delivery.sync_window import SyncWindow
@@ -50,11 +51,21 @@ class Services:
     redis: Redis
     inbox: Inbox
     requests: PersonRequests
+    live: LiveTurns
     eraser: Eraser
     waiters: SettlementWaiters
     sync_window: SyncWindow
     forecast: Forecast
     workers: WorkerRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterServices:
+    """The parts of the bot for a messenger's adapter."""
+
+    texts: Texts
+    outbound: OutboundClient
+    database: AsyncEngine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +100,14 @@ class MessengerPlugin(Protocol):
     def max_new_tokens(self) -> int | None:
         """The maximum length of an answer in tokens; None: the preset's."""
 
-    def adapter(self, texts: Texts, outbound: OutboundClient) -> Messenger:
-        """The adapter that delivers answers."""
+    def adapter(self, services: AdapterServices) -> Messenger:
+        """The adapter that delivers answers; made before the routes."""
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """Its HTTP endpoints."""
+
+    async def close(self) -> None:
+        """End what its endpoints have begun in the background."""
 
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> SimulatorPane:
         """Its pane of the simulator; ``base_url``: the bot's origin, read at each message."""

@@ -52,10 +52,21 @@ class Texts:
     stop_label: str
     good_label: str
     bad_label: str
+    good_name: str  #: the same in words, for screen readers
+    bad_name: str
+    reason_title: str  #: of a form; at most 24 characters
+    reason_note: str
+    reason_send: str
+    reason_close: str
     vote_thanks: str
     vote_reason: str  #: asks why an answer was bad
     vote_unknown: str  #: the answer is not known any more, or not this person's
     reasons: dict[str, str]  #: by the codes of bot.domain.feedback.Reason; labels of buttons
+    thread_intro: str  #: for the model: what follows was said in the thread before
+    status_writing: str
+    human_unavailable: str
+    human_wanted: str  #: for the humans: somebody asks for them
+    human_open: str  #: label of the link to the conversation
     human_label: str
     human_called: str
     human_answers: str  #: where the messenger needs a response while a human answers
@@ -70,6 +81,7 @@ class Texts:
     about: str  #: what the bot does, without any command
     help: str  #: for messengers with buttons, whose labels may be typed too
     help_command: str  #: for messengers whose commands follow the bot's slash command
+    help_chat: str  #: for messengers whose commands are words alone
     ai_notice: str  #: Korean AI Basic Act, in force 2026-01-22: say that an AI wrote it
     units: tuple[str, str, str]  #: hours, minutes and seconds after their number
 
@@ -155,6 +167,12 @@ TEXTS: dict[str, Texts] = {
         stop_label="그만",
         good_label="👍",
         bad_label="👎",
+        good_name="좋은 답변이에요",
+        bad_name="아쉬운 답변이에요",
+        reason_title="의견 남기기",
+        reason_note="더 하실 말씀이 있으면 적어 주세요.",
+        reason_send="보내기",
+        reason_close="닫기",
         vote_thanks="의견을 남겨 주셔서 고마워요.",
         vote_reason="어떤 점이 아쉬우셨나요?",
         vote_unknown="이 답변에는 의견을 남길 수 없어요.",
@@ -165,6 +183,11 @@ TEXTS: dict[str, Texts] = {
             "format": "읽기 불편해요",
             "korean": "말이 어색해요",
         },
+        thread_intro="[이 스레드에서 앞서 나눈 이야기]",
+        status_writing="답변을 작성하고 있어요…",
+        human_unavailable="지금은 상담원에게 연결해 드릴 수 없어요.",
+        human_wanted="상담원을 찾는 분이 있어요.",
+        human_open="대화 열기",
         human_label="상담원",
         human_called=(
             "상담원에게 연결해 드릴게요. 다시 챗봇과 이야기하시려면 ‘챗봇’이라고 보내 주세요."
@@ -192,6 +215,14 @@ TEXTS: dict[str, Texts] = {
             "명령 뒤에 궁금한 점을 적어 주시면 AI(생성형 인공지능)가 답변해 드려요. "
             "사실과 다를 수 있으니 중요한 내용은 꼭 확인해 주세요.\n"
             "명령 뒤에 ‘초기화’라고 쓰면 새 대화를 시작하고, ‘도움말’이라고 쓰면 이 안내가 나와요."
+        ),
+        help_chat=(
+            f"{_ABOUT}\n"
+            "새 대화: 새 대화 시작\n"
+            "다시: 다른 답변 받기\n"
+            "그만: 작성 중인 답변 멈추기\n"
+            "내 정보 삭제: 대화와 의견 지우기\n"
+            "이 말만 적어 보내 주세요."
         ),
         ai_notice="생성형 AI가 작성한 답변이에요. 사실과 다를 수 있어요.",
         units=("시간", "분", "초"),
@@ -256,6 +287,12 @@ TEXTS: dict[str, Texts] = {
         stop_label="Stop",
         good_label="👍",
         bad_label="👎",
+        good_name="Good answer",
+        bad_name="Bad answer",
+        reason_title="Feedback",
+        reason_note="Anything else you would like to say?",
+        reason_send="Send",
+        reason_close="Close",
         vote_thanks="Thank you for your feedback.",
         vote_reason="What was wrong with it?",
         vote_unknown="Feedback on this answer is not possible.",
@@ -266,6 +303,11 @@ TEXTS: dict[str, Texts] = {
             "format": "Hard to read",
             "korean": "Odd Korean",
         },
+        thread_intro="[Said earlier in this thread]",
+        status_writing="is writing an answer…",
+        human_unavailable="I cannot connect you to a human right now.",
+        human_wanted="Somebody asks for a human.",
+        human_open="Open the conversation",
         human_label="Human",
         human_called="A human will answer. To talk to the bot again, send “bot”.",
         human_answers="A human is answering here. To talk to the bot, send “bot”.",
@@ -289,6 +331,14 @@ TEXTS: dict[str, Texts] = {
             "Write a question after the command and a generative AI answers it. "
             "It can be wrong, so please check what matters.\n"
             "After the command, “reset” starts a new conversation and “help” shows this text."
+        ),
+        help_chat=(
+            f"{_ABOUT_EN}\n"
+            "new: start a new conversation\n"
+            "again: get another answer\n"
+            "stop: stop the answer that is being written\n"
+            "erase my data: erase our conversations and your feedback\n"
+            "Send such a word alone."
         ),
         ai_notice="Written by a generative AI. It can be wrong.",
         units=(" h", " min", " s"),

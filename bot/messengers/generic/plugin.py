@@ -10,7 +10,6 @@ from aiohttp import web
 
 from bot.domain.findings import Finding
 from bot.domain.webhook_probe import WebhookProbe
-from bot.http.outbound import OutboundClient
 from bot.messengers.generic.adapter import GenericAdapter
 from bot.messengers.generic.checks import check_settings
 from bot.messengers.generic.endpoint import GenericEndpoint
@@ -20,9 +19,8 @@ from bot.messengers.generic.result_reader import ResultReader
 from bot.messengers.generic.results import EVENTS_PATH, RESULT_PATH
 from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.generic.simulator_pane import GenericPane
-from bot.messengers.plugin import LocalDefaults, MessengerSettings, Services
+from bot.messengers.plugin import AdapterServices, LocalDefaults, MessengerSettings, Services
 from bot.simulator.webhook_client import WebhookClient
-from bot.text.catalog import Texts
 from inference_queue.token_stream import TokenStream
 
 
@@ -54,9 +52,9 @@ class GenericPlugin:
         """None: the preset's maximum."""
         return None
 
-    def adapter(self, texts: Texts, outbound: OutboundClient) -> GenericAdapter:
+    def adapter(self, services: AdapterServices) -> GenericAdapter:
         """Posts signed results to callback URLs."""
-        return GenericAdapter(self.settings, texts, outbound)
+        return GenericAdapter(self.settings, services.texts, services.outbound)
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """Messages, results and events."""
@@ -68,6 +66,9 @@ class GenericPlugin:
             web.get(RESULT_PATH, results.handle, allow_head=False),
             web.get(EVENTS_PATH, streams.handle, allow_head=False),
         ]
+
+    async def close(self) -> None:
+        """Nothing is left in the background."""
 
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> GenericPane:
         """A chat that shows the route of each answer."""

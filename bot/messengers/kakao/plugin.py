@@ -10,16 +10,14 @@ from aiohttp import web
 
 from bot.domain.findings import Finding
 from bot.domain.webhook_probe import WebhookProbe
-from bot.http.outbound import OutboundClient
 from bot.messengers.kakao.adapter import KakaoAdapter
 from bot.messengers.kakao.checks import check_settings
 from bot.messengers.kakao.endpoint import KakaoEndpoint
 from bot.messengers.kakao.probe import help_probe
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.simulator_pane import KakaoPane
-from bot.messengers.plugin import LocalDefaults, MessengerSettings, Services
+from bot.messengers.plugin import AdapterServices, LocalDefaults, MessengerSettings, Services
 from bot.simulator.webhook_client import WebhookClient
-from bot.text.catalog import Texts
 
 
 class KakaoPlugin:
@@ -50,14 +48,17 @@ class KakaoPlugin:
         """The capacity of three bubbles."""
         return self.settings.max_new_tokens
 
-    def adapter(self, texts: Texts, outbound: OutboundClient) -> KakaoAdapter:
+    def adapter(self, services: AdapterServices) -> KakaoAdapter:
         """Posts answers to callback URLs."""
-        return KakaoAdapter(self.settings, texts, outbound)
+        return KakaoAdapter(self.settings, services.texts, services.outbound)
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """The skill webhook."""
         endpoint = KakaoEndpoint(self.settings, services)
         return [web.post("/webhooks/kakao", endpoint.handle)]
+
+    async def close(self) -> None:
+        """Nothing is left in the background."""
 
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> KakaoPane:
         """A chat as the app shows it."""

@@ -23,9 +23,11 @@ from bot.messengers.slack.blocks import (
     answer_message,
     plain_message,
 )
+from bot.messengers.slack.conversations import room_of
 from bot.messengers.slack.refusals import error_code, is_too_long, may_take_plain_text
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import earliest_command_time
+from bot.messengers.slack.threads import SlackThreads
 from bot.messengers.slack.web_api import Room, WebApi
 from bot.text.catalog import Texts
 
@@ -40,16 +42,30 @@ class SlackAdapter:
 
     name = "slack"
 
-    def __init__(self, settings: SlackSettings, texts: Texts, outbound: OutboundClient) -> None:
+    def __init__(
+        self,
+        settings: SlackSettings,
+        texts: Texts,
+        outbound: OutboundClient,
+        web_api: WebApi | None = None,
+        threads: SlackThreads | None = None,
+    ) -> None:
+        """``threads``: None where answers go to response_urls and channels alone."""
         self._settings = settings
         self._texts = texts
         self._outbound = outbound
-        self._web_api = WebApi(settings, outbound)
+        self._web_api = web_api or WebApi(settings, outbound)
+        self._threads = threads
 
     async def deliver(
         self, handle: ReplyHandle, via: DeliveryVia, answer: Answer
     ) -> DeliveryResult:
-        """POST the answer to the command's response_url, valid for five POSTs in 30 minutes."""
+        """POST the answer to the command's response_url, valid for five POSTs in 30 minutes.
+
+        An answer for a thread has no other route than ``deliver_reconcilably``.
+        """
+        if self._threads is not None and room_of(handle) is not None:
+            return await self._threads.deliver(handle, answer)
         if via is not DeliveryVia.POST:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Slack has no way {via}")
         result = await self._post(handle, self._message(handle, answer))
@@ -63,12 +79,16 @@ class SlackAdapter:
         return self._web_api.has_token
 
     def is_reconcilable(self, handle: ReplyHandle) -> bool:
-        """Whether a message to the command's channel is worth a try."""
+        """Whether a message to the thread, or to the command's channel, is worth a try."""
+        if (room := room_of(handle)) is not None:
+            return self._threads is not None and self._web_api.may_post(room.channel, room.team)
         seen_by_all = self._settings.command_visibility == "in_channel"
         return seen_by_all and self._web_api.may_post(handle.address.get("channel"), _team(handle))
 
     async def deliver_reconcilably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
-        """Post the answer to the command's channel, with the turn in its metadata."""
+        """Post the answer to the thread or the channel, with the turn in its metadata."""
+        if self._threads is not None and room_of(handle) is not None:
+            return await self._threads.deliver(handle, answer)
         channel = str(handle.address.get("channel"))
         message = self._message(handle, answer)
         result = await self._post_to_channel(handle, channel, answer, message)
@@ -78,7 +98,9 @@ class SlackAdapter:
         return result
 
     async def look_up(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
-        """Look up the turn's message in the channel, from the time of the command."""
+        """Look up the turn's message, from the time of the question."""
+        if self._threads is not None and room_of(handle) is not None:
+            return await self._threads.look_up(handle, turn_id)
         address = handle.address
         channel = address.get("channel")
         if not isinstance(channel, str):

@@ -11,6 +11,7 @@ import re
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from aiohttp import ClientTimeout
@@ -39,6 +40,15 @@ _UNCLEAR = frozenset(
     {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 )
 _LATER = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+_READING = frozenset(
+    {
+        "chat.getPermalink",
+        "conversations.history",
+        "conversations.info",
+        "conversations.replies",
+        "users.info",
+    }
+)
 #: The token is worth nothing any more.
 _REVOKED = frozenset({"account_inactive", "invalid_auth", "token_expired", "token_revoked"})
 
@@ -101,12 +111,13 @@ class SlackApi:
         token = await self._tokens.token(team)
         if not token:
             return ApiResult(outcome=Outcome.REFUSED, detail="no token", document={})
+        body, content_type = _encoded(method, document)
         reply = await self._outbound.exchange(
             f"{self._url}/{method}",
-            encode_json(document),
+            body,
             hosts=self._hosts,
             limits=TIMEOUT,
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}", "Content-Type": content_type},
             max_bytes=max_bytes,
             keep_alive=keep_alive,
         )
@@ -134,6 +145,16 @@ class SlackApi:
                 return result
             await asyncio.sleep(wait_s)
         raise AssertionError("the last round returns")
+
+    async def call_after_pause(
+        self, method: str, document: dict[str, Any], *, team: str
+    ) -> ApiResult:
+        """Call the method; once more after a pause that Slack asks for, when nothing was done."""
+        result = await self.call(method, document, team=team)
+        if result.outcome is not Outcome.RETRY or (result.retry_after_s or 0.0) > MAX_PAUSE_S:
+            return result
+        await asyncio.sleep(max(result.retry_after_s or 0.0, REPEAT_AFTER_S[0]))
+        return await self.call(method, document, team=team)
 
     async def granted(self, team: str = "") -> tuple[frozenset[str], str]:
         """The token's scopes, by auth.test; or none, and the reason."""
@@ -163,6 +184,17 @@ class SlackApi:
         # Re-inserted at the end: the oldest pause is the first to go.
         self._pauses.pop((team, method), None)
         self._pauses[team, method] = time.monotonic() + min(seconds, MAX_PAUSE_S)
+
+
+def _encoded(method: str, document: dict[str, Any]) -> tuple[bytes, str]:
+    """The body, and its type: Slack's reading methods take forms only."""
+    if method not in _READING:
+        return encode_json(document), "application/json; charset=utf-8"
+    form = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in document.items()
+    }
+    return urlencode(form).encode(), "application/x-www-form-urlencoded"
 
 
 def origin_of(url: str) -> str:

@@ -13,7 +13,7 @@ from bot.domain.deliveries import Answer
 from bot.domain.turns import clean_text
 from bot.messengers.slack.settings import Visibility
 from bot.text.catalog import Texts
-from bot.text.fences import shorten_markdown
+from bot.text.fences import shorten_markdown, split_markdown
 from bot.text.markdown import plain_text
 from bot.text.splitting import shorten, utf16_units
 
@@ -36,8 +36,7 @@ def answer_message(
     if visibility == "in_channel":
         blocks = _quote(address) + blocks
     if answer.ai_notice:
-        notice = {"type": "plain_text", "text": texts.ai_notice}
-        blocks.append({"type": "context", "elements": [notice]})
+        blocks.append(_context(texts.ai_notice))
     return {
         "response_type": visibility,
         "text": _fallback(markdown, texts.ai_notice if answer.ai_notice else ""),
@@ -56,11 +55,48 @@ def plain_message(
     """The same without blocks, for a message that Slack refused; cut to ``max_chars``."""
     quotes = _quote(address) if visibility == "in_channel" else []
     whole = plain_text(_markdown(answer, texts))
-    shown = shorten(whole, max_chars, lambda part: utf16_units(_escape(part)))
+    shown = shorten(whole, max_chars, lambda part: utf16_units(escape(part)))
     cut = texts.cut_note if shown != whole else ""
     notice = texts.ai_notice if answer.ai_notice else ""
-    parts = [*(quote["text"]["text"] for quote in quotes), _escape(shown), cut, notice]
+    parts = [*(quote["text"]["text"] for quote in quotes), escape(shown), cut, notice]
     return {"response_type": visibility, "text": "\n\n".join(part for part in parts if part)}
+
+
+def answer_parts(answer: Answer, texts: Texts) -> list[str]:
+    """The answer as the Markdown of one or more messages; the notes are below the last one.
+
+    A fence that is open at a cut is closed, and opened again in the next part.
+    """
+    text = defused(clean_text(answer.text)) or texts.failed
+    if answer.truncated:
+        text = f"{shorten_markdown(text, len(text) + 400)}\n\n{texts.cut_note}"
+    if answer.begins_anew:
+        text = f"{texts.idle_note}\n\n{text}"
+    return list(split_markdown(text, MAX_MARKDOWN_CHARS, utf16_units))
+
+
+def part_message(markdown: str, *, notice: str = "") -> dict[str, Any]:
+    """The message of one part: a markdown block, the notice, and the fallback text."""
+    blocks: list[dict[str, Any]] = [{"type": "markdown", "text": markdown}]
+    if notice:
+        blocks.append(_context(notice))
+    return {"text": _fallback(markdown, notice), "blocks": blocks}
+
+
+def plain_part(markdown: str, *, notice: str = "", max_chars: int) -> dict[str, Any]:
+    """The same without blocks, for a message that Slack refused; cut to ``max_chars``."""
+    shown = shorten(plain_text(markdown), max_chars, lambda part: utf16_units(escape(part)))
+    return {"text": "\n\n".join(part for part in (escape(shown), notice) if part), "blocks": []}
+
+
+def defused(text: str) -> str:
+    """The text without mentions that notify people, in every renderer, code blocks included."""
+    # A zero-width space after "<" breaks a mention.
+    return _MENTION.sub("\\1\u200b", text)
+
+
+def _context(sentence: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [{"type": "plain_text", "text": sentence}]}
 
 
 def _quote(address: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -68,13 +104,12 @@ def _quote(address: Mapping[str, Any]) -> list[dict[str, Any]]:
     user, question = address.get("user_id"), address.get("question")
     if not (isinstance(user, str) and re.fullmatch("[A-Z0-9]+", user) and question):
         return []
-    text = f"> <@{user}> {_escape(str(question))}"
+    text = f"> <@{user}> {escape(str(question))}"
     return [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]
 
 
 def _markdown(answer: Answer, texts: Texts) -> str:
-    # A zero-width space after "<" breaks a mention in every renderer, code blocks included.
-    text = _MENTION.sub("\\1\u200b", clean_text(answer.text)) or texts.failed
+    text = defused(clean_text(answer.text)) or texts.failed
     if utf16_units(text) <= MAX_MARKDOWN_CHARS and not answer.truncated:
         return text
     shown = shorten_markdown(text, MAX_MARKDOWN_CHARS, utf16_units)
@@ -83,10 +118,10 @@ def _markdown(answer: Answer, texts: Texts) -> str:
 
 def _fallback(markdown: str, notice: str) -> str:
     plain = plain_text(shorten(markdown, MAX_FALLBACK_CHARS))
-    text = shorten(plain, MAX_FALLBACK_CHARS, lambda part: utf16_units(_escape(part)))
-    return "\n\n".join(part for part in (_escape(text), notice) if part)
+    text = shorten(plain, MAX_FALLBACK_CHARS, lambda part: utf16_units(escape(part)))
+    return "\n\n".join(part for part in (escape(text), notice) if part)
 
 
-def _escape(text: str) -> str:
-    """Escape the text for mrkdwn: it holds no mention or link then."""
+def escape(text: str) -> str:
+    """The text escaped for mrkdwn: it holds no mention or link then."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -24,8 +24,8 @@ def bolt_app(settings: SlackSettings) -> AsyncApp:
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
 
     logger = logging.getLogger("slack_bolt")
-    # Below WARNING bolt logs whole requests, with personal data and tokens.
-    logger.setLevel(logging.WARNING)
+    # Below ERROR bolt logs whole requests, with personal data and tokens.
+    logger.setLevel(logging.ERROR)
     app = AsyncApp(
         name="bllossom",
         logger=logger,
@@ -39,11 +39,15 @@ def bolt_app(settings: SlackSettings) -> AsyncApp:
     return app
 
 
-async def dispatch(app: AsyncApp, fields: dict[str, Any]) -> HttpAnswer:
-    """Let bolt answer a verified, parsed request."""
+async def dispatch(
+    app: AsyncApp, fields: dict[str, Any], headers: dict[str, str] | None = None
+) -> HttpAnswer:
+    """Let bolt answer a verified, parsed request; what no listener knows is acknowledged."""
     # In socket mode bolt takes the parsed fields; otherwise it parses the body in its own way.
-    request = AsyncBoltRequest(body=fields, mode="socket_mode")
+    request = AsyncBoltRequest(body=fields, mode="socket_mode", headers=dict(headers or {}))
     response = await app.async_dispatch(request)
+    if response.status == 404:
+        return 200, {}, b""
     headers = dict(response.first_headers_without_set_cookie())
     return response.status, headers, response.body.encode()
 

@@ -7,12 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from aiohttp import web
 
+from bot.conversation.inbox import StoreDownError
 from bot.domain.messenger import Incoming, Refusal
 from bot.http.body import read_body
 from bot.messengers.parsing import json_object, utf8
 from bot.messengers.slack.bolt import HttpAnswer, bolt_app, dispatch
+from bot.messengers.slack.ids import field
+from bot.messengers.slack.listeners import RETRY_HEADER, Listeners
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import (
     is_json,
@@ -21,6 +25,31 @@ from bot.messengers.slack.slash_command import (
     verify_signature,
 )
 
+log = structlog.get_logger(__name__)
+
+#: What bolt knows by its type; more is acknowledged without it.
+_KNOWN_TYPES = frozenset(
+    {"url_verification", "event_callback", "block_actions", "view_submission", "view_closed"}
+)
+#: The fields that listeners read: bolt's own code stumbles over odd values of others.
+_EVENT_FIELDS = frozenset(
+    {"type", "team_id", "enterprise_id", "api_app_id", "event", "event_id", "authorizations"}
+)
+_PRESS_FIELDS = frozenset(
+    {
+        "type",
+        "team",
+        "enterprise",
+        "user",
+        "api_app_id",
+        "channel",
+        "container",
+        "message",
+        "actions",
+        "trigger_id",
+        "view",
+    }
+)
 #: The acknowledgement without a text: Slack shows the typed command to the channel.
 SHOW_COMMAND = {"response_type": "in_channel"}
 #: Receives a command and returns its acknowledgement, within Slack's three seconds.
@@ -30,11 +59,20 @@ Receive = Callable[[Incoming], Awaitable[str]]
 class SlackEndpoint:
     """Verifies and reads Slack's requests; commands go to ``receive``, the rest to bolt."""
 
-    def __init__(self, settings: SlackSettings, receive: Receive, *, max_chars: int) -> None:
+    def __init__(
+        self,
+        settings: SlackSettings,
+        receive: Receive,
+        listeners: Listeners | None = None,
+        *,
+        max_chars: int,
+    ) -> None:
         self._settings = settings
         self._receive = receive
         self._max_chars = max_chars
         self._bolt = bolt_app(settings)
+        if listeners is not None:
+            listeners.add_to(self._bolt)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request to any of the three routes."""
@@ -52,11 +90,26 @@ class SlackEndpoint:
         verify_signature(headers, body, self._settings, received_at)
         text = utf8(body)
         fields = _event(text) if is_json(headers, text) else _form(text)
-        if fields is None:
-            return 200, {}, b""
+        return await self.receive(fields, received_at, headers)
+
+    async def receive(
+        self, fields: dict[str, Any], received_at: datetime, headers: Mapping[str, str]
+    ) -> HttpAnswer:
+        """Answer a verified, parsed request, however it came.
+
+        Raises Refusal(503) where Slack is to send an event again.
+        """
         if "command" in fields and fields.get("ssl_check") != "1":
             return await self._acknowledge(fields, received_at)
-        return await dispatch(self._bolt, fields)
+        kind = str(fields.get("type", ""))
+        if kind not in _KNOWN_TYPES and fields.get("ssl_check") != "1":
+            log.info("slack_request_unknown", kind=kind[:60])
+            return 200, {}, b""
+        retry = headers.get(RETRY_HEADER)
+        try:
+            return await dispatch(self._bolt, fields, {RETRY_HEADER: retry} if retry else None)
+        except StoreDownError:
+            raise Refusal(503, "not stored: send it again") from None
 
     async def _acknowledge(self, fields: Mapping[str, str], received_at: datetime) -> HttpAnswer:
         """Acknowledge a command, without bolt: no call to Slack is needed."""
@@ -67,24 +120,27 @@ class SlackEndpoint:
         return 200, {"content-type": "application/json; charset=utf-8"}, body.encode()
 
 
-def _event(text: str) -> dict[str, Any] | None:
-    """The request for bolt; None for an event that is only acknowledged."""
+def _event(text: str) -> dict[str, Any]:
+    """The event for bolt, of a shape that it can read."""
     document = json_object(text)
     kind, challenge = document.get("type"), document.get("challenge")
     if not isinstance(kind, str):
         raise Refusal(400, "an event needs a type")
-    if kind != "url_verification":
-        return None
-    if not isinstance(challenge, str):
-        raise Refusal(400, "a url_verification needs a challenge")
-    return {"type": kind, "challenge": challenge}
+    if kind == "url_verification":
+        if not isinstance(challenge, str):
+            raise Refusal(400, "a url_verification needs a challenge")
+        return {"type": kind, "challenge": challenge}
+    event = document.get("event")
+    if kind == "event_callback" and not isinstance(field(event, "type"), str):
+        raise Refusal(400, "an event_callback needs an event with a type")
+    return {name: value for name, value in document.items() if name in _EVENT_FIELDS}
 
 
-def _form(text: str) -> dict[str, Any] | None:
+def _form(text: str) -> dict[str, Any]:
     fields = read_form(text)
     if "payload" in fields:
-        json_object(fields["payload"])
-        return None
+        payload = json_object(fields["payload"])
+        return {name: value for name, value in payload.items() if name in _PRESS_FIELDS}
     if "command" not in fields and fields.get("ssl_check") != "1":
         raise Refusal(400, "neither a command nor a payload")
     return dict(fields)

@@ -29,3 +29,8 @@ def readable(raw: str, *, bot_user: str = "") -> str:
 def mentions(raw: str, user: str) -> bool:
     """Whether the text mentions the user."""
     return bool(user) and re.search(rf"<@{re.escape(user)}(?:\||>)", raw) is not None
+
+
+def mentions_anybody(raw: str) -> bool:
+    """Whether the text mentions any person: then it is hardly for the bot."""
+    return re.search(r"<@[A-Z0-9]+(?:\||>)", raw) is not None

@@ -10,17 +10,21 @@ from aiohttp import web
 
 from bot.domain.findings import Finding
 from bot.domain.webhook_probe import WebhookProbe
-from bot.http.outbound import OutboundClient
-from bot.messengers.plugin import LocalDefaults, MessengerSettings, Services
+from bot.messengers.plugin import (
+    AdapterServices,
+    LocalDefaults,
+    MessengerSettings,
+    Services,
+)
 from bot.messengers.slack.adapter import SlackAdapter
 from bot.messengers.slack.checks import check_slack
 from bot.messengers.slack.commands import CommandReceiver
 from bot.messengers.slack.endpoint import SlackEndpoint
+from bot.messengers.slack.parts import SlackParts
 from bot.messengers.slack.probe import help_probe
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.simulator_pane import SlackPane
 from bot.simulator.webhook_client import WebhookClient
-from bot.text.catalog import Texts
 
 
 class SlackPlugin:
@@ -32,6 +36,8 @@ class SlackPlugin:
     local_defaults: ClassVar[LocalDefaults] = LocalDefaults(
         secrets={"signing_secret": lambda: secrets.token_hex(32)}, origin_lists=("response_hosts",)
     )
+
+    _parts: SlackParts
 
     def __init__(self, settings: SlackSettings) -> None:
         self.settings = settings
@@ -51,19 +57,25 @@ class SlackPlugin:
         """None: the preset's maximum; a message holds 12,000 characters."""
         return None
 
-    def adapter(self, texts: Texts, outbound: OutboundClient) -> SlackAdapter:
+    def adapter(self, services: AdapterServices) -> SlackAdapter:
         """Posts answers by Web API or to response URLs."""
-        return SlackAdapter(self.settings, texts, outbound)
+        self._parts = SlackParts(self.settings, services)
+        return self._parts.adapter
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """Commands, events and interactivity."""
         endpoint = SlackEndpoint(
             self.settings,
             CommandReceiver(services, self.settings.command_visibility).receive,
+            self._parts.listeners(services),
             max_chars=services.settings.max_utterance_chars,
         )
         paths = ("commands", "events", "interactivity")
         return [web.post(f"/webhooks/slack/{path}", endpoint.handle) for path in paths]
+
+    async def close(self) -> None:
+        """Leave what is written live to the deliveries, and wait for the sentences."""
+        await self._parts.close()
 
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> SlackPane:
         """A chat as the app shows it."""

@@ -14,6 +14,7 @@ from bot.domain.deliveries import Outcome
 from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.http.outbound import OutboundClient
 from bot.messengers.slack.api import ApiResult, SlackApi
+from bot.messengers.slack.ids import message_ts
 from bot.messengers.slack.refusals import OF_THE_CHANNEL
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.tokens import SettingsToken
@@ -26,6 +27,8 @@ EVENT_TYPE = "bllossom_turn"
 SENTENCE_TYPE = "bllossom_sentence"
 #: A page of answers of the maximum length.
 MAX_PAGE_BYTES = 10 * 1024 * 1024
+#: The letters by which a message is known as the beginning of an answer.
+MIN_BEGINNING = 40
 #: The maximum of a channel's history that is read.
 PAGE, MAX_PAGES = 100, 6
 #: The pause between two queries of one bot in one workspace; Slack allows fifty a minute (tier 3)
@@ -117,6 +120,39 @@ class WebApi:
             query["cursor"] = cursor
         return _unknown(f"{room.channel} has more than {read} messages since")
 
+    async def find_part(
+        self,
+        room: Room,
+        turn_id: UUID,
+        since: float,
+        app: object,
+        *,
+        number: int,
+        beginning: str,
+    ) -> LookupResult:
+        """Look up one message of an answer; FOUND: ``detail`` is its ts.
+
+        ``beginning``: the answer's text, of which a message without a name may show the beginning:
+        a stream has its name only at its end.
+        """
+        query = _query(room, since)
+        nameless = False
+        for _ in range(MAX_PAGES):
+            page = await self._read_page(room, query)
+            if isinstance(page, LookupResult):
+                return page
+            messages, cursor = page
+            ours = [message for message in messages if _is_of(message, app)]
+            found = _message_of(ours, turn_id, number) or _begun(ours, beginning)
+            if found and (ts := message_ts(found.get("ts"))):
+                return LookupResult(outcome=LookupOutcome.FOUND, detail=ts)
+            nameless |= any(map(_is_nameless, ours)) and not beginning
+            if not cursor:
+                outcome = LookupOutcome.UNKNOWN if nameless else LookupOutcome.ABSENT
+                return LookupResult(outcome=outcome, detail=f"not in {room.channel}")
+            query["cursor"] = cursor
+        return _unknown(f"{room.channel} has too many messages since")
+
     async def _read_page(
         self, room: Room, query: dict[str, Any]
     ) -> tuple[list[dict[str, Any]], str] | LookupResult:
@@ -189,6 +225,22 @@ def _message_of(
         if its_part == (parts - 1 if part is None and isinstance(parts, int) else part or 0):
             return message
     return None
+
+
+def _begun(messages: list[dict[str, Any]], text: str) -> dict[str, Any] | None:
+    """The nameless message that shows the beginning of ``text``."""
+    for message in messages:
+        shown = message.get("text")
+        if isinstance(shown, str) and shown.strip() and _is_nameless(message):
+            letters = _letters(shown)[:MIN_BEGINNING]
+            if letters and _letters(text).startswith(letters):
+                return message
+    return None
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone: Slack lays Markdown out in its own way."""
+    return "".join(filter(str.isalnum, text))
 
 
 def _event_type(message: dict[str, Any]) -> object:

@@ -1,0 +1,113 @@
+"""The text of answers while they are written, for messengers that show it.
+
+One reader for all turns of this bot: it asks Postgres who writes them, and Redis for their tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from uuid import UUID
+
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.store.live_runs import current_runs
+from inference_queue.token_stream import Run, TokenStream
+from runtime.periodic import FailureLog
+from runtime.timeouts import run_with_timeout
+
+#: How often it is asked who writes; a new answer is seen this late at most.
+LOOK_EVERY_S = 0.2
+LOOK_TIMEOUT_S = 2.0
+#: A wait for tokens; new turns join with the next one.
+READ_S = 0.1
+#: The longest text that is kept of one answer: 48 KiB at two bytes a character.
+MAX_CHARS = 24_000
+
+
+class LiveTurn:
+    """The answer of one turn as far as it is written."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.restarts = 0  #: how often a worker began the answer anew
+        self.changed = asyncio.Event()
+        self.run: Run | None = None
+        self.after = ""  #: the id of the last chunk that was read
+
+    def begin(self, run: Run) -> None:
+        """Follow another run: its text begins anew."""
+        if self.text:
+            self.restarts += 1
+        self.run, self.after, self.text = run, "", ""
+
+    def add(self, text: str) -> None:
+        """Add a chunk; beyond the maximum nothing is kept."""
+        if text and len(self.text) < MAX_CHARS:
+            self.text = (self.text + text)[:MAX_CHARS]
+            self.changed.set()
+
+
+class LiveTurns:
+    """Follows turns of this bot. Without Redis their text stays empty."""
+
+    def __init__(self, *, database: AsyncEngine, redis: Redis) -> None:
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._tokens = TokenStream(redis)
+        self._turns: dict[UUID, LiveTurn] = {}
+        self._any = asyncio.Event()
+        self._look_at = 0.0
+
+    @contextlib.contextmanager
+    def following(self, turn_id: UUID) -> Iterator[LiveTurn]:
+        """The turn's text, kept current inside the context; one follower per turn."""
+        turn = self._turns[turn_id] = LiveTurn()
+        self._any.set()
+        try:
+            yield turn
+        finally:
+            if self._turns.get(turn_id) is turn:
+                del self._turns[turn_id]
+
+    async def keep_reading(self) -> None:
+        """Read the tokens of all followed turns, until cancelled."""
+        failures = FailureLog("live_turns")
+        while True:
+            if not self._turns:
+                self._any.clear()
+                await self._any.wait()
+            with failures.guard():
+                await self._look()
+            if not await self._read():
+                await asyncio.sleep(READ_S)
+
+    async def _look(self) -> None:
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_EVERY_S
+        runs = await run_with_timeout(LOOK_TIMEOUT_S, self._runs())
+        for turn_id, run in runs.items():
+            turn = self._turns.get(turn_id)
+            if turn is not None and turn.run != run:
+                turn.begin(run)
+
+    async def _runs(self) -> dict[UUID, Run]:
+        async with self._database.connect() as connection:
+            return await current_runs(connection, list(self._turns))
+
+    async def _read(self) -> bool:
+        """Read what is new; False: there was nothing to wait for."""
+        followed = {turn.run: turn for turn in self._turns.values() if turn.run is not None}
+        if not followed:
+            return False
+        wanted = {run: turn.after for run, turn in followed.items()}
+        new = await self._tokens.read_new_of_many(wanted, timeout_s=READ_S)
+        for run, chunks in new.items():
+            turn = followed[run]
+            if turn.run == run:
+                turn.add("".join(chunk.text for chunk in chunks))
+                turn.after = chunks[-1].id
+        return bool(new)

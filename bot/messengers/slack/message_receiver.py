@@ -1,0 +1,175 @@
+"""Messages in Slack's rooms and direct channels: accepted as questions, or carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.conversation.accept_batcher import ConversationFullError, HumanAnswersError
+from bot.conversation.inbox import StoreDownError, StoreFaultError
+from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem
+from bot.domain.turns import RepeatWindow, Utterance
+from bot.messengers.commands import PersonCommands
+from bot.messengers.parsing import read_text
+from bot.messengers.plugin import Services
+from bot.messengers.problems import problem_sentence
+from bot.messengers.slack.conversations import conversation_key, event_key, reply_handle
+from bot.messengers.slack.desk import Desk
+from bot.messengers.slack.events import SlackMessage
+from bot.messengers.slack.message_text import readable
+from bot.messengers.slack.thread_rules import ThreadRules
+from bot.messengers.slack.web_api import Room
+
+log = structlog.get_logger(__name__)
+
+#: Slack repeats an event for five minutes.
+REPEAT_WINDOW = timedelta(minutes=10)
+#: The number of Slack's last repetition.
+LAST_RETRY = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Received:
+    """A message that is the bot's to answer."""
+
+    message: SlackMessage
+    incoming: Incoming
+    room: Room
+    is_first: bool  #: nobody has asked the bot in this conversation before
+
+
+class MessageReceiver:
+    """Receives messages; each is committed or carried out before its event is acknowledged."""
+
+    def __init__(self, services: Services, desk: Desk, rules: ThreadRules) -> None:
+        self._services = services
+        self._texts = services.texts
+        self._desk = desk
+        self._rules = rules
+        self._commands = PersonCommands(services, "slack")
+
+    async def receive(self, message: SlackMessage, received_at: datetime) -> None:
+        """Receive one message. Raises StoreDownError: Slack is to send the event again."""
+        concern = await self._rules.concern(message)
+        if not concern.concerns:
+            return
+        received = self._read(message, received_at, is_first=concern.is_first)
+        try:
+            await self._answer(received)
+        except StoreDownError:
+            if message.source.retry >= LAST_RETRY:
+                self._say(received, self._texts.storage_down)
+            raise
+        except StoreFaultError:
+            self._say(received, self._texts.storage_fault)
+        except ConversationFullError:
+            self._say(received, self._texts.conversation_full)
+        except HumanAnswersError:
+            log.info("slack_message_left_to_human", channel=message.channel)
+
+    def _read(self, message: SlackMessage, received_at: datetime, *, is_first: bool) -> _Received:
+        settings = self._desk.settings
+        handle = reply_handle(message, received_at, settings)
+        text = read_text(
+            readable(message.raw_text, bot_user=message.source.bot_user),
+            self._services.settings.max_utterance_chars,
+        )
+        incoming = Incoming(
+            sender=message.user,
+            tenant=message.source.tenant,
+            conversation_key=conversation_key(message, settings),
+        )
+        utterance = Utterance(
+            messenger="slack",
+            tenant=incoming.tenant,
+            conversation_key=incoming.conversation_key,
+            event_key=event_key(message),
+            sender=message.user,
+            text=text.text,
+            reply=handle,
+            received_at=received_at,
+            room=message.channel,
+        )
+        room = Room(
+            team=message.source.team,
+            channel=message.channel,
+            thread_ts=str(handle.address["thread_ts"]),
+        )
+        read = _with_content(incoming, message, utterance, text.problem)
+        return _Received(message=message, incoming=read, room=room, is_first=is_first)
+
+    async def _answer(self, received: _Received) -> None:
+        incoming = received.incoming
+        if incoming.problem is not None:
+            max_chars = self._services.settings.max_utterance_chars
+            sentence = problem_sentence(incoming.problem, self._texts, max_chars=max_chars)
+            self._say(received, sentence)
+        elif incoming.command is not None:
+            await self._carry_out(received, incoming.command)
+        elif incoming.utterance is not None:
+            await self._submit(received, await self._in_context(received, incoming.utterance))
+
+    async def _carry_out(self, received: _Received, command: Command) -> None:
+        if command in (Command.HELP, Command.FETCH):
+            self._say(received, self._texts.help_chat)
+        elif command is Command.ERASE:
+            self._desk.confirm_erasure(received.room, received.message.user)
+        elif command is Command.HUMAN and not self._desk.settings.human_channel:
+            self._say(received, self._texts.human_unavailable)
+        else:
+            outcome = await self._commands.carry_out(received.incoming)
+            if outcome.utterance is not None:
+                await self._submit(received, outcome.utterance)
+                return
+            if command is Command.HUMAN:
+                await self._desk.call_human(received.room, received.message.user)
+            self._say(received, outcome.sentence)
+
+    async def _submit(self, received: _Received, utterance: Utterance) -> None:
+        if sentence := await self._services.inbox.rejection(utterance):
+            self._say(received, sentence)
+            return
+        accepted = await self._services.inbox.submit(utterance)
+        if accepted.new:
+            self._desk.show_work(accepted.turn_id, utterance)
+
+    async def _in_context(self, received: _Received, utterance: Utterance) -> Utterance:
+        """The utterance as the model reads it: in rooms with the speaker, and once the thread."""
+        message = received.message
+        if message.is_direct:
+            return utterance
+        name = await self._desk.people.name(message.source.team, message.user)
+        prompt = f"{name}: {utterance.text}"
+        if received.is_first and (thread := await self._desk.threads.before(message)):
+            prompt = f"{self._texts.thread_intro}\n{thread}\n\n{prompt}"
+        return replace(utterance, prompt=prompt)
+
+    def _say(self, received: _Received, sentence: str) -> None:
+        """Tell a sentence: in rooms to its person alone."""
+        message = received.message
+        only_to = "" if message.is_direct else message.user
+        self._desk.sentences.say(received.room, sentence, only_to=only_to)
+
+
+def _with_content(
+    incoming: Incoming,
+    message: SlackMessage,
+    utterance: Utterance,
+    problem: Problem | None,
+) -> Incoming:
+    """What the message is: a command, a problem or a question."""
+    if problem is Problem.EMPTY:
+        if message.has_files:
+            return replace(incoming, problem=Problem.MEDIA)
+        return replace(incoming, command=Command.HELP)
+    if command := COMMAND_WORDS.get(utterance.text.removeprefix("/").casefold()):
+        received_at = utterance.received_at
+        repeats = RepeatWindow(
+            key=utterance.event_key, received_at=received_at, until=received_at + REPEAT_WINDOW
+        )
+        return replace(incoming, command=command, repeats=repeats, draft=utterance)
+    if problem is not None:
+        return replace(incoming, problem=problem)
+    return replace(incoming, utterance=utterance)

@@ -1,0 +1,26 @@
+"""Evenly spaced calls, each workspace for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+#: Workspaces whose last call is remembered.
+MAX_REMEMBERED = 10_000
+
+
+class Pacing:
+    """At most one call per ``every_s`` seconds and workspace."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._next: dict[str, float] = {}
+
+    async def wait(self, team: str) -> None:
+        """Wait for the workspace's next turn."""
+        now = time.monotonic()
+        begins = max(now, self._next.pop(team, 0.0))
+        if len(self._next) >= MAX_REMEMBERED:
+            del self._next[next(iter(self._next))]
+        self._next[team] = begins + self._every_s
+        await asyncio.sleep(begins - now)

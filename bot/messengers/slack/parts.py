@@ -1,0 +1,91 @@
+"""The parts of Slack's adapter and listeners, put together."""
+
+from __future__ import annotations
+
+import structlog
+
+from bot.messengers.plugin import AdapterServices, Services
+from bot.messengers.slack.actions import ActionReceiver
+from bot.messengers.slack.adapter import SlackAdapter
+from bot.messengers.slack.api import SlackApi
+from bot.messengers.slack.desk import Desk
+from bot.messengers.slack.events import SlackSource
+from bot.messengers.slack.home import HomePages
+from bot.messengers.slack.listeners import Listeners
+from bot.messengers.slack.live_writer import LiveWriter
+from bot.messengers.slack.message_receiver import MessageReceiver
+from bot.messengers.slack.people import People
+from bot.messengers.slack.post_log import PostLog
+from bot.messengers.slack.sentences import Sentences
+from bot.messengers.slack.settings import SlackSettings
+from bot.messengers.slack.status import StatusLine
+from bot.messengers.slack.thread_context import ThreadContext
+from bot.messengers.slack.thread_delivery import ThreadDelivery
+from bot.messengers.slack.thread_rules import ThreadRules
+from bot.messengers.slack.threads import SlackThreads
+from bot.messengers.slack.tokens import SettingsToken
+from bot.messengers.slack.web_api import WebApi
+from bot.messengers.slack.words import WORDS
+
+log = structlog.get_logger(__name__)
+
+
+class SlackParts:
+    """Everything that speaks to Slack, over one Web API."""
+
+    def __init__(self, settings: SlackSettings, services: AdapterServices) -> None:
+        self._settings = settings
+        self._texts = services.texts
+        self._tokens = SettingsToken(settings)
+        self._api = SlackApi(settings, services.outbound, self._tokens)
+        self._posts = PostLog(services.database)
+        self._status = StatusLine(self._api, services.texts)
+        self._sentences = Sentences(self._api)
+        self._writer: LiveWriter | None = None
+        web_api = WebApi(settings, services.outbound, self._api)
+        delivery = ThreadDelivery(settings, services.texts, web_api, self._posts)
+        threads = SlackThreads(delivery, web_api, self._posts, self._status)
+        self.adapter = SlackAdapter(settings, services.texts, services.outbound, web_api, threads)
+
+    def listeners(self, services: Services) -> Listeners:
+        """The listeners of events and interactivity."""
+        self._writer = LiveWriter(
+            self._settings, self._texts, self._api, self._posts, services.live, services.waiters
+        )
+        desk = self._desk(self._writer)
+        rules = ThreadRules(services.database, self._settings)
+        return Listeners(
+            messages=MessageReceiver(services, desk, rules),
+            actions=ActionReceiver(services, desk),
+            home=HomePages(desk, WORDS[services.settings.language], services.workers),
+            requests=services.requests,
+            settings=self._settings,
+            texts=self._texts,
+            uninstalled=self._uninstalled,
+        )
+
+    async def close(self) -> None:
+        """End what is under way."""
+        if self._writer is not None:
+            await self._writer.close()
+        await self._sentences.close()
+        await self._status.close()
+
+    def _desk(self, writer: LiveWriter) -> Desk:
+        people = People(self._api)
+        return Desk(
+            settings=self._settings,
+            texts=self._texts,
+            api=self._api,
+            sentences=self._sentences,
+            people=people,
+            threads=ThreadContext(
+                self._api, people, self._texts, max_messages=self._settings.thread_context
+            ),
+            status=self._status,
+            write_live=writer.write,
+        )
+
+    async def _uninstalled(self, source: SlackSource) -> None:
+        self._tokens.drop(source.team)
+        log.info("slack_app_removed", team=source.team)

@@ -1,0 +1,71 @@
+"""The log of the messages that show answers, kept in Postgres before and after each call."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.domain.posts import PostState
+from bot.store import posts
+from bot.store.posts import Post
+from runtime.timeouts import run_with_timeout
+
+#: A statement that takes longer counts as failed.
+TIMEOUT_S = 2.0
+#: A writer whose first call takes longer counts as dead.
+WRITER_S = 8.0
+
+
+class PostLog:
+    """Reads and writes ``posts``. Each method raises database errors and TimeoutError."""
+
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._writer = uuid4()
+
+    async def begin(self, turn_id: UUID, room: str) -> bool:
+        """Take the right to write the turn's first message live; False: another has it."""
+        return await run_with_timeout(TIMEOUT_S, self._begin(turn_id, room))
+
+    async def announce(self, turn_id: UUID, part: int, room: str) -> None:
+        """Record that a message is about to be posted."""
+        await run_with_timeout(TIMEOUT_S, self._announce(turn_id, part, room))
+
+    async def note(
+        self, turn_id: UUID, part: int, state: PostState, message_id: str | None = None
+    ) -> bool:
+        """Record a message's state; False: it is final, or its turn is gone."""
+        return await run_with_timeout(TIMEOUT_S, self._note(turn_id, part, state, message_id))
+
+    async def remove(self, turn_id: UUID, part: int) -> None:
+        """Forget a message that certainly is not shown."""
+        await run_with_timeout(TIMEOUT_S, self._remove(turn_id, part))
+
+    async def of_turn(self, turn_id: UUID) -> dict[int, Post]:
+        """The turn's messages, by their part."""
+        return await run_with_timeout(TIMEOUT_S, self._of_turn(turn_id))
+
+    async def _begin(self, turn_id: UUID, room: str) -> bool:
+        async with self._database.connect() as connection:
+            return await posts.begin(
+                connection, turn_id, room, writer=self._writer, seconds=WRITER_S
+            )
+
+    async def _announce(self, turn_id: UUID, part: int, room: str) -> None:
+        async with self._database.connect() as connection:
+            await posts.announce(connection, turn_id, part, room)
+
+    async def _note(
+        self, turn_id: UUID, part: int, state: PostState, message_id: str | None
+    ) -> bool:
+        async with self._database.connect() as connection:
+            return await posts.note(connection, turn_id, part, state, message_id)
+
+    async def _remove(self, turn_id: UUID, part: int) -> None:
+        async with self._database.connect() as connection:
+            await posts.remove(connection, turn_id, part)
+
+    async def _of_turn(self, turn_id: UUID) -> dict[int, Post]:
+        async with self._database.connect() as connection:
+            return await posts.of_turn(connection, turn_id)

@@ -1,0 +1,67 @@
+"""The status line of a thread, and the state of an agent's session, while an answer is written."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from bot.messengers.slack.api import SlackApi
+from bot.messengers.slack.web_api import Room
+from bot.text.catalog import Texts
+from runtime.tasks import TaskSet
+
+#: Workspaces whose refusal of sessions is remembered.
+MAX_REMEMBERED = 1000
+#: Calls under way at once; a status that cannot be shown is left out.
+MAX_UNDER_WAY = 500
+
+
+class StatusLine:
+    """Shows that an answer is being written. Slack takes the line away with the next message."""
+
+    def __init__(self, api: SlackApi, texts: Texts) -> None:
+        self._api = api
+        self._texts = texts
+        self._tasks = TaskSet()
+        self._without_sessions: OrderedDict[str, None] = OrderedDict()
+
+    def begin(self, room: Room) -> None:
+        """Show the line, and the session as at work."""
+        if room.thread_ts and len(self._tasks) < MAX_UNDER_WAY:
+            self._tasks.start(self._begin(room), name="slack status")
+
+    def end(self, room: Room) -> None:
+        """Show the session as waiting for the person: Slack would show it at work for an hour."""
+        if room.thread_ts and len(self._tasks) < MAX_UNDER_WAY:
+            self._tasks.start(self._set_session(room, "active"), name="slack session")
+
+    async def close(self) -> None:
+        """Wait for the calls under way."""
+        await self._tasks.wait_for_started()
+
+    async def _begin(self, room: Room) -> None:
+        await self._api.call(
+            "assistant.threads.setStatus",
+            {
+                "channel_id": room.channel,
+                "thread_ts": room.thread_ts,
+                "status": self._texts.status_writing,
+                "loading_messages": [self._texts.status_writing],
+            },
+            team=room.team,
+            keep_alive=True,
+        )
+        await self._set_session(room, "processing")
+
+    async def _set_session(self, room: Room, state: str) -> None:
+        if room.team in self._without_sessions:
+            return
+        result = await self._api.call(
+            "agents.sessions.setStatus",
+            {"channel_id": room.channel, "thread_ts": room.thread_ts, "status": state},
+            team=room.team,
+            keep_alive=True,
+        )
+        if result.error:
+            if len(self._without_sessions) >= MAX_REMEMBERED:
+                self._without_sessions.popitem(last=False)
+            self._without_sessions[room.team] = None

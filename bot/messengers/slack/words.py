@@ -1,0 +1,58 @@
+"""Sentences that only Slack has: the agent's tab and the App Home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackWords:
+    """One language's words."""
+
+    prompts_title: str
+    prompts: tuple[tuple[str, str], ...]  #: suggested questions, at most four: title and message
+    home_title: str
+    home_ready: str
+    home_off: str
+    home_threads: dict[str, str]  #: by the thread rule
+    home_privacy: str
+
+
+WORDS: dict[str, SlackWords] = {
+    "ko": SlackWords(
+        prompts_title="무엇을 도와드릴까요?",
+        prompts=(
+            ("글 다듬기", "다음 글을 자연스럽게 다듬어 주세요:\n"),
+            ("짧게 요약하기", "다음 내용을 세 문장으로 요약해 주세요:\n"),
+            ("영어로 옮기기", "다음 글을 영어로 옮겨 주세요:\n"),
+            ("쉽게 설명하기", "다음 개념을 쉽게 설명해 주세요:\n"),
+        ),
+        home_title="무엇이든 물어보세요",
+        home_ready="🟢 지금 바로 답변할 수 있어요.",
+        home_off="🟠 지금은 답변이 늦어지고 있어요.",
+        home_threads={
+            "asked": "채널에서 저를 한 번 부르시면 그 스레드에서는 부르지 않아도 답변해 드려요.",
+            "always": "제가 들어가 있는 채널에서는 모든 스레드에 답변해 드려요.",
+            "never": "채널에서는 저를 부르실 때마다 답변해 드려요.",
+        },
+        home_privacy="‘내 정보 삭제’라고 보내시면 대화와 의견을 모두 지워 드려요.",
+    ),
+    "en": SlackWords(
+        prompts_title="What can I do for you?",
+        prompts=(
+            ("Improve a text", "Please improve this text:\n"),
+            ("Summarise", "Please summarise this in three sentences:\n"),
+            ("Translate into Korean", "Please translate this into Korean:\n"),
+            ("Explain simply", "Please explain this simply:\n"),
+        ),
+        home_title="Ask me anything",
+        home_ready="🟢 Ready to answer.",
+        home_off="🟠 Answers are delayed right now.",
+        home_threads={
+            "asked": "Mention me once in a thread, and I go on answering there.",
+            "always": "I answer in every thread of the channels I am in.",
+            "never": "I answer in channels whenever you mention me.",
+        },
+        home_privacy="Send “erase my data” and I erase our conversations and your feedback.",
+    ),
+}

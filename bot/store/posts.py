@@ -1,0 +1,154 @@
+"""The messages that show answers: which exist, who writes them, what they are called there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Float, Integer, Row, Text, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.posts import PostState
+
+_TURN_PART = (bindparam("turn_id", type_=Uuid), bindparam("part", type_=Integer))
+
+#: Only of a turn that exists: an erased one is not written.
+BEGIN = text(
+    """
+    INSERT INTO posts (turn_id, part, room, state, writer, writer_until)
+    SELECT id, :part, :room, :state, :writer, now() + make_interval(secs => :seconds)
+    FROM turns WHERE id = :turn_id AND status IN ('received', 'queued', 'generating')
+    ON CONFLICT (turn_id, part) DO NOTHING
+    RETURNING part
+    """
+).bindparams(
+    *_TURN_PART,
+    bindparam("writer", type_=Uuid),
+    bindparam("seconds", type_=Float),
+    *(bindparam(name, type_=Text) for name in ("room", "state")),
+)
+
+#: The delivery's own: it has the claim.
+ANNOUNCE = text(
+    """
+    INSERT INTO posts (turn_id, part, room, state)
+    SELECT id, :part, :room, 'starting' FROM turns WHERE id = :turn_id
+    ON CONFLICT (turn_id, part) DO NOTHING
+    """
+).bindparams(*_TURN_PART, bindparam("room", type_=Text))
+
+NOTE = text(
+    """
+    UPDATE posts
+    SET state = :state, message_id = coalesce(:message_id, message_id), updated_at = now()
+    WHERE turn_id = :turn_id AND part = :part AND state <> 'final'
+    RETURNING part
+    """
+).bindparams(*_TURN_PART, bindparam("state", type_=Text), bindparam("message_id", type_=Text))
+
+REMOVE = text("DELETE FROM posts WHERE turn_id = :turn_id AND part = :part").bindparams(*_TURN_PART)
+
+OF_TURN = text(
+    """
+    SELECT part, room, message_id, state, writer IS NOT NULL AS is_live,
+        coalesce(writer_until > now(), false) AS is_starting
+    FROM posts WHERE turn_id = :turn_id ORDER BY part
+    """
+).bindparams(bindparam("turn_id", type_=Uuid))
+
+TURNS_SHOWN = text(
+    """
+    SELECT posts.turn_id FROM posts JOIN turns ON turns.id = posts.turn_id
+    WHERE posts.room = :room AND posts.message_id = ANY(:message_ids)
+      AND turns.messenger = :messenger AND turns.tenant = :tenant
+    """
+).bindparams(
+    bindparam("message_ids", type_=ARRAY(Text)),
+    *(bindparam(name, type_=Text) for name in ("room", "messenger", "tenant")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One message of a turn's answer."""
+
+    part: int
+    room: str
+    message_id: str | None  #: None: it is not known whether the messenger shows it
+    state: PostState
+    is_live: bool = False  #: it was begun before the answer was whole
+    is_starting: bool = False  #: the bot that begins it counts as alive
+
+
+async def begin(
+    connection: AsyncConnection, turn_id: UUID, room: str, *, writer: UUID, seconds: float
+) -> bool:
+    """Take the right to write the answer's first message live; False: another has it."""
+    values = {
+        "turn_id": turn_id,
+        "part": 0,
+        "room": room,
+        "state": PostState.STARTING.value,
+        "writer": writer,
+        "seconds": seconds,
+    }
+    return (await connection.scalar(BEGIN, values)) is not None
+
+
+async def announce(connection: AsyncConnection, turn_id: UUID, part: int, room: str) -> None:
+    """Record that a message is about to be posted."""
+    await connection.execute(ANNOUNCE, {"turn_id": turn_id, "part": part, "room": room})
+
+
+async def note(
+    connection: AsyncConnection,
+    turn_id: UUID,
+    part: int,
+    state: PostState,
+    message_id: str | None = None,
+) -> bool:
+    """Record the state of a message, and its id once it is known; False: it is final, or gone."""
+    values = {"turn_id": turn_id, "part": part, "state": state.value, "message_id": message_id}
+    return (await connection.scalar(NOTE, values)) is not None
+
+
+async def remove(connection: AsyncConnection, turn_id: UUID, part: int) -> None:
+    """Forget a message that certainly is not shown."""
+    await connection.execute(REMOVE, {"turn_id": turn_id, "part": part})
+
+
+async def of_turn(connection: AsyncConnection, turn_id: UUID) -> dict[int, Post]:
+    """The messages of a turn, by their part."""
+    rows = await connection.execute(OF_TURN, {"turn_id": turn_id})
+    return {row.part: _post(row) for row in rows}
+
+
+async def turns_shown(
+    connection: AsyncConnection,
+    *,
+    messenger: str,
+    tenant: str,
+    room: str,
+    message_ids: Sequence[str],
+) -> list[UUID]:
+    """The turns whose answers these messages show."""
+    values = {
+        "messenger": messenger,
+        "tenant": tenant,
+        "room": room,
+        "message_ids": list(message_ids),
+    }
+    return list((await connection.execute(TURNS_SHOWN, values)).scalars())
+
+
+def _post(row: Row[tuple[object, ...]]) -> Post:
+    return Post(
+        part=row.part,
+        room=row.room,
+        message_id=row.message_id,
+        state=PostState(row.state),
+        is_live=row.is_live,
+        is_starting=row.is_starting and row.message_id is None,
+    )
