@@ -25,8 +25,7 @@ class Platforms:
     @property
     def faults(self) -> tuple[Faults, ...]:
         """The faults of everything that the bots call."""
-        slack = self.slack
-        return (self.kakao.faults, slack.faults, slack.history_faults, self.generic.faults)
+        return (self.kakao.faults, *self.slack.web_api.faults.values(), self.generic.faults)
 
     def stop_faults(self) -> None:
         """From now on the platforms do not fail."""

@@ -45,3 +45,20 @@ class SlackReading:
     fault: Fault | None
     turns: tuple[str, ...]  #: the turns in the metadata of the returned messages
     at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackCall:
+    """One call of the Web API, of any method."""
+
+    method: str
+    team_id: str  #: the token's workspace
+    arguments: dict[str, Any]
+    document: dict[str, Any]  #: the response, also where a fault kept it from the caller
+    fault: Fault | None
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def error(self) -> str:
+        """Slack's error code, "" if the call had its effect."""
+        return str(self.document.get("error", ""))

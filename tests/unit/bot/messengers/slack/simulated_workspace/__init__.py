@@ -1,0 +1,1 @@
+"""The workspace in memory keeps Slack's limits, and knows what people saw."""
