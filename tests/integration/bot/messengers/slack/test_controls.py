@@ -1,0 +1,200 @@
+"""Stopping, asking again, judging, erasing and calling a human in Slack."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import text
+
+from bot.messengers.slack.controls import ERASE_ACTION, VOTE_ACTION
+from fakes.engine_server import EngineServer
+from fakes.faults import Fault
+from tests.support.slack_chat import SlackChat
+
+LONG = "가나다라마바사아자차 " * 200
+
+
+async def test_a_stopped_answer_keeps_what_was_written(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    await chat.until_shown("U1", room, asked, "가나다")
+    await chat.send(chat.people.stop("U1", room, asked))
+    turn = await chat.until_answered("길게")
+    assert (turn.status, turn.stopped_by) == ("cancelled", "U1")
+    assert turn.answer
+    assert LONG.startswith(turn.answer)
+    [shown] = [text for text in chat.thread("U1", room, asked) if "가나다" in text]
+    assert shown.startswith(turn.answer.rstrip())
+    assert "멈췄어요" in shown
+
+
+async def test_the_word_stops_the_answer_within_a_second(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    await chat.until_shown("U1", room, asked, "가나다")
+    began = asyncio.get_running_loop().time()
+    await chat.say("U1", room, "그만", thread_ts=asked)
+    turn = await chat.until_answered("길게")
+    assert turn.status == "cancelled"
+    assert asyncio.get_running_loop().time() - began < 5
+    assert server.aborted == 1
+
+
+async def test_again_keeps_both_answers_in_the_log(chat: SlackChat, server: EngineServer) -> None:
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "하나")
+    await chat.until_answered("하나")
+    server.reply = lambda _: "다른 답"
+    await chat.say("U1", room, "다시", thread_ts=asked)
+    await chat.until_shown("U1", room, asked, "다른 답")
+    assert server.requests[-1].contents[1:] == ["하나"]
+    turns = await chat.stack.rows("SELECT answer, regenerates, id FROM turns ORDER BY seq")
+    assert [turn.answer for turn in turns] == ["에코: 하나", "다른 답"]
+    assert turns[1].regenerates == turns[0].id
+    await chat.say("U1", room, "둘", thread_ts=asked)
+    await chat.until_answered("둘")
+    assert server.requests[-1].contents[1:] == ["하나", "다른 답", "둘"]
+
+
+async def vote(chat: SlackChat, user: str, side: str) -> tuple[str, str]:
+    """Answer a question, and press a thumb; the channel and the answer's ts."""
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "하나")
+    turn = await chat.until_answered("하나")
+    ts = await chat.until_shown("U1", room, asked, "에코: 하나")
+    said = await chat.press(user, room, ts, VOTE_ACTION, f"{side}:{turn.id}")
+    assert said.status == 200
+    return room, ts
+
+
+async def test_a_vote_is_stored_and_may_change(chat: SlackChat) -> None:
+    room, ts = await vote(chat, "U1", "good")
+    [stored] = await chat.stack.rows("SELECT * FROM feedback")
+    assert (stored.voter, stored.vote) == ("U1", "good")
+    await chat.press("U1", room, ts, VOTE_ACTION, f"bad:{stored.turn_id}")
+    [stored] = await chat.stack.rows("SELECT * FROM feedback")
+    assert stored.vote == "bad"
+
+
+async def test_a_bad_vote_asks_for_reasons(chat: SlackChat) -> None:
+    await vote(chat, "U1", "bad")
+    await chat.stack.slack.until(lambda: "U1" in chat.workspace.views.modals)
+    form = chat.people.submit(
+        "U1",
+        {
+            "reasons": {"reasons": {"selected_options": [{"value": "wrong"}, {"value": "korean"}]}},
+            "note": {"note": {"value": "서울이 아니라 부산이에요"}},
+        },
+    )
+    for _ in range(2):
+        assert (await chat.interact(form)).status == 200
+    [stored] = await chat.stack.rows("SELECT * FROM feedback")
+    assert (stored.vote, stored.reasons) == ("bad", ["wrong", "korean"])
+    assert stored.note == "서울이 아니라 부산이에요"
+
+
+async def test_a_vote_from_another_channel_changes_nothing(chat: SlackChat) -> None:
+    room, ts = await vote(chat, "U1", "good")
+    [stored] = await chat.stack.rows("SELECT * FROM feedback")
+    payload = chat.people.press("U1", room, ts, VOTE_ACTION, f"bad:{stored.turn_id}")
+    payload["channel"]["id"] = payload["container"]["channel_id"] = "C9"
+    assert (await chat.interact(payload)).status == 200
+    [stored] = await chat.stack.rows("SELECT * FROM feedback")
+    assert stored.vote == "good"
+
+
+async def test_refused_vote_buttons_become_plain_ones(chat: SlackChat) -> None:
+    chat.workspace.rules.refused_block_types = {"context_actions"}
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "하나")
+    await chat.until_answered("하나")
+    ts = await chat.until_shown("U1", room, asked, "에코: 하나")
+    blocks = chat.workspace.state.message(chat.workspace.directory.room(room), ts).blocks
+    assert [block["type"] for block in blocks][-1] == "actions"
+
+
+async def test_an_erasure_is_confirmed_and_complete(chat: SlackChat) -> None:
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "하나")
+    await chat.until_answered("하나")
+    other = await chat.say("U2", chat.direct("U2"), "남의 것")
+    await chat.until_answered("남의 것")
+    assert other
+    await chat.say("U1", room, "내 정보 삭제", thread_ts=asked)
+    ts = await chat.until_shown("U1", room, asked, "지울까요")
+    assert len(await chat.stack.rows("SELECT 1 FROM turns")) == 2
+    await chat.press("U1", room, ts, ERASE_ACTION, "erase")
+    [receipt] = await chat.stack.rows("SELECT * FROM erasures")
+    assert receipt.counts["turns"] == 1
+    assert "U1" not in str(receipt)
+    left = await chat.stack.rows("SELECT sender FROM turns")
+    assert [turn.sender for turn in left] == ["U2"]
+    assert len(await chat.stack.rows("SELECT 1 FROM conversations")) == 1
+
+
+async def test_a_human_is_called_and_the_bot_is_silent(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    chat.workspace.directory.joined.add("CHUMANS")
+    asked = await chat.say("U1", "C1", f"{chat.mention} 안녕")
+    await chat.until_answered("안녕")
+    await chat.say("U1", "C1", "상담원", thread_ts=asked)
+    await chat.stack.slack.until(lambda: bool(chat.workspace.screen("U1", "CHUMANS")))
+    await chat.say("U1", "C1", "거기 계세요?", thread_ts=asked)
+    assert len(server.requests) == 1
+    await chat.say("U1", "C1", "챗봇", thread_ts=asked)
+    await chat.say("U1", "C1", "이제 답해 줘", thread_ts=asked)
+    await chat.until_answered("이제 답해 줘")
+    events = await chat.stack.rows("SELECT kind, actor FROM conversation_events ORDER BY id")
+    assert [(one.kind, one.actor) for one in events] == [
+        ("human_called", "U1"),
+        ("human_left", "U1"),
+    ]
+
+
+async def test_the_tabs_are_filled_when_they_are_opened(chat: SlackChat) -> None:
+    await chat.send(chat.people.open_app("U1", "messages"))
+    room = chat.direct("U1")
+    await chat.stack.slack.until(lambda: room in chat.workspace.surfaces.prompts)
+    assert not chat.workspace.state.violations
+    await chat.send(chat.people.open_app("U1", "home"))
+    await chat.stack.slack.until(lambda: "U1" in chat.workspace.views.homes)
+
+
+async def test_the_status_is_shown_while_the_answer_is_written(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG
+    server.delay_per_token_s = 0.05
+    asked = await chat.say("U1", "C1", f"{chat.mention} 길게")
+    await chat.stack.slack.until(
+        lambda: bool(chat.workspace.surfaces.status("C1", asked)), timeout_s=5
+    )
+    await chat.send(chat.people.stop("U1", "C1", asked))
+    await chat.stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")
+
+
+async def test_an_event_that_cannot_be_stored_is_sent_again(chat: SlackChat) -> None:
+    [body] = chat.people.write("U1", chat.direct("U1"), "하나")
+    async with chat.stack.database.begin() as connection:
+        await connection.execute(text("LOCK TABLE conversations IN ACCESS EXCLUSIVE MODE"))
+        assert (await chat.send(body)).status == 503
+    assert (await chat.send(body, retry=1)).status == 200
+    await chat.until_answered("하나")
+    assert (await chat.send(body, retry=2)).status == 200
+    assert len(await chat.stack.rows("SELECT 1 FROM turns")) == 1
+
+
+async def test_a_500_after_the_post_is_looked_up_not_repeated(chat: SlackChat) -> None:
+    chat.stack.slack.faults.once(Fault.CUT)
+    asked = await chat.say("U1", "C1", f"{chat.mention} 하나")
+    await chat.stack.until("SELECT 1 FROM deliveries WHERE state = 'unconfirmed'")
+    assert len([text for text in chat.thread("U1", "C1", asked) if "에코" in text]) <= 1

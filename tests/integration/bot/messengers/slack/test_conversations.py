@@ -1,0 +1,76 @@
+"""Where people talk to the bot in Slack, and what it hears."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fakes.engine_server import EngineServer
+from tests.support.slack_chat import SlackChat
+
+
+async def test_a_direct_message_is_answered_in_its_thread(chat: SlackChat) -> None:
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "안녕하세요?")
+    await chat.until_shown("U1", room, asked, "에코: 안녕하세요?")
+    await chat.stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered'")
+    assert len([text for text in chat.thread("U1", room, asked) if "에코" in text]) == 1
+
+
+async def test_each_direct_message_begins_its_own_conversation(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    room = chat.direct("U1")
+    first = await chat.say("U1", room, "하나")
+    await chat.until_shown("U1", room, first, "에코: 하나")
+    await chat.say("U1", room, "둘", thread_ts=first)
+    await chat.until_shown("U1", room, first, "에코: 둘")
+    assert server.requests[-1].contents[1:] == ["하나", "에코: 하나", "둘"]
+    second = await chat.say("U1", room, "셋")
+    await chat.until_shown("U1", room, second, "에코: 셋")
+    assert server.requests[-1].contents[1:] == ["셋"]
+
+
+async def test_a_mention_is_answered_once_in_the_thread_with_the_speaker(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    chat.workspace.directory.add_user("U1", "민수")
+    await chat.say("U1", "C1", f"{chat.mention} 점심 추천해 줘")
+    await chat.until_answered("점심 추천해 줘")
+    assert len(server.requests) == 1
+    assert server.requests[-1].contents[-1] == "민수: 점심 추천해 줘"
+    assert [turn.text for turn in await chat.stack.rows("SELECT text FROM turns")] == [
+        "점심 추천해 줘"
+    ]
+
+
+async def test_a_thread_goes_on_without_a_mention(chat: SlackChat, server: EngineServer) -> None:
+    asked = await chat.say("U1", "C1", f"{chat.mention} 안녕")
+    await chat.until_answered("안녕")
+    await chat.say("U2", "C1", "나도 궁금해", thread_ts=asked)
+    await chat.until_answered("나도 궁금해")
+    assert len(server.requests[-1].contents) == 4
+
+
+async def test_nobody_s_business_is_left_alone(chat: SlackChat, server: EngineServer) -> None:
+    root = await chat.say("U1", "C1", "우리끼리 이야기")
+    await chat.say("U2", "C1", "그래", thread_ts=root)
+    asked = await chat.say("U1", "C1", f"{chat.mention} 안녕")
+    await chat.stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered'")
+    await chat.say("U2", "C1", "<@U1> 이거 봐", thread_ts=asked)
+    await asyncio.sleep(0.3)
+    assert len(server.requests) == 1
+    assert len(await chat.stack.rows("SELECT 1 FROM turns")) == 1
+
+
+async def test_a_mention_in_a_thread_reads_it_once(chat: SlackChat, server: EngineServer) -> None:
+    chat.workspace.directory.add_user("U1", "민수")
+    chat.workspace.directory.add_user("U2", "영희")
+    root = await chat.say("U1", "C1", "금요일에 회식할까요?")
+    await chat.say("U2", "C1", "저는 좋아요", thread_ts=root)
+    await chat.say("U1", "C1", f"{chat.mention} 장소를 골라 줘", thread_ts=root)
+    await chat.until_answered("장소를 골라 줘")
+    prompt = server.requests[-1].contents[-1]
+    assert "민수: 금요일에 회식할까요?\n영희: 저는 좋아요\n\n민수: 장소를 골라 줘" in prompt
+    await chat.say("U2", "C1", "더 싼 곳은?", thread_ts=root)
+    await chat.until_answered("더 싼 곳은?")
+    assert server.requests[-1].contents[-1] == "영희: 더 싼 곳은?"

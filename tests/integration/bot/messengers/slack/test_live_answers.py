@@ -1,0 +1,144 @@
+"""Answers that people in Slack see being written."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from bot.messengers.slack import blocks
+from bot.text.catalog import TEXTS
+from fakes.engine_server import EngineServer
+from fakes.faults import Fault
+from tests.support.slack_chat import SlackChat
+from tests.support.stack import SLACK_TOKEN, running_stack, served
+
+LONG = "가나다라마바사아자차 " * 12
+
+
+def growing(chat: SlackChat, user: str, room: str, root: str) -> list[str]:
+    """The texts of the answer as they were seen, one after the other."""
+    seen = chat.workspace.seen(user, room, root)
+    return [without_notice(one.text) for one in seen if "가나다" in one.text]
+
+
+def answers(chat: SlackChat, user: str, room: str, root: str) -> list[str]:
+    """The answers that are on the screen at last."""
+    return [without_notice(text) for text in chat.thread(user, room, root) if "가나다" in text]
+
+
+def without_notice(text: str) -> str:
+    return text.removesuffix(f"\n{TEXTS['ko'].ai_notice}")
+
+
+async def test_a_direct_answer_is_seen_growing_and_ends_as_the_log_has_it(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    texts = growing(chat, "U1", room, asked)
+    assert len(texts) >= 3
+    assert all(turn.answer.startswith(text) for text in texts[:-1])
+    screen = answers(chat, "U1", room, asked)
+    assert screen == [turn.answer]
+    [post] = await chat.stack.rows("SELECT * FROM posts")
+    assert (post.state, post.part) == ("final", 0)
+
+
+async def test_a_stream_that_cannot_start_leaves_one_post(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.03
+    chat.stack.slack.web_api.faults["chat.startStream"].once(Fault.RATE_LIMITED)
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+
+
+async def test_a_start_without_an_answer_shows_nothing_twice(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.03
+    chat.stack.slack.web_api.faults["chat.startStream"].once(Fault.CUT)
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+
+
+async def test_a_piece_without_an_answer_is_shown_once_at_the_end(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    chat.stack.slack.web_api.faults["chat.appendStream"].once(Fault.CUT)
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+
+
+async def test_a_stream_that_slack_ends_goes_on_by_edits(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: (LONG * 2).strip()
+    server.delay_per_token_s = 0.1
+    chat.workspace.rules.stream_lifetime_s = 1.0
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+    calls = [call.method for call in chat.stack.slack.web_api.calls]
+    assert calls.count("chat.update") >= 2
+
+
+async def test_in_a_channel_the_answer_is_posted_once(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.03
+    asked = await chat.say("U1", "C1", f"{chat.mention} 길게")
+    await chat.until_answered("길게")
+    assert len(growing(chat, "U1", "C1", asked)) == 1
+
+
+async def test_in_a_channel_the_answer_may_grow_by_edits(database_url: str, redis_url: str) -> None:
+    async with (
+        served() as (server, engine),
+        running_stack(
+            database_url,
+            redis_url,
+            engine,
+            slack_bot_token=SecretStr(SLACK_TOKEN),
+            slack_channel_answers="edits",
+        ) as stack,
+    ):
+        chat = SlackChat(stack)
+        server.reply = lambda _: (LONG * 2).strip()
+        server.delay_per_token_s = 0.1
+        asked = await chat.say("U1", "C1", f"{chat.mention} 길게")
+        turn = await chat.until_answered("길게")
+        texts = growing(chat, "U2", "C1", asked)
+        assert len(texts) >= 3
+        assert answers(chat, "U2", "C1", asked) == [turn.answer]
+
+
+async def test_a_long_answer_becomes_several_messages(
+    chat: SlackChat, server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "MAX_MARKDOWN_CHARS", 600)
+    paragraphs = "\n\n".join(f"{number}. " + "가나다라마바사 " * 20 for number in range(5))
+    server.reply = lambda _: paragraphs
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "아주 길게")
+    await chat.until_answered("아주 길게")
+    shown = answers(chat, "U1", room, asked)
+    assert len(shown) == 3
+    assert "".join("".join(shown).split()) == "".join(paragraphs.split())
+    posts = await chat.stack.rows("SELECT part, state FROM posts ORDER BY part")
+    assert [(post.part, post.state) for post in posts] == [(n, "final") for n in range(3)]
