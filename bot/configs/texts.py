@@ -1,0 +1,31 @@
+"""The bot's own sentences by scope."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from bot.configs.reader import BotConfigs
+from bot.domain.bot_config import EffectiveConfig
+from bot.text.catalog import Texts
+
+
+class ScopedTexts:
+    """The catalogue's sentences, and in their place those that a scope sets."""
+
+    def __init__(self, configs: BotConfigs, texts: Texts) -> None:
+        self._configs = configs
+        self._texts = texts
+        #: As many as the reader keeps merged settings, and no longer than they live.
+        self._merged: WeakKeyDictionary[EffectiveConfig, Texts] = WeakKeyDictionary()
+
+    def for_scope(self, messenger: str, tenant: str = "", room: str = "") -> Texts:
+        """The sentences there; where nothing is set, the catalogue's own object."""
+        config = self._configs.for_scope(messenger, tenant, room)
+        if not config.values.texts:
+            return self._texts
+        if config not in self._merged:
+            own: dict[str, Any] = dict(config.values.texts)
+            self._merged[config] = replace(self._texts, **own)
+        return self._merged[config]
