@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -67,3 +67,14 @@ class EffectiveConfig:
 
     values: BotConfig = BotConfig()
     version: int | None = None  #: None: no scope sets anything
+
+
+#: The settings that count now, by messenger, tenant and room.
+ConfigLookup = Callable[[str, str, str], EffectiveConfig]
+
+_NOTHING_SET = EffectiveConfig()
+
+
+def nothing_set(_messenger: str, _tenant: str, _room: str) -> EffectiveConfig:
+    """The ConfigLookup of a bot whose environment decides everything."""
+    return _NOTHING_SET

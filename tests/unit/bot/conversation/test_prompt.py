@@ -45,7 +45,9 @@ def waiting(text: str = "안녕", *, messenger: str = "here", epoch: int = 2) ->
     )
 
 
-CONVERSATION = LockedConversation(id=7, tenant="t", epoch=2, history_seq=3, history_at=NOON)
+CONVERSATION = LockedConversation(
+    id=7, messenger="here", tenant="t", room="", epoch=2, history_seq=3, history_at=NOON
+)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +57,13 @@ CONVERSATION = LockedConversation(id=7, tenant="t", epoch=2, history_seq=3, hist
 def test_an_answer_has_no_more_tokens_than_its_messenger_shows(
     limits: dict[str, int], tokens: int
 ) -> None:
-    job = builder(limits).job(CONVERSATION, [waiting()], [], PRESET)
+    job = builder(limits).plan(CONVERSATION, [waiting()], []).job
     assert job.sampling.max_new_tokens == tokens
 
 
 def test_a_burst_is_read_after_the_history() -> None:
     exchanges = [Exchange("1@x", "첫 질문", "첫 답")]
-    job = builder().job(CONVERSATION, [waiting("하나"), waiting("둘")], exchanges, PRESET)
+    job = builder().plan(CONVERSATION, [waiting("하나"), waiting("둘")], exchanges).job
     assert job.messages == (
         Message(Role.SYSTEM, PRESET.system_prompt),
         Message(Role.USER, "첫 질문"),
@@ -74,7 +76,7 @@ def test_a_burst_is_read_after_the_history() -> None:
 
 
 def test_a_system_prompt_that_is_set_replaces_the_preset_s() -> None:
-    job = builder(system_prompt="반말로").job(CONVERSATION, [waiting()], [], PRESET)
+    job = builder(system_prompt="반말로").plan(CONVERSATION, [waiting()], []).job
     assert job.messages[0].content == "반말로"
 
 
@@ -84,5 +86,5 @@ def test_a_reset_after_the_turn_leaves_no_history() -> None:
 
 
 def test_a_prompt_of_ones_own_may_hold_the_date() -> None:
-    job = builder(system_prompt="오늘: {date}").job(CONVERSATION, [waiting()], [], PRESET)
+    job = builder(system_prompt="오늘: {date}").plan(CONVERSATION, [waiting()], []).job
     assert re.fullmatch(r"오늘: \d{4}년 \d{1,2}월 \d{1,2}일", job.messages[0].content)
