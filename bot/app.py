@@ -165,6 +165,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     app[app_keys.DATABASE] = base.database
     app[app_keys.REDIS] = base.redis
     app[app_keys.WORKERS] = base.workers
+    app[app_keys.CONFIGS] = base.configs
     app[app_keys.FORECAST] = base.forecast
     app[app_keys.WAITERS] = conversation.waiters
     app[app_keys.INBOX] = conversation.inbox
@@ -304,6 +305,7 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
             canceller=canceller,
             schedule_soon=scheduler.schedule_soon,
             max_waiting_turns=settings.max_waiting_turns,
+            config_for=base.configs.for_scope,
         ),
         requests=PersonRequests(
             database=database, canceller=canceller, human_s=settings.human_minutes * 60
@@ -335,6 +337,7 @@ def _admission(base: Base) -> Admission:
         backlog=base.backlog,
         forecast=base.forecast,
         texts=TEXTS[settings.language],
+        config_for=base.configs.for_scope,
     )
 
 

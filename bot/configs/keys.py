@@ -11,11 +11,14 @@ from bot.configs.kinds import Choice, Flag, Kind, Number, Prose, placeholders
 from bot.domain.bot_config import BotConfig, ThreadRule
 from bot.settings import MAX_COUNT
 from bot.text.catalog import TEXTS, Texts
+from bot.text.splitting import utf16_units
 from inference_queue.presets import PRESETS
 
 MAX_PROMPT_CHARS = 20_000
 #: Shorter than one of Kakao's bubbles, so that a sentence is never cut.
 MAX_TEXT_CHARS = 900
+#: Stands in one bubble with a piece of the answer.
+MAX_NOTICE_CHARS = 90
 MAX_TOKENS = 32_768
 MAX_HISTORY_TURNS = 200
 #: Precedes the name of a sentence: ``texts.about``.
@@ -45,7 +48,9 @@ def _text_kinds() -> dict[str, Kind]:
     known = {item.name for item in fields(Texts)}
     return {
         TEXT_PREFIX + name: Prose(
-            MAX_TEXT_CHARS, also=partial(_same_placeholders, getattr(TEXTS["ko"], name))
+            MAX_NOTICE_CHARS if name == "ai_notice" else MAX_TEXT_CHARS,
+            count=utf16_units,
+            also=partial(_same_placeholders, getattr(TEXTS["ko"], name)),
         )
         for name in _OWN_TEXTS
         if name in known

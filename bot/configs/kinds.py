@@ -75,9 +75,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """A text of at most ``max_chars`` code points, cleaned like a person's message."""
+    """A text of at most ``max_chars``, cleaned like a person's message.
+
+    ``count`` counts them: code points, or the UTF-16 units of the messengers' limits.
+    """
 
     max_chars: int
+    count: Callable[[str], int] = len
     #: Checks more of the cleaned text; raises ValueError.
     also: Callable[[str], None] = lambda _: None
 
@@ -92,9 +96,9 @@ class Prose:
         cleaned = clean_text(value)
         if not cleaned:
             raise ValueError("the text is empty")
-        if len(cleaned) > self.max_chars:
+        if (chars := self.count(cleaned)) > self.max_chars:
             raise ValueError(
-                f"the text has {len(cleaned):,} characters, and at most {self.max_chars:,} may be"
+                f"the text has {chars:,} characters, and at most {self.max_chars:,} fit"
             )
         self.also(cleaned)
         return cleaned

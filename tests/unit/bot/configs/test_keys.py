@@ -46,6 +46,8 @@ def test_a_typed_value_is_read(key: str, typed: str, value: object) -> None:
         ("thread_rule", "sometimes", "one of asked, always, never is needed"),
         ("rate_limit_per_minute", "1000001", "a whole number from 0 to 1000000 is needed"),
         ("texts.failed", "가" * (MAX_TEXT_CHARS + 1), "at most 900"),
+        ("texts.busy", "🙂" * 451, "902 characters, and at most 900"),
+        ("texts.ai_notice", "가" * 91, "91 characters, and at most 90"),
         ("texts.about", "최대 {max}자", "the sentence must hold no placeholder"),
         ("texts.about", "중괄호 {", "a brace has no partner"),
     ],
