@@ -28,6 +28,7 @@ _OWN_TEXTS = (
     "about",
     "help",
     "help_command",
+    "help_chat",
     "ai_notice",
     "reset_done",
     "media_unsupported",
