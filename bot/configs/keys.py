@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
 from bot.configs.kinds import Choice, Flag, Kind, Number, Prose, placeholders
 from bot.domain.bot_config import BotConfig, ThreadRule
 from bot.settings import MAX_COUNT
-from bot.text.catalog import TEXTS, Texts
+from bot.text.catalog import TEXTS
 from bot.text.splitting import utf16_units
 from inference_queue.presets import PRESETS
 
@@ -23,7 +22,8 @@ MAX_TOKENS = 32_768
 MAX_HISTORY_TURNS = 200
 #: Precedes the name of a sentence: ``texts.about``.
 TEXT_PREFIX = "texts."
-#: The sentences in which a deployment speaks for itself; "welcome" once the catalogue has it.
+#: The sentences in which a deployment speaks for itself. "welcome" is a messenger's own, not the
+#: catalogue's: it greets who comes in.
 _OWN_TEXTS = (
     "about",
     "help",
@@ -46,15 +46,13 @@ def _same_placeholders(original: str, sentence: str) -> None:
 
 
 def _text_kinds() -> dict[str, Kind]:
-    known = {item.name for item in fields(Texts)}
     return {
         TEXT_PREFIX + name: Prose(
             MAX_NOTICE_CHARS if name == "ai_notice" else MAX_TEXT_CHARS,
             count=utf16_units,
-            also=partial(_same_placeholders, getattr(TEXTS["ko"], name)),
+            also=partial(_same_placeholders, getattr(TEXTS["ko"], name, "")),
         )
         for name in _OWN_TEXTS
-        if name in known
     }
 
 

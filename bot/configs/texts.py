@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from bot.domain.bot_config import ConfigLookup, EffectiveConfig, nothing_set
 from bot.text.catalog import Texts
 
+_CATALOGUE = frozenset(item.name for item in fields(Texts))
 #: The sentences by messenger, tenant and room.
 TextsLookup = Callable[[str, str, str], Texts]
 
@@ -29,6 +30,7 @@ class ScopedTexts:
         if not config.values.texts:
             return self._texts
         if config not in self._merged:
-            own: dict[str, Any] = dict(config.values.texts)
+            chosen = config.values.texts.items()
+            own: dict[str, Any] = {name: words for name, words in chosen if name in _CATALOGUE}
             self._merged[config] = replace(self._texts, **own)
         return self._merged[config]

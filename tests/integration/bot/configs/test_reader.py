@@ -137,7 +137,7 @@ async def test_sentences_are_merged_once_and_only_where_some_are_set(
     texts = ScopedTexts(usual, configs.for_scope)
     await configs.refresh()
     assert texts.for_scope("kakao", "b1", "") is usual
-    await add(database, ("kakao", "b1"), {"texts.about": "저예요", "history_turns": 1})
+    await add(database, ("kakao", "b1"), {"texts.about": "저예요", "texts.welcome": "어서 오세요"})
     await add(database, ("kakao",), {"texts.failed": "죄송해요"})
     await configs.refresh()
     own = texts.for_scope("kakao", "b1", "")
