@@ -33,6 +33,7 @@ class KakaoEndpoint:
         self._settings = settings
         self._inbox = services.inbox
         self._texts = services.texts
+        self._texts_for = services.texts_for
         self._max_chars = services.settings.max_utterance_chars
         responder = SyncResponder(
             services.sync_window, functools.partial(show, texts=services.texts)
@@ -73,12 +74,13 @@ class KakaoEndpoint:
             return await self._held.fetch(request, incoming, incoming.fetch)
         if incoming.command is Command.FETCH:
             return await self._held.fetch_newest(request, incoming)
+        texts = self._texts_for("kakao", incoming.tenant, incoming.room)
         if incoming.command is Command.HELP:
-            return say(self._texts.help, self._texts)
+            return say(texts.help, texts)
         if incoming.command is Command.ERASE and not incoming.pressed:
-            return confirm_erasure(self._texts)
+            return confirm_erasure(texts)
         if incoming.command is not None:
             outcome = await self._commands.carry_out(incoming)
-            return say(outcome.sentence, self._texts)
-        sentence = problem_sentence(incoming.problem, self._texts, max_chars=self._max_chars)
-        return say(sentence, self._texts)
+            return say(outcome.sentence, texts)
+        sentence = problem_sentence(incoming.problem, texts, max_chars=self._max_chars)
+        return say(sentence, texts)

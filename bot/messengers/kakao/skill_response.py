@@ -103,7 +103,7 @@ def _with_notes(pieces: list[str], answer: Answer, texts: Texts, *, is_cut: bool
         shown[-1] += "…"
     if is_cut or answer.truncated:
         shown[-1] += f"\n\n{texts.cut_note}"
-    notes = [texts.ai_notice] if answer.ai_notice else []
+    notes = [notice] if (notice := answer.notice(texts.ai_notice)) else []
     if answer.expired:
         notes.append(texts.earlier_expired)
     if notes and len(shown) < MAX_BUBBLES:
