@@ -15,6 +15,7 @@ from bot.domain.messenger import Incoming, Refusal
 from bot.http.body import read_body
 from bot.messengers.parsing import json_object, utf8
 from bot.messengers.slack.bolt import HttpAnswer, bolt_app, dispatch
+from bot.messengers.slack.commands import Acknowledgement
 from bot.messengers.slack.ids import field
 from bot.messengers.slack.listeners import RETRY_HEADER, Listeners
 from bot.messengers.slack.settings import SlackSettings
@@ -46,10 +47,8 @@ _PRESS_FIELDS = frozenset(
         "view",
     }
 )
-#: The acknowledgement without a text: Slack shows the typed command to the channel.
-SHOW_COMMAND = {"response_type": "in_channel"}
 #: Receives a command and returns its acknowledgement, within Slack's three seconds.
-Receive = Callable[[Incoming], Awaitable[str]]
+Receive = Callable[[Incoming], Awaitable[Acknowledgement]]
 
 
 class SlackEndpoint:
@@ -109,9 +108,8 @@ class SlackEndpoint:
     async def _acknowledge(self, fields: Mapping[str, str], received_at: datetime) -> HttpAnswer:
         """Acknowledge a command, without bolt: no call to Slack is needed."""
         incoming = read_command(fields, received_at, self._settings, max_chars=self._max_chars)
-        sentence = await self._receive(incoming)
-        own = {"text": sentence, "response_type": "ephemeral"}
-        body = json.dumps(own if sentence else SHOW_COMMAND, ensure_ascii=False)
+        acknowledgement = await self._receive(incoming)
+        body = json.dumps(acknowledgement.document, ensure_ascii=False)
         return 200, {"content-type": "application/json; charset=utf-8"}, body.encode()
 
 

@@ -66,7 +66,7 @@ class SlackPlugin:
         """Commands, events and interactivity."""
         endpoint = SlackEndpoint(
             self.settings,
-            CommandReceiver(services, self.settings.command_visibility).receive,
+            CommandReceiver(services, self.settings).receive,
             self._parts.listeners(services),
             max_chars=services.settings.max_utterance_chars,
         )

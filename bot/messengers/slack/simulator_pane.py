@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bot.messengers.slack import rich_text
-from bot.messengers.slack.endpoint import SHOW_COMMAND
+from bot.messengers.slack.commands import SHOW_COMMAND
 from bot.messengers.slack.platform_limits import (
     ACK_TIMEOUT_S,
     RESPONSE_URL_LIFETIME_S,
