@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from logging import getLogger
@@ -52,6 +53,8 @@ class OAuthStates(AsyncSQLAlchemyOAuthStateStore):
 
     async def async_consume(self, state: str) -> bool:
         """Whether the state was issued, is not too old and was never used; it is used now."""
+        if not re.fullmatch(r"[\w-]{43}", state, re.ASCII):
+            return False
         table = self.oauth_states
         used = delete(table).where(table.c.state == state, table.c.expire_at > datetime.now(UTC))
         async with self.engine.connect() as connection:
