@@ -11,7 +11,10 @@ from datetime import datetime
 from logging import getLogger
 
 from slack_sdk.oauth.installation_store import Bot, Installation
-from slack_sdk.oauth.installation_store.sqlalchemy import AsyncSQLAlchemyInstallationStore
+from slack_sdk.oauth.installation_store.sqlalchemy import (
+    AsyncSQLAlchemyInstallationStore,
+    SQLAlchemyInstallationStore,
+)
 from sqlalchemy import (
     ColumnElement,
     Delete,
@@ -21,6 +24,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    or_,
     select,
     tuple_,
     update,
@@ -65,6 +69,24 @@ class Installations(AsyncSQLAlchemyInstallationStore):
         """Keep the bot's token, where there is one."""
         if bot.bot_token:
             await super().async_save_bot(bot)
+
+    async def find_at(self, team: str, enterprise: str = "") -> Bot | None:
+        """The newest installation in a workspace, else in all workspaces of its organisation.
+
+        A team's id is unique: its organisation need not be known. Empty texts count as unknown.
+        """
+        table = self.bots
+        at_team = table.c.team_id == team
+        whole = and_(table.c.team_id.is_(None), table.c.enterprise_id == enterprise)
+        query = (
+            table.select()
+            .where(table.c.client_id == self.client_id, or_(at_team, whole))
+            .order_by(table.c.team_id.is_(None), table.c.installed_at.desc())
+            .limit(1)
+        )
+        async with self.engine.connect() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else SQLAlchemyInstallationStore.build_bot_entity(row)
 
     async def replace_token(self, bot: Bot) -> bool:
         """Store the rotated token of this installation; False where it is gone meanwhile."""

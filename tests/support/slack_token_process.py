@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bot.messengers.slack.installing.bot_tokens import BotTokens
+from bot.messengers.slack.installing.bot_tokens import InstalledTokens, installations_of
 from bot.messengers.slack.settings import SlackSettings
 from runtime.database import connect_database
 from runtime.logging import configure_logs
@@ -17,7 +17,10 @@ from runtime.logging import configure_logs
 async def main(database_url: str, team: str) -> None:
     configure_logs("INFO")
     database = connect_database(database_url, pool_size=4)
-    tokens = BotTokens.configured(SlackSettings(_env_file=None), database)
+    settings = SlackSettings(_env_file=None)
+    store = installations_of(settings, database)
+    assert store is not None
+    tokens = InstalledTokens(store, settings)
     sys.stdout.write(await tokens.token(team))
     await tokens.close()
     await database.dispose()

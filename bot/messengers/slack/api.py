@@ -125,7 +125,7 @@ class SlackApi:
         if result.retry_after_s is not None and result.outcome is Outcome.RETRY:
             self._remember_pause(team, method, result.retry_after_s)
         if result.error in _REVOKED:
-            self._tokens.drop(team)
+            self._tokens.drop(team, token)
         return result
 
     async def call_until_clear(

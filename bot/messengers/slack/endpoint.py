@@ -30,7 +30,16 @@ log = structlog.get_logger(__name__)
 
 #: The fields that listeners read: bolt's own code stumbles over odd values of others.
 _EVENT_FIELDS = frozenset(
-    {"type", "team_id", "enterprise_id", "api_app_id", "event", "event_id", "authorizations"}
+    {
+        "type",
+        "team_id",
+        "enterprise_id",
+        "api_app_id",
+        "event",
+        "event_id",
+        "event_time",
+        "authorizations",
+    }
 )
 _PRESS_FIELDS = frozenset(
     {

@@ -21,7 +21,7 @@ from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.response import BoltResponse
 from yarl import URL
 
-from bot.messengers.slack.installing.bot_tokens import BotTokens
+from bot.messengers.slack.installing.bot_tokens import InstalledTokens
 from bot.messengers.slack.installing.pages import (
     PAGE_HEADERS,
     UNAVAILABLE,
@@ -52,7 +52,7 @@ class InstallEndpoint:
         settings: SlackSettings,
         installations: Installations,
         states: OAuthStates,
-        tokens: BotTokens,
+        tokens: InstalledTokens,
     ) -> None:
         self._tokens = tokens
         self._flow = AsyncOAuthFlow(
@@ -94,7 +94,7 @@ class InstallEndpoint:
         """The installation is kept."""
         installation = args.installation
         team, enterprise = installation.team_id or "", installation.enterprise_id or ""
-        self._tokens.forget(team, enterprise)
+        self._tokens.forget(team)
         missing = missing_scopes(granted_scopes(installation))
         names = [scope.name for scope in missing]
         log.info("slack_installed", team=team, enterprise=enterprise, missing_scopes=names)

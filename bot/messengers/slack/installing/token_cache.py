@@ -14,8 +14,6 @@ DEAD_S = 600.0
 #: The maximum of workspaces; those used least recently are read again.
 MAX_WORKSPACES = 10_000
 
-Workspace = tuple[str, str]  #: team, enterprise
-
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -29,49 +27,50 @@ _NOTHING = _Known()
 
 
 class TokenCache:
-    """What this process knows of each workspace."""
+    """What this process knows of each workspace, by its team's id."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Workspace, _Known] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
-    def fresh(self, workspace: Workspace) -> str | None:
+    def fresh(self, team: str) -> str | None:
         """The token, empty for none; None where Postgres has to be asked."""
-        known = self._known.get(workspace, _NOTHING)
+        known = self._known.get(team, _NOTHING)
         if known.until <= time.monotonic():
             return None
-        self._known.move_to_end(workspace)
+        self._known.move_to_end(team)
         return known.token
 
-    def latest(self, workspace: Workspace) -> str:
+    def latest(self, team: str) -> str:
         """The token that was read last, however long ago."""
-        return self._known.get(workspace, _NOTHING).token
+        return self._known.get(team, _NOTHING).token
 
-    def keep(self, workspace: Workspace, token: str) -> str:
+    def keep(self, team: str, token: str) -> str:
         """Remember what Postgres has; the token, or "" while Slack refuses it."""
-        now, known = time.monotonic(), self._known.get(workspace, _NOTHING)
+        now, known = time.monotonic(), self._known.get(team, _NOTHING)
         if token and not (now < known.dead_until and _same(known.dead, token)):
-            self._remember(workspace, _Known(token, now + TOKEN_S))
+            self._remember(team, _Known(token, now + TOKEN_S))
             return token
-        self._remember(workspace, replace(known, token="", until=now + ABSENCE_S))
+        self._remember(team, replace(known, token="", until=now + ABSENCE_S))
         return ""
 
-    def refuse(self, workspace: Workspace, token: str) -> bool:
+    def refuse(self, team: str, token: str) -> bool:
         """Use a token no more, unless a newer one is known already; then False."""
-        known = self._known.get(workspace, _NOTHING)
+        known = self._known.get(team, _NOTHING)
         if known.token and not _same(known.token, token):
             return False
-        self._remember(workspace, _Known(dead=token, dead_until=time.monotonic() + DEAD_S))
+        self._remember(team, _Known(dead=token, dead_until=time.monotonic() + DEAD_S))
         return True
 
-    def forget(self, team: str, enterprise: str) -> None:
-        """Ask Postgres at the next call. No team: for all workspaces of the enterprise."""
-        for workspace in [(team, enterprise)] if team else list(self._known):
-            if workspace[1] == enterprise:
-                self._known.pop(workspace, None)
+    def forget(self, team: str) -> None:
+        """Ask Postgres at the next call; without a team for all workspaces."""
+        if team:
+            self._known.pop(team, None)
+        else:
+            self._known.clear()
 
-    def _remember(self, workspace: Workspace, known: _Known) -> None:
-        self._known[workspace] = known
-        self._known.move_to_end(workspace)
+    def _remember(self, team: str, known: _Known) -> None:
+        self._known[team] = known
+        self._known.move_to_end(team)
         if len(self._known) > MAX_WORKSPACES:
             self._known.popitem(last=False)
 

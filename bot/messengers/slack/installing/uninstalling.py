@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from bot.messengers.parsing import identifier
-from bot.messengers.slack.installing.bot_tokens import BotTokens
+from bot.messengers.slack.installing.bot_tokens import InstalledTokens
 from bot.store.installations import Installations
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,7 @@ MAX_PEOPLE = 1000
 class Uninstaller:
     """Erases installations as Slack's events say."""
 
-    def __init__(self, installations: Installations | None, tokens: BotTokens) -> None:
+    def __init__(self, installations: Installations, tokens: InstalledTokens) -> None:
         self._installations = installations
         self._tokens = tokens
 
@@ -32,7 +32,7 @@ class Uninstaller:
         installed again.
         """
         event = envelope.get("event")
-        if self._installations is None or not isinstance(event, Mapping):
+        if not isinstance(event, Mapping):
             return 0
         people = _revoked_people(event)
         if event.get("type") not in ("app_uninstalled", "tokens_revoked") or people == []:
@@ -40,7 +40,7 @@ class Uninstaller:
         team, enterprise = _place(envelope)
         until = _time_of(envelope)
         count = await self._installations.erase(enterprise or None, team or None, until, people)
-        self._tokens.forget(team, enterprise)
+        self._tokens.forget(team)
         log.info("slack_uninstalled", team=team, enterprise=enterprise, rows=count)
         return count
 

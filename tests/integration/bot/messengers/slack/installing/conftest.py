@@ -13,7 +13,7 @@ from slack_sdk.oauth.installation_store import Installation
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.messengers.slack.installing.bot_tokens import BotTokens, installations_of
+from bot.messengers.slack.installing.bot_tokens import InstalledTokens, installations_of
 from bot.messengers.slack.settings import SlackSettings
 from bot.store.installations import Installations
 from fakes.slack_oauth import CLIENT_ID, CLIENT_SECRET, SlackOAuth, slack_oauth_server
@@ -33,9 +33,12 @@ class Desk:
     settings: SlackSettings
     store: Installations
 
-    def tokens(self, **changes: Any) -> BotTokens:
+    def tokens(self, **changes: Any) -> InstalledTokens:
         """The tokens of one process."""
-        return BotTokens.configured(self.settings.model_copy(update=changes), self.database)
+        settings = self.settings.model_copy(update=changes)
+        store = installations_of(settings, self.database)
+        assert store is not None
+        return InstalledTokens(store, settings)
 
     async def install(self, *, ends_in_s: float | None = None, **fields: Any) -> str:
         """An installation as the OAuth flow keeps it; ``ends_in_s``: its token has that left."""

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from pydantic import SecretStr
 
+from bot.http.outbound import OutboundClient
+from bot.messengers.slack.api import SlackApi
 from bot.messengers.slack.installing import token_cache
+from bot.messengers.slack.installing.bot_tokens import token_source
 from bot.store.installations import Installations
-from fakes.faults import Fault
+from fakes.faults import Fault, serving
 from fakes.slack_oauth import CLIENT_ID, CLIENT_SECRET
 from runtime.database import DATABASE_ERRORS
 from tests.integration.bot.messengers.slack.installing.conftest import KEY, TEAM, Desk
@@ -30,8 +34,16 @@ async def until_renewed(desk: Desk, count: int = 1) -> None:
 
 async def test_the_token_of_the_settings_serves_every_workspace(desk: Desk) -> None:
     await desk.install()
-    tokens = desk.tokens(bot_token=SecretStr("xoxb-1-fixed"))
+    settings = desk.settings.model_copy(update={"bot_token": SecretStr("xoxb-1-fixed")})
+    tokens = token_source(settings, desk.tokens())
     assert [await tokens.token(team) for team in (TEAM, "T2")] == ["xoxb-1-fixed"] * 2
+    assert token_source(desk.settings, None).available is False
+    assert token_source(desk.settings, desk.tokens()).available is True
+
+
+async def test_a_workspace_is_found_without_its_organisation(desk: Desk) -> None:
+    token = await desk.install(enterprise_id="E1")
+    assert await desk.tokens().token(TEAM) == token
 
 
 async def test_each_workspace_has_the_token_of_its_installation(desk: Desk) -> None:
@@ -59,14 +71,14 @@ async def test_a_known_token_costs_no_query(desk: Desk) -> None:
 
 async def test_many_callers_share_one_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     token, reads = await desk.install(), 0
-    find = Installations.async_find_bot
+    find = Installations.find_at
 
-    async def counted(self: Installations, **place: Any) -> Any:
+    async def counted(self: Installations, *place: str) -> Any:
         nonlocal reads
         reads += 1
-        return await find(self, **place)
+        return await find(self, *place)
 
-    monkeypatch.setattr(Installations, "async_find_bot", counted)
+    monkeypatch.setattr(Installations, "find_at", counted)
     tokens = desk.tokens()
     assert set(await asyncio.gather(*(tokens.token(TEAM) for _ in range(50)))) == {token}
     assert reads == 1
@@ -76,8 +88,8 @@ async def test_the_cache_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(token_cache, "MAX_WORKSPACES", 3)
     cache = token_cache.TokenCache()
     for number in range(5):
-        cache.keep((f"T{number}", ""), f"xoxb-{number}")
-    assert [cache.latest((f"T{number}", "")) for number in range(5)] == [
+        cache.keep(f"T{number}", f"xoxb-{number}")
+    assert [cache.latest(f"T{number}") for number in range(5)] == [
         *("", ""),
         *("xoxb-2", "xoxb-3", "xoxb-4"),
     ]
@@ -157,23 +169,45 @@ async def test_a_caller_who_hangs_up_does_not_lose_the_renewed_token(desk: Desk)
     assert len(desk.slack.refreshes) == 1
 
 
-@pytest.mark.parametrize("code", ["token_revoked", "account_inactive", "invalid_auth"])
-async def test_a_dead_token_is_used_no_more_until_there_is_another(desk: Desk, code: str) -> None:
+async def test_a_dead_token_is_used_no_more_until_there_is_another(desk: Desk) -> None:
     dead, tokens = await desk.install(), desk.tokens()
     assert await tokens.token(TEAM) == dead
-    tokens.refuse(TEAM, "", dead, code)
+    tokens.drop(TEAM, dead)
     assert await tokens.token(TEAM) == ""
     fresh = await desk.install()
     tokens.forget(TEAM)
     assert await tokens.token(TEAM) == fresh
-    tokens.refuse(TEAM, "", dead, code)  # from a call that was slower
+    tokens.drop(TEAM, dead)  # from a call that was slower
     assert await tokens.token(TEAM) == fresh
 
 
-async def test_another_refusal_does_not_drop_the_token(desk: Desk) -> None:
-    token, tokens = await desk.install(), desk.tokens()
-    tokens.refuse(TEAM, "", token, "channel_not_found")
-    assert await tokens.token(TEAM) == token
+@pytest.mark.parametrize(
+    ("code", "is_dead"),
+    [
+        ("token_revoked", True),
+        ("account_inactive", True),
+        ("invalid_auth", True),
+        ("channel_not_found", False),
+    ],
+)
+async def test_the_web_api_drops_what_slack_calls_dead(
+    desk: Desk, code: str, is_dead: bool
+) -> None:
+    await desk.install()
+    tokens = desk.tokens()
+
+    async def refuse(_: web.Request) -> web.Response:
+        return web.json_response({"ok": False, "error": code})
+
+    app = web.Application()
+    app.router.add_post("/api/chat.postMessage", refuse)
+    async with serving(app) as origin, OutboundClient((origin,)) as outbound:
+        settings = desk.settings.model_copy(update={"api_url": f"{origin}/api/"})
+        result = await SlackApi(settings, outbound, tokens).call(
+            "chat.postMessage", {"channel": "C1", "text": "x"}, team=TEAM
+        )
+    assert result.error == code
+    assert (await tokens.token(TEAM) == "") == is_dead
 
 
 async def test_a_lost_key_is_no_crash(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from aiohttp import ClientResponse, ClientSession, DummyCookieJar, web
 from sqlalchemy import text
 from yarl import URL
 
-from bot.messengers.slack.installing.bot_tokens import BotTokens
+from bot.messengers.slack.installing.bot_tokens import InstalledTokens
 from bot.messengers.slack.installing.oauth import (
     COOKIE,
     INSTALL_PATH,
@@ -38,7 +38,9 @@ class Answer:
 class Browser:
     """One browser; what it sends and where it goes is said at each step."""
 
-    def __init__(self, desk: Desk, http: ClientSession, origin: str, tokens: BotTokens) -> None:
+    def __init__(
+        self, desk: Desk, http: ClientSession, origin: str, tokens: InstalledTokens
+    ) -> None:
         self.desk = desk
         self.tokens = tokens
         self._http = http
