@@ -94,6 +94,11 @@ class SlackSettings(MessengerSettings):
         return self.keeps_installations and bool(self.public_url)
 
     @property
+    def listens_by_socket(self) -> bool:
+        """Whether Slack's requests come through a connection that the bot opens."""
+        return bool(self.signing_secret.get_secret_value() and self.app_token.get_secret_value())
+
+    @property
     def cipher_keys(self) -> tuple[str, ...]:
         """The keys of the tokens in the database."""
         return split_keys(self.token_keys)

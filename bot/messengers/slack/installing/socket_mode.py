@@ -30,6 +30,7 @@ PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 MAX_RETRY_AFTER_S = 600.0
 #: What is in work at the end may still be acknowledged.
 DRAIN_S = 3.0
+SERVER_ERROR = 500
 KINDS = frozenset({"events_api", "interactive", "slash_commands"})
 
 
@@ -43,8 +44,8 @@ class SocketRequest:
     retry_reason: str = ""
 
 
-#: Handles a request and returns the acknowledgement's payload. Raises Refusal for a malformed one,
-#: which is acknowledged, since it is malformed the next time too; after any other error Slack
+#: Handles a request and returns the acknowledgement's payload. Raises Refusal(4xx) for a malformed
+#: one, which is acknowledged, since it is malformed the next time too; after any other error Slack
 #: sends the request again.
 Receive = Callable[[SocketRequest], Awaitable[Mapping[str, Any] | None]]
 
@@ -95,6 +96,8 @@ class SocketModeReceiver:
                 answer = await self._receive(_request(message, payload))
             except Refusal as refusal:
                 log.warning("slack_envelope_refused", status=refusal.status)
+                if refusal.status >= SERVER_ERROR:
+                    return
             except Exception:
                 log.exception("slack_envelope_failed", kind=message["type"])
                 return

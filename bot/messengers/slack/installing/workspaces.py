@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -39,6 +40,7 @@ class Workspaces:
         if self._installations is not None:
             self._installed = InstalledTokens(self._installations, settings)
         self._states = OAuthStates(database)
+        self._encrypted = False  #: all secrets with the first key, since the start
         self.tokens = token_source(settings, self._installed)
 
     def routes(self) -> list[web.RouteDef]:
@@ -56,16 +58,16 @@ class Workspaces:
             await Uninstaller(self._installations, self._installed).receive(envelope)
 
     async def keep_house(self) -> None:
-        """Bring old secrets under the first key, and delete expired states until cancelled."""
-        if self._installations is None:
-            return
-        cipher = SecretCipher(self._settings.cipher_keys)
-        result = await encrypt_again(self._database, cipher)
-        if result.changed or result.unreadable:
-            log.info(
-                "slack_secrets_encrypted", rows=result.changed, unreadable_rows=result.unreadable
-            )
-        await run_periodically(self._states.forget_expired, SWEEP_EVERY_S)
+        """Bring old secrets under the first key, then delete expired states until cancelled."""
+        await run_periodically(self._tidy, SWEEP_EVERY_S)
+
+    async def _tidy(self) -> None:
+        if not self._encrypted:
+            result = await encrypt_again(self._database, SecretCipher(self._settings.cipher_keys))
+            if result.changed or result.unreadable:
+                log.warning("slack_secrets_encrypted", **asdict(result))
+            self._encrypted = True
+        await self._states.forget_expired()
 
     async def close(self) -> None:
         """Wait for tokens that are being renewed."""

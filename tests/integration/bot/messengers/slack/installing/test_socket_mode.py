@@ -82,7 +82,10 @@ async def test_an_envelope_is_acknowledged_only_once_it_was_handled(running: Run
         await slack.until(lambda: bool(envelope.acknowledgements))
 
 
-async def test_what_failed_is_sent_again_and_what_is_malformed_is_not(running: Running) -> None:
+@pytest.mark.parametrize("failure", [ConnectionError("gone"), Refusal(503, "not stored")])
+async def test_what_failed_is_sent_again_and_what_is_malformed_is_not(
+    running: Running, failure: Exception
+) -> None:
     seen: list[tuple[str, int]] = []
 
     async def receive(request: SocketRequest) -> None:
@@ -90,7 +93,7 @@ async def test_what_failed_is_sent_again_and_what_is_malformed_is_not(running: R
         if request.payload["name"] == "malformed":
             raise Refusal(400, "an event needs a type")
         if request.retry_attempt == 0:
-            raise ConnectionError("the database is gone")
+            raise failure
 
     async with running(receive) as slack:
         await slack.until_connected()
