@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +64,7 @@ class SlackOAuth:
         self.accesses: list[dict[str, str]] = []  #: every call of oauth.v2.access
         self.refreshes: list[str] = []  #: refresh tokens as they were used, once more ones too
         self.tokens: dict[str, Issued] = {}
+        self.on_issue: Callable[[str, str], object] = lambda *_: None  #: each token, and its team
         self._codes: dict[str, Grant] = {}
         self._refresh: dict[str, Grant] = {}  #: unused refresh tokens
 
@@ -182,6 +183,7 @@ class SlackOAuth:
             ends = time.time() + self.expires_in_s
             expiry = {"expires_in": self.expires_in_s, "refresh_token": refresh_token}
         self.tokens[token] = Issued(grant, ends)
+        self.on_issue(token, grant.team)
         organisation = {"id": grant.enterprise, "name": "둘리 그룹"} if grant.enterprise else None
         team = None if grant.is_for_enterprise else {"id": grant.team, "name": "둘리 상사"}
         return {
