@@ -20,7 +20,7 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.turns import TurnStatus
 from bot.messengers.slack.installing.scopes import SCOPE_NAMES
 from inference_worker.settings import WorkerSettings
-from tests.support.stack import settings_for
+from tests.support.stack import SLACK_OAUTH, settings_for
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -122,7 +122,12 @@ def test_every_command_named_exists(page: Path) -> None:
 @pytest.fixture(scope="module")
 def routes() -> set[str]:
     app: web.Application = create_app(
-        settings_for("postgresql://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1", simulator=True)
+        settings_for(
+            "postgresql://nobody@127.0.0.1:1/none",
+            "redis://127.0.0.1:1",
+            simulator=True,
+            **SLACK_OAUTH,
+        )
     )
     return {r.resource.canonical for r in app.router.routes() if r.resource} | {"/webhooks/..."}
 
