@@ -21,6 +21,7 @@ from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.response import BoltResponse
 from yarl import URL
 
+from bot.messengers.slack.ids import slack_id
 from bot.messengers.slack.installing.bot_tokens import InstalledTokens
 from bot.messengers.slack.installing.pages import (
     PAGE_HEADERS,
@@ -71,11 +72,15 @@ class InstallEndpoint:
         return [web.get(INSTALL_PATH, self.install), web.get(REDIRECT_PATH, self.finish)]
 
     async def install(self, request: web.Request) -> web.StreamResponse:
-        """Issue a state, and send the browser to Slack."""
+        """Issue a state, and send the browser to Slack; ``?team=T1`` preselects a workspace."""
         if request.method == "HEAD":
             return web.Response(headers=PAGE_HEADERS)
+        # bolt puts the team into the Location as it is.
+        team = slack_id(request.query.get("team"))
         try:
-            answer = await self._flow.handle_installation(_bolt_request(request))
+            answer = await self._flow.handle_installation(
+                AsyncBoltRequest(body="", query=f"team={team}" if team else "")
+            )
         except (*DATABASE_ERRORS, TooManyStatesError) as error:
             return _unavailable(error)
         answer.headers |= {name.lower(): [value] for name, value in PAGE_HEADERS.items()}

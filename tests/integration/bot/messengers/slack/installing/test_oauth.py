@@ -110,6 +110,14 @@ async def test_the_browser_is_sent_to_slack_with_all_scopes_and_the_way_back(
         assert part in begun.headers["Set-Cookie"]
 
 
+async def test_a_link_may_name_a_workspace_and_nothing_else(browser: Browser) -> None:
+    named = URL((await browser.open(f"{INSTALL_PATH}?team=T1")).location)
+    assert named.query["team"] == "T1"
+    for odd in ("%0d%0aSet-Cookie:a=b", "%00", "%ff", "T1%26scope=admin", "T" * 99):
+        begun = await browser.open(f"{INSTALL_PATH}?team={odd}")
+        assert (begun.status, "team" in URL(begun.location).query) == (302, False)
+
+
 async def test_a_state_is_good_for_one_use(browser: Browser) -> None:
     cookie, back = await browser.begin()
     first, second = await asyncio.gather(*(browser.open(back, cookie) for _ in range(2)))
