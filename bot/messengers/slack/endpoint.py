@@ -30,7 +30,16 @@ log = structlog.get_logger(__name__)
 
 #: The fields that listeners read: bolt's own code stumbles over odd values of others.
 _EVENT_FIELDS = frozenset(
-    {"type", "team_id", "enterprise_id", "api_app_id", "event", "event_id", "authorizations"}
+    {
+        "type",
+        "team_id",
+        "enterprise_id",
+        "api_app_id",
+        "event",
+        "event_id",
+        "event_time",
+        "authorizations",
+    }
 )
 _PRESS_FIELDS = frozenset(
     {
@@ -84,7 +93,7 @@ class SlackEndpoint:
         received_at = datetime.now(UTC)
         verify_signature(headers, body, self._settings, received_at)
         text = utf8(body)
-        fields = _event(text) if is_json(headers, text) else _form(text)
+        fields = event_fields(json_object(text)) if is_json(headers, text) else _form(text)
         return await self.receive(fields, received_at, headers)
 
     async def receive(
@@ -113,9 +122,8 @@ class SlackEndpoint:
         return 200, {"content-type": "application/json; charset=utf-8"}, body.encode()
 
 
-def _event(text: str) -> dict[str, Any]:
-    """The event for bolt, of a shape that it can read."""
-    document = json_object(text)
+def event_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The event for bolt, of a shape that it can read. Raises Refusal(400)."""
     kind, challenge = document.get("type"), document.get("challenge")
     if not isinstance(kind, str):
         raise Refusal(400, "an event needs a type")
@@ -140,11 +148,15 @@ def _is_known(fields: Mapping[str, Any]) -> bool:
     return kind == "url_verification" or fields.get("ssl_check") == "1"
 
 
+def press_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A press or a form, without what bolt reads in its own way."""
+    return {name: value for name, value in payload.items() if name in _PRESS_FIELDS}
+
+
 def _form(text: str) -> dict[str, Any]:
     fields = read_form(text)
     if "payload" in fields:
-        payload = json_object(fields["payload"])
-        return {name: value for name, value in payload.items() if name in _PRESS_FIELDS}
+        return press_fields(json_object(fields["payload"]))
     if "command" not in fields and fields.get("ssl_check") != "1":
         raise Refusal(400, "neither a command nor a payload")
     return dict(fields)

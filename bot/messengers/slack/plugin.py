@@ -13,6 +13,7 @@ from bot.domain.webhook_probe import WebhookProbe
 from bot.messengers.plugin import (
     AdapterServices,
     LocalDefaults,
+    Loop,
     MessengerSettings,
     Services,
 )
@@ -20,6 +21,8 @@ from bot.messengers.slack.adapter import SlackAdapter
 from bot.messengers.slack.checks import check_slack
 from bot.messengers.slack.commands import CommandReceiver
 from bot.messengers.slack.endpoint import SlackEndpoint
+from bot.messengers.slack.installing.socket_mode import SocketModeReceiver
+from bot.messengers.slack.installing.socket_requests import socket_requests
 from bot.messengers.slack.parts import SlackParts
 from bot.messengers.slack.probe import help_probe
 from bot.messengers.slack.settings import SlackSettings
@@ -28,7 +31,7 @@ from bot.simulator.webhook_client import WebhookClient
 
 
 class SlackPlugin:
-    """Slack, one workspace."""
+    """Slack, one workspace or many."""
 
     name: ClassVar[str] = "slack"
     label: ClassVar[str] = "Slack"
@@ -38,6 +41,7 @@ class SlackPlugin:
     )
 
     _parts: SlackParts
+    _endpoint: SlackEndpoint
 
     def __init__(self, settings: SlackSettings) -> None:
         self.settings = settings
@@ -63,15 +67,26 @@ class SlackPlugin:
         return self._parts.adapter
 
     def routes(self, services: Services) -> list[web.RouteDef]:
-        """Commands, events and interactivity."""
-        endpoint = SlackEndpoint(
+        """Commands, events, interactivity, and the pages of an installation."""
+        self._endpoint = SlackEndpoint(
             self.settings,
             CommandReceiver(services, self.settings).receive,
             self._parts.listeners(services),
             max_chars=services.settings.max_utterance_chars,
         )
         paths = ("commands", "events", "interactivity")
-        return [web.post(f"/webhooks/slack/{path}", endpoint.handle) for path in paths]
+        posts = [web.post(f"/webhooks/slack/{path}", self._endpoint.handle) for path in paths]
+        return posts + self._parts.workspaces.routes()
+
+    def loops(self) -> list[Loop]:
+        """The upkeep of installations, and Socket Mode where it is set up."""
+        loops: list[Loop] = []
+        if self.settings.keeps_installations:
+            loops.append(self._parts.workspaces.keep_house)
+        if self.settings.listens_by_socket:
+            receive = socket_requests(self._endpoint)
+            loops.append(SocketModeReceiver(self.settings, receive).keep_receiving)
+        return loops
 
     async def close(self) -> None:
         """Leave what is written live to the deliveries, and wait for the sentences."""
