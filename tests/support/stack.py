@@ -23,6 +23,7 @@ from bot.configuration import Configuration
 from bot.messengers.registry import MESSENGERS
 from bot.messengers.slack.simulated_requests import CHANNEL_ID
 from bot.settings import Settings
+from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer, engine_server
 from fakes.kakao import KakaoPlatform, kakao_platform, skill_request
 from fakes.slack import SlackPlatform, signed_command, slack_platform
@@ -60,6 +61,17 @@ class Said:
 
     @property
     def bubbles(self) -> list[str]:
+        """The texts of the bubbles, without the first one's notice that an AI answers."""
+        return self.outputs[1:] if self.has_notice else self.outputs
+
+    @property
+    def has_notice(self) -> bool:
+        """Whether the first bubble says that an AI answers."""
+        return self.outputs[:1] in ([texts.ai_notice] for texts in TEXTS.values())
+
+    @property
+    def outputs(self) -> list[str]:
+        """The texts of all bubbles."""
         outputs = self.body.get("template", {}).get("outputs", [])
         return [output["simpleText"]["text"] for output in outputs]
 

@@ -13,13 +13,14 @@ from aiohttp import web
 
 from bot.conversation.accept_batcher import ConversationFullError, HumanAnswersError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
-from bot.domain.messenger import Command, Incoming
+from bot.domain.messenger import Command
 from bot.http.body import read_body
 from bot.messengers.commands import PersonCommands
+from bot.messengers.kakao.answer_reader import AnswerReader
 from bot.messengers.kakao.held_answers import HeldAnswers
 from bot.messengers.kakao.http_responses import confirm_erasure, say, show
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_request import read_request, verify_secret
+from bot.messengers.kakao.skill_request import SkillIncoming, read_request, verify_secret
 from bot.messengers.kakao.turn_response import TurnResponder
 from bot.messengers.plugin import Services
 from bot.messengers.problems import problem_sentence
@@ -40,6 +41,7 @@ class KakaoEndpoint:
         self._turns = TurnResponder(settings, services, responder)
         self._commands = PersonCommands(services, "kakao")
         self._held = HeldAnswers(settings, services, responder)
+        self._reader = AnswerReader(services)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one skill request. Raises Refusal for a request that is not Kakao's."""
@@ -58,7 +60,7 @@ class KakaoEndpoint:
         except HumanAnswersError:
             return say(self._texts.human_answers, self._texts)
 
-    async def _respond(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
+    async def _respond(self, request: web.Request, incoming: SkillIncoming) -> web.StreamResponse:
         if incoming.utterance is None:
             return await self._respond_to_non_utterance(request, incoming)
         if sentence := await self._inbox.rejection(incoming.utterance):
@@ -66,9 +68,11 @@ class KakaoEndpoint:
         return await self._turns.respond(request, incoming.utterance)
 
     async def _respond_to_non_utterance(
-        self, request: web.Request, incoming: Incoming
+        self, request: web.Request, incoming: SkillIncoming
     ) -> web.StreamResponse:
         """Respond to our button, to a command or to a problem."""
+        if incoming.press is not None:
+            return await self._reader.show_page(incoming, incoming.press)
         if incoming.fetch is not None:
             return await self._held.fetch(request, incoming, incoming.fetch)
         if incoming.command is Command.FETCH:

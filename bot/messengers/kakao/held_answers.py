@@ -13,12 +13,12 @@ from bot.domain.deliveries import DeliveryState
 from bot.domain.messenger import Incoming
 from bot.domain.turns import SETTLED, Person
 from bot.messengers.kakao.http_responses import hold, say, show
+from bot.messengers.kakao.own_turns import find_own_turn
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.turn_response import DATABASE_TIMEOUT_S
 from bot.messengers.plugin import Services
 from bot.messengers.sync_response import SyncResponder
-from bot.store import deliveries, turns
-from bot.store.turns import Turn
+from bot.store import deliveries
 from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
 
@@ -64,9 +64,9 @@ class HeldAnswers:
     ) -> web.StreamResponse:
         budget_s = self._settings.sync_budget_s
         until = time.monotonic() + budget_s
-        finding = _find_turn(self._database, turn_id)
+        finding = find_own_turn(self._database, turn_id, incoming)
         turn = await run_with_timeout(max(budget_s, DATABASE_TIMEOUT_S), finding)
-        if turn is None or not _belongs_to(turn, incoming):
+        if turn is None:
             return say(self._texts.held_expired, self._texts)
         left_s = until - time.monotonic()
         if turn.status not in SETTLED and not await self._wait(incoming, turn_id, left_s):
@@ -98,11 +98,6 @@ class HeldAnswers:
         return hold(turn_id, self._texts.held_still, self._texts)
 
 
-async def _find_turn(database: AsyncEngine, turn_id: UUID) -> Turn | None:
-    async with database.connect() as connection:
-        return await turns.find_turn(connection, turn_id)
-
-
 async def _find_newest(database: AsyncEngine, incoming: Incoming) -> UUID | None:
     async with database.connect() as connection:
         return await deliveries.newest_waiting(
@@ -111,11 +106,3 @@ async def _find_newest(database: AsyncEngine, incoming: Incoming) -> UUID | None
             tenant=incoming.tenant,
             key=incoming.conversation_key,
         )
-
-
-def _belongs_to(turn: Turn, incoming: Incoming) -> bool:
-    return (turn.messenger, turn.tenant, turn.conversation_key) == (
-        "kakao",
-        incoming.tenant,
-        incoming.conversation_key,
-    )

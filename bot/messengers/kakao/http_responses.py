@@ -40,6 +40,6 @@ def hold(turn_id: UUID, sentence: str, texts: Texts) -> web.Response:
     return show(Answer(turn_id=turn_id, text=sentence, hold=True), texts)
 
 
-def show(answer: Answer, texts: Texts) -> web.Response:
-    """The answer as bubbles."""
-    return web.json_response(answer_response(answer, texts), dumps=_dumps)
+def show(answer: Answer, texts: Texts, *, page: int = 1) -> web.Response:
+    """A page of the answer as bubbles."""
+    return web.json_response(answer_response(answer, texts, page=page), dumps=_dumps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +15,8 @@ from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
 from bot.domain.turns import RepeatWindow, Utterance
 from bot.http.outbound import MAX_URL_CHARS, allowed, host_of
+from bot.messengers.kakao.presses import COMMAND_KEY, FETCH_KEY, Press, read_press
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_response import COMMAND_KEY, FETCH_KEY
 from bot.messengers.parsing import (
     MessageText,
     digest,
@@ -58,6 +58,13 @@ def _words() -> dict[str, Command]:
     return {_unspaced(word): command for word, command in words.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillIncoming(Incoming):
+    """A skill request, read: one of Incoming's fields is set, or ``press``."""
+
+    press: Press | None = None
+
+
 def verify_secret(headers: Mapping[str, str], settings: KakaoSettings) -> None:
     """Raise Refusal(401) unless the request carries one of our secrets."""
     given = headers.get(SECRET_HEADER, "").encode("utf-8", "surrogatepass")
@@ -71,7 +78,7 @@ def verify_secret(headers: Mapping[str, str], settings: KakaoSettings) -> None:
 
 def read_request(
     body: bytes, received_at: datetime, settings: KakaoSettings, *, max_chars: int
-) -> Incoming:
+) -> SkillIncoming:
     """Read a verified request; ``received_at`` is aware UTC.
 
     Raises Refusal(400) for anything but a JSON object; a missing or null field is an Incoming with
@@ -82,16 +89,18 @@ def read_request(
 
 def read_skill(
     document: dict[str, Any], received_at: datetime, settings: KakaoSettings, *, max_chars: int
-) -> Incoming:
+) -> SkillIncoming:
     """The content of the request; never raises."""
     sender = _user(document)
     message = read_text(_text(document, "userRequest", "utterance"), max_chars)
     tenant = identifier(_at(document, "bot", "id"))
-    incoming = Incoming(sender=sender, tenant=tenant, conversation_key=sender)
+    incoming = SkillIncoming(sender=sender, tenant=tenant, conversation_key=sender)
     if not sender:
         return replace(incoming, problem=Problem.UNREADABLE)
     if fetch := held_turn_id(_at(document, "action", "clientExtra", FETCH_KEY)):
         return replace(incoming, fetch=fetch)
+    if press := read_press(_at(document, "action", "clientExtra")):
+        return replace(incoming, press=press)
     if command := _command(document, message.text):
         pressed = bool(_text(document, "action", "clientExtra", COMMAND_KEY))
         repeats = _command_repeats(document, received_at)

@@ -47,7 +47,7 @@ async def test_missing_worker_is_told_at_once_and_answered_later(
         url = stack.kakao.new_callback_url()
         assert (await stack.say_kakao("거기 있어?", callback_url=url)).will_call_back
         post = await stack.kakao.next_post()
-        assert post.texts[0].startswith(TEXT.worker_down_held.partition("{")[0])
+        assert post.texts[-1].startswith(TEXT.worker_down_held.partition("{")[0])
         async with (
             served() as made,
             running_worker(database_url, redis_url, made[1]),
