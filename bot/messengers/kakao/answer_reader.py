@@ -8,7 +8,7 @@ from bot.conversation.inbox import StoreDownError
 from bot.domain.messenger import Incoming
 from bot.domain.turns import TurnStatus
 from bot.messengers.kakao.answer_pages import answer_page
-from bot.messengers.kakao.http_responses import say, show
+from bot.messengers.kakao.http_responses import SkillResponses
 from bot.messengers.kakao.own_turns import find_own_turn
 from bot.messengers.kakao.presses import PagePress
 from bot.messengers.kakao.turn_response import DATABASE_TIMEOUT_S
@@ -17,14 +17,16 @@ from bot.messengers.plugin import Services
 from runtime.database import DATABASE_ERRORS
 from runtime.timeouts import run_with_timeout
 
+_READABLE = (TurnStatus.ANSWERED, TurnStatus.CANCELLED)
+
 
 class AnswerReader:
     """Answers presses of the button of an answer's next page."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, responses: SkillResponses) -> None:
         self._database = services.database
         self._sync_window = services.sync_window
-        self._texts = services.texts
+        self._responses = responses
 
     async def show_page(self, incoming: Incoming, press: PagePress) -> web.Response:
         """The page, or a sentence if the person has no such answer. Raises StoreDownError."""
@@ -34,10 +36,11 @@ class AnswerReader:
             raise StoreDownError from error
 
     async def _show(self, incoming: Incoming, press: PagePress) -> web.Response:
+        gone = words_for(self._responses.texts).page_gone
         turn = await find_own_turn(self._database, press.turn_id, incoming)
-        if turn is None or turn.status is not TurnStatus.ANSWERED:
-            return say(words_for(self._texts).page_gone, self._texts)
+        if turn is None or turn.status not in _READABLE or not turn.answer:
+            return self._responses.say(gone)
         answer = await self._sync_window.read(turn.id)
         if not answer_page(answer.text, press.page).pieces:
-            return say(words_for(self._texts).page_gone, self._texts)
-        return show(answer, self._texts, page=press.page)
+            return self._responses.say(gone)
+        return self._responses.show(answer, page=press.page)

@@ -12,7 +12,7 @@ from bot.conversation.inbox import StoreDownError
 from bot.domain.deliveries import DeliveryState
 from bot.domain.messenger import Incoming
 from bot.domain.turns import SETTLED, Person
-from bot.messengers.kakao.http_responses import hold, say, show
+from bot.messengers.kakao.http_responses import SkillResponses
 from bot.messengers.kakao.own_turns import find_own_turn
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.turn_response import DATABASE_TIMEOUT_S
@@ -27,7 +27,11 @@ class HeldAnswers:
     """Answers presses of the fetch button."""
 
     def __init__(
-        self, settings: KakaoSettings, services: Services, responder: SyncResponder
+        self,
+        settings: KakaoSettings,
+        services: Services,
+        responder: SyncResponder,
+        responses: SkillResponses,
     ) -> None:
         self._settings = settings
         self._database = services.database
@@ -38,6 +42,7 @@ class HeldAnswers:
         )
         self._sync_window = services.sync_window
         self._responder = responder
+        self._responses = responses
 
     async def fetch(
         self, request: web.Request, incoming: Incoming, turn_id: UUID
@@ -54,7 +59,7 @@ class HeldAnswers:
             finding = _find_newest(self._database, incoming)
             turn_id = await run_with_timeout(DATABASE_TIMEOUT_S, finding)
             if turn_id is None:
-                return say(self._texts.nothing_held, self._texts)
+                return self._responses.say(self._texts.nothing_held)
             return await self._fetch(request, incoming, turn_id)
         except DATABASE_ERRORS as error:
             raise StoreDownError from error
@@ -67,12 +72,12 @@ class HeldAnswers:
         finding = find_own_turn(self._database, turn_id, incoming)
         turn = await run_with_timeout(max(budget_s, DATABASE_TIMEOUT_S), finding)
         if turn is None:
-            return say(self._texts.held_expired, self._texts)
+            return self._responses.say(self._texts.held_expired)
         left_s = until - time.monotonic()
         if turn.status not in SETTLED and not await self._wait(incoming, turn_id, left_s):
             off = self._services.workers.model_is_off
             sentence = self._worker_down if off else self._texts.held_still
-            return hold(turn_id, sentence, self._texts)
+            return self._responses.hold(turn_id, sentence)
         states = (DeliveryState.PENDING, DeliveryState.HELD)
         latest = max(until, time.monotonic()) + DATABASE_TIMEOUT_S
         response = await self._responder.respond(
@@ -88,14 +93,14 @@ class HeldAnswers:
         """The response for an answer that another route has claimed or delivered."""
         showing = self._sync_window.show_again(turn_id)
         if again := await run_with_timeout(DATABASE_TIMEOUT_S, showing):
-            return show(again, self._texts)
+            return self._responses.show(again)
         delivery = await run_with_timeout(DATABASE_TIMEOUT_S, self._sync_window.find(turn_id))
         if delivery is None or delivery.state is DeliveryState.EXPIRED:
-            return say(self._texts.held_expired, self._texts)
+            return self._responses.say(self._texts.held_expired)
         if delivery.state is DeliveryState.DELIVERED:
-            return say(self._texts.held_delivered_already, self._texts)
+            return self._responses.say(self._texts.held_delivered_already)
         # The callback is or was on the wire, perhaps with only a part of the answer.
-        return hold(turn_id, self._texts.held_still, self._texts)
+        return self._responses.hold(turn_id, self._texts.held_still)
 
 
 async def _find_newest(database: AsyncEngine, incoming: Incoming) -> UUID | None:

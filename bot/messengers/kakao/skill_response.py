@@ -6,46 +6,77 @@ Kakao does not show a bubble over the limit, and may restrict a bot that repeats
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.deliveries import Answer
 from bot.messengers.kakao.answer_pages import MAX_BUBBLES, Page, answer_page
 from bot.messengers.kakao.quick_replies import (
-    MAX_QUICK_REPLIES,
     QuickReply,
+    answer_replies,
+    bot_reply,
     command_replies,
-    fetch_reply,
-    more_reply,
-    quick_reply,
 )
+from bot.messengers.kakao.settings import KakaoSettings
+from bot.messengers.kakao.words import words_for
 from bot.text.catalog import Texts
 
 MAX_BUBBLE_CHARS = 1000
+MAX_QUICK_REPLIES = 10
 
 
-def answer_response(answer: Answer, texts: Texts, *, page: int = 1) -> dict[str, Any]:
-    """A page of the answer as one to three bubbles of plain text, with its quick replies.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """What an operator may switch in every response."""
 
-    A page behind the last one says that there is nothing more to read.
-    """
+    operator: bool = False  #: a quick reply calls a human
+    footer: bool = False  #: a line below each answer says that an AI wrote it
+
+
+PLAIN = Style()
+
+
+def style_of(settings: KakaoSettings) -> Style:
+    """The style that the settings ask for."""
+    return Style(operator=settings.operator, footer=settings.footer)
+
+
+def answer_response(
+    answer: Answer, texts: Texts, *, page: int = 1, style: Style = PLAIN
+) -> dict[str, Any]:
+    """A page of the answer as one to three bubbles of plain text, with its quick replies."""
     shown = answer_page(answer.text, page)
-    bubbles = _with_notes(shown, answer, texts)
-    return _response([_bubble(text) for text in bubbles], _quick_replies(shown, answer, texts))
+    bubbles = _with_notes(shown, answer, texts, style)
+    replies = answer_replies(answer, shown, texts, operator=style.operator)
+    return _response([_bubble(text) for text in bubbles], replies)
 
 
 def sentence_response(
-    text: str, texts: Texts, quick_replies: Sequence[QuickReply] | None = None
+    text: str,
+    texts: Texts,
+    quick_replies: Sequence[QuickReply] | None = None,
+    *,
+    style: Style = PLAIN,
 ) -> dict[str, Any]:
     """One of the bot's own sentences as one bubble; without quick replies, the commands'."""
-    replies = command_replies(texts) if quick_replies is None else quick_replies
-    return _response([_bubble(text)], replies)
+    if quick_replies is None:
+        quick_replies = command_replies(texts, operator=style.operator)
+    return _response([_bubble(text)], quick_replies)
 
 
-def erasure_response(texts: Texts) -> dict[str, Any]:
-    """The question before an erasure; only its button erases, no typed word."""
-    button = _button(texts.erase_label, {COMMAND_KEY: Command.ERASE.value})
-    template = {"outputs": [_bubble(texts.erase_confirm)], "quickReplies": [button]}
-    return {"version": "2.0", "template": template}
+def welcome_response(texts: Texts, *, ai_notice: bool, style: Style = PLAIN) -> dict[str, Any]:
+    """The greeting of a person who enters the channel."""
+    notice = [texts.ai_notice] if ai_notice else []
+    sentences = [words_for(texts).welcome, *notice]
+    replies = command_replies(texts, operator=style.operator)
+    return _response([_bubble(text) for text in sentences], replies)
+
+
+def human_response(texts: Texts) -> dict[str, Any]:
+    """The card whose button calls the channel's staff, and the way back to the bot."""
+    button = {"action": "operator", "label": words_for(texts).operator_label}
+    card = {"textCard": {"description": texts.human_called, "buttons": [button]}}
+    return _response([card], [bot_reply(texts)])
 
 
 def callback_response(texts: Texts) -> dict[str, Any]:
@@ -64,38 +95,33 @@ def _bubble(text: str) -> dict[str, Any]:
     return {"simpleText": {"text": text}}
 
 
-def _quick_replies(page: Page, answer: Answer, texts: Texts) -> list[QuickReply]:
-    replies = []
-    if answer.hold:
-        replies.append(fetch_reply(answer.turn_id, texts.fetch_label))
-    elif page.has_next:
-        replies.append(more_reply(answer.turn_id, page.number + 1, texts))
-    elif answer.truncated:
-        replies.append(quick_reply(texts.continue_label))
-    replies += [fetch_reply(turn_id, texts.earlier_label) for turn_id in answer.earlier]
-    if not (answer.hold or answer.answered):
-        replies += command_replies(texts)
-    return replies
+def _with_notes(page: Page, answer: Answer, texts: Texts, style: Style) -> list[str]:
+    """The bubbles: what is to be known first before the text, the cut note below it.
 
-
-def _with_notes(page: Page, answer: Answer, texts: Texts) -> list[str]:
-    """The bubbles: the AI's notice before the text, the cut note below the text it is about.
-
-    A notice has a bubble of its own if there is one left.
+    A note has a bubble of its own if there is one left.
     """
     shown = [*page.pieces] or [texts.failed]
     if page.is_cut:
         shown[-1] += "…"
     if page.is_cut or (answer.truncated and not page.has_next):
         shown[-1] += f"\n\n{texts.cut_note}"
-    if answer.ai_notice and page.number == 1:
-        shown = _merged([texts.ai_notice], shown)
+    if style.footer and answer.answered and not answer.hold:
+        shown[-1] += f"\n\n{words_for(texts).ai_label}"
+    if before := _notes_before(page, answer, texts):
+        shown = _joined([before], shown)
     if answer.expired:
-        shown = _merged(shown, [texts.earlier_expired])
+        shown = _joined(shown, [texts.earlier_expired])
     return shown
 
 
-def _merged(first: list[str], second: list[str]) -> list[str]:
+def _notes_before(page: Page, answer: Answer, texts: Texts) -> str:
+    if page.number > 1:
+        return ""
+    notes = [texts.idle_note] if answer.begins_anew else []
+    return "\n".join([*notes, texts.ai_notice] if answer.ai_notice else notes)
+
+
+def _joined(first: list[str], second: list[str]) -> list[str]:
     """All bubbles; the two that meet are one if they would be too many."""
     if len(first) + len(second) <= MAX_BUBBLES:
         return [*first, *second]

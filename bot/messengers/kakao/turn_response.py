@@ -15,7 +15,7 @@ from bot.admission.forecast import Forecast, called_back, held, minutes
 from bot.conversation.inbox import ACCEPT_TIMEOUT_S
 from bot.domain.deliveries import DeliveryState, DeliveryVia, ReplyHandle
 from bot.domain.turns import Utterance
-from bot.messengers.kakao.http_responses import hold, promise_callback, say
+from bot.messengers.kakao.http_responses import SkillResponses
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.plugin import Services
 from bot.messengers.sync_response import SyncResponder
@@ -32,7 +32,11 @@ class TurnResponder:
     """Accepts utterances and chooses the route of each answer."""
 
     def __init__(
-        self, settings: KakaoSettings, services: Services, responder: SyncResponder
+        self,
+        settings: KakaoSettings,
+        services: Services,
+        responder: SyncResponder,
+        responses: SkillResponses,
     ) -> None:
         self._callback_gap_s = settings.callback_gap_s
         self._services = services
@@ -42,6 +46,7 @@ class TurnResponder:
         )
         self._sync_window = services.sync_window
         self._responder = responder
+        self._responses = responses
 
     async def respond(self, request: web.Request, utterance: Utterance) -> web.StreamResponse:
         """Accept and respond. Raises StoreDownError or StoreFaultError: not accepted."""
@@ -51,13 +56,13 @@ class TurnResponder:
         if accepted.new and reply.via is DeliveryVia.HELD:
             return self._hold_under_load(accepted.turn_id)
         if accepted.new and reply.via is DeliveryVia.CALLBACK:
-            return promise_callback(self._texts)
+            return self._responses.promise_callback()
         try:
             return await self._answer(request, accepted.turn_id, utterance, reply)
         except DATABASE_ERRORS as error:
             # The turn is kept: its delivery is recovered once Postgres is back.
             log.error("store_down", turn_id=str(accepted.turn_id), error=type(error).__name__)
-            return hold(accepted.turn_id, self._texts.held_ready_soon, self._texts)
+            return self._responses.hold(accepted.turn_id, self._texts.held_ready_soon)
 
     async def _answer(
         self, request: web.Request, turn_id: UUID, utterance: Utterance, reply: ReplyHandle
@@ -88,18 +93,18 @@ class TurnResponder:
             finding = self._sync_window.find(turn_id)
             delivery = await run_with_timeout(DATABASE_TIMEOUT_S, finding)
             if delivery is not None and delivery.state is DeliveryState.DELIVERED:
-                return say(self._texts.held_delivered_already, self._texts)
+                return self._responses.say(self._texts.held_delivered_already)
             by_callback = delivery is not None and delivery.via is not DeliveryVia.HELD
         if by_callback:
-            return promise_callback(self._texts)
+            return self._responses.promise_callback()
         off = self._services.workers.model_is_off
         sentence = self._worker_down if off else self._texts.held_ready_soon
-        return hold(turn_id, sentence, self._texts)
+        return self._responses.hold(turn_id, sentence)
 
     def _hold_under_load(self, turn_id: UUID) -> web.StreamResponse:
         """Offer the button at once: under load neither response nor callback would be in time."""
         about = minutes(self._services.forecast.answered_at_last_in_s)
-        return hold(turn_id, self._texts.held_busy.format(minutes=about), self._texts)
+        return self._responses.hold(turn_id, self._texts.held_busy.format(minutes=about))
 
 
 def initial_route(
