@@ -33,7 +33,7 @@ _BREAKS = (
 #: What stays whole without blanks around it: an address, or a word or number with its inner signs.
 _MARKS = "\u0300-\u036f\ufe0f\u20e3"
 _ATOM = re.compile(
-    r"(?:(?:https?|ftp)://|www\.)[^\s<>\"()]+(?:\([^\s<>\"()]*\)[^\s<>\"()]*)*"
+    r"(?:(?:https?|ftp)://|www\.)[^\s<>\"()]+(?:\((?!\w+:)[^\s<>\"()]*\)[^\s<>\"()]*)*"
     rf"|[\w{_MARKS}]+(?:(?<=[A-Za-z0-9])[.,:'/@+~-](?=[A-Za-z0-9])[\w{_MARKS}]+)*%?"
 )
 _BLANKS = re.compile(r"\s+")

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot import app_keys
 from bot.app import create_app
 from bot.configuration import Configuration
+from bot.messengers.kakao.presses import FETCH_KEY
 from bot.messengers.registry import MESSENGERS
 from bot.messengers.slack.simulated_requests import CHANNEL_ID
 from bot.settings import Settings
@@ -81,8 +82,19 @@ class Said:
 
     @property
     def button(self) -> dict[str, Any]:
-        [reply] = self.body["template"]["quickReplies"]
-        return dict(reply)
+        """The quick reply that fetches a held answer."""
+        [reply] = [reply for reply in self.quick_replies if FETCH_KEY in reply["extra"]]
+        return reply
+
+    def quick_reply(self, label: str) -> dict[str, Any]:
+        """The quick reply with this label."""
+        [reply] = [reply for reply in self.quick_replies if reply["label"] == label]
+        return reply
+
+    @property
+    def quick_replies(self) -> list[dict[str, Any]]:
+        """All of them."""
+        return list(self.body["template"].get("quickReplies", []))
 
 
 @dataclass

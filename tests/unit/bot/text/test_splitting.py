@@ -51,7 +51,7 @@ WHOLE = (
 @settings(max_examples=200)
 @given(
     parts=st.lists(st.sampled_from(WHOLE), min_size=1, max_size=40),
-    joints=st.lists(st.sampled_from([" ", "\n", "\n\n", "(", ") ", ". ", ", "]), min_size=40),
+    joints=st.lists(st.sampled_from([" ", "\n", "\n\n", " (", ") ", ". ", ", "]), min_size=40),
 )
 def test_no_word_number_address_or_emoji_is_cut(parts: list[str], joints: list[str]) -> None:
     text = "".join(part + joint for part, joint in zip(parts, joints, strict=False))

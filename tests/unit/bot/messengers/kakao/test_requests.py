@@ -22,7 +22,7 @@ from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
 from bot.domain.turns import RepeatWindow, Utterance
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_request import read_request, read_skill
+from bot.messengers.kakao.skill_request import SkillIncoming, read_request, read_skill
 from bot.messengers.kakao.skill_secrets import bots_of_secret
 from bot.text.catalog import TEXTS
 
@@ -75,7 +75,7 @@ def skill(**changes: Any) -> dict[str, Any]:
     return document
 
 
-def read(document: dict[str, Any], received_at: datetime = NOW) -> Incoming:
+def read(document: dict[str, Any], received_at: datetime = NOW) -> SkillIncoming:
     return read_skill(document, received_at, SETTINGS, max_chars=MAX_CHARS)
 
 
