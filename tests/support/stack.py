@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot import app_keys
 from bot.app import create_app
 from bot.configuration import Configuration
+from bot.messengers.kakao.platform_limits import check_webhook_response
 from bot.messengers.kakao.presses import FETCH_KEY
 from bot.messengers.registry import MESSENGERS
 from bot.messengers.slack.simulated_requests import CHANNEL_ID
@@ -72,9 +73,10 @@ class Said:
 
     @property
     def outputs(self) -> list[str]:
-        """The texts of all bubbles."""
+        """The texts of all bubbles and cards."""
         outputs = self.body.get("template", {}).get("outputs", [])
-        return [output["simpleText"]["text"] for output in outputs]
+        components = [next(iter(output.values())) for output in outputs]
+        return [one.get("text") or one["description"] for one in components]
 
     @property
     def will_call_back(self) -> bool:
@@ -119,14 +121,19 @@ class Stack:
         extra: dict[str, Any] | None = None,
         timeout_s: float = 30.0,
     ) -> Said:
-        """A genuine skill request. Kakao gives up after five seconds, a busy machine later."""
+        """A genuine skill request. Kakao gives up after five seconds, a busy machine later.
+
+        Raises LimitError for a response that Kakao would not show.
+        """
         request = skill_request(utterance, user, callback_url, extra)
         async with asyncio.timeout(timeout_s):
-            return await self.post(
+            said = await self.post(
                 "/webhooks/kakao",
                 json.dumps(request).encode(),
                 {"X-Bot-Secret": KAKAO_SECRET, "Content-Type": "application/json"},
             )
+        check_webhook_response(said.body, callback_offered=callback_url is not None)
+        return said
 
     async def say_slack(
         self, text: str, *, user_id: str = "U0CHULSOO", channel_id: str = CHANNEL_ID
