@@ -78,6 +78,7 @@ class AnswerPresenter:
     def _bare(self, turn: TurnOutcome) -> Answer:
         stopped = turn.status is TurnStatus.CANCELLED and bool(turn.answer)
         answered = turn.status is TurnStatus.ANSWERED or stopped
+        tells_of_ai = answered and not turn.answered_before and self._ai_notice
         return Answer(
             turn_id=turn.id,
             text=self._answer(turn) if answered else self._sentence(turn),
@@ -85,7 +86,8 @@ class AnswerPresenter:
             truncated=answered and turn.truncated,
             stopped=stopped,
             begins_anew=turn.begins_anew,
-            ai_notice=answered and not turn.answered_before and self._ai_notice,
+            ai_notice=tells_of_ai,
+            notice_version=self._texts.notice_version if tells_of_ai else "",
         )
 
     def _answer(self, turn: TurnOutcome) -> str:

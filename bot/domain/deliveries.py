@@ -65,6 +65,7 @@ class Answer:
     text: str  #: the model's Markdown, or one of the bot's own sentences
     answered: bool = True  #: False: one of the bot's own sentences, in place of an answer
     ai_notice: bool = False  #: show that an AI wrote it (Korean AI Basic Act, in force 2026-01-22)
+    notice_version: str = ""  #: of the notice's text, for the log
     truncated: bool = False  #: the model stopped at a limit, perhaps in the middle of a sentence
     stopped: bool = False  #: stopped on request: ``text`` is what was written by then
     begins_anew: bool = False  #: tell that a new conversation began after a long silence
