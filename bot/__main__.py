@@ -1,15 +1,19 @@
-"""``python -m bot serve | migrate | migrate-after | doctor``."""
+"""``python -m bot serve | migrate | migrate-after | doctor | config``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
 
+from bot.config_command.arguments import WrongArgumentsError
+from bot.config_command.arguments import add_arguments as add_config_arguments
+from bot.config_command.command import run as run_config
 from bot.configuration import Configuration, ConfigurationError, read_configuration
-from runtime.database import DATABASE_ERRORS, CannotConnectError, refusal
+from runtime.database import DATABASE_ERRORS, CannotConnectError, refusal, sqlstate
 from runtime.listening import cannot_listen
 from runtime.logging import configure_logs
 from runtime.store_urls import store_url_errors
@@ -74,6 +78,37 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return asyncio.run(examine(configuration, sys.stdout.write, url=arguments.url))
 
 
+def _config(arguments: argparse.Namespace) -> int:
+    try:
+        configuration = _beside_make_run()
+        if not configuration.settings.database_url.get_secret_value():
+            return _complain("BOT_DATABASE_URL is not set: where are the settings?")
+        sys.stdout.write(asyncio.run(run_config(configuration, arguments)))
+    except ConfigurationError as error:
+        return _complain(*error.lines)
+    except WrongArgumentsError as error:
+        return _complain(str(error))
+    except (ValueError, CannotConnectError) as error:
+        return _complain(f"BOT_DATABASE_URL: {error}")
+    except DATABASE_ERRORS as error:
+        # Before the migration of this version there is no such table.
+        advice = " Was `python -m bot migrate` run?" if sqlstate(error) == "42P01" else ""
+        return _complain(f"The settings cannot be reached: {refusal(error)}.{advice}")
+    return 0
+
+
+def _beside_make_run() -> Configuration:
+    """The configuration; with the database of `make run` where that runs here."""
+    from bot.doctor.local_run import running_settings  # noqa: PLC0415
+
+    configuration = read_configuration()
+    url = running_settings(configuration.settings.data_dir).get("BOT_DATABASE_URL", "")
+    if url and not configuration.settings.database_url.get_secret_value():
+        os.environ["BOT_DATABASE_URL"] = url
+        return read_configuration()
+    return configuration
+
+
 def _with_configuration(
     run: Callable[[Configuration], int],
 ) -> Callable[[argparse.Namespace], int]:
@@ -97,6 +132,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
         "once no older version runs: take away what only that needed",
     ),
     "doctor": (_doctor, "say in words what is misconfigured"),
+    "config": (_config, "show and change the settings in the database"),
 }
 
 
@@ -111,6 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="https://HOST",
         help="also try the webhooks as the messengers reach them: certificate, secrets, latency",
     )
+    add_config_arguments(parsers["config"])
     chosen = parser.parse_args(arguments)
     return COMMANDS[chosen.command][0](chosen)
 

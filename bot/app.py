@@ -21,6 +21,8 @@ from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
+from bot.configs.reader import BotConfigs
+from bot.configs.texts import ScopedTexts
 from bot.configuration import Configuration
 from bot.conversation.cancellation import TurnCanceller
 from bot.conversation.enqueuer import JobEnqueuer
@@ -94,6 +96,7 @@ class Base:
     redis: Redis
     queue: JobQueue
     workers: WorkerRegistry
+    configs: BotConfigs
     backlog: Backlog
     forecast: Forecast
     outbound: OutboundClient
@@ -140,6 +143,8 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     services = Services(
         settings=settings,
         texts=texts,
+        texts_for=ScopedTexts(texts, base.configs.for_scope).for_scope,
+        config_for=base.configs.for_scope,
         database=base.database,
         redis=base.redis,
         inbox=conversation.inbox,
@@ -160,6 +165,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     app[app_keys.DATABASE] = base.database
     app[app_keys.REDIS] = base.redis
     app[app_keys.WORKERS] = base.workers
+    app[app_keys.CONFIGS] = base.configs
     app[app_keys.FORECAST] = base.forecast
     app[app_keys.WAITERS] = conversation.waiters
     app[app_keys.INBOX] = conversation.inbox
@@ -223,6 +229,7 @@ def _base(configuration: Configuration) -> Base:
         redis=redis,
         queue=JobQueue(redis),
         workers=workers,
+        configs=BotConfigs(database),
         backlog=Backlog(
             database, settings.max_waiting, max_waiting_turns=settings.max_waiting_turns
         ),
@@ -250,6 +257,7 @@ def _delivery(base: Base) -> DeliveryParts:
         queue=base.queue,
         workers=base.workers,
         ai_notice=settings.ai_notice,
+        config_for=base.configs.for_scope,
     )
     in_flight = TaskSet()
     recorder = OutcomeRecorder(database=database, in_flight=in_flight)
@@ -297,6 +305,7 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
             canceller=canceller,
             schedule_soon=scheduler.schedule_soon,
             max_waiting_turns=settings.max_waiting_turns,
+            config_for=base.configs.for_scope,
         ),
         requests=PersonRequests(
             database=database, canceller=canceller, human_s=settings.human_minutes * 60
@@ -328,6 +337,7 @@ def _admission(base: Base) -> Admission:
         backlog=base.backlog,
         forecast=base.forecast,
         texts=TEXTS[settings.language],
+        config_for=base.configs.for_scope,
     )
 
 
@@ -344,6 +354,7 @@ def _prompts(base: Base) -> PromptBuilder:
         max_new_tokens=limits,
         workers=base.workers,
         date=PromptDate(read_zone(settings.timezone), settings.language),
+        config_for=base.configs.for_scope,
     )
 
 
@@ -356,6 +367,7 @@ async def _run(
 ) -> AsyncIterator[None]:
     """Connect, run the background loops, and finish running work at the end."""
     loops: tuple[Loop, ...] = (
+        base.configs.keep,
         base.workers.keep,
         base.backlog.keep,
         base.forecast.keep,
@@ -375,6 +387,7 @@ async def _run(
         stack.push_async_callback(base.redis.aclose)
         if warm:
             await warm_up(base.database, base.queue, connections=POOL_SIZE)
+        await base.configs.load()
         await stack.enter_async_context(monitored_loop(record_block))
         await stack.enter_async_context(base.outbound)
         await stack.enter_async_context(base.finished)

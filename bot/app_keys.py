@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admission.forecast import Forecast
+from bot.configs.reader import BotConfigs
 from bot.conversation.inbox import Inbox
 from bot.conversation.settlement_waiters import SettlementWaiters
 from bot.text.catalog import Texts
@@ -18,4 +19,5 @@ REDIS = web.AppKey("redis", Redis)
 WORKERS = web.AppKey("workers", WorkerRegistry)
 FORECAST = web.AppKey("forecast", Forecast)
 WAITERS = web.AppKey("waiters", SettlementWaiters)
+CONFIGS = web.AppKey("configs", BotConfigs)
 INBOX = web.AppKey("inbox", Inbox)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
+from bot.configs.texts import ScopedTexts
+from bot.domain.bot_config import ConfigLookup, nothing_set
 from bot.domain.turns import Utterance
 from bot.text.catalog import Texts
 
@@ -16,22 +18,32 @@ class Admission:
     """
 
     def __init__(
-        self, *, rate_limit: RateLimit, backlog: Backlog, forecast: Forecast, texts: Texts
+        self,
+        *,
+        rate_limit: RateLimit,
+        backlog: Backlog,
+        forecast: Forecast,
+        texts: Texts,
+        config_for: ConfigLookup = nothing_set,
     ) -> None:
+        """``config_for``: a scope's bounds and sentences, in place of those of all."""
         self._rate_limit = rate_limit
         self._backlog = backlog
         self._forecast = forecast
-        self._texts = texts
+        self._texts = ScopedTexts(texts, config_for)
+        self._config_for = config_for
 
     async def rejection(self, utterance: Utterance) -> str:
         """The sentence that says why the utterance is not taken in now; "" where it is."""
-        if not await self._rate_limit.allows(utterance.person):
-            return self._texts.rate_limited
-        if self._backlog.has_too_many(utterance.person):
-            return self._texts.conversation_full
+        scope = (utterance.messenger, utterance.tenant, utterance.room)
+        values, texts = self._config_for(*scope).values, self._texts.for_scope(*scope)
+        if not await self._rate_limit.allows(utterance.person, values.rate_limit_per_minute):
+            return texts.rate_limited
+        if self._backlog.has_too_many(utterance.person, values.max_waiting_turns):
+            return texts.conversation_full
         full = self._backlog.is_full(utterance.messenger, utterance.tenant)
         if full or self._forecast.is_worthless(utterance.reply):
-            return self._texts.busy
+            return texts.busy
         return ""
 
     def add(self, utterance: Utterance, *, waiting: int) -> None:

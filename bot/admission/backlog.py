@@ -32,7 +32,8 @@ class Backlog:
         """
         self._database = database
         self._max_waiting = max_waiting
-        self._max_turns = max_waiting_turns * FULL_CONVERSATIONS
+        self._max_waiting_turns = max_waiting_turns
+        #: The lowest bound that was asked for: all who may exceed it are counted.
         self._many_turns = max(max_waiting_turns, 1)
         self._people: Counter[tuple[str, str]] = Counter()
         #: Only of those with ``_many_turns`` or more.
@@ -45,10 +46,17 @@ class Backlog:
         waiting = self._people[messenger, tenant] + self._people_since[messenger, tenant]
         return bool(self._max_waiting) and waiting >= self._max_waiting
 
-    def has_too_many(self, person: Person) -> bool:
-        """Whether the person's turns, over all their conversations, are as many as allowed."""
-        turns = self._turns[person] + self._turns_since[person]
-        return bool(self._max_turns) and turns >= self._max_turns
+    def has_too_many(self, person: Person, max_waiting_turns: int | None = None) -> bool:
+        """Whether the person's turns, over all their conversations, are as many as allowed.
+
+        ``max_waiting_turns``: of one conversation in the message's scope, 0: no bound; None: the
+        bound of all.
+        """
+        bound = self._max_waiting_turns if max_waiting_turns is None else max_waiting_turns
+        if not bound:
+            return False
+        self._many_turns = min(self._many_turns, bound)
+        return self._turns[person] + self._turns_since[person] >= bound * FULL_CONVERSATIONS
 
     def add(self, person: Person) -> None:
         """A turn was accepted here; call it after the commit, so that no count misses it."""

@@ -24,11 +24,15 @@ class RateLimit:
         self._counts: dict[str, int] = {}
         self._outage = CircuitBreaker()
 
-    async def allows(self, person: Person) -> bool:
-        """Count a message, and tell whether it is within the limit."""
-        if not self._per_minute:
+    async def allows(self, person: Person, per_minute: int | None = None) -> bool:
+        """Count a message, and tell whether it is within the limit; 0: there is none.
+
+        ``per_minute``: the limit of the message's scope; None: the one of all.
+        """
+        limit = self._per_minute if per_minute is None else per_minute
+        if not limit:
             return True
-        return await self._count(person.key, int(time.time() // 60)) <= self._per_minute
+        return await self._count(person.key, int(time.time() // 60)) <= limit
 
     async def _count(self, person: str, minute: int) -> int:
         if self._outage.is_open():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.domain.bot_config import ConfigLookup, nothing_set
 from bot.domain.turns import Utterance
 from bot.store import inbox
 from bot.store.inbox import Accepted, NotAccepted
@@ -30,9 +31,19 @@ class HumanAnswersError(Exception):
 class AcceptBatcher:
     """Accepts concurrent utterances in one statement."""
 
-    def __init__(self, database: AsyncEngine, *, max_waiting_turns: int = 0) -> None:
-        """``max_waiting_turns``: unsettled turns of a conversation; 0: no bound."""
+    def __init__(
+        self,
+        database: AsyncEngine,
+        *,
+        max_waiting_turns: int = 0,
+        config_for: ConfigLookup = nothing_set,
+    ) -> None:
+        """``max_waiting_turns``: unsettled turns of a conversation; 0: no bound.
+
+        ``config_for``: a scope's own bound.
+        """
         self._max_waiting_turns = max_waiting_turns
+        self._config_for = config_for
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         # Repeating is safe: an event that was committed is recognized by its key.
         self._batcher: MicroBatcher[Utterance, Accepted | NotAccepted] = MicroBatcher(
@@ -61,7 +72,12 @@ class AcceptBatcher:
 
     async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted | NotAccepted]:
         async with self._database.connect() as connection:
-            return await inbox.accept(connection, utterances, max_waiting=self._max_waiting_turns)
+            return await inbox.accept(connection, utterances, max_waiting=self._max_waiting)
+
+    def _max_waiting(self, utterance: Utterance) -> int:
+        config = self._config_for(utterance.messenger, utterance.tenant, utterance.room)
+        own = config.values.max_waiting_turns
+        return self._max_waiting_turns if own is None else own
 
 
 def _chars(utterance: Utterance) -> int:

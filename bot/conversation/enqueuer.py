@@ -9,12 +9,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.conversation.bursts import burst_text, burst_wait_s, next_burst
-from bot.conversation.prompt import PromptBuilder, history_window
+from bot.conversation.prompt import PlannedJob, PromptBuilder, history_window
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.store import conversations, scheduling
 from bot.store.conversations import LockedConversation
 from bot.store.history_cache import RecentHistory
-from bot.store.scheduling import WaitingTurn
+from bot.store.scheduling import QueuedTurn, WaitingTurn
 from inference_queue.client import JobQueue
 
 log = structlog.get_logger(__name__)
@@ -84,19 +84,27 @@ class JobEnqueuer:
         bursts: Sequence[list[WaitingTurn]],
     ) -> dict[UUID, UUID]:
         """Enqueue a job for the newest turn of each burst; the turn's id by its job's."""
-        name, preset = self._prompts.current_preset()
         windows = [history_window(locked[burst[-1].conversation_id], burst[-1]) for burst in bursts]
         histories = await self._history.load(connection, windows)
-        jobs = [
-            self._prompts.job(locked[window.conversation], burst, histories.get(window, []), preset)
+        plans = [
+            self._prompts.plan(locked[window.conversation], burst, histories.get(window, []))
             for burst, window in zip(bursts, windows, strict=True)
         ]
         for burst in bursts:
             await _merge(connection, burst)
-        queued = {job.id: burst[-1].id for job, burst in zip(jobs, bursts, strict=True)}
-        await scheduling.queue_turns(connection, queued, preset=name)
-        await self._queue.enqueue(connection, *jobs)
-        return queued
+        queued = [_queued(burst[-1], plan) for burst, plan in zip(bursts, plans, strict=True)]
+        await scheduling.queue_turns(connection, queued)
+        await self._queue.enqueue(connection, *(plan.job for plan in plans))
+        return {turn.job_id: turn.turn_id for turn in queued}
+
+
+def _queued(turn: WaitingTurn, plan: PlannedJob) -> QueuedTurn:
+    return QueuedTurn(
+        turn_id=turn.id,
+        job_id=plan.job.id,
+        preset=plan.preset,
+        config_version=plan.config_version,
+    )
 
 
 async def _merge(connection: AsyncConnection, burst: Sequence[WaitingTurn]) -> None:

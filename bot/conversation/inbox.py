@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.admission.admission import Admission
 from bot.conversation.accept_batcher import AcceptBatcher
 from bot.conversation.cancellation import TurnCanceller
+from bot.domain.bot_config import ConfigLookup, nothing_set
 from bot.domain.turns import RepeatWindow, Utterance
 from bot.observability.database_errors import report_fault
 from bot.observability.metrics import ACCEPT_SECONDS
@@ -48,10 +49,16 @@ class Inbox:
         canceller: TurnCanceller,
         schedule_soon: Callable[[int], None],
         max_waiting_turns: int = 0,
+        config_for: ConfigLookup = nothing_set,
     ) -> None:
-        """``max_waiting_turns``: unsettled turns of a conversation; 0: no bound."""
+        """``max_waiting_turns``: unsettled turns of a conversation; 0: no bound.
+
+        ``config_for``: a scope's own bound.
+        """
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
-        self._batcher = AcceptBatcher(database, max_waiting_turns=max_waiting_turns)
+        self._batcher = AcceptBatcher(
+            database, max_waiting_turns=max_waiting_turns, config_for=config_for
+        )
         self._admission = admission
         self._canceller = canceller
         self._schedule_soon = schedule_soon

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from bot.conversation.bursts import burst_text
 from bot.conversation.prompt_date import PromptDate
+from bot.domain.bot_config import BotConfig, ConfigLookup, nothing_set
 from bot.store.conversations import LockedConversation
 from bot.store.history_cache import Exchange, Window, mark
 from bot.store.scheduling import WaitingTurn
@@ -16,8 +17,20 @@ from inference_queue.presets import Preset
 from inference_queue.protocol import Job, Message, Role, SamplingParams
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedJob:
+    """A job, and what it was made with."""
+
+    job: Job
+    preset: str
+    config_version: int | None
+
+
 class PromptBuilder:
-    """Builds jobs with the preset of the settings or of the workers."""
+    """Builds jobs with the preset of the settings or of the workers.
+
+    What is set in the database for the conversation's scope counts before the environment.
+    """
 
     def __init__(
         self,
@@ -27,6 +40,7 @@ class PromptBuilder:
         max_new_tokens: Mapping[str, int],
         workers: WorkerRegistry,
         date: PromptDate | None = None,
+        config_for: ConfigLookup = nothing_set,
     ) -> None:
         """``preset``: a name or "auto"; a non-empty ``system_prompt`` replaces the preset's.
 
@@ -38,48 +52,57 @@ class PromptBuilder:
         self._date = date or PromptDate()
         self._max_new_tokens = max_new_tokens
         self._workers = workers
+        self._config_for = config_for
 
-    def current_preset(self) -> tuple[str, Preset]:
-        """The name of the current preset, and the preset."""
-        return self._workers.preset(self._preset)
-
-    def job(
+    def plan(
         self,
         conversation: LockedConversation,
         burst: Sequence[WaitingTurn],
         exchanges: Sequence[Exchange],
-        preset: Preset,
-    ) -> Job:
+    ) -> PlannedJob:
         """The job that answers the burst's newest turn."""
-        turn = burst[-1]
-        return Job(
+        config = self._config_for(conversation.messenger, conversation.tenant, conversation.room)
+        turn, values = burst[-1], config.values
+        name, preset = self._workers.preset(values.preset or self._preset)
+        history = _newest(exchanges, values.history_turns)
+        job = Job(
             id=uuid4(),
-            messages=self._messages(exchanges, burst_text(burst), preset.system_prompt),
-            sampling=self._sampling(preset.sampling, turn.person.messenger),
+            messages=_messages(self._system(preset, values), history, burst_text(burst)),
+            sampling=self._sampling(preset.sampling, turn.person.messenger, values),
             due=turn.reply_handle.due(turn.received_at),
             deadline=turn.expires_at,
             cache_key=f"{conversation.tenant}:{conversation.id}:{conversation.epoch}",
             fairness_key=turn.person.key,
         )
+        return PlannedJob(job=job, preset=name, config_version=config.version)
 
-    def _messages(
-        self, exchanges: Sequence[Exchange], text: str, system_prompt: str
-    ) -> tuple[Message, ...]:
-        """The system prompt, the answered turns of the epoch and the new text."""
-        own = self._date.fill(self._system_prompt)
-        messages = [Message(Role.SYSTEM, own or system_prompt)]
-        for exchange in exchanges:
-            messages.append(Message(Role.USER, exchange.text))
-            messages.append(Message(Role.ASSISTANT, exchange.answer))
-        messages.append(Message(Role.USER, text))
-        return tuple(messages)
+    def _system(self, preset: Preset, values: BotConfig) -> str:
+        own = values.system_prompt or self._system_prompt
+        return self._date.fill(own) or preset.system_prompt
 
-    def _sampling(self, sampling: SamplingParams, messenger: str) -> SamplingParams:
-        """The preset's sampling, its length limited to the messenger's maximum."""
-        limit = self._max_new_tokens.get(messenger)
+    def _sampling(
+        self, sampling: SamplingParams, messenger: str, values: BotConfig
+    ) -> SamplingParams:
+        """The preset's sampling, its length limited to the scope's or the messenger's maximum."""
+        limit = values.max_new_tokens or self._max_new_tokens.get(messenger)
         if limit is None or sampling.max_new_tokens <= limit:
             return sampling
         return replace(sampling, max_new_tokens=limit)
+
+
+def _messages(system: str, exchanges: Sequence[Exchange], text: str) -> tuple[Message, ...]:
+    """The system prompt, the answered turns of the epoch and the new text."""
+    messages = [Message(Role.SYSTEM, system)]
+    for exchange in exchanges:
+        messages.append(Message(Role.USER, exchange.text))
+        messages.append(Message(Role.ASSISTANT, exchange.answer))
+    messages.append(Message(Role.USER, text))
+    return tuple(messages)
+
+
+def _newest(exchanges: Sequence[Exchange], limit: int | None) -> Sequence[Exchange]:
+    """The newest exchanges, the oldest of them first; None: all."""
+    return exchanges if limit is None else exchanges[max(len(exchanges) - limit, 0) :]
 
 
 def history_window(conversation: LockedConversation, turn: WaitingTurn) -> Window:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.configs.texts import ScopedTexts
+from bot.domain.bot_config import ConfigLookup, nothing_set
 from bot.domain.deliveries import Answer, DeliveryVia
 from bot.domain.turns import SETTLED, TurnStatus
 from bot.observability.database_errors import report_database_error
@@ -34,12 +36,15 @@ class AnswerPresenter:
         queue: JobQueue,
         workers: WorkerRegistry,
         ai_notice: bool,
+        config_for: ConfigLookup = nothing_set,
     ) -> None:
+        """``texts`` and ``ai_notice`` count where the database sets nothing for a scope."""
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
-        self._texts = texts
+        self._scoped_texts = ScopedTexts(texts, config_for)
         self._queue = queue
         self._workers = workers
         self._ai_notice = ai_notice
+        self._config_for = config_for
 
     async def settled(
         self, connection: AsyncConnection, turn: TurnOutcome, *, expiry_notices: bool = True
@@ -78,7 +83,7 @@ class AnswerPresenter:
     def _bare(self, turn: TurnOutcome) -> Answer:
         stopped = turn.status is TurnStatus.CANCELLED and bool(turn.answer)
         answered = turn.status is TurnStatus.ANSWERED or stopped
-        tells_of_ai = answered and not turn.answered_before and self._ai_notice
+        notice = answered and not turn.answered_before and self._shows_notice(turn)
         return Answer(
             turn_id=turn.id,
             text=self._answer(turn) if answered else self._sentence(turn),
@@ -86,40 +91,49 @@ class AnswerPresenter:
             truncated=answered and turn.truncated,
             stopped=stopped,
             begins_anew=turn.begins_anew,
-            ai_notice=tells_of_ai,
-            notice_version=self._texts.notice_version if tells_of_ai else "",
+            ai_notice=notice,
+            ai_notice_text=self._texts(turn).ai_notice if notice else "",
         )
 
+    def _shows_notice(self, turn: TurnOutcome) -> bool:
+        chosen = self._config_for(turn.messenger, turn.tenant, turn.room).values.ai_notice
+        return self._ai_notice if chosen is None else chosen
+
+    def _texts(self, turn: TurnOutcome) -> Texts:
+        return self._scoped_texts.for_scope(turn.messenger, turn.tenant, turn.room)
+
     def _answer(self, turn: TurnOutcome) -> str:
-        notes = [self._texts.repetition_note] if turn.repeats else []
+        texts = self._texts(turn)
+        notes = [texts.repetition_note] if turn.repeats else []
         if turn.status is TurnStatus.CANCELLED:
-            notes.append(self._texts.stopped_note)
+            notes.append(texts.stopped_note)
         return "\n\n".join([turn.answer or "", *notes])
 
     def _holding(self, turn: TurnOutcome, *, partial: str) -> Answer:
         """At the callback's end, before the model has finished: the text so far, and a button."""
         if partial.strip():
             shown = shorten_markdown(with_ellipsis(partial.rstrip()), PARTIAL_CHARS)
-            text = f"{shown}\n\n{self._texts.held_partial}"
+            text = f"{shown}\n\n{self._texts(turn).held_partial}"
         elif self._workers.model_is_off:
             left = turn.reply_handle.expires_at - datetime.now(UTC)
-            limit = self._texts.duration(max(left.total_seconds(), 0.0))
-            text = self._texts.worker_down_held.format(limit=limit)
+            limit = self._texts(turn).duration(max(left.total_seconds(), 0.0))
+            text = self._texts(turn).worker_down_held.format(limit=limit)
         else:
-            text = self._texts.held_ready_soon
+            text = self._texts(turn).held_ready_soon
         return Answer(turn_id=turn.id, text=text, hold=True)
 
     def _sentence(self, turn: TurnOutcome) -> str:
         """The sentence in place of a missing answer."""
+        texts = self._texts(turn)
         if turn.status is TurnStatus.MERGED:
-            return self._texts.merged
+            return texts.merged
         if turn.status is TurnStatus.EXPIRED:
-            return self._texts.expired
+            return texts.expired
         if turn.status is TurnStatus.CANCELLED:
-            return self._texts.cancelled
+            return texts.cancelled
         if turn.failure_reason is FailureReason.PROMPT_TOO_LONG:
-            return self._texts.prompt_too_long
-        return self._texts.failed
+            return texts.prompt_too_long
+        return texts.failed
 
 
 def _stands_alone(turn: TurnOutcome) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -65,7 +66,7 @@ class Answer:
     text: str  #: the model's Markdown, or one of the bot's own sentences
     answered: bool = True  #: False: one of the bot's own sentences, in place of an answer
     ai_notice: bool = False  #: show that an AI wrote it (Korean AI Basic Act, in force 2026-01-22)
-    notice_version: str = ""  #: of the notice's text, for the log
+    ai_notice_text: str = ""  #: in the words of its scope; empty: in the catalogue's
     truncated: bool = False  #: the model stopped at a limit, perhaps in the middle of a sentence
     stopped: bool = False  #: stopped on request: ``text`` is what was written by then
     begins_anew: bool = False  #: tell that a new conversation began after a long silence
@@ -73,6 +74,20 @@ class Answer:
     earlier: tuple[UUID, ...] = ()  #: turns of this conversation whose held answer is ready
     #: Turns of this conversation whose answer expired unseen: the answer carries a notice of it.
     expired: tuple[UUID, ...] = ()
+
+    @property
+    def notice_version(self) -> str:
+        """The version of the notice's text, for the log; "" without a notice."""
+        return notice_version(self.ai_notice_text) if self.ai_notice else ""
+
+    def notice(self, usual: str) -> str:
+        """The sentence that an AI wrote it, in its scope's words or the ``usual`` ones; or ""."""
+        return (self.ai_notice_text or usual) if self.ai_notice else ""
+
+
+def notice_version(text: str) -> str:
+    """The version of the notice that an AI answers: the beginning of its text's digest."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class Outcome(StrEnum):

@@ -75,6 +75,7 @@ class Incoming:
     sender: str  #: empty only if the request names no person
     tenant: str
     conversation_key: str
+    room: str = ""  #: the messenger's room, whose stored settings apply
     utterance: Utterance | None = None
     problem: Problem | None = None
     command: Command | None = None

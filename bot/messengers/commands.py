@@ -9,6 +9,7 @@ from bot.domain.messenger import Command, Incoming
 from bot.domain.turns import Person, Utterance
 from bot.messengers.plugin import Services
 from bot.store.conversations import ConversationKey
+from bot.text.catalog import Texts
 from runtime.database import DATABASE_ERRORS
 
 #: An erasure that takes longer goes on by itself: webhooks have to be answered.
@@ -30,7 +31,7 @@ class PersonCommands:
         self._inbox = services.inbox
         self._requests = services.requests
         self._eraser = services.eraser
-        self._texts = services.texts
+        self._texts_for = services.texts_for
         self._messenger = messenger
 
     async def carry_out(self, incoming: Incoming) -> CommandOutcome:
@@ -38,35 +39,35 @@ class PersonCommands:
 
         ERASE erases: its confirmation comes before. Raises StoreDownError.
         """
+        texts = self._texts(incoming)
         if incoming.command is Command.AGAIN:
             return await self._again(incoming)
         if incoming.command is Command.STOP:
             stopped = await self._requests.stop(self._key(incoming), by=incoming.sender)
-            texts = self._texts
             return CommandOutcome(sentence=texts.stop_done if stopped else texts.nothing_to_stop)
         if incoming.command is Command.ERASE:
             return CommandOutcome(sentence=await self._erase(incoming))
         if incoming.command is Command.HUMAN:
             await self._requests.call_human(self._key(incoming), by=incoming.sender)
-            return CommandOutcome(sentence=self._texts.human_called)
+            return CommandOutcome(sentence=texts.human_called)
         if incoming.command is Command.BOT:
             await self._requests.end_human(self._key(incoming), by=incoming.sender)
-            return CommandOutcome(sentence=self._texts.bot_back)
+            return CommandOutcome(sentence=texts.bot_back)
         await self._inbox.reset(
             messenger=self._messenger,
             tenant=incoming.tenant,
             key=incoming.conversation_key,
             repeats=incoming.repeats,
         )
-        return CommandOutcome(sentence=self._texts.reset_done)
+        return CommandOutcome(sentence=texts.reset_done)
 
     async def _again(self, incoming: Incoming) -> CommandOutcome:
         """The newest question as a new message; a question in work is not asked twice."""
         newest = await self._requests.newest_turn(self._key(incoming))
         if newest is None or incoming.draft is None:
-            return CommandOutcome(sentence=self._texts.nothing_again)
+            return CommandOutcome(sentence=self._texts(incoming).nothing_again)
         if not newest.settled:
-            return CommandOutcome(sentence=self._texts.conversation_full)
+            return CommandOutcome(sentence=self._texts(incoming).conversation_full)
         asked = replace(
             incoming.draft, text=newest.text, prompt=newest.prompt, regenerates=newest.id
         )
@@ -78,7 +79,11 @@ class PersonCommands:
             erased = await self._eraser.erase(person, wait_s=ERASE_WAIT_S)
         except DATABASE_ERRORS as error:
             raise StoreDownError from error
-        return self._texts.erase_done if erased else self._texts.erase_begun
+        texts = self._texts(incoming)
+        return texts.erase_done if erased else texts.erase_begun
+
+    def _texts(self, incoming: Incoming) -> Texts:
+        return self._texts_for(self._messenger, incoming.tenant, incoming.room)
 
     def _key(self, incoming: Incoming) -> ConversationKey:
         return ConversationKey(

@@ -11,11 +11,13 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admission.forecast import Forecast
+from bot.configs.texts import TextsLookup
 from bot.conversation.inbox import Inbox
 from bot.conversation.live_turns import LiveTurns
 from bot.conversation.requests import PersonRequests
 from bot.conversation.settlement_waiters import SettlementWaiters
 from bot.delivery.sync_window import SyncWindow
+from bot.domain.bot_config import ConfigLookup
 from bot.domain.findings import Finding
 from bot.domain.messenger import Messenger
 from bot.domain.webhook_probe import WebhookProbe
@@ -46,7 +48,9 @@ class Services:
     """The parts of the bot for a messenger's endpoints."""
 
     settings: Settings
-    texts: Texts
+    texts: Texts  #: the catalogue's
+    texts_for: TextsLookup  #: the catalogue's, and what a scope sets in their place
+    config_for: ConfigLookup
     database: AsyncEngine
     redis: Redis
     inbox: Inbox

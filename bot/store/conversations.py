@@ -50,7 +50,9 @@ HISTORY_AT = """(
 LOCK_FREE = (
     select(
         conversations.c.id,
+        conversations.c.messenger,
         conversations.c.tenant,
+        conversations.c.room,
         conversations.c.epoch,
         conversations.c.history_seq,
         literal_column(HISTORY_AT).label("history_at"),
@@ -66,7 +68,9 @@ class LockedConversation:
     """A conversation whose row this transaction has locked."""
 
     id: int
+    messenger: str
     tenant: str
+    room: str
     epoch: int
     history_seq: int  #: the seq of the epoch's newest answered turn; 0: there is none
     history_at: datetime | None  #: when that turn was settled
@@ -83,7 +87,9 @@ async def lock_free_conversations(
     return {
         row.id: LockedConversation(
             id=row.id,
+            messenger=row.messenger,
             tenant=row.tenant,
+            room=row.room,
             epoch=row.epoch,
             history_seq=row.history_seq,
             history_at=row.history_at,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import BigInteger, Text, bindparam, text
+from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,7 +32,7 @@ ACCEPT = text(
             text text, media jsonb, reply_handle jsonb, grams text[], via text,
             received_at timestamptz, not_before timestamptz, callback_until timestamptz,
             expires_at timestamptz, room text, prompt text, regenerates uuid, continues uuid,
-            idle_after_s float8
+            idle_after_s float8, max_waiting bigint
         )
         -- A scalar subquery, so that a plan made for a small table uses the index too.
         WHERE (
@@ -73,7 +73,7 @@ ACCEPT = text(
                text, media, reply_handle, expires_at, grams, received_at, prompt, regenerates,
                continues
         FROM utterance JOIN counted USING (messenger, tenant, key)
-        WHERE (:max_waiting = 0 OR waiting < :max_waiting) AND NOT by_human
+        WHERE (max_waiting = 0 OR waiting < max_waiting) AND NOT by_human
         ON CONFLICT (messenger, tenant, event_key) DO NOTHING
         RETURNING id, conversation_id, seq
     ), delivery AS (
@@ -87,7 +87,7 @@ ACCEPT = text(
     FROM utterance JOIN counted USING (messenger, tenant, key)
     LEFT JOIN turn ON turn.id = utterance.id
     """
-).bindparams(bindparam("utterances", type_=Text), bindparam("max_waiting", type_=BigInteger))
+).bindparams(bindparam("utterances", type_=Text))
 
 #: The turns of repeated events, all in one statement.
 KNOWN = text(
@@ -125,19 +125,24 @@ class NotAccepted(StrEnum):
 
 
 async def accept(
-    connection: AsyncConnection, utterances: Sequence[Utterance], *, max_waiting: int = 0
+    connection: AsyncConnection,
+    utterances: Sequence[Utterance],
+    *,
+    max_waiting: Callable[[Utterance], int] = lambda _: 0,
 ) -> list[Accepted | NotAccepted]:
     """Store each utterance as a turn, once per event key; the commit is the caller's.
 
-    At most one utterance per conversation. ``max_waiting``: unsettled turns of a conversation;
-    0: no bound.
+    At most one utterance per conversation. ``max_waiting``: unsettled turns of the utterance's
+    conversation; 0: no bound.
     """
     utterances = await recent_events.named(connection, utterances)
     ids = [uuid4() for _ in utterances]
     pairs = list(zip(ids, utterances, strict=True))
-    payload = orjson.dumps([_accept_values(*pair) for pair in pairs]).decode()
-    values = {"utterances": payload, "max_waiting": max_waiting}
-    rows = {row.id: row for row in await connection.execute(ACCEPT, values)}
+    bounds = {turn_id: max_waiting(utterance) for turn_id, utterance in pairs}
+    payload = orjson.dumps(
+        [_accept_values(*pair) | {"max_waiting": bounds[pair[0]]} for pair in pairs]
+    ).decode()
+    rows = {row.id: row for row in await connection.execute(ACCEPT, {"utterances": payload})}
     new = {
         turn_id: Accepted(turn_id, row.conversation_id, row.seq, new=True, waiting=row.waiting)
         for turn_id, row in rows.items()
@@ -146,7 +151,7 @@ async def accept(
     refused = {
         turn_id: NotAccepted.HUMAN if row.by_human else NotAccepted.FULL
         for turn_id, row in rows.items()
-        if turn_id not in new and (row.by_human or 0 < max_waiting <= row.waiting)
+        if turn_id not in new and (row.by_human or 0 < bounds[turn_id] <= row.waiting)
     }
     rest = [pair for pair in pairs if pair[0] not in new]
     known = await _known(connection, rest) if rest else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Uuid, bindparam, column, func, text, update
+from sqlalchemy import BigInteger, Row, Text, Uuid, bindparam, column, func, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,8 +46,18 @@ WAITING = (
     .columns(reply_handle=JSONB)
 )
 _job = (
-    func.unnest(bindparam("jobs", type_=ARRAY(Uuid)), bindparam("turns", type_=ARRAY(Uuid)))
-    .table_valued(column("id", Uuid), column("turn_id", Uuid))
+    func.unnest(
+        bindparam("jobs", type_=ARRAY(Uuid)),
+        bindparam("turns", type_=ARRAY(Uuid)),
+        bindparam("presets", type_=ARRAY(Text)),
+        bindparam("versions", type_=ARRAY(BigInteger)),
+    )
+    .table_valued(
+        column("id", Uuid),
+        column("turn_id", Uuid),
+        column("preset", Text),
+        column("config_version", BigInteger),
+    )
     .render_derived("job")
 )
 QUEUE = (
@@ -56,7 +66,8 @@ QUEUE = (
     .values(
         status=TurnStatus.QUEUED.value,
         job_id=_job.c.id,
-        preset=bindparam("preset"),
+        preset=_job.c.preset,
+        config_version=_job.c.config_version,
         queued_at=func.now(),
     )
 )
@@ -123,6 +134,16 @@ class WaitingTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedTurn:
+    """A turn that becomes a job, and what the job was made with."""
+
+    turn_id: UUID
+    job_id: UUID
+    preset: str
+    config_version: int | None = None  #: of the settings in the database; None: none are set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndedTurn:
     """A turn that ended without a result."""
 
@@ -173,11 +194,14 @@ async def keep_prompt(connection: AsyncConnection, turn_id: UUID, prompt: str) -
     await connection.execute(update(turns).where(turns.c.id == turn_id).values(prompt=prompt))
 
 
-async def queue_turns(
-    connection: AsyncConnection, queued: Mapping[UUID, UUID], *, preset: str
-) -> None:
-    """Mark turns as queued; ``queued``: the turn's id by the id of its job."""
-    values = {"jobs": list(queued), "turns": list(queued.values()), "preset": preset}
+async def queue_turns(connection: AsyncConnection, queued: Sequence[QueuedTurn]) -> None:
+    """Mark turns as queued."""
+    values = {
+        "jobs": [turn.job_id for turn in queued],
+        "turns": [turn.turn_id for turn in queued],
+        "presets": [turn.preset for turn in queued],
+        "versions": [turn.config_version for turn in queued],
+    }
     await connection.execute(QUEUE, values)
 
 

@@ -21,7 +21,9 @@ log = structlog.get_logger(__name__)
 
 #: The columns of a TurnOutcome; the turn's search index alone would be longer than they are.
 OUTCOME_COLUMNS = """
-    turns.id, turns.conversation_id, turns.seq, turns.messenger, turns.tenant, turns.status,
+    turns.id, turns.conversation_id, turns.seq, turns.messenger, turns.tenant, (
+        SELECT room FROM conversations WHERE conversations.id = turns.conversation_id
+    ) AS room, turns.status,
     turns.job_id, turns.answer, turns.finish_reason, turns.failure_reason, turns.reply_handle,
     EXISTS (
         SELECT 1 FROM turns AS earlier
@@ -56,6 +58,7 @@ class TurnOutcome:
     seq: int
     messenger: str
     tenant: str = ""
+    room: str = ""
     repeats: bool = False  #: the model repeated itself, and was stopped
     begins_anew: bool = False  #: the first of a conversation that began anew after a long silence
     status: TurnStatus
@@ -80,6 +83,7 @@ def outcome_from_row(row: Row[Any]) -> TurnOutcome:
         seq=row.seq,
         messenger=row.messenger,
         tenant=row.tenant,
+        room=row.room,
         repeats=row.repeats,
         begins_anew=row.begins_anew,
         status=TurnStatus(row.status),

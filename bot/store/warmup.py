@@ -57,7 +57,7 @@ async def _run_without_rows(connection: AsyncConnection, queue: JobQueue) -> Non
     await inbox.accept(connection, [])
     await conversations.lock_free_conversations(connection, [])
     await scheduling.waiting_turns(connection, [])
-    await scheduling.queue_turns(connection, {}, preset="")
+    await scheduling.queue_turns(connection, [])
     await queue.enqueue(connection)
     await queue.completed(connection, 0)
     await settlements.settle(connection, [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 
@@ -86,11 +85,6 @@ class Texts:
     help_chat: str  #: for messengers whose commands are words alone
     ai_notice: str  #: Korean AI Basic Act, in force 2026-01-22: say that an AI wrote it
     units: tuple[str, str, str]  #: hours, minutes and seconds after their number
-
-    @property
-    def notice_version(self) -> str:
-        """The version of ``ai_notice`` in the log: the beginning of its digest."""
-        return hashlib.sha256(self.ai_notice.encode()).hexdigest()[:12]
 
     def duration(self, seconds: float) -> str:
         """A duration in words, rounded down: what is promised for it holds."""

@@ -38,6 +38,7 @@ class GenericEndpoint:
         self._sync_window = services.sync_window
         self._waiters = services.waiters
         self._texts = services.texts
+        self._texts_for = services.texts_for
         self._max_chars = services.settings.max_utterance_chars
         self._results = results
 
@@ -73,8 +74,9 @@ class GenericEndpoint:
             return database_away(self._texts)
 
     async def _receive(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
+        texts = self._texts_for("generic", incoming.tenant, incoming.room)
         if incoming.command is Command.HELP:
-            return json_response({"status": "help", "message": self._texts.about})
+            return json_response({"status": "help", "message": texts.about})
         if incoming.command is not None:
             await self._inbox.reset(
                 messenger="generic",
@@ -82,9 +84,9 @@ class GenericEndpoint:
                 key=incoming.conversation_key,
                 repeats=incoming.repeats,
             )
-            return json_response({"status": "reset", "message": self._texts.reset_done})
+            return json_response({"status": "reset", "message": texts.reset_done})
         if incoming.utterance is None:
-            sentence = problem_sentence(incoming.problem, self._texts, max_chars=self._max_chars)
+            sentence = problem_sentence(incoming.problem, texts, max_chars=self._max_chars)
             return refuse(422, str(incoming.problem), sentence)
         if sentence := await self._inbox.rejection(incoming.utterance):
             return refuse(429, "too much at once", sentence)

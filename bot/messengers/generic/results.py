@@ -29,5 +29,5 @@ def answer_document(answer: Answer, texts: Texts) -> dict[str, Any]:
         "status": "answered" if answer.answered else "failed",
         "text": answer.text,
         "truncated": answer.truncated,
-        "ai_notice": texts.ai_notice if answer.ai_notice else None,
+        "ai_notice": answer.notice(texts.ai_notice) or None,
     }

@@ -8,7 +8,7 @@ from bot.conversation.inbox import StoreDownError
 from bot.domain.messenger import Incoming
 from bot.domain.turns import TurnStatus
 from bot.messengers.kakao.answer_pages import answer_page
-from bot.messengers.kakao.http_responses import SkillResponses
+from bot.messengers.kakao.http_responses import ResponsesByBot
 from bot.messengers.kakao.own_turns import find_own_turn
 from bot.messengers.kakao.presses import PagePress
 from bot.messengers.kakao.turn_response import DATABASE_TIMEOUT_S
@@ -23,7 +23,7 @@ _READABLE = (TurnStatus.ANSWERED, TurnStatus.CANCELLED)
 class AnswerReader:
     """Answers presses of the button of an answer's next page."""
 
-    def __init__(self, services: Services, responses: SkillResponses) -> None:
+    def __init__(self, services: Services, responses: ResponsesByBot) -> None:
         self._database = services.database
         self._sync_window = services.sync_window
         self._responses = responses
@@ -36,11 +36,12 @@ class AnswerReader:
             raise StoreDownError from error
 
     async def _show(self, incoming: Incoming, press: PagePress) -> web.Response:
-        gone = words_for(self._responses.texts).page_gone
+        responses = self._responses.of(incoming.tenant)
+        gone = words_for(responses.texts).page_gone
         turn = await find_own_turn(self._database, press.turn_id, incoming)
         if turn is None or turn.status not in _READABLE or not turn.answer:
-            return self._responses.say(gone)
+            return responses.say(gone)
         answer = await self._sync_window.read(turn.id)
         if not answer_page(answer.text, press.page).pieces:
-            return self._responses.say(gone)
-        return self._responses.show(answer, page=press.page)
+            return responses.say(gone)
+        return responses.show(answer, page=press.page)

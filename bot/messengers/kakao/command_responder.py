@@ -7,7 +7,7 @@ from aiohttp import web
 from bot.domain.messenger import Command
 from bot.domain.turns import Utterance
 from bot.messengers.commands import PersonCommands
-from bot.messengers.kakao.http_responses import SkillResponses
+from bot.messengers.kakao.http_responses import ResponsesByBot
 from bot.messengers.kakao.skill_request import SkillIncoming
 from bot.messengers.plugin import Services
 
@@ -15,7 +15,7 @@ from bot.messengers.plugin import Services
 class CommandResponder:
     """Carries out every command but FETCH."""
 
-    def __init__(self, services: Services, responses: SkillResponses) -> None:
+    def __init__(self, services: Services, responses: ResponsesByBot) -> None:
         self._commands = PersonCommands(services, "kakao")
         self._responses = responses
 
@@ -23,13 +23,14 @@ class CommandResponder:
         self, incoming: SkillIncoming, command: Command
     ) -> web.StreamResponse | Utterance:
         """The response, or the message that the model gets. Raises StoreDownError."""
+        responses = self._responses.of(incoming.tenant)
         if command is Command.HELP:
-            return self._responses.help()
+            return responses.help()
         if command is Command.ERASE and not incoming.pressed:
-            return self._responses.confirm_erasure()
+            return responses.confirm_erasure()
         outcome = await self._commands.carry_out(incoming)
         if outcome.utterance is not None:
             return outcome.utterance
         if command is Command.HUMAN:
-            return self._responses.call_human()
-        return self._responses.say(outcome.sentence)
+            return responses.call_human()
+        return responses.say(outcome.sentence)

@@ -9,6 +9,7 @@ from bot.messengers.kakao.presses import ContinuePress
 from bot.messengers.kakao.words import words_for
 from bot.messengers.plugin import Services
 from bot.store.conversations import ConversationKey
+from bot.text.catalog import Texts
 from inference_queue.protocol import FinishReason
 
 #: The stored reasons of an answer that goes on.
@@ -20,9 +21,8 @@ class Continuation:
 
     def __init__(self, services: Services) -> None:
         self._requests = services.requests
-        self._texts = services.texts
 
-    async def begin(self, draft: Utterance, press: ContinuePress) -> Utterance | str:
+    async def begin(self, draft: Utterance, press: ContinuePress, texts: Texts) -> Utterance | str:
         """The message that goes on, or a sentence in its place.
 
         The typed word is an ordinary message if nothing was cut. Only the newest answer goes on:
@@ -35,10 +35,10 @@ class Continuation:
         newest = await self._requests.newest_turn(key)
         is_cut = newest is not None and newest.finish_reason in _CUT
         if newest and is_cut and press.turn_id in (None, newest.id):
-            prompt = words_for(self._texts).continue_prompt
+            prompt = words_for(texts).continue_prompt
             return replace(draft, prompt=prompt, continues=newest.id)
         if press.turn_id is None:
             return draft
         if newest and not newest.settled:
-            return self._texts.conversation_full
-        return words_for(self._texts).nothing_to_continue
+            return texts.conversation_full
+        return words_for(texts).nothing_to_continue

@@ -17,7 +17,7 @@ from bot.domain.turns import Utterance
 from bot.http.body import read_body
 from bot.messengers.kakao.command_responder import CommandResponder
 from bot.messengers.kakao.held_answers import HeldAnswers
-from bot.messengers.kakao.http_responses import SkillResponses
+from bot.messengers.kakao.http_responses import ResponsesByBot
 from bot.messengers.kakao.press_responder import PressResponder
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_request import SkillIncoming, read_request
@@ -27,7 +27,6 @@ from bot.messengers.kakao.turn_response import TurnResponder
 from bot.messengers.kakao.words import words_for
 from bot.messengers.plugin import Services
 from bot.messengers.problems import problem_sentence
-from bot.messengers.sync_response import SyncResponder
 
 
 class KakaoEndpoint:
@@ -36,11 +35,10 @@ class KakaoEndpoint:
     def __init__(self, settings: KakaoSettings, services: Services) -> None:
         self._settings = settings
         self._inbox = services.inbox
-        self._responses = SkillResponses(services.texts, style_of(settings))
-        self._settings_of_bot = services.settings
-        responder = SyncResponder(services.sync_window, self._responses.show)
-        self._turns = TurnResponder(settings, services, responder, self._responses)
-        self._held = HeldAnswers(settings, services, responder, self._responses)
+        self._services = services
+        self._responses = ResponsesByBot(services.texts_for, style_of(settings))
+        self._turns = TurnResponder(settings, services, self._responses)
+        self._held = HeldAnswers(settings, services, self._responses)
         self._commands = CommandResponder(services, self._responses)
         self._presses = PressResponder(services, self._responses)
 
@@ -49,27 +47,27 @@ class KakaoEndpoint:
         received_at = datetime.now(UTC)
         bots = bots_of_secret(request.headers, self._settings)
         body = await read_body(request)
-        max_chars = self._settings_of_bot.max_utterance_chars
+        max_chars = self._services.settings.max_utterance_chars
         incoming = read_request(body, received_at, self._settings, max_chars=max_chars)
         check_bot(bots, incoming.tenant, self._settings)
-        texts = self._responses.texts
+        responses = self._responses.of(incoming.tenant)
         try:
             return await self._respond(request, incoming)
         except StoreDownError:
-            return self._responses.say(texts.storage_down)
+            return responses.say(responses.texts.storage_down)
         except StoreFaultError:
-            return self._responses.say(texts.storage_fault)
+            return responses.say(responses.texts.storage_fault)
         except ConversationFullError:
-            return self._responses.say(texts.conversation_full)
+            return responses.say(responses.texts.conversation_full)
         except HumanAnswersError:
-            return self._responses.human_answers()
+            return responses.human_answers()
 
     async def _respond(self, request: web.Request, incoming: SkillIncoming) -> web.StreamResponse:
         outcome = incoming.utterance or await self._respond_or_ask(request, incoming)
         if not isinstance(outcome, Utterance):
             return outcome
         if sentence := await self._inbox.rejection(outcome):
-            return self._responses.say(sentence)
+            return self._responses.of(incoming.tenant).say(sentence)
         return await self._turns.respond(request, outcome)
 
     async def _respond_or_ask(
@@ -88,9 +86,12 @@ class KakaoEndpoint:
 
     def _respond_to_problem(self, incoming: SkillIncoming) -> web.StreamResponse:
         """Respond to what is no question: somebody who enters, a picture, an unreadable message."""
+        responses, settings = self._responses.of(incoming.tenant), self._services.settings
+        texts = responses.texts
         if incoming.welcome:
-            return self._responses.welcome(ai_notice=self._settings_of_bot.ai_notice)
-        texts, max_chars = self._responses.texts, self._settings_of_bot.max_utterance_chars
+            chosen = self._services.config_for("kakao", incoming.tenant, "").values.ai_notice
+            return responses.welcome(ai_notice=settings.ai_notice if chosen is None else chosen)
         if incoming.problem is Problem.MEDIA:
-            return self._responses.say(words_for(texts).picture_declined)
-        return self._responses.say(problem_sentence(incoming.problem, texts, max_chars=max_chars))
+            return responses.say(words_for(texts).picture_declined)
+        max_chars = settings.max_utterance_chars
+        return responses.say(problem_sentence(incoming.problem, texts, max_chars=max_chars))

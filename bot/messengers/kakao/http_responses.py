@@ -10,6 +10,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from bot.configs.texts import TextsLookup
 from bot.domain.deliveries import Answer
 from bot.messengers.kakao.presses import VotePress
 from bot.messengers.kakao.quick_replies import (
@@ -34,7 +35,7 @@ _dumps = functools.partial(json.dumps, ensure_ascii=False)
 
 
 class SkillResponses:
-    """The responses of a bot, in its texts and its style."""
+    """The responses of one bot, in its texts and its style."""
 
     def __init__(self, texts: Texts, style: Style) -> None:
         self.texts = texts
@@ -51,6 +52,11 @@ class SkillResponses:
     def hold(self, turn_id: UUID, sentence: str) -> web.Response:
         """A sentence and the button that fetches this turn's answer later."""
         return self.show(Answer(turn_id=turn_id, text=sentence, hold=True))
+
+    def hold_while_off(self, turn_id: UUID, hold_s: float) -> web.Response:
+        """The same while no model runs; ``hold_s``: how long the question is kept, in seconds."""
+        limit = self.texts.duration(hold_s)
+        return self.hold(turn_id, self.texts.worker_down_held.format(limit=limit))
 
     def promise_callback(self) -> web.Response:
         """The acknowledgement that enables the callback URL."""
@@ -87,6 +93,18 @@ class SkillResponses:
             return self.say(self.texts.vote_thanks)
         more = more_reply(press.turn_id, press.page, self.texts)
         return self.say(self.texts.vote_thanks, [more])
+
+
+class ResponsesByBot:
+    """The responses of each bot: the database may set other texts for it."""
+
+    def __init__(self, texts_for: TextsLookup, style: Style) -> None:
+        self._texts_for = texts_for
+        self._style = style
+
+    def of(self, bot_id: str) -> SkillResponses:
+        """The responses of this bot as they are set now."""
+        return SkillResponses(self._texts_for("kakao", bot_id, ""), self._style)
 
 
 def _json(document: dict[str, Any]) -> web.Response:

@@ -7,7 +7,7 @@ from aiohttp import web
 from bot.domain.turns import Utterance
 from bot.messengers.kakao.answer_reader import AnswerReader
 from bot.messengers.kakao.continuation import Continuation
-from bot.messengers.kakao.http_responses import SkillResponses
+from bot.messengers.kakao.http_responses import ResponsesByBot
 from bot.messengers.kakao.presses import PagePress, Press, VotePress
 from bot.messengers.kakao.skill_request import SkillIncoming
 from bot.messengers.kakao.votes import VoteReceiver
@@ -17,7 +17,7 @@ from bot.messengers.plugin import Services
 class PressResponder:
     """Hands each press to its part."""
 
-    def __init__(self, services: Services, responses: SkillResponses) -> None:
+    def __init__(self, services: Services, responses: ResponsesByBot) -> None:
         self._reader = AnswerReader(services, responses)
         self._votes = VoteReceiver(services, responses)
         self._continuation = Continuation(services)
@@ -31,5 +31,6 @@ class PressResponder:
             return await self._reader.show_page(incoming, press)
         if isinstance(press, VotePress):
             return await self._votes.receive(incoming, press)
-        begun = await self._continuation.begin(incoming.message, press)
-        return begun if isinstance(begun, Utterance) else self._responses.say(begun)
+        responses = self._responses.of(incoming.tenant)
+        begun = await self._continuation.begin(incoming.message, press, responses.texts)
+        return begun if isinstance(begun, Utterance) else responses.say(begun)

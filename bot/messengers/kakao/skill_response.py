@@ -118,7 +118,9 @@ def _notes_before(page: Page, answer: Answer, texts: Texts) -> str:
     if page.number > 1:
         return ""
     notes = [texts.idle_note] if answer.begins_anew else []
-    return "\n".join([*notes, texts.ai_notice] if answer.ai_notice else notes)
+    if notice := answer.notice(texts.ai_notice):
+        notes.append(notice)
+    return "\n".join(notes)
 
 
 def _joined(first: list[str], second: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bot.domain.feedback import Feedback, Vote
 from bot.domain.messenger import Incoming
-from bot.messengers.kakao.http_responses import SkillResponses
+from bot.messengers.kakao.http_responses import ResponsesByBot
 from bot.messengers.kakao.presses import VotePress
 from bot.messengers.plugin import Services
 from bot.store.feedback import Place
@@ -15,7 +15,7 @@ from bot.store.feedback import Place
 class VoteReceiver:
     """Records votes; a bad one is asked for its reason."""
 
-    def __init__(self, services: Services, responses: SkillResponses) -> None:
+    def __init__(self, services: Services, responses: ResponsesByBot) -> None:
         self._requests = services.requests
         self._responses = responses
 
@@ -24,6 +24,7 @@ class VoteReceiver:
 
         Raises StoreDownError.
         """
+        responses = self._responses.of(incoming.tenant)
         given = Feedback(
             turn_id=press.turn_id,
             voter=incoming.sender,
@@ -32,7 +33,7 @@ class VoteReceiver:
         )
         place = Place(messenger="kakao", tenant=incoming.tenant, key=incoming.conversation_key)
         if not await self._requests.vote(given, place):
-            return self._responses.say(self._responses.texts.vote_unknown)
+            return responses.say(responses.texts.vote_unknown)
         if press.vote is Vote.BAD and press.reason is None:
-            return self._responses.ask_reason(press)
-        return self._responses.thank(press)
+            return responses.ask_reason(press)
+        return responses.thank(press)

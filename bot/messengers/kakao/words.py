@@ -58,4 +58,4 @@ WORDS: dict[str, KakaoWords] = {
 
 def words_for(texts: Texts) -> KakaoWords:
     """The words in the language of the bot's texts."""
-    return WORDS[texts.language]
+    return WORDS.get(texts.language, WORDS["ko"])

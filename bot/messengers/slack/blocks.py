@@ -35,11 +35,11 @@ def answer_message(
     blocks: list[dict[str, Any]] = [{"type": "markdown", "text": markdown}]
     if visibility == "in_channel":
         blocks = _quote(address) + blocks
-    if answer.ai_notice:
-        blocks.append(_context(texts.ai_notice))
+    if notice := answer.notice(texts.ai_notice):
+        blocks.append(_context(notice))
     return {
         "response_type": visibility,
-        "text": _fallback(markdown, texts.ai_notice if answer.ai_notice else ""),
+        "text": _fallback(markdown, notice),
         "blocks": blocks,
     }
 
@@ -57,7 +57,7 @@ def plain_message(
     whole = plain_text(_markdown(answer, texts))
     shown = shorten(whole, max_chars, lambda part: utf16_units(escape(part)))
     cut = texts.cut_note if shown != whole else ""
-    notice = texts.ai_notice if answer.ai_notice else ""
+    notice = answer.notice(texts.ai_notice)
     parts = [*(quote["text"]["text"] for quote in quotes), escape(shown), cut, notice]
     return {"response_type": visibility, "text": "\n\n".join(part for part in parts if part)}
 

@@ -24,6 +24,7 @@ class CommandReceiver:
         self._commands = PersonCommands(services, "slack")
         self._workers = services.workers
         self._texts = services.texts
+        self._texts_for = services.texts_for
         self._max_chars = services.settings.max_utterance_chars
         limit = self._texts.duration(RESPONSE_URL_LIFE.total_seconds())
         self._worker_down = self._texts.worker_down.format(limit=limit)
@@ -46,7 +47,7 @@ class CommandReceiver:
             return self._texts.human_answers
 
     async def _receive(self, incoming: Incoming) -> str:
-        texts = self._texts
+        texts = self._texts_for("slack", incoming.tenant, incoming.room)
         if incoming.command in (Command.HELP, Command.FETCH):
             return texts.help_command
         utterance = incoming.utterance

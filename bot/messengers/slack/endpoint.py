@@ -27,10 +27,6 @@ from bot.messengers.slack.slash_command import (
 
 log = structlog.get_logger(__name__)
 
-#: What bolt knows by its type; more is acknowledged without it.
-_KNOWN_TYPES = frozenset(
-    {"url_verification", "event_callback", "block_actions", "view_submission", "view_closed"}
-)
 #: The fields that listeners read: bolt's own code stumbles over odd values of others.
 _EVENT_FIELDS = frozenset(
     {"type", "team_id", "enterprise_id", "api_app_id", "event", "event_id", "authorizations"}
@@ -101,9 +97,8 @@ class SlackEndpoint:
         """
         if "command" in fields and fields.get("ssl_check") != "1":
             return await self._acknowledge(fields, received_at)
-        kind = str(fields.get("type", ""))
-        if kind not in _KNOWN_TYPES and fields.get("ssl_check") != "1":
-            log.info("slack_request_unknown", kind=kind[:60])
+        if not _is_known(fields):
+            log.info("slack_request_unknown", kind=str(fields.get("type"))[:60])
             return 200, {}, b""
         retry = headers.get(RETRY_HEADER)
         try:
@@ -130,10 +125,21 @@ def _event(text: str) -> dict[str, Any]:
         if not isinstance(challenge, str):
             raise Refusal(400, "a url_verification needs a challenge")
         return {"type": kind, "challenge": challenge}
-    event = document.get("event")
-    if kind == "event_callback" and not isinstance(field(event, "type"), str):
-        raise Refusal(400, "an event_callback needs an event with a type")
     return {name: value for name, value in document.items() if name in _EVENT_FIELDS}
+
+
+def _is_known(fields: Mapping[str, Any]) -> bool:
+    """Whether bolt can read the request; it stumbles over others."""
+    kind = fields.get("type")
+    if kind == "event_callback":
+        return isinstance(field(fields.get("event"), "type"), str)
+    if kind == "block_actions":
+        actions = fields.get("actions")
+        first = actions[0] if isinstance(actions, list) and actions else None
+        return isinstance(field(first, "action_id"), str)
+    if kind in ("view_submission", "view_closed"):
+        return isinstance(field(fields.get("view"), "callback_id"), str)
+    return kind == "url_verification" or fields.get("ssl_check") == "1"
 
 
 def _form(text: str) -> dict[str, Any]:

@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bot.messengers.plugin import Services
 from bot.messengers.slack.desk import Desk
+from bot.messengers.slack.events import SlackSource
 from bot.messengers.slack.ids import slack_id
 from bot.messengers.slack.words import SlackWords
-from bot.workers import WorkerRegistry
 
 
 class HomePages:
     """Fills the two tabs when a person opens them."""
 
-    def __init__(self, desk: Desk, words: SlackWords, workers: WorkerRegistry) -> None:
+    def __init__(self, desk: Desk, words: SlackWords, services: Services) -> None:
         self._desk = desk
         self._words = words
-        self._workers = workers
+        self._services = services
 
-    def opened(self, team: str, event: Mapping[str, Any]) -> None:
+    def opened(self, source: SlackSource, event: Mapping[str, Any]) -> None:
         """Fill the opened tab soon."""
         user, channel = slack_id(event.get("user")), slack_id(event.get("channel"))
         if event.get("tab") == "home" and user:
-            document = {"user_id": user, "view": self._home()}
-            self._desk.sentences.call(team, "views.publish", document)
+            document = {"user_id": user, "view": self._home(source.tenant)}
+            self._desk.sentences.call(source.team, "views.publish", document)
         elif event.get("tab") == "messages" and channel:
-            self._suggest(team, channel)
+            self._suggest(source.team, channel)
 
     def _suggest(self, team: str, channel: str) -> None:
         # With a thread_ts Slack would show nothing, without an error (slack.md 3.3).
@@ -38,10 +39,11 @@ class HomePages:
         }
         self._desk.sentences.call(team, "assistant.threads.setSuggestedPrompts", document)
 
-    def _home(self) -> dict[str, Any]:
-        words, texts = self._words, self._desk.texts
-        state = words.home_off if self._workers.model_is_off else words.home_ready
-        rule = words.home_threads[self._desk.settings.thread_rule]
+    def _home(self, tenant: str) -> dict[str, Any]:
+        words, texts = self._words, self._services.texts_for("slack", tenant, "")
+        state = words.home_off if self._services.workers.model_is_off else words.home_ready
+        own_rule = self._services.config_for("slack", tenant, "").values.thread_rule
+        rule = words.home_threads[own_rule or self._desk.settings.thread_rule]
         title = {"type": "plain_text", "text": words.home_title}
         return {
             "type": "home",

@@ -63,7 +63,7 @@ class Listeners:
             await self._on_message(event, body, request)
 
         async def on_home(event: Event, body: Event) -> None:
-            self._home.opened(source_of(body).team, event)
+            self._home.opened(source_of(body), event)
 
         async def on_stop(event: Event, body: Event) -> None:
             await self._on_stop(event, source_of(body))

@@ -21,6 +21,7 @@ from bot.messengers.slack.events import SlackMessage
 from bot.messengers.slack.message_text import readable
 from bot.messengers.slack.thread_rules import ThreadRules
 from bot.messengers.slack.web_api import Room
+from bot.text.catalog import Texts
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,7 @@ class _Received:
     message: SlackMessage
     incoming: Incoming
     room: Room
+    texts: Texts  #: of its scope
     is_first: bool  #: nobody has asked the bot in this conversation before
 
 
@@ -45,7 +47,6 @@ class MessageReceiver:
 
     def __init__(self, services: Services, desk: Desk, rules: ThreadRules) -> None:
         self._services = services
-        self._texts = services.texts
         self._desk = desk
         self._rules = rules
         self._commands = PersonCommands(services, "slack")
@@ -60,12 +61,12 @@ class MessageReceiver:
             await self._answer(received)
         except StoreDownError:
             if message.source.retry >= LAST_RETRY:
-                self._say(received, self._texts.storage_down)
+                self._say(received, received.texts.storage_down)
             raise
         except StoreFaultError:
-            self._say(received, self._texts.storage_fault)
+            self._say(received, received.texts.storage_fault)
         except ConversationFullError:
-            self._say(received, self._texts.conversation_full)
+            self._say(received, received.texts.conversation_full)
         except HumanAnswersError:
             log.info("slack_message_left_to_human", channel=message.channel)
 
@@ -80,6 +81,7 @@ class MessageReceiver:
             sender=message.user,
             tenant=message.source.tenant,
             conversation_key=conversation_key(message, settings),
+            room=message.channel,
         )
         utterance = Utterance(
             messenger="slack",
@@ -90,7 +92,7 @@ class MessageReceiver:
             text=text.text,
             reply=handle,
             received_at=received_at,
-            room=message.channel,
+            room=incoming.room,
         )
         room = Room(
             team=message.source.team,
@@ -98,13 +100,14 @@ class MessageReceiver:
             thread_ts=str(handle.address["thread_ts"]),
         )
         read = _with_content(incoming, message, utterance, text.problem)
-        return _Received(message=message, incoming=read, room=room, is_first=is_first)
+        texts = self._services.texts_for("slack", incoming.tenant, incoming.room)
+        return _Received(message=message, incoming=read, room=room, texts=texts, is_first=is_first)
 
     async def _answer(self, received: _Received) -> None:
         incoming = received.incoming
         if incoming.problem is not None:
             max_chars = self._services.settings.max_utterance_chars
-            sentence = problem_sentence(incoming.problem, self._texts, max_chars=max_chars)
+            sentence = problem_sentence(incoming.problem, received.texts, max_chars=max_chars)
             self._say(received, sentence)
         elif incoming.command is not None:
             await self._carry_out(received, incoming.command)
@@ -113,11 +116,11 @@ class MessageReceiver:
 
     async def _carry_out(self, received: _Received, command: Command) -> None:
         if command in (Command.HELP, Command.FETCH):
-            self._say(received, self._texts.help_chat)
+            self._say(received, received.texts.help_chat)
         elif command is Command.ERASE:
             self._desk.confirm_erasure(received.room, received.message.user)
         elif command is Command.HUMAN and not self._desk.settings.human_channel:
-            self._say(received, self._texts.human_unavailable)
+            self._say(received, received.texts.human_unavailable)
         else:
             outcome = await self._commands.carry_out(received.incoming)
             if outcome.utterance is not None:
@@ -143,7 +146,7 @@ class MessageReceiver:
         name = await self._desk.people.name(message.source.team, message.user)
         prompt = f"{name}: {utterance.text}"
         if received.is_first and (thread := await self._desk.threads.before(message)):
-            prompt = f"{self._texts.thread_intro}\n{thread}\n\n{prompt}"
+            prompt = f"{received.texts.thread_intro}\n{thread}\n\n{prompt}"
         return replace(utterance, prompt=prompt)
 
     def _say(self, received: _Received, sentence: str) -> None:

@@ -53,11 +53,11 @@ class SlackParts:
             self._settings, self._texts, self._api, self._posts, services.live, services.waiters
         )
         desk = self._desk(self._writer)
-        rules = ThreadRules(services.database, self._settings)
+        rules = ThreadRules(services.database, self._settings, services.config_for)
         return Listeners(
             messages=MessageReceiver(services, desk, rules),
             actions=ActionReceiver(services, desk),
-            home=HomePages(desk, WORDS[services.settings.language], services.workers),
+            home=HomePages(desk, WORDS[services.settings.language], services),
             requests=services.requests,
             settings=self._settings,
             texts=self._texts,

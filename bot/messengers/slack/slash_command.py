@@ -82,6 +82,7 @@ def read_command(
         sender=sender,
         tenant=joined(*([enterprise, team] if enterprise else [team]), by="/"),
         conversation_key=joined("command", channel, sender, by=":"),
+        room=channel,
     )
     if not (sender and channel and team and _answerable(fields, settings)):
         return replace(incoming, problem=Problem.UNREADABLE)
@@ -132,6 +133,7 @@ def _utterance(
         conversation_key=incoming.conversation_key,
         event_key=_event_key(fields),
         sender=incoming.sender,
+        room=incoming.room,
         text=text,
         reply=ReplyHandle(
             via=DeliveryVia.POST,

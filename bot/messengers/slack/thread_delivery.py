@@ -188,8 +188,7 @@ class ThreadDelivery:
 
     def _messages(self, part: _Part) -> list[dict[str, Any]]:
         """The message, and what is tried where Slack refuses it: plainer buttons, plain text."""
-        notice = self._texts.ai_notice if part.answer.ai_notice else ""
-        notice = notice if part.number == 0 else ""
+        notice = part.answer.notice(self._texts.ai_notice) if part.number == 0 else ""
         message = part_message(part.markdown, notice=notice)
         tries = []
         if part.answer.answered and part.number == part.count - 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.inbox import ACCEPT_TIMEOUT_S, store_errors
+from bot.domain.bot_config import ConfigLookup, nothing_set
 from bot.messengers.slack.conversations import conversation_key
 from bot.messengers.slack.events import SlackMessage
 from bot.messengers.slack.message_text import mentions_anybody
@@ -30,7 +31,14 @@ NOT_OURS = Concern(concerns=False)
 class ThreadRules:
     """Decides before any work: most messages of a channel are not for the bot."""
 
-    def __init__(self, database: AsyncEngine, settings: SlackSettings) -> None:
+    def __init__(
+        self,
+        database: AsyncEngine,
+        settings: SlackSettings,
+        config_for: ConfigLookup = nothing_set,
+    ) -> None:
+        """``config_for``: a scope's own rule."""
+        self._config_for = config_for
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._settings = settings
 
@@ -44,7 +52,8 @@ class ThreadRules:
             return Concern(concerns=True, is_first=in_thread and not known)
         if not message.thread_ts or mentions_anybody(message.raw_text):
             return NOT_OURS
-        rule = self._settings.thread_rule
+        config = self._config_for("slack", message.source.tenant, message.channel)
+        rule = config.values.thread_rule or self._settings.thread_rule
         if rule == "never":
             return NOT_OURS
         known = await self._is_known(message)

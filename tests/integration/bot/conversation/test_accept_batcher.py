@@ -70,7 +70,7 @@ async def test_long_messages_share_a_statement_with_few(
     chars: list[list[int]] = []
     accept = inbox.accept
 
-    async def noted(connection: AsyncConnection, said: Sequence[Utterance], **bounds: int) -> Any:
+    async def noted(connection: AsyncConnection, said: Sequence[Utterance], **bounds: Any) -> Any:
         chars.append([len(one.text) for one in said])
         return await accept(connection, said, **bounds)
 

@@ -57,7 +57,7 @@ async def accept(
 ) -> list[Accepted]:
     """The accepted ones: a refused one is left out."""
     async with database.begin() as connection:
-        accepted = await inbox.accept(connection, utterances, max_waiting=max_waiting)
+        accepted = await inbox.accept(connection, utterances, max_waiting=lambda _: max_waiting)
     return [one for one in accepted if isinstance(one, Accepted)]
 
 
@@ -202,6 +202,21 @@ async def test_beyond_the_bound_nothing_is_stored_until_a_turn_is_settled(
         )
     [later] = await ask("e3")
     assert (later.new, later.waiting) == (True, 1)
+
+
+async def test_each_utterance_of_a_batch_has_the_bound_of_its_scope(
+    database: AsyncEngine,
+) -> None:
+    bounds = {"none": 0, "one": 1, "two": 2}
+    taken: list[list[bool]] = []
+    for number in range(3):
+        batch = [utterance(f"{number} {room}", key=room, room=room) for room in bounds]
+        async with database.begin() as connection:
+            accepted = await inbox.accept(
+                connection, batch, max_waiting=lambda said: bounds[said.room]
+            )
+        taken.append([isinstance(one, Accepted) for one in accepted])
+    assert taken == [[True, True, True], [True, False, True], [True, False, False]]
 
 
 async def test_transactions_that_wait_for_each_other_keep_the_bound(

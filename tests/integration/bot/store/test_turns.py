@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import conversations, scheduling, sweeping, turns
+from bot.store.scheduling import QueuedTurn
 from runtime.database import connect_database
 from tests.support.sample_turns import add_turn, conversation_of
 
@@ -35,7 +36,8 @@ async def test_a_turn_that_has_been_chosen_for_a_job_does_not_expire_before_it_i
         locked = await conversations.lock_free_conversations(connection, wanted)
         [[waiting]] = await scheduling.waiting_turns(connection, locked)
         assert await expire(database) == [str(elsewhere)]
-        await scheduling.queue_turns(connection, {uuid4(): waiting.id}, preset="")
+        queued = QueuedTurn(turn_id=waiting.id, job_id=uuid4(), preset="")
+        await scheduling.queue_turns(connection, [queued])
     assert await expire(database) == []
     async with database.connect() as connection:
         turn = await turns.find_turn(connection, turn_id)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.conversation.prompt import PromptBuilder, history_window
+from bot.domain.bot_config import BotConfig, EffectiveConfig
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.turns import Person
 from bot.store.conversations import LockedConversation
@@ -23,10 +25,28 @@ NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 PRESET = PRESETS["bllossom-8b"]
 
 
-def builder(limits: dict[str, int] | None = None, *, system_prompt: str = "") -> PromptBuilder:
-    workers = WorkerRegistry(Redis())
+def builder(
+    limits: dict[str, int] | None = None, *, system_prompt: str = "", **values: Any
+) -> PromptBuilder:
+    """``values``: what the database sets for the room of the conversation."""
+    return builder_of(BotConfig(**values), limits, system_prompt=system_prompt)
+
+
+def builder_of(
+    values: BotConfig, limits: dict[str, int] | None = None, *, system_prompt: str = ""
+) -> PromptBuilder:
+    config = EffectiveConfig(values=values, version=5)
+
+    def config_for(messenger: str, tenant: str, room: str) -> EffectiveConfig:
+        assert (messenger, tenant, room) == ("here", "t", "r")
+        return config
+
     return PromptBuilder(
-        preset="auto", system_prompt=system_prompt, max_new_tokens=limits or {}, workers=workers
+        preset="auto",
+        system_prompt=system_prompt,
+        max_new_tokens=limits or {},
+        workers=WorkerRegistry(Redis()),
+        config_for=config_for,
     )
 
 
@@ -45,7 +65,9 @@ def waiting(text: str = "안녕", *, messenger: str = "here", epoch: int = 2) ->
     )
 
 
-CONVERSATION = LockedConversation(id=7, tenant="t", epoch=2, history_seq=3, history_at=NOON)
+CONVERSATION = LockedConversation(
+    id=7, messenger="here", tenant="t", room="r", epoch=2, history_seq=3, history_at=NOON
+)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +77,13 @@ CONVERSATION = LockedConversation(id=7, tenant="t", epoch=2, history_seq=3, hist
 def test_an_answer_has_no_more_tokens_than_its_messenger_shows(
     limits: dict[str, int], tokens: int
 ) -> None:
-    job = builder(limits).job(CONVERSATION, [waiting()], [], PRESET)
+    job = builder(limits).plan(CONVERSATION, [waiting()], []).job
     assert job.sampling.max_new_tokens == tokens
 
 
 def test_a_burst_is_read_after_the_history() -> None:
     exchanges = [Exchange("1@x", "첫 질문", "첫 답")]
-    job = builder().job(CONVERSATION, [waiting("하나"), waiting("둘")], exchanges, PRESET)
+    job = builder().plan(CONVERSATION, [waiting("하나"), waiting("둘")], exchanges).job
     assert job.messages == (
         Message(Role.SYSTEM, PRESET.system_prompt),
         Message(Role.USER, "첫 질문"),
@@ -74,7 +96,7 @@ def test_a_burst_is_read_after_the_history() -> None:
 
 
 def test_a_system_prompt_that_is_set_replaces_the_preset_s() -> None:
-    job = builder(system_prompt="반말로").job(CONVERSATION, [waiting()], [], PRESET)
+    job = builder(system_prompt="반말로").plan(CONVERSATION, [waiting()], []).job
     assert job.messages[0].content == "반말로"
 
 
@@ -84,5 +106,36 @@ def test_a_reset_after_the_turn_leaves_no_history() -> None:
 
 
 def test_a_prompt_of_ones_own_may_hold_the_date() -> None:
-    job = builder(system_prompt="오늘: {date}").job(CONVERSATION, [waiting()], [], PRESET)
+    job = builder(system_prompt="오늘: {date}").plan(CONVERSATION, [waiting()], []).job
     assert re.fullmatch(r"오늘: \d{4}년 \d{1,2}월 \d{1,2}일", job.messages[0].content)
+
+
+def test_a_scope_s_own_prompt_and_preset_count_before_those_of_all() -> None:
+    prompts = builder(system_prompt="모두에게")
+    usual = prompts.plan(CONVERSATION, [waiting()], [])
+    assert (usual.job.messages[0].content, usual.preset) == ("모두에게", "bllossom-8b")
+    assert usual.config_version == 5
+    own = builder_of(BotConfig(system_prompt="우리에게"), system_prompt="모두에게")
+    assert own.plan(CONVERSATION, [waiting()], []).job.messages[0].content == "우리에게"
+
+
+def test_a_scope_chooses_its_preset() -> None:
+    plan = builder(preset="llama3-bllossom").plan(CONVERSATION, [waiting()], [])
+    chosen = PRESETS["llama3-bllossom"]
+    assert plan.preset == "llama3-bllossom"
+    assert plan.job.messages[0].content == chosen.system_prompt
+    assert plan.job.sampling.repetition_penalty == chosen.sampling.repetition_penalty
+
+
+@pytest.mark.parametrize(("own", "tokens"), [(None, 9), (50, 50), (30_000, 2048)])
+def test_a_scope_s_own_length_counts_before_the_messenger_s(own: int | None, tokens: int) -> None:
+    plan = builder({"here": 9}, max_new_tokens=own).plan(CONVERSATION, [waiting()], [])
+    assert plan.job.sampling.max_new_tokens == tokens
+
+
+@pytest.mark.parametrize(("own", "read"), [(None, "123"), (0, ""), (2, "23"), (9, "123")])
+def test_a_scope_may_read_less_history_than_all(own: int | None, read: str) -> None:
+    exchanges = [Exchange(f"{n}@x", str(n), "답") for n in (1, 2, 3)]
+    job = builder(history_turns=own).plan(CONVERSATION, [waiting("끝")], exchanges).job
+    asked = [message.content for message in job.messages if message.role is Role.USER]
+    assert asked == [*read, "끝"]

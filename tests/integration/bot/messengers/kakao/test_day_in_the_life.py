@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from bot.domain.deliveries import notice_version
 from bot.messengers.kakao.simulated_requests import skill_request
 from bot.messengers.kakao.words import WORDS
 from bot.text.catalog import TEXTS
@@ -30,7 +31,7 @@ async def three_turns(chat: KakaoChat) -> None:
     first = await chat.say("내 이름은 영희야")
     assert first.has_notice
     told = await chat.stack.until("SELECT * FROM conversation_events WHERE kind = 'ai_notice'")
-    assert told.detail["version"] == KO.notice_version
+    assert told.detail["version"] == notice_version(KO.ai_notice)
     for text in ("나는 부산에 살아", "내가 어디 살지?"):
         assert not (await chat.say(text)).has_notice
     assert len(chat.server.requests[-1].roles) == 6
@@ -95,7 +96,7 @@ async def pages_and_judgement(chat: KakaoChat) -> None:
 async def erase(chat: KakaoChat) -> None:
     asked = await chat.say("내 정보 삭제")
     assert asked.bubbles == [KO.erase_confirm]
-    assert (await chat.stack.rows("SELECT count(*) FROM turns"))[0].count > 5
+    assert len(await chat.stack.rows("SELECT 1 FROM turns")) > 5
     assert (await chat.press(asked, KO.erase_label)).bubbles == [KO.erase_done]
     assert not await chat.stack.rows("SELECT 1 FROM turns WHERE text <> ''")
     assert not await chat.stack.rows("SELECT 1 FROM feedback")

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import UUID, uuid4
 
 import pytest
@@ -276,12 +277,12 @@ async def test_unexpected_lookup_response_is_no_absence(
         detail=f"conversations.history: {detail}",
         retry_after_s=retry_after_s,
     )
-    assert server.json() == {
-        "channel": "C1",
-        "oldest": "0.000000",
-        "inclusive": True,
-        "include_all_metadata": True,
-        "limit": 100,
+    assert parse_qs(server.bodies[-1].decode()) == {
+        "channel": ["C1"],
+        "oldest": ["0.000000"],
+        "inclusive": ["true"],
+        "include_all_metadata": ["true"],
+        "limit": ["100"],
     }
 
 

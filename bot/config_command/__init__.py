@@ -1,0 +1,1 @@
+"""``python -m bot config``: the settings in the database, shown and changed."""

@@ -1,0 +1,113 @@
+"""The kinds of values that a setting may have: read from typed words, checked as JSON."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.turns import clean_text
+
+#: What people type for a flag.
+_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+class Kind(Protocol):
+    """One kind of value."""
+
+    def parse(self, typed: str) -> object:
+        """The JSON value in what was typed; what is none comes back as typed, for ``check``."""
+
+    def check(self, value: object) -> object:
+        """The JSON value, cleaned. Raises ValueError with the end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A whole number within bounds."""
+
+    low: int
+    high: int
+
+    def parse(self, typed: str) -> object:
+        """The number, where ASCII digits were typed."""
+        return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 12 else typed
+
+    def check(self, value: object) -> int:
+        """The number. Raises ValueError."""
+        if type(value) is int and self.low <= value <= self.high:
+            return value
+        raise ValueError(f"a whole number from {self.low} to {self.high} is needed")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """True or false."""
+
+    def parse(self, typed: str) -> object:
+        """The flag, where one of its words was typed."""
+        return _FLAGS.get(typed.lower(), typed)
+
+    def check(self, value: object) -> bool:
+        """The flag. Raises ValueError."""
+        if isinstance(value, bool):
+            return value
+        raise ValueError("true or false is needed")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several words."""
+
+    words: Collection[str]
+
+    def parse(self, typed: str) -> object:
+        """The word as typed."""
+        return typed
+
+    def check(self, value: object) -> str:
+        """The word. Raises ValueError."""
+        if isinstance(value, str) and value in self.words:
+            return str(value)
+        raise ValueError(f"one of {', '.join(self.words)} is needed")
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A text of at most ``max_chars``, cleaned like a person's message.
+
+    ``count`` counts them: code points, or the UTF-16 units of the messengers' limits.
+    """
+
+    max_chars: int
+    count: Callable[[str], int] = len
+    #: Checks more of the cleaned text; raises ValueError.
+    also: Callable[[str], None] = lambda _: None
+
+    def parse(self, typed: str) -> object:
+        """The text as typed."""
+        return typed
+
+    def check(self, value: object) -> str:
+        """The cleaned text. Raises ValueError."""
+        if not isinstance(value, str):
+            raise ValueError("a text is needed")
+        cleaned = clean_text(value)
+        if not cleaned:
+            raise ValueError("the text is empty")
+        if (chars := self.count(cleaned)) > self.max_chars:
+            raise ValueError(
+                f"the text has {chars:,} characters, and at most {self.max_chars:,} fit"
+            )
+        self.also(cleaned)
+        return cleaned
+
+
+def placeholders(sentence: str) -> set[str]:
+    """The placeholders of a sentence, such as {"max:,"}. Raises ValueError for a stray brace."""
+    try:
+        parsed = list(string.Formatter().parse(sentence))
+    except ValueError as error:
+        raise ValueError("a brace has no partner") from error
+    return {f"{name}:{form}" if form else name for _, name, form, _ in parsed if name is not None}

@@ -1,0 +1,146 @@
+"""The bot's settings by scope: rows that are only added, each a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, Row, Text, bindparam, insert, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.bot_config import Scope
+from bot.store.schema import bot_configs
+
+#: One writer at a time: a version is taken only after all lower ones are committed, so that no
+#: reader that has seen it can miss one below it.
+LOCK = text("LOCK TABLE bot_configs IN SHARE ROW EXCLUSIVE MODE")
+NEWEST_VERSION = text("SELECT coalesce(max(version), 0) FROM bot_configs")
+_COLUMNS = 'version, messenger, tenant, room, "values", author, created_at'
+#: The newest row of each scope with a row above ``after``, a page at a time.
+CHANGED = (
+    text(
+        f"""
+        SELECT {_COLUMNS} FROM bot_configs AS newest
+        WHERE version > :after AND version <= :upto AND NOT EXISTS (
+            SELECT FROM bot_configs AS newer
+            WHERE newer.messenger = newest.messenger AND newer.tenant = newest.tenant
+              AND newer.room = newest.room AND newer.version > newest.version
+              AND newer.version <= :upto
+        )
+        ORDER BY version LIMIT :limit
+        """
+    )
+    .bindparams(
+        bindparam("after", type_=BigInteger),
+        bindparam("upto", type_=BigInteger),
+        bindparam("limit", type_=Integer),
+    )
+    .columns(values=JSONB)
+)
+#: The newest row of each wanted scope that is not above ``upto``.
+AT_VERSION = (
+    text(
+        f"""
+        SELECT {_COLUMNS}
+        FROM unnest(:messengers, :tenants, :rooms)
+            WITH ORDINALITY AS wanted (messenger, tenant, room, number)
+        CROSS JOIN LATERAL (
+            SELECT version, "values", author, created_at FROM bot_configs
+            WHERE bot_configs.messenger = wanted.messenger
+              AND bot_configs.tenant = wanted.tenant AND bot_configs.room = wanted.room
+              AND (CAST(:upto AS bigint) IS NULL OR version <= :upto)
+            ORDER BY version DESC LIMIT 1
+        ) AS newest
+        ORDER BY number
+        """
+    )
+    .bindparams(
+        *(bindparam(name, type_=ARRAY(Text)) for name in ("messengers", "tenants", "rooms")),
+        bindparam("upto", type_=BigInteger),
+    )
+    .columns(values=JSONB)
+)
+HISTORY = (
+    text(
+        f"""
+        SELECT {_COLUMNS} FROM bot_configs
+        WHERE messenger = :messenger AND tenant = :tenant AND room = :room
+        ORDER BY version DESC LIMIT :limit
+        """
+    )
+    .bindparams(bindparam("limit", type_=Integer))
+    .columns(values=JSONB)
+)
+_SCOPES = text("SELECT count(DISTINCT (messenger, tenant, room)) FROM bot_configs")
+ADD = insert(bot_configs).returning(bot_configs.c.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredConfig:
+    """One version of a scope's settings; never changed."""
+
+    version: int
+    scope: Scope
+    values: Any  #: as stored: all that the scope sets, perhaps by another version of the program
+    author: str
+    created_at: datetime
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """Keep other writers out until the transaction ends; readers go on."""
+    await connection.execute(LOCK)
+
+
+async def add(
+    connection: AsyncConnection, scope: Scope, values: Mapping[str, object], *, author: str
+) -> int:
+    """Add a version with all that the scope sets; its number. Call ``lock`` first."""
+    row = {**scope._asdict(), "values": dict(values), "author": author}
+    return int((await connection.execute(ADD, row)).scalar_one())
+
+
+async def newest_version(connection: AsyncConnection) -> int:
+    """The newest version of all; 0: nobody has set anything."""
+    return int(await connection.scalar(NEWEST_VERSION) or 0)
+
+
+async def count_scopes(connection: AsyncConnection) -> int:
+    """The number of scopes that were ever set."""
+    return int(await connection.scalar(_SCOPES) or 0)
+
+
+async def changed(
+    connection: AsyncConnection, *, after: int, upto: int, limit: int
+) -> Sequence[StoredConfig]:
+    """The newest versions of scopes above ``after`` as of ``upto``, by version."""
+    rows = await connection.execute(CHANGED, {"after": after, "upto": upto, "limit": limit})
+    return [_stored(row) for row in rows]
+
+
+async def at_version(
+    connection: AsyncConnection, scopes: Iterable[Scope], version: int | None = None
+) -> list[StoredConfig]:
+    """The row of each scope that counts at the version, in the scopes' order; None: now."""
+    messengers, tenants, rooms = zip(*scopes, strict=True)
+    wanted = {"messengers": list(messengers), "tenants": list(tenants), "rooms": list(rooms)}
+    rows = await connection.execute(AT_VERSION, {**wanted, "upto": version})
+    return [_stored(row) for row in rows]
+
+
+async def history(connection: AsyncConnection, scope: Scope, *, limit: int) -> list[StoredConfig]:
+    """The scope's own versions, the newest first."""
+    rows = await connection.execute(HISTORY, {**scope._asdict(), "limit": limit})
+    return [_stored(row) for row in rows]
+
+
+def _stored(row: Row[Any]) -> StoredConfig:
+    return StoredConfig(
+        version=row.version,
+        scope=Scope(row.messenger, row.tenant, row.room),
+        values=row._mapping["values"],
+        author=row.author,
+        created_at=row.created_at,
+    )
