@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from bot.messengers.kakao.platform_limits import CALLBACK_LIFETIME_S, SKILL_TIMEOUT_S
-from bot.messengers.kakao.skill_response import FETCH_KEY
+from bot.messengers.kakao.presses import FETCH_KEY
 from bot.store.deliveries import AGAIN_AFTER_S
 from chaos.bot_client import BotClient
 from chaos.cluster import KAKAO_SECRET

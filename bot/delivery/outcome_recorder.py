@@ -39,6 +39,7 @@ class OutcomeRecord:
     detail: str = ""
     retry_in_s: float = 0.0
     notified_turn_ids: Sequence[UUID] = ()  #: expired turns whose notice the shown answer carried
+    notice_version: str = ""  #: of the notice that an AI answers, if the shown answer carried it
 
 
 class OutcomeRecorder:
@@ -129,6 +130,7 @@ class OutcomeRecorder:
                 detail=record.detail,
                 retry_in_s=record.retry_in_s,
                 notified_turn_ids=record.notified_turn_ids,
+                notice_version=record.notice_version,
             )
 
     @staticmethod
@@ -142,7 +144,7 @@ def _passes(error: BaseException) -> bool:
 
 
 def _reductions(record: OutcomeRecord) -> Iterator[OutcomeRecord]:
-    reduced = replace(record, detail=PLAIN_DETAIL, notified_turn_ids=())
+    reduced = replace(record, detail=PLAIN_DETAIL, notified_turn_ids=(), notice_version="")
     yield reduced
     if (state := cautious_state(record.claim, record.state)) is not record.state:
         yield replace(reduced, state=state, retry_in_s=0.0)

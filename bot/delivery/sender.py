@@ -60,6 +60,7 @@ class DeliverySender:
                 detail=result.detail,
                 retry_in_s=retry_in_s,
                 notified_turn_ids=answer.expired if shown else (),
+                notice_version=answer.notice_version if shown else "",
             )
         )
         DELIVERIES.labels(turn.messenger, claim.via.value, state.value).inc()

@@ -79,11 +79,17 @@ class SyncWindow:
     ) -> None:
         """Record the outcome in the background: the messenger's connection does not wait for it.
 
-        ``answer`` is the response's; if DELIVERED, its expiry notices are recorded as shown.
+        ``answer`` is the response's; if DELIVERED, its notices are recorded as shown.
         """
-        notified = answer.expired if state is DeliveryState.DELIVERED else ()
+        shown = state is DeliveryState.DELIVERED
         self._recorder.record_soon(
-            OutcomeRecord(claim=claim, state=state, detail=detail, notified_turn_ids=notified)
+            OutcomeRecord(
+                claim=claim,
+                state=state,
+                detail=detail,
+                notified_turn_ids=answer.expired if shown else (),
+                notice_version=answer.notice_version if shown else "",
+            )
         )
 
     async def close(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -74,9 +75,19 @@ class Answer:
     #: Turns of this conversation whose answer expired unseen: the answer carries a notice of it.
     expired: tuple[UUID, ...] = ()
 
+    @property
+    def notice_version(self) -> str:
+        """The version of the notice's text, for the log; "" without a notice."""
+        return notice_version(self.ai_notice_text) if self.ai_notice else ""
+
     def notice(self, usual: str) -> str:
         """The sentence that an AI wrote it, in its scope's words or the ``usual`` ones; or ""."""
         return (self.ai_notice_text or usual) if self.ai_notice else ""
+
+
+def notice_version(text: str) -> str:
+    """The version of the notice that an AI answers: the beginning of its text's digest."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class Outcome(StrEnum):

@@ -241,25 +241,40 @@ class OutboundClient:
         UNCONFIRMED, a URL that is not allowed is REFUSED.
         """
         session = self._kept if keep_alive else self._session
-        if session is None:
-            raise RuntimeError("the client is not open")
-        if not isinstance(url, str) or not allowed(url, hosts):
-            return NoReply(outcome=Outcome.REFUSED, detail="the address is not allowed")
-        try:
-            async with session.post(
-                URL(url, encoded=True),
-                data=body,
-                headers={**_HEADERS, **(headers or {})},
-                allow_redirects=False,
-                timeout=limits,
-            ) as response:
-                head = await _head(response, max_bytes)
-                return Reply(status=response.status, body=head, headers=response.headers)
-        except (ClientConnectorError, ConnectionTimeoutError) as error:
-            return NoReply(outcome=Outcome.RETRY, detail=f"not sent: {type(error).__name__}")
-        except (ClientError, TimeoutError, OSError) as error:
-            detail = f"no answer: {type(error).__name__}"
-            return NoReply(outcome=Outcome.UNCONFIRMED, detail=detail)
+        options = {"data": body, "headers": {**_HEADERS, **(headers or {})}, "timeout": limits}
+        return await _call(session, "POST", url, hosts, max_bytes, options)
+
+    async def get(
+        self, url: object, *, hosts: Iterable[str], limits: ClientTimeout, max_bytes: int
+    ) -> Reply | NoReply:
+        """GET the URL once; the errors are those of ``exchange``."""
+        options = {"headers": {"Accept-Encoding": "identity"}, "timeout": limits}
+        return await _call(self._session, "GET", url, hosts, max_bytes, options)
+
+
+async def _call(
+    session: ClientSession | None,
+    method: str,
+    url: object,
+    hosts: Iterable[str],
+    max_bytes: int,
+    options: Mapping[str, Any],
+) -> Reply | NoReply:
+    if session is None:
+        raise RuntimeError("the client is not open")
+    if not isinstance(url, str) or not allowed(url, hosts):
+        return NoReply(outcome=Outcome.REFUSED, detail="the address is not allowed")
+    try:
+        async with session.request(
+            method, URL(url, encoded=True), allow_redirects=False, **options
+        ) as response:
+            head = await _head(response, max_bytes)
+            return Reply(status=response.status, body=head, headers=response.headers)
+    except (ClientConnectorError, ConnectionTimeoutError) as error:
+        return NoReply(outcome=Outcome.RETRY, detail=f"not sent: {type(error).__name__}")
+    except (ClientError, TimeoutError, OSError) as error:
+        detail = f"no answer: {type(error).__name__}"
+        return NoReply(outcome=Outcome.UNCONFIRMED, detail=detail)
 
 
 _HEADERS = {"Accept-Encoding": "identity", "Content-Type": "application/json; charset=utf-8"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, text
+from sqlalchemy import Text, TextClause, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.conversation_events import EventKind
 from bot.domain.deliveries import DeliveryState
 from bot.domain.state_machine import delivery_before
 from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
@@ -31,23 +33,39 @@ _RECORDED = """recorded AS (
     )"""
 _SOURCES = bindparam("sources", type_=ARRAY(Text))
 
-#: The outcome of a claim, into the delivery and the ledger.
-RECORD = text(f"WITH {_RECORDED} {CLAIMS_INTO_LEDGER} FROM recorded").bindparams(_SOURCES)
-
-#: The same for an answer that carried expiry notices of other turns. Two answers may carry the same
-#: notice at once: neither waits for the other's row.
-RECORD_WITH_EXPIRY_NOTICES = text(
-    f"""
-    WITH {_RECORDED}, unnotified AS (
+#: The expiry notices of other turns that the answer carried. Two answers may carry the same notice
+#: at once: neither waits for the other's row.
+_NOTIFIED = """, unnotified AS (
         SELECT turn_id FROM deliveries WHERE turn_id = ANY(:notified_turn_ids) AND NOT expiry_told
         FOR UPDATE SKIP LOCKED
     ), notified AS (
         UPDATE deliveries SET expiry_told = true
         FROM unnotified WHERE deliveries.turn_id = unnotified.turn_id
-    )
-    {CLAIMS_INTO_LEDGER} FROM recorded
-    """
-).bindparams(_SOURCES, bindparam("notified_turn_ids", type_=ARRAY(Uuid)))
+    )"""
+#: The proof that the person was told that an AI answers, and in which words.
+_TOLD = f""", told AS (
+        INSERT INTO conversation_events (conversation_id, kind, detail)
+        SELECT turns.conversation_id, '{EventKind.AI_NOTICE}',
+            jsonb_build_object('version', CAST(:notice_version AS text), 'turn', turns.id)
+        FROM recorded JOIN turns ON turns.id = recorded.turn_id
+        WHERE recorded.state = 'delivered'
+    )"""
+
+
+def _record_statement(*, expiry_notices: bool, ai_notice: bool) -> TextClause:
+    """The outcome of a claim, into the delivery and the ledger, with what else was shown."""
+    also = (_NOTIFIED if expiry_notices else "") + (_TOLD if ai_notice else "")
+    statement = text(f"WITH {_RECORDED}{also} {CLAIMS_INTO_LEDGER} FROM recorded")
+    notified = [bindparam("notified_turn_ids", type_=ARRAY(Uuid))] if expiry_notices else []
+    return statement.bindparams(_SOURCES, *notified)
+
+
+#: By whether the answer carried expiry notices, and the notice that an AI answers.
+_RECORD = {
+    (expiry, ai): _record_statement(expiry_notices=expiry, ai_notice=ai)
+    for expiry in (False, True)
+    for ai in (False, True)
+}
 
 #: A delivery that the database refuses to claim becomes a dead letter: it was never sent.
 BURY = text(
@@ -71,15 +89,17 @@ async def record(
     detail: str = "",
     retry_in_s: float = 0.0,
     notified_turn_ids: Sequence[UUID] = (),
+    notice_version: str = "",
 ) -> bool:
     """Write the outcome of a claim into the delivery and the ledger; False: the claim was lost.
 
     A late DELIVERED, of a process that counted as dead, is accepted until the next claim.
     ``notified_turn_ids``: expired turns whose notice the shown answer carried; they are stored
-    even where the claim was lost, because the person has seen them.
+    even where the claim was lost, because the person has seen them. ``notice_version``: of the
+    notice that an AI answers, if the shown answer carried it.
     """
     shown = state is DeliveryState.DELIVERED
-    values = {
+    values: dict[str, Any] = {
         "turn_id": claimed.turn_id,
         "claim": claimed.number,
         "state": state.value,
@@ -88,10 +108,11 @@ async def record(
         "sources": delivery_before(state) if shown else [DeliveryState.SENDING.value],
     }
     if notified_turn_ids:
-        notified = {"notified_turn_ids": [*notified_turn_ids]}
-        recorded = await connection.execute(RECORD_WITH_EXPIRY_NOTICES, values | notified)
-    else:
-        recorded = await connection.execute(RECORD, values)
+        values["notified_turn_ids"] = [*notified_turn_ids]
+    if notice_version:
+        values["notice_version"] = notice_version
+    statement = _RECORD[bool(notified_turn_ids), bool(notice_version)]
+    recorded = await connection.execute(statement, values)
     return bool(recorded.rowcount == 1)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class Texts:
     """One language's sentences; the sender fills in the ``{}`` fields."""
 
+    language: str  #: its code in TEXTS
     busy: str
     empty_utterance: str
     media_unsupported: str
@@ -105,6 +106,7 @@ _ABOUT_EN = (
 
 TEXTS: dict[str, Texts] = {
     "ko": Texts(
+        language="ko",
         busy="지금은 질문이 많이 밀려 있어요. 잠시 뒤에 다시 보내 주세요.",
         empty_utterance="보내 주신 메시지가 비어 있어요. 궁금한 점을 글로 적어 주세요.",
         media_unsupported="아직 사진이나 파일은 볼 수 없어요. 글로 적어 보내 주세요.",
@@ -228,6 +230,7 @@ TEXTS: dict[str, Texts] = {
         units=("시간", "분", "초"),
     ),
     "en": Texts(
+        language="en",
         busy="Many questions are waiting right now. Please send yours again in a moment.",
         empty_utterance="Your message is empty. Please write your question as text.",
         media_unsupported="I cannot look at pictures or files yet. Please write it as text.",

@@ -26,6 +26,11 @@ _TABLE_RULE = re.compile(r"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+
 _CELL_TOKEN = re.compile(r"`+|\\.|\|")
 _LANGUAGE = re.compile(r"\{?\.?[A-Za-z][A-Za-z0-9_+#.-]{0,19}\}?")
 _NO_TABLE = -1
+#: The most columns that a row in one line shows.
+_MAX_COLUMNS = 2
+#: The longest name of a column that each row may repeat.
+_MAX_NAME_CHARS = 20
+_TASK = re.compile(r"\[([ xX])\][ \t]++(?=\S)")
 #: The lines around a formula of several lines.
 _FORMULA_ENDS = {"$$": "$$", "\\[": "\\]"}
 
@@ -33,8 +38,9 @@ _FORMULA_ENDS = {"$$": "$$", "\\[": "\\]"}
 def plain_text(markdown: str) -> str:
     """The text for a chat without Markdown.
 
-    Lists keep their bullets and numbers, links their address, code its text; a table row becomes a
-    line. Empty only if ``markdown`` is blank.
+    Lists keep their bullets and numbers, links their address, code its text. A row of a table
+    becomes a line; of three and more columns, which no phone shows beside each other, an item
+    with a line for each cell. Empty only if ``markdown`` is blank.
     """
     page = _Page(markdown.split("\n"))
     return page.text() or markdown.strip()
@@ -53,6 +59,7 @@ class _Page:
         self._fence: Fence | None = None  # of the open code
         self._formula_end = ""  # of the open formula
         self._table = _NO_TABLE  # the line of the open table's rule
+        self._columns: list[str] = []  # their names, where the rows become items
 
     def text(self) -> str:
         """The whole text."""
@@ -97,11 +104,11 @@ class _Page:
             self._layout.begin_item(indent, marker[1] or marker[2])
             rest = bare[marker.end() :]
             if not self._open_literal(number, indent + marker.end(), rest):
-                self._write(_without_hashes(rest))
+                self._write(_without_hashes(_ticked(rest)))
         elif "|" in bare and self._is_table_rule(number + 1):
             self._layout.begin(f"table {number}", indent)
             self._table = number + 1
-            self._write_row(bare)
+            self._open_table(bare)
         else:
             self._read_paragraph(indent, body, bare)
 
@@ -152,9 +159,30 @@ class _Page:
         bare = _without_quotes(self._source[number])[1].strip(" \t")
         return "|" in bare and _TABLE_RULE.match(bare) is not None
 
+    def _open_table(self, header: str) -> None:
+        rule, row = (_without_quotes(line)[1] for line in self._following(2))
+        columns = _plain_cells(header)
+        is_wide = min(len(columns), len(_plain_cells(rule.strip(" \t")))) > _MAX_COLUMNS
+        may_repeat = all(len(name) <= _MAX_NAME_CHARS for name in columns)
+        self._columns = columns if is_wide and may_repeat and "|" in row else []
+        if not self._columns:
+            self._write_row(header)
+
+    def _following(self, count: int) -> Sequence[str]:
+        """The lines from the open table's rule on."""
+        lines = self._source[self._table : self._table + count]
+        return [*lines, *[""] * (count - len(lines))]
+
     def _write_row(self, bare: str) -> None:
-        cells = (inline_text(cell.replace("\\|", "|")) for cell in _cells(bare))
-        self._layout.write(" | ".join(cell.replace("\n", " ") for cell in cells))
+        cells = _plain_cells(bare)
+        if not self._columns:
+            self._layout.write(" | ".join(cells))
+            return
+        self._layout.write(f"• {cells[0] if cells else ''}")
+        for number, cell in enumerate(cells[1:], 1):
+            name = self._columns[number] if number < len(self._columns) else ""
+            if cell:
+                self._layout.write(f"  {name}: {cell}" if name else f"  {cell}")
 
     def _write(self, text: str) -> None:
         for line in inline_text(text).split("\n"):
@@ -175,10 +203,23 @@ def _without_hashes(line: str) -> str:
     return stripped if is_closed else text
 
 
+def _ticked(item: str) -> str:
+    """The text of a list item, with a box in place of a task's brackets."""
+    task = _TASK.match(item)
+    if task is None:
+        return item
+    return f"{'☐' if task[1] == ' ' else '☑'} {item[task.end() :]}"
+
+
 def _unescaped(bare: str) -> str:
     """The line without the backslash that keeps its beginning from being a marker."""
     found = _ESCAPED_MARKER.match(bare)
     return f"{found[1] or ''}{bare[found.end() :]}" if found else bare
+
+
+def _plain_cells(row: str) -> list[str]:
+    """The cells of a table row as plain text in one line each."""
+    return [inline_text(cell.replace("\\|", "|")).replace("\n", " ") for cell in _cells(row)]
 
 
 def _cells(row: str) -> Iterator[str]:

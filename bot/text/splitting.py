@@ -1,4 +1,4 @@
-"""Splitting of texts at paragraphs and sentences, never inside a letter or an emoji."""
+"""Splitting of texts at paragraphs and sentences, never inside a word, number, URL or emoji."""
 
 from __future__ import annotations
 
@@ -24,26 +24,35 @@ _CLOSERS = "\"'”’)\\]」』》"
 #: Where a text may be split, the best kind first; the match is left out.
 _BREAKS = (
     re.compile(r"\n(?:[ \t]*\n)+"),
-    re.compile(rf"(?:(?<=[.!?…。！？])|(?<=[.!?…。！？][{_CLOSERS}]))[ \t]+|\n+"),
+    # Behind a digit the stop belongs to a list's number: "1. 첫째".
+    re.compile(rf"(?:(?<![0-9].)(?<=[.!?…。！？])|(?<=[.!?…。！？][{_CLOSERS}]))[ \t]+|\n+"),
     re.compile(r"(?<=[다요죠까])[ \t]+"),
     re.compile(r"\s+"),
 )
+
+#: What stays whole without blanks around it: an address, or a word or number with its inner signs.
+_MARKS = "\u0300-\u036f\ufe0f\u20e3"
+_ATOM = re.compile(
+    r"(?:(?:https?|ftp)://|www\.)[^\s<>\"()]+(?:\((?!\w+:)[^\s<>\"()]*\)[^\s<>\"()]*)*"
+    rf"|[\w{_MARKS}]+(?:(?<=[A-Za-z0-9])[.,:'/@+~-](?=[A-Za-z0-9])[\w{_MARKS}]+)*%?"
+)
+_BLANKS = re.compile(r"\s+")
 
 #: A better kind of break needs a piece at least this full: messages allow few bubbles.
 _MIN_FILL = 0.6
 
 
 def split(text: str, limit: int, size: Size = len) -> Iterator[str]:
-    """Pieces of at most ``limit``, split at paragraphs, lines or sentences, words, else letters.
+    """Pieces of at most ``limit``, split at paragraphs, lines or sentences, else words.
 
-    Only blanks at the cuts are left out. A visible letter (an emoji family, conjoining Hangul) of
-    up to 64 code points is kept whole. ``limit`` is 2 or more; ``size`` must count at least one
-    for each code point.
+    Only blanks at the cuts are left out. What is longer than ``limit`` alone is split between
+    visible letters (an emoji family, conjoining Hangul) of up to 64 code points. ``limit`` is 2 or
+    more; ``size`` must count at least one for each code point.
     """
     text, begin = text.strip("\n"), 0
     while len(text) - begin > limit or size(text[begin:]) > limit:
-        # Two more than can fit: what a cut looks at.
-        window = text[begin : begin + limit + 2]
+        # Behind what can fit, a cut looks at the whole of what is as long again.
+        window = text[begin : begin + 2 * limit + 2]
         end, resume = _cut(window, limit, size)
         if piece := window[:end].rstrip():
             yield piece
@@ -71,6 +80,26 @@ def _cut(text: str, limit: int, size: Size) -> tuple[int, int]:
         kept = [span for span in ends if min_end <= span[0] <= fit]
         if kept:
             return kept[-1]
+    return _cut_before_word(text, fit, limit, size) or _cut_word(text, fit, limit, size)
+
+
+def _cut_before_word(text: str, fit: int, limit: int, size: Size) -> tuple[int, int] | None:
+    """The last blanks that fit; None where the word behind them fits nowhere."""
+    blanks = [found.span() for found in _BLANKS.finditer(text, 1, fit)]
+    if not blanks:
+        return None
+    begin, resume = blanks[-1]
+    following = _BLANKS.search(text, resume)
+    word = text[resume : following.start() if following else len(text)]
+    return (begin, resume) if size(word) <= limit else None
+
+
+def _cut_word(text: str, fit: int, limit: int, size: Size) -> tuple[int, int]:
+    """A place in text without blanks: before an address, word or number, else between letters."""
+    inside = (found for found in _ATOM.finditer(text) if found.end() > fit)
+    atom = next(inside, None)
+    if atom and 0 < atom.start() < fit and size(atom[0]) <= limit:
+        fit = atom.start()
     end = _letter_boundary(text, max(fit, 1))
     return end, end
 

@@ -43,11 +43,12 @@ class Wire:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            length = next(
+            lengths = (
                 int(line.split(b":")[1])
                 for line in head.split(b"\r\n")
                 if line.lower().startswith(b"content-length:")
             )
+            length = next(lengths, 0)
             self.heads.append(head)
             self.bodies.append(await reader.readexactly(length))
             await asyncio.sleep(self.delay_s)

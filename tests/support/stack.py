@@ -20,9 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot import app_keys
 from bot.app import create_app
 from bot.configuration import Configuration
+from bot.messengers.kakao.platform_limits import check_webhook_response
+from bot.messengers.kakao.presses import FETCH_KEY
 from bot.messengers.registry import MESSENGERS
 from bot.messengers.slack.simulated_requests import CHANNEL_ID
 from bot.settings import Settings
+from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer, engine_server
 from fakes.kakao import KakaoPlatform, kakao_platform, skill_request
 from fakes.slack import SlackPlatform, signed_command, slack_platform
@@ -67,8 +70,20 @@ class Said:
 
     @property
     def bubbles(self) -> list[str]:
+        """The texts of the bubbles, without the first one's notice that an AI answers."""
+        return self.outputs[1:] if self.has_notice else self.outputs
+
+    @property
+    def has_notice(self) -> bool:
+        """Whether the first bubble says that an AI answers."""
+        return self.outputs[:1] in ([texts.ai_notice] for texts in TEXTS.values())
+
+    @property
+    def outputs(self) -> list[str]:
+        """The texts of all bubbles and cards."""
         outputs = self.body.get("template", {}).get("outputs", [])
-        return [output["simpleText"]["text"] for output in outputs]
+        components = [next(iter(output.values())) for output in outputs]
+        return [one.get("text") or one["description"] for one in components]
 
     @property
     def will_call_back(self) -> bool:
@@ -76,8 +91,19 @@ class Said:
 
     @property
     def button(self) -> dict[str, Any]:
-        [reply] = self.body["template"]["quickReplies"]
-        return dict(reply)
+        """The quick reply that fetches a held answer."""
+        [reply] = [reply for reply in self.quick_replies if FETCH_KEY in reply["extra"]]
+        return reply
+
+    def quick_reply(self, label: str) -> dict[str, Any]:
+        """The quick reply with this label."""
+        [reply] = [reply for reply in self.quick_replies if reply["label"] == label]
+        return reply
+
+    @property
+    def quick_replies(self) -> list[dict[str, Any]]:
+        """All of them."""
+        return list(self.body["template"].get("quickReplies", []))
 
 
 @dataclass
@@ -102,14 +128,19 @@ class Stack:
         extra: dict[str, Any] | None = None,
         timeout_s: float = 30.0,
     ) -> Said:
-        """A genuine skill request. Kakao gives up after five seconds, a busy machine later."""
+        """A genuine skill request. Kakao gives up after five seconds, a busy machine later.
+
+        Raises LimitError for a response that Kakao would not show.
+        """
         request = skill_request(utterance, user, callback_url, extra)
         async with asyncio.timeout(timeout_s):
-            return await self.post(
+            said = await self.post(
                 "/webhooks/kakao",
                 json.dumps(request).encode(),
                 {"X-Bot-Secret": KAKAO_SECRET, "Content-Type": "application/json"},
             )
+        check_webhook_response(said.body, callback_offered=callback_url is not None)
+        return said
 
     async def say_slack(
         self, text: str, *, user_id: str = "U0CHULSOO", channel_id: str = CHANNEL_ID

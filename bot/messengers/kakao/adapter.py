@@ -8,7 +8,7 @@ from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, 
 from bot.domain.turns import clean_text
 from bot.http.outbound import OutboundClient, Reply
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_response import answer_response
+from bot.messengers.kakao.skill_response import answer_response, style_of
 from bot.text.catalog import Texts
 
 #: Kakao's error for a callback whose useCallback acknowledgement it has not read.
@@ -33,7 +33,7 @@ class KakaoAdapter:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Kakao has no way {via}")
         return await self._outbound.post_json(
             handle.address.get("callback_url"),
-            answer_response(answer, self._texts),
+            answer_response(answer, self._texts, style=style_of(self._settings)),
             hosts=self._settings.callback_hosts,
             judge=judge_callback,
         )

@@ -6,24 +6,27 @@ callback, else a button that fetches it.
 
 from __future__ import annotations
 
-import functools
 from datetime import UTC, datetime
 
 from aiohttp import web
 
 from bot.conversation.accept_batcher import ConversationFullError, HumanAnswersError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
-from bot.domain.messenger import Command, Incoming
+from bot.domain.messenger import Command, Problem
+from bot.domain.turns import Utterance
 from bot.http.body import read_body
-from bot.messengers.commands import PersonCommands
+from bot.messengers.kakao.command_responder import CommandResponder
 from bot.messengers.kakao.held_answers import HeldAnswers
-from bot.messengers.kakao.http_responses import confirm_erasure, say, show
+from bot.messengers.kakao.http_responses import ResponsesByBot
+from bot.messengers.kakao.press_responder import PressResponder
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_request import read_request, verify_secret
+from bot.messengers.kakao.skill_request import SkillIncoming, read_request
+from bot.messengers.kakao.skill_response import style_of
+from bot.messengers.kakao.skill_secrets import bots_of_secret, check_bot
 from bot.messengers.kakao.turn_response import TurnResponder
+from bot.messengers.kakao.words import words_for
 from bot.messengers.plugin import Services
 from bot.messengers.problems import problem_sentence
-from bot.messengers.sync_response import SyncResponder
 
 
 class KakaoEndpoint:
@@ -32,55 +35,63 @@ class KakaoEndpoint:
     def __init__(self, settings: KakaoSettings, services: Services) -> None:
         self._settings = settings
         self._inbox = services.inbox
-        self._texts = services.texts
-        self._texts_for = services.texts_for
-        self._max_chars = services.settings.max_utterance_chars
-        responder = SyncResponder(
-            services.sync_window, functools.partial(show, texts=services.texts)
-        )
-        self._turns = TurnResponder(settings, services, responder)
-        self._commands = PersonCommands(services, "kakao")
-        self._held = HeldAnswers(settings, services, responder)
+        self._services = services
+        self._responses = ResponsesByBot(services.texts_for, style_of(settings))
+        self._turns = TurnResponder(settings, services, self._responses)
+        self._held = HeldAnswers(settings, services, self._responses)
+        self._commands = CommandResponder(services, self._responses)
+        self._presses = PressResponder(services, self._responses)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one skill request. Raises Refusal for a request that is not Kakao's."""
         received_at = datetime.now(UTC)
-        verify_secret(request.headers, self._settings)
+        bots = bots_of_secret(request.headers, self._settings)
         body = await read_body(request)
-        incoming = read_request(body, received_at, self._settings, max_chars=self._max_chars)
+        max_chars = self._services.settings.max_utterance_chars
+        incoming = read_request(body, received_at, self._settings, max_chars=max_chars)
+        check_bot(bots, incoming.tenant, self._settings)
+        responses = self._responses.of(incoming.tenant)
         try:
             return await self._respond(request, incoming)
         except StoreDownError:
-            return say(self._texts.storage_down, self._texts)
+            return responses.say(responses.texts.storage_down)
         except StoreFaultError:
-            return say(self._texts.storage_fault, self._texts)
+            return responses.say(responses.texts.storage_fault)
         except ConversationFullError:
-            return say(self._texts.conversation_full, self._texts)
+            return responses.say(responses.texts.conversation_full)
         except HumanAnswersError:
-            return say(self._texts.human_answers, self._texts)
+            return responses.human_answers()
 
-    async def _respond(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
-        if incoming.utterance is None:
-            return await self._respond_to_non_utterance(request, incoming)
-        if sentence := await self._inbox.rejection(incoming.utterance):
-            return say(sentence, self._texts)
-        return await self._turns.respond(request, incoming.utterance)
+    async def _respond(self, request: web.Request, incoming: SkillIncoming) -> web.StreamResponse:
+        outcome = incoming.utterance or await self._respond_or_ask(request, incoming)
+        if not isinstance(outcome, Utterance):
+            return outcome
+        if sentence := await self._inbox.rejection(outcome):
+            return self._responses.of(incoming.tenant).say(sentence)
+        return await self._turns.respond(request, outcome)
 
-    async def _respond_to_non_utterance(
-        self, request: web.Request, incoming: Incoming
-    ) -> web.StreamResponse:
-        """Respond to our button, to a command or to a problem."""
+    async def _respond_or_ask(
+        self, request: web.Request, incoming: SkillIncoming
+    ) -> web.StreamResponse | Utterance:
+        """Respond to a button, a command or a problem; or the message that the model gets."""
         if incoming.fetch is not None:
             return await self._held.fetch(request, incoming, incoming.fetch)
         if incoming.command is Command.FETCH:
             return await self._held.fetch_newest(request, incoming)
-        texts = self._texts_for("kakao", incoming.tenant, incoming.room)
-        if incoming.command is Command.HELP:
-            return say(texts.help, texts)
-        if incoming.command is Command.ERASE and not incoming.pressed:
-            return confirm_erasure(texts)
+        if incoming.press is not None:
+            return await self._presses.respond(incoming, incoming.press)
         if incoming.command is not None:
-            outcome = await self._commands.carry_out(incoming)
-            return say(outcome.sentence, texts)
-        sentence = problem_sentence(incoming.problem, texts, max_chars=self._max_chars)
-        return say(sentence, texts)
+            return await self._commands.respond(incoming, incoming.command)
+        return self._respond_to_problem(incoming)
+
+    def _respond_to_problem(self, incoming: SkillIncoming) -> web.StreamResponse:
+        """Respond to what is no question: somebody who enters, a picture, an unreadable message."""
+        responses, settings = self._responses.of(incoming.tenant), self._services.settings
+        texts = responses.texts
+        if incoming.welcome:
+            chosen = self._services.config_for("kakao", incoming.tenant, "").values.ai_notice
+            return responses.welcome(ai_notice=settings.ai_notice if chosen is None else chosen)
+        if incoming.problem is Problem.MEDIA:
+            return responses.say(words_for(texts).picture_declined)
+        max_chars = settings.max_utterance_chars
+        return responses.say(problem_sentence(incoming.problem, texts, max_chars=max_chars))

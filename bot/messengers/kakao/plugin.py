@@ -66,7 +66,8 @@ class KakaoPlugin:
 
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> KakaoPane:
         """A chat as the app shows it."""
-        return KakaoPane(client, secret=next(iter(self.settings.secrets), ""), base_url=base_url)
+        bot_id, secret = self.settings.first_secret
+        return KakaoPane(client, secret=secret, bot_id=bot_id, base_url=base_url)
 
     def probe(self) -> WebhookProbe | None:
         """A typed /도움말."""

@@ -20,10 +20,12 @@ def skill_request(
     callback_url: str | None = None,
     extra: dict[str, Any] | None = None,
     trigger: Trigger | None = None,
+    bot_id: str = "",
 ) -> dict[str, Any]:
     """The JSON body of a skill request, with every object that Kakao's guide shows.
 
-    ``user`` becomes the bot user key; ``extra`` is the payload of a tapped button.
+    ``user`` becomes the bot user key; ``extra`` is the payload of a tapped button;
+    ``bot_id`` replaces the simulated bot's.
     """
     tapped: Trigger = "QUICKREPLY_BUTTON_MESSAGE" if extra else "TEXT_INPUT"
     request: dict[str, Any] = {
@@ -37,7 +39,7 @@ def skill_request(
     if callback_url is not None:
         request["callbackUrl"] = callback_url
     return {
-        "bot": dict(_BOT),
+        "bot": {**_BOT, "id": bot_id or _BOT["id"]},
         "intent": {**_BLOCK, "extra": {"reason": {"code": 1, "message": "OK"}}},
         "action": {**_SKILL, "params": {}, "detailParams": {}, "clientExtra": extra or {}},
         "userRequest": request,

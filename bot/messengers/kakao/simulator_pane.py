@@ -75,11 +75,13 @@ class SimulatedKakao:
         secret: str,
         base_url: Callable[[], str],
         *,
+        bot_id: str = "",
         skill_s: float = SKILL_TIMEOUT_S,
         callback_s: float = CALLBACK_LIFETIME_S,
     ) -> None:
         self._client = client
         self._secret = secret
+        self._bot_id = bot_id
         self._base_url = base_url
         self._skill_s = skill_s
         self._callback_s = callback_s
@@ -110,6 +112,7 @@ class SimulatedKakao:
             callback_url=self._callback_url(callback) if message.callback else None,
             extra=message.extra,
             trigger=message.trigger,
+            bot_id=self._bot_id,
         )
         headers = {"Content-Type": "application/json", "X-Bot-Secret": self._secret}
         exchange.show(
@@ -188,9 +191,11 @@ class KakaoPane:
     assets = Path(__file__).parent / "simulator"
     page_context: Mapping[str, object] = {"kakao_fold_chars": FOLD_CHARS}
 
-    def __init__(self, client: WebhookClient, *, secret: str, base_url: Callable[[], str]) -> None:
+    def __init__(
+        self, client: WebhookClient, *, secret: str, base_url: Callable[[], str], bot_id: str = ""
+    ) -> None:
         self.missing_setting = "" if secret else "BOT_KAKAO_SECRET"
-        self._platform = SimulatedKakao(client, secret, base_url)
+        self._platform = SimulatedKakao(client, secret, base_url, bot_id=bot_id)
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The page's messages, and Kakao's callback host."""

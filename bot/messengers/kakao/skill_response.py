@@ -5,59 +5,78 @@ Kakao does not show a bubble over the limit, and may restrict a bot that repeats
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from bot.domain.deliveries import Answer
-from bot.domain.messenger import Command
-from bot.domain.turns import clean_text
+from bot.messengers.kakao.answer_pages import MAX_BUBBLES, Page, answer_page
+from bot.messengers.kakao.quick_replies import (
+    QuickReply,
+    answer_replies,
+    bot_reply,
+    command_replies,
+)
+from bot.messengers.kakao.settings import KakaoSettings
+from bot.messengers.kakao.words import words_for
 from bot.text.catalog import Texts
-from bot.text.markdown import plain_text
-from bot.text.splitting import split, utf16_units
 
-MAX_BUBBLES = 3
 MAX_BUBBLE_CHARS = 1000
-MAX_BUTTONS = 10
-#: The size of a piece of the answer; the rest of the bubble is for the notes below the last one.
-PIECE_CHARS = 900
-#: The maximum of parsed Markdown, three times the capacity of three bubbles.
-MAX_MARKDOWN_CHARS = 8000
-#: The key of a fetch button's ``extra``; Kakao sends it back in action.clientExtra.
-FETCH_KEY = "fetch_turn"
-#: The key of a command's word in ``extra``.
-COMMAND_KEY = "command"
+MAX_QUICK_REPLIES = 10
 
 
-def answer_response(answer: Answer, texts: Texts) -> dict[str, Any]:
-    """The answer as one to three bubbles of plain text, with a fetch button if it is held."""
-    pieces, is_cut = _pieces(answer, texts)
-    bubbles = _with_notes(pieces, answer, texts, is_cut=is_cut)
-    template: dict[str, Any] = {"outputs": [_bubble(text) for text in bubbles]}
-    buttons = [_fetch_button(turn_id, texts.earlier_label) for turn_id in answer.earlier]
-    if answer.hold:
-        buttons.insert(0, _fetch_button(answer.turn_id, texts.fetch_label))
-    elif not answer.answered:
-        buttons += _command_buttons(texts)
-    if answer.truncated and not is_cut:
-        # Below a cut answer it would continue behind what the person has not seen.
-        buttons.insert(0, _button(texts.continue_label))
-    if buttons:
-        template["quickReplies"] = buttons[:MAX_BUTTONS]
-    return {"version": "2.0", "template": template}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """What an operator may switch in every response."""
+
+    operator: bool = False  #: a quick reply calls a human
+    footer: bool = False  #: a line below each answer says that an AI wrote it
 
 
-def sentence_response(text: str, texts: Texts) -> dict[str, Any]:
-    """One of the bot's own sentences as one bubble, with the buttons of the commands."""
-    template = {"outputs": [_bubble(text)], "quickReplies": _command_buttons(texts)}
-    return {"version": "2.0", "template": template}
+PLAIN = Style()
 
 
-def erasure_response(texts: Texts) -> dict[str, Any]:
-    """The question before an erasure; only its button erases, no typed word."""
-    button = _button(texts.erase_label, {COMMAND_KEY: Command.ERASE.value})
-    template = {"outputs": [_bubble(texts.erase_confirm)], "quickReplies": [button]}
-    return {"version": "2.0", "template": template}
+def style_of(settings: KakaoSettings) -> Style:
+    """The style that the settings ask for."""
+    return Style(operator=settings.operator, footer=settings.footer)
+
+
+def answer_response(
+    answer: Answer, texts: Texts, *, page: int = 1, style: Style = PLAIN
+) -> dict[str, Any]:
+    """A page of the answer as one to three bubbles of plain text, with its quick replies."""
+    shown = answer_page(answer.text, page)
+    bubbles = _with_notes(shown, answer, texts, style)
+    replies = answer_replies(answer, shown, texts, operator=style.operator)
+    return _response([_bubble(text) for text in bubbles], replies)
+
+
+def sentence_response(
+    text: str,
+    texts: Texts,
+    quick_replies: Sequence[QuickReply] | None = None,
+    *,
+    style: Style = PLAIN,
+) -> dict[str, Any]:
+    """One of the bot's own sentences as one bubble; without quick replies, the commands'."""
+    if quick_replies is None:
+        quick_replies = command_replies(texts, operator=style.operator)
+    return _response([_bubble(text)], quick_replies)
+
+
+def welcome_response(texts: Texts, *, ai_notice: bool, style: Style = PLAIN) -> dict[str, Any]:
+    """The greeting of a person who enters the channel."""
+    notice = [texts.ai_notice] if ai_notice else []
+    sentences = [words_for(texts).welcome, *notice]
+    replies = command_replies(texts, operator=style.operator)
+    return _response([_bubble(text) for text in sentences], replies)
+
+
+def human_response(texts: Texts) -> dict[str, Any]:
+    """The card whose button calls the channel's staff, and the way back to the bot."""
+    button = {"action": "operator", "label": words_for(texts).operator_label}
+    card = {"textCard": {"description": texts.human_called, "buttons": [button]}}
+    return _response([card], [bot_reply(texts)])
 
 
 def callback_response(texts: Texts) -> dict[str, Any]:
@@ -65,49 +84,47 @@ def callback_response(texts: Texts) -> dict[str, Any]:
     return {"version": "2.0", "useCallback": True, "data": {"text": texts.callback_waiting}}
 
 
+def _response(outputs: list[dict[str, Any]], quick_replies: Sequence[QuickReply]) -> dict[str, Any]:
+    template: dict[str, Any] = {"outputs": outputs}
+    if quick_replies:
+        template["quickReplies"] = list(quick_replies[:MAX_QUICK_REPLIES])
+    return {"version": "2.0", "template": template}
+
+
 def _bubble(text: str) -> dict[str, Any]:
     return {"simpleText": {"text": text}}
 
 
-def _fetch_button(turn_id: UUID, label: str) -> dict[str, Any]:
-    # The turn is in ``extra``, not in the visible text: any person could type that.
-    return _button(label, {FETCH_KEY: str(turn_id)})
+def _with_notes(page: Page, answer: Answer, texts: Texts, style: Style) -> list[str]:
+    """The bubbles: what is to be known first before the text, the cut note below it.
 
-
-def _command_buttons(texts: Texts) -> list[dict[str, Any]]:
-    return [
-        _button(texts.reset_label, {COMMAND_KEY: Command.RESET.value}),
-        _button(texts.help_label, {COMMAND_KEY: Command.HELP.value}),
-    ]
-
-
-def _button(label: str, extra: dict[str, str] | None = None) -> dict[str, Any]:
-    """A quick reply: pressed, it is a message of the person."""
-    button = {"label": label, "action": "message", "messageText": label}
-    return button | {"extra": extra} if extra else button
-
-
-def _pieces(answer: Answer, texts: Texts) -> tuple[list[str], bool]:
-    """The text of each bubble, and whether the answer is cut to fit them."""
-    markdown = clean_text(answer.text)
-    plain = plain_text(markdown[:MAX_MARKDOWN_CHARS])
-    pieces = list(islice(split(plain, PIECE_CHARS, utf16_units), MAX_BUBBLES + 1))
-    is_cut = len(pieces) > MAX_BUBBLES or len(markdown) > MAX_MARKDOWN_CHARS
-    return pieces[:MAX_BUBBLES] or [texts.failed], is_cut
-
-
-def _with_notes(pieces: list[str], answer: Answer, texts: Texts, *, is_cut: bool) -> list[str]:
-    """The bubbles: the cut note below the text it is about, the others in their own if it fits."""
-    shown = [*pieces]
-    if is_cut:
+    A note has a bubble of its own if there is one left.
+    """
+    shown = [*page.pieces] or [texts.failed]
+    if page.is_cut:
         shown[-1] += "…"
-    if is_cut or answer.truncated:
+    if page.is_cut or (answer.truncated and not page.has_next):
         shown[-1] += f"\n\n{texts.cut_note}"
-    notes = [notice] if (notice := answer.notice(texts.ai_notice)) else []
+    if style.footer and answer.answered and not answer.hold:
+        shown[-1] += f"\n\n{words_for(texts).ai_label}"
+    if before := _notes_before(page, answer, texts):
+        shown = _joined([before], shown)
     if answer.expired:
-        notes.append(texts.earlier_expired)
-    if notes and len(shown) < MAX_BUBBLES:
-        shown.append("\n\n".join(notes))
-    elif notes:
-        shown[-1] = "\n\n".join([shown[-1], *notes])
+        shown = _joined(shown, [texts.earlier_expired])
     return shown
+
+
+def _notes_before(page: Page, answer: Answer, texts: Texts) -> str:
+    if page.number > 1:
+        return ""
+    notes = [texts.idle_note] if answer.begins_anew else []
+    if notice := answer.notice(texts.ai_notice):
+        notes.append(notice)
+    return "\n".join(notes)
+
+
+def _joined(first: list[str], second: list[str]) -> list[str]:
+    """All bubbles; the two that meet are one if they would be too many."""
+    if len(first) + len(second) <= MAX_BUBBLES:
+        return [*first, *second]
+    return [*first[:-1], f"{first[-1]}\n\n{second[0]}", *second[1:]]

@@ -15,7 +15,7 @@ from bot.admission.forecast import Forecast, called_back, held, minutes
 from bot.conversation.inbox import ACCEPT_TIMEOUT_S
 from bot.domain.deliveries import DeliveryState, DeliveryVia, ReplyHandle
 from bot.domain.turns import Utterance
-from bot.messengers.kakao.http_responses import hold, promise_callback, say
+from bot.messengers.kakao.http_responses import ResponsesByBot, SkillResponses
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.plugin import Services
 from bot.messengers.sync_response import SyncResponder
@@ -32,32 +32,29 @@ class TurnResponder:
     """Accepts utterances and chooses the route of each answer."""
 
     def __init__(
-        self, settings: KakaoSettings, services: Services, responder: SyncResponder
+        self, settings: KakaoSettings, services: Services, responses: ResponsesByBot
     ) -> None:
-        self._callback_gap_s = settings.callback_gap_s
+        self._settings = settings
         self._services = services
-        self._texts = services.texts
-        self._worker_down = services.texts.worker_down_held.format(
-            limit=services.texts.duration(settings.hold_s)
-        )
         self._sync_window = services.sync_window
-        self._responder = responder
+        self._responses = responses
 
     async def respond(self, request: web.Request, utterance: Utterance) -> web.StreamResponse:
         """Accept and respond. Raises StoreDownError or StoreFaultError: not accepted."""
-        forecast = self._services.forecast
-        reply = initial_route(forecast, utterance, callback_gap_s=self._callback_gap_s)
+        forecast, gap_s = self._services.forecast, self._settings.callback_gap_s
+        reply = initial_route(forecast, utterance, callback_gap_s=gap_s)
+        responses = self._responses.of(utterance.tenant)
         accepted = await self._services.inbox.submit(replace(utterance, reply=reply))
         if accepted.new and reply.via is DeliveryVia.HELD:
-            return self._hold_under_load(accepted.turn_id)
+            return self._hold_under_load(accepted.turn_id, responses)
         if accepted.new and reply.via is DeliveryVia.CALLBACK:
-            return promise_callback(self._texts)
+            return responses.promise_callback()
         try:
             return await self._answer(request, accepted.turn_id, utterance, reply)
         except DATABASE_ERRORS as error:
             # The turn is kept: its delivery is recovered once Postgres is back.
             log.error("store_down", turn_id=str(accepted.turn_id), error=type(error).__name__)
-            return hold(accepted.turn_id, self._texts.held_ready_soon, self._texts)
+            return responses.hold(accepted.turn_id, responses.texts.held_ready_soon)
 
     async def _answer(
         self, request: web.Request, turn_id: UUID, utterance: Utterance, reply: ReplyHandle
@@ -67,7 +64,8 @@ class TurnResponder:
         left_s = (until - datetime.now(UTC)).total_seconds() if until else 0.0
         latest = time.monotonic() + max(left_s, 0) + DATABASE_TIMEOUT_S
         if await self._services.waiters.wait(turn_id, left_s, person=utterance.person):
-            response = await self._responder.respond(
+            show = self._responses.of(utterance.tenant).show
+            response = await SyncResponder(self._sync_window, show).respond(
                 request, turn_id, (DeliveryState.PENDING,), timeout_s=latest - time.monotonic()
             )
             if response is not None:
@@ -76,30 +74,31 @@ class TurnResponder:
 
     async def _answer_later(self, turn_id: UUID, utterance: Utterance) -> web.StreamResponse:
         """Promise the callback or offer the button, at the end of the sync budget."""
+        responses = self._responses.of(utterance.tenant)
         by_callback = utterance.reply.callback_until is not None
         async with asyncio.timeout(DATABASE_TIMEOUT_S):
             closed = await self._sync_window.close(
                 turn_id,
                 via=DeliveryVia.CALLBACK if by_callback else DeliveryVia.HELD,
                 state=DeliveryState.PENDING if by_callback else DeliveryState.HELD,
-                after_s=self._callback_gap_s,
+                after_s=self._settings.callback_gap_s,
             )
         if not closed:  # the request was repeated
             finding = self._sync_window.find(turn_id)
             delivery = await run_with_timeout(DATABASE_TIMEOUT_S, finding)
             if delivery is not None and delivery.state is DeliveryState.DELIVERED:
-                return say(self._texts.held_delivered_already, self._texts)
+                return responses.say(responses.texts.held_delivered_already)
             by_callback = delivery is not None and delivery.via is not DeliveryVia.HELD
         if by_callback:
-            return promise_callback(self._texts)
-        off = self._services.workers.model_is_off
-        sentence = self._worker_down if off else self._texts.held_ready_soon
-        return hold(turn_id, sentence, self._texts)
+            return responses.promise_callback()
+        if self._services.workers.model_is_off:
+            return responses.hold_while_off(turn_id, self._settings.hold_s)
+        return responses.hold(turn_id, responses.texts.held_ready_soon)
 
-    def _hold_under_load(self, turn_id: UUID) -> web.StreamResponse:
+    def _hold_under_load(self, turn_id: UUID, responses: SkillResponses) -> web.StreamResponse:
         """Offer the button at once: under load neither response nor callback would be in time."""
         about = minutes(self._services.forecast.answered_at_last_in_s)
-        return hold(turn_id, self._texts.held_busy.format(minutes=about), self._texts)
+        return responses.hold(turn_id, responses.texts.held_busy.format(minutes=about))
 
 
 def initial_route(

@@ -28,13 +28,13 @@ async def test_a_burst_is_one_prompt_answered_on_the_newest(
 
         async def say(text: str, after_s: float) -> list[str]:
             await asyncio.sleep(after_s)
-            return (await stack.say_kakao(text)).bubbles
+            return (await stack.say_kakao(text)).outputs
 
         said = await asyncio.gather(
             say("저기요", 0), say("환불은", 0.2), say("어떻게 하나요?", 0.4)
         )
         assert list(said[:2]) == [[TEXT.merged]] * 2
-        assert said[2] == ["에코: 저기요\n환불은\n어떻게 하나요?", TEXT.ai_notice]
+        assert said[2] == [TEXT.ai_notice, "에코: 저기요\n환불은\n어떻게 하나요?"]
         assert [request.roles for request in server.requests] == [["system", "user"]]
         rows = await stack.rows("SELECT status, merged_into IS NULL FROM turns ORDER BY seq")
         assert [tuple(row) for row in rows] == [
@@ -79,7 +79,8 @@ async def test_a_held_answer_is_offered_with_the_next_message(
         assert said.button["label"] == TEXT.earlier_label
         fetched = await stack.say_kakao(said.button["label"], extra=said.button["extra"])
         assert fetched.bubbles[0] == SLOW
-        assert "quickReplies" not in (await stack.say_kakao("또 질문")).body["template"]
+        later = await stack.say_kakao("또 질문")
+        assert TEXT.earlier_label not in [reply["label"] for reply in later.quick_replies]
 
 
 async def test_unfetched_answer_expires_and_is_told_once(database_url: str, redis_url: str) -> None:

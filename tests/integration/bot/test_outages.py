@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from bot import app_keys
+from bot.messengers.kakao.presses import FETCH_KEY
 from bot.store.migrations import migrate
 from bot.text.catalog import TEXTS
 from fakes.engine_server import engine_server
@@ -47,7 +48,7 @@ async def test_missing_worker_is_told_at_once_and_answered_later(
         url = stack.kakao.new_callback_url()
         assert (await stack.say_kakao("거기 있어?", callback_url=url)).will_call_back
         post = await stack.kakao.next_post()
-        assert post.texts[0].startswith(TEXT.worker_down_held.partition("{")[0])
+        assert post.texts[-1].startswith(TEXT.worker_down_held.partition("{")[0])
         async with (
             served() as made,
             running_worker(database_url, redis_url, made[1]),
@@ -94,9 +95,9 @@ async def test_an_engine_that_is_down_ends_in_a_sentence_and_a_kept_turn(
         async with running_stack(database_url, redis_url, engine, kakao_sync_budget_s=1.0) as stack:
             await stack.say_kakao("처음")
             server.fails_with = (503, {"error": "loading"})
-            held = await stack.say_kakao("다시")
+            held = await stack.say_kakao("그다음")
             turn = await stack.until("SELECT * FROM turns WHERE status = 'failed'")
-            assert turn.text == "다시"
+            assert turn.text == "그다음"
             assert turn.failure_message
             await assert_only_the_model_is_missing(stack)
             ready = await stack.get("/readyz")
@@ -213,7 +214,7 @@ def frozen(name: str) -> Iterator[None]:
 
 async def in_the_end(stack: Stack, said: Said, user: str) -> str:
     """The answer of the response, or on a busy machine that of its button."""
-    if "quickReplies" not in said.body["template"]:
+    if not any(FETCH_KEY in reply["extra"] for reply in said.quick_replies):
         return said.bubbles[0]
     await stack.until("SELECT 1 FROM turns HAVING bool_and(status = 'answered')")
     fetched = await stack.say_kakao("답변 확인", user=user, extra=said.button["extra"])

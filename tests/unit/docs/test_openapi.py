@@ -11,7 +11,7 @@ import yaml
 
 from bot.app import create_app
 from bot.messengers.kakao.simulated_requests import skill_request
-from bot.messengers.kakao.skill_request import SECRET_HEADER
+from bot.messengers.kakao.skill_secrets import SECRET_HEADER
 from bot.messengers.slack.simulated_requests import signed_command
 from tests.support.stack import SLACK_OAUTH, settings_for
 

@@ -64,11 +64,6 @@ class Bots:
         return self.engine.requests[-1].contents
 
 
-def shown(said: Said) -> set[str]:
-    """The texts of all bubbles, the notice that an AI answers among them."""
-    return {output["simpleText"]["text"] for output in said.body["template"]["outputs"]}
-
-
 @pytest.fixture
 async def bots(database_url: str, redis_url: str) -> AsyncIterator[Bots]:
     async with contextlib.AsyncExitStack() as exits:
@@ -128,14 +123,14 @@ async def test_a_bot_says_its_own_sentences(bots: Bots) -> None:
     )
     await bots.ask_until(ONE, version)
     said = await bots.say(ONE, "처음 뵙네요", user="영희")
-    assert shown(said) == {"에코: 처음 뵙네요", "AI 상담원이 썼어요."}
+    assert said.outputs == ["AI 상담원이 썼어요.", "에코: 처음 뵙네요"]
     assert (await bots.say(ONE, "새 대화")).bubbles == ["처음부터 할게요."]
     assert (await bots.say(OTHER, "새 대화")).bubbles == [usual.reset_done]
     other = await bots.say(OTHER, "처음 뵙네요", user="영희")
-    assert shown(other) == {"에코: 처음 뵙네요", usual.ai_notice}
+    assert other.outputs == [usual.ai_notice, "에코: 처음 뵙네요"]
     silent = await bots.set(Scope("kakao", ONE), {"ai_notice": False})
     await bots.ask_until(ONE, silent)
-    assert shown(await bots.say(ONE, "또 처음", user="민수")) == {"에코: 또 처음"}
+    assert (await bots.say(ONE, "또 처음", user="민수")).bubbles == ["에코: 또 처음"]
 
 
 async def test_a_row_of_a_newer_version_never_breaks_an_answer(bots: Bots) -> None:

@@ -8,8 +8,9 @@ from dataclasses import asdict, fields
 import pytest
 
 from bot.domain.messenger import COMMAND_WORDS, Command
+from bot.messengers.kakao.answer_pages import PIECE_CHARS
 from bot.messengers.kakao.platform_limits import MAX_BUTTON_LABEL_CHARS
-from bot.messengers.kakao.skill_response import MAX_BUBBLE_CHARS, PIECE_CHARS
+from bot.messengers.kakao.skill_response import MAX_BUBBLE_CHARS
 from bot.text.catalog import TEXTS, Texts
 
 both = pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS.keys())
@@ -18,7 +19,7 @@ both = pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS.keys())
 LABELS = {field.name for field in fields(Texts) if field.name.endswith("_label")}
 #: No sentences: words of forms and links, and the heading of a prompt.
 WORDS = {"human_open", "reason_close", "reason_send", "reason_title"}
-WORDS |= {"status_writing", "thread_intro"}
+WORDS |= {"status_writing", "thread_intro", "language"}
 
 
 def sentences(texts: Texts) -> dict[str, str]:

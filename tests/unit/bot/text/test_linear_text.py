@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from bot.domain.deliveries import Answer
-from bot.messengers.kakao.skill_response import MAX_MARKDOWN_CHARS, answer_response
+from bot.messengers.kakao.answer_pages import MAX_MARKDOWN_CHARS
+from bot.messengers.kakao.skill_response import answer_response
 from bot.messengers.slack import rich_text
 from bot.messengers.slack.blocks import answer_message
 from bot.messengers.slack.platform_limits import MAX_MARKDOWN_CHARS as MAX_BLOCK_CHARS

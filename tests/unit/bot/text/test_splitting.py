@@ -25,6 +25,51 @@ def test_pieces_end_at_paragraphs_then_sentences_then_words() -> None:
     assert list(split("가나다라마바사아자차", 4)) == ["가나다라", "마바사아", "자차"]
 
 
+def test_a_number_of_a_list_stays_with_its_text() -> None:
+    assert list(split("가나다라마바사 아자\n1. 차카타", 15)) == ["가나다라마바사 아자", "1. 차카타"]
+    assert list(split("가나다라마바사 1. 차카타", 12)) == ["가나다라마바사 1.", "차카타"]
+    assert list(split("가나다라 마바사. 1. 차카타", 14)) == ["가나다라 마바사.", "1. 차카타"]
+
+
+#: What a reader needs whole, each shorter than the limit of the tests below.
+WHOLE = (
+    "https://example.com/ko/길/a_b?x=1&y=2#z",
+    "https://ko.wikipedia.org/wiki/배_(과일)",
+    "www.example.co.kr/very/long/path",
+    "1,234,567.89",
+    "2026-11-26",
+    "010-1234-5678",
+    "3.14%",
+    "kim.chulsoo+bot@example.com",
+    "gpt-4o",
+    "한국어텍스트",
+    "👨\u200d👩\u200d👧\u200d👦",
+    "🇰🇷",
+)
+
+
+@settings(max_examples=200)
+@given(
+    parts=st.lists(st.sampled_from(WHOLE), min_size=1, max_size=40),
+    joints=st.lists(st.sampled_from([" ", "\n", "\n\n", " (", ") ", ". ", ", "]), min_size=40),
+)
+def test_no_word_number_address_or_emoji_is_cut(parts: list[str], joints: list[str]) -> None:
+    text = "".join(part + joint for part, joint in zip(parts, joints, strict=False))
+    pieces = list(split(text, 45, utf16_units))
+    assert all(utf16_units(piece) <= 45 for piece in pieces)
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+    for whole in WHOLE:
+        assert sum(piece.count(whole) for piece in pieces) == text.count(whole), whole
+
+
+def test_only_what_is_longer_than_the_limit_alone_is_cut() -> None:
+    url = "https://example.com/" + "a" * 100
+    pieces = list(split(f"주소는 {url} 이에요", 50))
+    assert "".join(pieces).replace(" ", "") == f"주소는{url}이에요"
+    assert pieces[0].startswith("주소는 https://example.com/a")
+    assert list(split("네 " + "가" * 49, 50)) == ["네", "가" * 49]
+
+
 def test_code_keeps_its_indentation_after_a_cut() -> None:
     assert list(split("aaaaaaa\n    bbb\n    ccc", 16)) == ["aaaaaaa\n    bbb", "    ccc"]
 

@@ -17,14 +17,17 @@ from hypothesis import strategies as st
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.http.outbound import OutboundClient
 from bot.messengers.kakao.adapter import KakaoAdapter
+from bot.messengers.kakao.answer_pages import MAX_MARKDOWN_CHARS, answer_page
 from bot.messengers.kakao.platform_limits import check_skill_response
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_response import (
-    MAX_MARKDOWN_CHARS,
+    Style,
     answer_response,
     callback_response,
+    human_response,
     sentence_response,
 )
+from bot.messengers.kakao.words import WORDS
 from bot.text.catalog import TEXTS
 from bot.text.splitting import utf16_units
 from tests.support.raw_http import Wire, free_port, http, wire
@@ -47,31 +50,65 @@ def bubbles(response: dict[str, Any]) -> list[str]:
 def test_a_short_answer_is_one_bubble() -> None:
     response = answer_response(answer("**서울**은 한국의 수도예요."), KO)
     assert bubbles(response) == ["서울은 한국의 수도예요."]
-    assert "quickReplies" not in response["template"]
 
 
-def test_the_notice_is_a_bubble_of_its_own() -> None:
-    assert bubbles(answer_response(answer("네", ai_notice=True), KO)) == ["네", KO.ai_notice]
+def test_the_notice_comes_before_the_answer() -> None:
+    assert bubbles(answer_response(answer("네", ai_notice=True), KO)) == [KO.ai_notice, "네"]
 
 
-def test_a_full_answer_carries_the_notice_in_its_last_bubble() -> None:
+def test_a_full_answer_carries_the_notice_in_its_first_bubble() -> None:
     text = "\n\n".join("가" * 850 for _ in range(3))
     shown = bubbles(answer_response(answer(text, ai_notice=True), KO))
-    assert shown[:2] == ["가" * 850] * 2
-    assert shown[2] == "가" * 850 + "\n\n" + KO.ai_notice
+    assert shown[0] == KO.ai_notice + "\n\n" + "가" * 850
+    assert shown[1:] == ["가" * 850] * 2
 
 
-def test_long_answer_is_cut_with_a_note() -> None:
-    text = " ".join(f"{n}번째 문장이에요." for n in range(1000))
-    shown = bubbles(answer_response(answer(text, ai_notice=True), KO))
-    assert len(shown) == 3
-    assert shown[2].endswith(f"…\n\n{KO.cut_note}\n\n{KO.ai_notice}")
-    assert all(bubble.endswith("이에요.") for bubble in shown[:2])
+def labels(response: dict[str, Any]) -> list[str]:
+    return [reply["label"] for reply in response["template"].get("quickReplies", [])]
+
+
+def test_a_long_answer_offers_its_next_page() -> None:
+    text = " ".join(f"{n}번째 문장이에요." for n in range(400))
+    response = answer_response(answer(text), KO)
+    assert len(bubbles(response)) == 3
+    assert all(bubble.endswith("이에요.") for bubble in bubbles(response))
+    assert response["template"]["quickReplies"][0] == {
+        "label": "더 보기",
+        "action": "message",
+        "messageText": "더 보기",
+        "extra": {"page_turn": str(TURN), "page": 2},
+    }
+
+
+def test_the_pages_of_an_answer_are_the_whole_answer() -> None:
+    text = "\n\n".join(f"{n}번째 문장이에요. https://example.com/{n}" for n in range(400))
+    shown: list[str] = []
+    for page in range(1, 100):
+        response = answer_response(answer(text, ai_notice=page == 1), KO, page=page)
+        check_skill_response(response)
+        shown += bubbles(response)
+        if "더 보기" not in labels(response):
+            break
+    assert page > 3
+    words = " ".join(shown).replace(KO.ai_notice, "").split()
+    assert words == text.split()
+
+
+def test_any_page_is_shown_again_the_same() -> None:
+    text = " ".join(f"{n}번째 문장이에요." for n in range(900))
+    third = answer_response(answer(text), KO, page=3)
+    assert bubbles(third) != bubbles(answer_response(answer(text), KO, page=2))
+    assert answer_response(answer(text), KO, page=3) == third
+
+
+def test_behind_the_last_page_there_is_nothing() -> None:
+    assert answer_page("짧아요", 2).pieces == ()
 
 
 def test_markdown_that_is_never_read_to_its_end_is_cut_and_said() -> None:
-    text = "[x](https://a.kr/" + "y" * MAX_MARKDOWN_CHARS + ") 끝"
-    assert bubbles(answer_response(answer(text), KO))[-1].endswith(KO.cut_note)
+    text = "가나다라 마바사. " * (MAX_MARKDOWN_CHARS // 8)
+    page = next(n for n in range(1, 100) if not answer_page(text, n).has_next)
+    assert bubbles(answer_response(answer(text), KO, page=page))[-1].endswith(KO.cut_note)
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\x00", "\u200b" * 0])
@@ -84,23 +121,25 @@ def test_a_held_answer_has_the_button_of_its_turn() -> None:
     held = Answer(turn_id=turn_id, text=KO.held_ready_soon, hold=True)
     response = answer_response(held, KO)
     assert bubbles(response) == [KO.held_ready_soon]
-    assert response["template"]["quickReplies"] == [
-        {
-            "label": "답변 확인",
-            "action": "message",
-            "messageText": "답변 확인",
-            "extra": {"fetch_turn": str(turn_id)},
-        }
-    ]
+    assert response["template"]["quickReplies"][0] == {
+        "label": "답변 확인",
+        "action": "message",
+        "messageText": "답변 확인",
+        "extra": {"fetch_turn": str(turn_id)},
+    }
+    assert labels(response) == ["답변 확인", "그만"]
 
 
 def test_an_unfinished_answer_says_so_and_offers_to_continue() -> None:
     unfinished = Answer(turn_id=TURN, text="첫째로, 서울은", truncated=True, ai_notice=True)
     response = answer_response(unfinished, KO)
-    assert bubbles(response) == [f"첫째로, 서울은\n\n{KO.cut_note}", KO.ai_notice]
-    assert response["template"]["quickReplies"] == [
-        {"label": "계속", "action": "message", "messageText": "계속"}
-    ]
+    assert bubbles(response) == [KO.ai_notice, f"첫째로, 서울은\n\n{KO.cut_note}"]
+    assert response["template"]["quickReplies"][0] == {
+        "label": "계속",
+        "action": "message",
+        "messageText": "계속",
+        "extra": {"continue_turn": str(TURN)},
+    }
 
 
 def test_an_unfinished_answer_in_code_shows_the_note_as_text() -> None:
@@ -108,12 +147,14 @@ def test_an_unfinished_answer_in_code_shows_the_note_as_text() -> None:
     assert bubbles(answer_response(unfinished, KO)) == [f"보세요\n\nx = 1\n\n{KO.cut_note}"]
 
 
-def test_below_an_answer_cut_to_fit_nothing_continues() -> None:
-    unfinished = Answer(turn_id=TURN, text="가나다라 마바사. " * 900, truncated=True)
-    response = answer_response(unfinished, KO)
-    assert bubbles(response)[2].endswith(f"…\n\n{KO.cut_note}")
-    assert bubbles(response)[2].count(KO.cut_note) == 1
-    assert "quickReplies" not in response["template"]
+def test_an_unfinished_long_answer_continues_below_its_last_page() -> None:
+    unfinished = Answer(turn_id=TURN, text="가나다라 마바사. " * 400, truncated=True)
+    first = answer_response(unfinished, KO)
+    assert KO.cut_note not in "".join(bubbles(first))
+    assert "계속" not in labels(first)
+    last = answer_response(unfinished, KO, page=2)
+    assert bubbles(last)[-1].endswith(KO.cut_note)
+    assert labels(last)[0] == "계속"
 
 
 def test_ten_buttons_are_the_most() -> None:
@@ -139,11 +180,50 @@ def test_a_sentence_is_one_bubble_with_the_commands_below() -> None:
     check_skill_response(response)
 
 
-def test_a_failure_offers_the_commands_and_an_answer_does_not() -> None:
+def test_a_failure_offers_to_ask_again() -> None:
     failed = Answer(turn_id=TURN, text=KO.failed, answered=False)
-    labels = [reply["label"] for reply in answer_response(failed, KO)["template"]["quickReplies"]]
-    assert labels == ["새 대화", "도움말"]
-    assert "quickReplies" not in answer_response(answer("네"), KO)["template"]
+    assert labels(answer_response(failed, KO)) == ["다시", "새 대화", "도움말"]
+
+
+def test_an_answer_can_be_judged_by_buttons_that_carry_its_turn() -> None:
+    response = answer_response(answer("네"), KO)
+    assert labels(response) == ["👍", "👎", "새 대화", "도움말"]
+    good, bad, *_ = response["template"]["quickReplies"]
+    assert good["extra"] == {"vote": "good", "turn": str(TURN)}
+    assert bad["extra"] == {"vote": "bad", "turn": str(TURN)}
+    assert str(TURN) not in good["messageText"]
+
+
+def test_the_votes_of_a_long_answer_remember_its_next_page() -> None:
+    response = answer_response(answer("가나다라 마바사. " * 400), KO)
+    assert labels(response)[:3] == ["더 보기", "👍", "👎"]
+    assert response["template"]["quickReplies"][1]["extra"]["page"] == 2
+
+
+def test_the_operator_switches_the_human_and_the_label_of_the_ai() -> None:
+    style = Style(operator=True, footer=True)
+    response = answer_response(answer("네"), KO, style=style)
+    assert labels(response)[-1] == "상담원"
+    assert bubbles(response) == [f"네\n\n{WORDS['ko'].ai_label}"]
+    held = answer_response(answer("잠시만요", hold=True), KO, style=style)
+    assert bubbles(held) == ["잠시만요"]
+
+
+def test_a_conversation_that_began_anew_says_so_once() -> None:
+    text = " ".join(f"{n}번째 문장이에요." for n in range(400))
+    anew = replace(answer(text, ai_notice=True), begins_anew=True)
+    first, second = (bubbles(answer_response(anew, KO, page=page)) for page in (1, 2))
+    assert first[0].startswith(f"{KO.idle_note}\n{KO.ai_notice}\n\n0번째")
+    assert KO.idle_note not in "".join(second)
+
+
+def test_the_human_is_called_by_kakaos_own_button() -> None:
+    response = human_response(KO)
+    [output] = response["template"]["outputs"]
+    [button] = output["textCard"]["buttons"]
+    assert button == {"action": "operator", "label": "상담원 연결"}
+    assert labels(response) == ["챗봇"]
+    check_skill_response(response)
 
 
 def test_the_promise_of_a_callback_has_no_template() -> None:
@@ -159,21 +239,32 @@ def test_the_promise_of_a_callback_has_no_template() -> None:
     | st.text(alphabet="가나다. \n\n*#-`|😀👨‍👩‍👧🇰🇷ab", max_size=400).map(lambda part: part * 12),
     ai_notice=st.booleans(),
     hold=st.booleans(),
+    begins_anew=st.booleans(),
+    style=st.sampled_from([Style(), Style(operator=True, footer=True)]),
     truncated=st.booleans(),
     language=st.sampled_from(["ko", "en"]),
 )
 def test_any_answer_stays_within_the_limits(
-    text: str, ai_notice: bool, hold: bool, truncated: bool, language: str
+    text: str,
+    ai_notice: bool,
+    hold: bool,
+    begins_anew: bool,
+    style: Style,
+    truncated: bool,
+    language: str,
 ) -> None:
     texts = TEXTS[language]
-    shown_answer = replace(answer(text, ai_notice=ai_notice, hold=hold), truncated=truncated)
-    response = answer_response(shown_answer, texts)
+    shown_answer = replace(
+        answer(text, ai_notice=ai_notice, hold=hold), truncated=truncated, begins_anew=begins_anew
+    )
+    response = answer_response(shown_answer, texts, style=style)
+    check_skill_response(response)
     shown = bubbles(response)
     assert 1 <= len(shown) <= 3
     assert all(bubble.strip() and utf16_units(bubble) <= 1000 for bubble in shown)
     json.dumps(response, ensure_ascii=False).encode()
     if ai_notice:
-        assert texts.ai_notice in shown[-1]
+        assert texts.ai_notice in shown[0]
 
 
 # --- the callback ---

@@ -22,7 +22,8 @@ from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
 from bot.domain.turns import RepeatWindow, Utterance
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_request import read_request, read_skill, verify_secret
+from bot.messengers.kakao.skill_request import SkillIncoming, read_request, read_skill
+from bot.messengers.kakao.skill_secrets import bots_of_secret
 from bot.text.catalog import TEXTS
 
 #: The labels of the buttons, which may be typed.
@@ -74,7 +75,7 @@ def skill(**changes: Any) -> dict[str, Any]:
     return document
 
 
-def read(document: dict[str, Any], received_at: datetime = NOW) -> Incoming:
+def read(document: dict[str, Any], received_at: datetime = NOW) -> SkillIncoming:
     return read_skill(document, received_at, SETTINGS, max_chars=MAX_CHARS)
 
 
@@ -94,7 +95,7 @@ def only_one_meaning(incoming: Incoming) -> bool:
 
 @pytest.mark.parametrize("secret", ["old-secret", "새비밀"])
 def test_each_secret_of_a_rotation_is_accepted(secret: str) -> None:
-    verify_secret(CIMultiDict({"x-bot-secret": secret}), SETTINGS)
+    bots_of_secret(CIMultiDict({"x-bot-secret": secret}), SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_each_secret_of_a_rotation_is_accepted(secret: str) -> None:
 )
 def test_any_other_secret_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(Refusal) as refused:
-        verify_secret(CIMultiDict(headers), SETTINGS)
+        bots_of_secret(CIMultiDict(headers), SETTINGS)
     assert refused.value.status == 401
     assert "old-secret" not in refused.value.reason
 
@@ -122,7 +123,7 @@ def test_without_a_secret_nothing_is_accepted(given: str) -> None:
     for configured in ("", " , "):
         settings = KakaoSettings(secret=SecretStr(configured))
         with pytest.raises(Refusal):
-            verify_secret(CIMultiDict({"X-Bot-Secret": given}), settings)
+            bots_of_secret(CIMultiDict({"X-Bot-Secret": given}), settings)
 
 
 # --- bodies ---
@@ -275,6 +276,37 @@ def test_a_missing_bot_is_the_empty_tenant(bot: object) -> None:
 )
 def test_a_picture_is_told_from_a_text(changes: dict[str, Any]) -> None:
     assert read(skill(**changes)).problem is Problem.MEDIA
+
+
+# --- the welcome block ---
+
+
+def test_the_welcome_block_is_known_by_its_name_or_its_id() -> None:
+    named = skill(userRequest__block={"id": "w1", "name": "웰컴 블록"})
+    assert read(named).welcome
+    settings = KakaoSettings(secret=SecretStr("s"), welcome_block="w1", _env_file=None)
+    by_id = read_skill(skill(userRequest__block={"id": "w1"}), NOW, settings, max_chars=MAX_CHARS)
+    assert by_id.welcome
+    other = skill(userRequest__block={"id": "w2", "name": "웰컴 블록"})
+    assert not read_skill(other, NOW, settings, max_chars=MAX_CHARS).welcome
+
+
+def test_a_command_in_the_welcome_block_stays_a_command() -> None:
+    document = skill(
+        userRequest__block={"name": "웰컴 블록"}, action__clientExtra={"command": "help"}
+    )
+    assert read(document).command is Command.HELP
+
+
+# --- silence ---
+
+
+def test_a_conversation_begins_anew_after_the_hours_of_the_setting() -> None:
+    assert utterance(skill()).idle_after_s == 24 * 3600
+    never = KakaoSettings(idle_hours=0, _env_file=None)
+    said = read_skill(skill(), NOW, never, max_chars=MAX_CHARS).utterance
+    assert said is not None
+    assert said.idle_after_s is None
 
 
 # --- commands and the fetch button ---

@@ -8,7 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.messengers.kakao.platform_limits import check_skill_response, is_callback_acknowledgement
+from bot.messengers.kakao.platform_limits import (
+    CALLBACK_LIFETIME_S,
+    SKILL_TIMEOUT_S,
+    check_skill_response,
+    is_callback_acknowledgement,
+)
 from bot.messengers.kakao.simulated_requests import skill_request
 from bot.messengers.kakao.simulator_pane import PageMessage, SimulatedKakao
 from bot.simulator.limits import LimitError
@@ -134,7 +139,14 @@ async def played(bot: StandInBot, message: PageMessage, **times: float) -> list[
     """The events of one exchange with a platform with other time limits."""
     session = Session()
     async with WebhookClient() as client:
-        platform = SimulatedKakao(client, KAKAO_SECRET, lambda: bot.origin, **times)
+        limits = {"skill_s": SKILL_TIMEOUT_S, "callback_s": CALLBACK_LIFETIME_S, **times}
+        platform = SimulatedKakao(
+            client,
+            KAKAO_SECRET,
+            lambda: bot.origin,
+            skill_s=limits["skill_s"],
+            callback_s=limits["callback_s"],
+        )
         await platform.send(Exchange(session, "kakao"), message)
     return [json.loads(event.json) for event in session.events.after(0)]
 

@@ -1,0 +1,103 @@
+"""Pictures made small enough for a model: of a known type, within bounds, without metadata.
+
+Nothing is decoded before its header says how large it would become: a bomb of a few kilobytes may
+unpack to gigabytes.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PIL import Image, ImageOps
+
+#: A photo of a telephone has 12 to 50 million.
+MAX_PIXELS = 64_000_000
+#: The longer side of what a model gets, in pixels.
+MAX_SIDE = 1024
+_JPEG_QUALITY = 85
+
+#: Pillow's decoder by the first bytes; the type that a server names does not count.
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+)
+
+
+class PictureProblem(StrEnum):
+    """Why a picture cannot be used."""
+
+    UNREACHABLE = "unreachable"  #: refused, gone, redirected or too slow
+    TOO_LARGE = "too_large"  #: in bytes or in pixels
+    UNREADABLE = "unreadable"  #: of no known type, or broken
+
+
+class PictureError(Exception):
+    """A picture that cannot be used; ``str``: for the log, without its address."""
+
+    def __init__(self, problem: PictureProblem, detail: str) -> None:
+        super().__init__(f"{problem}: {detail}")
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture as a model gets it: a JPEG without metadata."""
+
+    content: bytes
+    width: int  #: in pixels, at most MAX_SIDE
+    height: int
+
+    media_type = "image/jpeg"
+
+
+def scaled_picture(content: bytes) -> Picture:
+    """The first frame of the picture, scaled down; blocks for up to a second.
+
+    Raises PictureError.
+    """
+    kind = _kind(content)
+    if kind is None:
+        raise PictureError(PictureProblem.UNREADABLE, "of no known type")
+    try:
+        with Image.open(io.BytesIO(content), formats=[kind]) as image:
+            _check_pixels(image)
+            return _scaled(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError(PictureProblem.TOO_LARGE, "a decompression bomb") from error
+    except (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, LookupError) as error:
+        # What decoders raise for broken files; UnidentifiedImageError is an OSError.
+        raise PictureError(PictureProblem.UNREADABLE, type(error).__name__) from error
+
+
+def _kind(content: bytes) -> str | None:
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WEBP"
+    return next((kind for head, kind in _SIGNATURES if content.startswith(head)), None)
+
+
+def _check_pixels(image: Image.Image) -> None:
+    """Refuse by the header's size; nothing is decoded yet."""
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
+        raise PictureError(PictureProblem.TOO_LARGE, f"{pixels} pixels")
+
+
+def _scaled(image: Image.Image) -> Picture:
+    image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG is decoded at a fraction of its size
+    upright = ImageOps.exif_transpose(image)
+    upright.thumbnail((MAX_SIDE, MAX_SIDE))
+    opaque = _on_white(upright)
+    written = io.BytesIO()
+    opaque.save(written, "JPEG", quality=_JPEG_QUALITY)
+    return Picture(content=written.getvalue(), width=opaque.width, height=opaque.height)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The picture without transparency."""
+    layered = image.convert("RGBA")
+    white = Image.new("RGBA", layered.size, "white")
+    return Image.alpha_composite(white, layered).convert("RGB")

@@ -1,0 +1,61 @@
+"""The labels and sentences that only KakaoTalk has, in Korean and in English."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.text.catalog import Texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KakaoWords:
+    """One language's words; a label has at most 14 characters."""
+
+    more_label: str  #: the button of an answer's next page
+    page_gone: str  #: the page belongs to no answer of this person
+    picture_declined: str  #: the model reads text only
+    continue_prompt: str  #: what the model reads where a person goes on with a cut answer
+    nothing_to_continue: str
+    erase_label: str  #: of the button that asks for the question before an erasure
+    operator_label: str  #: of Kakao's own button that calls the channel's staff
+    welcome: str  #: to whom enters the channel
+    ai_label: str  #: one line below an answer
+
+
+WORDS: dict[str, KakaoWords] = {
+    "ko": KakaoWords(
+        more_label="더 보기",
+        page_gone="이 답변은 더 이상 볼 수 없어요. 다시 질문해 주세요.",
+        picture_declined=(
+            "아직 사진은 볼 수 없어요. 사진에서 궁금한 내용을 글로 적어 주시면 답변해 드릴게요."
+        ),
+        continue_prompt=(
+            "방금 답변이 중간에 끊겼어요. 앞부분은 되풀이하지 말고 끊긴 곳부터 이어서 써 주세요."
+        ),
+        nothing_to_continue="이어서 볼 답변이 없어요. 궁금한 점을 보내 주세요.",
+        erase_label="내 정보 삭제",
+        operator_label="상담원 연결",
+        welcome="안녕하세요! 궁금한 점을 편하게 보내 주세요.",
+        ai_label="AI가 작성한 답변이에요.",
+    ),
+    "en": KakaoWords(
+        more_label="More",
+        page_gone="This answer is no longer available. Please ask again.",
+        picture_declined=(
+            "I cannot look at pictures yet. Please write what you want to know about it as text."
+        ),
+        continue_prompt=(
+            "Your last answer was cut off. Go on exactly where it stopped, without repeating it."
+        ),
+        nothing_to_continue="There is no answer to go on with. Please send your question.",
+        erase_label="Erase my data",
+        operator_label="Call a human",
+        welcome="Hello! Send any question you have.",
+        ai_label="Written by AI.",
+    ),
+}
+
+
+def words_for(texts: Texts) -> KakaoWords:
+    """The words in the language of the bot's texts."""
+    return WORDS.get(texts.language, WORDS["ko"])

@@ -1,0 +1,151 @@
+"""Buttons and words beyond a question: going on, judging, calling a human, another bot."""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from bot.messengers.kakao.platform_limits import check_skill_response
+from bot.messengers.kakao.simulated_requests import skill_request
+from bot.messengers.kakao.words import WORDS
+from bot.text.catalog import TEXTS
+from tests.integration.bot.messengers.kakao.conftest import KakaoChat, running_chat
+from tests.support.stack import KAKAO_SECRET
+
+KO, WORDS_KO = TEXTS["ko"], WORDS["ko"]
+LONG = "하나 둘 셋 넷 다섯 여섯 일곱 여덟 아홉 열"
+
+
+async def cut_answer(chat: KakaoChat, question: str = "열까지 세어 줘") -> None:
+    """The newest answer becomes one that the model did not finish."""
+    await chat.say(question)
+    await chat.stack.until(f"SELECT 1 FROM turns WHERE text = '{question}' AND status = 'answered'")
+    async with chat.stack.database.begin() as connection:
+        await connection.exec_driver_sql(
+            f"UPDATE turns SET finish_reason = 'length' WHERE text = '{question}'"
+        )
+
+
+@pytest.mark.parametrize("typed", [True, False])
+async def test_a_cut_answer_goes_on_as_a_turn_of_its_own(chat: KakaoChat, typed: bool) -> None:
+    await cut_answer(chat)
+    [cut] = await chat.stack.rows("SELECT * FROM turns")
+    extra = None if typed else {"continue_turn": str(cut.id)}
+    said = await chat.say("계속", extra=extra)
+    assert said.bubbles == [f"에코: {WORDS_KO.continue_prompt}"]
+    turn = await chat.stack.until("SELECT * FROM turns WHERE continues IS NOT NULL")
+    assert (turn.continues, turn.text) == (cut.id, "계속")
+    assert chat.server.requests[-1].roles == ["system", "user", "assistant", "user"]
+
+
+async def test_the_typed_word_is_a_question_where_nothing_was_cut(chat: KakaoChat) -> None:
+    assert (await chat.say("계속")).bubbles == ["에코: 계속"]
+    await chat.say("안녕")
+    assert (await chat.say("계속")).bubbles == ["에코: 계속"]
+    assert not await chat.stack.rows("SELECT 1 FROM turns WHERE continues IS NOT NULL")
+
+
+async def test_an_earlier_answer_does_not_go_on(chat: KakaoChat) -> None:
+    await cut_answer(chat)
+    [cut] = await chat.stack.rows("SELECT * FROM turns")
+    await chat.say("다른 이야기")
+    said = await chat.say("계속", extra={"continue_turn": str(cut.id)})
+    assert said.bubbles == [WORDS_KO.nothing_to_continue]
+
+
+async def test_a_vote_may_change_and_a_foreign_one_counts_nothing(chat: KakaoChat) -> None:
+    first = await chat.say("안녕")
+    assert (await chat.press(first, "👍")).bubbles == [KO.vote_thanks]
+    await chat.press(first, "👎")
+    vote = "SELECT vote FROM feedback"
+    assert [row.vote for row in await chat.stack.rows(vote)] == ["bad"]
+    stranger = KakaoChat(chat.stack, chat.server, user="영희")
+    with capture_logs() as logs:
+        assert (await stranger.press(first, "👍")).bubbles == [KO.vote_unknown]
+    assert [line["event"] for line in logs if "vote" in line["event"]] == ["foreign_vote"]
+    made_up = {"vote": "good", "turn": str(uuid4())}
+    assert (await chat.say("👍", extra=made_up)).bubbles == [KO.vote_unknown]
+    assert [row.vote for row in await chat.stack.rows(vote)] == ["bad"]
+
+
+async def test_while_a_human_answers_the_model_is_not_asked(chat: KakaoChat) -> None:
+    called = await chat.say("상담원")
+    check_skill_response(called.body)
+    [output] = called.body["template"]["outputs"]
+    assert output["textCard"]["buttons"] == [{"action": "operator", "label": "상담원 연결"}]
+    silent = await chat.say("환불해 주세요")
+    assert silent.bubbles == [KO.human_answers]
+    assert not chat.server.requests
+    assert (await chat.press(silent, "챗봇")).bubbles == [KO.bot_back]
+    assert (await chat.say("고마워요")).bubbles == ["에코: 고마워요"]
+    events = await chat.stack.rows(
+        "SELECT kind FROM conversation_events WHERE kind LIKE 'human%' ORDER BY id"
+    )
+    assert [event.kind for event in events] == ["human_called", "human_left"]
+
+
+async def test_a_conversation_after_a_long_silence_begins_anew_and_says_so(
+    chat: KakaoChat,
+) -> None:
+    await chat.say("내 이름은 영희야")
+    async with chat.stack.database.begin() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE conversations SET updated_at = now() - interval '25 hours'"
+        )
+    said = await chat.say("내 이름이 뭐지?")
+    assert said.bubbles == [KO.idle_note, "에코: 내 이름이 뭐지?"]
+    assert chat.server.requests[-1].roles == ["system", "user"]
+    assert (await chat.say("또 물을게")).bubbles == ["에코: 또 물을게"]
+
+
+@pytest.mark.parametrize("word", ["다시", "그만", "답변 확인"])
+async def test_a_command_without_anything_to_do_is_a_sentence(chat: KakaoChat, word: str) -> None:
+    sentences = {"다시": KO.nothing_again, "그만": KO.nothing_to_stop, "답변 확인": KO.nothing_held}
+    said = await chat.say(word)
+    assert said.bubbles == [sentences[word]]
+    assert [reply["label"] for reply in said.quick_replies] == ["새 대화", "도움말"]
+    assert not await chat.stack.rows("SELECT 1 FROM turns")
+
+
+async def test_every_command_of_the_help_is_a_button_that_does_it(chat: KakaoChat) -> None:
+    helped = await chat.say("/도움말")
+    labels = [reply["label"] for reply in helped.quick_replies]
+    assert labels == ["새 대화", "다시", "그만", "답변 확인", "내 정보 삭제"]
+    assert (await chat.press(helped, "내 정보 삭제")).bubbles == [KO.erase_confirm]
+    assert (await chat.press(helped, "새 대화")).bubbles == [KO.reset_done]
+
+
+async def test_a_picture_is_declined_without_a_turn(chat: KakaoChat) -> None:
+    said = await chat.say("https://talk.kakaocdn.net/dn/a/b/img.jpg?credential=x")
+    assert said.bubbles == [WORDS_KO.picture_declined]
+    assert not await chat.stack.rows("SELECT 1 FROM turns")
+
+
+async def test_each_bot_has_its_own_secret_and_its_own_conversations(
+    database_url: str, redis_url: str
+) -> None:
+    secrets = SecretStr(f"a:{'x' * 32},b:{'y' * 32}")
+    async with running_chat(database_url, redis_url, kakao_bot_secrets=secrets) as chat:
+
+        async def say(bot_id: str, secret: str) -> int:
+            body = json.dumps(skill_request("안녕", bot_id=bot_id)).encode()
+            headers = {"X-Bot-Secret": secret, "Content-Type": "application/json"}
+            return (await chat.stack.post("/webhooks/kakao", body, headers)).status
+
+        statuses = {
+            (bot_id, secret[0]): await say(bot_id, secret)
+            for bot_id in ("a", "b", "c")
+            for secret in ("x" * 32, "y" * 32, KAKAO_SECRET)
+        }
+        assert [key for key, status in statuses.items() if status == 200] == [
+            ("a", "x"),
+            ("b", "y"),
+            ("c", "k"),
+        ]
+        assert set(statuses.values()) == {200, 401}
+        tenants = await chat.stack.rows("SELECT DISTINCT tenant FROM turns ORDER BY 1")
+        assert [row.tenant for row in tenants] == ["a", "b", "c"]
