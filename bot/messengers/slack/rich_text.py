@@ -45,7 +45,8 @@ _TAGS = {
     "softbreak": "br",
     "hardbreak": "br",
 }
-FEEDBACK_SIDES = ("positive_button", "negative_button")
+#: The two sides of feedback_buttons, and the thumbs that Slack shows for them.
+FEEDBACK_SIDES = {"positive_button": "up", "negative_button": "down"}
 _LITERAL = {"code_inline": "code", "fence": "pre", "code_block": "pre"}
 
 _LIST_ITEM = re.compile(r"(?<!\S)(?:[-*+]|\d{1,9}[.)])(?!\S)")
@@ -186,11 +187,17 @@ def _buttons(block: dict[str, Any]) -> list[Node]:
             action_id=str(part.get("action_id", "")),
             value=str(button.get("value", "")),
             style=str(button.get("style", "")),
+            label=str(button.get("accessibility_label", "")),
+            icon=icon,
         )
         for part in block["elements"]
         if isinstance(part, dict)
-        for button in [part[side] for side in FEEDBACK_SIDES if side in part] or [part]
+        for icon, button in _sides(part) or [("", part)]
     ]
+
+
+def _sides(part: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(icon, part[side]) for side, icon in FEEDBACK_SIDES.items() if side in part]
 
 
 def _table(block: dict[str, Any]) -> list[Node]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from typing import Any
 
 from aiohttp import web
 
@@ -47,13 +48,19 @@ class SimulatedWebApi:
             reply = _SERVER_ERROR
         else:
             reply = self._visitors.workspace.call(method, values, bearer)
-        _show_refusal(visitor, method, reply)
+        if visitor is not None and not reply.document.get("ok"):
+            _show_refusal(visitor, method, values, reply)
         if state is PlatformState.CUT and request.transport is not None:
             request.transport.abort()
         return web.json_response(reply.document, status=reply.status, headers=reply.headers)
 
 
-def _show_refusal(visitor: Visitor | None, method: str, reply: ApiReply) -> None:
-    if visitor is not None and not reply.document.get("ok"):
-        error = str(reply.document.get("error", ""))
-        visitor.page.show("refused", method=method, error=error, status=reply.status)
+def _show_refusal(visitor: Visitor, method: str, values: dict[str, Any], reply: ApiReply) -> None:
+    room = str(values.get("channel") or values.get("channel_id") or "")
+    visitor.page.show(
+        "refused",
+        surface=visitor.surface(room),
+        method=method,
+        error=str(reply.document.get("error", "")),
+        status=reply.status,
+    )

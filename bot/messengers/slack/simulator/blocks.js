@@ -28,9 +28,23 @@ function mention(user, me) {
 
 function button(node, children, press) {
   if (!press) return el("span.pressable", {}, children);
-  const made = el("button.pressable", { type: "button", data: { style: node.style } }, children);
+  const shown = node.icon ? thumb(node.icon) : children;
+  const made = el("button.pressable", { type: "button", data: { style: node.style } }, shown);
+  if (node.label) made.ariaLabel = made.title = node.label;
   made.addEventListener("click", () => press(node));
   return made;
+}
+
+/** Slack draws the thumbs of feedback buttons itself. */
+function thumb(side) {
+  const space = "http://www.w3.org/2000/svg";
+  const drawn = document.createElementNS(space, "svg");
+  const path = document.createElementNS(space, "path");
+  drawn.setAttribute("viewBox", "0 0 20 20");
+  drawn.setAttribute("class", `thumb ${side}`);
+  path.setAttribute("d", "M2 9h3v8H2zM6.5 17V9.2L10 2.5c1.3 0 2 .9 1.8 2.1L11.3 8H16c1 0 1.7.9 1.5 1.9l-1.3 5.8c-.2.8-.8 1.3-1.6 1.3z");
+  drawn.append(path);
+  return drawn;
 }
 
 /** One input of a modal; its name is the block's id. */

@@ -22,18 +22,22 @@ const text = byId("slack-text");
 const replying = byId("slack-replying");
 
 /** Where the next message goes: into a thread, or the room itself. */
-function reply(surface, root, thread) {
+function reply(surface, root, thread = null) {
   open.thread[surface] = root;
   for (const node of frame.querySelectorAll(".thread.open")) node.classList.remove("open");
   thread?.node.classList.add("open");
   const said = thread?.node.querySelector(".message .text")?.textContent ?? "";
   replying.hidden = !root;
   replying.firstElementChild.textContent = `스레드에 답글 · ${said.trim().slice(0, 40)}`;
-  if (root) text.focus();
 }
 
-const channel = connected && new Threads("channel", slack.log, { act, reply });
-const dm = connected && new Threads("dm", byId("slack-dm-log"), { act, reply });
+function openThread(surface, root, thread) {
+  reply(surface, root, thread);
+  text.focus();
+}
+
+const channel = connected && new Threads("channel", slack.log, { act, reply: openThread });
+const dm = connected && new Threads("dm", byId("slack-dm-log"), { act, reply: openThread });
 const views = connected && new Views(act);
 const place = (event) => (event.surface === "dm" ? dm : channel);
 
@@ -54,10 +58,7 @@ if (connected) {
     session: (event) => place(event).session(event),
     delivered: (event) => place(event).delivered(event, raw(event, SLACK_RAW)),
     failure: (event) => (event.thread_ts ? place(event).failure(event) : failed(event)),
-    refused(event) {
-      const words = `Slack API 거절 · ${event.method} · ${event.status === 200 ? "" : `HTTP ${event.status} `}${event.error}`;
-      slackLine(words);
-    },
+    refused: (event) => place(event).refused(event),
     prompts(event) {
       const buttons = event.prompts.map(({ title, message }) => {
         const made = el("button", { type: "button" }, title);
@@ -94,12 +95,6 @@ if (connected) {
   };
 }
 
-/** A refused call of the bot, in the room that is open. */
-function slackLine(words) {
-  const threads = open.surface === "dm" ? dm : channel;
-  threads.change(() => threads.log.append(el("div.small.refused", {}, words)));
-}
-
 const ROUTES = { channel: "commands · events", dm: "events", home: "events" };
 const HINTS = { channel: `${frame.dataset.mention} 안녕`, dm: "블라썸에게 쓰기" };
 const opened = new Set();
@@ -117,7 +112,7 @@ function turnTo(tab) {
   if (tab === "home") return act({ do: "open", tab: "home" });
   text.placeholder = HINTS[tab];
   const root = open.thread[tab];
-  reply(tab, root, root && (tab === "dm" ? dm : channel).of(root));
+  reply(tab, root, root ? (tab === "dm" ? dm : channel).of(root) : null);
   const log = tab === "dm" ? dm.log : slack.log;
   log.scrollTop = log.scrollHeight;
   if (tab === "dm" && !opened.has(tab)) {
@@ -139,6 +134,7 @@ const submit = register("slack", { pane: slack, show, say, idea });
 byId("slack-twice").addEventListener("click", () => submit({ twice: true }));
 replying.lastElementChild.addEventListener("click", () => reply(open.surface, ""));
 if (connected) {
+  byId("slack-route").textContent = `POST /webhooks/slack/${ROUTES.channel}`;
   for (const button of frame.querySelectorAll(".tabs button")) {
     button.addEventListener("click", () => turnTo(button.dataset.tab));
   }

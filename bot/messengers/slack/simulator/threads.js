@@ -116,6 +116,13 @@ export class Threads {
     this.change(() => this.of(event.thread_ts).wire.append(el("div.small", {}, el("span", {}, words), record)));
   }
 
+  /** A call of the bot that Slack has refused. */
+  refused(event) {
+    const status = event.status === 200 ? "" : `HTTP ${event.status} `;
+    const words = `Slack API 거절 · ${event.method} · ${status}${event.error}`;
+    this.change(() => this.log.append(el("div.small.refused", {}, words)));
+  }
+
   failure(event) {
     const words = el("div.failure", {}, el("strong", {}, event.title), el("p", {}, event.detail));
     this.change(() => (event.thread_ts ? this.of(event.thread_ts).wire : this.log).append(words));
