@@ -68,7 +68,7 @@ if (connected) {
         });
         return made;
       });
-      byId("slack-prompts").replaceChildren(el("p", {}, event.title), el("div.ideas", {}, buttons));
+      byId("slack-prompts").replaceChildren(el("p", {}, event.title), el("div.suggestions", {}, buttons));
     },
     home: (event) => views.showHome(event),
     modal: (event) => views.showModal(event),
