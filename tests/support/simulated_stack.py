@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from bot import app_keys
 from bot.app import create_app
 from bot.messengers.slack.simulator_pane import API_PATH
 from fakes.engine_server import EngineServer
 from tests.support.raw_http import free_port
-from tests.support.stack import running_worker, served, settings_for
+from tests.support.stack import GENERIC_SECRET, running_worker, served, settings_for
 from tests.support.timeouts import stretched_timeouts
 
 TOKEN = "xoxb-simulated-token"
@@ -30,6 +31,7 @@ async def simulated_stack(
         "simulator": True,
         "port": port,
         "kakao_callback_hosts": (origin,),
+        "generic_secret": SecretStr(GENERIC_SECRET),
         "generic_callback_hosts": (origin,),
         "slack_response_hosts": (origin,),
         "slack_api_url": origin + API_PATH,
