@@ -75,11 +75,23 @@ class AdapterServices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedPlatform:
+    """The simulator's stand-in for a platform that the bot calls with a token."""
+
+    url_setting: str
+    path: str  #: of the simulator, such as /simulator/slack/api/
+    token_setting: str
+    make_token: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalDefaults:
     """Settings that the one-machine installation (onebox) fills in if they are missing."""
 
     secrets: Mapping[str, Callable[[], str]]  #: a generator by the setting's name
     origin_lists: tuple[str, ...] = ()  #: allow-lists that get this machine's own origin
+    #: Both of its settings are filled in where neither is set and the simulator is on.
+    platform: SimulatedPlatform | None = None
 
 
 class MessengerPlugin(Protocol):

@@ -134,6 +134,8 @@ PATHS = [
     "/simulator/panes/kakao/../../app.py",
     "/simulator/panes/x/%2e%2e",
     "/simulator/slack/messages",
+    "/simulator/slack/actions",
+    "/simulator/slack/api/chat.postMessage",
     "/simulator/kakao/callback/x",
     "/simulator/slack/response/x",
     "/simulator/static/page.js",
@@ -437,7 +439,7 @@ def visit(draw: st.DrawFn, target: Target) -> Wild:
     )
     body = json.dumps(fields).encode() if draw(st.integers(0, 3)) else draw(garbage)
     # Never the end of this session: the rest would only hear that it is gone.
-    path = draw(st.sampled_from([p for p in PATHS if re.search("messages|callback|response", p)]))
+    path = draw(st.sampled_from([p for p in PATHS if re.search("messages|actions|callback|response", p)]))
     return draw(sent("POST", path, headers, body))
 
 

@@ -16,6 +16,7 @@ from bot.messengers.plugin import (
     Loop,
     MessengerSettings,
     Services,
+    SimulatedPlatform,
 )
 from bot.messengers.slack.adapter import SlackAdapter
 from bot.messengers.slack.checks import check_slack
@@ -26,7 +27,7 @@ from bot.messengers.slack.installing.socket_requests import socket_requests
 from bot.messengers.slack.parts import SlackParts
 from bot.messengers.slack.probe import help_probe
 from bot.messengers.slack.settings import SlackSettings
-from bot.messengers.slack.simulator_pane import SlackPane
+from bot.messengers.slack.simulator_pane import API_PATH, SlackPane
 from bot.simulator.webhook_client import WebhookClient
 
 
@@ -37,7 +38,14 @@ class SlackPlugin:
     label: ClassVar[str] = "Slack"
     settings_type: ClassVar[type[MessengerSettings]] = SlackSettings
     local_defaults: ClassVar[LocalDefaults] = LocalDefaults(
-        secrets={"signing_secret": lambda: secrets.token_hex(32)}, origin_lists=("response_hosts",)
+        secrets={"signing_secret": lambda: secrets.token_hex(32)},
+        origin_lists=("response_hosts",),
+        platform=SimulatedPlatform(
+            url_setting="api_url",
+            path=API_PATH,
+            token_setting="bot_token",  # noqa: S106 - the name, not the token
+            make_token=lambda: f"xoxb-simulated-{secrets.token_hex(24)}",
+        ),
     )
 
     _parts: SlackParts
@@ -95,7 +103,13 @@ class SlackPlugin:
     def simulator_pane(self, client: WebhookClient, base_url: Callable[[], str]) -> SlackPane:
         """A chat as the app shows it."""
         secret = self.settings.signing_secret.get_secret_value()
-        return SlackPane(client, signing_secret=secret, base_url=base_url)
+        return SlackPane(
+            client,
+            signing_secret=secret,
+            base_url=base_url,
+            api_url=self.settings.api_url,
+            token=self.settings.bot_token.get_secret_value(),
+        )
 
     def probe(self) -> WebhookProbe | None:
         """The slash command with "help"."""
