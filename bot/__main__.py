@@ -1,4 +1,4 @@
-"""``python -m bot serve | migrate | migrate-after | doctor | config``."""
+"""``python -m bot serve | migrate | migrate-after | doctor | config | slack-manifest``."""
 
 from __future__ import annotations
 
@@ -109,6 +109,26 @@ def _beside_make_run() -> Configuration:
     return configuration
 
 
+def _slack_manifest(arguments: argparse.Namespace) -> int:
+    from bot.messengers.slack.installing.manifest import EXAMPLE_URL, manifest_yaml  # noqa: PLC0415
+    from bot.messengers.slack.settings import SlackSettings  # noqa: PLC0415
+
+    try:
+        configuration = read_configuration()
+    except ConfigurationError as error:
+        return _complain(*error.lines)
+    [slack] = [one.settings for one in configuration.messengers if one.name == "slack"]
+    assert isinstance(slack, SlackSettings)  # noqa: S101 - as the registry says
+    text = manifest_yaml(
+        slack,
+        language=configuration.settings.language,
+        url=arguments.manifest_url or slack.public_url or EXAMPLE_URL,
+        socket_mode=arguments.socket_mode or bool(slack.app_token.get_secret_value()),
+    )
+    sys.stdout.write(text)
+    return 0
+
+
 def _with_configuration(
     run: Callable[[Configuration], int],
 ) -> Callable[[argparse.Namespace], int]:
@@ -133,6 +153,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
     ),
     "doctor": (_doctor, "say in words what is misconfigured"),
     "config": (_config, "show and change the settings in the database"),
+    "slack-manifest": (_slack_manifest, "print the manifest of the Slack app"),
 }
 
 
@@ -148,6 +169,17 @@ def main(arguments: list[str] | None = None) -> int:
         help="also try the webhooks as the messengers reach them: certificate, secrets, latency",
     )
     add_config_arguments(parsers["config"])
+    manifest = parsers["slack-manifest"]
+    manifest.add_argument(
+        "--url",
+        default="",
+        dest="manifest_url",
+        metavar="https://HOST",
+        help="the bot's public address; else BOT_SLACK_PUBLIC_URL",
+    )
+    manifest.add_argument(
+        "--socket-mode", action="store_true", help="for a bot that Slack cannot reach"
+    )
     chosen = parser.parse_args(arguments)
     return COMMANDS[chosen.command][0](chosen)
 

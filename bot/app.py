@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -52,7 +52,7 @@ from bot.http.errors import MAX_BODY_BYTES, refuse
 from bot.http.origin import origin
 from bot.http.outbound import OutboundClient
 from bot.http.server_log import quote_no_requests
-from bot.messengers.plugin import AdapterServices, Services
+from bot.messengers.plugin import AdapterServices, Loop, Services
 from bot.observability.metrics import record_block
 from bot.privacy.erasure import Eraser
 from bot.settings import Settings
@@ -83,8 +83,6 @@ POOL_SIZE = 16
 SHUTDOWN_S = 10.0
 #: The time-out of idle connections: above a proxy's, far below aiohttp's default of an hour.
 KEEPALIVE_S = 75.0
-
-Loop = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +168,8 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     app[app_keys.WAITERS] = conversation.waiters
     app[app_keys.INBOX] = conversation.inbox
     _add_routes(app, services, configuration)
-    app.cleanup_ctx.append(functools.partial(_run, base, delivery, conversation, warm))
+    loops = [loop for one in configuration.messengers for loop in one.loops()]
+    app.cleanup_ctx.append(functools.partial(_run, base, delivery, conversation, loops, warm))
     return app
 
 
@@ -362,6 +361,7 @@ async def _run(
     base: Base,
     delivery: DeliveryParts,
     conversation: ConversationParts,
+    messenger_loops: Sequence[Loop],
     warm: bool,
     _app: web.Application,
 ) -> AsyncIterator[None]:
@@ -381,6 +381,7 @@ async def _run(
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,
+        *messenger_loops,
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(base.database.dispose)

@@ -7,7 +7,7 @@ import re
 import time
 from typing import Any
 
-from bot.messengers.slack.endpoint import SHOW_COMMAND
+from bot.messengers.slack.commands import SHOW_COMMAND
 from bot.messengers.slack.platform_limits import ACK_TIMEOUT_S
 from chaos.bot_client import BotClient
 from chaos.cluster import SLACK_SECRET

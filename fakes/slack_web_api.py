@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
+from bot.messengers.slack.simulated_workspace.arguments import parse_arguments
 from bot.messengers.slack.simulated_workspace.errors import SlackError
 from bot.messengers.slack.simulated_workspace.method import ApiReply
 from bot.messengers.slack.simulated_workspace.workspace import SimulatedWorkspace
@@ -18,9 +18,6 @@ from fakes.slack_records import SlackCall
 #: Faults after which a call has had no effect.
 REFUSALS = frozenset({Fault.SERVER_ERROR, Fault.RATE_LIMITED})
 NO_EFFECT = REFUSALS | {Fault.DROPPED}
-
-#: Arguments that a form holds as JSON.
-_NESTED = frozenset({"blocks", "metadata"})
 
 HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -100,13 +97,7 @@ async def arguments_of(request: web.Request) -> dict[str, Any]:
     """The arguments of a call from JSON, a form or a query; raises ValueError."""
     if request.method == "GET":
         return dict(request.query)
-    if request.content_type == "application/json":
-        values = json.loads(await request.read() or b"{}")
-        if not isinstance(values, dict):
-            raise ValueError("not an object")
-        return values
-    form = {name: str(value) for name, value in (await request.post()).items()}
-    return {name: json.loads(form[name]) if name in _NESTED else form[name] for name in form}
+    return parse_arguments(request.content_type, await request.read())
 
 
 def refuse(fault: Fault | None, faults: Faults) -> web.Response:

@@ -119,9 +119,12 @@ def bot_environment(
         "redis_url": machine.redis_url,
         "simulator": "true" if on else "false",
     }
-    # Only the simulator takes callbacks at the bot's own origin.
-    hosts = _callback_hosts(configuration, machine) if on else {}
-    return {**inherited(BOT), **_named("BOT_", {**known, **hosts, **made})}
+    # Only the simulator takes callbacks and calls at the bot's own origin.
+    simulated = {}
+    if on:
+        hosts, platforms = _callback_hosts, _simulated_platforms
+        simulated = hosts(configuration, machine) | platforms(configuration, machine)
+    return {**inherited(BOT), **_named("BOT_", {**known, **simulated, **made})}
 
 
 def worker_environment(machine: Machine, worker_set: set[str]) -> dict[str, str]:
@@ -137,6 +140,20 @@ def _callback_hosts(configuration: Configuration, machine: Machine) -> dict[str,
         for messenger in configuration.messengers
         for name in messenger.local_defaults.origin_lists
     }
+
+
+def _simulated_platforms(configuration: Configuration, machine: Machine) -> dict[str, str]:
+    """The simulator's own platforms, for messengers with neither a URL nor a token set."""
+    filled: dict[str, str] = {}
+    for messenger in configuration.messengers:
+        platform = messenger.local_defaults.platform
+        if platform is None:
+            continue
+        names = (platform.url_setting, platform.token_setting)
+        if not messenger.settings.model_fields_set.intersection(names):
+            url, token = (f"{messenger.name}_{name}" for name in names)
+            filled |= {url: machine.origin + platform.path, token: platform.make_token()}
+    return filled
 
 
 def _of_the_worker(machine: Machine) -> dict[str, str]:

@@ -67,6 +67,11 @@ class PersonRequests:
         with store_errors("end_human", down_only=True):
             return await run_with_timeout(ACCEPT_TIMEOUT_S, self._end_human(conversation, by))
 
+    async def human_answers(self, conversation: ConversationKey) -> bool:
+        """Whether a human answers in the conversation now."""
+        with store_errors("human_answers", down_only=True):
+            return await run_with_timeout(ACCEPT_TIMEOUT_S, self._human_answers(conversation))
+
     async def note(
         self, conversation: ConversationKey, kind: EventKind, detail: Mapping[str, Any]
     ) -> None:
@@ -100,6 +105,10 @@ class PersonRequests:
     async def _end_human(self, conversation: ConversationKey, by: str) -> bool:
         async with self._database.connect() as connection:
             return await hand_over.end_human(connection, conversation, actor=by)
+
+    async def _human_answers(self, conversation: ConversationKey) -> bool:
+        async with self._database.connect() as connection:
+            return await hand_over.human_answers(connection, conversation)
 
     async def _note(
         self, conversation: ConversationKey, kind: EventKind, detail: Mapping[str, Any]

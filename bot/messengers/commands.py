@@ -61,6 +61,10 @@ class PersonCommands:
         )
         return CommandOutcome(sentence=texts.reset_done)
 
+    async def human_answers(self, incoming: Incoming) -> bool:
+        """Whether a human answers in the conversation now: then the bot is silent."""
+        return await self._requests.human_answers(self._key(incoming))
+
     async def _again(self, incoming: Incoming) -> CommandOutcome:
         """The newest question as a new message; a question in work is not asked twice."""
         newest = await self._requests.newest_turn(self._key(incoming))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
@@ -30,6 +30,8 @@ from bot.text.catalog import Texts
 from bot.workers import WorkerRegistry
 from runtime.environment_settings import EnvironmentSettings
 
+#: Runs until it is cancelled, and is started again after an error.
+Loop = Callable[[], Awaitable[None]]
 #: The longest that an answer may be held: 30 days. Above some centuries there is no such moment.
 MAX_HOLD_S = 30 * 86_400.0
 
@@ -73,11 +75,23 @@ class AdapterServices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedPlatform:
+    """The simulator's stand-in for a platform that the bot calls with a token."""
+
+    url_setting: str
+    path: str  #: of the simulator, such as /simulator/slack/api/
+    token_setting: str
+    make_token: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalDefaults:
     """Settings that the one-machine installation (onebox) fills in if they are missing."""
 
     secrets: Mapping[str, Callable[[], str]]  #: a generator by the setting's name
     origin_lists: tuple[str, ...] = ()  #: allow-lists that get this machine's own origin
+    #: Both of its settings are filled in where neither is set and the simulator is on.
+    platform: SimulatedPlatform | None = None
 
 
 class MessengerPlugin(Protocol):
@@ -109,6 +123,9 @@ class MessengerPlugin(Protocol):
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """Its HTTP endpoints."""
+
+    def loops(self) -> list[Loop]:
+        """Its background loops, run while the bot runs; made after the routes."""
 
     async def close(self) -> None:
         """End what its endpoints have begun in the background."""

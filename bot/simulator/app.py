@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from bot.simulator.webhook_client import WebhookClient
 PANES = web.AppKey("PANES", tuple[SimulatorPane, ...])
 
 _HERE = Path(__file__).parent
-#: What a pane brings beside its ``pane.html``.
-PANE_FILES = ("pane.css", "pane.js")
+#: What a pane brings beside its ``pane.html``: pane.css, pane.js, and the modules it imports.
+PANE_FILE = re.compile(r"[a-z_]{1,40}\.(?:css|js)")
 
 
 def create_simulator(pane_factories: Sequence[PaneFactory]) -> web.Application:
@@ -94,8 +95,9 @@ async def pane_file(request: web.Request) -> web.StreamResponse:
     """A pane's script or style sheet; 404 for anything else."""
     name, file = request.match_info["pane"], request.match_info["file"]
     for pane in request.app[PANES]:
-        if pane.name == name and file in PANE_FILES:
-            return web.FileResponse(pane.assets / file)
+        path = pane.assets / file
+        if pane.name == name and PANE_FILE.fullmatch(file) and path.is_file():
+            return web.FileResponse(path)
     raise web.HTTPNotFound
 
 

@@ -19,11 +19,15 @@ MAX_EVENT_CHARS = 1_000_000  #: of all events together, as JSON
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event for the page. ``id`` names it in the stream, ``number`` orders it in its log."""
+    """An event for the page. ``id`` names it in the stream, ``number`` orders it in its log.
+
+    ``slot``: what it describes; a later event of the same slot takes its place in the log.
+    """
 
     id: str
     number: int
     json: str
+    slot: str = ""
 
 
 class EventLog:
@@ -37,12 +41,14 @@ class EventLog:
         self._last_number = 0
         self._changed = asyncio.Event()
 
-    def add(self, event: dict[str, Any]) -> None:
+    def add(self, event: dict[str, Any], slot: str = "") -> None:
         """Keep an event and wake the readers; beyond the bounds the oldest events go."""
+        if slot:
+            self._drop(slot)
         self._last_number += 1
         number = self._last_number
         text = json.dumps(event, ensure_ascii=False)
-        self._events.append(Event(f"{self._epoch}.{number}", number, text))
+        self._events.append(Event(f"{self._epoch}.{number}", number, text, slot))
         self._chars += len(text)
         while self._is_full():
             self._chars -= len(self._events.popleft().json)
@@ -67,6 +73,13 @@ class EventLog:
         """End the streams of its readers."""
         self.closed = True
         self._wake()
+
+    def _drop(self, slot: str) -> None:
+        for event in self._events:
+            if event.slot == slot:
+                self._events.remove(event)
+                self._chars -= len(event.json)
+                return
 
     def _is_full(self) -> bool:
         too_long = self._chars > MAX_EVENT_CHARS and len(self._events) > 1

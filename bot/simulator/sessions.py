@@ -99,8 +99,12 @@ class Exchange:
         """Seconds since the message was sent."""
         return self._clock() - self._started_at
 
-    def show(self, kind: str, **fields: Any) -> None:
-        """Add an event to the person's page, with its time and its delay after the message."""
+    def show(self, kind: str, *, slot: str = "", **fields: Any) -> None:
+        """Add an event to the person's page, with its time and its delay after the message.
+
+        ``slot``: the event takes the place of the last one with the same slot, such as the newer
+        text of a message.
+        """
         self._events.add(
             {
                 "pane": self._pane,
@@ -109,7 +113,8 @@ class Exchange:
                 "at": round(time.time(), 3),
                 "after_s": round(self.age_s, 2),
                 **fields,
-            }
+            },
+            slot,
         )
 
 

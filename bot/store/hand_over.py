@@ -42,6 +42,15 @@ END_HUMAN = text(
     """
 ).bindparams(*(bindparam(name, type_=Text) for name in (*_KEY, "actor")))
 
+HUMAN_ANSWERS = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM conversations
+        WHERE messenger = :messenger AND tenant = :tenant AND key = :key AND human_until > now()
+    )
+    """
+).bindparams(*(bindparam(name, type_=Text) for name in _KEY))
+
 NOTE_EVENT = text(
     """
     INSERT INTO conversation_events (conversation_id, kind, actor, detail)
@@ -68,6 +77,11 @@ async def end_human(
     """Let the bot answer again; False: no human was called."""
     found = await connection.scalar(END_HUMAN, {**conversation.values, "actor": actor})
     return found is not None
+
+
+async def human_answers(connection: AsyncConnection, conversation: ConversationKey) -> bool:
+    """Whether a human answers in the conversation now."""
+    return bool(await connection.scalar(HUMAN_ANSWERS, conversation.values))
 
 
 async def note_event(

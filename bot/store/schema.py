@@ -29,6 +29,7 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
+from bot.store.installation_tables import bots_table, installations_table, states_table
 
 metadata = MetaData(
     naming_convention={
@@ -312,3 +313,8 @@ bot_configs = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Index("ix_bot_configs_scope", "messenger", "tenant", "room", "version"),
 )
+
+# Slack's workspaces: as Postgres sees them, the secrets encrypted (bot.store.installations).
+slack_installations = installations_table(metadata, Text())
+slack_bots = bots_table(metadata, Text())
+slack_oauth_states = states_table(metadata)

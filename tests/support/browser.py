@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import ConsoleMessage, Page, async_playwright
 
-_ARGS = [
+ARGS = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,7 +25,7 @@ _ARGS = [
 ]
 
 
-def _chromium() -> str:
+def chromium() -> str:
     """The path of chromium; without one the test is skipped, but fails where CI=true."""
     if path := shutil.which("chromium"):
         return path
@@ -45,7 +45,7 @@ async def browser_page() -> AsyncIterator[Page]:
             complaints.append(message.text)
 
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_chromium(), args=_ARGS)
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGS)
         page = await browser.new_page(
             locale="ko-KR", timezone_id="Asia/Seoul", viewport={"width": 1280, "height": 860}
         )

@@ -21,12 +21,13 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.messengers.generic.simulator_pane import GenericPane
 from bot.messengers.kakao.simulator_pane import KakaoPane
-from bot.messengers.slack.simulator_pane import SlackPane
+from bot.messengers.slack.simulator_pane import API_PATH, SlackPane
 from bot.simulator.app import create_simulator
 from fakes.faults import serving
 
 KAKAO_SECRET = "kakao-secret-of-the-tests"
 SLACK_SECRET = "slack-secret-of-the-tests"
+SLACK_TOKEN = "xoxb-token-of-the-tests"
 GENERIC_SECRET = b"generic-secret-of-the-tests"
 READY: dict[str, Any] = {
     "status": "ready",
@@ -63,6 +64,9 @@ class StandInBot:
     ready: dict[str, Any] = field(default_factory=lambda: dict(READY))
     skills: list[dict[str, Any]] = field(default_factory=list)
     commands: list[dict[str, str]] = field(default_factory=list)
+    slack_events: list[dict[str, Any]] = field(default_factory=list)
+    presses: list[dict[str, Any]] = field(default_factory=list)
+    submission: dict[str, Any] | None = None  #: the response to a view_submission
     deliveries: list[dict[str, str]] = field(default_factory=list)  #: headers, per command
     receipts: list[Any] = field(default_factory=list)  #: what the platforms answered
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -93,6 +97,31 @@ class StandInBot:
                 self._later(self.slack_delay_s * number, command["response_url"], answer)
         return web.Response(text=self.slack_acknowledgement)
 
+    async def slack_event(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        if not SignatureVerifier(self.slack_secret).is_valid_request(body, dict(request.headers)):
+            return web.Response(status=401, text="bad signature")
+        if request.content_type == "application/json":
+            self.slack_events.append(json.loads(body))
+            self.deliveries.append(dict(request.headers))
+            return web.Response()
+        payload = json.loads(dict(parse_qsl(body.decode()))["payload"])
+        self.presses.append(payload)
+        if payload["type"] == "view_submission" and self.submission:
+            return web.json_response(self.submission)
+        return web.Response()
+
+    async def call_slack(self, method: str, token: str = SLACK_TOKEN, **arguments: Any) -> Any:
+        """Call the simulator's Web API as the bot does; its JSON, or the status of a refusal."""
+        url = f"{self.origin}/simulator/slack/api/{method}"
+        headers = {"Authorization": f"Bearer {token}"}
+        async with (
+            aiohttp.ClientSession() as client,
+            client.post(url, json=arguments, headers=headers) as response,
+        ):
+            is_json = response.content_type == "application/json"
+            return await response.json() if is_json else response.status
+
     async def readyz(self, _request: web.Request) -> web.Response:
         status = 200 if self.ready["status"] == "ready" else 503
         return web.json_response(self.ready, status=status)
@@ -111,17 +140,19 @@ class StandInBot:
 
 
 @asynccontextmanager
-async def stand_in_bot() -> AsyncIterator[StandInBot]:
-    """The bot with the simulator mounted, on a free port."""
+async def stand_in_bot(slack_token: str = "") -> AsyncIterator[StandInBot]:
+    """The bot with the simulator mounted, on a free port; with a token its Slack is simulated."""
     bot = StandInBot()
+    slack = partial(SlackPane, api_url=f"http://127.0.0.1{API_PATH}", token=slack_token)
     panes = (
         partial(KakaoPane, secret=KAKAO_SECRET, base_url=lambda: bot.origin),
-        partial(SlackPane, signing_secret=SLACK_SECRET, base_url=lambda: bot.origin),
+        partial(slack, signing_secret=SLACK_SECRET, base_url=lambda: bot.origin),
         partial(GenericPane, secret=GENERIC_SECRET, base_url=lambda: bot.origin),
     )
     app = web.Application()
     app.router.add_post("/webhooks/kakao", bot.kakao)
     app.router.add_post("/webhooks/slack/commands", bot.slack)
+    app.router.add_post("/webhooks/slack/{path:events|interactivity}", bot.slack_event)
     app.router.add_get("/readyz", bot.readyz)
     app.add_subapp("/simulator", create_simulator(panes))
     async with serving(app) as origin:
@@ -135,4 +166,11 @@ async def stand_in_bot() -> AsyncIterator[StandInBot]:
 async def bot() -> AsyncIterator[StandInBot]:
     """A fixture for conftest files."""
     async with stand_in_bot() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def connected_bot() -> AsyncIterator[StandInBot]:
+    """A bot whose Slack is the simulator's own."""
+    async with stand_in_bot(SLACK_TOKEN) as running:
         yield running

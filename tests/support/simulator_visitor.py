@@ -35,8 +35,15 @@ class Visitor:
                         self._changed.notify_all()
 
     async def say(self, pane: str, **body: Any) -> tuple[int, str]:
+        return await self._post(f"{pane}/messages", body)
+
+    async def act(self, do: str, **body: Any) -> tuple[int, str]:
+        """Do something on the Slack pane."""
+        return await self._post("slack/actions", {"do": do, **body})
+
+    async def _post(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
         headers = {"Origin": self.origin}
-        url = f"{self.origin}/simulator/{pane}/messages"
+        url = f"{self.origin}/simulator/{path}"
         async with self.client.post(url, json=body, headers=headers) as response:
             return response.status, await response.text()
 

@@ -44,6 +44,13 @@ KAKAO_SECRET = "kakao-secret-of-32-characters-or-more"
 SLACK_SECRET = "slack-signing-secret"
 GENERIC_SECRET = "generic-secret-of-32-characters-or-more"
 SLACK_TOKEN = "xoxb-1-token-of-the-bot"
+#: Settings of Slack's OAuth, by which workspaces are installed.
+SLACK_OAUTH = {
+    "slack_client_id": "1234.5678",
+    "slack_client_secret": "client-secret",
+    "slack_public_url": "https://bot.example.com",
+    "slack_token_keys": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+}
 #: More than Kakao waits: a busy machine needs it.
 SYNC_BUDGET_S = 20.0
 CALLBACK_GAP_S = 0.1

@@ -19,7 +19,7 @@ from bot.messengers.generic.result_reader import ResultReader
 from bot.messengers.generic.results import EVENTS_PATH, RESULT_PATH
 from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.generic.simulator_pane import GenericPane
-from bot.messengers.plugin import AdapterServices, LocalDefaults, MessengerSettings, Services
+from bot.messengers.plugin import AdapterServices, LocalDefaults, Loop, MessengerSettings, Services
 from bot.simulator.webhook_client import WebhookClient
 from inference_queue.token_stream import TokenStream
 
@@ -66,6 +66,10 @@ class GenericPlugin:
             web.get(RESULT_PATH, results.handle, allow_head=False),
             web.get(EVENTS_PATH, streams.handle, allow_head=False),
         ]
+
+    def loops(self) -> list[Loop]:
+        """None."""
+        return []
 
     async def close(self) -> None:
         """Nothing is left in the background."""

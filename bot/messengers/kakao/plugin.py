@@ -16,7 +16,7 @@ from bot.messengers.kakao.endpoint import KakaoEndpoint
 from bot.messengers.kakao.probe import help_probe
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.simulator_pane import KakaoPane
-from bot.messengers.plugin import AdapterServices, LocalDefaults, MessengerSettings, Services
+from bot.messengers.plugin import AdapterServices, LocalDefaults, Loop, MessengerSettings, Services
 from bot.simulator.webhook_client import WebhookClient
 
 
@@ -56,6 +56,10 @@ class KakaoPlugin:
         """The skill webhook."""
         endpoint = KakaoEndpoint(self.settings, services)
         return [web.post("/webhooks/kakao", endpoint.handle)]
+
+    def loops(self) -> list[Loop]:
+        """None."""
+        return []
 
     async def close(self) -> None:
         """Nothing is left in the background."""

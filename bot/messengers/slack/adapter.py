@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -23,16 +25,21 @@ from bot.messengers.slack.blocks import (
     answer_message,
     plain_message,
 )
+from bot.messengers.slack.controls import VOTE_BUTTONS, vote_blocks
 from bot.messengers.slack.conversations import room_of
-from bot.messengers.slack.refusals import error_code, is_too_long, may_take_plain_text
-from bot.messengers.slack.settings import SlackSettings
-from bot.messengers.slack.slash_command import earliest_command_time
+from bot.messengers.slack.refusals import error_code, may_take_plain_text
+from bot.messengers.slack.settings import SlackSettings, Visibility
+from bot.messengers.slack.slash_command import earliest_command_time, visibility_of
 from bot.messengers.slack.threads import SlackThreads
 from bot.messengers.slack.web_api import Room, WebApi
 from bot.text.catalog import Texts
 
 log = structlog.get_logger(__name__)
 
+#: A route for a message.
+Post = Callable[[dict[str, Any]], Awaitable[DeliveryResult]]
+#: Begun before it, a POST ends within the ten seconds of a delivery.
+LAST_POST_S = 4.8
 #: Half the time-out of a delivery: a message that is refused is posted a second time.
 POST_TIMEOUT = ClientTimeout(total=4.8, connect=2.5)
 
@@ -68,10 +75,7 @@ class SlackAdapter:
             return await self._threads.deliver(handle, answer)
         if via is not DeliveryVia.POST:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Slack has no way {via}")
-        result = await self._post(handle, self._message(handle, answer))
-        if may_take_plain_text(result):
-            result = await self._post(handle, self._plain(handle, answer, result))
-        return result
+        return await self._first_taken(handle, answer, lambda message: self._post(handle, message))
 
     @property
     def can_reconcile(self) -> bool:
@@ -82,20 +86,21 @@ class SlackAdapter:
         """Whether a message to the thread, or to the command's channel, is worth a try."""
         if (room := room_of(handle)) is not None:
             return self._threads is not None and self._web_api.may_post(room.channel, room.team)
-        seen_by_all = self._settings.command_visibility == "in_channel"
+        seen_by_all = visibility_of(handle.address, self._settings) == "in_channel"
         return seen_by_all and self._web_api.may_post(handle.address.get("channel"), _team(handle))
 
     async def deliver_reconcilably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
         """Post the answer to the thread or the channel, with the turn in its metadata."""
         if self._threads is not None and room_of(handle) is not None:
             return await self._threads.deliver(handle, answer)
-        channel = str(handle.address.get("channel"))
-        message = self._message(handle, answer)
-        result = await self._post_to_channel(handle, channel, answer, message)
-        if may_take_plain_text(result):
-            plain = self._plain(handle, answer, result)
-            result = await self._post_to_channel(handle, channel, answer, plain)
-        return result
+        room = Room(team=_team(handle), channel=str(handle.address.get("channel")))
+
+        async def post(message: dict[str, Any]) -> DeliveryResult:
+            # response_urls only; a channel's message is public
+            public = {name: value for name, value in message.items() if name != "response_type"}
+            return (await self._web_api.post(room, answer.turn_id, public)).delivery
+
+        return await self._first_taken(handle, answer, post)
 
     async def look_up(self, handle: ReplyHandle, turn_id: UUID) -> LookupResult:
         """Look up the turn's message, from the time of the question."""
@@ -110,26 +115,34 @@ class SlackAdapter:
             room, turn_id, earliest_command_time(handle), address.get("app")
         )
 
-    def _message(self, handle: ReplyHandle, answer: Answer) -> dict[str, Any]:
-        visibility = self._settings.command_visibility
-        return answer_message(answer, handle.address, self._texts, visibility)
+    async def _first_taken(self, handle: ReplyHandle, answer: Answer, post: Post) -> DeliveryResult:
+        """Post the message; where Slack clearly refuses it, a plainer one, and plain text at last.
 
-    def _plain(
-        self, handle: ReplyHandle, answer: Answer, refused: DeliveryResult
-    ) -> dict[str, Any]:
-        """The message without blocks: nothing was shown, and plain text is better than nothing."""
-        visibility = self._settings.command_visibility
-        max_chars = MAX_FALLBACK_CHARS if is_too_long(refused) else MAX_MARKDOWN_CHARS
-        log.warning("slack_message_refused", turn_id=str(answer.turn_id), code=error_code(refused))
-        return plain_message(answer, handle.address, self._texts, visibility, max_chars=max_chars)
+        Nothing was shown by then, and plain text is better than nothing.
+        """
+        result = DeliveryResult(outcome=Outcome.REFUSED)
+        latest = time.monotonic() + LAST_POST_S
+        visibility = visibility_of(handle.address, self._settings)
+        for message in self._messages(handle, answer, visibility):
+            result = await post(message)
+            if not may_take_plain_text(result) or time.monotonic() > latest:
+                break
+            code = error_code(result)
+            log.warning("slack_message_refused", turn_id=str(answer.turn_id), code=code)
+        return result
 
-    async def _post_to_channel(
-        self, handle: ReplyHandle, channel: str, answer: Answer, message: dict[str, Any]
-    ) -> DeliveryResult:
-        # response_urls only; a channel's message is public
-        public = {name: value for name, value in message.items() if name != "response_type"}
-        room = Room(team=_team(handle), channel=channel)
-        return (await self._web_api.post(room, answer.turn_id, public)).delivery
+    def _messages(
+        self, handle: ReplyHandle, answer: Answer, visibility: Visibility
+    ) -> Iterator[dict[str, Any]]:
+        message = answer_message(answer, handle.address, self._texts, visibility)
+        for native in VOTE_BUTTONS[self._settings.feedback] if answer.answered else ():
+            buttons = vote_blocks(answer.turn_id, self._texts, native=native)
+            yield {**message, "blocks": [*message["blocks"], *buttons]}
+        yield message
+        for max_chars in (MAX_MARKDOWN_CHARS, MAX_FALLBACK_CHARS):
+            yield plain_message(
+                answer, handle.address, self._texts, visibility, max_chars=max_chars
+            )
 
     async def _post(self, handle: ReplyHandle, message: dict[str, Any]) -> DeliveryResult:
         return await self._outbound.post_json(

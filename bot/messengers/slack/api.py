@@ -21,6 +21,7 @@ from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.http.outbound import NoReply, OutboundClient, Reply, encode_json
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.tokens import TokenSource
+from runtime.database import DATABASE_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +109,10 @@ class SlackApi:
         """Call the method once. ``keep_alive``: a connection that died unnoticed may be used."""
         if (pause_s := self._pause_s(team, method)) > 0:
             return _paused(pause_s)
-        token = await self._tokens.token(team)
+        try:
+            token = await self._tokens.token(team)
+        except DATABASE_ERRORS:
+            return ApiResult(outcome=Outcome.RETRY, detail="Postgres is gone", document={})
         if not token:
             return ApiResult(outcome=Outcome.REFUSED, detail="no token", document={})
         body, content_type = _encoded(method, document)
@@ -125,7 +129,7 @@ class SlackApi:
         if result.retry_after_s is not None and result.outcome is Outcome.RETRY:
             self._remember_pause(team, method, result.retry_after_s)
         if result.error in _REVOKED:
-            self._tokens.drop(team)
+            self._tokens.drop(team, token)
         return result
 
     async def call_until_clear(

@@ -23,6 +23,14 @@ REASON_VIEW = "vote_reason"
 REASONS_BLOCK, NOTE_BLOCK = "reasons", "note"
 
 
+#: Which buttons are tried, by the setting: Slack's own element, then plain ones.
+VOTE_BUTTONS: dict[str, tuple[bool, ...]] = {
+    "native": (True, False),
+    "classic": (False,),
+    "off": (),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class VoteValue:
     """What a vote's button carries."""

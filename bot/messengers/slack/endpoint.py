@@ -15,6 +15,7 @@ from bot.domain.messenger import Incoming, Refusal
 from bot.http.body import read_body
 from bot.messengers.parsing import json_object, utf8
 from bot.messengers.slack.bolt import HttpAnswer, bolt_app, dispatch
+from bot.messengers.slack.commands import Acknowledgement
 from bot.messengers.slack.ids import field
 from bot.messengers.slack.listeners import RETRY_HEADER, Listeners
 from bot.messengers.slack.settings import SlackSettings
@@ -29,7 +30,16 @@ log = structlog.get_logger(__name__)
 
 #: The fields that listeners read: bolt's own code stumbles over odd values of others.
 _EVENT_FIELDS = frozenset(
-    {"type", "team_id", "enterprise_id", "api_app_id", "event", "event_id", "authorizations"}
+    {
+        "type",
+        "team_id",
+        "enterprise_id",
+        "api_app_id",
+        "event",
+        "event_id",
+        "event_time",
+        "authorizations",
+    }
 )
 _PRESS_FIELDS = frozenset(
     {
@@ -46,10 +56,8 @@ _PRESS_FIELDS = frozenset(
         "view",
     }
 )
-#: The acknowledgement without a text: Slack shows the typed command to the channel.
-SHOW_COMMAND = {"response_type": "in_channel"}
 #: Receives a command and returns its acknowledgement, within Slack's three seconds.
-Receive = Callable[[Incoming], Awaitable[str]]
+Receive = Callable[[Incoming], Awaitable[Acknowledgement]]
 
 
 class SlackEndpoint:
@@ -85,7 +93,7 @@ class SlackEndpoint:
         received_at = datetime.now(UTC)
         verify_signature(headers, body, self._settings, received_at)
         text = utf8(body)
-        fields = _event(text) if is_json(headers, text) else _form(text)
+        fields = event_fields(json_object(text)) if is_json(headers, text) else _form(text)
         return await self.receive(fields, received_at, headers)
 
     async def receive(
@@ -109,15 +117,13 @@ class SlackEndpoint:
     async def _acknowledge(self, fields: Mapping[str, str], received_at: datetime) -> HttpAnswer:
         """Acknowledge a command, without bolt: no call to Slack is needed."""
         incoming = read_command(fields, received_at, self._settings, max_chars=self._max_chars)
-        sentence = await self._receive(incoming)
-        own = {"text": sentence, "response_type": "ephemeral"}
-        body = json.dumps(own if sentence else SHOW_COMMAND, ensure_ascii=False)
+        acknowledgement = await self._receive(incoming)
+        body = json.dumps(acknowledgement.document, ensure_ascii=False)
         return 200, {"content-type": "application/json; charset=utf-8"}, body.encode()
 
 
-def _event(text: str) -> dict[str, Any]:
-    """The event for bolt, of a shape that it can read."""
-    document = json_object(text)
+def event_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The event for bolt, of a shape that it can read. Raises Refusal(400)."""
     kind, challenge = document.get("type"), document.get("challenge")
     if not isinstance(kind, str):
         raise Refusal(400, "an event needs a type")
@@ -142,11 +148,15 @@ def _is_known(fields: Mapping[str, Any]) -> bool:
     return kind == "url_verification" or fields.get("ssl_check") == "1"
 
 
+def press_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A press or a form, without what bolt reads in its own way."""
+    return {name: value for name, value in payload.items() if name in _PRESS_FIELDS}
+
+
 def _form(text: str) -> dict[str, Any]:
     fields = read_form(text)
     if "payload" in fields:
-        payload = json_object(fields["payload"])
-        return {name: value for name, value in payload.items() if name in _PRESS_FIELDS}
+        return press_fields(json_object(fields["payload"]))
     if "command" not in fields and fields.get("ssl_check") != "1":
         raise Refusal(400, "neither a command nor a payload")
     return dict(fields)

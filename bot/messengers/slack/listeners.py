@@ -28,8 +28,8 @@ from bot.text.catalog import Texts
 log = structlog.get_logger(__name__)
 
 RETRY_HEADER = "x-slack-retry-num"
-#: Erases what is kept about a workspace that removed the app.
-Uninstalled = Callable[[SlackSource], Awaitable[None]]
+#: Erases what is kept about a workspace that removed the app; takes the event's envelope.
+Removed = Callable[[Mapping[str, Any]], Awaitable[None]]
 Event = dict[str, Any]
 
 
@@ -45,7 +45,7 @@ class Listeners:
         requests: PersonRequests,
         settings: SlackSettings,
         texts: Texts,
-        uninstalled: Uninstalled,
+        removed: Removed,
     ) -> None:
         self._messages = messages
         self._actions = actions
@@ -53,7 +53,7 @@ class Listeners:
         self._requests = requests
         self._settings = settings
         self._texts = texts
-        self._uninstalled = uninstalled
+        self._removed = removed
 
     def add_to(self, app: AsyncApp) -> None:
         """Register all of them."""
@@ -69,7 +69,7 @@ class Listeners:
             await self._on_stop(event, source_of(body))
 
         async def on_removal(body: Event) -> None:
-            await self._uninstalled(source_of(body))
+            await self._removed(body)
 
         async def on_nothing() -> None:
             """Acknowledge what needs no answer."""

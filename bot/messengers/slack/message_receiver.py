@@ -132,7 +132,8 @@ class MessageReceiver:
 
     async def _submit(self, received: _Received, utterance: Utterance) -> None:
         if sentence := await self._services.inbox.rejection(utterance):
-            self._say(received, sentence)
+            if not await self._commands.human_answers(received.incoming):
+                self._say(received, sentence)
             return
         accepted = await self._services.inbox.submit(utterance)
         if accepted.new:

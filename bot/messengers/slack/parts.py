@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import structlog
+from collections.abc import Mapping
+from typing import Any
 
+from bot.conversation.inbox import StoreDownError
 from bot.messengers.plugin import AdapterServices, Services
 from bot.messengers.slack.actions import ActionReceiver
 from bot.messengers.slack.adapter import SlackAdapter
 from bot.messengers.slack.api import SlackApi
 from bot.messengers.slack.desk import Desk
-from bot.messengers.slack.events import SlackSource
 from bot.messengers.slack.home import HomePages
+from bot.messengers.slack.installing.workspaces import Workspaces
 from bot.messengers.slack.listeners import Listeners
 from bot.messengers.slack.live_writer import LiveWriter
 from bot.messengers.slack.message_receiver import MessageReceiver
@@ -23,11 +25,9 @@ from bot.messengers.slack.thread_context import ThreadContext
 from bot.messengers.slack.thread_delivery import ThreadDelivery
 from bot.messengers.slack.thread_rules import ThreadRules
 from bot.messengers.slack.threads import SlackThreads
-from bot.messengers.slack.tokens import SettingsToken
 from bot.messengers.slack.web_api import WebApi
 from bot.messengers.slack.words import WORDS
-
-log = structlog.get_logger(__name__)
+from runtime.database import DATABASE_ERRORS
 
 
 class SlackParts:
@@ -36,8 +36,8 @@ class SlackParts:
     def __init__(self, settings: SlackSettings, services: AdapterServices) -> None:
         self._settings = settings
         self._texts = services.texts
-        self._tokens = SettingsToken(settings)
-        self._api = SlackApi(settings, services.outbound, self._tokens)
+        self.workspaces = Workspaces(settings, services.database)
+        self._api = SlackApi(settings, services.outbound, self.workspaces.tokens)
         self._posts = PostLog(services.database)
         self._status = StatusLine(self._api, services.texts)
         self._sentences = Sentences(self._api)
@@ -61,7 +61,7 @@ class SlackParts:
             requests=services.requests,
             settings=self._settings,
             texts=self._texts,
-            uninstalled=self._uninstalled,
+            removed=self._removed,
         )
 
     async def close(self) -> None:
@@ -70,6 +70,7 @@ class SlackParts:
             await self._writer.close()
         await self._sentences.close()
         await self._status.close()
+        await self.workspaces.close()
 
     def _desk(self, writer: LiveWriter) -> Desk:
         people = People(self._api)
@@ -86,6 +87,9 @@ class SlackParts:
             write_live=writer.write,
         )
 
-    async def _uninstalled(self, source: SlackSource) -> None:
-        self._tokens.drop(source.team)
-        log.info("slack_app_removed", team=source.team)
+    async def _removed(self, body: Mapping[str, Any]) -> None:
+        """Erase an installation. Raises StoreDownError where Slack is to send the event again."""
+        try:
+            await self.workspaces.remove(body)
+        except DATABASE_ERRORS as error:
+            raise StoreDownError from error

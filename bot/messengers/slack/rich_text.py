@@ -45,6 +45,8 @@ _TAGS = {
     "softbreak": "br",
     "hardbreak": "br",
 }
+#: The two sides of feedback_buttons, and the thumbs that Slack shows for them.
+FEEDBACK_SIDES = {"positive_button": "up", "negative_button": "down"}
 _LITERAL = {"code_inline": "code", "fence": "pre", "code_block": "pre"}
 
 _LIST_ITEM = re.compile(r"(?<!\S)(?:[-*+]|\d{1,9}[.)])(?!\S)")
@@ -168,7 +170,8 @@ def _block(block: dict[str, Any]) -> list[Node]:
 
 def _section(block: dict[str, Any]) -> list[Node]:
     texts = [block["text"]] if "text" in block else []
-    return [element("p", [_text(text)]) for text in [*texts, *block.get("fields", [])]]
+    shown = [element("p", [_text(text)]) for text in [*texts, *block.get("fields", [])]]
+    return [*shown, *_buttons({"elements": [block.get("accessory")]})]
 
 
 def _context(block: dict[str, Any]) -> list[Node]:
@@ -176,8 +179,42 @@ def _context(block: dict[str, Any]) -> list[Node]:
 
 
 def _buttons(block: dict[str, Any]) -> list[Node]:
-    parts = [part for part in block["elements"] if isinstance(part, dict)]
-    return [element("span", [_text(part.get("text"))]) for part in parts]
+    """Buttons with their action_id and value; feedback buttons are two with one action_id."""
+    return [
+        element(
+            "button",
+            [_text(button.get("text"))],
+            action_id=str(part.get("action_id", "")),
+            value=str(button.get("value", "")),
+            style=str(button.get("style", "")),
+            label=str(button.get("accessibility_label", "")),
+            icon=icon,
+        )
+        for part in block["elements"]
+        if isinstance(part, dict)
+        for icon, button in _sides(part) or [("", part)]
+    ]
+
+
+def _sides(part: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(icon, part[side]) for side, icon in FEEDBACK_SIDES.items() if side in part]
+
+
+def _table(block: dict[str, Any]) -> list[Node]:
+    rows = [
+        element("tr", [element("td", [_deep_text(cell)]) for cell in row]) for row in block["rows"]
+    ]
+    return [element("table", [element("tbody", rows)])]
+
+
+def _deep_text(node: Any) -> str:
+    """All texts within a rich_text or raw_text cell."""
+    if isinstance(node, list):
+        return "".join(map(_deep_text, node))
+    if not isinstance(node, dict):
+        return ""
+    text = node.get("text")
+    return text if isinstance(text, str) else _deep_text(node.get("elements"))
 
 
 _BLOCKS: dict[str, Callable[[dict[str, Any]], list[Node]]] = {
@@ -188,6 +225,7 @@ _BLOCKS: dict[str, Callable[[dict[str, Any]], list[Node]]] = {
     "context": _context,
     "actions": _buttons,
     "context_actions": _buttons,
+    "table": _table,
 }
 
 

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from bot.messengers.plugin import MessengerSettings
 from bot.settings import CommaSeparated
+from bot.store.encrypted_text import SecretCipher
 
 Visibility = Literal["in_channel", "ephemeral"]
 ThreadRule = Literal["asked", "always", "never"]
+
+
+def split_keys(keys: SecretStr) -> tuple[str, ...]:
+    """The keys of a setting with commas between them."""
+    return tuple(key.strip() for key in keys.get_secret_value().split(",") if key.strip())
+
+
+def _readable_keys(keys: SecretStr) -> SecretStr:
+    if not (found := split_keys(keys)):
+        return keys
+    try:
+        SecretCipher(found)
+    except ValueError:
+        raise ValueError(
+            "each key is 32 random bytes in URL-safe base64: "
+            "`openssl rand -base64 32 | tr '+/' '-_'` makes one"
+        ) from None
+    return keys
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if url and not (sound and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}"):
+        raise ValueError("the bot's public address is expected, such as https://bot.example.com")
+    return url.rstrip("/")
 
 
 class SlackSettings(MessengerSettings):
@@ -20,6 +51,7 @@ class SlackSettings(MessengerSettings):
     model_config = SettingsConfigDict(env_prefix="BOT_SLACK_")
 
     signing_secret: SecretStr = SecretStr("")
+    #: The token of one workspace; several are installed by OAuth.
     bot_token: SecretStr = SecretStr("")
     api_url: str = "https://slack.com/api/"
     response_hosts: CommaSeparated = ("hooks.slack.com",)
@@ -39,3 +71,34 @@ class SlackSettings(MessengerSettings):
     human_channel: str = ""
     #: The readers of an answer to a slash command: the whole channel, or only the person.
     command_visibility: Visibility = "in_channel"
+
+    #: OAuth: the app's id and secret, and where browsers reach the bot.
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    public_url: Annotated[str, AfterValidator(_origin)] = ""
+    #: Encrypt the tokens in the database: the first encrypts, all of them decrypt.
+    token_keys: Annotated[SecretStr, AfterValidator(_readable_keys)] = SecretStr("")
+    #: The app's tokens expire after twelve hours and are renewed (the manifest says so).
+    token_rotation: bool = False
+    #: Socket Mode: ``xapp-...``, for bots that Slack cannot reach.
+    app_token: SecretStr = SecretStr("")
+
+    @property
+    def keeps_installations(self) -> bool:
+        """Whether tokens of workspaces are kept in the database."""
+        return bool(self.client_id and self.client_secret.get_secret_value() and self.cipher_keys)
+
+    @property
+    def installs(self) -> bool:
+        """Whether workspaces can be installed by OAuth."""
+        return self.keeps_installations and bool(self.public_url)
+
+    @property
+    def listens_by_socket(self) -> bool:
+        """Whether Slack's requests come through a connection that the bot opens."""
+        return bool(self.signing_secret.get_secret_value() and self.app_token.get_secret_value())
+
+    @property
+    def cipher_keys(self) -> tuple[str, ...]:
+        """The keys of the tokens in the database."""
+        return split_keys(self.token_keys)

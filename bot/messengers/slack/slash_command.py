@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from yarl import URL
@@ -16,7 +17,7 @@ from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refu
 from bot.domain.turns import RepeatWindow, Utterance
 from bot.http.outbound import allowed, host_of
 from bot.messengers.parsing import MessageText, digest, identifier, joined, read_text
-from bot.messengers.slack.settings import SlackSettings
+from bot.messengers.slack.settings import SlackSettings, Visibility
 from bot.text.splitting import shorten
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,14 @@ REPLAY_WINDOW = timedelta(seconds=2 * MAX_CLOCK_SKEW_S)
 RESPONSE_URL_LIFE = timedelta(minutes=28)
 #: The maximum of the question quoted above an answer in a channel.
 MAX_QUOTE_CHARS = 200
+#: Who is to read the answer, before a colon: without one these words begin many questions.
+_VISIBILITIES: dict[str, Visibility] = {
+    "public": "in_channel",
+    "공개": "in_channel",
+    "private": "ephemeral",
+    "비공개": "ephemeral",
+}
+_WISH = re.compile(rf"\s*({'|'.join(_VISIBILITIES)})\s*[:：]\s*", re.IGNORECASE)
 #: Far above the dozen fields of a slash command.
 MAX_FORM_FIELDS = 100
 
@@ -86,18 +95,20 @@ def read_command(
     )
     if not (sender and channel and team and _answerable(fields, settings)):
         return replace(incoming, problem=Problem.UNREADABLE)
-    message = _message(fields, max_chars)
+    visibility, raw = _visibility(fields.get("text", ""))
+    message = _message(raw, max_chars)
     if not message.text and message.problem is Problem.EMPTY:
         return replace(incoming, command=Command.HELP)
     if command := COMMAND_WORDS.get(message.text.casefold()):
         repeats = RepeatWindow(
             key=_event_key(fields), received_at=received_at, until=received_at + REPLAY_WINDOW
         )
-        draft = _utterance(incoming, fields, message.text, received_at)
+        draft = _utterance(incoming, fields, message.text, received_at, visibility)
         return replace(incoming, command=command, repeats=repeats, draft=draft)
     if message.problem:
         return replace(incoming, problem=message.problem)
-    return replace(incoming, utterance=_utterance(incoming, fields, message.text, received_at))
+    utterance = _utterance(incoming, fields, message.text, received_at, visibility)
+    return replace(incoming, utterance=utterance)
 
 
 def earliest_command_time(handle: ReplyHandle) -> float:
@@ -116,15 +127,31 @@ def _answerable(fields: Mapping[str, str], settings: SlackSettings) -> bool:
     return usable
 
 
-def _message(fields: Mapping[str, str], max_chars: int) -> MessageText:
+def visibility_of(address: Mapping[str, Any], settings: SlackSettings) -> Visibility:
+    """Who reads the answer: as the command says, else as the settings do."""
+    wished = address.get("visibility")
+    return wished if wished in ("in_channel", "ephemeral") else settings.command_visibility
+
+
+def _visibility(raw: str) -> tuple[Visibility | None, str]:
+    """The wish before the question ("private: ..."), and the question."""
+    if found := _WISH.match(raw):
+        return _VISIBILITIES[found[1].casefold()], raw[found.end() :]
+    return None, raw
+
+
+def _message(raw: str, max_chars: int) -> MessageText:
     # Slack escapes exactly these three. The ampersand is last: "&amp;lt;" must not become "<".
-    raw = fields.get("text", "")
     typed = raw.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     return read_text(typed, max_chars)
 
 
 def _utterance(
-    incoming: Incoming, fields: Mapping[str, str], text: str, received_at: datetime
+    incoming: Incoming,
+    fields: Mapping[str, str],
+    text: str,
+    received_at: datetime,
+    visibility: Visibility | None,
 ) -> Utterance:
     url = fields["response_url"]
     return Utterance(
@@ -144,6 +171,7 @@ def _utterance(
                 "app": _slack_id(fields, "api_app_id"),
                 "user_id": incoming.sender,
                 "question": shorten(" ".join(text.split()), MAX_QUOTE_CHARS),
+                **({"visibility": visibility} if visibility else {}),
             },
             expires_at=received_at + RESPONSE_URL_LIFE,
         ),

@@ -25,7 +25,7 @@ from bot.messengers.slack.blocks import (
     part_message,
     plain_part,
 )
-from bot.messengers.slack.controls import vote_blocks
+from bot.messengers.slack.controls import VOTE_BUTTONS, vote_blocks
 from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.refusals import is_too_long, may_take_plain_text
 from bot.messengers.slack.settings import SlackSettings
@@ -192,9 +192,7 @@ class ThreadDelivery:
         message = part_message(part.markdown, notice=notice)
         tries = []
         if part.answer.answered and part.number == part.count - 1:
-            for native in {"native": (True, False), "classic": (False,)}.get(
-                self._settings.feedback, ()
-            ):
+            for native in VOTE_BUTTONS[self._settings.feedback]:
                 buttons = vote_blocks(part.answer.turn_id, self._texts, native=native)
                 tries.append({**message, "blocks": [*message["blocks"], *buttons]})
         tries.append(message)

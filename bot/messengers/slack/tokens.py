@@ -1,4 +1,7 @@
-"""The tokens of the bot: one workspace's from the settings, or one for each installation."""
+"""The tokens of the bot: one workspace's from the settings, or one for each installation.
+
+Those of installations are in bot.messengers.slack.installing.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import re
 from typing import Protocol
 
 from bot.messengers.slack.settings import SlackSettings
+
+#: A token is sent in a header; with rotation it begins with ``xoxe.``.
+BOT_TOKEN = re.compile(r"(xoxe\.)?xoxb-[\w-]+", re.ASCII)
 
 
 class TokenSource(Protocol):
@@ -18,8 +24,8 @@ class TokenSource(Protocol):
     async def token(self, team: str, enterprise: str = "") -> str:
         """The bot token of the workspace; empty where there is none."""
 
-    def drop(self, team: str) -> None:
-        """Forget the workspace's token: Slack says that it is revoked."""
+    def drop(self, team: str, token: str) -> None:
+        """Use the token no more: Slack says that it is revoked."""
 
 
 class SettingsToken:
@@ -28,7 +34,7 @@ class SettingsToken:
     def __init__(self, settings: SlackSettings) -> None:
         token = settings.bot_token.get_secret_value()
         #: Empty if the setting is not valid as a header.
-        self._token = token if re.fullmatch(r"xoxb-[\w-]+", token, re.ASCII) else ""
+        self._token = token if BOT_TOKEN.fullmatch(token) else ""
 
     @property
     def available(self) -> bool:
@@ -39,5 +45,5 @@ class SettingsToken:
         """The token in the settings."""
         return self._token
 
-    def drop(self, team: str) -> None:
+    def drop(self, team: str, token: str) -> None:
         """Keep the token: only an operator can replace it."""

@@ -13,7 +13,7 @@ from bot.app import create_app
 from bot.messengers.kakao.simulated_requests import skill_request
 from bot.messengers.kakao.skill_secrets import SECRET_HEADER
 from bot.messengers.slack.simulated_requests import signed_command
-from tests.support.stack import settings_for
+from tests.support.stack import SLACK_OAUTH, settings_for
 
 DESCRIPTION: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[3] / "docs/openapi.yml").read_text("utf-8")
@@ -29,7 +29,10 @@ def served(*, simulator: bool) -> set[tuple[str, str]]:
     """Every route of the app; HEAD comes with GET."""
     app = create_app(
         settings_for(
-            "postgresql://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1", simulator=simulator
+            "postgresql://nobody@127.0.0.1:1/none",
+            "redis://127.0.0.1:1",
+            simulator=simulator,
+            **SLACK_OAUTH,
         )
     )
     routes = {
@@ -47,6 +50,12 @@ def test_description_holds_every_route_and_no_other() -> None:
 def test_simulator_routes_exist_only_with_the_simulator() -> None:
     marked = {(path, method) for path, method, op in OPERATIONS if op["tags"] == ["simulator"]}
     assert marked == served(simulator=True) - served(simulator=False)
+
+
+def test_nobody_installs_the_app_where_oauth_is_not_set_up() -> None:
+    app = create_app(settings_for("postgresql://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1"))
+    paths = {route.resource.canonical for route in app.router.routes() if route.resource}
+    assert not {"/webhooks/slack/install", "/webhooks/slack/oauth_redirect"} & paths
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -18,9 +18,9 @@ from bot.app import create_app
 from bot.configuration import settings_blocks
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.turns import TurnStatus
-from bot.messengers.slack.checks import SCOPES
+from bot.messengers.slack.installing.scopes import SCOPE_NAMES
 from inference_worker.settings import WorkerSettings
-from tests.support.stack import settings_for
+from tests.support.stack import SLACK_OAUTH, settings_for
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -112,7 +112,7 @@ def test_every_command_named_exists(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for target in re.findall(r"`make (\w+)", text):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    for command in re.findall(r"python -m bot (\w+)", text):
+    for command in re.findall(r"python -m bot ([\w-]+)", text):
         assert command in {*COMMANDS, "doctor"}
     for module in re.findall(r"python -m (inference_worker[\w.]*)", text):
         path = ROOT / module.rstrip(".").replace(".", "/")
@@ -122,7 +122,12 @@ def test_every_command_named_exists(page: Path) -> None:
 @pytest.fixture(scope="module")
 def routes() -> set[str]:
     app: web.Application = create_app(
-        settings_for("postgresql://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1", simulator=True)
+        settings_for(
+            "postgresql://nobody@127.0.0.1:1/none",
+            "redis://127.0.0.1:1",
+            simulator=True,
+            **SLACK_OAUTH,
+        )
     )
     return {r.resource.canonical for r in app.router.routes() if r.resource} | {"/webhooks/..."}
 
@@ -172,7 +177,16 @@ def test_the_slack_manifest_leads_to_the_bot(routes: set[str]) -> None:
     [command] = manifest["features"]["slash_commands"]
     assert command["command"] == "/bllossom"
     assert re.fullmatch(r"https://[^/]+(/.*)", command["url"])[1] in routes  # type: ignore[index]
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) == {"commands"} | set(SCOPES)
+    events, presses = (manifest["settings"][n] for n in ("event_subscriptions", "interactivity"))
+    for url in (events["request_url"], presses["request_url"]):
+        assert url.removeprefix("https://bot.example.com") in routes
+    assert tuple(manifest["oauth_config"]["scopes"]["bot"]) == SCOPE_NAMES
+
+
+def test_both_slack_guides_name_every_scope() -> None:
+    for guide in ("slack.md", "slack.ko.md"):
+        text = (ROOT / "docs" / guide).read_text("utf-8")
+        assert {scope for scope in SCOPE_NAMES if f"`{scope}`" not in text} == set()
 
 
 def test_pictures_are_small() -> None:

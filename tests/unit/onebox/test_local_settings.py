@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -67,6 +69,30 @@ def test_the_simulator_and_its_callbacks_are_for_this_machine_unless_insisted_on
     assert bot["BOT_SIMULATOR"] == ("true" if on else "false")
     own = [name for name in bot if name.endswith("_HOSTS")]
     assert len(own) == (3 if on else 0), own
+
+
+def test_simulators_slack_answers_the_bot_of_the_local_run() -> None:
+    local = replace(MACHINE, host="127.0.0.1")
+    bot = bot_environment(configuration(host="127.0.0.1"), local, {})
+    assert bot["BOT_SLACK_API_URL"] == "http://127.0.0.1:81/simulator/slack/api/"
+    assert re.fullmatch(r"xoxb-[\w-]{40,}", bot["BOT_SLACK_BOT_TOKEN"])
+    again = bot_environment(configuration(host="127.0.0.1"), local, {})
+    assert again["BOT_SLACK_BOT_TOKEN"] != bot["BOT_SLACK_BOT_TOKEN"]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"slack_bot_token": SecretStr("xoxb-1")},
+        {"slack_api_url": "https://slack.com/api/"},
+        {"simulator": False},
+        {"host": "0.0.0.0"},
+    ],
+)
+def test_real_slack_is_never_replaced_by_the_simulators(chosen: dict[str, Any]) -> None:
+    bot = bot_environment(configuration(**{"host": "127.0.0.1", **chosen}), MACHINE, {})
+    assert "BOT_SLACK_API_URL" not in bot
+    assert "BOT_SLACK_BOT_TOKEN" not in bot
 
 
 def test_each_process_gets_its_own_names_only(monkeypatch: pytest.MonkeyPatch) -> None:

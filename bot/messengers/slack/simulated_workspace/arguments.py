@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from bot.messengers.slack.simulated_workspace.errors import SlackError
 
+#: Arguments that a form holds as JSON, and that are objects or lists in JSON.
+_NESTED = frozenset({"blocks", "metadata"})
 _TRUE = frozenset({True, "true", "True", "1"})
 
 
@@ -71,6 +74,20 @@ class Arguments:
             return json.loads(value) if value else None
         except (ValueError, RecursionError):
             raise invalid(f"{name} must be JSON") from None
+
+
+def parse_arguments(content_type: str, body: bytes) -> dict[str, Any]:
+    """The arguments in a request's body, JSON or a form; raises ValueError."""
+    if content_type != "application/json":
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        return {name: json.loads(form[name]) if name in _NESTED else form[name] for name in form}
+    try:
+        values = json.loads(body or b"{}")
+    except RecursionError:
+        raise ValueError("too deep") from None
+    if not isinstance(values, dict):
+        raise ValueError("not an object")
+    return values
 
 
 def invalid(reason: str) -> SlackError:

@@ -165,5 +165,6 @@ def block_texts(block: dict[str, Any]) -> list[str]:
     found = [text["text"] if isinstance(text, dict) else text] if text else []
     if block.get("type") in {"context", "section"}:
         parts = [*block.get("elements", ()), *block.get("fields", ())]
-        found += [part["text"] for part in parts if isinstance(part.get("text"), str)]
+        shown = [part for part in parts if isinstance(part, dict)]
+        found += [part["text"] for part in shown if isinstance(part.get("text"), str)]
     return [each for each in found if isinstance(each, str)]

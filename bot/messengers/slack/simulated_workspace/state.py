@@ -49,12 +49,12 @@ class WorkspaceState:
 
     def add(self, room: Room, message: Message) -> Message:
         """Put a message into its room; beyond the maximum the oldest goes."""
-        self._keep(room.messages, message)
+        self.keep(room.messages, message)
         return message
 
     def add_ephemeral(self, room: Room, message: Message, only: str) -> None:
         """Show a message to one person; no history holds it."""
-        self._keep(room.ephemeral, message)
+        self.keep(room.ephemeral, message)
         self.show(SightingKind.EPHEMERAL, room, message, only=only)
 
     def message(self, room: Room, ts: str) -> Message:
@@ -117,7 +117,8 @@ class WorkspaceState:
             )
         )
 
-    def _keep(self, messages: dict[str, Message], message: Message) -> None:
+    def keep(self, messages: dict[str, Message], message: Message) -> None:
+        """Add to a room's messages of one kind; beyond the maximum the oldest goes."""
         messages[message.ts] = message
         while len(messages) > self.rules.max_messages:
             del messages[next(iter(messages))]

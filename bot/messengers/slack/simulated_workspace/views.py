@@ -77,7 +77,7 @@ class ViewMethods:
     def replace(self, view: View, content: dict[str, Any]) -> None:
         """Change a view that is shown; raises SlackError."""
         kind = str(view.content["type"])
-        view.content, view.hash = check_view(content, kind), secrets.token_hex(6)
+        view.content, view.hash = _named(check_view(content, kind)), secrets.token_hex(6)
         self._show(SightingKind.HOME if kind == "home" else SightingKind.MODAL, view)
 
     def close(self, user: str, *, all_of_them: bool = False) -> None:
@@ -87,6 +87,13 @@ class ViewMethods:
         for view in closed:
             stack.remove(view)
             self._views.pop(view.id, None)
+
+    def forget(self, user: str) -> None:
+        """Drop all views of a person."""
+        self.close(user, all_of_them=True)
+        self.modals.pop(user, None)
+        if home := self.homes.pop(user, None):
+            self._views.pop(home.id, None)
 
     def _open(self, call: Call) -> dict[str, Any]:
         user = self._spend_trigger(call.arguments.required("trigger_id"))
@@ -102,7 +109,7 @@ class ViewMethods:
 
     def _update(self, call: Call) -> dict[str, Any]:
         arguments = call.arguments
-        view = self._named(arguments)
+        view = self._find(arguments)
         if arguments.text("hash") not in ("", view.hash):
             raise SlackError("hash_conflict")
         self.replace(view, arguments.object("view") or {})
@@ -134,7 +141,7 @@ class ViewMethods:
         trigger.used = True
         return trigger.user
 
-    def _named(self, arguments: Arguments) -> View:
+    def _find(self, arguments: Arguments) -> View:
         view_id, external_id = arguments.text("view_id"), arguments.text("external_id")
         for view in self._views.values():
             named = external_id and view.content.get("external_id") == external_id
@@ -144,7 +151,7 @@ class ViewMethods:
 
     def _keep(self, user: str, content: dict[str, Any]) -> View:
         view_id = f"V{secrets.token_hex(5).upper()}"
-        view = View(id=view_id, user=user, content=content, hash=secrets.token_hex(6))
+        view = View(id=view_id, user=user, content=_named(content), hash=secrets.token_hex(6))
         self._views[view.id] = view
         if len(self._views) > MAX_VIEWS:
             del self._views[next(iter(self._views))]
@@ -154,6 +161,12 @@ class ViewMethods:
         title = view.content.get("title") or {}
         document = view.document(self._state.team_id)
         self._state.show_surface(kind, "", str(title.get("text", "")), only=view.user, **document)
+
+
+def _named(content: dict[str, Any]) -> dict[str, Any]:
+    """The view with an id for every block, as Slack gives those without one."""
+    blocks = [{"block_id": secrets.token_hex(3), **block} for block in content["blocks"]]
+    return {**content, "blocks": blocks}
 
 
 _MAX_STACK = 3

@@ -1,90 +1,148 @@
-/* The Slack pane: the deliveries of a command, and the messages that come of it. */
+/* The Slack pane: a channel, the agent's direct message, App Home; only commands where the bot
+ * answers in a real workspace. */
 
-import {
-  Pane, at, awaiting, byId, el, link, raw, register, seconds, settle, setup, small,
-} from "../../static/page.js";
+import { Pane, byId, el, raw, register, setup } from "../../static/page.js";
+import { SLACK_RAW, commands } from "./commands.js";
+import { Threads } from "./threads.js";
+import { Views } from "./views.js";
 
+const frame = document.querySelector(".pane.slack");
+const connected = frame.dataset.connected === "yes";
 const slack = new Pane("slack", setup.slack);
-const SLACK_RAW = { request: "봇으로 보낸 요청 (폼)", response: "돌아온 응답", callback: "response_url로 온 본문" };
-const TAGS = new Set(
-  "p h4 ul ol li blockquote strong em del a table thead tbody tr th td hr br code pre span div".split(" "),
-);
-let me = "";
+const actions = new Pane("slack", setup.slack.replace(/messages$/, "actions"));
+const act = (deed) => actions.say(deed);
+const open = { surface: "channel", thread: { channel: "", dm: "" } };
 
-const show = {
-  utterance(event) {
-    me = event.user_id;
-    const typed = el("p.command", {}, el("code", {}, event.command), ` ${event.text}`);
-    slack.add(message(event, { name: "나", own: true, note: "나에게만 표시" }, [typed]));
-    slack.toEnd();
-  },
-  request(event) {
-    const label = event.attempt > 1 ? `재전송 · x-slack-retry-num: ${event.attempt - 1}` : "명령 보냄";
-    const exchange = slack.exchange(event);
-    settle(exchange);
-    slack.add(el("div.delivery", {}, small(el("span", {}, label), raw(event, SLACK_RAW))));
-    awaiting(slack, exchange, event, "접수를 기다리는 중 (3초까지)");
-  },
-  acknowledged(event) {
-    const exchange = slack.exchange(event);
-    settle(exchange);
-    const text = `접수됨 HTTP 200 · ${seconds(event.after_s)}`;
-    slack.add(el("div.delivery.ok", {}, small(el("span", {}, text), raw(event, SLACK_RAW))));
-    if (!exchange.answered) awaiting(slack, exchange, event, "response_url로 올 답변을 기다리는 중");
-  },
-  answer(event) {
-    const exchange = slack.exchange(event);
-    settle(exchange);
-    if (event.replaces) exchange.last?.remove();
-    if (!event.view.length) return;
-    const way = event.via === "ack" ? "접수 응답에 담긴 글" : `response_url ${event.use}/5`;
-    const note = event.ephemeral && "나에게만 표시";
-    const notes = [`${way} · ${seconds(event.after_s)} 뒤`];
-    exchange.last = message(event, { name: "블라썸", note, notes }, event.view.map(build));
-    slack.add(exchange.last);
-    exchange.answered ||= event.via === "response_url";
-    if (!exchange.answered) awaiting(slack, exchange, event, "response_url로 올 답변을 기다리는 중");
-  },
-  failure(event) {
-    settle(slack.exchange(event));
-    const words = el("div.failure", {}, el("strong", {}, event.title), el("p", {}, event.detail));
-    const notes = [`${seconds(event.after_s)} 뒤`];
-    slack.add(message(event, { name: "Slackbot", note: "나에게만 표시", notes }, [words]));
-  },
-};
+const pressResponse = connected
+  ? (ts, button) =>
+      act({ do: "press", surface: "channel", ts, action_id: button.action_id, value: button.value })
+  : null;
+const { answered, ...show } = commands(slack, pressResponse);
+const text = byId("slack-text");
+const replying = byId("slack-replying");
 
-function message(event, { name, own = false, note = "", notes = [] }, content) {
-  const avatar = own || name === "Slackbot"
-    ? el("span.avatar", { ariaHidden: "true", data: { who: own ? "me" : "slackbot" } }, own ? "나" : "S")
-    : el("img.avatar", { src: setup.avatar, alt: "" });
-  return el(
-    `div.message${note ? ".ephemeral" : ""}`,
-    {},
-    note && el("p.eyes", {}, note),
-    avatar,
-    el(
-      "div.body",
-      {},
-      el("p.who", {}, el("strong", {}, name), !own && el("span.app", {}, "앱"), at(event)),
-      el("div.text", {}, content),
-      notes.length > 0 && small(notes.map((text) => el("span", {}, text)), raw(event, SLACK_RAW)),
-    ),
-  );
+/** Where the next message goes: into a thread, or the room itself. */
+function reply(surface, root, thread = null) {
+  open.thread[surface] = root;
+  for (const node of frame.querySelectorAll(".thread.open")) node.classList.remove("open");
+  thread?.node.classList.add("open");
+  const said = thread?.node.querySelector(".message .text")?.textContent ?? "";
+  replying.hidden = !root;
+  replying.firstElementChild.textContent = `스레드에 답글 · ${said.trim().slice(0, 40)}`;
 }
 
-/** A tree from the server as DOM; unknown tags become spans. */
-function build(node) {
-  if (typeof node === "string") return document.createTextNode(node);
-  if (node.tag === "mention") return el("span.mention", {}, node.children[0] === me ? "@나" : `@${node.children[0]}`);
-  const children = node.children.map(build);
-  if (node.tag === "a") return link(node.href, ...children);
-  const made = el(TAGS.has(node.tag) ? node.tag : "span", {}, children);
-  if (node.start !== undefined) made.start = node.start;
-  if (node.block) made.dataset.block = node.block;
-  return made;
+function openThread(surface, root, thread) {
+  reply(surface, root, thread);
+  text.focus();
+}
+
+const channel = connected && new Threads("channel", slack.log, { act, reply: openThread });
+const dm = connected && new Threads("dm", byId("slack-dm-log"), { act, reply: openThread });
+const views = connected && new Views(act);
+const place = (event) => (event.surface === "dm" ? dm : channel);
+
+if (connected) {
+  const failed = show.failure;
+  Object.assign(show, {
+    message(event) {
+      place(event).message(event);
+      if (event.surface === "channel" && !event.own && event.ts === event.thread_ts) answered();
+      // The agent's tab stays in the thread that one has opened there.
+      if (event.surface === "dm" && event.own && event.ts === event.thread_ts) {
+        reply("dm", event.ts, dm.of(event.ts));
+        if (open.surface !== "dm") replying.hidden = true;
+      }
+    },
+    deleted: (event) => place(event).deleted(event),
+    status: (event) => place(event).status(event),
+    session: (event) => place(event).session(event),
+    delivered: (event) => place(event).delivered(event, raw(event, SLACK_RAW)),
+    failure: (event) => (event.thread_ts ? place(event).failure(event) : failed(event)),
+    refused: (event) => place(event).refused(event),
+    prompts(event) {
+      const buttons = event.prompts.map(({ title, message }) => {
+        const made = el("button", { type: "button" }, title);
+        made.addEventListener("click", () => {
+          text.value = message;
+          text.focus();
+        });
+        return made;
+      });
+      byId("slack-prompts").replaceChildren(el("p", {}, event.title), el("div.suggestions", {}, buttons));
+    },
+    home: (event) => views.showHome(event),
+    modal: (event) => views.showModal(event),
+    modal_closed: () => views.close(),
+    modal_errors: (event) => views.showErrors(event),
+    platform(event) {
+      byId("slack-platform").value = event.state;
+    },
+  });
+  const clear = slack.clear.bind(slack);
+  slack.clear = () => {
+    clear();
+    channel.clear();
+    dm.clear();
+    views.clear();
+    const log = byId("slack-dm-log");
+    log.replaceChildren(log.firstElementChild);
+    byId("slack-prompts").replaceChildren();
+    byId("slack-platform").value = "works";
+    reply("dm", "");
+    reply("channel", "");
+    opened.clear();
+    turnTo("channel");
+  };
+}
+
+const ROUTES = { channel: "commands · events", dm: "events", home: "events" };
+const HINTS = { channel: `${frame.dataset.mention} 안녕`, dm: "블라썸에게 쓰기" };
+const opened = new Set();
+
+/** Show a tab; the agent's tabs tell the bot that they were opened. */
+function turnTo(tab) {
+  open.surface = tab;
+  frame.dataset.surface = tab;
+  for (const log of frame.querySelectorAll(".log")) log.hidden = log.dataset.tab !== tab;
+  for (const button of frame.querySelectorAll(".tabs button")) {
+    button.ariaSelected = String(button.dataset.tab === tab);
+  }
+  byId("slack-form").hidden = tab === "home";
+  byId("slack-route").textContent = `POST /webhooks/slack/${ROUTES[tab]}`;
+  if (tab === "home") return act({ do: "open", tab: "home" });
+  text.placeholder = HINTS[tab];
+  const root = open.thread[tab];
+  reply(tab, root, root ? (tab === "dm" ? dm : channel).of(root) : null);
+  const log = tab === "dm" ? dm.log : slack.log;
+  log.scrollTop = log.scrollHeight;
+  if (tab === "dm" && !opened.has(tab)) {
+    opened.add(tab);
+    act({ do: "open", tab: "messages" });
+  }
 }
 
 /** `twice`: the same request is delivered again, as a retry would be. */
-const say = (text, { twice = false } = {}) => slack.say({ text, twice });
-const submit = register("slack", { pane: slack, show, say, idea: (text) => `/bllossom ${text}` });
+function say(typed, { twice = false } = {}) {
+  const isCommand = typed.trimStart().startsWith("/");
+  if (!connected || (isCommand && open.surface === "channel")) return slack.say({ text: typed, twice });
+  const surface = open.surface === "dm" ? "dm" : "channel";
+  return act({ do: "write", surface, text: typed, twice, thread_ts: open.thread[surface] });
+}
+
+const idea = (words) => (connected ? `${frame.dataset.mention} ${words}` : `/bllossom ${words}`);
+const submit = register("slack", { pane: slack, show, say, idea });
 byId("slack-twice").addEventListener("click", () => submit({ twice: true }));
+replying.lastElementChild.addEventListener("click", () => reply(open.surface, ""));
+if (connected) {
+  byId("slack-route").textContent = `POST /webhooks/slack/${ROUTES.channel}`;
+  for (const button of frame.querySelectorAll(".tabs button")) {
+    button.addEventListener("click", () => turnTo(button.dataset.tab));
+  }
+  byId("slack-mention").addEventListener("click", () => {
+    text.value = `${frame.dataset.mention} ${text.value}`;
+    text.focus();
+  });
+  byId("slack-platform").addEventListener("change", (event) =>
+    act({ do: "platform", platform: event.target.value }),
+  );
+}

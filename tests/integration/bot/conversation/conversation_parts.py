@@ -53,6 +53,7 @@ class Parts:
     settler: Settler
     sweeper: TurnSweeper
     worker: LeaseClient
+    canceller: TurnCanceller
     notified: list[UUID] = field(default_factory=list)
 
     async def wait(self, words: str, *, key: str = "", **changes: Any) -> UUID:
@@ -164,6 +165,9 @@ async def running_parts(
         timeout_s=timeout_s,
         fault_pause_s=fault_pause_s,
     )
+    canceller = TurnCanceller(
+        database=database, queue=queue, notifier=notifier, settle_soon=finished.notify_local
+    )
     inbox = Inbox(
         database=database,
         admission=Admission(
@@ -172,15 +176,23 @@ async def running_parts(
             forecast=Forecast(database, registry),
             texts=TEXTS["ko"],
         ),
-        canceller=TurnCanceller(
-            database=database, queue=queue, notifier=notifier, settle_soon=finished.notify_local
-        ),
+        canceller=canceller,
         schedule_soon=scheduler.schedule_soon,
     )
     worker = LeaseClient(database, redis, worker="w", lease_s=30)
     sweeper = TurnSweeper(database=database, scheduler=scheduler, notifier=notifier)
     try:
-        yield Parts(database, redis, inbox, scheduler, settler, sweeper, worker, notified=notified)
+        yield Parts(
+            database,
+            redis,
+            inbox,
+            scheduler,
+            settler,
+            sweeper,
+            worker,
+            canceller,
+            notified=notified,
+        )
     finally:
         await scheduler.close()
         for publisher in (worker, queue, wakeup):

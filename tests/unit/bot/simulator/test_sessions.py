@@ -149,3 +149,12 @@ def test_a_message_shows_its_blocks_or_its_text() -> None:
     assert texts(tree) == "*별*작게누름(image)"
     assert [node["block"] for node in tree if isinstance(node, dict)][:2] == ["section", "context"]
     assert texts(rich_text.message({"text": "밖"})) == "밖"
+
+
+def test_newer_event_takes_the_place_of_the_last_one_in_its_slot() -> None:
+    log = EventLog()
+    log.add({"text": "안"}, "message")
+    log.add({"text": "다른 글"})
+    log.add({"text": "안녕"}, "message")
+    assert [event.json for event in log.after(0)] == ['{"text": "다른 글"}', '{"text": "안녕"}']
+    assert [event.number for event in log.after(1)] == [2, 3]

@@ -198,3 +198,34 @@ async def test_a_500_after_the_post_is_looked_up_not_repeated(chat: SlackChat) -
     asked = await chat.say("U1", "C1", f"{chat.mention} 하나")
     await chat.stack.until("SELECT 1 FROM deliveries WHERE state = 'unconfirmed'")
     assert len([text for text in chat.thread("U1", "C1", asked) if "에코" in text]) <= 1
+
+
+async def test_a_slash_command_may_be_private_and_is_judged(chat: SlackChat) -> None:
+    said, _, _ = await chat.stack.say_slack("private: 하나")
+    assert "준비하고" in said.body["text"]
+    post = await chat.stack.slack.next_post()
+    assert post.message["response_type"] == "ephemeral"
+    assert post.blocks[-1]["type"] == "context_actions"
+    assert (await chat.until_answered("하나")).answer == "에코: 하나"
+
+
+async def test_a_slash_command_asks_before_it_erases(chat: SlackChat) -> None:
+    await chat.stack.say_slack("하나")
+    await chat.until_answered("하나")
+    said, _, _ = await chat.stack.say_slack("내 정보 삭제")
+    assert said.body["blocks"][-1]["elements"][0]["action_id"] == ERASE_ACTION
+    assert len(await chat.stack.rows("SELECT 1 FROM turns")) == 1
+
+
+async def test_a_slash_command_is_asked_again_and_stopped(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    await chat.stack.say_slack("하나")
+    await chat.until_answered("하나")
+    server.reply = lambda _: LONG
+    server.delay_per_token_s = 0.05
+    await chat.stack.say_slack("다시")
+    await chat.stack.until("SELECT 1 FROM turns WHERE status = 'generating'")
+    said, _, _ = await chat.stack.say_slack("그만")
+    assert said.body["text"] == "답변을 멈췄어요."
+    await chat.stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")

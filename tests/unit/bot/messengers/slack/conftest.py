@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.simulator_standin import bot
+from tests.support.simulator_standin import bot, connected_bot
 
-__all__ = ["bot"]
+__all__ = ["bot", "connected_bot"]

@@ -179,7 +179,7 @@ async def deliver(
         address={**ADDRESS} if url is None else {**ADDRESS, "response_url": url},
         expires_at=datetime.now(UTC) + timedelta(minutes=1),
     )
-    settings = SlackSettings(response_hosts=("hooks.slack.com", *origins))
+    settings = SlackSettings(response_hosts=("hooks.slack.com", *origins), feedback="off")
     async with OutboundClient() as session:
         slack = SlackAdapter(settings, KO, session)
         return await slack.deliver(handle, via, Answer(turn_id=TURN, text="**네**"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import uuid4
 
 import pytest
@@ -69,9 +70,12 @@ OF_THE_ADDRESS = [
 
 
 @asynccontextmanager
-async def adapter_at(platform: SlackPlatform) -> AsyncIterator[SlackAdapter]:
+async def adapter_at(
+    platform: SlackPlatform, feedback: Literal["native", "off"] = "off"
+) -> AsyncIterator[SlackAdapter]:
     settings = SlackSettings(
         _env_file=None,
+        feedback=feedback,
         bot_token=SecretStr("xoxb-1"),
         api_url=platform.api_url,
         response_hosts=(platform.origin,),
@@ -120,6 +124,17 @@ async def test_a_refused_address_is_not_tried_again(code: str) -> None:
         said = await adapter.deliver_reconcilably(address, answer)
         assert [len(platform.posts), len(platform.messages)] == [1, 1]
     assert [posted.outcome, said.outcome] == [Outcome.REFUSED] * 2
+
+
+async def test_buttons_are_given_up_before_the_layout() -> None:
+    """Slack's own buttons, plain ones, none, and plain text: a response_url takes five posts."""
+    answer = Answer(turn_id=uuid4(), text="**네**")
+    async with slack_platform() as platform, adapter_at(platform, "native") as adapter:
+        platform.refusal_of_blocks = "invalid_blocks"
+        await adapter.deliver(handle(platform), DeliveryVia.POST, answer)
+        kinds = [[block["type"] for block in post.blocks] for post in platform.posts]
+    assert [kind[-1:] for kind in kinds] == [["context_actions"], ["actions"], ["markdown"], []]
+    assert platform.posts[-1].shown
 
 
 async def test_a_long_answer_that_is_refused_stays_whole_in_plain_text() -> None:

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import Command, Incoming, Problem, Refusal
 from bot.domain.turns import Utterance
+from bot.messengers.slack.commands import Acknowledgement
 from bot.messengers.slack.endpoint import SlackEndpoint
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import earliest_command_time, read_command
@@ -64,9 +65,9 @@ class Bot:
 async def bot() -> Bot:
     received: list[Incoming] = []
 
-    async def receive(incoming: Incoming) -> str:
+    async def receive(incoming: Incoming) -> Acknowledgement:
         received.append(incoming)
-        return f"답변 중 {incoming.problem or incoming.command or ''}".strip()
+        return Acknowledgement(f"답변 중 {incoming.problem or incoming.command or ''}".strip())
 
     return Bot(SlackEndpoint(SETTINGS, receive, max_chars=MAX_CHARS), received)
 
@@ -130,7 +131,7 @@ async def test_clocks_may_differ_by_five_minutes(bot: Bot, skew: int) -> None:
 
 
 async def test_without_a_secret_nothing_is_accepted() -> None:
-    async def receive(incoming: Incoming) -> str:
+    async def receive(incoming: Incoming) -> Acknowledgement:
         raise AssertionError(incoming)
 
     settings = SlackSettings(signing_secret=SecretStr(""))
@@ -196,7 +197,7 @@ async def test_words_that_confuse_a_parser_arrive_as_they_were_typed(bot: Bot, t
 async def test_the_acknowledgement_waits_for_the_accept(bot: Bot) -> None:
     """Whatever receive raises comes out of dispatch: nothing is acknowledged unsaved."""
 
-    async def receive(incoming: Incoming) -> str:
+    async def receive(incoming: Incoming) -> Acknowledgement:
         raise ConnectionError("the store is gone")
 
     slack = SlackEndpoint(SETTINGS, receive, max_chars=MAX_CHARS)

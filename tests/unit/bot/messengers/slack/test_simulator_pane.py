@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.messengers.slack.simulator_pane import PageMessage, SimulatedSlack
+from bot.messengers.slack.simulator_commands import PageMessage, SimulatedSlack
 from bot.simulator.sessions import Exchange, Session
 from bot.simulator.webhook_client import WebhookClient
 from fakes.faults import serving

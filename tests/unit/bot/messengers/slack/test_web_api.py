@@ -18,7 +18,6 @@ from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.http.outbound import OutboundClient
 from bot.messengers.slack import web_api
 from bot.messengers.slack.api import ApiResult, origin_of
-from bot.messengers.slack.checks import SCOPES
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.web_api import MAX_CLOSED, MAX_PAGES, Room, WebApi
 from fakes.slack import SlackPlatform, slack_platform
@@ -293,15 +292,6 @@ async def told(url: str, token: str = TOKEN) -> list[str]:
     lines: list[str] = []
     await examine(settings_for("", "", slack_bot_token=token, slack_api_url=url), lines.append)
     return [line.strip() for line in lines if "Slack" in line or "SLACK" in line]
-
-
-async def test_the_doctor_tells_which_scopes_are_missing() -> None:
-    async with slack_platform() as slack:
-        assert "ok  Slack: unconfirmed answers are looked up" in "".join(await told(slack.api_url))
-        slack.channels.scopes -= {"channels:history"}
-        assert [line for line in await told(slack.api_url) if "lacks" in line] == [
-            f"hint  Slack: the token lacks channels:history: {SCOPES['channels:history']}."
-        ]
 
 
 @pytest.mark.parametrize(

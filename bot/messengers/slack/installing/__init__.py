@@ -1,0 +1,1 @@
+"""Slack apps in workspaces: OAuth, tokens, Socket Mode, the manifest."""

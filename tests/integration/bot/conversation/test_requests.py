@@ -1,0 +1,275 @@
+"""What people ask of the bot itself, on the real store: again, silence, votes, erasure."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from bot.conversation.requests import PersonRequests
+from bot.domain.conversation_events import EventKind
+from bot.domain.feedback import Feedback, Reason, Vote
+from bot.domain.turns import Person
+from bot.privacy.erasure import Eraser
+from bot.store import inbox, turn_outcomes, turns
+from bot.store.conversations import ConversationKey
+from bot.store.feedback import Place
+from bot.store.inbox import NotAccepted
+from inference_queue.protocol import Completion, FinishReason
+from tests.integration.bot.conversation.conversation_parts import (
+    Parts,
+    completion,
+    running_parts,
+    utterance,
+)
+
+CHULSOO = ConversationKey(messenger="slack", tenant="T1", key="철수")
+PLACE = Place(messenger="slack", tenant="T1", key="철수")
+
+
+@pytest.fixture
+async def parts(database_url: str, redis_url: str) -> AsyncIterator[Parts]:
+    async with running_parts(database_url, redis_url) as parts:
+        yield parts
+
+
+@pytest.fixture
+def requests(parts: Parts) -> PersonRequests:
+    return PersonRequests(database=parts.database, canceller=parts.canceller, human_s=60)
+
+
+async def ask(parts: Parts, words: str, **changes: object) -> UUID:
+    """A question of Chulsoo, answered."""
+    turn_id = await parts.wait(words, key="철수", **changes)
+    await parts.schedule_all()
+    await parts.work()
+    await parts.settler.settle()
+    await parts.scheduler.close()
+    return turn_id
+
+
+async def history(parts: Parts, seq_limit: int = 9) -> list[str]:
+    async with parts.database.connect() as connection:
+        [(key, epoch)] = [
+            (row.id, row.epoch) for row in await parts.rows("SELECT id, epoch FROM conversations")
+        ]
+        found = await turns.answered_turns(connection, [(key, epoch)], limit=seq_limit)
+    return [one.text for one in found.get((key, epoch), [])]
+
+
+# --- again ---
+
+
+async def test_a_replaced_answer_enters_no_later_prompt(parts: Parts) -> None:
+    first = await ask(parts, "하나")
+    again = await parts.wait("하나", key="철수", regenerates=first)
+    await parts.schedule_all()
+    [lease] = await parts.worker.claim(9)
+    assert [message.content for message in lease.job.messages[1:]] == ["하나"]
+    await parts.worker.finish(lease, completion("새 답"))
+    await parts.settler.settle()
+    await ask(parts, "둘")
+    await parts.wait("셋", key="철수")
+    await parts.schedule_all()
+    [lease] = await parts.worker.claim(9)
+    contents = [message.content for message in lease.job.messages[1:]]
+    assert contents == ["하나", "새 답", "둘", "답: 둘", "셋"]
+    assert again
+
+
+async def test_an_answer_counts_again_where_its_replacement_failed(parts: Parts) -> None:
+    first = await ask(parts, "하나")
+    again = await parts.wait("하나", key="철수", regenerates=first)
+    assert await history(parts) == []
+    assert await parts.inbox.cancel(again)
+    assert await history(parts) == ["하나"]
+
+
+async def test_of_a_chain_of_answers_the_newest_counts(parts: Parts) -> None:
+    turn_id = await ask(parts, "하나")
+    for _ in range(3):
+        turn_id = await ask(parts, "하나", regenerates=turn_id)
+    assert await history(parts) == ["하나"]
+
+
+# --- stop ---
+
+
+async def test_what_was_written_by_the_stop_is_kept(parts: Parts, requests: PersonRequests) -> None:
+    turn_id = await parts.wait("하나", key="철수")
+    waiting = await parts.wait("둘", key="철수")
+    await parts.schedule_all()
+    [lease] = await parts.worker.claim(9)
+    await parts.sweeper.mark()
+    assert await requests.stop(CHULSOO, by="U1") == 2
+    written = Completion(
+        text="여기까지",
+        finish_reason=FinishReason.CANCELLED,
+        model="m",
+        prompt_tokens=0,
+        completion_tokens=1,
+    )
+    await parts.worker.finish(lease, written)
+    await parts.settler.settle()
+    found = {row.id: row for row in await parts.rows("SELECT * FROM turns")}
+    assert (found[turn_id].status, found[turn_id].answer) == ("cancelled", "여기까지")
+    assert [found[one].stopped_by for one in (turn_id, waiting)] == ["U1", "U1"]
+    assert await history(parts) == []
+    assert await requests.stop(CHULSOO, by="U1") == 0
+
+
+async def test_a_turn_is_stopped_only_in_its_room(parts: Parts, requests: PersonRequests) -> None:
+    turn_id = await parts.wait("하나", key="철수", room="C1")
+    for room, tenant, stopped in (("C2", "T1", False), ("C1", "T2", False), ("C1", "T1", True)):
+        was = await requests.stop_turn(
+            turn_id, messenger="slack", tenant=tenant, room=room, by="U2"
+        )
+        assert was is stopped
+
+
+# --- silence ---
+
+
+async def test_a_conversation_begins_anew_after_a_long_silence(parts: Parts) -> None:
+    await ask(parts, "하나", idle_after_s=3600.0)
+    await ask(parts, "둘", idle_after_s=3600.0)
+    await parts.execute("UPDATE conversations SET updated_at = now() - interval '2 hours'")
+    late = await ask(parts, "셋", idle_after_s=3600.0)
+    assert await history(parts) == ["셋"]
+    later = await ask(parts, "넷", idle_after_s=3600.0)
+    async with parts.database.connect() as connection:
+        begins = [
+            (await turn_outcomes.load_outcome(connection, turn_id)).begins_anew
+            for turn_id in (late, later)
+        ]
+    assert begins == [True, False]
+
+
+async def test_without_an_answer_there_is_nothing_to_begin_anew(parts: Parts) -> None:
+    await parts.wait("하나", key="철수", idle_after_s=1.0)
+    await parts.execute("UPDATE conversations SET updated_at = now() - interval '2 hours'")
+    await parts.wait("둘", key="철수", idle_after_s=1.0)
+    assert [row.epoch for row in await parts.rows("SELECT epoch FROM conversations")] == [0]
+
+
+# --- a human ---
+
+
+async def test_nothing_is_stored_while_a_human_answers(
+    parts: Parts, requests: PersonRequests
+) -> None:
+    await requests.call_human(CHULSOO, by="U1")
+    assert await requests.human_answers(CHULSOO)
+    async with parts.database.begin() as connection:
+        said = utterance("하나", key="철수")
+        assert await inbox.accept(connection, [said]) == [NotAccepted.HUMAN]
+    assert await parts.rows("SELECT 1 FROM turns") == []
+    assert await requests.end_human(CHULSOO, by="U2")
+    assert not await requests.end_human(CHULSOO, by="U2")
+    await parts.wait("둘", key="철수")
+    events = await parts.rows("SELECT kind, actor FROM conversation_events ORDER BY id")
+    assert [(one.kind, one.actor) for one in events] == [
+        (EventKind.HUMAN_CALLED, "U1"),
+        (EventKind.HUMAN_LEFT, "U2"),
+    ]
+
+
+async def test_the_silence_for_a_human_ends_by_itself(
+    parts: Parts, requests: PersonRequests
+) -> None:
+    await requests.call_human(CHULSOO, by="U1")
+    await parts.execute("UPDATE conversations SET human_until = now()")
+    assert await parts.wait("하나", key="철수")
+
+
+# --- votes ---
+
+
+def vote_of(turn_id: UUID, vote: Vote, *reasons: Reason, note: str = "") -> Feedback:
+    return Feedback(turn_id=turn_id, voter="U1", vote=vote, reasons=reasons, note=note)
+
+
+async def test_one_vote_per_person_and_answer(parts: Parts, requests: PersonRequests) -> None:
+    turn_id = await ask(parts, "하나")
+    given = vote_of(turn_id, Vote.BAD, Reason.WRONG, note="아니에요")
+    assert await requests.vote(given, PLACE)
+    assert await requests.vote(vote_of(turn_id, Vote.BAD), PLACE)
+    [stored] = await parts.rows("SELECT * FROM feedback")
+    assert (stored.vote, stored.reasons, stored.note) == ("bad", ["wrong"], "아니에요")
+    assert await requests.vote(vote_of(turn_id, Vote.GOOD), PLACE)
+    [stored] = await parts.rows("SELECT * FROM feedback")
+    assert (stored.vote, stored.reasons, stored.note) == ("good", [], "")
+
+
+async def test_a_vote_on_another_s_answer_changes_nothing(
+    parts: Parts, requests: PersonRequests
+) -> None:
+    turn_id = await ask(parts, "하나", room="C1")
+    unanswered = await parts.wait("둘", key="철수", room="C1")
+    for place in (
+        Place(messenger="slack", tenant="T2", key="철수"),
+        Place(messenger="kakao", tenant="T1", key="철수"),
+        Place(messenger="slack", tenant="T1", key="영희"),
+        Place(messenger="slack", tenant="T1", room="C2"),
+    ):
+        assert not await requests.vote(vote_of(turn_id, Vote.GOOD), place)
+    assert not await requests.vote(vote_of(unanswered, Vote.GOOD), PLACE)
+    assert not await requests.vote(vote_of(uuid4(), Vote.GOOD), PLACE)
+    assert await parts.rows("SELECT 1 FROM feedback") == []
+    room = Place(messenger="slack", tenant="T1", room="C1")
+    assert await requests.vote(vote_of(turn_id, Vote.GOOD), room)
+
+
+# --- erasure ---
+
+
+async def test_an_erasure_leaves_nothing_of_the_person_but_a_receipt(
+    parts: Parts, requests: PersonRequests
+) -> None:
+    first = await ask(parts, "하나")
+    await requests.vote(vote_of(first, Vote.BAD, Reason.WRONG, note="비밀"), PLACE)
+    other = await ask(parts, "남의 것", sender="U2")
+    await requests.vote(Feedback(turn_id=other, voter="U1", vote=Vote.GOOD), PLACE)
+    await parts.wait("기다리는 것", key="철수")
+    await parts.schedule_all()
+    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    person = Person(messenger="slack", tenant="T1", sender="U1")
+    assert await eraser.erase(person, wait_s=20)
+    assert [row.sender for row in await parts.rows("SELECT sender FROM turns")] == ["U2"]
+    for table in ("feedback", "jobs"):
+        assert await parts.rows(f"SELECT 1 FROM {table}") == []
+    assert await parts.redis.keys("bllossom:history:*") == []
+    [receipt] = await parts.rows("SELECT * FROM erasures")
+    assert receipt.counts == {"turns": 2, "jobs": 1, "conversations": 0, "votes": 1}
+    assert receipt.person == person.key
+    # Another person's conversation goes on, without what was erased.
+    await ask(parts, "또 남의 것", sender="U2")
+    assert "하나" not in await history(parts)
+
+
+async def test_an_erasure_of_many_turns_goes_in_small_steps(
+    parts: Parts,
+) -> None:
+    turn_id = await ask(parts, "하나")
+    await parts.execute(
+        "INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key, sender,"
+        " text, reply_handle, expires_at, status) "
+        "SELECT gen_random_uuid(), conversation_id, 1000 + n, epoch, messenger, tenant, "
+        "'copy' || n, sender, text, reply_handle, expires_at, 'answered' "
+        f"FROM turns, generate_series(1, 1000) AS n WHERE id = '{turn_id}'",
+    )
+    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    person = Person(messenger="slack", tenant="T1", sender="U1")
+    await eraser.erase_all(person)
+    assert await parts.rows("SELECT 1 FROM turns") == []
+    assert await parts.rows("SELECT 1 FROM conversations") == []
+
+
+async def test_a_long_erasure_goes_on_after_its_request(parts: Parts) -> None:
+    await ask(parts, "하나")
+    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    person = Person(messenger="slack", tenant="T1", sender="U1")
+    assert not await eraser.erase(person, wait_s=0.0)
+    await eraser.close()
+    assert await parts.rows("SELECT 1 FROM turns") == []
