@@ -242,7 +242,12 @@ def _base(configuration: Configuration) -> Base:
 
 def _adapters(base: Base) -> Mapping[str, Messenger]:
     texts = TEXTS[base.configuration.settings.language]
-    services = AdapterServices(texts=texts, outbound=base.outbound, database=base.database)
+    services = AdapterServices(
+        texts=texts,
+        texts_for=ScopedTexts(texts, base.configs.for_scope).for_scope,
+        outbound=base.outbound,
+        database=base.database,
+    )
     return {
         messenger.name: messenger.adapter(services) for messenger in base.configuration.messengers
     }

@@ -69,7 +69,8 @@ class Services:
 class AdapterServices:
     """The parts of the bot for a messenger's adapter."""
 
-    texts: Texts
+    texts: Texts  #: the catalogue's
+    texts_for: TextsLookup  #: the catalogue's, and what a scope sets in their place
     outbound: OutboundClient
     database: AsyncEngine
 

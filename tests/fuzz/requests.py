@@ -17,6 +17,7 @@ from urllib.parse import quote_plus, urlencode
 
 from hypothesis import strategies as st
 
+from bot.domain.messenger import Command
 from fakes.generic import message, signed_headers
 from fakes.kakao import skill_request
 from tests.fuzz.target import Target
@@ -194,6 +195,18 @@ def changed(document: Any, path: tuple[Any, ...], new: Any) -> Any:
     return document
 
 
+TURN = "01890000-0000-7000-8000-000000000001"
+#: What buttons carry, genuine in form: no such turn exists.
+EXTRAS: list[dict[str, Any] | None] = [
+    *[None] * 6,
+    *({"command": command.value} for command in Command),
+    {"command": "erase", "confirmed": True},
+    {"fetch_turn": TURN},
+    {"page_turn": TURN, "page": 2},
+    {"continue_turn": TURN},
+    {"vote": "good", "turn": TURN},
+    {"vote": "bad", "turn": TURN, "reason": "korean", "page": 100},
+]
 SKILL = skill_request("안녕", callback_url="https://bot-api.kakao.com/x")
 SKILL_LEAVES = leaves(SKILL)
 
@@ -201,7 +214,8 @@ SKILL_LEAVES = leaves(SKILL)
 @st.composite
 def skill(draw: st.DrawFn, target: Target) -> bytes:
     """A skill request with some of it replaced: most of them are accepted and answered."""
-    document = skill_request(draw(text), draw(st.sampled_from(["철수", "영희", "민수"])))
+    person = draw(st.sampled_from(["철수", "영희", "민수"]))
+    document = skill_request(draw(text), person, extra=draw(st.sampled_from(EXTRAS)))
     own = f"{target.callback_origin}/callback?token={draw(st.integers(0, 10**9))}"
     url = draw(st.sampled_from(["", own, *ADDRESSES]))
     if url:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from bot.configs.texts import TextsLookup
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.domain.turns import clean_text
 from bot.http.outbound import OutboundClient, Reply
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_response import answer_response, style_of
-from bot.text.catalog import Texts
 
 #: Kakao's error for a callback whose useCallback acknowledgement it has not read.
 NOT_ACKNOWLEDGED = "Use callback true setting required"
@@ -20,9 +20,11 @@ class KakaoAdapter:
 
     name = "kakao"
 
-    def __init__(self, settings: KakaoSettings, texts: Texts, outbound: OutboundClient) -> None:
+    def __init__(
+        self, settings: KakaoSettings, texts_for: TextsLookup, outbound: OutboundClient
+    ) -> None:
         self._settings = settings
-        self._texts = texts
+        self._texts_for = texts_for
         self._outbound = outbound
 
     async def deliver(
@@ -31,9 +33,11 @@ class KakaoAdapter:
         """POST the answer to the callback URL, the only route to Kakao."""
         if via is not DeliveryVia.CALLBACK:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Kakao has no way {via}")
+        # Turns of the previous version do not name their bot.
+        texts = self._texts_for("kakao", handle.address.get("bot_id", ""), "")
         return await self._outbound.post_json(
             handle.address.get("callback_url"),
-            answer_response(answer, self._texts, style=style_of(self._settings)),
+            answer_response(answer, texts, style=style_of(self._settings)),
             hosts=self._settings.callback_hosts,
             judge=judge_callback,
         )

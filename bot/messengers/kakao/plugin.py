@@ -50,7 +50,7 @@ class KakaoPlugin:
 
     def adapter(self, services: AdapterServices) -> KakaoAdapter:
         """Posts answers to callback URLs."""
-        return KakaoAdapter(self.settings, services.texts, services.outbound)
+        return KakaoAdapter(self.settings, services.texts_for, services.outbound)
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """The skill webhook."""

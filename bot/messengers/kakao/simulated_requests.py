@@ -9,7 +9,11 @@ from typing import Any, Literal
 
 Trigger = Literal["TEXT_INPUT", "QUICKREPLY_BUTTON_MESSAGE", "CARD_BUTTON_MESSAGE"]
 
+#: A photo's address as Kakao sends it; nothing is there.
+SAMPLE_PHOTO_URL = "https://talk.kakaocdn.net/dn/simulated/photo/img.jpg?credential=simulated"
+
 _BLOCK = {"id": "67a1f00dc0ffee0000000001", "name": "폴백 블록"}
+_WELCOME_BLOCK_ID = "67a1f00dc0ffee0000000004"
 _BOT = {"id": "67a1f00dc0ffee0000000002", "name": "블라썸"}
 _SKILL = {"id": "67a1f00dc0ffee0000000003", "name": "블라썸에게 묻기"}
 
@@ -49,6 +53,21 @@ def skill_request(
             "lastBlock": dict(_BLOCK),
         },
     }
+
+
+def as_photo(request: dict[str, Any]) -> dict[str, Any]:
+    """The request of a photo: its URL stands in place of the text, and among the parameters."""
+    user_request = request["userRequest"]
+    media = {"type": "image", "url": SAMPLE_PHOTO_URL}
+    changed = {"utterance": SAMPLE_PHOTO_URL, "params": {**user_request["params"], "media": media}}
+    flow = {**request["flow"], "trigger": {"type": "IMAGE_UPLOAD", "referrerBlock": _BLOCK}}
+    return {**request, "userRequest": {**user_request, **changed}, "flow": flow}
+
+
+def as_welcome(request: dict[str, Any]) -> dict[str, Any]:
+    """The request of the welcome block, for a person who enters the channel."""
+    block = {"id": _WELCOME_BLOCK_ID, "name": "웰컴 블록"}
+    return {**request, "userRequest": {**request["userRequest"], "block": block}}
 
 
 def _user(key: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import aiohttp
 from aiohttp import web
@@ -20,7 +20,13 @@ from bot.messengers.kakao.platform_limits import (
     check_skill_response,
     is_callback_acknowledgement,
 )
-from bot.messengers.kakao.simulated_requests import Trigger, callback_receipt, skill_request
+from bot.messengers.kakao.simulated_requests import (
+    Trigger,
+    as_photo,
+    as_welcome,
+    callback_receipt,
+    skill_request,
+)
 from bot.simulator.expiring_urls import ExpiringUrls
 from bot.simulator.messages import read_bounded, start_exchange
 from bot.simulator.sessions import MAX_MESSAGE_CHARS, Exchange, not_blank
@@ -48,8 +54,16 @@ _REASONS = {
 _SECRET_HEADERS = frozenset({"x-bot-secret"})
 
 
+#: A request as that of another kind of message.
+_AS_KIND: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "text": lambda request: request,
+    "photo": as_photo,
+    "welcome": as_welcome,
+}
+
+
 class PageMessage(BaseModel):
-    """A message of the page: a typed text, or a tapped button with its payload."""
+    """A message of the page: a typed text, a tapped button with its payload, a sample photo."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -57,6 +71,7 @@ class PageMessage(BaseModel):
     callback: bool = True  #: whether the block offers a callback
     extra: dict[str, Any] | None = None
     trigger: Trigger = "TEXT_INPUT"
+    kind: Literal["text", "photo", "welcome"] = "text"  #: of the message; a photo is a sample
 
 
 @dataclass(slots=True)
@@ -89,7 +104,7 @@ class SimulatedKakao:
 
     async def send(self, exchange: Exchange, message: PageMessage) -> None:
         """Send one message and show every event that follows, up to the end of its callback."""
-        exchange.show("utterance", text=message.text)
+        exchange.show("utterance", text=message.text, message=message.kind)
         callback = _Callback(exchange)
         try:
             await self._request(callback, message)
@@ -106,13 +121,15 @@ class SimulatedKakao:
 
     async def _request(self, callback: _Callback, message: PageMessage) -> None:
         exchange, url = callback.exchange, f"{self._base_url()}/webhooks/kakao"
-        body = skill_request(
-            message.text,
-            user=exchange.person,
-            callback_url=self._callback_url(callback) if message.callback else None,
-            extra=message.extra,
-            trigger=message.trigger,
-            bot_id=self._bot_id,
+        body = _AS_KIND[message.kind](
+            skill_request(
+                message.text,
+                user=exchange.person,
+                callback_url=self._callback_url(callback) if message.callback else None,
+                extra=message.extra,
+                trigger=message.trigger,
+                bot_id=self._bot_id,
+            )
         )
         headers = {"Content-Type": "application/json", "X-Bot-Secret": self._secret}
         exchange.show(

@@ -145,7 +145,7 @@ def _utterance(
         event_key=event_key(document, received_at),
         sender=incoming.sender,
         text=text,
-        reply=_reply_handle(document, received_at, settings),
+        reply=_reply_handle(document, incoming.tenant, received_at, settings),
         received_at=received_at,
         repeats=repeats_of(document, text, received_at),
         idle_after_s=settings.idle_hours * 3600 or None,
@@ -153,7 +153,7 @@ def _utterance(
 
 
 def _reply_handle(
-    document: dict[str, Any], received_at: datetime, settings: KakaoSettings
+    document: dict[str, Any], bot_id: str, received_at: datetime, settings: KakaoSettings
 ) -> ReplyHandle:
     url = callback_url_of(document)
     usable = allowed(url, settings.callback_hosts)
@@ -162,7 +162,7 @@ def _reply_handle(
     callback_budget = timedelta(seconds=settings.callback_budget_s)
     return ReplyHandle(
         via=DeliveryVia.SYNC,
-        address={"callback_url": url} if usable else {},
+        address={"callback_url": url, "bot_id": bot_id} if usable else {},
         sync_until=received_at + timedelta(seconds=settings.sync_budget_s),
         callback_until=received_at + callback_budget if usable else None,
         expires_at=received_at + timedelta(seconds=settings.hold_s),

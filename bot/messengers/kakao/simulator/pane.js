@@ -18,9 +18,20 @@ const FOLD = Number(byId("kakao-pane").dataset.fold);
 const KAKAO_RAW = { request: "봇으로 보낸 요청", response: "돌아온 응답", callback: "콜백으로 온 본문" };
 const VIA = { sync: "동기 응답", callback: "콜백" };
 
+const MINE = {
+  text: (event) => el("p.bubble", {}, event.text),
+  photo: (event) => el("p.bubble.photo", {}, el("img", { src: setup.avatar, alt: event.text })),
+  welcome: (event) => el("p.bubble.entered", {}, event.text),
+};
+const NOT_SENT = {
+  operator: "상담원 연결: 카카오가 이 채팅을 채널 관리자에게 넘깁니다. 봇에는 아무것도 오지 않습니다.",
+  phone: "전화 걸기: 봇에는 아무것도 오지 않습니다.",
+  share: "공유하기: 봇에는 아무것도 오지 않습니다.",
+};
+
 const show = {
   utterance(event) {
-    const mine = el("div.mine", {}, at(event), el("p.bubble", {}, event.text));
+    const mine = el("div.mine", {}, at(event), MINE[event.message || "text"](event));
     kakao.exchange(event).mine = kakao.add(mine);
     chips.replaceChildren();
     kakao.toEnd();
@@ -102,12 +113,19 @@ function chip(reply) {
 
 /** A tap is as if typed; what the button carried goes along. */
 function tapped(button, where) {
+  if (NOT_SENT[button.action]) {
+    kakao.add(el("p.note", {}, NOT_SENT[button.action]));
+    return kakao.toEnd();
+  }
   const trigger = `${where}_${button.action === "block" ? "BLOCK" : "MESSAGE"}`;
-  say(button.messageText || button.label, { extra: button.extra || null, trigger });
+  return say(button.messageText || button.label, { extra: button.extra || null, trigger });
 }
 
 function say(text, more = {}) {
   return kakao.say({ text, callback: byId("kakao-callback").checked, ...more });
 }
+
+byId("kakao-photo").addEventListener("click", () => say("사진", { kind: "photo" }));
+byId("kakao-welcome").addEventListener("click", () => say("채널 들어가기", { kind: "welcome" }));
 
 register("kakao", { pane: kakao, show, say: (text) => say(text) });

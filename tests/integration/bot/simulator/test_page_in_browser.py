@@ -83,6 +83,31 @@ async def test_text_cards_and_their_buttons(bot: StandInBot, browser_page: Page)
     assert bot.skills[1]["flow"]["trigger"]["type"] == "CARD_BUTTON_MESSAGE"
 
 
+async def test_a_call_for_a_human_goes_to_kakao_and_not_to_the_bot(
+    bot: StandInBot, browser_page: Page
+) -> None:
+    card = {
+        "description": "연결할게요",
+        "buttons": [{"label": "상담원 연결", "action": "operator"}],
+    }
+    bot.kakao_reply = {"version": "2.0", "template": {"outputs": [{"textCard": card}]}}
+    page = await opened(browser_page, bot)
+    await write(page, "kakao", "상담원")
+    await page.get_by_role("button", name="상담원 연결").click()
+    await expect(page.locator("#kakao-log > .note")).to_contain_text(
+        "봇에는 아무것도 오지 않습니다"
+    )
+    assert len(bot.skills) == 1
+
+
+async def test_a_photo_is_sent_and_shown(bot: StandInBot, browser_page: Page) -> None:
+    page = await opened(browser_page, bot)
+    await page.get_by_role("button", name="사진 보내기").click()
+    await expect(page.locator(".mine .photo img")).to_have_attribute("alt", "사진")
+    await expect(page.locator(".theirs .bubble")).to_have_text("안녕하세요")
+    assert bot.skills[0]["flow"]["trigger"]["type"] == "IMAGE_UPLOAD"
+
+
 async def test_a_slack_command_twice_is_answered_once_in_markdown(
     bot: StandInBot, browser_page: Page
 ) -> None:

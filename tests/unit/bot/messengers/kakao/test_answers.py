@@ -28,7 +28,7 @@ from bot.messengers.kakao.skill_response import (
     sentence_response,
 )
 from bot.messengers.kakao.words import WORDS
-from bot.text.catalog import TEXTS
+from bot.text.catalog import TEXTS, Texts
 from bot.text.splitting import utf16_units
 from tests.support.raw_http import Wire, free_port, http, wire
 
@@ -281,18 +281,28 @@ def callback_answer(status: str, message: str = "ok", *, http_status: int = 200)
     return http(http_status, json.dumps(document))
 
 
+def texts_for(messenger: str, tenant: str, room: str) -> Texts:
+    """The sentences of a deployment that sets its own for one bot."""
+    assert (messenger, room) == ("kakao", "")
+    return replace(KO, fetch_label="답변 보기") if tenant == "b2" else KO
+
+
 async def deliver(
-    url: str | None, *origins: str, via: DeliveryVia = DeliveryVia.CALLBACK
+    url: str | None,
+    *origins: str,
+    via: DeliveryVia = DeliveryVia.CALLBACK,
+    bot_id: str = "b1",
+    held: bool = False,
 ) -> DeliveryResult:
     handle = ReplyHandle(
         via=DeliveryVia.SYNC,
-        address={} if url is None else {"callback_url": url},
+        address={} if url is None else {"callback_url": url, "bot_id": bot_id},
         expires_at=datetime.now(UTC) + timedelta(minutes=1),
     )
     async with OutboundClient() as session:
         settings = KakaoSettings(callback_hosts=(".kakao.com", *origins))
-        kakao = KakaoAdapter(settings, KO, session)
-        return await kakao.deliver(handle, via, answer("안녕하세요"))
+        kakao = KakaoAdapter(settings, texts_for, session)
+        return await kakao.deliver(handle, via, answer("안녕하세요", hold=held))
 
 
 async def test_the_answer_goes_to_the_callback_as_it_is_spelled(platform: Wire) -> None:
@@ -303,6 +313,14 @@ async def test_the_answer_goes_to_the_callback_as_it_is_spelled(platform: Wire) 
     )
     assert platform.targets == [target]
     assert platform.json() == answer_response(answer("안녕하세요"), KO)
+
+
+@pytest.mark.parametrize(("bot_id", "label"), [("b1", "답변 확인"), ("b2", "답변 보기")])
+async def test_the_callback_speaks_in_the_words_of_its_bot(
+    platform: Wire, bot_id: str, label: str
+) -> None:
+    await deliver(f"{platform.origin}/x", platform.origin, bot_id=bot_id, held=True)
+    assert labels(platform.json())[0] == label
 
 
 @pytest.mark.parametrize(

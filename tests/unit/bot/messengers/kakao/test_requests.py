@@ -163,7 +163,7 @@ def test_a_genuine_request_is_read() -> None:
     assert (said.messenger, said.tenant, said.conversation_key) == ("kakao", "b1", USER)
     assert (said.sender, said.text, said.received_at) == (USER, "안녕하세요", NOW)
     assert said.reply.via is DeliveryVia.SYNC
-    assert said.reply.address == {"callback_url": CALLBACK}
+    assert said.reply.address == {"callback_url": CALLBACK, "bot_id": "b1"}
     assert said.reply.sync_until == NOW + timedelta(seconds=SETTINGS.sync_budget_s)
     assert said.reply.callback_until == NOW + timedelta(seconds=SETTINGS.callback_budget_s)
     assert said.reply.expires_at == NOW + timedelta(seconds=SETTINGS.hold_s)

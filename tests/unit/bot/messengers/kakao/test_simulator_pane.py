@@ -16,6 +16,8 @@ from bot.messengers.kakao.platform_limits import (
 )
 from bot.messengers.kakao.simulated_requests import skill_request
 from bot.messengers.kakao.simulator_pane import PageMessage, SimulatedKakao
+from bot.messengers.kakao.skill_pictures import holds_pictures
+from bot.messengers.kakao.skill_request import WELCOME_BLOCK_NAME
 from bot.simulator.limits import LimitError
 from bot.simulator.sessions import Exchange, Session
 from bot.simulator.webhook_client import WebhookClient
@@ -176,6 +178,22 @@ async def test_the_bot_words_its_own_waiting_bubble(bot: StandInBot) -> None:
     bot.kakao_reply = {"version": "2.0", "useCallback": True, "data": {"text": "찾아볼게요"}}
     events = await played(bot, PageMessage(text="안녕"), callback_s=0.05)
     assert [e["text"] for e in events if e["kind"] == "waiting"] == ["찾아볼게요"]
+
+
+async def test_a_sample_photo_arrives_as_kakao_sends_one(bot: StandInBot) -> None:
+    events = await played(bot, PageMessage(text="사진", kind="photo"))
+    assert (events[0]["text"], events[0]["message"]) == ("사진", "photo")
+    [skill] = bot.skills
+    url = skill["userRequest"]["params"]["media"]["url"]
+    assert skill["userRequest"]["utterance"] == url
+    assert skill["flow"]["trigger"]["type"] == "IMAGE_UPLOAD"
+    assert holds_pictures(skill, url)
+
+
+async def test_who_enters_the_channel_calls_the_welcome_block(bot: StandInBot) -> None:
+    await played(bot, PageMessage(text="채널 들어가기", kind="welcome"))
+    [skill] = bot.skills
+    assert skill["userRequest"]["block"]["name"] == WELCOME_BLOCK_NAME
 
 
 async def test_unreachable_bot_is_shown_as_a_failure() -> None:
