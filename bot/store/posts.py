@@ -36,6 +36,7 @@ ANNOUNCE = text(
     INSERT INTO posts (turn_id, part, room, state)
     SELECT id, :part, :room, 'starting' FROM turns WHERE id = :turn_id
     ON CONFLICT (turn_id, part) DO NOTHING
+    RETURNING part
     """
 ).bindparams(*_TURN_PART, bindparam("room", type_=Text))
 
@@ -97,9 +98,13 @@ async def begin(
     return (await connection.scalar(BEGIN, values)) is not None
 
 
-async def announce(connection: AsyncConnection, turn_id: UUID, part: int, room: str) -> None:
-    """Record that a message is about to be posted."""
-    await connection.execute(ANNOUNCE, {"turn_id": turn_id, "part": part, "room": room})
+async def announce(connection: AsyncConnection, turn_id: UUID, part: int, room: str) -> bool:
+    """Record that a message is about to be posted; False: it has begun, or its turn is gone.
+
+    Waits for a live writer that begins at the same moment.
+    """
+    values = {"turn_id": turn_id, "part": part, "room": room}
+    return (await connection.scalar(ANNOUNCE, values)) is not None
 
 
 async def note(
