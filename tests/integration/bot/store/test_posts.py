@@ -88,19 +88,3 @@ async def test_a_dead_writer_is_not_waited_for(parts: Parts) -> None:
     await begin(parts, turn_id, seconds=0.0)
     post = (await of_turn(parts, turn_id))[0]
     assert (post.is_live, post.is_starting) == (True, False)
-
-
-async def test_messages_name_their_turns(parts: Parts) -> None:
-    turn_id = await parts.wait("하나")
-    await begin(parts, turn_id)
-    await note(parts, turn_id, PostState.STREAMING, "1.000001")
-    async with parts.database.connect() as connection:
-        for tenant, room, found in (("T1", "C1", [turn_id]), ("T2", "C1", []), ("T1", "C2", [])):
-            shown = await posts.turns_shown(
-                connection,
-                messenger="slack",
-                tenant=tenant,
-                room=room,
-                message_ids=["1.000001", "9.000009"],
-            )
-            assert shown == found
