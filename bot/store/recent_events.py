@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Text, bindparam, text
+from sqlalchemy import DateTime, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.turns import RepeatWindow, Utterance
@@ -51,6 +51,21 @@ NAME = text(
     RETURNING messenger, tenant, key, event_key, {LAZY_COMMIT_SQL}
     """
 ).bindparams(bindparam("events", type_=Text))
+
+#: Takes a command once: a repeat within its window changes nothing.
+_TAKE = text(
+    f"""
+    INSERT INTO recent_events AS known (messenger, tenant, key, event_key, received_at, until)
+    VALUES (:messenger, :tenant, 'command:' || :key, '', :received_at, :until)
+    ON CONFLICT (messenger, tenant, key) DO UPDATE
+    SET received_at = excluded.received_at, until = excluded.until
+    WHERE NOT ({REPEATED})
+    RETURNING key
+    """
+).bindparams(
+    *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key")),
+    *(bindparam(name, type_=DateTime(timezone=True)) for name in ("received_at", "until")),
+)
 
 _FORGET = text(
     f"""
@@ -96,3 +111,17 @@ def _values(utterance: Utterance, repeats: RepeatWindow) -> dict[str, Any]:
         "until": stamp(repeats.until),
         "ends_when_delivered": repeats.ends_when_delivered,
     }
+
+
+async def take(
+    connection: AsyncConnection, messenger: str, tenant: str, repeats: RepeatWindow
+) -> bool:
+    """Take a command that is no turn; False: it was taken before, within its window."""
+    values = {
+        "messenger": messenger,
+        "tenant": tenant,
+        "key": repeats.key,
+        "received_at": repeats.received_at,
+        "until": repeats.until,
+    }
+    return (await connection.scalar(_TAKE, values)) is not None

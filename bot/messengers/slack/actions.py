@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -10,9 +11,9 @@ import structlog
 from bot.conversation.inbox import StoreDownError
 from bot.domain.feedback import MAX_NOTE_CHARS, Feedback, Reason, Vote
 from bot.domain.messenger import Command, Incoming
-from bot.domain.turns import clean_text
+from bot.domain.turns import RepeatWindow, clean_text
 from bot.messengers.commands import PersonCommands
-from bot.messengers.parsing import held_turn_id
+from bot.messengers.parsing import digest, held_turn_id
 from bot.messengers.plugin import Services
 from bot.messengers.slack.controls import (
     ERASE_ACTION,
@@ -27,6 +28,7 @@ from bot.messengers.slack.controls import (
 )
 from bot.messengers.slack.desk import Desk
 from bot.messengers.slack.ids import field, message_ts, slack_id, tenant_of
+from bot.messengers.slack.slash_command import REPLAY_WINDOW
 from bot.messengers.slack.web_api import Room
 from bot.observability.metrics import UNKNOWN_REQUESTS
 from bot.store.feedback import Place
@@ -55,6 +57,15 @@ class Press:
             thread_ts=message_ts(field(document, "message", "thread_ts"))
             or message_ts(field(document, "container", "thread_ts")),
         )
+
+    @property
+    def repeats(self) -> RepeatWindow | None:
+        """The window in which the same press is a replay; Slack gives each a trigger of its own."""
+        if not isinstance(self.trigger, str):
+            return None
+        now = datetime.now(UTC)
+        key = digest("press", self.trigger)
+        return RepeatWindow(key=key, received_at=now, until=now + REPLAY_WINDOW)
 
     @property
     def action_id(self) -> str:
@@ -113,7 +124,11 @@ class ActionReceiver:
             await self._stop(press)
         elif press.action_id == ERASE_ACTION:
             incoming = Incoming(
-                sender=press.user, tenant=press.tenant, conversation_key="", command=Command.ERASE
+                sender=press.user,
+                tenant=press.tenant,
+                conversation_key="",
+                command=Command.ERASE,
+                repeats=press.repeats,
             )
             self._say(press, (await self._commands.carry_out(incoming)).sentence)
         else:

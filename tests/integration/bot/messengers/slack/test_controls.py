@@ -153,7 +153,9 @@ async def test_a_human_is_called_and_the_bot_is_silent(
     await chat.say("U1", "C1", "챗봇", thread_ts=asked)
     await chat.say("U1", "C1", "이제 답해 줘", thread_ts=asked)
     await chat.until_answered("이제 답해 줘")
-    events = await chat.stack.rows("SELECT kind, actor FROM conversation_events ORDER BY id")
+    events = await chat.stack.rows(
+        "SELECT kind, actor FROM conversation_events WHERE kind LIKE 'human%' ORDER BY id"
+    )
     assert [(one.kind, one.actor) for one in events] == [
         ("human_called", "U1"),
         ("human_left", "U1"),
@@ -229,3 +231,22 @@ async def test_a_slash_command_is_asked_again_and_stopped(
     said, _, _ = await chat.stack.say_slack("그만")
     assert said.body["text"] == "답변을 멈췄어요."
     await chat.stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")
+
+
+async def test_a_stop_that_slack_sends_again_stops_nothing_newer(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    await chat.stack.until("SELECT 1 FROM turns WHERE status = 'generating'")
+    [stop] = chat.people.write("U1", room, "그만", asked)
+    await chat.send(stop)
+    await chat.stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")
+    server.reply = lambda _: "새 답"
+    server.delay_per_token_s = 0.5
+    await chat.say("U1", room, "다음", thread_ts=asked)
+    await chat.stack.until("SELECT 1 FROM turns WHERE text = '다음' AND status = 'generating'")
+    assert (await chat.send(stop, retry=1)).status == 200
+    assert (await chat.until_answered("다음")).status == "answered"
