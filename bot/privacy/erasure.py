@@ -57,6 +57,7 @@ class Eraser:
             await self._cancel_running(person)
         async with self._database.begin() as connection:
             counts["votes"] += await erasure.erase_mentions(connection, person)
+            counts["installations"] += await erasure.erase_installer(connection, person)
             receipt = await erasure.write_receipt(connection, person, counts)
         log.info("person_erased", receipt=str(receipt), **counts)
         return receipt

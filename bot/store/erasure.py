@@ -80,6 +80,15 @@ ERASE_STOPS = text(
     """
 ).bindparams(*_PERSON)
 
+#: A workspace in an organisation has the tenant "organisation/workspace". The bot stays installed.
+ERASE_INSTALLER = text(
+    """
+    DELETE FROM slack_installations
+    WHERE :messenger = 'slack' AND user_id = :sender
+      AND :tenant IN (team_id, enterprise_id || '/' || team_id)
+    """
+).bindparams(*_PERSON)
+
 RECEIPT = text(
     """
     INSERT INTO erasures (id, messenger, tenant, person, counts)
@@ -129,6 +138,11 @@ async def erase_mentions(connection: AsyncConnection, person: Person) -> int:
     await connection.execute(ERASE_NAMES, _values(person))
     await connection.execute(ERASE_STOPS, _values(person))
     return votes
+
+
+async def erase_installer(connection: AsyncConnection, person: Person) -> int:
+    """Delete that the person has installed the app, with the person's own tokens; the rows."""
+    return (await connection.execute(ERASE_INSTALLER, _values(person))).rowcount
 
 
 async def write_receipt(

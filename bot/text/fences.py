@@ -168,7 +168,10 @@ def _piece(raw: str, inside: Fence | None) -> tuple[str, Fence | None]:
         _, code = without_quotes(line, inside.quotes)
         now = tracker.open
         if now is inside or (now is None and inside.closed_by(code)):
-            lines.append("> " * inside.quotes + _dedented(code, inside.indent))
+            shown = _dedented(code, inside.indent)
+            # Four columns in, the marker was code: it must not close what was opened again.
+            ends_early = now is inside and again.closed_by(shown)
+            lines.append("> " * inside.quotes + (code if ends_early else shown))
         else:
             lines += [again.closing, line]  # its list or its quote is over
     left = tracker.open

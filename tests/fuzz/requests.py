@@ -104,11 +104,6 @@ PATHS = [
     "/webhooks/slack/commands",
     "/webhooks/slack/events",
     "/webhooks/slack/interactivity",
-    "/webhooks/slack/install",
-    "/webhooks/slack/install?team=%00",
-    "/webhooks/slack/oauth_redirect",
-    "/webhooks/slack/oauth_redirect?code=1&state=" + "a" * 43,
-    "/webhooks/slack/oauth_redirect?error=%00%ff",
     "/webhooks/generic",
     "/webhooks/generic?wait=1",
     "/webhooks/generic/results/x",
@@ -157,16 +152,7 @@ PATHS = [
 ]
 HEADERS: dict[str, st.SearchStrategy[str]] = {
     "Host": st.sampled_from(["", "evil.example", "127.0.0.1:99999", "[::1", "a b", "한"]),
-    "Cookie": st.sampled_from(
-        [
-            "slack-app-oauth-state=" + "a" * 43,
-            "simulator=x",
-            "bllossom_admin=x",
-            "a" * 4000,
-            "=;=;=",
-            "a=\xff",
-        ]
-    ),
+    "Cookie": st.sampled_from(["simulator=x", "bllossom_admin=x", "a" * 4000, "=;=;=", "a=\xff"]),
     "Origin": st.sampled_from(["null", "http://[", "http://evil.example", "한"]),
     "Sec-Fetch-Site": st.sampled_from(["same-origin", "cross-site", ""]),
     "Last-Event-ID": st.sampled_from(["1", "a.1", "a.٣", "." * 900, "\xff"]),
@@ -453,9 +439,8 @@ def visit(draw: st.DrawFn, target: Target) -> Wild:
     )
     body = json.dumps(fields).encode() if draw(st.integers(0, 3)) else draw(garbage)
     # Never the end of this session: the rest would only hear that it is gone.
-    path = draw(
-        st.sampled_from([p for p in PATHS if re.search("messages|actions|callback|response", p)])
-    )
+    played = re.compile("messages|actions|callback|response")
+    path = draw(st.sampled_from([path for path in PATHS if played.search(path)]))
     return draw(sent("POST", path, headers, body))
 
 

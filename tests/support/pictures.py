@@ -73,7 +73,7 @@ async def draw_simulator(page: Page, origin: str, server: EngineServer) -> None:
 
 
 async def draw_slack(page: Page, origin: str, server: EngineServer) -> None:
-    """The Slack pane three times: a thread in a channel, a stopped answer, and the form below it."""
+    """The Slack pane three times: a thread in a channel, a stopped answer, and its form."""
     await page.goto(f"{origin}/simulator")
     await page.get_by_role("button", name="처음부터").click()
     pane = page.locator(".pane.slack")

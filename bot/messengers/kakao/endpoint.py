@@ -87,11 +87,11 @@ class KakaoEndpoint:
     def _respond_to_problem(self, incoming: SkillIncoming) -> web.StreamResponse:
         """Respond to what is no question: somebody who enters, a picture, an unreadable message."""
         responses, settings = self._responses.of(incoming.tenant), self._services.settings
-        texts = responses.texts
+        texts, own = responses.texts, self._services.config_for("kakao", incoming.tenant, "").values
         if incoming.welcome:
-            chosen = self._services.config_for("kakao", incoming.tenant, "").values.ai_notice
-            return responses.welcome(ai_notice=settings.ai_notice if chosen is None else chosen)
-        if incoming.problem is Problem.MEDIA:
+            notice = settings.ai_notice if own.ai_notice is None else own.ai_notice
+            return responses.welcome(ai_notice=notice, greeting=own.texts.get("welcome", ""))
+        if incoming.problem is Problem.MEDIA and "media_unsupported" not in own.texts:
             return responses.say(words_for(texts).picture_declined)
         max_chars = settings.max_utterance_chars
         return responses.say(problem_sentence(incoming.problem, texts, max_chars=max_chars))

@@ -67,9 +67,12 @@ class SkillResponses:
         replies = help_replies(self.texts, operator=self._style.operator)
         return self.say(self.texts.help, replies)
 
-    def welcome(self, *, ai_notice: bool) -> web.Response:
-        """The greeting of a person who enters the channel."""
-        return _json(welcome_response(self.texts, ai_notice=ai_notice, style=self._style))
+    def welcome(self, *, ai_notice: bool, greeting: str = "") -> web.Response:
+        """The greeting of a person who enters the channel; an empty one is Kakao's."""
+        document = welcome_response(
+            self.texts, ai_notice=ai_notice, greeting=greeting, style=self._style
+        )
+        return _json(document)
 
     def call_human(self) -> web.Response:
         """The card whose button calls the channel's staff."""

@@ -64,10 +64,12 @@ def sentence_response(
     return _response([_bubble(text)], quick_replies)
 
 
-def welcome_response(texts: Texts, *, ai_notice: bool, style: Style = PLAIN) -> dict[str, Any]:
-    """The greeting of a person who enters the channel."""
+def welcome_response(
+    texts: Texts, *, ai_notice: bool, greeting: str = "", style: Style = PLAIN
+) -> dict[str, Any]:
+    """The greeting of a person who enters the channel; an empty one is Kakao's."""
     notice = [texts.ai_notice] if ai_notice else []
-    sentences = [words_for(texts).welcome, *notice]
+    sentences = [greeting or words_for(texts).welcome, *notice]
     replies = command_replies(texts, operator=style.operator)
     return _response([_bubble(text) for text in sentences], replies)
 

@@ -49,18 +49,23 @@ class SimulatedWebApi:
         else:
             reply = self._visitors.workspace.call(method, values, bearer)
         if visitor is not None and not reply.document.get("ok"):
-            _show_refusal(visitor, method, values, reply)
+            self._show_refusal(visitor, method, values, reply)
         if state is PlatformState.CUT and request.transport is not None:
             request.transport.abort()
         return web.json_response(reply.document, status=reply.status, headers=reply.headers)
 
-
-def _show_refusal(visitor: Visitor, method: str, values: dict[str, Any], reply: ApiReply) -> None:
-    room = str(values.get("channel") or values.get("channel_id") or "")
-    visitor.page.show(
-        "refused",
-        surface=visitor.surface(room),
-        method=method,
-        error=str(reply.document.get("error", "")),
-        status=reply.status,
-    )
+    def _show_refusal(
+        self, visitor: Visitor, method: str, values: dict[str, Any], reply: ApiReply
+    ) -> None:
+        room_id = str(values.get("channel") or values.get("channel_id") or "")
+        room = self._visitors.workspace.directory.rooms.get(room_id)
+        named = str(values.get("thread_ts") or values.get("ts") or "")
+        message = room.messages.get(named) if room else None
+        visitor.page.show(
+            "refused",
+            surface=visitor.surface(room_id),
+            thread_ts=message.root_ts if message else "",
+            method=method,
+            error=str(reply.document.get("error", "")),
+            status=reply.status,
+        )

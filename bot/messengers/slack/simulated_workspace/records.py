@@ -5,25 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-BOT_SCOPES = frozenset(
-    {
-        "app_mentions:read",
-        "assistant:write",
-        "channels:history",
-        "channels:read",
-        "chat:write",
-        "commands",
-        "files:read",
-        "groups:history",
-        "groups:read",
-        "im:history",
-        "im:read",
-        "im:write",
-        "reactions:write",
-        "team:read",
-        "users:read",
-    }
-)
+from bot.messengers.slack.installing.scopes import SCOPE_NAMES
+
+#: What an app with our manifest may do.
+BOT_SCOPES = frozenset(SCOPE_NAMES)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -120,7 +120,7 @@ export class Threads {
   refused(event) {
     const status = event.status === 200 ? "" : `HTTP ${event.status} `;
     const words = `Slack API 거절 · ${event.method} · ${status}${event.error}`;
-    this.change(() => this.log.append(el("div.small.refused", {}, words)));
+    this.change(() => (event.thread_ts ? this.of(event.thread_ts).wire : this.log).append(el("div.small.refused", {}, words)));
   }
 
   failure(event) {

@@ -32,7 +32,23 @@ class Bots:
         self.asked = 0
 
     async def say(self, bot: str, words: str, *, user: str = "철수") -> Said:
-        request = skill_request(words, f"{bot} {user}")
+        return await self._post(bot, skill_request(words, f"{bot} {user}"))
+
+    async def enter(self, bot: str) -> Said:
+        """Somebody enters the channel: the welcome block runs the skill."""
+        request = skill_request("", f"{bot} 민지")
+        request["userRequest"]["block"]["name"] = "웰컴 블록"
+        return await self._post(bot, request)
+
+    async def send_picture(self, bot: str) -> Said:
+        request = skill_request("https://talk.kakaocdn.net/dna/photo.jpg", f"{bot} 민지")
+        request["userRequest"]["params"]["media"] = {
+            "type": "image",
+            "url": "https://talk.kakaocdn.net/dna/photo.jpg",
+        }
+        return await self._post(bot, request)
+
+    async def _post(self, bot: str, request: dict[str, Any]) -> Said:
         request["bot"]["id"] = bot
         headers = {"X-Bot-Secret": KAKAO_SECRET, "Content-Type": "application/json"}
         return await self.stack.post("/webhooks/kakao", json.dumps(request).encode(), headers)
@@ -128,6 +144,13 @@ async def test_a_bot_says_its_own_sentences(bots: Bots) -> None:
     assert (await bots.say(OTHER, "새 대화")).bubbles == [usual.reset_done]
     other = await bots.say(OTHER, "처음 뵙네요", user="영희")
     assert other.outputs == [usual.ai_notice, "에코: 처음 뵙네요"]
+    own = {"texts.welcome": "가나 은행이에요.", "texts.media_unsupported": "글만 읽어요."}
+    greeting = await bots.set(Scope("kakao", ONE), own)
+    await bots.ask_until(ONE, greeting)
+    assert (await bots.enter(ONE)).outputs == ["가나 은행이에요.", usual.ai_notice]
+    assert "가나 은행이에요." not in (await bots.enter(OTHER)).outputs
+    assert (await bots.send_picture(ONE)).bubbles == ["글만 읽어요."]
+    assert (await bots.send_picture(OTHER)).bubbles != ["글만 읽어요."]
     silent = await bots.set(Scope("kakao", ONE), {"ai_notice": False})
     await bots.ask_until(ONE, silent)
     assert (await bots.say(ONE, "또 처음", user="민수")).bubbles == ["에코: 또 처음"]

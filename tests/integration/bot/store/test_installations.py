@@ -13,7 +13,9 @@ from slack_sdk.oauth.installation_store import Installation
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.domain.turns import Person
 from bot.store.encrypted_text import SecretCipher, UnreadableSecretError
+from bot.store.erasure import erase_installer
 from bot.store.installations import Installations
 from bot.store.oauth_states import MAX_STATES, OAuthStates, TooManyStatesError
 from bot.store.reencryption import BATCH, encrypt_again
@@ -219,3 +221,24 @@ async def test_no_more_installations_begin_than_the_table_may_hold(engine: Async
         )
     with pytest.raises(TooManyStatesError):
         await OAuthStates(engine).async_issue()
+
+
+@pytest.mark.parametrize("enterprise", [None, "E1"])
+async def test_a_person_who_is_erased_leaves_no_installation_of_theirs(
+    store: Installations, engine: AsyncEngine, enterprise: str | None
+) -> None:
+    for second, (team, user) in enumerate([("T1", "U1"), ("T1", "U2"), ("T2", "U1")]):
+        await store.async_save(
+            installed(
+                team_id=team, user_id=user, enterprise_id=enterprise, installed_at=NOW + second
+            )
+        )
+    tenant = "T1" if enterprise is None else "E1/T1"
+    async with engine.begin() as connection:
+        person = Person(messenger="slack", tenant=tenant, sender="U1")
+        assert await erase_installer(connection, person) == 1
+        elsewhere = Person(messenger="generic", tenant="T2", sender="U1")
+        assert await erase_installer(connection, elsewhere) == 0
+    left = [(row["team_id"], row["user_id"]) for row in await rows(engine, "slack_installations")]
+    assert left == [("T1", "U2"), ("T2", "U1")]
+    assert await store.find_at("T1") is not None

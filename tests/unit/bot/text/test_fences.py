@@ -94,6 +94,14 @@ def test_no_piece_leaves_code_open(answer: str) -> None:
     assert not shows_code_after(shorten_markdown(answer, LIMIT, utf16_units))
 
 
+def test_a_marker_that_was_code_does_not_close_the_next_piece() -> None:
+    head = "- " + "가나다라 " * 60 + "\n  ```\n" + "    x = 1\n" * 8
+    answer = f"{head}      ```\n      y = 2\n  ```\n"
+    for limit in range(LIMIT, LIMIT + 120):
+        pieces = list(split_markdown(answer, limit, utf16_units))
+        assert not any(map(shows_code_after, pieces))
+
+
 @given(_answers())
 def test_pieces_hold_the_whole_text(answer: str) -> None:
     pieces = "".join(split_markdown(answer, LIMIT))

@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from bot.messengers.slack.simulated_workspace.people import People
+from bot.messengers.slack.simulated_workspace.records import BOT_SCOPES
 from bot.messengers.slack.simulated_workspace.workspace import SimulatedWorkspace
 
+#: Of methods that the bot does not call.
+FURTHER_SCOPES = (
+    *("channels:read", "groups:read", "im:read", "im:write"),
+    *("reactions:write", "team:read", "files:read"),
+)
 TOKEN = "xoxb-1"
 CHANNEL, PERSON, OTHER = "C1", "U1", "U2"
 
@@ -19,7 +25,7 @@ class Room:
     def __init__(self) -> None:
         self.now = 1_764_150_000.0
         self.workspace = SimulatedWorkspace(clock=lambda: self.now)
-        self.token = self.workspace.tokens.add(TOKEN)
+        self.token = self.workspace.tokens.add(TOKEN, *BOT_SCOPES, *FURTHER_SCOPES)
         self.people = People(self.workspace)
         directory = self.workspace.directory
         directory.add_room(CHANNEL, "general", PERSON, OTHER)
