@@ -13,6 +13,7 @@ from bot.conversation.cancellation import TurnCanceller
 from bot.conversation.inbox import ACCEPT_TIMEOUT_S, store_errors
 from bot.domain.conversation_events import EventKind
 from bot.domain.feedback import Feedback
+from bot.observability.metrics import VOTES
 from bot.store import cancellation, feedback, hand_over, regeneration
 from bot.store.conversations import ConversationKey
 from bot.store.feedback import Place
@@ -54,6 +55,8 @@ class PersonRequests:
         with store_errors("vote", down_only=True, turn_id=given.turn_id):
             known = await run_with_timeout(ACCEPT_TIMEOUT_S, self._vote(given, place))
         log.info("vote" if known else "foreign_vote", turn_id=str(given.turn_id))
+        if known:
+            VOTES.labels(place.messenger, given.vote.value).inc()
         return known
 
     async def call_human(self, conversation: ConversationKey, *, by: str) -> None:

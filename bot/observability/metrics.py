@@ -25,6 +25,12 @@ ANSWER_SECONDS = Histogram(
     ["messenger"],
     buckets=(0.5, 1, 2, 4, 8, 15, 30, 48, 60, 120, 300, 900),
 )
+VOTES = Counter("bot_votes", "Votes on answers", ["messenger", "vote"])
+UNKNOWN_REQUESTS = Counter(
+    "bot_unknown_requests",
+    "Genuine requests that no part of the bot knows, acknowledged",
+    ["messenger", "kind"],
+)
 FORECAST_SECONDS = Gauge(
     "bot_forecast_seconds", "Until a message accepted now would be answered, as predicted"
 )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Float, Integer, Row, Text, Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.posts import PostState
@@ -36,6 +34,7 @@ ANNOUNCE = text(
     INSERT INTO posts (turn_id, part, room, state)
     SELECT id, :part, :room, 'starting' FROM turns WHERE id = :turn_id
     ON CONFLICT (turn_id, part) DO NOTHING
+    RETURNING part
     """
 ).bindparams(*_TURN_PART, bindparam("room", type_=Text))
 
@@ -57,17 +56,6 @@ OF_TURN = text(
     FROM posts WHERE turn_id = :turn_id ORDER BY part
     """
 ).bindparams(bindparam("turn_id", type_=Uuid))
-
-TURNS_SHOWN = text(
-    """
-    SELECT posts.turn_id FROM posts JOIN turns ON turns.id = posts.turn_id
-    WHERE posts.room = :room AND posts.message_id = ANY(:message_ids)
-      AND turns.messenger = :messenger AND turns.tenant = :tenant
-    """
-).bindparams(
-    bindparam("message_ids", type_=ARRAY(Text)),
-    *(bindparam(name, type_=Text) for name in ("room", "messenger", "tenant")),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +85,13 @@ async def begin(
     return (await connection.scalar(BEGIN, values)) is not None
 
 
-async def announce(connection: AsyncConnection, turn_id: UUID, part: int, room: str) -> None:
-    """Record that a message is about to be posted."""
-    await connection.execute(ANNOUNCE, {"turn_id": turn_id, "part": part, "room": room})
+async def announce(connection: AsyncConnection, turn_id: UUID, part: int, room: str) -> bool:
+    """Record that a message is about to be posted; False: it has begun, or its turn is gone.
+
+    Waits for a live writer that begins at the same moment.
+    """
+    values = {"turn_id": turn_id, "part": part, "room": room}
+    return (await connection.scalar(ANNOUNCE, values)) is not None
 
 
 async def note(
@@ -123,24 +115,6 @@ async def of_turn(connection: AsyncConnection, turn_id: UUID) -> dict[int, Post]
     """The messages of a turn, by their part."""
     rows = await connection.execute(OF_TURN, {"turn_id": turn_id})
     return {row.part: _post(row) for row in rows}
-
-
-async def turns_shown(
-    connection: AsyncConnection,
-    *,
-    messenger: str,
-    tenant: str,
-    room: str,
-    message_ids: Sequence[str],
-) -> list[UUID]:
-    """The turns whose answers these messages show."""
-    values = {
-        "messenger": messenger,
-        "tenant": tenant,
-        "room": room,
-        "message_ids": list(message_ids),
-    }
-    return list((await connection.execute(TURNS_SHOWN, values)).scalars())
 
 
 def _post(row: Row[tuple[object, ...]]) -> Post:

@@ -28,6 +28,7 @@ from bot.messengers.slack.controls import (
 from bot.messengers.slack.desk import Desk
 from bot.messengers.slack.ids import field, message_ts, slack_id, tenant_of
 from bot.messengers.slack.web_api import Room
+from bot.observability.metrics import UNKNOWN_REQUESTS
 from bot.store.feedback import Place
 
 log = structlog.get_logger(__name__)
@@ -116,6 +117,7 @@ class ActionReceiver:
             )
             self._say(press, (await self._commands.carry_out(incoming)).sentence)
         else:
+            UNKNOWN_REQUESTS.labels("slack", "press").inc()
             log.info("slack_press_unknown", action=press.action_id[:60])
 
     async def _vote(self, press: Press) -> None:

@@ -10,6 +10,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messengers.slack.settings import SlackSettings
+from bot.observability.metrics import UNKNOWN_REQUESTS
 
 HttpAnswer = tuple[int, dict[str, str], bytes]  #: status, headers, body
 
@@ -47,6 +48,7 @@ async def dispatch(
     request = AsyncBoltRequest(body=fields, mode="socket_mode", headers=dict(headers or {}))
     response = await app.async_dispatch(request)
     if response.status == 404:
+        UNKNOWN_REQUESTS.labels("slack", "event").inc()
         return 200, {}, b""
     headers = dict(response.first_headers_without_set_cookie())
     return response.status, headers, response.body.encode()

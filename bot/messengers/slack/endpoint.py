@@ -25,6 +25,7 @@ from bot.messengers.slack.slash_command import (
     read_form,
     verify_signature,
 )
+from bot.observability.metrics import UNKNOWN_REQUESTS
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +107,7 @@ class SlackEndpoint:
         if "command" in fields and fields.get("ssl_check") != "1":
             return await self._acknowledge(fields, received_at)
         if not _is_known(fields):
+            UNKNOWN_REQUESTS.labels("slack", "request").inc()
             log.info("slack_request_unknown", kind=str(fields.get("type"))[:60])
             return 200, {}, b""
         retry = headers.get(RETRY_HEADER)

@@ -28,9 +28,9 @@ class PostLog:
         """Take the right to write the turn's first message live; False: another has it."""
         return await run_with_timeout(TIMEOUT_S, self._begin(turn_id, room))
 
-    async def announce(self, turn_id: UUID, part: int, room: str) -> None:
-        """Record that a message is about to be posted."""
-        await run_with_timeout(TIMEOUT_S, self._announce(turn_id, part, room))
+    async def announce(self, turn_id: UUID, part: int, room: str) -> bool:
+        """Record that a message is about to be posted; False: it has begun, or its turn is gone."""
+        return await run_with_timeout(TIMEOUT_S, self._announce(turn_id, part, room))
 
     async def note(
         self, turn_id: UUID, part: int, state: PostState, message_id: str | None = None
@@ -52,9 +52,9 @@ class PostLog:
                 connection, turn_id, room, writer=self._writer, seconds=WRITER_S
             )
 
-    async def _announce(self, turn_id: UUID, part: int, room: str) -> None:
+    async def _announce(self, turn_id: UUID, part: int, room: str) -> bool:
         async with self._database.connect() as connection:
-            await posts.announce(connection, turn_id, part, room)
+            return await posts.announce(connection, turn_id, part, room)
 
     async def _note(
         self, turn_id: UUID, part: int, state: PostState, message_id: str | None

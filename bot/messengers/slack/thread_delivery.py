@@ -135,7 +135,8 @@ class ThreadDelivery:
         return DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=found.detail)
 
     async def _post(self, part: _Part) -> DeliveryResult:
-        await self._posts.announce(part.answer.turn_id, part.number, part.room.channel)
+        if not await self._posts.announce(part.answer.turn_id, part.number, part.room.channel):
+            return DeliveryResult(outcome=Outcome.RETRY, detail="not finished: it is begun")
         result = ApiResult(outcome=Outcome.REFUSED, detail="", document={})
         for message in self._messages(part):
             result = await self._web_api.post(

@@ -1,0 +1,90 @@
+"""The log of messages that show answers: who may begin, and what is known of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from bot.domain.posts import PostState
+from bot.store import posts
+from tests.integration.bot.conversation.conversation_parts import Parts, running_parts
+
+ME = uuid4()
+
+
+@pytest.fixture
+async def parts(database_url: str, redis_url: str) -> AsyncIterator[Parts]:
+    async with running_parts(database_url, redis_url) as parts:
+        yield parts
+
+
+async def begin(parts: Parts, turn_id: UUID, seconds: float = 8.0) -> bool:
+    async with parts.database.begin() as connection:
+        return await posts.begin(connection, turn_id, "C1", writer=ME, seconds=seconds)
+
+
+async def announce(parts: Parts, turn_id: UUID, part: int = 0) -> bool:
+    async with parts.database.begin() as connection:
+        return await posts.announce(connection, turn_id, part, "C1")
+
+
+async def note(parts: Parts, turn_id: UUID, state: PostState, ts: str | None = None) -> bool:
+    async with parts.database.begin() as connection:
+        return await posts.note(connection, turn_id, 0, state, ts)
+
+
+async def of_turn(parts: Parts, turn_id: UUID) -> dict[int, posts.Post]:
+    async with parts.database.connect() as connection:
+        return await posts.of_turn(connection, turn_id)
+
+
+async def test_one_writer_begins_and_no_delivery_beside_it(parts: Parts) -> None:
+    turn_id = await parts.wait("하나")
+    assert await begin(parts, turn_id)
+    assert not await begin(parts, turn_id)
+    assert not await announce(parts, turn_id)
+    assert await announce(parts, turn_id, part=1)
+    assert not await begin(parts, uuid4())
+    assert not await announce(parts, uuid4())
+
+
+async def test_a_settled_turn_is_not_written_live(parts: Parts) -> None:
+    turn_id = await parts.wait("하나")
+    await parts.schedule_all()
+    await parts.work()
+    await parts.settler.settle()
+    assert not await begin(parts, turn_id)
+    assert await announce(parts, turn_id)
+
+
+async def test_a_delivery_waits_for_a_writer_of_the_same_moment(parts: Parts) -> None:
+    turn_id = await parts.wait("하나")
+    async with parts.database.begin() as connection:
+        assert await posts.begin(connection, turn_id, "C1", writer=ME, seconds=8.0)
+        waiting = asyncio.create_task(announce(parts, turn_id))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+    assert not await waiting
+
+
+async def test_a_final_message_stays_final(parts: Parts) -> None:
+    turn_id = await parts.wait("하나")
+    await begin(parts, turn_id)
+    post = (await of_turn(parts, turn_id))[0]
+    assert (post.is_live, post.is_starting, post.message_id) == (True, True, None)
+    assert await note(parts, turn_id, PostState.STREAMING, "1.000001")
+    assert not (await of_turn(parts, turn_id))[0].is_starting
+    assert await note(parts, turn_id, PostState.FINAL)
+    post = (await of_turn(parts, turn_id))[0]
+    assert (post.state, post.message_id) == (PostState.FINAL, "1.000001")
+    assert not await note(parts, turn_id, PostState.STREAMING, "2.000002")
+
+
+async def test_a_dead_writer_is_not_waited_for(parts: Parts) -> None:
+    turn_id = await parts.wait("하나")
+    await begin(parts, turn_id, seconds=0.0)
+    post = (await of_turn(parts, turn_id))[0]
+    assert (post.is_live, post.is_starting) == (True, False)
