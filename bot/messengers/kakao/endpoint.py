@@ -15,13 +15,13 @@ from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.messenger import Command, Problem
 from bot.domain.turns import Utterance
 from bot.http.body import read_body
+from bot.messengers.kakao.bubbles import style_of
 from bot.messengers.kakao.command_responder import CommandResponder
 from bot.messengers.kakao.held_answers import HeldAnswers
 from bot.messengers.kakao.http_responses import ResponsesByBot
 from bot.messengers.kakao.press_responder import PressResponder
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_request import SkillIncoming, read_request
-from bot.messengers.kakao.skill_response import style_of
 from bot.messengers.kakao.skill_secrets import bots_of_secret, check_bot
 from bot.messengers.kakao.turn_response import TurnResponder
 from bot.messengers.kakao.words import words_for

@@ -12,9 +12,14 @@ from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import Incoming, Problem
 from bot.domain.turns import Utterance
 from bot.http.outbound import allowed, host_of
-from bot.messengers.kakao.presses import FETCH_KEY, ContinuePress, Press, read_press
+from bot.messengers.kakao.presses import FETCH_KEY, ContinuePress, PagePress, Press, read_press
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_commands import is_confirmed, is_continue_word, read_command
+from bot.messengers.kakao.skill_commands import (
+    is_confirmed,
+    is_continue_word,
+    is_more_word,
+    read_command,
+)
 from bot.messengers.kakao.skill_document import at, text_at
 from bot.messengers.kakao.skill_events import (
     callback_url_of,
@@ -110,9 +115,12 @@ def _read_meaning(
 
 
 def _press(document: dict[str, Any], text: str) -> Press | None:
+    """The press of a button, or the word that stands on it: about the newest answer."""
     press = read_press(at(document, "action", "clientExtra"))
     if press is None and is_continue_word(text):
         return ContinuePress(turn_id=None)
+    if press is None and is_more_word(text):
+        return PagePress(turn_id=None, page=2)
     return press
 
 
