@@ -27,7 +27,7 @@ from bot.messengers.slack.controls import (
     reason_view,
 )
 from bot.messengers.slack.desk import Desk
-from bot.messengers.slack.ids import field, message_ts, slack_id, tenant_of
+from bot.messengers.slack.ids import field, known_word, message_ts, slack_id, tenant_of
 from bot.messengers.slack.slash_command import REPLAY_WINDOW
 from bot.messengers.slack.web_api import Room
 from bot.observability.metrics import UNKNOWN_REQUESTS
@@ -133,7 +133,7 @@ class ActionReceiver:
             self._say(press, (await self._commands.carry_out(incoming)).sentence)
         else:
             UNKNOWN_REQUESTS.labels("slack", "press").inc()
-            log.info("slack_press_unknown", action=press.action_id[:60])
+            log.info("slack_press_unknown", action=known_word(press.action_id))
 
     async def _vote(self, press: Press) -> None:
         value = read_vote(press.value)

@@ -16,7 +16,7 @@ from bot.http.body import read_body
 from bot.messengers.parsing import json_object, utf8
 from bot.messengers.slack.bolt import HttpAnswer, bolt_app, dispatch
 from bot.messengers.slack.commands import Acknowledgement
-from bot.messengers.slack.ids import field
+from bot.messengers.slack.ids import field, known_word
 from bot.messengers.slack.listeners import RETRY_HEADER, Listeners
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import (
@@ -108,7 +108,7 @@ class SlackEndpoint:
             return await self._acknowledge(fields, received_at)
         if not _is_known(fields):
             UNKNOWN_REQUESTS.labels("slack", "request").inc()
-            log.info("slack_request_unknown", kind=str(fields.get("type"))[:60])
+            log.info("slack_request_unknown", kind=known_word(fields.get("type")))
             return 200, {}, b""
         retry = headers.get(RETRY_HEADER)
         try:
