@@ -24,7 +24,7 @@ def tenant_of(team: str, enterprise: str = "") -> str:
 
 
 def known_word(raw: object) -> str:
-    """A word of Slack's API for the log, such as a type; "odd" for what a stranger could make up."""
+    """A word of Slack's API for the log, such as a type; "odd" for anything made up."""
     return raw if isinstance(raw, str) and re.fullmatch(r"[a-z_]{1,60}", raw) else "odd"
 
 
