@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, text
+from sqlalchemy import Integer, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,14 +25,18 @@ _RECORDED = """recorded AS (
         UPDATE deliveries
         SET state = :state, detail = :detail, updated_at = now(),
             not_before = now() + make_interval(secs => :retry_in_s),
+            attempts = attempts - :returned,
             delivered_at = CASE WHEN :state = 'delivered' THEN now() END
         WHERE turn_id = :turn_id AND claim = :claim AND state = ANY(:sources)
         RETURNING turn_id, claim, via, state, detail, claimed_until
     )"""
 _SOURCES = bindparam("sources", type_=ARRAY(Text))
+_RETURNED = bindparam("returned", type_=Integer)
 
 #: The outcome of a claim, into the delivery and the ledger.
-RECORD = text(f"WITH {_RECORDED} {CLAIMS_INTO_LEDGER} FROM recorded").bindparams(_SOURCES)
+RECORD = text(f"WITH {_RECORDED} {CLAIMS_INTO_LEDGER} FROM recorded").bindparams(
+    _SOURCES, _RETURNED
+)
 
 #: The same for an answer that carried expiry notices of other turns. Two answers may carry the same
 #: notice at once: neither waits for the other's row.
@@ -47,7 +51,7 @@ RECORD_WITH_EXPIRY_NOTICES = text(
     )
     {CLAIMS_INTO_LEDGER} FROM recorded
     """
-).bindparams(_SOURCES, bindparam("notified_turn_ids", type_=ARRAY(Uuid)))
+).bindparams(_SOURCES, _RETURNED, bindparam("notified_turn_ids", type_=ARRAY(Uuid)))
 
 #: A delivery that the database refuses to claim becomes a dead letter: it was never sent.
 BURY = text(
@@ -70,10 +74,12 @@ async def record(
     *,
     detail: str = "",
     retry_in_s: float = 0.0,
+    counts: bool = True,
     notified_turn_ids: Sequence[UUID] = (),
 ) -> bool:
     """Write the outcome of a claim into the delivery and the ledger; False: the claim was lost.
 
+    ``counts``: False where nothing was sent, and the attempt is given back.
     A late DELIVERED, of a process that counted as dead, is accepted until the next claim.
     ``notified_turn_ids``: expired turns whose notice the shown answer carried; they are stored
     even where the claim was lost, because the person has seen them.
@@ -85,6 +91,7 @@ async def record(
         "state": state.value,
         "detail": detail[:MAX_DETAIL_CHARS],
         "retry_in_s": retry_in_s,
+        "returned": 0 if counts else 1,
         "sources": delivery_before(state) if shown else [DeliveryState.SENDING.value],
     }
     if notified_turn_ids:
