@@ -254,6 +254,7 @@ posts = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _one_of("state", PostState),
+    Index("ix_posts_room_message_id", "room", "message_id"),
 )
 
 # People's votes on answers: one per person and answer, changeable.
