@@ -20,6 +20,8 @@ from bot.messengers.slack.simulated_requests import command_form, signed_command
 KAKAO_SECRET = "a-secret-of-the-benchmarks-only-32"
 SLACK_SECRET = "a-signing-secret-of-the-benchmarks"
 SLACK_TOKEN = "xoxb-of-the-benchmarks"
+#: The workspaces that events come from.
+WORKSPACES = 25
 QUESTION = "이번 주말 부산 날씨는 어때요?"
 
 #: The placeholder of the request's number in a template.
@@ -46,15 +48,16 @@ def slack_requests(run: str, origin: str) -> RequestBuilder:
 
 
 def slack_event_requests(run: str, _origin: str) -> RequestBuilder:
-    """Direct messages of the run ``run``, as the Events API sends them."""
+    """Direct messages in many workspaces, as the Events API sends them."""
     person = f"{run.upper()}MARK"
     event = message(f"D{person}", f"U{person}", f"{QUESTION} #MARK")
-    body = event_callback(event, event_id=f"Ev{person}")
-    body_parts = json.dumps(body, ensure_ascii=False).encode().split(MARK)
+    body = event_callback(event, event_id=f"Ev{person}", team_id="TWORKSPACE")
+    parts = json.dumps(body, ensure_ascii=False).split("TWORKSPACE")
+    workspaces = [f"T{n:04}".join(parts).encode().split(MARK) for n in range(WORKSPACES)]
     secret = hmac.new(SLACK_SECRET.encode(), digestmod=hashlib.sha256)
 
     def build(number: int) -> bytes:
-        body = (b"%d" % number).join(body_parts)
+        body = (b"%d" % number).join(workspaces[number % WORKSPACES])
         return _signed(secret, b"/webhooks/slack/events", b"application/json", body)
 
     return build
