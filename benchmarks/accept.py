@@ -1,8 +1,9 @@
 """Accepts: webhooks committed to Postgres and acknowledged, against a handler that answers 200.
 
 Rounds alternate between the bare handler and the bot, because the machine is shared; the ratio is
-the median over the rounds. Slack's Web API is a stand-in that answers at once. There is no worker, but scheduling runs beside the accept. Pending turns
-are settled before each round, because admission control, which bounds them, is off here.
+the median over the rounds. Slack's Web API is a stand-in that answers at once. There is no worker,
+but scheduling runs beside the accept. Pending turns are settled before each round, because
+admission control, which bounds them, is off here.
 """
 
 from __future__ import annotations
