@@ -75,7 +75,7 @@ class SlackEndpoint:
         self._settings = settings
         self._receive = receive
         self._max_chars = max_chars
-        self._bolt = bolt_app(settings)
+        self._bolt = bolt_app(settings, listeners.messages if listeners else None)
         if listeners is not None:
             listeners.add_to(self._bolt)
 

@@ -38,8 +38,6 @@ log = structlog.get_logger(__name__)
 MAX_LIVE = 600
 #: Slack takes 12,000 characters; the last of a longer answer come with its end.
 MAX_LIVE_CHARS = 11_000
-#: A look at whether the turn is settled.
-WAIT_S = 0.5
 #: The pauses between two pieces of one answer.
 APPEND_EVERY_S, EDIT_EVERY_S = 0.6, 1.5
 #: Slack's limits by workspace: 100 appends and 50 edits a minute, a little below.
@@ -76,7 +74,6 @@ class LiveWriter:
         if room is None or not wanted or (as_stream and not room.thread_ts):
             return
         if len(self._tasks) >= MAX_LIVE:
-            log.info("slack_answer_not_live", turn_id=str(turn_id))
             return
         left_s = (utterance.reply.expires_at - datetime.now(UTC)).total_seconds()
         self._tasks.start(self._write(turn_id, room, as_stream, left_s), name="slack live answer")
@@ -89,7 +86,7 @@ class LiveWriter:
         with (
             contextlib.suppress(TimeoutError),
             self._live.following(turn_id) as live,
-            self._waiters.following(turn_id) as settled,
+            self._waiters.following(turn_id, wakes=live.changed) as settled,
         ):
             async with asyncio.timeout(left_s):
                 answer = _LiveAnswer(turn_id, room, live, settled)
@@ -136,11 +133,9 @@ class _LiveAnswer:
         return False
 
     async def news(self) -> None:
-        """Wait for new text, for a moment."""
+        """Wait for what has come since the last wait: text, or the settlement."""
+        await self._live.changed.wait()
         self._live.changed.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(WAIT_S):
-                await self._live.changed.wait()
 
 
 class _LiveMessages:
@@ -175,7 +170,8 @@ class _LiveMessages:
         while not answer.is_over:
             pause_s = APPEND_EVERY_S if answer.is_stream else EDIT_EVERY_S
             await asyncio.sleep(pause_s)
-            await answer.news()
+            if len(answer.text) <= answer.shown:
+                await answer.news()
             pacing = self._appends if answer.is_stream else self._edits
             await pacing.wait(answer.room.team)
             text = answer.text
