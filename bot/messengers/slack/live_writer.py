@@ -23,6 +23,7 @@ from bot.messengers.slack.api import ApiResult, SlackApi
 from bot.messengers.slack.blocks import part_message
 from bot.messengers.slack.controls import stop_blocks
 from bot.messengers.slack.conversations import room_of
+from bot.messengers.slack.live_answers import LiveAnswers, ShownAnswer
 from bot.messengers.slack.live_text import visible
 from bot.messengers.slack.pacing import Pacing
 from bot.messengers.slack.post_log import PostLog
@@ -55,12 +56,14 @@ class LiveWriter:
         post_log: PostLog,
         live: LiveTurns,
         waiters: SettlementWaiters,
+        answers: LiveAnswers,
     ) -> None:
         self._settings = settings
         self._texts = texts
         self._slack = _LiveMessages(api, post_log, texts)
         self._live = live
         self._waiters = waiters
+        self._answers = answers
         self._tasks = TaskSet()
 
     def write(self, turn_id: UUID, utterance: Utterance) -> None:
@@ -91,7 +94,10 @@ class LiveWriter:
             async with asyncio.timeout(left_s):
                 answer = _LiveAnswer(turn_id, room, live, settled)
                 try:
-                    if await answer.has_text() and await self._slack.begin(answer, as_stream):
+                    if not await answer.has_text():
+                        return
+                    self._answers.keep(turn_id, answer.shown)
+                    if await self._slack.begin(answer, as_stream):
                         await self._slack.keep_writing(answer)
                 except DATABASE_ERRORS as error:
                     log.warning(
@@ -105,9 +111,7 @@ class _LiveAnswer:
     def __init__(self, turn_id: UUID, room: Room, live: LiveTurn, settled: asyncio.Event) -> None:
         self.turn_id = turn_id
         self.room = room
-        self.ts = ""
-        self.is_stream = False
-        self.shown = 0  #: characters of the visible text
+        self.shown = ShownAnswer()
         self._live = live
         self._settled = settled
         self._restarts = 0
@@ -120,8 +124,9 @@ class _LiveAnswer:
     @property
     def is_over(self) -> bool:
         """Whether there is nothing more to write live."""
-        begun_anew = self.shown > 0 and self._live.restarts != self._restarts
-        return self._settled.is_set() or begun_anew or self.shown >= MAX_LIVE_CHARS
+        begun_anew = bool(self.shown.text) and self._live.restarts != self._restarts
+        whole = self._settled.is_set() or self.shown.is_taken
+        return whole or begun_anew or len(self.shown.text) >= MAX_LIVE_CHARS
 
     async def has_text(self) -> bool:
         """Wait for something to show; False: the answer is whole already."""
@@ -152,49 +157,53 @@ class _LiveMessages:
         """Show the first text; False: the answer is left to its delivery."""
         if not await self._posts.begin(answer.turn_id, answer.room.channel):
             return False
-        text = answer.text
-        answer.is_stream = as_stream
-        result = await (self._start_stream if as_stream else self._post)(answer, text)
+        text, shown = answer.text, answer.shown
+        shown.is_stream = as_stream
+        with shown.call():
+            result = await (self._start_stream if as_stream else self._post)(answer, text)
         if not result.ok:
+            shown.is_certain = False
             if result.outcome is not Outcome.UNCONFIRMED:
                 await self._posts.remove(answer.turn_id, 0)
             log.info("slack_answer_not_live", turn_id=str(answer.turn_id), detail=result.detail)
             return False
-        answer.ts = str(result.document.get("ts") or "")
-        answer.shown = len(text)
+        shown.ts, shown.text = str(result.document.get("ts") or ""), text
         state = PostState.STREAMING if as_stream else PostState.WRITING
-        return await self._posts.note(answer.turn_id, 0, state, answer.ts)
+        return await self._posts.note(answer.turn_id, 0, state, shown.ts)
 
     async def keep_writing(self, answer: _LiveAnswer) -> None:
         """Show more as it comes, until the answer is whole."""
         while not answer.is_over:
-            pause_s = APPEND_EVERY_S if answer.is_stream else EDIT_EVERY_S
+            pause_s = APPEND_EVERY_S if answer.shown.is_stream else EDIT_EVERY_S
             await asyncio.sleep(pause_s)
-            if len(answer.text) <= answer.shown:
+            if len(answer.text) <= len(answer.shown.text):
                 await answer.news()
-            pacing = self._appends if answer.is_stream else self._edits
+            pacing = self._appends if answer.shown.is_stream else self._edits
             await pacing.wait(answer.room.team)
             text = answer.text
-            if answer.is_over or len(text) <= answer.shown:
+            if answer.is_over or len(text) <= len(answer.shown.text):
                 continue
             if not await self._show(answer, text):
                 return
 
     async def _show(self, answer: _LiveAnswer, text: str) -> bool:
         """Show more of the text; False: it is not known what is shown now."""
-        if not answer.is_stream:
-            result = await self._edit(answer, text)
-        else:
-            result = await self._append(answer, text[answer.shown :])
-            if result.error == "message_not_in_streaming_state":
-                # Slack has ended the stream: the message can be edited from now on.
-                answer.is_stream = False
-                return True
+        shown = answer.shown
+        with shown.call():
+            if not shown.is_stream:
+                result = await self._edit(answer, text)
+            else:
+                result = await self._append(answer, text[len(shown.text) :])
+        if shown.is_stream and result.error == "message_not_in_streaming_state":
+            # Slack has ended the stream: the message can be edited from now on.
+            shown.is_stream = False
+            return True
         if result.ok:
-            answer.shown = len(text)
+            shown.text = text
         elif result.outcome is Outcome.RETRY:
             await asyncio.sleep(result.retry_after_s or 1.0)
             return True
+        shown.is_certain = result.ok
         return result.ok
 
     async def _start_stream(self, answer: _LiveAnswer, text: str) -> ApiResult:
@@ -202,7 +211,7 @@ class _LiveMessages:
         return await self._call("chat.startStream", document, answer)
 
     async def _append(self, answer: _LiveAnswer, text: str) -> ApiResult:
-        document = {"channel": answer.room.channel, "ts": answer.ts, "markdown_text": text}
+        document = {"channel": answer.room.channel, "ts": answer.shown.ts, "markdown_text": text}
         return await self._call("chat.appendStream", document, answer)
 
     async def _post(self, answer: _LiveAnswer, text: str) -> ApiResult:
@@ -210,7 +219,7 @@ class _LiveMessages:
         return await self._api.call("chat.postMessage", document, team=answer.room.team)
 
     async def _edit(self, answer: _LiveAnswer, text: str) -> ApiResult:
-        document = {"channel": answer.room.channel, "ts": answer.ts}
+        document = {"channel": answer.room.channel, "ts": answer.shown.ts}
         return await self._call("chat.update", {**document, **self._growing(answer, text)}, answer)
 
     def _growing(self, answer: _LiveAnswer, text: str) -> dict[str, Any]:

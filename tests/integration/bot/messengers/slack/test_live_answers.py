@@ -46,6 +46,39 @@ async def test_a_direct_answer_is_seen_growing_and_ends_as_the_log_has_it(
     assert screen == [turn.answer]
     [post] = await chat.stack.rows("SELECT * FROM posts")
     assert (post.state, post.part) == ("final", 0)
+    # Ended with the rest: an edit would mark the message as edited.
+    assert "chat.update" not in [call.method for call in chat.stack.slack.web_api.calls]
+    message = chat.workspace.state.message(chat.workspace.directory.room(room), post.message_id)
+    assert [block["type"] for block in message.blocks][-2:] == ["context", "context_actions"]
+
+
+async def test_an_end_without_an_answer_is_mended_by_an_edit(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    chat.stack.slack.web_api.faults["chat.stopStream"].once(Fault.CUT)
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+    assert [call.method for call in chat.stack.slack.web_api.calls].count("chat.update") == 1
+
+
+async def test_refused_buttons_do_not_keep_a_stream_open(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    chat.workspace.rules.refused_block_types = {"context_actions"}
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+    [post] = await chat.stack.rows("SELECT * FROM posts")
+    message = chat.workspace.state.message(chat.workspace.directory.room(room), post.message_id)
+    assert message.stream is None
+    assert message.blocks[-1]["type"] == "actions"
 
 
 async def test_a_stream_that_cannot_start_leaves_one_post(

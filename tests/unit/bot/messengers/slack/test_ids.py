@@ -31,6 +31,7 @@ def test_made_up_words_do_not_reach_the_log(raw: object) -> None:
 
 def test_fields_of_odd_shapes_are_absent() -> None:
     assert field({"a": {"b": 1}}, "a", "b") == 1
+    odd: object
     for odd in (None, 5, [], {"a": None}, {"a": [1]}, {"a": "b"}):
         assert field(odd, "a", "b") is None
 
