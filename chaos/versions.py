@@ -41,6 +41,11 @@ def sentences_of(checkout: Path) -> dict[str, Any]:
     return sentences
 
 
+def knows_rooms(code: Path) -> bool:
+    """Whether the bot of a checkout answers in Slack's threads and direct messages."""
+    return (code / "bot/messengers/slack/thread_delivery.py").is_file()
+
+
 def _added_by(root: Path, number: str) -> str:
     """The commit that added the migration with this number; a renamed file has the same number."""
     added = ("--diff-filter=A", "--reverse", "--format=%H")
