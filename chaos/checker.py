@@ -130,7 +130,8 @@ def _told(message: Message) -> str:
     """The outcome where no whole answer was shown, but a sentence, or what was stopped."""
     if not message.notices:
         return "stopped, nothing shown"
-    return message.notices[0] if message.notices in (["merged"], ["stopped"]) else "told"
+    [first, *_] = message.notices
+    return first if first == "merged" or first.startswith("stopped") else "told"
 
 
 def _without_callback(message: Message, findings: LedgerFindings) -> str:

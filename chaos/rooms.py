@@ -79,6 +79,11 @@ class Rooms:
         result.undone += deed_checker.late_stops(journal, turns, injected_at)
         result.undone += deed_checker.wrong_votes(journal, await self._ledger.judgements())
 
+    def account(self, name: str) -> str:
+        """What was seen in a message's thread."""
+        message = self._journal.messages[name]
+        return self._screens.account(message.room, message.root) if message.room else ""
+
     def _count(self, injected_at: Sequence[float]) -> None:
         posts = self._screens.answers()
         finished = [post for post in posts if post.begun_by and post.finished_by]

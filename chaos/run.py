@@ -157,7 +157,7 @@ async def _check(
     )
     found = check(journal, findings)
     await world.rooms.check(found, [injection.at for injection in injections])
-    return found, await _accounts(cluster, journal, found)
+    return found, await _accounts(world, journal, found)
 
 
 async def _claimed_before(plan: Plan, cluster: Cluster, journal: Journal) -> frozenset[str]:
@@ -177,12 +177,14 @@ def _kills(plan: Plan, injections: list[Injection]) -> list[float]:
     return [injection.at for injection in injections if injection.kind in fatal]
 
 
-async def _accounts(cluster: Cluster, journal: Journal, found: CheckResult) -> dict[str, str]:
+async def _accounts(world: World, journal: Journal, found: CheckResult) -> dict[str, str]:
     """What clients and tables say about each message that speaks against the product."""
     names = [name for name in found.offenders if name in journal.messages][:_MAX_ACCOUNTS]
-    inside = await ledger.accounts(cluster.database_url, names) if names else {}
+    inside = await ledger.accounts(world.cluster.database_url, names) if names else {}
+    told = {name: [journal.account(name), inside.get(name, "not in the log")] for name in names}
     return {
-        name: f"{journal.account(name)} | {inside.get(name, 'not in the log')}" for name in names
+        name: " | ".join([*parts, *filter(None, [world.rooms.account(name)])])
+        for name, parts in told.items()
     }
 
 

@@ -11,6 +11,7 @@ from bot.messengers.slack.controls import STOP_ACTION
 from bot.messengers.slack.simulated_workspace.block_limits import elements_of
 from bot.messengers.slack.simulated_workspace.sightings import Sighting, SightingKind
 from bot.messengers.slack.web_api import EVENT_TYPE, SENTENCE_TYPE
+from chaos.journal import marks
 
 #: Below a text that is edited as it grows.
 ELLIPSIS = " …"
@@ -97,8 +98,33 @@ class Screens:
         return [post for post in posts if (post.room, post.root) == (room, root)]
 
     def answers(self) -> list[BotPost]:
-        """All but the bot's own sentences."""
-        return [post for post in self.posts.values() if post.last.stage is not Stage.SENTENCE]
+        """All but the bot's own sentences, and the answers to slash commands."""
+        return [
+            post
+            for post in self.posts.values()
+            if post.last.stage is not Stage.SENTENCE and not is_of_a_command(post)
+        ]
+
+    def account(self, room: str, root: str) -> str:
+        """The versions of the messages of a thread, for people."""
+        began = min((post.versions[0].at for post in self.in_thread(room, root)), default=0.0)
+        return "; ".join(
+            f"{post.ts} {post.turn_id[:8]}: "
+            + ", ".join(
+                f"{each.at - began:.1f}s {each.stage} {_short(each.text)}" for each in post.versions
+            )
+            for post in self.in_thread(room, root)
+        )
+
+
+def is_of_a_command(post: BotPost) -> bool:
+    """Whether the message is outside threads, and shows no answer to a message in one."""
+    begun = [name for version in post.versions for name, _ in marks(version.text)[0]]
+    return post.root == post.ts and not any(name[0] in "dc" for name in begun)
+
+
+def _short(text: str) -> str:
+    return text if len(text) < 40 else f"{text[:15]}...({len(text)})...{text[-15:]}"
 
 
 def read_version(document: dict[str, Any], at: float) -> tuple[Version, str]:

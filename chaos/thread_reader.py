@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bot.messengers.slack.simulated_workspace.sightings import Sighting, SightingKind
 from chaos.journal import Journal, Message
 from chaos.notices import Notices
-from chaos.screens import BotPost, Screens, Stage
+from chaos.screens import BotPost, Screens, Stage, is_of_a_command
 from chaos.thread_ledger import ThreadLedger, ThreadTurn
 from fakes.slack import SlackCall
 from runtime.database import DATABASE_ERRORS
@@ -33,7 +33,7 @@ class ThreadReader:
     def read_sighting(self, sighting: Sighting) -> None:
         """Read one change of a screen."""
         post = self._screens.see(sighting)
-        if post is None:
+        if post is None or is_of_a_command(post):
             return
         if sighting.kind is SightingKind.STREAM_START:
             self._journal.deeds["streams begun"] += 1
@@ -88,10 +88,17 @@ class ThreadReader:
         final = next(each for each in post.versions if each.stage is Stage.FINAL)
         self._journal.deeds[f"answers shown: {post.way}"] += 1
         if not self._journal.show(message, post.way, final.text, final.at):
-            stopped = any(note in final.text for note in self._notices.sentences("stopped_note"))
-            message.notices += ["stopped"] if stopped else self._notices.final(final.text)
+            message.notices += self._meaning(final.text)
         for listener in self.listeners:
             listener(post, message)
+
+    def _meaning(self, text: str) -> list[str]:
+        if any(note in text for note in self._notices.sentences("stopped_note")):
+            return ["stopped"]
+        # The job had no worker any more, and nobody knows what it had written.
+        if text in self._notices.sentences("cancelled"):
+            return ["stopped, nothing kept"]
+        return self._notices.final(text)
 
     def _asked_at(self, room: str, ts: str) -> Message | None:
         messages = self._journal.messages.values()

@@ -116,6 +116,7 @@ class LookupResult:
 
     outcome: LookupOutcome
     detail: str  #: short, without personal data or secrets: its place, or why it has none
+    message_id: str = ""  #: the messenger's own id of the message that was found
     retry_after_s: float | None = None  #: the messenger's minimum pause before the next lookup
 
 

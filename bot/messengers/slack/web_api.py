@@ -108,8 +108,9 @@ class WebApi:
                 return page
             messages, cursor = page
             if found := _message_of(messages, turn_id, part):
-                detail = f"found at {room.channel} {found.get('ts')}"
-                return LookupResult(outcome=LookupOutcome.FOUND, detail=detail)
+                ts = message_ts(found.get("ts"))
+                detail = f"found at {room.channel} {ts}"
+                return LookupResult(outcome=LookupOutcome.FOUND, detail=detail, message_id=ts)
             # Slack may withhold metadata: then an absence is not certain.
             if any(_is_nameless(message) and _is_of(message, app) for message in messages):
                 return _unknown(f"{room.channel} has a message of this app that names no turn")

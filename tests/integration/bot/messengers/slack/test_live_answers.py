@@ -142,3 +142,12 @@ async def test_a_long_answer_becomes_several_messages(
     assert "".join("".join(shown).split()) == "".join(paragraphs.split())
     posts = await chat.stack.rows("SELECT part, state FROM posts ORDER BY part")
     assert [(post.part, post.state) for post in posts] == [(n, "final") for n in range(3)]
+
+
+async def test_an_answer_that_is_found_again_is_noted_as_shown(chat: SlackChat) -> None:
+    chat.stack.slack.faults.once(Fault.CUT)
+    asked = await chat.say("U1", "C1", f"{chat.mention} 어디?")
+    await chat.until_answered("어디?")
+    [post] = await chat.stack.rows("SELECT * FROM posts")
+    assert post.state == "final"
+    assert post.message_id in chat.workspace.screen("U1", "C1", asked)
