@@ -89,7 +89,7 @@ class ActionReceiver:
         self._commands = PersonCommands(services, "slack")
 
     async def receive(self, body: Mapping[str, Any]) -> None:
-        """Carry out one press; an unknown one is logged."""
+        """Carry out one press; an unknown one is logged. Raises StoreDownError: Slack says so."""
         press = Press(body)
         if not (press.team and press.user):
             log.warning("slack_press_without_person")
@@ -97,7 +97,9 @@ class ActionReceiver:
         try:
             await self._receive(press)
         except StoreDownError:
+            # Without an acknowledgement Slack shows that the press had no effect.
             self._say(press, self._texts.storage_down)
+            raise
 
     async def receive_reasons(self, body: Mapping[str, Any]) -> None:
         """Store the reasons of a sent form. Raises StoreDownError: the form stays open."""

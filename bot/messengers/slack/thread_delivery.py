@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from bot.domain.deliveries import Answer, DeliveryResult, Outcome, ReplyHandle
-from bot.domain.messenger import LookupOutcome
+from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.domain.posts import PostState
 from bot.messengers.slack.api import ApiResult, SlackApi
 from bot.messengers.slack.blocks import (
@@ -29,7 +29,13 @@ from bot.messengers.slack.controls import VOTE_BUTTONS, vote_blocks
 from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.refusals import is_too_long, may_take_plain_text
 from bot.messengers.slack.settings import SlackSettings
-from bot.messengers.slack.web_api import Room, WebApi, turn_metadata
+from bot.messengers.slack.web_api import (
+    BEGINS_ALIKE,
+    Room,
+    WantedPart,
+    WebApi,
+    turn_metadata,
+)
 from bot.store.posts import Post
 from bot.text.catalog import Texts
 
@@ -37,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 #: Begun before it, a call ends within the ten seconds of a delivery.
 LAST_CALL_S = 4.8
+#: The age of a message until which it is looked up; it may be shown in part after that.
+LOOK_UP_S = 30.0
 #: The wait for a live writer that is about to tell its message's id.
 STARTING_S, STARTING_POLL_S = 2.0, 0.1
 
@@ -101,7 +109,7 @@ class ThreadDelivery:
         if post is not None and post.is_starting:
             post = await self._until_started(part) or post
             if post.is_starting:
-                return DeliveryResult(outcome=Outcome.RETRY, detail="not finished: it is begun")
+                return _later("it is begun")
         if post is None:
             return await self._post(part)
         if post.message_id is not None:
@@ -118,21 +126,38 @@ class ThreadDelivery:
 
     async def _resolve(self, part: _Part, post: Post) -> DeliveryResult:
         """Find the message of a bot that died before it told its id; post where there is none."""
-        found = await self._web_api.find_part(
-            part.room,
-            part.answer.turn_id,
-            part.asked_at,
-            part.app,
-            number=part.number,
-            beginning=part.markdown if post.is_live else "",
-        )
-        if found.outcome is LookupOutcome.FOUND:
-            return await self._finish(part, found.detail, PostState.STREAMING)
+        passed: tuple[str, ...] = ()
+        while True:
+            found = await self._find(part, post, passed)
+            if found.outcome is not LookupOutcome.FOUND:
+                break
+            if found.detail == BEGINS_ALIKE and await self._others_are_starting(part):
+                return _later("others begin")
+            taken = await self._posts.take(part.answer.turn_id, part.number, found.message_id)
+            if taken or found.detail != BEGINS_ALIKE:
+                return await self._finish(part, found.message_id, PostState.STREAMING)
+            passed = (*passed, found.message_id)
+        if found.outcome is LookupOutcome.UNKNOWN and time.time() < post.begun_at + LOOK_UP_S:
+            return _later(found.detail, found.retry_after_s)
         # At most the beginning is shown of one that was live: the answer must not be lost.
         if found.outcome is LookupOutcome.ABSENT or post.is_live:
             await self._posts.remove(part.answer.turn_id, part.number)
             return await self._post(part)
         return DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=found.detail)
+
+    async def _find(self, part: _Part, post: Post, passed: tuple[str, ...]) -> LookupResult:
+        wanted = WantedPart(
+            number=part.number,
+            beginning=part.markdown if post.is_live else "",
+            begun_at=post.begun_at,
+            passed=passed,
+        )
+        return await self._web_api.find_part(
+            part.room, part.answer.turn_id, part.asked_at, part.app, wanted
+        )
+
+    async def _others_are_starting(self, part: _Part) -> bool:
+        return await self._posts.others_starting(part.answer.turn_id, part.room.channel)
 
     async def _post(self, part: _Part) -> DeliveryResult:
         if not await self._posts.announce(part.answer.turn_id, part.number, part.room.channel):
@@ -208,7 +233,20 @@ class ThreadDelivery:
 def _again(result: ApiResult) -> DeliveryResult:
     """What was asked may be asked again: it has the same effect."""
     return DeliveryResult(
-        outcome=Outcome.RETRY, detail=result.detail, retry_after_s=result.retry_after_s
+        outcome=Outcome.RETRY,
+        detail=result.detail,
+        retry_after_s=result.retry_after_s,
+        tried=result.tried,
+    )
+
+
+def _later(why: str, retry_after_s: float | None = None) -> DeliveryResult:
+    """Nothing is to be sent before something else is known."""
+    return DeliveryResult(
+        outcome=Outcome.RETRY,
+        detail=f"not finished: {why}",
+        retry_after_s=retry_after_s,
+        tried=False,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,8 @@ EVENT_TYPE = "bllossom_turn"
 SENTENCE_TYPE = "bllossom_sentence"
 #: A page of answers of the maximum length.
 MAX_PAGE_BYTES = 10 * 1024 * 1024
+#: How a message was found that may show another answer.
+BEGINS_ALIKE = "its beginning"
 #: The letters by which a message is known as the beginning of an answer.
 MIN_BEGINNING = 40
 #: The maximum of a channel's history that is read.
@@ -45,6 +48,22 @@ class Room:
     team: str
     channel: str
     thread_ts: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedPart:
+    """The message of an answer that is looked up."""
+
+    number: int
+    #: The answer's text, of which a message without a name may show the beginning: a stream has
+    #: its name only at its end.
+    beginning: str = ""
+    begun_at: float = 0.0  #: Unix seconds
+    passed: tuple[str, ...] = ()  #: messages that show other answers
+
+    def distance_s(self, ts: str) -> float:
+        """The seconds between its beginning and a message: the nearest one is most likely it."""
+        return abs(float(ts or 0.0) - self.begun_at)
 
 
 class WebApi:
@@ -122,33 +141,30 @@ class WebApi:
         return _unknown(f"{room.channel} has more than {read} messages since")
 
     async def find_part(
-        self,
-        room: Room,
-        turn_id: UUID,
-        since: float,
-        app: object,
-        *,
-        number: int,
-        beginning: str,
+        self, room: Room, turn_id: UUID, since: float, app: object, wanted: WantedPart
     ) -> LookupResult:
-        """Look up one message of an answer; FOUND: ``detail`` is its ts.
+        """Look up one message of an answer; FOUND: ``message_id`` is its ts.
 
-        ``beginning``: the answer's text, of which a message without a name may show the beginning:
-        a stream has its name only at its end.
+        A message that names no turn is found where it shows the beginning of the answer; the
+        detail is BEGINS_ALIKE then, and another answer may begin in the same way.
         """
-        query = _query(room, since)
         nameless = False
+        begun: list[str] = []
+        query = _query(room, since)
         for _ in range(MAX_PAGES):
             page = await self._read_page(room, query)
             if isinstance(page, LookupResult):
                 return page
             messages, cursor = page
             ours = [message for message in messages if _is_of(message, app)]
-            found = _message_of(ours, turn_id, number) or _begun(ours, beginning)
+            found = _message_of(ours, turn_id, wanted.number)
             if found and (ts := message_ts(found.get("ts"))):
-                return LookupResult(outcome=LookupOutcome.FOUND, detail=ts)
-            nameless |= any(map(_is_nameless, ours)) and not beginning
+                return _found(ts, "its name")
+            begun += _begun(ours, wanted.beginning)
+            nameless |= any(map(_is_nameless, ours)) and not wanted.beginning
             if not cursor:
+                if left := {*begun} - {*wanted.passed}:
+                    return _found(min(left, key=wanted.distance_s), BEGINS_ALIKE)
                 outcome = LookupOutcome.UNKNOWN if nameless else LookupOutcome.ABSENT
                 return LookupResult(outcome=outcome, detail=f"not in {room.channel}")
             query["cursor"] = cursor
@@ -228,15 +244,18 @@ def _message_of(
     return None
 
 
-def _begun(messages: list[dict[str, Any]], text: str) -> dict[str, Any] | None:
-    """The nameless message that shows the beginning of ``text``."""
+def _found(ts: str, by: str) -> LookupResult:
+    return LookupResult(outcome=LookupOutcome.FOUND, detail=by, message_id=ts)
+
+
+def _begun(messages: list[dict[str, Any]], text: str) -> Iterator[str]:
+    """The ts of the nameless messages that show the beginning of ``text``."""
     for message in messages:
         shown = message.get("text")
         if isinstance(shown, str) and shown.strip() and _is_nameless(message):
             letters = _letters(shown)[:MIN_BEGINNING]
             if letters and _letters(text).startswith(letters):
-                return message
-    return None
+                yield message_ts(message.get("ts"))
 
 
 def _letters(text: str) -> str:
