@@ -37,7 +37,7 @@ class Plan:
 
     @property
     def surfaces(self) -> str:
-        """The kinds of conversations. Slack sends events once every bot knows them.
+        """The kinds of conversations. Slack sends events once every bot's guarantee covers them.
 
         k: Kakao, s: Slack's command, g: the generic webhook, d: Slack's direct messages, c: threads
         of its channels.
