@@ -87,20 +87,12 @@ class ThreadReader:
             return
         final = next(each for each in post.versions if each.stage is Stage.FINAL)
         self._journal.deeds[f"answers shown: {post.way}"] += 1
-        stopped = self._stopped(final.text)
+        stopped = self._notices.stopped(final.text)
         # One that was stopped at its very end may be whole, and yet enters no history.
         if stopped or not self._journal.show(message, post.way, final.text, final.at):
             message.notices += stopped or self._notices.final(final.text)
         for listener in self.listeners:
             listener(post, message)
-
-    def _stopped(self, text: str) -> list[str]:
-        """What a text says of a stop; empty where it is about none."""
-        if any(note in text for note in self._notices.sentences("stopped_note")):
-            return ["stopped"]
-        # The job had no worker any more, and nobody knows what it had written.
-        nothing_kept = text in self._notices.sentences("cancelled")
-        return ["stopped, nothing kept"] if nothing_kept else []
 
     def _asked_at(self, room: str, ts: str) -> Message | None:
         messages = self._journal.messages.values()

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 #: What a bot and a worker import, and the proof itself; a version has those that it knows.
-PACKAGES = ("bot", "chaos", "inference_queue", "inference_worker", "migrations", "onebox", "runtime")
+PACKAGES = (
+    "bot",
+    "chaos",
+    "inference_queue",
+    "inference_worker",
+    "migrations",
+    "onebox",
+    "runtime",
+)
 
 _TELL_SENTENCES = """
 import dataclasses, json
