@@ -65,10 +65,21 @@ def check(journal: Journal, findings: LedgerFindings = NOTHING_FOUND) -> CheckRe
             result.duplicated.append(
                 f"{message.id}: {', '.join([*routes, *message.results.surplus])}"
             )
+        if _was_stopped_unasked(message, journal):
+            result.lost.append(f"{message.id} was stopped, though nobody asked")
         if message.late and message.accepted_at:
             result.late.append(message.id)
     result.out_of_order = list(_disorders(journal))
     return result
+
+
+def _was_stopped_unasked(message: Message, journal: Journal) -> bool:
+    was_stopped = any(notice.startswith("stopped") for notice in message.notices)
+    return was_stopped and not any(
+        stop.conversation == message.conversation
+        and (stop.ended_at is None or message.sent_at < stop.ended_at)
+        for stop in journal.stops
+    )
 
 
 def suspects(journal: Journal, kills: list[float]) -> set[str]:

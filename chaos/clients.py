@@ -81,6 +81,11 @@ class ClientPool:
             await asyncio.sleep(_POLL_S)
             self.longest_pause_s = max(self.longest_pause_s, time.monotonic() - slept_at)
 
+    async def finish_deeds(self) -> None:
+        """Wait until all stops and votes that were begun are done."""
+        await self._on_kakao.deeds.wait()
+        await self._in_rooms.finish_deeds()
+
     async def close(self) -> None:
         """Stop pressing buttons and asking for results."""
         await self._on_kakao.close()

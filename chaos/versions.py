@@ -8,8 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: What a bot and a worker import; a version has those of them that it knows.
-PACKAGES = ("bot", "inference_queue", "inference_worker", "migrations", "onebox", "runtime")
+#: What a bot and a worker import, and the proof itself; a version has those that it knows.
+PACKAGES = (
+    "bot",
+    "chaos",
+    "inference_queue",
+    "inference_worker",
+    "migrations",
+    "onebox",
+    "runtime",
+)
 
 _TELL_SENTENCES = """
 import dataclasses, json
@@ -42,8 +50,13 @@ def sentences_of(checkout: Path) -> dict[str, Any]:
 
 
 def knows_rooms(code: Path) -> bool:
+<<<<<<< HEAD
     """Whether the bot of a checkout answers in Slack's threads and direct messages."""
     return (code / "bot/messengers/slack/thread_delivery.py").is_file()
+=======
+    """Whether a version's guarantee covers Slack's threads and direct messages: its chaos does."""
+    return (code / "chaos/rooms.py").is_file()
+>>>>>>> chaos2
 
 
 def _added_by(root: Path, number: str) -> str:
