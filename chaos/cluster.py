@@ -50,11 +50,7 @@ class Node:
     process: SupervisedProcess
     url: str = ""  #: a bot's origin
     serves_generic: bool = True  #: whether a bot's version knows the generic webhook
-<<<<<<< HEAD
-    serves_events: bool = True  #: whether it knows Slack's events
-=======
     serves_events: bool = True  #: whether its guarantee covers Slack's rooms
->>>>>>> chaos2
     is_up: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  #: held during an injection
     unexpected_exits: int = 0

@@ -12,11 +12,7 @@ from chaos.thread_ledger import ThreadTurn
 MAX_STOP_S = 2.0
 #: An injection delays a stop that comes so long after it: a frozen worker loses its lease, a
 #: killed bot starts again.
-<<<<<<< HEAD
-OUTAGE_S = 8.0
-=======
 OUTAGE_S = 6.0
->>>>>>> chaos2
 
 UNFINISHED = ("received", "queued", "generating")
 

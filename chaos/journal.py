@@ -146,12 +146,8 @@ class Journal:
         message.partial += [via for mark in begun if mark not in ended]
         for name, generation in ended:
             # The button of a later answer fetches an earlier answer to the same person.
-<<<<<<< HEAD
-            asked = self.messages.get(name, message) if via == "button" else message
-=======
             fetches = via == "button" and name != message.question
             asked = self.messages.get(name, message) if fetches else message
->>>>>>> chaos2
             if asked.question != name or asked.conversation != message.conversation:
                 self.misdelivered.append(f"{message.id} was shown the answer of {name}")
             asked.shown.append(ShownAnswer(via, int(generation), at or time.monotonic()))

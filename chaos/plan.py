@@ -37,11 +37,7 @@ class Plan:
 
     @property
     def surfaces(self) -> str:
-<<<<<<< HEAD
-        """The kinds of conversations. Slack sends events once every bot knows them.
-=======
         """The kinds of conversations. Slack sends events once every bot's guarantee covers them.
->>>>>>> chaos2
 
         k: Kakao, s: Slack's command, g: the generic webhook, d: Slack's direct messages, c: threads
         of its channels.

@@ -97,11 +97,7 @@ async def _send_and_drain(
         await injector.wait_until_recovered()
         say("all sent, all faults over; draining")
         await _drain(plan, world.cluster, journal)
-<<<<<<< HEAD
-        await world.rooms.finish_deeds()
-=======
         await world.clients.finish_deeds()
->>>>>>> chaos2
     finally:
         await world.clients.close()
 

@@ -87,21 +87,6 @@ class ThreadReader:
             return
         final = next(each for each in post.versions if each.stage is Stage.FINAL)
         self._journal.deeds[f"answers shown: {post.way}"] += 1
-<<<<<<< HEAD
-        if not self._journal.show(message, post.way, final.text, final.at):
-            message.notices += self._meaning(final.text)
-        for listener in self.listeners:
-            listener(post, message)
-
-    def _meaning(self, text: str) -> list[str]:
-        if any(note in text for note in self._notices.sentences("stopped_note")):
-            return ["stopped"]
-        # The job had no worker any more, and nobody knows what it had written.
-        if text in self._notices.sentences("cancelled"):
-            return ["stopped, nothing kept"]
-        return self._notices.final(text)
-
-=======
         stopped = self._notices.stopped(final.text)
         # One that was stopped at its very end may be whole, and yet enters no history.
         if stopped or not self._journal.show(message, post.way, final.text, final.at):
@@ -109,7 +94,6 @@ class ThreadReader:
         for listener in self.listeners:
             listener(post, message)
 
->>>>>>> chaos2
     def _asked_at(self, room: str, ts: str) -> Message | None:
         messages = self._journal.messages.values()
         return next((m for m in messages if (m.room, m.ts) == (room, ts)), None)

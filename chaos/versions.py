@@ -50,13 +50,8 @@ def sentences_of(checkout: Path) -> dict[str, Any]:
 
 
 def knows_rooms(code: Path) -> bool:
-<<<<<<< HEAD
-    """Whether the bot of a checkout answers in Slack's threads and direct messages."""
-    return (code / "bot/messengers/slack/thread_delivery.py").is_file()
-=======
     """Whether a version's guarantee covers Slack's threads and direct messages: its chaos does."""
     return (code / "chaos/rooms.py").is_file()
->>>>>>> chaos2
 
 
 def _added_by(root: Path, number: str) -> str:
