@@ -108,7 +108,7 @@ class MessageReceiver:
         if incoming.problem is not None:
             max_chars = self._services.settings.max_utterance_chars
             sentence = problem_sentence(incoming.problem, received.texts, max_chars=max_chars)
-            self._say(received, sentence)
+            await self._say_unless_human(received, sentence)
         elif incoming.command is not None:
             await self._carry_out(received, incoming.command)
         elif incoming.utterance is not None:
@@ -132,8 +132,7 @@ class MessageReceiver:
 
     async def _submit(self, received: _Received, utterance: Utterance) -> None:
         if sentence := await self._services.inbox.rejection(utterance):
-            if not await self._commands.human_answers(received.incoming):
-                self._say(received, sentence)
+            await self._say_unless_human(received, sentence)
             return
         accepted = await self._services.inbox.submit(utterance)
         if accepted.new:
@@ -149,6 +148,11 @@ class MessageReceiver:
         if received.is_first and (thread := await self._desk.threads.before(message)):
             prompt = f"{received.texts.thread_intro}\n{thread}\n\n{prompt}"
         return replace(utterance, prompt=prompt)
+
+    async def _say_unless_human(self, received: _Received, sentence: str) -> None:
+        """Tell why a message is not answered, but where it is for a human."""
+        if not await self._commands.human_answers(received.incoming):
+            self._say(received, sentence)
 
     def _say(self, received: _Received, sentence: str) -> None:
         """Tell a sentence: in rooms to its person alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from bot.domain.deliveries import Outcome
 from bot.messengers.slack.api import SlackApi
 from bot.messengers.slack.pacing import Budget
 from bot.messengers.slack.web_api import Room
@@ -18,6 +19,19 @@ MAX_UNDER_WAY = 500
 #: accept of messages.
 PER_WORKSPACE_S, PER_WORKSPACE_BURST = 10.0, 100
 ALL_S, ALL_BURST = 100.0, 500
+
+
+#: Refusals that say nothing about other threads of the workspace.
+_OF_THE_THREAD = frozenset(
+    {
+        "channel_not_found",
+        "invalid_thread_ts",
+        "is_archived",
+        "message_not_found",
+        "not_in_channel",
+        "thread_not_found",
+    }
+)
 
 
 class StatusLine:
@@ -71,7 +85,7 @@ class StatusLine:
             team=room.team,
             keep_alive=True,
         )
-        if result.error:
+        if result.outcome is Outcome.REFUSED and result.error not in _OF_THE_THREAD:
             if len(self._without_sessions) >= MAX_REMEMBERED:
                 self._without_sessions.popitem(last=False)
             self._without_sessions[room.team] = None

@@ -250,3 +250,18 @@ async def test_a_stop_that_slack_sends_again_stops_nothing_newer(
     await chat.stack.until("SELECT 1 FROM turns WHERE text = '다음' AND status = 'generating'")
     assert (await chat.send(stop, retry=1)).status == 200
     assert (await chat.until_answered("다음")).status == "answered"
+
+
+async def test_the_bot_says_nothing_about_a_human_s_messages(chat: SlackChat) -> None:
+    chat.workspace.directory.joined.add("CHUMANS")
+    asked = await chat.say("U1", "C1", f"{chat.mention} 안녕")
+    await chat.until_answered("안녕")
+    await chat.say("U1", "C1", "상담원", thread_ts=asked)
+    await chat.until_shown("U1", "C1", asked, "연결해 드릴게요")
+    before = chat.thread("U1", "C1", asked)
+    await chat.say("U1", "C1", "", thread_ts=asked, subtype="file_share", files=[{"id": "F1"}])
+    await chat.say("U1", "C1", "가" * 5000, thread_ts=asked)
+    await chat.say("U1", "C1", "도움말", thread_ts=asked)
+    await chat.until_shown("U1", "C1", asked, "이 말만 적어")
+    after = [text for text in chat.thread("U1", "C1", asked) if text not in before]
+    assert not any("사진" in text or "너무 길어요" in text for text in after)
