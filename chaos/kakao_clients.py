@@ -104,6 +104,9 @@ class KakaoClients:
         if status != 200 or self._notices.is_not_accepted(texts):
             message.rejection = f"HTTP {status} {texts or response}"
             return
+        if message.asks_again and self._notices.refuses_again(texts):
+            message.rejection = f"HTTP 200 {texts}"
+            return
         message.accepted_at = message.accepted_at or time.monotonic()
         if response.get("useCallback") and url:
             self._platform.acknowledge(url)

@@ -41,6 +41,11 @@ class Notices:
         """The meanings of the notices among these texts that end a message."""
         return [meaning for sentence, meaning in self._final.items() if sentence in texts]
 
+    def refuses_again(self, texts: Container[str]) -> bool:
+        """Whether these texts say that no question is asked again now."""
+        names = ("nothing_again", "conversation_full")
+        return any(sentence in texts for name in names for sentence in self.sentences(name))
+
     def stopped(self, text: str) -> list[str]:
         """What a text says of a stop; empty where it is about none."""
         if any(note in text for note in self.sentences("stopped_note")):

@@ -131,6 +131,9 @@ class Reconcilable(Messenger, Protocol):
     def is_reconcilable(self, handle: ReplyHandle) -> bool:
         """Whether ``deliver_reconcilably`` is worth a try now."""
 
+    def has_other_route(self, handle: ReplyHandle) -> bool:
+        """Whether ``deliver`` has a route of its own, which is refused less often."""
+
     async def deliver_reconcilably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
         """Show the answer, once, within ten seconds, so that ``look_up`` finds it.
 
