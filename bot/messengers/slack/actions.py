@@ -41,8 +41,11 @@ class Press:
         document = dict(body)
         actions = body.get("actions")
         self.action = actions[0] if isinstance(actions, list) and actions else None
-        self.team = slack_id(field(document, "team", "id")) or slack_id(
-            field(document, "user", "team_id")
+        # A form that was opened in a shared channel names the workspace of the app itself.
+        self.team = (
+            slack_id(field(document, "view", "app_installed_team_id"))
+            or slack_id(field(document, "team", "id"))
+            or slack_id(field(document, "user", "team_id"))
         )
         enterprise = slack_id(field(document, "enterprise", "id"))
         self.tenant = tenant_of(self.team, enterprise)
@@ -118,7 +121,7 @@ class ActionReceiver:
             self._say(press, (await self._commands.carry_out(incoming)).sentence)
         else:
             UNKNOWN_REQUESTS.labels("slack", "press").inc()
-            log.info("slack_press_unknown", action=press.action_id[:60])
+            log.info("slack_press_unknown", action=clean_text(press.action_id[:60]))
 
     async def _vote(self, press: Press) -> None:
         value = read_vote(press.value)
@@ -161,7 +164,7 @@ def _place(press: Press, channel: str) -> Place:
 
 def _reasons(selected: object) -> tuple[Reason, ...]:
     chosen = selected if isinstance(selected, list) else []
-    codes = {field(option, "value") for option in chosen[: len(Reason)]}
+    codes = [field(option, "value") for option in chosen[: len(Reason)]]
     return tuple(reason for reason in Reason if reason.value in codes)
 
 
