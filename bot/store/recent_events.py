@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Text, bindparam, text
+from sqlalchemy import DateTime, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.turns import RepeatWindow, Utterance
@@ -52,6 +52,25 @@ NAME = text(
     """
 ).bindparams(bindparam("events", type_=Text))
 
+#: The first of an event's repeats gets a row.
+TAKE = text(
+    f"""
+    INSERT INTO recent_events AS known
+        (messenger, tenant, key, event_key, received_at, until)
+    VALUES (:messenger, :tenant, :key, '', :received_at, :until)
+    ON CONFLICT (messenger, tenant, key) DO UPDATE
+    SET received_at = excluded.received_at, until = excluded.until
+    WHERE NOT ({REPEATED})
+    RETURNING key
+    """
+).bindparams(
+    *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key")),
+    *(bindparam(name, type_=DateTime(timezone=True)) for name in ("received_at", "until")),
+)
+GIVE_BACK = text(
+    "DELETE FROM recent_events WHERE messenger = :messenger AND tenant = :tenant AND key = :key"
+).bindparams(*(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key")))
+
 _FORGET = text(
     f"""
     DELETE FROM recent_events WHERE ctid = ANY(ARRAY(
@@ -79,6 +98,23 @@ async def named(
         replace(u, event_key=first[u.messenger, u.tenant, u.repeats.key]) if u.repeats else u
         for u in utterances
     ]
+
+
+async def take(
+    connection: AsyncConnection, messenger: str, tenant: str, repeats: RepeatWindow
+) -> bool:
+    """Whether this is the first of the event's repeats; the commit is the caller's."""
+    values = {"messenger": messenger, "tenant": tenant, "key": repeats.key}
+    times = {"received_at": repeats.received_at, "until": repeats.until}
+    return (await connection.scalar(TAKE, values | times)) is not None
+
+
+async def give_back(
+    connection: AsyncConnection, messenger: str, tenant: str, repeats: RepeatWindow
+) -> None:
+    """Let the next of the event's repeats be the first; the commit is the caller's."""
+    values = {"messenger": messenger, "tenant": tenant, "key": repeats.key}
+    await connection.execute(GIVE_BACK, values)
 
 
 async def forget(connection: AsyncConnection) -> int:

@@ -139,12 +139,13 @@ async def test_every_shape_of_an_event_is_acknowledged(
     body = events.event_callback({name: event[name] for name in event if name != "blocks"})
     for path in places(body):
         for value in ODD:
-            try:
-                fields = event_fields(changed(body, path, value))
-            except Refusal as refusal:
-                assert refusal.status == 400
-            else:
-                assert await receive(endpoint, fields) == 200, (path, repr(value)[:40])
+            document = changed(body, path, value)
+            if not isinstance(document.get("type"), str):
+                with pytest.raises(Refusal):
+                    event_fields(document)
+                continue
+            fields = event_fields(document)
+            assert await receive(endpoint, fields) == 200, (path, repr(value)[:40])
 
 
 @pytest.mark.parametrize("payload", PRESSES, ids=["vote", "stop", "erase", "unknown", "form"])
@@ -161,5 +162,5 @@ async def test_ids_are_not_looked_for_in_the_depth(endpoint: SlackEndpoint) -> N
     deep = nested(900)
     body = events.event_callback({**EVENTS[0], **deep})
     assert await receive(endpoint, event_fields({**body, "authorizations": [deep]})) == 200
-    odd = {name: deep for name in ("team", "user", "channel", "message", "container", "view")}
+    odd = dict.fromkeys(("team", "user", "channel", "message", "container", "view"), deep)
     assert await receive(endpoint, press_fields({**PRESSES[0], **odd})) == 200
