@@ -151,6 +151,8 @@ class ActionReceiver:
             room=press.room.channel,
             by=press.user,
         )
+        if stopped:
+            self._desk.status.end(press.room)
         self._say(press, self._texts.stop_done if stopped else self._texts.nothing_to_stop)
 
     def _say(self, press: Press, sentence: str) -> None:

@@ -23,6 +23,7 @@ from bot.messengers.slack.api import ApiResult, SlackApi
 from bot.messengers.slack.blocks import part_message
 from bot.messengers.slack.controls import stop_blocks
 from bot.messengers.slack.conversations import room_of
+from bot.messengers.slack.ids import message_ts
 from bot.messengers.slack.live_text import visible
 from bot.messengers.slack.pacing import Pacing
 from bot.messengers.slack.post_log import PostLog
@@ -44,6 +45,8 @@ WAIT_S = 0.5
 APPEND_EVERY_S, EDIT_EVERY_S = 0.6, 1.5
 #: Slack's limits by workspace: 100 appends and 50 edits a minute, a little below.
 APPENDS_S, EDITS_S = 0.65, 1.3
+#: The longest pause between two pieces, whatever Slack asks for: the answer ends meanwhile.
+MAX_PAUSE_S = 60.0
 
 
 class LiveWriter:
@@ -135,6 +138,12 @@ class _LiveAnswer:
             await self.news()
         return False
 
+    async def pause(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the answer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, MAX_PAUSE_S)):
+                await self._settled.wait()
+
     async def news(self) -> None:
         """Wait for new text, for a moment."""
         self._live.changed.clear()
@@ -165,24 +174,31 @@ class _LiveMessages:
                 await self._posts.remove(answer.turn_id, 0)
             log.info("slack_answer_not_live", turn_id=str(answer.turn_id), detail=result.detail)
             return False
-        answer.ts = str(result.document.get("ts") or "")
+        answer.ts = message_ts(result.document.get("ts"))
         answer.shown = len(text)
+        if not answer.ts:
+            # The delivery looks for it.
+            return False
         state = PostState.STREAMING if as_stream else PostState.WRITING
-        return await self._posts.note(answer.turn_id, 0, state, answer.ts)
+        if await self._posts.note(answer.turn_id, 0, state, answer.ts):
+            return True
+        await self._abandon(answer)
+        return False
 
     async def keep_writing(self, answer: _LiveAnswer) -> None:
         """Show more as it comes, until the answer is whole."""
         while not answer.is_over:
             pause_s = APPEND_EVERY_S if answer.is_stream else EDIT_EVERY_S
-            await asyncio.sleep(pause_s)
+            await answer.pause(pause_s)
             await answer.news()
-            pacing = self._appends if answer.is_stream else self._edits
-            await pacing.wait(answer.room.team)
-            text = answer.text
-            if answer.is_over or len(text) <= answer.shown:
+            if answer.is_over or len(answer.text) <= answer.shown:
                 continue
-            if not await self._show(answer, text):
-                return
+            pacing = self._appends if answer.is_stream else self._edits
+            await answer.pause(pacing.reserve(answer.room.team))
+            if not answer.is_over and not await self._show(answer, answer.text):
+                break
+        if not await self._posts.of_turn(answer.turn_id):
+            await self._abandon(answer)
 
     async def _show(self, answer: _LiveAnswer, text: str) -> bool:
         """Show more of the text; False: it is not known what is shown now."""
@@ -197,9 +213,17 @@ class _LiveMessages:
         if result.ok:
             answer.shown = len(text)
         elif result.outcome is Outcome.RETRY:
-            await asyncio.sleep(result.retry_after_s or 1.0)
+            await answer.pause(result.retry_after_s or 1.0)
             return True
         return result.ok
+
+    async def _abandon(self, answer: _LiveAnswer) -> None:
+        """End a message whose turn was erased: no delivery will."""
+        place = {"channel": answer.room.channel, "ts": answer.ts}
+        if answer.is_stream:
+            await self._call("chat.stopStream", place, answer)
+        else:
+            await self._call("chat.update", {**place, **part_message(answer.text)}, answer)
 
     async def _start_stream(self, answer: _LiveAnswer, text: str) -> ApiResult:
         document = {**_place(answer.room), "markdown_text": text}
@@ -210,7 +234,9 @@ class _LiveMessages:
         return await self._call("chat.appendStream", document, answer)
 
     async def _post(self, answer: _LiveAnswer, text: str) -> ApiResult:
-        document = {**_place(answer.room), **self._growing(answer, text)}
+        # Slack must not fetch addresses that the model has written.
+        quiet = {"unfurl_links": False, "unfurl_media": False}
+        document = {**_place(answer.room), **quiet, **self._growing(answer, text)}
         return await self._api.call("chat.postMessage", document, team=answer.room.team)
 
     async def _edit(self, answer: _LiveAnswer, text: str) -> ApiResult:

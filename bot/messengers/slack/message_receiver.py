@@ -147,7 +147,10 @@ class MessageReceiver:
                 await self._submit(received, outcome.utterance)
                 return
             if command is Command.HUMAN:
-                await self._desk.call_human(received.room, received.message.user)
+                self._desk.call_human(received.room, received.message.user)
+            if command is Command.STOP:
+                # Where nothing is shown yet, no delivery ends the status.
+                self._desk.status.end(received.room)
             self._say(received, outcome.sentence)
 
     async def _submit(self, received: _Received, utterance: Utterance) -> None:

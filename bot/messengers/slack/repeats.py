@@ -1,4 +1,4 @@
-"""One message, one deed: a mention comes in two events, and Slack sends each event up to four times.
+"""One message, one deed: a mention comes in two events, and Slack sends each up to four times.
 
 A question is one turn by its key. Everything else is claimed in Postgres before it is done, for the
 events of one message may reach two bots.

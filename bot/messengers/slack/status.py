@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 
+from bot.domain.deliveries import Outcome
 from bot.messengers.slack.api import SlackApi
 from bot.messengers.slack.web_api import Room
 from bot.text.catalog import Texts
 from runtime.tasks import TaskSet
 
-#: Workspaces whose refusal of sessions is remembered.
-MAX_REMEMBERED = 1000
+#: Workspaces whose refusal of sessions is remembered, and for how long: an admin may grant them.
+MAX_REMEMBERED, REMEMBER_S = 1000, 3600.0
+#: Refusals that say nothing of the workspace's other threads.
+_OF_ONE_THREAD = frozenset(
+    {
+        "channel_not_found",
+        "invalid_thread_ts",
+        "is_archived",
+        "message_not_found",
+        "not_in_channel",
+        "thread_not_found",
+    }
+)
 #: Calls under way at once; a status that cannot be shown is left out.
 MAX_UNDER_WAY = 500
 
@@ -22,7 +35,7 @@ class StatusLine:
         self._api = api
         self._texts = texts
         self._tasks = TaskSet()
-        self._without_sessions: OrderedDict[str, None] = OrderedDict()
+        self._without_sessions: OrderedDict[str, float] = OrderedDict()
 
     def begin(self, room: Room) -> None:
         """Show the line, and the session as at work."""
@@ -53,7 +66,7 @@ class StatusLine:
         await self._set_session(room, "processing")
 
     async def _set_session(self, room: Room, state: str) -> None:
-        if room.team in self._without_sessions:
+        if self._without_sessions.get(room.team, 0.0) > time.monotonic():
             return
         result = await self._api.call(
             "agents.sessions.setStatus",
@@ -61,7 +74,8 @@ class StatusLine:
             team=room.team,
             keep_alive=True,
         )
-        if result.error:
+        if result.outcome is Outcome.REFUSED and result.error not in _OF_ONE_THREAD:
             if len(self._without_sessions) >= MAX_REMEMBERED:
                 self._without_sessions.popitem(last=False)
-            self._without_sessions[room.team] = None
+            self._without_sessions.pop(room.team, None)
+            self._without_sessions[room.team] = time.monotonic() + REMEMBER_S

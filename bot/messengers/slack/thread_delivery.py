@@ -26,6 +26,7 @@ from bot.messengers.slack.blocks import (
     plain_part,
 )
 from bot.messengers.slack.controls import VOTE_BUTTONS, vote_blocks
+from bot.messengers.slack.ids import message_ts
 from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.refusals import is_too_long, may_take_plain_text
 from bot.messengers.slack.settings import SlackSettings
@@ -41,6 +42,8 @@ LAST_CALL_S = 4.8
 STARTING_S, STARTING_POLL_S = 2.0, 0.1
 
 _GONE = "message_not_found"
+#: The message cannot be changed: it is gone, or the workspace closes messages to edits.
+_UNCHANGEABLE = frozenset({_GONE, "cant_update_message", "edit_window_closed", "update_failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +149,7 @@ class ThreadDelivery:
                 break
             self._warn(part, result)
         if result.ok:
-            ts = str(result.document.get("ts") or "")
+            ts = message_ts(result.document.get("ts"))
             await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts or None)
         elif result.outcome is not Outcome.UNCONFIRMED:
             await self._posts.remove(part.answer.turn_id, part.number)
@@ -158,7 +161,7 @@ class ThreadDelivery:
         if state is PostState.STREAMING:
             stopped = await self._call("chat.stopStream", place, part)
             if stopped.error == _GONE:
-                return await self._post_anew(part)
+                return await self._post_anew(part, ts)
             if not stopped.ok and not stopped.error:
                 return _again(stopped)
         result = ApiResult(outcome=Outcome.REFUSED, detail="", document={})
@@ -167,8 +170,8 @@ class ThreadDelivery:
             result = await self._call(
                 "chat.update", {**place, **message, "metadata": metadata}, part
             )
-            if result.error == _GONE:
-                return await self._post_anew(part)
+            if result.error in _UNCHANGEABLE:
+                return await self._post_anew(part, ts)
             if result.error == "streaming_state_conflict":
                 return _again(result)
             if not may_take_plain_text(result.delivery):
@@ -179,8 +182,9 @@ class ThreadDelivery:
         await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts)
         return DeliveryResult(outcome=Outcome.DELIVERED, detail=f"finished at {ts}")
 
-    async def _post_anew(self, part: _Part) -> DeliveryResult:
-        """Post the part whose message somebody deleted before it was whole."""
+    async def _post_anew(self, part: _Part, ts: str) -> DeliveryResult:
+        """Post the part whose message was deleted, or cannot be changed: then it makes room."""
+        await self._call("chat.delete", {"channel": part.room.channel, "ts": ts}, part)
         await self._posts.remove(part.answer.turn_id, part.number)
         return await self._post(part)
 
