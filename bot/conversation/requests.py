@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -91,7 +92,8 @@ class PersonRequests:
 
     async def _take(self, messenger: str, tenant: str, repeats: RepeatWindow) -> bool:
         async with self._database.connect() as connection:
-            return await recent_events.take(connection, messenger, tenant, repeats)
+            command = replace(repeats, key=f"command:{repeats.key}")
+            return await recent_events.take(connection, messenger, tenant, command)
 
     async def _newest_turn(self, conversation: ConversationKey) -> NewestTurn | None:
         async with self._database.connect() as connection:

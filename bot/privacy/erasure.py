@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.turns import Person
 from bot.store import erasure, history_cache
-from bot.store.erasure import BATCH, ErasedBatch
+from bot.store.erasure import ErasedBatch
 from inference_queue.token_stream import stream_keys
 from runtime.tasks import TaskSet
 
@@ -32,13 +32,20 @@ class Eraser:
         self._redis = redis
         self._cancel = cancel
         self._tasks = TaskSet()
+        self._running: dict[Person, asyncio.Task[None]] = {}
+        self._wanted: set[Person] = set()
 
     async def erase(self, person: Person, *, wait_s: float) -> bool:
         """Begin to erase the person; whether it is done within ``wait_s``.
 
-        It goes on after that. Raises database errors that come within the time.
+        It goes on after that. Raises database errors that come within the time. Requests that come
+        during an erasure share the one after it: a person cannot have many at work.
         """
-        task = self._tasks.start(self.erase_all(person), name="erase")
+        self._wanted.add(person)
+        task = self._running.get(person)
+        if task is None:
+            task = self._tasks.start(self._erase_while_wanted(person), name="erase")
+            self._running[person] = task
         done, _ = await asyncio.wait([task], timeout=wait_s)
         if not done:
             return False
@@ -51,10 +58,15 @@ class Eraser:
         A failure leaves a part behind, and the next request erases the rest.
         """
         counts: Counter[str] = Counter()
-        await self._cancel_running(person)
-        while (await self._erase_batch(person, counts)).turns == BATCH:
+        touched: set[int] = set()
+        full = True
+        while full:
             # What the person sends meanwhile is erased too.
             await self._cancel_running(person)
+            batch = await self._erase_batch(person, counts)
+            touched |= {conversation_id for conversation_id, _ in batch.windows}
+            full = batch.full
+        await self._erase_quotes(person, touched, counts)
         async with self._database.begin() as connection:
             counts["votes"] += await erasure.erase_mentions(connection, person)
             counts["installations"] += await erasure.erase_installer(connection, person)
@@ -65,6 +77,15 @@ class Eraser:
     async def close(self) -> None:
         """Wait for the erasures that have begun."""
         await self._tasks.wait_for_started()
+
+    async def _erase_while_wanted(self, person: Person) -> None:
+        try:
+            while person in self._wanted:
+                self._wanted.discard(person)
+                await self.erase_all(person)
+        finally:
+            self._wanted.discard(person)
+            del self._running[person]
 
     async def _cancel_running(self, person: Person) -> None:
         async with self._database.connect() as connection:
@@ -81,6 +102,14 @@ class Eraser:
         counts["jobs"] += batch.jobs
         await self._forget(batch)
         return batch
+
+    async def _erase_quotes(
+        self, person: Person, conversations: set[int], counts: Counter[str]
+    ) -> None:
+        for conversation_id in conversations:
+            # One conversation a transaction: settlements lock several, in another order.
+            async with self._database.begin() as connection:
+                counts["quotes"] += await erasure.erase_quotes(connection, person, conversation_id)
 
     async def _forget(self, batch: ErasedBatch) -> None:
         """Delete the copies in Redis; without Redis they expire within an hour, unread."""

@@ -19,33 +19,68 @@ BATCH = 200
 _PERSON = tuple(bindparam(name, type_=Text) for name in ("messenger", "tenant", "sender"))
 _OF_THE_PERSON = "messenger = :messenger AND tenant = :tenant AND sender = :sender"
 
+#: Turns of the person, and those in which others have the same question answered again: the words
+#: are the person's.
+_ASKED_AGAIN = """
+    SELECT again.id, again.conversation_id FROM turns AS again
+    JOIN {source} ON again.regenerates = {source}.id
+"""
 UNSETTLED = text(
     f"""
-    SELECT id FROM turns
-    WHERE {_OF_THE_PERSON} AND status IN ('received', 'queued', 'generating')
+    WITH RECURSIVE asked AS (
+        SELECT id, conversation_id FROM turns WHERE {_OF_THE_PERSON}
+        UNION
+        {_ASKED_AGAIN.format(source="asked")}
+    )
+    SELECT turns.id FROM asked JOIN turns ON turns.id = asked.id
+    WHERE turns.status IN ('received', 'queued', 'generating')
     """
 ).bindparams(*_PERSON)
 
 #: A new epoch for each conversation: what Redis still holds of the old one enters no prompt.
+#: The conversations are locked first, in the accept's order: no two transactions wait for each
+#: other.
 ERASE_TURNS = text(
     f"""
-    WITH chosen AS (
+    WITH RECURSIVE chosen AS MATERIALIZED (
         SELECT id, conversation_id FROM turns WHERE {_OF_THE_PERSON} LIMIT {BATCH}
+    ), doomed AS (
+        SELECT id, conversation_id FROM chosen
+        UNION
+        {_ASKED_AGAIN.format(source="doomed")}
+    ), held AS MATERIALIZED (
+        SELECT id FROM conversations
+        WHERE id IN (SELECT conversation_id FROM doomed)
+        ORDER BY messenger, tenant, key
+        FOR UPDATE
     ), conversation AS (
         UPDATE conversations SET epoch = epoch + 1, history_seq = 0
-        WHERE id IN (SELECT conversation_id FROM chosen)
+        WHERE id IN (SELECT id FROM held)
         RETURNING id, epoch
     ), gone AS (
-        DELETE FROM turns WHERE id IN (SELECT id FROM chosen) RETURNING id, job_id
+        DELETE FROM turns
+        WHERE id IN (SELECT id FROM doomed)
+          AND conversation_id IN (SELECT id FROM held)
+        RETURNING id, job_id
     ), job AS (
         DELETE FROM jobs WHERE id IN (SELECT job_id FROM gone) RETURNING id
     )
-    SELECT (SELECT count(*) FROM gone) AS turns, (SELECT count(*) FROM job) AS jobs,
+    SELECT (SELECT count(*) FROM chosen) AS chosen, (SELECT count(*) FROM gone) AS turns,
+        (SELECT count(*) FROM job) AS jobs,
         array(SELECT id FROM conversation) AS conversation_ids,
         array(SELECT epoch - 1 FROM conversation) AS epochs,
         array(SELECT job_id FROM gone WHERE job_id IS NOT NULL) AS job_ids
     """
 ).bindparams(*_PERSON)
+
+#: What the model read of other people's turns may quote the person: messages that were merged, the
+#: thread before a mention. Their own words are in ``text``; the old epoch enters no later prompt.
+ERASE_QUOTES = text(
+    """
+    UPDATE turns SET prompt = NULL
+    WHERE conversation_id = :id AND prompt IS NOT NULL AND sender <> :sender
+    """
+).bindparams(bindparam("id", type_=BigInteger), bindparam("sender", type_=Text))
 
 #: Those without any turn left; in a room other people's turns stay.
 ERASE_CONVERSATIONS = text(
@@ -105,6 +140,7 @@ RECEIPT = text(
 class ErasedBatch:
     """What one transaction deleted."""
 
+    full: bool  #: there may be more
     turns: int
     jobs: int
     windows: tuple[tuple[int, int], ...]  #: conversation id and its epoch before
@@ -112,19 +148,29 @@ class ErasedBatch:
 
 
 async def unsettled_turns(connection: AsyncConnection, person: Person) -> list[UUID]:
-    """The person's turns without a result."""
+    """The turns without a result that ask the person's questions."""
     return list((await connection.execute(UNSETTLED, _values(person))).scalars())
 
 
 async def erase_turns(connection: AsyncConnection, person: Person) -> ErasedBatch:
-    """Delete up to ``BATCH`` of the person's turns, with all that hangs on them."""
+    """Delete up to ``BATCH`` of the person's turns, with all that hangs on them.
+
+    Two erasures at once may choose the same turns: each goes on until it finds none.
+    """
     row = (await connection.execute(ERASE_TURNS, _values(person))).one()
     return ErasedBatch(
+        full=row.chosen == BATCH,
         turns=row.turns,
         jobs=row.jobs,
         windows=tuple(zip(row.conversation_ids, row.epochs, strict=True)),
         job_ids=tuple(row.job_ids),
     )
+
+
+async def erase_quotes(connection: AsyncConnection, person: Person, conversation_id: int) -> int:
+    """Delete what others' turns in the conversation may quote; the number of these turns."""
+    values = {"id": conversation_id, "sender": person.sender}
+    return (await connection.execute(ERASE_QUOTES, values)).rowcount
 
 
 async def erase_conversations(connection: AsyncConnection, ids: Sequence[int]) -> int:

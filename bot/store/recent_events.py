@@ -52,11 +52,12 @@ NAME = text(
     """
 ).bindparams(bindparam("events", type_=Text))
 
-#: Takes a command once: a repeat within its window changes nothing.
-_TAKE = text(
+#: The first of an event's repeats gets a row.
+TAKE = text(
     f"""
-    INSERT INTO recent_events AS known (messenger, tenant, key, event_key, received_at, until)
-    VALUES (:messenger, :tenant, 'command:' || :key, '', :received_at, :until)
+    INSERT INTO recent_events AS known
+        (messenger, tenant, key, event_key, received_at, until)
+    VALUES (:messenger, :tenant, :key, '', :received_at, :until)
     ON CONFLICT (messenger, tenant, key) DO UPDATE
     SET received_at = excluded.received_at, until = excluded.until
     WHERE NOT ({REPEATED})
@@ -66,6 +67,9 @@ _TAKE = text(
     *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key")),
     *(bindparam(name, type_=DateTime(timezone=True)) for name in ("received_at", "until")),
 )
+GIVE_BACK = text(
+    "DELETE FROM recent_events WHERE messenger = :messenger AND tenant = :tenant AND key = :key"
+).bindparams(*(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key")))
 
 _FORGET = text(
     f"""
@@ -96,6 +100,23 @@ async def named(
     ]
 
 
+async def take(
+    connection: AsyncConnection, messenger: str, tenant: str, repeats: RepeatWindow
+) -> bool:
+    """Whether this is the first of the event's repeats; the commit is the caller's."""
+    values = {"messenger": messenger, "tenant": tenant, "key": repeats.key}
+    times = {"received_at": repeats.received_at, "until": repeats.until}
+    return (await connection.scalar(TAKE, values | times)) is not None
+
+
+async def give_back(
+    connection: AsyncConnection, messenger: str, tenant: str, repeats: RepeatWindow
+) -> None:
+    """Let the next of the event's repeats be the first; the commit is the caller's."""
+    values = {"messenger": messenger, "tenant": tenant, "key": repeats.key}
+    await connection.execute(GIVE_BACK, values)
+
+
 async def forget(connection: AsyncConnection) -> int:
     """Delete outlived rows, at most ``BATCH``; their number. The commit is the caller's."""
     return int((await connection.execute(_FORGET)).rowcount)
@@ -111,17 +132,3 @@ def _values(utterance: Utterance, repeats: RepeatWindow) -> dict[str, Any]:
         "until": stamp(repeats.until),
         "ends_when_delivered": repeats.ends_when_delivered,
     }
-
-
-async def take(
-    connection: AsyncConnection, messenger: str, tenant: str, repeats: RepeatWindow
-) -> bool:
-    """Take a command that is no turn; False: it was taken before, within its window."""
-    values = {
-        "messenger": messenger,
-        "tenant": tenant,
-        "key": repeats.key,
-        "received_at": repeats.received_at,
-        "until": repeats.until,
-    }
-    return (await connection.scalar(_TAKE, values)) is not None

@@ -128,11 +128,12 @@ async def answered_turns(
 
 
 async def settled_among(connection: AsyncConnection, turn_ids: Sequence[UUID]) -> list[UUID]:
-    """The settled ones of these turns."""
+    """Those of these turns that get no other result: settled, or erased."""
     rows = await connection.execute(
         select(turns.c.id).where(
             turns.c.id == any_of(turn_ids),
-            turns.c.status.in_([status.value for status in SETTLED]),
+            turns.c.status.not_in([status.value for status in SETTLED]),
         )
     )
-    return list(rows.scalars())
+    waiting = set(rows.scalars())
+    return [turn_id for turn_id in turn_ids if turn_id not in waiting]

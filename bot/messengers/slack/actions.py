@@ -43,8 +43,11 @@ class Press:
         document = dict(body)
         actions = body.get("actions")
         self.action = actions[0] if isinstance(actions, list) and actions else None
-        self.team = slack_id(field(document, "team", "id")) or slack_id(
-            field(document, "user", "team_id")
+        # A form that was opened in a shared channel names the workspace of the app itself.
+        self.team = (
+            slack_id(field(document, "view", "app_installed_team_id"))
+            or slack_id(field(document, "team", "id"))
+            or slack_id(field(document, "user", "team_id"))
         )
         enterprise = slack_id(field(document, "enterprise", "id"))
         self.tenant = tenant_of(self.team, enterprise)
@@ -165,6 +168,8 @@ class ActionReceiver:
             room=press.room.channel,
             by=press.user,
         )
+        if stopped:
+            self._desk.status.end(press.room)
         self._say(press, self._texts.stop_done if stopped else self._texts.nothing_to_stop)
 
     def _say(self, press: Press, sentence: str) -> None:
@@ -178,7 +183,7 @@ def _place(press: Press, channel: str) -> Place:
 
 def _reasons(selected: object) -> tuple[Reason, ...]:
     chosen = selected if isinstance(selected, list) else []
-    codes = {field(option, "value") for option in chosen[: len(Reason)]}
+    codes = [field(option, "value") for option in chosen[: len(Reason)]]
     return tuple(reason for reason in Reason if reason.value in codes)
 
 

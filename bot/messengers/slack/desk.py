@@ -47,8 +47,11 @@ class Desk:
         blocks = erasure_blocks(self.texts)
         self.sentences.say(room, self.texts.erase_confirm, only_to=user, blocks=blocks)
 
-    async def call_human(self, room: Room, user: str) -> None:
-        """Post the thread's link into the channel where humans look for calls."""
+    def call_human(self, room: Room, user: str) -> None:
+        """Post the thread's link into the channel where humans look for calls, soon."""
+        self.sentences.later(self._call_human(room, user), name="slack human")
+
+    async def _call_human(self, room: Room, user: str) -> None:
         link = await self._permalink(room)
         target = Room(team=room.team, channel=self.settings.human_channel)
         text = self.texts.human_wanted

@@ -16,8 +16,9 @@ from bot.http.body import read_body
 from bot.messengers.parsing import json_object, utf8
 from bot.messengers.slack.bolt import HttpAnswer, bolt_app, dispatch
 from bot.messengers.slack.commands import Acknowledgement
-from bot.messengers.slack.ids import field, known_word
+from bot.messengers.slack.ids import known_word
 from bot.messengers.slack.listeners import RETRY_HEADER, Listeners
+from bot.messengers.slack.request_fields import event_fields, is_known, press_fields
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import (
     is_json,
@@ -29,34 +30,6 @@ from bot.observability.metrics import UNKNOWN_REQUESTS
 
 log = structlog.get_logger(__name__)
 
-#: The fields that listeners read: bolt's own code stumbles over odd values of others.
-_EVENT_FIELDS = frozenset(
-    {
-        "type",
-        "team_id",
-        "enterprise_id",
-        "api_app_id",
-        "event",
-        "event_id",
-        "event_time",
-        "authorizations",
-    }
-)
-_PRESS_FIELDS = frozenset(
-    {
-        "type",
-        "team",
-        "enterprise",
-        "user",
-        "api_app_id",
-        "channel",
-        "container",
-        "message",
-        "actions",
-        "trigger_id",
-        "view",
-    }
-)
 #: Receives a command and returns its acknowledgement, within Slack's three seconds.
 Receive = Callable[[Incoming], Awaitable[Acknowledgement]]
 
@@ -106,7 +79,7 @@ class SlackEndpoint:
         """
         if "command" in fields and fields.get("ssl_check") != "1":
             return await self._acknowledge(fields, received_at)
-        if not _is_known(fields):
+        if not is_known(fields):
             UNKNOWN_REQUESTS.labels("slack", "request").inc()
             log.info("slack_request_unknown", kind=known_word(fields.get("type")))
             return 200, {}, b""
@@ -122,37 +95,6 @@ class SlackEndpoint:
         acknowledgement = await self._receive(incoming)
         body = json.dumps(acknowledgement.document, ensure_ascii=False)
         return 200, {"content-type": "application/json; charset=utf-8"}, body.encode()
-
-
-def event_fields(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The event for bolt, of a shape that it can read. Raises Refusal(400)."""
-    kind, challenge = document.get("type"), document.get("challenge")
-    if not isinstance(kind, str):
-        raise Refusal(400, "an event needs a type")
-    if kind == "url_verification":
-        if not isinstance(challenge, str):
-            raise Refusal(400, "a url_verification needs a challenge")
-        return {"type": kind, "challenge": challenge}
-    return {name: value for name, value in document.items() if name in _EVENT_FIELDS}
-
-
-def _is_known(fields: Mapping[str, Any]) -> bool:
-    """Whether bolt can read the request; it stumbles over others."""
-    kind = fields.get("type")
-    if kind == "event_callback":
-        return isinstance(field(fields.get("event"), "type"), str)
-    if kind == "block_actions":
-        actions = fields.get("actions")
-        first = actions[0] if isinstance(actions, list) and actions else None
-        return isinstance(field(first, "action_id"), str)
-    if kind in ("view_submission", "view_closed"):
-        return isinstance(field(fields.get("view"), "callback_id"), str)
-    return kind == "url_verification" or fields.get("ssl_check") == "1"
-
-
-def press_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A press or a form, without what bolt reads in its own way."""
-    return {name: value for name, value in payload.items() if name in _PRESS_FIELDS}
 
 
 def _form(text: str) -> dict[str, Any]:

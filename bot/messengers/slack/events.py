@@ -54,13 +54,26 @@ def source_of(body: Mapping[str, Any], *, retry: int = 0) -> SlackSource:
     granted = body.get("authorizations")
     first = granted[0] if isinstance(granted, list) and granted else None
     is_bot = field(first, "is_bot") is True
+    team, enterprise = _place(body, first)
     return SlackSource(
-        team=slack_id(body.get("team_id")) or slack_id(field(first, "team_id")),
-        enterprise=slack_id(body.get("enterprise_id")) or slack_id(field(first, "enterprise_id")),
+        team=team,
+        enterprise=enterprise,
         app=slack_id(body.get("api_app_id")),
         bot_user=slack_id(field(first, "user_id")) if is_bot else "",
         retry=retry,
     )
+
+
+def _place(body: Mapping[str, Any], granted: object) -> tuple[str, str]:
+    """Team and enterprise of the app's installation.
+
+    In a shared channel the event's own may be those of the other company.
+    """
+    team, enterprise = slack_id(body.get("team_id")), slack_id(body.get("enterprise_id"))
+    own, its = slack_id(field(granted, "team_id")), slack_id(field(granted, "enterprise_id"))
+    if own and own != team:
+        return own, its
+    return team, enterprise or its
 
 
 def read_message(event: Mapping[str, Any], source: SlackSource) -> SlackMessage | None:

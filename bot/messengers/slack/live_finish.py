@@ -13,8 +13,10 @@ from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.refusals import may_take_plain_text
 
 _GONE, _STREAMS = "message_not_found", "streaming_state_conflict"
+#: The message cannot be changed: it is gone, or the workspace closes messages to edits.
+_UNCHANGEABLE = frozenset({_GONE, "cant_update_message", "edit_window_closed", "update_failed"})
 #: Slack's words for the state of the message, which plain text does not change.
-_OF_THE_STATE = frozenset({_GONE, _STREAMS})
+_OF_THE_STATE = _UNCHANGEABLE | {_STREAMS}
 
 
 class LiveFinish:
@@ -29,7 +31,7 @@ class LiveFinish:
         self._live = live
 
     async def finish(self, part: AnswerPart, ts: str, state: PostState) -> DeliveryResult | None:
-        """Let the message ``ts`` show the part; None: somebody has deleted it."""
+        """Let the message ``ts`` show the part; None: it is gone, for it cannot be changed."""
         if state is PostState.STREAMING:
             if ended := await self._end_as_shown(part, ts):
                 return ended
@@ -42,7 +44,9 @@ class LiveFinish:
             if not may_take_plain_text(result.delivery) or result.error in _OF_THE_STATE:
                 break
             part.warn(result)
-        if result.error == _GONE:
+        if result.error in _UNCHANGEABLE:
+            # It makes room for a new one.
+            await self._call("chat.delete", _place(part, ts), part)
             return None
         if not result.ok:
             refused = result.outcome is Outcome.REFUSED and result.error != _STREAMS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from bot.domain.posts import PostState
 from bot.messengers.slack.api import ApiResult, SlackApi
 from bot.messengers.slack.blocks import part_message
 from bot.messengers.slack.controls import stop_blocks
+from bot.messengers.slack.ids import message_ts
 from bot.messengers.slack.live_answers import ShownAnswer
 from bot.messengers.slack.live_text import visible
 from bot.messengers.slack.pacing import Pacing
@@ -29,6 +31,8 @@ MAX_LIVE_CHARS = 11_000
 APPEND_EVERY_S, EDIT_EVERY_S = 0.6, 1.5
 #: Slack's limits by workspace: 100 appends and 50 edits a minute, a little below.
 APPENDS_S, EDITS_S = 0.65, 1.3
+#: The longest pause between two pieces, whatever Slack asks for: the answer ends meanwhile.
+MAX_PAUSE_S = 60.0
 
 
 class LiveAnswer:
@@ -63,6 +67,12 @@ class LiveAnswer:
             await self.news()
         return False
 
+    async def pause(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the answer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, MAX_PAUSE_S)):
+                await self._settled.wait()
+
     async def news(self) -> None:
         """Wait for what has come since the last wait: text, or the settlement."""
         await self._live.changed.wait()
@@ -93,24 +103,30 @@ class LiveMessages:
                 await self._posts.remove(answer.turn_id, 0)
             log.info("slack_answer_not_live", turn_id=str(answer.turn_id), detail=result.detail)
             return False
-        shown.ts, shown.text = str(result.document.get("ts") or ""), text
+        shown.ts, shown.text = message_ts(result.document.get("ts")), text
+        if not shown.ts:
+            # The delivery looks for it.
+            return False
         state = PostState.STREAMING if as_stream else PostState.WRITING
-        return await self._posts.note(answer.turn_id, 0, state, shown.ts)
+        if await self._posts.note(answer.turn_id, 0, state, shown.ts):
+            return True
+        await self._abandon_if_erased(answer)
+        return False
 
     async def keep_writing(self, answer: LiveAnswer) -> None:
         """Show more as it comes, until the answer is whole."""
         while not answer.is_over:
             pause_s = APPEND_EVERY_S if answer.shown.is_stream else EDIT_EVERY_S
-            await asyncio.sleep(pause_s)
+            await answer.pause(pause_s)
             if len(answer.text) <= len(answer.shown.text):
                 await answer.news()
-            pacing = self._appends if answer.shown.is_stream else self._edits
-            await pacing.wait(answer.room.team)
-            text = answer.text
-            if answer.is_over or len(text) <= len(answer.shown.text):
+            if answer.is_over or len(answer.text) <= len(answer.shown.text):
                 continue
-            if not await self._show(answer, text):
-                return
+            pacing = self._appends if answer.shown.is_stream else self._edits
+            await answer.pause(pacing.reserve(answer.room.team))
+            if not answer.is_over and not await self._show(answer, answer.text):
+                break
+        await self._abandon_if_erased(answer)
 
     async def _show(self, answer: LiveAnswer, text: str) -> bool:
         """Show more of the text; False: it is not known what is shown now."""
@@ -127,10 +143,20 @@ class LiveMessages:
         if result.ok:
             shown.text = text
         elif result.outcome is Outcome.RETRY:
-            await asyncio.sleep(result.retry_after_s or 1.0)
+            await answer.pause(result.retry_after_s or 1.0)
             return True
         shown.is_certain = result.ok
         return result.ok
+
+    async def _abandon_if_erased(self, answer: LiveAnswer) -> None:
+        """End a message whose turn was erased: no delivery will."""
+        if await self._posts.of_turn(answer.turn_id):
+            return
+        place = {"channel": answer.room.channel, "ts": answer.shown.ts}
+        if answer.shown.is_stream:
+            await self._call("chat.stopStream", place, answer)
+        else:
+            await self._call("chat.update", {**place, **part_message(answer.text)}, answer)
 
     async def _start_stream(self, answer: LiveAnswer, text: str) -> ApiResult:
         document = {**_place(answer.room), "markdown_text": text}
@@ -141,7 +167,9 @@ class LiveMessages:
         return await self._call("chat.appendStream", document, answer)
 
     async def _post(self, answer: LiveAnswer, text: str) -> ApiResult:
-        document = {**_place(answer.room), **self._growing(answer, text)}
+        # Slack must not fetch addresses that the model has written.
+        quiet = {"unfurl_links": False, "unfurl_media": False}
+        document = {**_place(answer.room), **quiet, **self._growing(answer, text)}
         return await self._api.call("chat.postMessage", document, team=answer.room.team)
 
     async def _edit(self, answer: LiveAnswer, text: str) -> ApiResult:

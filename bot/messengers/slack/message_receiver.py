@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
 from bot.conversation.accept_batcher import ConversationFullError, HumanAnswersError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem
-from bot.domain.turns import RepeatWindow, Utterance
+from bot.domain.turns import Utterance
 from bot.messengers.commands import PersonCommands
 from bot.messengers.parsing import read_text
 from bot.messengers.plugin import Services
@@ -19,14 +19,13 @@ from bot.messengers.slack.conversations import conversation_key, event_key, repl
 from bot.messengers.slack.desk import Desk
 from bot.messengers.slack.events import SlackMessage
 from bot.messengers.slack.message_text import readable
+from bot.messengers.slack.repeats import Repeats, repeat_window
 from bot.messengers.slack.thread_rules import ThreadRules
 from bot.messengers.slack.web_api import Room
 from bot.text.catalog import Texts
 
 log = structlog.get_logger(__name__)
 
-#: Slack repeats an event for five minutes.
-REPEAT_WINDOW = timedelta(minutes=10)
 #: The number of Slack's last repetition.
 LAST_RETRY = 3
 
@@ -37,6 +36,7 @@ class _Received:
 
     message: SlackMessage
     incoming: Incoming
+    utterance: Utterance  #: the message as a question, even where it is none
     room: Room
     texts: Texts  #: of its scope
     is_first: bool  #: nobody has asked the bot in this conversation before
@@ -49,6 +49,7 @@ class MessageReceiver:
         self._services = services
         self._desk = desk
         self._rules = rules
+        self._repeats = Repeats(services.database)
         self._commands = PersonCommands(services, "slack")
 
     async def receive(self, message: SlackMessage, received_at: datetime) -> None:
@@ -57,18 +58,23 @@ class MessageReceiver:
         if not concern.concerns:
             return
         received = self._read(message, received_at, is_first=concern.is_first)
+        async with self._repeats.handling(received.utterance) as is_new:
+            if is_new:
+                await self._handle(received)
+
+    async def _handle(self, received: _Received) -> None:
         try:
             await self._answer(received)
         except StoreDownError:
-            if message.source.retry >= LAST_RETRY:
+            if received.message.source.retry >= LAST_RETRY:
                 self._say(received, received.texts.storage_down)
             raise
         except StoreFaultError:
-            self._say(received, received.texts.storage_fault)
+            await self._say_once(received, received.texts.storage_fault)
         except ConversationFullError:
-            self._say(received, received.texts.conversation_full)
+            await self._say_once(received, received.texts.conversation_full)
         except HumanAnswersError:
-            log.info("slack_message_left_to_human", channel=message.channel)
+            log.info("slack_message_left_to_human", channel=received.message.channel)
 
     def _read(self, message: SlackMessage, received_at: datetime, *, is_first: bool) -> _Received:
         settings = self._desk.settings
@@ -101,18 +107,32 @@ class MessageReceiver:
         )
         read = _with_content(incoming, message, utterance, text.problem)
         texts = self._services.texts_for("slack", incoming.tenant, incoming.room)
-        return _Received(message=message, incoming=read, room=room, texts=texts, is_first=is_first)
+        return _Received(
+            message=message,
+            incoming=read,
+            utterance=utterance,
+            room=room,
+            texts=texts,
+            is_first=is_first,
+        )
 
     async def _answer(self, received: _Received) -> None:
-        incoming = received.incoming
-        if incoming.problem is not None:
-            max_chars = self._services.settings.max_utterance_chars
-            sentence = problem_sentence(incoming.problem, received.texts, max_chars=max_chars)
-            await self._say_unless_human(received, sentence)
-        elif incoming.command is not None:
-            await self._carry_out(received, incoming.command)
-        elif incoming.utterance is not None:
-            await self._submit(received, await self._in_context(received, incoming.utterance))
+        if received.incoming.utterance is not None:
+            question = await self._in_context(received, received.incoming.utterance)
+            await self._submit(received, question)
+            return
+        async with self._repeats.claimed(received.utterance) as is_first:
+            if not is_first:
+                log.info("slack_message_repeated", channel=received.message.channel)
+            elif received.incoming.command is not None:
+                await self._carry_out(received, received.incoming.command)
+            elif not await self._commands.human_answers(received.incoming):
+                self._say_problem(received)
+
+    def _say_problem(self, received: _Received) -> None:
+        max_chars = self._services.settings.max_utterance_chars
+        problem = received.incoming.problem
+        self._say(received, problem_sentence(problem, received.texts, max_chars=max_chars))
 
     async def _carry_out(self, received: _Received, command: Command) -> None:
         if command in (Command.HELP, Command.FETCH):
@@ -127,16 +147,26 @@ class MessageReceiver:
                 await self._submit(received, outcome.utterance)
                 return
             if command is Command.HUMAN:
-                await self._desk.call_human(received.room, received.message.user)
+                self._desk.call_human(received.room, received.message.user)
+            if command is Command.STOP:
+                # Where nothing is shown yet, no delivery ends the status.
+                self._desk.status.end(received.room)
             self._say(received, outcome.sentence)
 
     async def _submit(self, received: _Received, utterance: Utterance) -> None:
         if sentence := await self._services.inbox.rejection(utterance):
-            await self._say_unless_human(received, sentence)
+            if not await self._commands.human_answers(received.incoming):
+                await self._say_once(received, sentence)
             return
         accepted = await self._services.inbox.submit(utterance)
         if accepted.new:
             self._desk.show_work(accepted.turn_id, utterance)
+
+    async def _say_once(self, received: _Received, sentence: str) -> None:
+        async with self._repeats.claimed(received.utterance) as is_first:
+            # A command has its claim already.
+            if is_first or received.incoming.command is not None:
+                self._say(received, sentence)
 
     async def _in_context(self, received: _Received, utterance: Utterance) -> Utterance:
         """The utterance as the model reads it: in rooms with the speaker, and once the thread."""
@@ -148,11 +178,6 @@ class MessageReceiver:
         if received.is_first and (thread := await self._desk.threads.before(message)):
             prompt = f"{received.texts.thread_intro}\n{thread}\n\n{prompt}"
         return replace(utterance, prompt=prompt)
-
-    async def _say_unless_human(self, received: _Received, sentence: str) -> None:
-        """Tell why a message is not answered, but where it is for a human."""
-        if not await self._commands.human_answers(received.incoming):
-            self._say(received, sentence)
 
     def _say(self, received: _Received, sentence: str) -> None:
         """Tell a sentence: in rooms to its person alone."""
@@ -173,10 +198,7 @@ def _with_content(
             return replace(incoming, problem=Problem.MEDIA)
         return replace(incoming, command=Command.HELP)
     if command := COMMAND_WORDS.get(utterance.text.removeprefix("/").casefold()):
-        received_at = utterance.received_at
-        repeats = RepeatWindow(
-            key=utterance.event_key, received_at=received_at, until=received_at + REPEAT_WINDOW
-        )
+        repeats = repeat_window(utterance, utterance.event_key)
         return replace(incoming, command=command, repeats=repeats, draft=utterance)
     if problem is not None:
         return replace(incoming, problem=problem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 #: Workspaces whose last call is remembered.
@@ -16,14 +15,14 @@ class Pacing:
         self._every_s = every_s
         self._next: dict[str, float] = {}
 
-    async def wait(self, team: str) -> None:
-        """Wait for the workspace's next turn."""
+    def reserve(self, team: str) -> float:
+        """Take the workspace's next turn; the seconds until it comes."""
         now = time.monotonic()
         begins = max(now, self._next.pop(team, 0.0))
         if len(self._next) >= MAX_REMEMBERED:
             del self._next[next(iter(self._next))]
         self._next[team] = begins + self._every_s
-        await asyncio.sleep(begins - now)
+        return begins - now
 
 
 class Budget:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from bot.domain.deliveries import Outcome
 from bot.domain.turns import clean_text
 from bot.messengers.slack.api import SlackApi
 from bot.messengers.slack.ids import field
@@ -35,6 +36,8 @@ class People:
                     "users.info", {"user": user}, team=team, keep_alive=True
                 )
         except TimeoutError:
+            return user
+        if result.outcome not in (Outcome.DELIVERED, Outcome.REFUSED):
             return user
         name = _display_name(result.document) or user
         self._keep(team, user, name)

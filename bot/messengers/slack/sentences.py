@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
 import structlog
@@ -48,6 +49,13 @@ class Sentences:
             self._start(room, "chat.postEphemeral", {**document, "user": only_to})
         else:
             self._start(room, "chat.postMessage", {**document, **_METADATA})
+
+    def later(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Do what waits for Slack, and then says something."""
+        if len(self._tasks) < MAX_UNDER_WAY:
+            self._tasks.start(work, name=name)
+        else:
+            work.close()
 
     def call(self, team: str, method: str, document: dict[str, Any]) -> None:
         """Call an idempotent method soon, whose result does not matter."""

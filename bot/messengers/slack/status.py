@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 
 from bot.domain.deliveries import Outcome
@@ -11,18 +12,10 @@ from bot.messengers.slack.web_api import Room
 from bot.text.catalog import Texts
 from runtime.tasks import TaskSet
 
-#: Workspaces whose refusal of sessions is remembered.
-MAX_REMEMBERED = 1000
-#: Calls under way at once; a status that cannot be shown is left out.
-MAX_UNDER_WAY = 500
-#: Statuses of one workspace, and of all: above what Slack takes, far below what would slow the
-#: accept of messages.
-PER_WORKSPACE_S, PER_WORKSPACE_BURST = 10.0, 100
-ALL_S, ALL_BURST = 100.0, 500
-
-
-#: Refusals that say nothing about other threads of the workspace.
-_OF_THE_THREAD = frozenset(
+#: Workspaces whose refusal of sessions is remembered, and for how long: an admin may grant them.
+MAX_REMEMBERED, REMEMBER_S = 1000, 3600.0
+#: Refusals that say nothing of the workspace's other threads.
+_OF_ONE_THREAD = frozenset(
     {
         "channel_not_found",
         "invalid_thread_ts",
@@ -32,6 +25,12 @@ _OF_THE_THREAD = frozenset(
         "thread_not_found",
     }
 )
+#: Calls under way at once; a status that cannot be shown is left out.
+MAX_UNDER_WAY = 500
+#: Statuses of one workspace, and of all: above what Slack takes, far below what would slow the
+#: accept of messages.
+PER_WORKSPACE_S, PER_WORKSPACE_BURST = 10.0, 100
+ALL_S, ALL_BURST = 100.0, 500
 
 
 class StatusLine:
@@ -41,7 +40,7 @@ class StatusLine:
         self._api = api
         self._texts = texts
         self._tasks = TaskSet()
-        self._without_sessions: OrderedDict[str, None] = OrderedDict()
+        self._without_sessions: OrderedDict[str, float] = OrderedDict()
         self._of_workspace = Budget(per_s=PER_WORKSPACE_S, burst=PER_WORKSPACE_BURST)
         self._of_all = Budget(per_s=ALL_S, burst=ALL_BURST)
 
@@ -77,7 +76,7 @@ class StatusLine:
         await self._set_session(room, "processing")
 
     async def _set_session(self, room: Room, state: str) -> None:
-        if room.team in self._without_sessions:
+        if self._without_sessions.get(room.team, 0.0) > time.monotonic():
             return
         result = await self._api.call(
             "agents.sessions.setStatus",
@@ -85,7 +84,8 @@ class StatusLine:
             team=room.team,
             keep_alive=True,
         )
-        if result.outcome is Outcome.REFUSED and result.error not in _OF_THE_THREAD:
+        if result.outcome is Outcome.REFUSED and result.error not in _OF_ONE_THREAD:
             if len(self._without_sessions) >= MAX_REMEMBERED:
                 self._without_sessions.popitem(last=False)
-            self._without_sessions[room.team] = None
+            self._without_sessions.pop(room.team, None)
+            self._without_sessions[room.team] = time.monotonic() + REMEMBER_S

@@ -16,6 +16,7 @@ from bot.domain.posts import PostState
 from bot.messengers.slack.answer_part import AnswerPart, PartLayout
 from bot.messengers.slack.api import ApiResult
 from bot.messengers.slack.blocks import answer_parts
+from bot.messengers.slack.ids import message_ts
 from bot.messengers.slack.live_finish import LiveFinish
 from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.refusals import may_take_plain_text
@@ -132,7 +133,7 @@ class ThreadDelivery:
         result = await self._live.finish(part, ts, state)
         if result is not None:
             return result
-        # Somebody has deleted the message before it was whole.
+        # The message is gone before it was whole.
         await self._posts.remove(part.answer.turn_id, part.number)
         return await self._post(part)
 
@@ -148,7 +149,7 @@ class ThreadDelivery:
                 break
             part.warn(result)
         if result.ok:
-            ts = str(result.document.get("ts") or "")
+            ts = message_ts(result.document.get("ts"))
             await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts or None)
         elif result.outcome is not Outcome.UNCONFIRMED:
             await self._posts.remove(part.answer.turn_id, part.number)

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.messengers.slack.endpoint import SlackEndpoint, event_fields, press_fields
+from bot.messengers.slack.endpoint import SlackEndpoint
 from bot.messengers.slack.installing.socket_mode import SERVER_ERROR, Receive, SocketRequest
 from bot.messengers.slack.listeners import RETRY_HEADER
+from bot.messengers.slack.request_fields import event_fields, press_fields
 
 
 class NotHandledError(Exception):

@@ -61,6 +61,8 @@ class MessageMethods:
         message = self._own(room, arguments.required("ts"), "cant_update_message")
         if message.stream is not None:
             raise SlackError("streaming_state_conflict")
+        if self._state.rules.refusal_of_edits:
+            raise SlackError(self._state.rules.refusal_of_edits)
         content = content_of(arguments, self._state)
         message.text, message.blocks = content["text"], content["blocks"]
         metadata = arguments.object("metadata")

@@ -26,6 +26,7 @@ class WorkspaceRules:
     rooms_without_streams: set[str] = field(default_factory=set)
     refusal_of_blocks: str = ""  #: the error code for every message with blocks
     refused_block_types: set[str] = field(default_factory=set)  #: invalid_blocks, as old clients'
+    refusal_of_edits: str = ""  #: the error code of chat.update, such as edit_window_closed
     max_text_chars: int = MAX_TEXT_CHARS
     page_size: int = 100  #: the largest page of a history
     shows_metadata: bool = True

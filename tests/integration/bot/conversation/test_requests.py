@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
@@ -241,11 +242,60 @@ async def test_an_erasure_leaves_nothing_of_the_person_but_a_receipt(
         assert await parts.rows(f"SELECT 1 FROM {table}") == []
     assert await parts.redis.keys("bllossom:history:*") == []
     [receipt] = await parts.rows("SELECT * FROM erasures")
-    assert receipt.counts == {"turns": 2, "jobs": 1, "conversations": 0, "votes": 1}
+    assert receipt.counts["turns"] == 2
+    assert (receipt.counts["jobs"], receipt.counts["votes"]) == (1, 1)
+    assert receipt.counts["conversations"] == 0
     assert receipt.person == person.key
     # Another person's conversation goes on, without what was erased.
     await ask(parts, "또 남의 것", sender="U2")
     assert "하나" not in await history(parts)
+
+
+async def test_an_erasure_leaves_no_words_in_what_others_asked(parts: Parts) -> None:
+    secret = await ask(parts, "비밀", prompt="철수: 비밀")
+    again = await ask(parts, "비밀", sender="U2", prompt="철수: 비밀", regenerates=secret)
+    await ask(parts, "비밀", sender="U3", prompt="철수: 비밀", regenerates=again)
+    await ask(parts, "물음", sender="U2", prompt="[앞서 나눈 이야기]\n철수: 비밀\n\n영희: 물음")
+    await parts.wait("둘", key="철수", sender="U2", prompt="영희: 둘")
+    await parts.wait("비밀", key="철수", sender="U2", prompt="철수: 비밀", regenerates=again)
+    await parts.schedule_all()
+    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    assert await eraser.erase(Person(messenger="slack", tenant="T1", sender="U1"), wait_s=20)
+    left = await parts.rows("SELECT text, sender, prompt FROM turns ORDER BY seq")
+    assert left == [("물음", "U2", None), ("둘", "U2", None)]
+
+
+async def test_two_bots_erase_one_person_at_once_and_wholly(parts: Parts) -> None:
+    first = await ask(parts, "하나")
+    await parts.execute(
+        "INSERT INTO conversations (messenger, tenant, key) "
+        "SELECT 'slack', 'T1', 'more' || n FROM generate_series(1, 300) AS n",
+        "INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key, sender,"
+        " text, reply_handle, expires_at, status) "
+        "SELECT gen_random_uuid(), conversations.id, 10 + n, 0, 'slack', 'T1', "
+        "conversations.key || n, sender, text, reply_handle, expires_at, 'answered' "
+        f"FROM turns, conversations, generate_series(1, 3) AS n WHERE turns.id = '{first}' "
+        "AND conversations.key LIKE 'more%'",
+    )
+    person = Person(messenger="slack", tenant="T1", sender="U1")
+    bots = [
+        Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+        for _ in range(3)
+    ]
+    accepts = [parts.wait(f"새 것 {n}", key=f"more{n}", sender="U2") for n in range(1, 40)]
+    await asyncio.gather(*(bot.erase_all(person) for bot in bots), *accepts)
+    assert await parts.rows("SELECT 1 FROM turns WHERE sender = 'U1'") == []
+    receipts = await parts.rows("SELECT counts FROM erasures")
+    assert sum(row.counts["turns"] for row in receipts) == 901
+
+
+async def test_many_requests_of_one_person_share_an_erasure(parts: Parts) -> None:
+    await ask(parts, "하나")
+    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    person = Person(messenger="slack", tenant="T1", sender="U1")
+    assert all(await asyncio.gather(*(eraser.erase(person, wait_s=20) for _ in range(50))))
+    assert len(await parts.rows("SELECT 1 FROM erasures")) <= 2
+    assert await eraser.erase(person, wait_s=20)
 
 
 async def test_an_erasure_of_many_turns_goes_in_small_steps(

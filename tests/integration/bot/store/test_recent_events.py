@@ -269,3 +269,20 @@ async def test_a_reset_without_a_window_is_always_new(
         async with bots[0].connect() as connection:
             await conversations.reset(connection, messenger="kakao", tenant="shop", key=who)
     assert await epoch(bots[0], who) == 2
+
+
+async def test_one_of_two_bots_takes_an_event_until_it_gives_it_back(
+    bots: tuple[AsyncEngine, AsyncEngine],
+) -> None:
+    window = RepeatWindow(key=person(), received_at=NOON, until=NOON + WINDOW)
+
+    async def take(bot: AsyncEngine, tenant: str = "shop") -> bool:
+        async with bot.connect() as connection:
+            return await recent_events.take(connection, "slack", tenant, window)
+
+    assert sorted(await asyncio.gather(*map(take, bots * 3))) == [False] * 5 + [True]
+    assert await take(bots[0], "another shop")
+    async with bots[1].connect() as connection:
+        await recent_events.give_back(connection, "slack", "shop", window)
+    assert await take(bots[0])
+    assert not await take(bots[1])

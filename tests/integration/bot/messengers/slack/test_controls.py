@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from sqlalchemy import text
 
 from bot.messengers.slack.controls import ERASE_ACTION, VOTE_ACTION
@@ -160,6 +161,46 @@ async def test_a_human_is_called_and_the_bot_is_silent(
         ("human_called", "U1"),
         ("human_left", "U1"),
     ]
+
+
+@pytest.mark.parametrize("word", ["도움말", "상담원", "챗봇", "그만", "내 정보 삭제", "새 대화"])
+async def test_a_command_in_two_events_is_carried_out_once(chat: SlackChat, word: str) -> None:
+    chat.workspace.directory.joined.add("CHUMANS")
+    asked = await chat.say("U1", "C1", f"{chat.mention} 안녕")
+    await chat.until_answered("안녕")
+    before = len(chat.thread("U1", "C1", asked))
+    bodies = chat.people.write("U1", "C1", f"{chat.mention} {word}", asked)
+    await asyncio.gather(*(chat.send(body) for body in bodies))
+    await chat.stack.slack.until(lambda: len(chat.thread("U1", "C1", asked)) == before + 2)
+    for body in bodies:
+        assert (await chat.send(body, retry=1)).status == 200
+    await asyncio.sleep(0.5)
+    assert len(chat.thread("U1", "C1", asked)) == before + 2
+    assert len(chat.workspace.screen("U1", "CHUMANS")) == (word == "상담원")
+
+
+async def test_a_question_is_asked_again_once_by_two_events(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    asked = await chat.say("U1", "C1", f"{chat.mention} 안녕")
+    await chat.until_answered("안녕")
+    server.reply = lambda _: "다른 답"
+    await chat.say("U1", "C1", f"{chat.mention} 다시", thread_ts=asked)
+    await chat.until_shown("U1", "C1", asked, "다른 답")
+    assert len(server.requests) == 2
+    assert not any("아직" in text for text in chat.thread("U1", "C1", asked))
+
+
+async def test_a_picture_for_the_human_gets_no_word_of_the_bot(chat: SlackChat) -> None:
+    room = chat.direct("U1")
+    chat.workspace.directory.joined.add("CHUMANS")
+    asked = await chat.say("U1", room, "상담원")
+    await chat.until_shown("U1", room, asked, "연결해")
+    before = chat.thread("U1", room, asked)
+    await chat.say("U1", room, "", thread_ts=asked, subtype="file_share", files=[{"id": "F1"}])
+    await asyncio.sleep(0.5)
+    assert chat.thread("U1", room, asked)[: len(before)] == before
+    assert len(chat.thread("U1", room, asked)) == len(before) + 1
 
 
 async def test_the_tabs_are_filled_when_they_are_opened(chat: SlackChat) -> None:

@@ -74,3 +74,12 @@ async def test_a_mention_in_a_thread_reads_it_once(chat: SlackChat, server: Engi
     await chat.say("U2", "C1", "더 싼 곳은?", thread_ts=root)
     await chat.until_answered("더 싼 곳은?")
     assert server.requests[-1].contents[-1] == "영희: 더 싼 곳은?"
+
+
+async def test_the_two_events_of_a_mention_read_its_thread_once(chat: SlackChat) -> None:
+    root = await chat.say("U1", "C1", "금요일에 회식할까요?")
+    bodies = chat.people.write("U1", "C1", f"{chat.mention} 골라 줘", root)
+    await asyncio.gather(*(chat.send(body) for body in bodies))
+    await chat.until_answered("골라 줘")
+    calls = [call.method for call in chat.stack.slack.web_api.calls]
+    assert calls.count("conversations.replies") == 1

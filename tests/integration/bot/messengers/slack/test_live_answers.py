@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
 from bot.messengers.slack import blocks
+from bot.messengers.slack.controls import ERASE_ACTION
 from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
@@ -202,3 +205,52 @@ async def test_an_answer_never_takes_the_message_of_another_that_begins_alike(
     turns = [await chat.until_answered(question) for question in ("하나", "둘")]
     screen = answers(chat, "U1", room, first)
     assert sorted(screen) == sorted(turn.answer for turn in turns)
+
+
+async def until_nothing_is_written() -> None:
+    """Wait until this process writes no live answer any more."""
+    async with asyncio.timeout(10):
+        while any(task.get_name() == "slack live answer" for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("refusal", ["edit_window_closed", "cant_update_message"])
+async def test_an_answer_that_cannot_be_changed_any_more_is_shown_whole_and_once(
+    chat: SlackChat, server: EngineServer, refusal: str
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.03
+    chat.workspace.rules.refusal_of_edits = refusal
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+
+
+async def test_the_stream_of_an_erased_turn_ends(chat: SlackChat, server: EngineServer) -> None:
+    server.reply = lambda _: LONG * 20
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    ts = await chat.until_shown("U1", room, asked, "가나다")
+    await chat.say("U1", room, "내 정보 삭제", thread_ts=asked)
+    question = await chat.until_shown("U1", room, asked, "지울까요")
+    await chat.press("U1", room, question, ERASE_ACTION, "erase")
+    await until_nothing_is_written()
+    message = chat.workspace.state.message(chat.workspace.directory.room(room), ts)
+    assert message.stream is None
+    assert await chat.stack.rows("SELECT 1 FROM turns") == []
+
+
+async def test_a_pause_that_slack_asks_for_ends_with_the_answer(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    faults = chat.stack.slack.web_api.faults["chat.appendStream"]
+    faults.retry_after_s, faults.always = 100_000, Fault.RATE_LIMITED
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+    await until_nothing_is_written()

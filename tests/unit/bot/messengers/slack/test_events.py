@@ -85,6 +85,17 @@ def test_odd_texts_are_empty(text: object) -> None:
             "U9",
         ),
         ({"team_id": "T1", "authorizations": [{"user_id": "U9", "is_bot": False}]}, "T1", "T1", ""),
+        # A shared channel: the message is of another company's workspace.
+        (
+            {
+                "team_id": "T7",
+                "enterprise_id": "E7",
+                "authorizations": [{"team_id": "T1", "enterprise_id": None}],
+            },
+            "T1",
+            "T1",
+            "",
+        ),
         ({"team_id": "T1", "authorizations": {"0": 1}}, "T1", "T1", ""),
         ({"team_id": None, "authorizations": [None]}, "", "", ""),
     ],
