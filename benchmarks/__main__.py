@@ -48,7 +48,7 @@ def _overload(length: Length) -> Measured:
 
 
 def _streams(length: Length) -> Measured:
-    quick = streams.Size(at_once=((2, 1),), many=25, crowd=25, slow=2)
+    quick = streams.Size(at_once=((2, 1),), many=25, crowd=25, slow=2, letters=5_000)
     return streams.bench(quick if length is Length.QUICK else streams.Size())
 
 

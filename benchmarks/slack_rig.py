@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,9 @@ from bot.messengers.slack.simulated_workspace.workspace import SimulatedWorkspac
 from fakes.faults import serving
 from fakes.slack_web_api import arguments_of
 
+#: The tokens of the answer to the question with this number.
+Tokens = Callable[[int], list[str]]
+
 _MARK = re.compile(r"#(\d+)")
 
 
@@ -40,6 +43,7 @@ class Answer:
     shown: float = 0.0  #: the first visible text
     streamed: bool = False
     texts: dict[str, str] = field(default_factory=dict)  #: by the messages' ts, as they are now
+    versions: list[str] = field(default_factory=list)  #: all texts that were seen, in order
 
     @property
     def is_whole(self) -> bool:
@@ -56,6 +60,9 @@ class SlackRig:
         self.slow_s: dict[str, float] = {}  #: how long a workspace takes for each call, by id
         self.pieces = 20  #: of an answer, one every ``piece_s``
         self.piece_s = 0.25
+        self.tokens: Tokens = self._words  #: the tokens of an answer, by its number
+        self.tokens_a_piece = 1
+        self.keeps_versions = False
         self._workspaces: dict[str, SimulatedWorkspace] = {}  #: by channel
         self._rooms: dict[str, Answer] = {}
 
@@ -97,15 +104,15 @@ class SlackRig:
     async def write(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/chat/completions: pieces at a fixed rate."""
         messages = json.loads(await request.read())["messages"]
-        answer = self.answers[int(_MARK.findall(messages[-1]["content"])[-1])]
+        number = int(_MARK.findall(messages[-1]["content"])[-1])
+        answer = self.answers[number]
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         await asyncio.sleep(self.piece_s)
         answer.token = answer.token or time.time()
         with contextlib.suppress(ConnectionError):
-            for number in range(self.pieces):
-                piece = END if number == self.pieces - 1 else _piece(number)
-                await response.write(event_line({"delta": {"content": piece}}))
+            for piece in self._pieces([*self.tokens(number), END]):
+                await response.write(piece)
                 await asyncio.sleep(self.piece_s)
             await response.write(event_line({"delta": {}, "finish_reason": "stop"}))
             await response.write(b"data: [DONE]\n\n")
@@ -114,6 +121,20 @@ class SlackRig:
     async def models(self, _request: web.Request) -> web.Response:
         """GET /v1/models."""
         return web.json_response({"object": "list", "data": [{"id": MODEL, "owned_by": "bench"}]})
+
+    def _words(self, _number: int) -> list[str]:
+        return [_word(at) for at in range(self.pieces - 1)]
+
+    def _pieces(self, tokens: list[str]) -> Iterator[bytes]:
+        """The events of the tokens, cut anywhere in the middle of a letter's bytes."""
+        rest = b""
+        for at in range(0, len(tokens), self.tokens_a_piece):
+            some = tokens[at : at + self.tokens_a_piece]
+            rest += b"".join(event_line({"delta": {"content": token}}) for token in some)
+            cut = len(rest) - (at % 7 if self.tokens_a_piece > 1 else 0)
+            yield rest[:cut]
+            rest = rest[cut:]
+        yield rest
 
     def _see(self, seen: Sighting) -> None:
         answer = self._rooms.get(seen.room)
@@ -125,10 +146,12 @@ class SlackRig:
             answer.shown = answer.shown or (seen.at if seen.text else 0.0)
             answer.streamed |= seen.kind is SightingKind.STREAM_START
             answer.texts[seen.ts] = seen.text
+            if self.keeps_versions:
+                answer.versions.append(seen.text)
 
 
-def _piece(number: int) -> str:
-    """A piece of an answer, different from all others: the worker ends an answer in a loop."""
+def _word(number: int) -> str:
+    """A word different from all others: the worker ends an answer in a loop."""
     word = "".join(chr(0xAC00 + (number * 7919 + at * 104729) % 11172) for at in range(8))
     return f"{word} "
 

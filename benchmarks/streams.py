@@ -8,6 +8,7 @@ token.
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from aiohttp import ClientSession, TCPConnector
 
 from benchmarks.figures import Figure, percentile, say
+from benchmarks.letters import tokens
 from benchmarks.slack_rig import Answer, SlackRig, running_slack_rig
 from benchmarks.stack import (
     Served,
@@ -25,6 +27,8 @@ from benchmarks.stack import (
     slack_settings,
     until_ready,
 )
+from benchmarks.stand_ins import END
+from bot.messengers.slack.blocks import defused
 from bot.messengers.slack.simulated_workspace.workspace import SimulatedWorkspace
 
 WORKSPACES = 25
@@ -43,6 +47,7 @@ class Size:
     many: int = WORKSPACES * STARTS
     crowd: int = 40  #: people of one workspace
     slow: int = 100  #: people of the workspace whose calls take long
+    letters: int = 1_000_000  #: tokens of letters that break easily, over ``many`` answers
 
 
 async def bench(size: Size) -> list[Figure]:
@@ -63,6 +68,7 @@ async def bench(size: Size) -> list[Figure]:
         figures += await streams.many(size.many)
         figures += await streams.crowded(size.crowd)
         figures += await streams.beside_a_slow_workspace(size.slow)
+        figures += await streams.broken_letters(size.letters, size.many)
         return figures
 
 
@@ -153,6 +159,24 @@ class Streams:
         say(f"streams: p99 {without:.2f} s alone, {with_it:.2f} s beside a slow workspace")
         label = "without the slow workspace; goal 1.5"
         return [Figure("streams.beside_slow.p99", with_it, "s", label, with_it / without)]
+
+    async def broken_letters(self, count: int, people: int) -> list[Figure]:
+        """Letters that were lost, changed or broken on their way to the screen, at any time."""
+        rig, each = self._rig, count // people
+        rig.tokens = functools.partial(tokens, count=each)
+        rig.tokens_a_piece = max(each // 320, 1)
+        rig.keeps_versions = True
+        answers = await self.begin(people, self.workspaces())
+        await self.until_whole(answers)
+        numbers = {answer.room: number for number, answer in rig.answers.items()}
+        broken = versions = 0
+        for answer in answers:
+            source = defused("".join(rig.tokens(numbers[answer.room]))) + END
+            versions += len(answer.versions)
+            broken += sum(not source.startswith(seen) for seen in answer.versions[:-1])
+            broken += answer.versions[-1] != source
+        say(f"streams: {versions} texts seen of {people} answers of {each} tokens")
+        return [Figure(f"streams.broken_of_{count}_tokens", broken, "texts", "goal 0")]
 
 
 def _waits(name: str, answers: Sequence[Answer]) -> list[Figure]:
