@@ -147,11 +147,17 @@ class Journal:
         for name, generation in ended:
             # The button of a later answer fetches an earlier answer to the same person.
             fetches = via == "button" and name != message.question
-            asked = self.messages.get(name, message) if fetches else message
+            asked = self._fetched(name, message) if fetches else message
             if asked.question != name or asked.conversation != message.conversation:
                 self.misdelivered.append(f"{message.id} was shown the answer of {name}")
             asked.shown.append(ShownAnswer(via, int(generation), at or time.monotonic()))
         return bool(ended)
+
+    def _fetched(self, name: str, by: Message) -> Message:
+        """Whose answer a later message's button fetched: the question may be asked again since."""
+        siblings = self.by_conversation()[by.conversation]
+        waiting = (each for each in siblings if each.question == name and not each.ended)
+        return next(waiting, self.messages.get(name, by))
 
     def check_stream(self, message: Message, text: str) -> None:
         """Check the text of a stream, which need not be whole."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 
 from chaos import deed_checker, thread_checker
@@ -21,6 +22,7 @@ from fakes.slack import SlackPlatform
 
 #: Slack ends streams after minutes. Here each one that is older than this ends now and then.
 STREAM_LIFE_S, ENDS_EVERY_S = 1.0, 4.0
+_LOOK_EVERY_S = 1.0
 
 
 class Rooms:
@@ -63,6 +65,15 @@ class Rooms:
         """Wait until all stops and votes that were begun are done."""
         await self.people.wait()
         await self._voters.wait()
+
+    async def wait_for_log(self, within_s: float) -> None:
+        """Wait until the log holds every message as final: an unanswered post is looked up late."""
+        gives_up_at = time.monotonic() + within_s
+        while time.monotonic() < gives_up_at:
+            turns = await self._ledger.all_turns()
+            if all(state == "final" for turn in turns for state in turn.posts):
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def check(self, result: CheckResult, injected_at: Sequence[float]) -> None:
         """Add what the screens say, and the log of these rooms."""

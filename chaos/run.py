@@ -98,6 +98,7 @@ async def _send_and_drain(
         say("all sent, all faults over; draining")
         await _drain(plan, world.cluster, journal)
         await world.clients.finish_deeds()
+        await world.rooms.wait_for_log(QUIET_S)
     finally:
         await world.clients.close()
 

@@ -15,6 +15,8 @@ from runtime.database import DATABASE_ERRORS
 
 _LOOK_EVERY_S = 0.5
 
+_FINISHING = ("chat.stopStream", "chat.update")
+
 #: Told of every answer that has come to its end on a screen.
 Listener = Callable[[BotPost, Message], object]
 
@@ -51,7 +53,7 @@ class ThreadReader:
             post = self._screens.posts.get((room, str(call.document.get("ts", ""))))
             if post is not None:
                 post.begun_by = call.token
-        elif call.method == "chat.update" and not call.error:
+        elif call.method in _FINISHING and not call.error:
             post = self._screens.posts.get((room, str(call.arguments.get("ts", ""))))
             if post is not None and post.last.stage is Stage.FINAL:
                 post.finished_by = post.finished_by or call.token

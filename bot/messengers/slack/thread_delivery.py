@@ -20,7 +20,8 @@ from bot.messengers.slack.ids import message_ts
 from bot.messengers.slack.live_finish import LiveFinish
 from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.refusals import may_take_plain_text
-from bot.messengers.slack.web_api import BEGINS_ALIKE, Room, WantedPart, WebApi
+from bot.messengers.slack.wanted_part import LOOKS_ALIKE, WantedPart
+from bot.messengers.slack.web_api import Room, WebApi
 from bot.store.posts import Post
 from bot.text.catalog import Texts
 
@@ -101,10 +102,10 @@ class ThreadDelivery:
             found = await self._find(part, post, passed)
             if found.outcome is not LookupOutcome.FOUND:
                 break
-            if found.detail == BEGINS_ALIKE and await self._others_are_starting(part):
+            if found.detail == LOOKS_ALIKE and await self._others_are_starting(part):
                 return _later("others begin")
             taken = await self._posts.take(part.answer.turn_id, part.number, found.message_id)
-            if taken or found.detail != BEGINS_ALIKE:
+            if taken or found.detail != LOOKS_ALIKE:
                 return await self._finish(part, found.message_id, PostState.STREAMING)
             passed = (*passed, found.message_id)
         if found.outcome is LookupOutcome.UNKNOWN and time.time() < post.begun_at + LOOK_UP_S:

@@ -19,6 +19,7 @@ from bot.messengers.slack.ids import message_ts
 from bot.messengers.slack.refusals import OF_THE_CHANNEL
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.tokens import SettingsToken
+from bot.messengers.slack.wanted_part import LOOKS_ALIKE, WantedPart
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +29,6 @@ EVENT_TYPE = "bllossom_turn"
 SENTENCE_TYPE = "bllossom_sentence"
 #: A page of answers of the maximum length.
 MAX_PAGE_BYTES = 10 * 1024 * 1024
-#: How a message was found that may show another answer.
-BEGINS_ALIKE = "its beginning"
 #: The letters by which a message is known as the beginning of an answer.
 MIN_BEGINNING = 40
 #: The maximum of a channel's history that is read.
@@ -48,22 +47,6 @@ class Room:
     team: str
     channel: str
     thread_ts: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedPart:
-    """The message of an answer that is looked up."""
-
-    number: int
-    #: The answer's text, of which a message without a name may show the beginning: a stream has
-    #: its name only at its end.
-    beginning: str = ""
-    begun_at: float = 0.0  #: Unix seconds
-    passed: tuple[str, ...] = ()  #: messages that show other answers
-
-    def distance_s(self, ts: str) -> float:
-        """The seconds between its beginning and a message: the nearest one is most likely it."""
-        return abs(float(ts or 0.0) - self.begun_at)
 
 
 class WebApi:
@@ -145,10 +128,11 @@ class WebApi:
     ) -> LookupResult:
         """Look up one message of an answer; FOUND: ``message_id`` is its ts.
 
-        A message that names no turn is found where it shows the beginning of the answer; the
-        detail is BEGINS_ALIKE then, and another answer may begin in the same way.
+        A message that names no turn is found where it shows the beginning of the answer, or where
+        it came at the time when the answer was begun: a sentence may have taken the answer's place.
+        The detail is LOOKS_ALIKE then, and it may be another turn's.
         """
-        nameless = False
+        nameless: list[str] = []
         begun: list[str] = []
         query = _query(room, since)
         for _ in range(MAX_PAGES):
@@ -161,11 +145,12 @@ class WebApi:
             if found and (ts := message_ts(found.get("ts"))):
                 return _found(ts, "its name")
             begun += _begun(ours, wanted.beginning)
-            nameless |= any(map(_is_nameless, ours)) and not wanted.beginning
+            nameless += (message_ts(each.get("ts")) for each in ours if _is_nameless(each))
             if not cursor:
-                if left := {*begun} - {*wanted.passed}:
-                    return _found(min(left, key=wanted.distance_s), BEGINS_ALIKE)
-                outcome = LookupOutcome.UNKNOWN if nameless else LookupOutcome.ABSENT
+                if ts := wanted.likeliest(begun, nameless):
+                    return _found(ts, LOOKS_ALIKE)
+                unclear = nameless and not wanted.beginning
+                outcome = LookupOutcome.UNKNOWN if unclear else LookupOutcome.ABSENT
                 return LookupResult(outcome=outcome, detail=f"not in {room.channel}")
             query["cursor"] = cursor
         return _unknown(f"{room.channel} has too many messages since")
