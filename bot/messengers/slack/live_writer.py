@@ -18,7 +18,7 @@ from bot.conversation.live_turns import LiveTurn, LiveTurns
 from bot.conversation.settlement_waiters import SettlementWaiters
 from bot.domain.deliveries import Outcome
 from bot.domain.posts import PostState
-from bot.domain.turns import Utterance
+from bot.domain.turns import Utterance, has_visible
 from bot.messengers.slack.api import ApiResult, SlackApi
 from bot.messengers.slack.blocks import part_message
 from bot.messengers.slack.controls import stop_blocks
@@ -132,7 +132,7 @@ class _LiveAnswer:
     async def has_text(self) -> bool:
         """Wait for something to show; False: the answer is whole already."""
         while not self.is_over:
-            if self.text.strip():
+            if has_visible(self.text):
                 self._restarts = self._live.restarts
                 return True
             await self.news()
