@@ -22,6 +22,7 @@ class CommandOutcome:
 
     sentence: str = ""
     utterance: Utterance | None = None
+    calls_human: bool = False  #: nobody was called before
 
 
 class PersonCommands:
@@ -48,8 +49,8 @@ class PersonCommands:
         if incoming.command is Command.ERASE:
             return CommandOutcome(sentence=await self._erase(incoming))
         if incoming.command is Command.HUMAN:
-            await self._requests.call_human(self._key(incoming), by=incoming.sender)
-            return CommandOutcome(sentence=texts.human_called)
+            new = await self._requests.call_human(self._key(incoming), by=incoming.sender)
+            return CommandOutcome(sentence=texts.human_called, calls_human=new)
         if incoming.command is Command.BOT:
             await self._requests.end_human(self._key(incoming), by=incoming.sender)
             return CommandOutcome(sentence=texts.bot_back)

@@ -151,6 +151,10 @@ async def test_a_human_is_called_and_the_bot_is_silent(
     await chat.stack.slack.until(lambda: bool(chat.workspace.screen("U1", "CHUMANS")))
     await chat.say("U1", "C1", "거기 계세요?", thread_ts=asked)
     assert len(server.requests) == 1
+    # Whoever calls once more calls nobody else.
+    await chat.say("U2", "C1", "상담원", thread_ts=asked)
+    await chat.until_shown("U2", "C1", asked, "연결해")
+    assert len(chat.workspace.screen("U1", "CHUMANS")) == 1
     await chat.say("U1", "C1", "챗봇", thread_ts=asked)
     await chat.say("U1", "C1", "이제 답해 줘", thread_ts=asked)
     await chat.until_answered("이제 답해 줘")
