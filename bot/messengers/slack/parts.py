@@ -40,7 +40,7 @@ class SlackParts:
         self._api = SlackApi(settings, services.outbound, self.workspaces.tokens)
         self._posts = PostLog(services.database)
         self._status = StatusLine(self._api, services.texts)
-        self._sentences = Sentences(self._api)
+        self._sentences = Sentences(self._api, services.outbound, settings.response_hosts)
         self._writer: LiveWriter | None = None
         web_api = WebApi(settings, services.outbound, self._api)
         delivery = ThreadDelivery(settings, services.texts, web_api, self._posts)

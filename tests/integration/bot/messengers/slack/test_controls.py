@@ -7,7 +7,9 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from bot.messengers.slack import simulated_interactions as interactions
 from bot.messengers.slack.controls import ERASE_ACTION, VOTE_ACTION
+from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
 from tests.support.slack_chat import SlackChat
@@ -276,3 +278,25 @@ async def test_a_slash_command_is_asked_again_and_stopped(
     said, _, _ = await chat.stack.say_slack("그만")
     assert said.body["text"] == "답변을 멈췄어요."
     await chat.stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")
+
+
+async def test_a_press_is_answered_where_the_bot_may_not_post(chat: SlackChat) -> None:
+    await chat.stack.say_slack("하나", user_id="U1", channel_id="C7")
+    turn = await chat.until_answered("하나")
+    payload = interactions.block_actions(
+        "U1",
+        {"type": "button", "action_id": ERASE_ACTION, "value": "erase", "block_id": "b"},
+        channel="C7",
+        message={"ts": "1700000000.000100"},
+        response_url=chat.stack.slack.new_response_url(),
+    )
+    assert (await chat.interact(payload)).status == 200
+    assert await chat.stack.rows(f"SELECT 1 FROM turns WHERE id = '{turn.id}'") == []
+    answer = await chat.stack.slack.next_post(2)
+    assert (answer.message["text"], answer.message["response_type"]) == (
+        TEXTS["ko"].erase_done,
+        "ephemeral",
+    )
+    # A URL of somebody else is not called.
+    payload["response_url"] = "http://127.0.0.1:9/x"
+    assert (await chat.interact(payload)).status == 200
