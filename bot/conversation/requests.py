@@ -67,11 +67,15 @@ class PersonRequests:
             VOTES.labels(place.messenger, given.vote.value).inc()
         return known
 
-    async def call_human(self, conversation: ConversationKey, *, by: str) -> None:
-        """Silence the bot in the conversation, until ``end_human`` or the end of the time."""
+    async def call_human(self, conversation: ConversationKey, *, by: str) -> bool:
+        """Silence the bot in the conversation, until ``end_human`` or the end of the time.
+
+        False: a human answers already.
+        """
         with store_errors("call_human", down_only=True):
-            await run_with_timeout(ACCEPT_TIMEOUT_S, self._call_human(conversation, by))
-        log.info("human_called", messenger=conversation.messenger)
+            new = await run_with_timeout(ACCEPT_TIMEOUT_S, self._call_human(conversation, by))
+        log.info("human_called", messenger=conversation.messenger, new=new)
+        return new
 
     async def end_human(self, conversation: ConversationKey, *, by: str) -> bool:
         """Let the bot answer again; False: no human was called."""
@@ -114,9 +118,11 @@ class PersonRequests:
         async with self._database.connect() as connection:
             return await feedback.vote(connection, given, place)
 
-    async def _call_human(self, conversation: ConversationKey, by: str) -> None:
+    async def _call_human(self, conversation: ConversationKey, by: str) -> bool:
         async with self._database.connect() as connection:
-            await hand_over.call_human(connection, conversation, seconds=self._human_s, actor=by)
+            return await hand_over.call_human(
+                connection, conversation, seconds=self._human_s, actor=by
+            )
 
     async def _end_human(self, conversation: ConversationKey, by: str) -> bool:
         async with self._database.connect() as connection:

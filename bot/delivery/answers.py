@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.configs.texts import ScopedTexts
 from bot.domain.bot_config import ConfigLookup, nothing_set
 from bot.domain.deliveries import Answer, DeliveryVia
-from bot.domain.turns import SETTLED, TurnStatus
+from bot.domain.turns import SETTLED, TurnStatus, has_visible
 from bot.observability.database_errors import report_database_error
 from bot.store import deliveries
 from bot.store.turn_outcomes import TurnOutcome
@@ -107,7 +107,8 @@ class AnswerPresenter:
         notes = [texts.repetition_note] if turn.repeats else []
         if turn.status is TurnStatus.CANCELLED:
             notes.append(texts.stopped_note)
-        return "\n\n".join([turn.answer or "", *notes])
+        answer = turn.answer or ""
+        return "\n\n".join([answer if has_visible(answer) else texts.failed, *notes])
 
     def _holding(self, turn: TurnOutcome, *, partial: str) -> Answer:
         """At the callback's end, before the model has finished: the text so far, and a button."""

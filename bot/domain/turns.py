@@ -20,6 +20,9 @@ _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
 #: The category Cc, but for line feed and tab.
 _CONTROL_CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: Any of these three: most texts hold none.
+#: Invisible letters: the Hangul fillers (typed in Korea to send an "empty" message) and
+#: the blank Braille pattern.
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -115,3 +118,8 @@ def clean_text(raw: str) -> str:
         whole = _LINE_ENDS.sub("\n", _SURROGATES.sub("\ufffd", raw))
         raw = _CONTROL_CODES.sub("", whole)
     return nfc(raw).strip()
+
+
+def has_visible(text: str) -> bool:
+    """Whether anything of the text can be seen: a space of no width cannot."""
+    return any(c.isprintable() and not c.isspace() and c not in _INVISIBLE for c in text)

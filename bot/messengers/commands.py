@@ -22,6 +22,7 @@ class CommandOutcome:
 
     sentence: str = ""
     utterance: Utterance | None = None
+    calls_human: bool = False  #: nobody was called before
 
 
 class PersonCommands:
@@ -45,21 +46,21 @@ class PersonCommands:
             return CommandOutcome(sentence=await self._reset(incoming))
         if not await self._is_new(incoming):
             return CommandOutcome(sentence=_repeated(incoming.command, self._texts(incoming)))
-        return CommandOutcome(sentence=await self._do(incoming))
+        return await self._do(incoming)
 
-    async def _do(self, incoming: Incoming) -> str:
-        """Carry out a command that must not be repeated; its sentence."""
+    async def _do(self, incoming: Incoming) -> CommandOutcome:
+        """Carry out a command that must not be repeated."""
         texts, key = self._texts(incoming), self._key(incoming)
         if incoming.command is Command.STOP:
             stopped = await self._requests.stop(key, by=incoming.sender)
-            return texts.stop_done if stopped else texts.nothing_to_stop
+            return CommandOutcome(sentence=texts.stop_done if stopped else texts.nothing_to_stop)
         if incoming.command is Command.ERASE:
-            return await self._erase(incoming)
+            return CommandOutcome(sentence=await self._erase(incoming))
         if incoming.command is Command.HUMAN:
-            await self._requests.call_human(key, by=incoming.sender)
-            return texts.human_called
+            new = await self._requests.call_human(key, by=incoming.sender)
+            return CommandOutcome(sentence=texts.human_called, calls_human=new)
         await self._requests.end_human(key, by=incoming.sender)
-        return texts.bot_back
+        return CommandOutcome(sentence=texts.bot_back)
 
     async def _reset(self, incoming: Incoming) -> str:
         await self._inbox.reset(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from bot.domain.messenger import Problem, Refusal
-from bot.domain.turns import clean_text
+from bot.domain.turns import clean_text, has_visible
 
 #: The maximum length of an id stored unhashed: Kakao's documented maximum for user keys.
 MAX_IDENTIFIER_CHARS = 70
@@ -20,10 +20,6 @@ MAX_BRACKETS = 100_000
 _HASHED = "sha256:"
 #: Code points of one syllable of Hangul as macOS and iOS send it.
 MAX_JAMO = 3
-
-#: Invisible letters: the Hangul fillers (typed in Korea to send an "empty" message) and
-#: the blank Braille pattern.
-_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def held_turn_id(raw: object) -> UUID | None:
@@ -104,5 +100,4 @@ def read_text(raw: str, max_chars: int) -> MessageText:
     text = clean_text(trimmed)
     if len(text) > max_chars:
         return MessageText(text, Problem.TOO_LONG)
-    visible = (c.isprintable() and not c.isspace() and c not in _INVISIBLE for c in text)
-    return MessageText(text, None if any(visible) else Problem.EMPTY)
+    return MessageText(text, None if has_visible(text) else Problem.EMPTY)

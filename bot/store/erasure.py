@@ -19,25 +19,23 @@ BATCH = 200
 _PERSON = tuple(bindparam(name, type_=Text) for name in ("messenger", "tenant", "sender"))
 _OF_THE_PERSON = "messenger = :messenger AND tenant = :tenant AND sender = :sender"
 
-#: Turns of the person, and those in which others have the same question answered again: the words
-#: are the person's.
-_ASKED_AGAIN = """
-    SELECT again.id, again.conversation_id FROM turns AS again
-    JOIN {source} ON again.regenerates = {source}.id
-"""
+#: Few turns are unsettled: each is followed to the question that it asks again.
 UNSETTLED = text(
-    f"""
+    """
     WITH RECURSIVE asked AS (
-        SELECT id, conversation_id FROM turns WHERE {_OF_THE_PERSON}
-        UNION
-        {_ASKED_AGAIN.format(source="asked")}
+        SELECT id, sender, regenerates FROM turns
+        WHERE messenger = :messenger AND tenant = :tenant
+          AND status IN ('received', 'queued', 'generating')
+        UNION ALL
+        SELECT asked.id, earlier.sender, earlier.regenerates
+        FROM asked JOIN turns AS earlier ON earlier.id = asked.regenerates
     )
-    SELECT turns.id FROM asked JOIN turns ON turns.id = asked.id
-    WHERE turns.status IN ('received', 'queued', 'generating')
+    SELECT DISTINCT id FROM asked WHERE sender = :sender
     """
 ).bindparams(*_PERSON)
 
-#: A new epoch for each conversation: what Redis still holds of the old one enters no prompt.
+#: With the turns in which others have the person's question answered again. A new epoch for each
+#: conversation: what Redis still holds of the old one enters no prompt.
 #: The conversations are locked first, in the accept's order: no two transactions wait for each
 #: other.
 ERASE_TURNS = text(
@@ -47,7 +45,8 @@ ERASE_TURNS = text(
     ), doomed AS (
         SELECT id, conversation_id FROM chosen
         UNION
-        {_ASKED_AGAIN.format(source="doomed")}
+        SELECT again.id, again.conversation_id
+        FROM turns AS again JOIN doomed ON again.regenerates = doomed.id
     ), held AS MATERIALIZED (
         SELECT id FROM conversations
         WHERE id IN (SELECT conversation_id FROM doomed)

@@ -14,9 +14,13 @@ from bot.store.conversations import ConversationKey
 
 _KEY = ("messenger", "tenant", "key")
 
+#: A call while a human answers already only makes the time longer.
 CALL_HUMAN = text(
     f"""
-    WITH conversation AS (
+    WITH answering AS (
+        SELECT FROM conversations
+        WHERE messenger = :messenger AND tenant = :tenant AND key = :key AND human_until > now()
+    ), conversation AS (
         INSERT INTO conversations (messenger, tenant, key, human_until)
         VALUES (:messenger, :tenant, :key, now() + make_interval(secs => :seconds))
         ON CONFLICT (messenger, tenant, key) DO UPDATE SET human_until = excluded.human_until
@@ -24,6 +28,8 @@ CALL_HUMAN = text(
     )
     INSERT INTO conversation_events (conversation_id, kind, actor)
     SELECT id, '{EventKind.HUMAN_CALLED}', :actor FROM conversation
+    WHERE NOT EXISTS (SELECT FROM answering)
+    RETURNING id
     """
 ).bindparams(
     *(bindparam(name, type_=Text) for name in (*_KEY, "actor")), bindparam("seconds", type_=Float)
@@ -65,10 +71,13 @@ NOTE_EVENT = text(
 
 async def call_human(
     connection: AsyncConnection, conversation: ConversationKey, *, seconds: float, actor: str
-) -> None:
-    """Silence the bot in the conversation for ``seconds``; ``actor``: the person who asked."""
+) -> bool:
+    """Silence the bot in the conversation for ``seconds``; ``actor``: the person who asked.
+
+    False: a human answers already.
+    """
     values = {**conversation.values, "seconds": seconds, "actor": actor}
-    await connection.execute(CALL_HUMAN, values)
+    return (await connection.scalar(CALL_HUMAN, values)) is not None
 
 
 async def end_human(

@@ -53,6 +53,8 @@ class Press:
         self.tenant = tenant_of(self.team, enterprise)
         self.user = slack_id(field(document, "user", "id"))
         self.trigger = field(document, "trigger_id")
+        url = field(document, "response_url")
+        self.response_url = url if isinstance(url, str) else ""
         self.room = Room(
             team=self.team,
             channel=slack_id(field(document, "channel", "id"))
@@ -174,7 +176,9 @@ class ActionReceiver:
 
     def _say(self, press: Press, sentence: str) -> None:
         if press.room.channel:
-            self._desk.sentences.say(press.room, sentence, only_to=press.user)
+            self._desk.sentences.say(
+                press.room, sentence, only_to=press.user, response_url=press.response_url
+            )
 
 
 def _place(press: Press, channel: str) -> Place:

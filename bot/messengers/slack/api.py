@@ -31,6 +31,8 @@ TIMEOUT = ClientTimeout(total=4.8, connect=2.5)
 MAX_REPLY_BYTES = 1024 * 1024
 #: The longest pause that is believed and waited for within one call.
 MAX_PAUSE_S = 30.0
+#: The longest that is told to a delivery, which lives for half an hour.
+MAX_RETRY_AFTER_S = 300.0
 #: The pauses before an idempotent call is repeated that has no clear answer.
 REPEAT_AFTER_S = (0.5, 2.0)
 #: The pauses that are remembered: per workspace and method.
@@ -225,8 +227,13 @@ def read_result(reply: Reply | NoReply) -> ApiResult:
         detail=f"HTTP {reply.status} {error}".rstrip(),
         error=error,
         document=document,
-        retry_after_s=reply.retry_after_s if outcome is Outcome.RETRY else None,
+        retry_after_s=_retry_after_s(reply) if outcome is Outcome.RETRY else None,
     )
+
+
+def _retry_after_s(reply: Reply) -> float | None:
+    asked = reply.retry_after_s
+    return None if asked is None else min(asked, MAX_RETRY_AFTER_S)
 
 
 def _outcome(reply: Reply, document: dict[str, Any], error: str) -> Outcome:

@@ -9,6 +9,8 @@ from typing import Any
 from bot.messengers.slack.ids import field, message_ts, slack_id, tenant_of
 from bot.messengers.slack.message_text import mentions
 
+#: Slack's own bot, whose messages name no bot.
+SLACKBOT = "USLACKBOT"
 #: The subtypes of messages that people write; all others tell of edits, joins and the like.
 _WRITTEN = (None, "file_share", "thread_broadcast")
 
@@ -84,7 +86,9 @@ def read_message(event: Mapping[str, Any], source: SlackSource) -> SlackMessage 
     user, channel = slack_id(event.get("user")), slack_id(event.get("channel"))
     ts = message_ts(event.get("ts"))
     by_person = not event.get("bot_id") and not event.get("hidden") and not event.get("edited")
-    if not (source.team and user and channel and ts and by_person) or user == source.bot_user:
+    if not (source.team and user and channel and ts and by_person):
+        return None
+    if user in (source.bot_user, SLACKBOT):
         return None
     if event.get("subtype") not in _WRITTEN:
         return None

@@ -12,6 +12,7 @@ import structlog
 from bot.conversation.live_turns import LiveTurn
 from bot.domain.deliveries import Outcome
 from bot.domain.posts import PostState
+from bot.domain.turns import has_visible
 from bot.messengers.slack.api import ApiResult, SlackApi
 from bot.messengers.slack.blocks import part_message
 from bot.messengers.slack.controls import stop_blocks
@@ -61,7 +62,7 @@ class LiveAnswer:
     async def has_text(self) -> bool:
         """Wait for something to show; False: the answer is whole already."""
         while not self.is_over:
-            if self.text.strip():
+            if has_visible(self.text):
                 self._restarts = self._live.restarts
                 return True
             await self.news()

@@ -146,7 +146,7 @@ class MessageReceiver:
             if outcome.utterance is not None:
                 await self._submit(received, outcome.utterance)
                 return
-            if command is Command.HUMAN:
+            if outcome.calls_human:
                 self._desk.call_human(received.room, received.message.user)
             if command is Command.STOP:
                 # Where nothing is shown yet, no delivery ends the status.

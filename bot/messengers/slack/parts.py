@@ -44,7 +44,7 @@ class SlackParts:
         self._posts = PostLog(services.database)
         self._answers = LiveAnswers()
         self._status = StatusLine(self._api, services.texts)
-        self._sentences = Sentences(self._api)
+        self._sentences = Sentences(self._api, services.outbound, settings.response_hosts)
         self._writer: LiveWriter | None = None
         web_api = WebApi(settings, services.outbound, self._api)
         layout = PartLayout(settings, services.texts)

@@ -50,6 +50,7 @@ _PRESS = (
     "message",
     "actions",
     "trigger_id",
+    "response_url",
     "view",
 )
 _PRESS_OBJECTS = {

@@ -99,7 +99,7 @@ def read_command(
     message = _message(raw, max_chars)
     if not message.text and message.problem is Problem.EMPTY:
         return replace(incoming, command=Command.HELP)
-    if command := COMMAND_WORDS.get(message.text.casefold()):
+    if command := COMMAND_WORDS.get(message.text.removeprefix("/").casefold()):
         repeats = RepeatWindow(
             key=_event_key(fields), received_at=received_at, until=received_at + REPLAY_WINDOW
         )

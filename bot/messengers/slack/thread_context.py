@@ -64,10 +64,18 @@ class ThreadContext:
             log.info("slack_thread_not_read", channel=message.channel, detail=result.detail)
             return ""
         earlier = [one for one in messages if isinstance(one, dict) and one.get("ts") != message.ts]
-        lines = [await self._line(one, message) for one in earlier[-self._max_messages :]]
+        chosen = earlier[-self._max_messages :]
+        names = await self._names(chosen, message.source.team)
+        lines = [self._line(one, message, names) for one in chosen]
         return _newest_that_fit([line for line in lines if line])
 
-    async def _line(self, one: dict[str, Any], message: SlackMessage) -> str:
+    async def _names(self, messages: list[dict[str, Any]], team: str) -> dict[str, str]:
+        """The names of all who speak, asked for at once."""
+        users = sorted({user for one in messages if (user := slack_id(one.get("user")))})
+        names = await asyncio.gather(*(self._people.name(team, user) for user in users))
+        return dict(zip(users, names, strict=True))
+
+    def _line(self, one: dict[str, Any], message: SlackMessage, names: dict[str, str]) -> str:
         raw = one.get("text")
         text = readable(raw, bot_user=message.source.bot_user) if isinstance(raw, str) else ""
         said = shorten(" ".join(clean_text(text).split()), MAX_MESSAGE_CHARS)
@@ -76,7 +84,7 @@ class ThreadContext:
             return ""
         if one.get("bot_id") or user == message.source.bot_user or not user:
             return f"{self._texts.bot_label}: {said}"
-        return f"{await self._people.name(message.source.team, user)}: {said}"
+        return f"{names[user]}: {said}"
 
 
 def _newest_that_fit(lines: list[str]) -> str:

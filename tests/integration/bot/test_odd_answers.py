@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bot.text.catalog import TEXTS
 from tests.support.stack import running_stack, served
 
@@ -42,3 +44,15 @@ async def test_a_stopped_repetition_is_told_and_marked_but_not_remembered(
         assert (turn.answer, turn.finish_reason) == ("네, 좋아요.", "repetition")
         await stack.say_kakao("또")
         assert server.requests[-1].contents[1:] == ["안녕", "네, 좋아요.", "또"]
+
+
+@pytest.mark.parametrize("answer", ["\u200b", "\u3164", " \n\u2800\ufeff", "\u202e\u200d"])
+async def test_an_answer_that_nobody_can_see_becomes_a_sentence(
+    database_url: str, redis_url: str, answer: str
+) -> None:
+    async with (
+        served(pieces=[answer]) as (_, engine),
+        running_stack(database_url, redis_url, engine) as stack,
+    ):
+        shown = await stack.say_kakao("안녕")
+        assert shown.bubbles[0] == TEXT.failed

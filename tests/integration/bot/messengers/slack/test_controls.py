@@ -7,7 +7,9 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from bot.messengers.slack import simulated_interactions as interactions
 from bot.messengers.slack.controls import ERASE_ACTION, VOTE_ACTION
+from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
 from tests.support.slack_chat import SlackChat
@@ -151,6 +153,10 @@ async def test_a_human_is_called_and_the_bot_is_silent(
     await chat.stack.slack.until(lambda: bool(chat.workspace.screen("U1", "CHUMANS")))
     await chat.say("U1", "C1", "거기 계세요?", thread_ts=asked)
     assert len(server.requests) == 1
+    # Whoever calls once more calls nobody else.
+    await chat.say("U2", "C1", "상담원", thread_ts=asked)
+    await chat.until_shown("U2", "C1", asked, "연결해")
+    assert len(chat.workspace.screen("U1", "CHUMANS")) == 1
     await chat.say("U1", "C1", "챗봇", thread_ts=asked)
     await chat.say("U1", "C1", "이제 답해 줘", thread_ts=asked)
     await chat.until_answered("이제 답해 줘")
@@ -306,3 +312,25 @@ async def test_the_bot_says_nothing_about_a_human_s_messages(chat: SlackChat) ->
     await chat.until_shown("U1", "C1", asked, "이 말만 적어")
     after = [text for text in chat.thread("U1", "C1", asked) if text not in before]
     assert not any("사진" in text or "너무 길어요" in text for text in after)
+
+
+async def test_a_press_is_answered_where_the_bot_may_not_post(chat: SlackChat) -> None:
+    await chat.stack.say_slack("하나", user_id="U1", channel_id="C7")
+    turn = await chat.until_answered("하나")
+    payload = interactions.block_actions(
+        "U1",
+        {"type": "button", "action_id": ERASE_ACTION, "value": "erase", "block_id": "b"},
+        channel="C7",
+        message={"ts": "1700000000.000100"},
+        response_url=chat.stack.slack.new_response_url(),
+    )
+    assert (await chat.interact(payload)).status == 200
+    assert await chat.stack.rows(f"SELECT 1 FROM turns WHERE id = '{turn.id}'") == []
+    answer = await chat.stack.slack.next_post(2)
+    assert (answer.message["text"], answer.message["response_type"]) == (
+        TEXTS["ko"].erase_done,
+        "ephemeral",
+    )
+    # A URL of somebody else is not called.
+    payload["response_url"] = "http://127.0.0.1:9/x"
+    assert (await chat.interact(payload)).status == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fakes.engine_server import EngineServer
+from fakes.faults import Fault
 from tests.support.slack_chat import SlackChat
 
 
@@ -83,3 +84,31 @@ async def test_the_two_events_of_a_mention_read_its_thread_once(chat: SlackChat)
     await chat.until_answered("골라 줘")
     calls = [call.method for call in chat.stack.slack.web_api.calls]
     assert calls.count("conversations.replies") == 1
+
+
+async def test_a_thread_of_many_speakers_is_read_in_time(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    root = await chat.say("U1", "C1", "모두 한마디씩")
+    for number in range(20):
+        await chat.say(f"UX{number}", "C1", f"의견 {number}", thread_ts=root)
+    slow = chat.stack.slack.web_api.faults["users.info"]
+    slow.always, slow.slow_s = Fault.SLOW, 0.2
+    await chat.say("U1", "C1", f"{chat.mention} 요약해 줘", thread_ts=root)
+    await chat.until_answered("요약해 줘")
+    prompt = server.requests[-1].contents[-1]
+    assert all(f": 의견 {number}\n" in prompt for number in range(20))
+
+
+async def test_a_name_that_comes_too_late_is_asked_for_again(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    chat.workspace.directory.add_user("U1", "민수")
+    chat.stack.slack.web_api.faults["users.info"].once(Fault.RATE_LIMITED)
+    asked = await chat.say("U1", "C1", f"{chat.mention} 하나")
+    await chat.until_answered("하나")
+    assert server.requests[-1].contents[-1] == "U1: 하나"
+    await asyncio.sleep(1.1)
+    await chat.say("U1", "C1", "둘", thread_ts=asked)
+    await chat.until_answered("둘")
+    assert server.requests[-1].contents[-1] == "민수: 둘"

@@ -32,6 +32,7 @@ def test_a_message_is_read() -> None:
     [
         {"bot_id": "B1"},
         {"user": "UBOT"},
+        {"user": "USLACKBOT"},
         {"user": None},
         {"user": "U1; drop"},
         {"subtype": "message_changed"},

@@ -10,7 +10,8 @@ from bot.messengers.slack.live_text import visible
 
 PIECES = st.sampled_from(
     ["가", "힣", "ᄒ", "ᅡ", "<", "<@", "<!", "<!channel>", "<!--", "&lt;", "&#60;", "&#x3c;", "@U1",
-     "!here", "#C1", "\u200d", "👨", "👩‍👧", "e\u0301", " ", "\n", "```", "<!doctype", "&", ";"]
+     "!here", "!", "-", "doc", "#C1", "\u200d", "👨", "👩‍👧", "e\u0301", " ", "\n", "```",
+     "<!doctype", "&", ";"]
 )  # fmt: skip
 
 
@@ -39,3 +40,5 @@ def test_a_mention_is_never_shown_half_defused() -> None:
     assert visible("a &l") == "a "
     assert visible("a &lt;") == "a "
     assert visible("a &lt;b") == "a &lt;b"
+    assert visible("a &#60;!-") == "a "
+    assert visible("a &#x3c;!doctyp") == "a "
