@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from fakes.engine_state import FIELDS, EngineServer, Json, prompt_tokens
+from fakes.engine_state import FIELDS, EngineServer, Json, pictures_of, prompt_tokens
 
 
 def general_refusal(server: EngineServer, body: Json) -> web.Response | None:
@@ -16,11 +16,25 @@ def general_refusal(server: EngineServer, body: Json) -> web.Response | None:
         if isinstance(content, str):
             return web.Response(status=status, text=content)
         return web.json_response(content, status=status)
+    if refusal := _picture_refusal(server, body):
+        return refusal
     given = int(prompt_tokens(body) * 2 * server.density)
     if server.max_prompt_tokens and given > server.max_prompt_tokens:
         return _too_long(server, given)
     if not server.takes_system and any(m["role"] == "system" for m in body.get("messages", ())):
         return refuse(server, 400, "System role not supported", "BadRequestError")
+    return None
+
+
+def _picture_refusal(server: EngineServer, body: Json) -> web.Response | None:
+    messages = [m for m in body.get("messages", ()) if isinstance(m["content"], list)]
+    if messages and not server.vision:
+        return refuse(server, 400, "This model is not a multimodal model.", "BadRequestError")
+    try:
+        for message in messages:
+            pictures_of(message)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        return refuse(server, 400, f"Invalid image: {error}", "BadRequestError")
     return None
 
 

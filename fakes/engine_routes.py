@@ -80,10 +80,21 @@ class EngineRoutes:
     async def _props(self, _request: web.Request) -> web.Response:
         settings = {"n_ctx": self._server.context_window}
         path = self._server.origin or self._server.model
-        return web.json_response({"default_generation_settings": settings, "model_path": path})
+        return web.json_response(
+            {
+                "default_generation_settings": settings,
+                "model_path": path,
+                "modalities": {"vision": self._server.vision, "audio": False},
+            }
+        )
 
     async def _model_info(self, _request: web.Request) -> web.Response:
-        return web.json_response({"model_path": self._server.origin or self._server.model})
+        return web.json_response(
+            {
+                "model_path": self._server.origin or self._server.model,
+                "has_image_understanding": self._server.vision,
+            }
+        )
 
     async def _openapi(self, request: web.Request) -> web.Response:
         paths = [
