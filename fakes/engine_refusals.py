@@ -16,8 +16,6 @@ def general_refusal(server: EngineServer, body: Json) -> web.Response | None:
         if isinstance(content, str):
             return web.Response(status=status, text=content)
         return web.json_response(content, status=status)
-    if refusal := _picture_refusal(server, body):
-        return refusal
     given = int(prompt_tokens(body) * 2 * server.density)
     if server.max_prompt_tokens and given > server.max_prompt_tokens:
         return _too_long(server, given)
@@ -26,7 +24,7 @@ def general_refusal(server: EngineServer, body: Json) -> web.Response | None:
     return None
 
 
-def _picture_refusal(server: EngineServer, body: Json) -> web.Response | None:
+def picture_refusal(server: EngineServer, body: Json) -> web.Response | None:
     messages = [m for m in body.get("messages", ()) if isinstance(m["content"], list)]
     if messages and not server.vision:
         return refuse(server, 400, "This model is not a multimodal model.", "BadRequestError")

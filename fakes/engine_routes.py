@@ -8,7 +8,13 @@ from typing import Any
 from aiohttp import web
 
 from fakes.engine_events import chat_events, completion_events, generate_events
-from fakes.engine_refusals import chat_refusal, general_refusal, refuse, tgi_refusal
+from fakes.engine_refusals import (
+    chat_refusal,
+    general_refusal,
+    picture_refusal,
+    refuse,
+    tgi_refusal,
+)
 from fakes.engine_state import EngineServer, Json, Request
 from fakes.engine_stream import EventStream
 
@@ -106,7 +112,11 @@ class EngineRoutes:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await self._record(request)
-        refusal = general_refusal(self._server, body) or chat_refusal(self._server, body)
+        refusal = (
+            picture_refusal(self._server, body)
+            or general_refusal(self._server, body)
+            or chat_refusal(self._server, body)
+        )
         if refusal:
             return refusal
         limit = int(body.get("max_tokens") or 100)

@@ -44,4 +44,5 @@ def test_a_question_asked_again_is_answered_by_itself() -> None:
 def test_a_burst_has_no_more_pictures_than_a_message_may_have() -> None:
     photos: list[Any] = [Waiting(NOON, pictures=1) for _ in range(5)]
     assert len(next_burst(photos, 1.0)) == 3
-    assert len(next_burst([*photos[:3], Waiting(NOON), photos[3]], 1.0)) == 4
+    asked: Any = Waiting(NOON)
+    assert len(next_burst([*photos[:3], asked, photos[3]], 1.0)) == 4
