@@ -154,6 +154,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
         sync_window=delivery.sync_window,
         forecast=base.forecast,
         workers=base.workers,
+        outbound=base.outbound,
     )
     app = web.Application(
         middlewares=[discard_unread_bodies, refuse, refuse_costly_requests],
@@ -358,6 +359,7 @@ def _prompts(base: Base) -> PromptBuilder:
         system_prompt=settings.system_prompt,
         max_new_tokens=limits,
         workers=base.workers,
+        picture_prompt=TEXTS[settings.language].picture_prompt,
         date=PromptDate(read_zone(settings.timezone), settings.language),
         config_for=base.configs.for_scope,
     )

@@ -88,6 +88,8 @@ class PersonCommands:
             return CommandOutcome(sentence=self._texts(incoming).nothing_again)
         if not newest.settled:
             return CommandOutcome(sentence=self._texts(incoming).conversation_full)
+        if newest.had_pictures:
+            return CommandOutcome(sentence=self._texts(incoming).picture_gone)
         asked = replace(
             incoming.draft, text=newest.text, prompt=newest.prompt, regenerates=newest.id
         )

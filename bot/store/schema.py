@@ -15,6 +15,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -211,6 +212,16 @@ delivery_attempts = Table(
     _one_of("via", DeliveryVia),
     _one_of("state", DeliveryState),
     Index("ix_delivery_attempts_turn_id", "turn_id"),
+)
+
+# The pictures of turns that wait for their job; the job takes them with it.
+turn_pictures = Table(
+    "turn_pictures",
+    metadata,
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("media_type", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )
 
 # Events that are no turn (a reset), or to which their messenger gives no id: kept for minutes.

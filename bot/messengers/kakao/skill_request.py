@@ -48,8 +48,8 @@ WELCOME_BLOCK_NAME = "웰컴 블록"
 class SkillIncoming(Incoming):
     """A skill request, read. One of Incoming's four fields is set, or ``press`` or ``welcome``.
 
-    ``draft`` is the message itself beside a command or a press; ``pressed`` is true only for the
-    button that confirms its command.
+    ``draft`` is the message itself beside a command, a press or a problem; ``pressed`` is true
+    only for the button that confirms its command.
     """
 
     press: Press | None = None
@@ -110,7 +110,7 @@ def _read_meaning(
         return replace(incoming, welcome=True)
     if problem := _problem(document, message):
         pictures = picture_urls(document, message.text) if problem is Problem.MEDIA else ()
-        return replace(incoming, problem=problem, pictures=pictures)
+        return replace(incoming, problem=problem, pictures=pictures, draft=draft)
     return replace(incoming, utterance=draft)
 
 
