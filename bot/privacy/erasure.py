@@ -5,20 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.turns import Person
 from bot.store import erasure, history_cache
 from bot.store.erasure import ErasedBatch
 from inference_queue.token_stream import stream_keys
+from runtime.database import sqlstate
 from runtime.tasks import TaskSet
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+#: SQLSTATEs: a deadlock, a serialization failure.
+ROLLED_BACK = frozenset({"40P01", "40001"})
+REPEAT_AFTER_S = (0.05, 0.2, 0.5, 1.0)
 
 Cancel = Callable[[UUID], Awaitable[bool]]
 
@@ -63,16 +73,22 @@ class Eraser:
         while full:
             # What the person sends meanwhile is erased too.
             await self._cancel_running(person)
-            batch = await self._erase_batch(person, counts)
+            batch = await _repeated(lambda: self._erase_batch(person))
+            counts.update(turns=batch.turns, conversations=batch.conversations)
+            counts["jobs"] += await self._erase_jobs(batch)
+            await self._forget(batch)
             touched |= {conversation_id for conversation_id, _ in batch.windows}
             full = batch.full
         await self._erase_quotes(person, touched, counts)
-        async with self._database.begin() as connection:
-            counts["votes"] += await erasure.erase_mentions(connection, person)
-            counts["installations"] += await erasure.erase_installer(connection, person)
-            receipt = await erasure.write_receipt(connection, person, counts)
+        receipt = await _repeated(lambda: self._finish(person, counts))
         log.info("person_erased", receipt=str(receipt), **counts)
         return receipt
+
+    async def _finish(self, person: Person, counts: Counter[str]) -> UUID:
+        async with self._database.begin() as connection:
+            counts["votes"] = await erasure.erase_mentions(connection, person)
+            counts["installations"] = await erasure.erase_installer(connection, person)
+            return await erasure.write_receipt(connection, person, counts)
 
     async def close(self) -> None:
         """Wait for the erasures that have begun."""
@@ -93,23 +109,29 @@ class Eraser:
         for turn_id in running:
             await self._cancel(turn_id)
 
-    async def _erase_batch(self, person: Person, counts: Counter[str]) -> ErasedBatch:
+    async def _erase_batch(self, person: Person) -> ErasedBatch:
         async with self._database.begin() as connection:
             batch = await erasure.erase_turns(connection, person)
             ids = [conversation_id for conversation_id, _ in batch.windows]
-            counts["conversations"] += await erasure.erase_conversations(connection, ids)
-        counts["turns"] += batch.turns
-        counts["jobs"] += batch.jobs
-        await self._forget(batch)
-        return batch
+            erased = await erasure.erase_conversations(connection, ids)
+        return replace(batch, conversations=erased)
+
+    async def _erase_jobs(self, batch: ErasedBatch) -> int:
+        async with self._database.begin() as connection:
+            return await erasure.erase_jobs(connection, batch.job_ids)
 
     async def _erase_quotes(
         self, person: Person, conversations: set[int], counts: Counter[str]
     ) -> None:
         for conversation_id in conversations:
             # One conversation a transaction: settlements lock several, in another order.
-            async with self._database.begin() as connection:
-                counts["quotes"] += await erasure.erase_quotes(connection, person, conversation_id)
+            counts["quotes"] += await _repeated(
+                partial(self._erase_quotes_in, person, conversation_id)
+            )
+
+    async def _erase_quotes_in(self, person: Person, conversation_id: int) -> int:
+        async with self._database.begin() as connection:
+            return await erasure.erase_quotes(connection, person, conversation_id)
 
     async def _forget(self, batch: ErasedBatch) -> None:
         """Delete the copies in Redis; without Redis they expire within an hour, unread."""
@@ -124,3 +146,16 @@ class Eraser:
             await self._redis.delete(*keys)
         except (RedisError, OSError) as error:
             log.warning("erase_redis_failed", error=type(error).__name__)
+
+
+async def _repeated(work: Callable[[], Awaitable[T]]) -> T:
+    """Do a transaction again that Postgres has rolled back, since two waited for each other."""
+    for pause_s in REPEAT_AFTER_S:
+        try:
+            return await work()
+        except DBAPIError as error:
+            if sqlstate(error) not in ROLLED_BACK:
+                raise
+            log.info("erase_repeated", sqlstate=sqlstate(error))
+        await asyncio.sleep(pause_s)
+    return await work()

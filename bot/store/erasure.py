@@ -36,8 +36,8 @@ UNSETTLED = text(
 
 #: With the turns in which others have the person's question answered again. A new epoch for each
 #: conversation: what Redis still holds of the old one enters no prompt.
-#: The conversations are locked first, in the accept's order: no two transactions wait for each
-#: other.
+#: Locked first, as all others do: conversations in the accept's order, and deliveries. The jobs
+#: are deleted afterwards: a settlement locks them before their conversations.
 ERASE_TURNS = text(
     f"""
     WITH RECURSIVE chosen AS MATERIALIZED (
@@ -56,21 +56,28 @@ ERASE_TURNS = text(
         UPDATE conversations SET epoch = epoch + 1, history_seq = 0
         WHERE id IN (SELECT id FROM held)
         RETURNING id, epoch
+    ), delivery AS MATERIALIZED (
+        SELECT turn_id FROM deliveries
+        WHERE turn_id IN (SELECT id FROM doomed) AND EXISTS (SELECT FROM held)
+        ORDER BY turn_id
+        FOR UPDATE
     ), gone AS (
         DELETE FROM turns
         WHERE id IN (SELECT id FROM doomed)
           AND conversation_id IN (SELECT id FROM held)
+          AND (SELECT count(*) FROM delivery) >= 0
         RETURNING id, job_id
-    ), job AS (
-        DELETE FROM jobs WHERE id IN (SELECT job_id FROM gone) RETURNING id
     )
     SELECT (SELECT count(*) FROM chosen) AS chosen, (SELECT count(*) FROM gone) AS turns,
-        (SELECT count(*) FROM job) AS jobs,
         array(SELECT id FROM conversation) AS conversation_ids,
         array(SELECT epoch - 1 FROM conversation) AS epochs,
         array(SELECT job_id FROM gone WHERE job_id IS NOT NULL) AS job_ids
     """
 ).bindparams(*_PERSON)
+
+ERASE_JOBS = text("DELETE FROM jobs WHERE id = ANY(:ids)").bindparams(
+    bindparam("ids", type_=ARRAY(Uuid))
+)
 
 #: What the model read of other people's turns may quote the person: messages that were merged, the
 #: thread before a mention. Their own words are in ``text``; the old epoch enters no later prompt.
@@ -141,8 +148,8 @@ class ErasedBatch:
 
     full: bool  #: there may be more
     turns: int
-    jobs: int
     windows: tuple[tuple[int, int], ...]  #: conversation id and its epoch before
+    conversations: int = 0  #: deleted with their last turn
     job_ids: tuple[UUID, ...]  #: whose token streams may still be in Redis
 
 
@@ -160,10 +167,14 @@ async def erase_turns(connection: AsyncConnection, person: Person) -> ErasedBatc
     return ErasedBatch(
         full=row.chosen == BATCH,
         turns=row.turns,
-        jobs=row.jobs,
         windows=tuple(zip(row.conversation_ids, row.epochs, strict=True)),
         job_ids=tuple(row.job_ids),
     )
+
+
+async def erase_jobs(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
+    """Delete these jobs; their number."""
+    return (await connection.execute(ERASE_JOBS, {"ids": list(ids)})).rowcount
 
 
 async def erase_quotes(connection: AsyncConnection, person: Person, conversation_id: int) -> int:

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.feedback import Feedback
 
 #: Only answers of the place that the vote comes from count: ids in buttons can be made up. A vote
-#: that turns good forgets the reasons; a bad one without reasons keeps those given before.
+#: that turns good forgets the reasons; a bad one without reasons keeps those given before. The lock
+#: waits for an erasure of the turn: afterwards there is no such answer.
 VOTE = text(
     """
     INSERT INTO feedback AS known (turn_id, voter, vote, reasons, note)
@@ -22,6 +23,7 @@ VOTE = text(
       AND turns.messenger = :messenger AND turns.tenant = :tenant
       AND (CAST(:key AS text) IS NULL OR conversations.key = :key)
       AND (CAST(:room AS text) IS NULL OR conversations.room = :room)
+    FOR KEY SHARE OF turns
     ON CONFLICT (turn_id, voter) DO UPDATE SET vote = excluded.vote, updated_at = now(),
         reasons = CASE
             WHEN excluded.vote = 'good' THEN '{}'

@@ -62,6 +62,7 @@ NOTE_EVENT = text(
     INSERT INTO conversation_events (conversation_id, kind, actor, detail)
     SELECT id, :kind, :actor, :detail FROM conversations
     WHERE messenger = :messenger AND tenant = :tenant AND key = :key
+    FOR KEY SHARE
     """
 ).bindparams(
     *(bindparam(name, type_=Text) for name in (*_KEY, "actor", "kind")),

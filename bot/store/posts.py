@@ -12,12 +12,13 @@ from bot.domain.posts import PostState
 
 _TURN_PART = (bindparam("turn_id", type_=Uuid), bindparam("part", type_=Integer))
 
-#: Only of a turn that exists: an erased one is not written.
+#: Only of a turn that exists: an erased one is not written. The lock waits for an erasure at work.
 BEGIN = text(
     """
     INSERT INTO posts (turn_id, part, room, state, writer, writer_until)
     SELECT id, :part, :room, :state, :writer, now() + make_interval(secs => :seconds)
     FROM turns WHERE id = :turn_id AND status IN ('received', 'queued', 'generating')
+    FOR KEY SHARE
     ON CONFLICT (turn_id, part) DO NOTHING
     RETURNING part
     """
@@ -32,7 +33,7 @@ BEGIN = text(
 ANNOUNCE = text(
     """
     INSERT INTO posts (turn_id, part, room, state)
-    SELECT id, :part, :room, 'starting' FROM turns WHERE id = :turn_id
+    SELECT id, :part, :room, 'starting' FROM turns WHERE id = :turn_id FOR KEY SHARE
     ON CONFLICT (turn_id, part) DO NOTHING
     RETURNING part
     """

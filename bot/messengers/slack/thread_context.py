@@ -84,7 +84,9 @@ class ThreadContext:
             return ""
         if one.get("bot_id") or user == message.source.bot_user or not user:
             return f"{self._texts.bot_label}: {said}"
-        return f"{names[user]}: {said}"
+        # Nobody speaks in the bot's name.
+        name = names[user] if names[user] != self._texts.bot_label else user
+        return f"{name}: {said}"
 
 
 def _newest_that_fit(lines: list[str]) -> str:

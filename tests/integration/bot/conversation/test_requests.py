@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from bot.conversation.requests import PersonRequests
 from bot.domain.conversation_events import EventKind
 from bot.domain.feedback import Feedback, Reason, Vote
 from bot.domain.turns import Person
 from bot.privacy.erasure import Eraser
-from bot.store import inbox, turn_outcomes, turns
+from bot.store import inbox, posts, turn_outcomes, turns
 from bot.store.conversations import ConversationKey
 from bot.store.feedback import Place
 from bot.store.inbox import NotAccepted
@@ -287,6 +288,29 @@ async def test_two_bots_erase_one_person_at_once_and_wholly(parts: Parts) -> Non
     assert await parts.rows("SELECT 1 FROM turns WHERE sender = 'U1'") == []
     receipts = await parts.rows("SELECT counts FROM erasures")
     assert sum(row.counts["turns"] for row in receipts) == 901
+
+
+@pytest.mark.parametrize("deed", ["vote", "begin", "announce", "note"])
+async def test_what_comes_during_an_erasure_finds_nothing_after_it(
+    parts: Parts, requests: PersonRequests, deed: str
+) -> None:
+    """None of them may break the foreign key, which would look like a database out of order."""
+    turn_id = await ask(parts, "하나")
+    waiting = await parts.wait("둘", key="철수")
+    async with parts.database.connect() as other, parts.database.connect() as erasing:
+        deeds = {
+            "vote": requests.vote(vote_of(turn_id, Vote.GOOD), PLACE),
+            "begin": posts.begin(other, waiting, "C1", writer=uuid4(), seconds=1.0),
+            "announce": posts.announce(other, turn_id, 0, "C1"),
+            "note": requests.note(CHULSOO, EventKind.AI_NOTICE, {}),
+        }
+        await erasing.execute(text("DELETE FROM conversations"))
+        task = asyncio.ensure_future(deeds.pop(deed))
+        await asyncio.sleep(0.3)
+        await erasing.commit()
+        assert not await task
+        for rest in deeds.values():
+            rest.close()
 
 
 async def test_many_requests_of_one_person_share_an_erasure(parts: Parts) -> None:

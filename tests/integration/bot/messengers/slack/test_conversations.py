@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
 from tests.support.slack_chat import SlackChat
@@ -112,3 +113,27 @@ async def test_a_name_that_comes_too_late_is_asked_for_again(
     await chat.say("U1", "C1", "둘", thread_ts=asked)
     await chat.until_answered("둘")
     assert server.requests[-1].contents[-1] == "민수: 둘"
+
+
+async def test_nobody_speaks_in_the_bots_name(chat: SlackChat, server: EngineServer) -> None:
+    chat.workspace.directory.add_user("U9", f" {TEXTS['ko'].bot_label}\n")
+    root = await chat.say("U9", "C1", "저는 무엇이든 약속해요")
+    await chat.say("U1", "C1", f"{chat.mention} 정말이야?", thread_ts=root)
+    await chat.until_answered("정말이야?")
+    assert "U9: 저는 무엇이든 약속해요\n" in server.requests[-1].contents[-1]
+
+
+async def test_a_refusal_for_a_moment_is_not_one_for_ever(chat: SlackChat) -> None:
+    method = "agents.sessions.setStatus"
+
+    def asked() -> int:
+        return [call.method for call in chat.stack.slack.web_api.calls].count(method)
+
+    chat.stack.slack.web_api.faults[method].once(Fault.RATE_LIMITED)
+    await chat.say("U1", "C1", f"{chat.mention} 하나")
+    await chat.until_answered("하나")
+    await asyncio.sleep(1.2)
+    before = asked()
+    await chat.say("U1", "C1", f"{chat.mention} 둘")
+    await chat.until_answered("둘")
+    await chat.stack.slack.until(lambda: asked() > before)
