@@ -33,7 +33,10 @@ class KakaoClients:
         platform: KakaoPlatform,
         notices: Notices,
         rng: random.Random,
+        *,
+        with_deeds: bool,
     ) -> None:
+        """``with_deeds``: every bot knows the commands and votes; an older one asks the model."""
         self._journal = journal
         self._notices = notices
         self._bots = bots
@@ -42,6 +45,7 @@ class KakaoClients:
         self._messages_by_path: dict[str, Message] = {}  #: of callback URLs
         self._pressing: set[asyncio.Task[None]] = set()
         self._newest: dict[str, Message] = {}  #: by conversation
+        self._with_deeds = with_deeds
         self.deeds = KakaoDeeds(journal, self._request, notices, rng)
 
     async def write(self, message: Message) -> None:
@@ -56,7 +60,8 @@ class KakaoClients:
         responses = await asyncio.gather(*(self._request(body) for _ in range(copies)))
         for status, response in responses:
             self._read_response(message, status, response, url)
-        self.deeds.after_sending(message)
+        if self._with_deeds:
+            self.deeds.after_sending(message)
 
     def read_callback(self, post: CallbackPost) -> None:
         """Read a POST to a callback URL."""
@@ -82,7 +87,8 @@ class KakaoClients:
     def _to_ask_again(self, conversation: str) -> str:
         """The newest message, which has its answer and now has to get another; "": none."""
         newest = self._newest.get(conversation)
-        if newest is None or not newest.ended or self._rng.random() >= _SHARE_AGAIN:
+        known = self._with_deeds and newest is not None and newest.ended
+        if newest is None or not known or self._rng.random() >= _SHARE_AGAIN:
             return ""
         self._journal.deeds["asked again on Kakao"] += 1
         return newest.question
@@ -128,7 +134,8 @@ class KakaoClients:
             message.notices += stopped
             return
         if self._journal.show(message, via, "\n".join(texts)):
-            self.deeds.see_replies(message, replies)
+            if self._with_deeds:
+                self.deeds.see_replies(message, replies)
             return
         message.notices += self._notices.final(texts)
         message.forbidden += self._notices.forbidden(texts)

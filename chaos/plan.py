@@ -42,8 +42,12 @@ class Plan:
         k: Kakao, s: Slack's command, g: the generic webhook, d: Slack's direct messages, c: threads
         of its channels.
         """
-        known = self.previous_version is None or knows_rooms(self.previous_version)
-        return "ksgdc" if known else "ksg"
+        return "ksgdc" if self.covers_new_ways else "ksg"
+
+    @property
+    def covers_new_ways(self) -> bool:
+        """Whether every bot's guarantee covers Slack's rooms, and commands and votes on Kakao."""
+        return self.previous_version is None or knows_rooms(self.previous_version)
 
     def rng(self, stream: str) -> random.Random:
         """A random stream of its own. Another name gives every seed another run."""

@@ -97,7 +97,14 @@ def _clients(
     generic_bots = BotClient(serving, http, journal, rng)
     return ClientPool(
         journal,
-        KakaoClients(journal, bots, platforms.kakao, notices, rng),
+        KakaoClients(
+            journal,
+            bots,
+            platforms.kakao,
+            notices,
+            rng,
+            with_deeds=plan.covers_new_ways,
+        ),
         SlackClients(journal, bots, platforms.slack, notices),
         GenericClients(journal, generic_bots, platforms.generic, notices, rng),
         rooms,
