@@ -148,7 +148,8 @@ async def test_settled_turns_are_found_in_one_statement(database: AsyncEngine) -
         ended = text("UPDATE turns SET status = 'failed' WHERE id = :id")
         await connection.execute(ended, {"id": ids[2]})
         with statements(database) as seen:
-            assert await turns.settled_among(connection, [*ids, uuid4()]) == [ids[2]]
+            erased = uuid4()
+            assert await turns.settled_among(connection, [*ids, erased]) == [ids[2], erased]
         assert len(seen) == 1
 
 
