@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from benchmarks import accept, memory, overhead, overload
+from benchmarks import accept, memory, overhead, overload, streams
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
 from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
@@ -47,6 +47,11 @@ def _overload(length: Length) -> Measured:
     return overload.bench(quick if length is Length.QUICK else overload.Size())
 
 
+def _streams(length: Length) -> Measured:
+    quick = streams.Size(at_once=((2, 1),), many=25, crowd=25, slow=2, letters=5_000)
+    return streams.bench(quick if length is Length.QUICK else streams.Size())
+
+
 def _engine(length: Length) -> Measured:
     from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
 
@@ -77,6 +82,7 @@ BENCHES: dict[str, Bench] = {
     "overhead": _overhead,
     "memory": _memory,
     "overload": _overload,
+    "streams": _streams,
     "engine": _engine,
     "conversations": _conversations,
     "product": _product,

@@ -1,8 +1,9 @@
 """Accepts: webhooks committed to Postgres and acknowledged, against a handler that answers 200.
 
 Rounds alternate between the bare handler and the bot, because the machine is shared; the ratio is
-the median over the rounds. There is no worker, but scheduling runs beside the accept. Pending turns
-are settled before each round, because admission control, which bounds them, is off here.
+the median over the rounds. Slack's Web API is a stand-in that answers at once. There is no worker,
+but scheduling runs beside the accept. Pending turns are settled before each round, because
+admission control, which bounds them, is off here.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from benchmarks.stack import (
     fire,
     running_bare,
     running_bot,
+    running_instant_slack,
     running_stores,
     settle_everything,
+    slack_settings,
 )
 
 NOWHERE = "http://127.0.0.1:9"  # nothing is delivered: there is no worker
 CLIENTS = 64
+KINDS = ("slack", "slack_events", "kakao")
 BARE = "the bare handler in the same rounds"
 
 
@@ -58,18 +62,19 @@ class Tally:
 
 
 async def bench(size: Size) -> list[Figure]:
-    """Slack commands and Kakao messages at saturation, then Slack at a steady pace."""
+    """Each kind at saturation, then at a steady pace."""
     # Without a sync budget Kakao is acknowledged for the callback at once, as with slow answers.
     settings = {"kakao_sync_budget_s": "0", "kakao_callback_budget_s": "290"}
     async with (
         running_stores() as stores,
-        running_bot(stores, NOWHERE, **settings) as bot,
+        running_instant_slack(stores.folder) as slack,
+        running_bot(stores, NOWHERE, **settings, **slack_settings(slack.url)) as bot,
         running_bare(stores.folder) as bare,
     ):
         rig = Rig(stores, bot, bare, size)
         await rig.warm_up()
         figures = []
-        for kind in ("slack", "kakao"):
+        for kind in KINDS:
             figures += await rig.saturate(kind)
             figures += await rig.pace(kind)
         if (kept := await count_turns(stores)) < rig.acknowledged:
@@ -90,7 +95,7 @@ class Rig:
 
     async def warm_up(self) -> None:
         """Compile statements and fill pools."""
-        for kind in ("slack", "kakao"):
+        for kind in KINDS:
             for server in (self._bare, self._bot):
                 await self._fire(server, kind, Tally(), seconds=1.0)
 

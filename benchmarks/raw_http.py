@@ -14,10 +14,14 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from bot.messengers.kakao.simulated_requests import skill_request
+from bot.messengers.slack.simulated_events import event_callback, message
 from bot.messengers.slack.simulated_requests import command_form, signed_command
 
 KAKAO_SECRET = "a-secret-of-the-benchmarks-only-32"
 SLACK_SECRET = "a-signing-secret-of-the-benchmarks"
+SLACK_TOKEN = "xoxb-of-the-benchmarks"
+#: The workspaces that events come from.
+WORKSPACES = 25
 QUESTION = "이번 주말 부산 날씨는 어때요?"
 
 #: The placeholder of the request's number in a template.
@@ -36,16 +40,25 @@ def slack_requests(run: str, origin: str) -> RequestBuilder:
 
     def build(number: int) -> bytes:
         body = (b"%d" % number).join(body_parts)
-        stamp = b"%d" % time.time()
-        signature = secret.copy()
-        signature.update(b"v0:%s:%s" % (stamp, body))
-        return (
-            b"POST /webhooks/slack/commands HTTP/1.1\r\nHost: bot\r\n"
-            b"Content-Type: application/x-www-form-urlencoded\r\n"
-            b"X-Slack-Request-Timestamp: %s\r\nX-Slack-Signature: v0=%s\r\n"
-            b"Content-Length: %d\r\n\r\n%s"
-            % (stamp, signature.hexdigest().encode(), len(body), body)
+        return _signed(
+            secret, b"/webhooks/slack/commands", b"application/x-www-form-urlencoded", body
         )
+
+    return build
+
+
+def slack_event_requests(run: str, _origin: str) -> RequestBuilder:
+    """Direct messages in many workspaces, as the Events API sends them."""
+    person = f"{run.upper()}MARK"
+    event = message(f"D{person}", f"U{person}", f"{QUESTION} #MARK")
+    body = event_callback(event, event_id=f"Ev{person}", team_id="TWORKSPACE")
+    parts = json.dumps(body, ensure_ascii=False).split("TWORKSPACE")
+    workspaces = [f"T{n:04}".join(parts).encode().split(MARK) for n in range(WORKSPACES)]
+    secret = hmac.new(SLACK_SECRET.encode(), digestmod=hashlib.sha256)
+
+    def build(number: int) -> bytes:
+        body = (b"%d" % number).join(workspaces[number % WORKSPACES])
+        return _signed(secret, b"/webhooks/slack/events", b"application/json", body)
 
     return build
 
@@ -75,8 +88,22 @@ def slack_command(question: str, url: str) -> tuple[bytes, dict[str, str]]:
     return signed_command(SLACK_SECRET, question, response_url=url, user_id=person)
 
 
+def _signed(secret: hmac.HMAC, path: bytes, content_type: bytes, body: bytes) -> bytes:
+    """A request with Slack's signature of now."""
+    stamp = b"%d" % time.time()
+    signature = secret.copy()
+    signature.update(b"v0:%s:%s" % (stamp, body))
+    return (
+        b"POST %s HTTP/1.1\r\nHost: bot\r\nContent-Type: %s\r\n"
+        b"X-Slack-Request-Timestamp: %s\r\nX-Slack-Signature: v0=%s\r\n"
+        b"Content-Length: %d\r\n\r\n%s"
+        % (path, content_type, stamp, signature.hexdigest().encode(), len(body), body)
+    )
+
+
 REQUEST_BUILDERS: dict[str, Callable[[str, str], RequestBuilder]] = {
     "slack": slack_requests,
+    "slack_events": slack_event_requests,
     "kakao": kakao_requests,
 }
 

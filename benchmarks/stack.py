@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.load import STRAGGLERS_S, Load, LoadResult
 from benchmarks.loop_blocks import blocks_counted
-from benchmarks.raw_http import KAKAO_SECRET, SLACK_SECRET
+from benchmarks.raw_http import KAKAO_SECRET, SLACK_SECRET, SLACK_TOKEN
 from bot.store.migrations import migrate
 from onebox.embedded_servers import EmbeddedServer, postgres_process, valkey_process
 from onebox.supervisor import ProcessSpec, SupervisedProcess
@@ -121,6 +121,22 @@ async def running_bare(folder: Path) -> AsyncIterator[Served]:
     async with _running(process):
         await _until_answers(f"http://127.0.0.1:{port}/readyz")
         yield Served(process, port)
+
+
+@contextlib.asynccontextmanager
+async def running_instant_slack(folder: Path) -> AsyncIterator[Served]:
+    """A Web API of Slack that answers every call at once."""
+    port = free_port()
+    argv = [sys.executable, "-m", "benchmarks.instant_slack", str(port)]
+    process = _process("instant_slack", argv, folder, {})
+    async with _running(process):
+        await _until_answers(f"http://127.0.0.1:{port}/api/api.test")
+        yield Served(process, port)
+
+
+def slack_settings(url: str) -> dict[str, str]:
+    """A bot's settings for Slack's Web API at the origin ``url``."""
+    return {"slack_bot_token": SLACK_TOKEN, "slack_api_url": f"{url}/api/"}
 
 
 async def fire(load: Load) -> LoadResult:

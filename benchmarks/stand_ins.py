@@ -11,7 +11,7 @@ import json
 import random
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -51,9 +51,11 @@ class StandIns:
         for piece in (f"답 #{number}: ", "맑아요. ", END):
             if takes_s:
                 await asyncio.sleep(takes_s / 3)
-            await response.write(_event({"delta": {"content": piece}, "finish_reason": None}))
+            await response.write(event_line({"delta": {"content": piece}, "finish_reason": None}))
         self.ends[number] = time.time()
-        await response.write(_event({"delta": {}, "finish_reason": "stop"}) + b"data: [DONE]\n\n")
+        await response.write(
+            event_line({"delta": {}, "finish_reason": "stop"}) + b"data: [DONE]\n\n"
+        )
         return response
 
     async def models(self, _request: web.Request) -> web.Response:
@@ -99,6 +101,7 @@ async def running_stand_ins(answer_s: float = 0.0) -> AsyncIterator[StandIns]:
         await runner.cleanup()
 
 
-def _event(choice: dict[str, object]) -> bytes:
+def event_line(choice: Mapping[str, object]) -> bytes:
+    """A chunk of an answer as a server-sent event."""
     chunk = {"object": "chat.completion.chunk", "model": MODEL, "choices": [{"index": 0, **choice}]}
     return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode()

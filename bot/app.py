@@ -57,6 +57,7 @@ from bot.observability.metrics import record_block
 from bot.privacy.erasure import Eraser
 from bot.settings import Settings
 from bot.simulator.app import create_simulator
+from bot.simulator.model_switch import ModelSwitch
 from bot.store.history_cache import RecentHistory
 from bot.store.migrations import SchemaCheck
 from bot.store.warmup import warm_up
@@ -153,6 +154,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
         sync_window=delivery.sync_window,
         forecast=base.forecast,
         workers=base.workers,
+        outbound=base.outbound,
     )
     app = web.Application(
         middlewares=[discard_unread_bodies, refuse, refuse_costly_requests],
@@ -213,7 +215,7 @@ def _add_routes(app: web.Application, services: Services, configuration: Configu
     if settings.simulator:
         url = functools.partial(own_url, settings)
         panes = [functools.partial(m.simulator_pane, base_url=url) for m in messengers]
-        app.add_subapp("/simulator", create_simulator(panes))
+        app.add_subapp("/simulator", create_simulator(panes, ModelSwitch.of(settings.data_dir)))
 
 
 def _base(configuration: Configuration) -> Base:
@@ -357,6 +359,7 @@ def _prompts(base: Base) -> PromptBuilder:
         system_prompt=settings.system_prompt,
         max_new_tokens=limits,
         workers=base.workers,
+        picture_prompt=TEXTS[settings.language].picture_prompt,
         date=PromptDate(read_zone(settings.timezone), settings.language),
         config_for=base.configs.for_scope,
     )

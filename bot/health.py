@@ -131,5 +131,6 @@ class Health:
             "detail": best.detail,
             "model": best.model,
             "demo": best.demo,
+            "vision": self._workers.sees_pictures,
             "count": len(workers),
         }

@@ -58,6 +58,11 @@ class WorkerRegistry:
         """Whether certainly no worker is ready; False without Redis, where that is unknown."""
         return self.workers is not None and not self.ready
 
+    @property
+    def sees_pictures(self) -> bool:
+        """Whether there are workers that take jobs, and the models of all of them see pictures."""
+        return bool(self.ready) and all(worker.vision for worker in self.ready)
+
     def preset(self, wanted: str) -> tuple[str, Preset]:
         """The name and preset for prompts: ``wanted``, or for "auto" the workers' preset."""
         announced = next((w.preset for w in self.workers or [] if w.preset in PRESETS), "")

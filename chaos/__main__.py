@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+
 from chaos.cluster import ROOT
 from chaos.injections import InjectionKind
 from chaos.plan import Plan
@@ -53,6 +55,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Do one run and print its result."""
     options = parse_arguments(argv)
+    # Standard output is for the result alone.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     say = _timed_say()
     with _folder(options.keep) as folder:
         plan = _plan(options, folder, say)

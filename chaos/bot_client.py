@@ -66,7 +66,8 @@ class BotClient:
         )
         try:
             async with request as response:
-                return response.status, json.loads(await response.read())
+                body = await response.read()
+                return response.status, json.loads(body) if body else None
         except (ClientError, TimeoutError, OSError, ValueError) as error:
             return 0, type(error).__name__
 

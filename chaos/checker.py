@@ -30,11 +30,17 @@ class CheckResult:
     out_of_order: list[str] = field(default_factory=list)
     misdelivered: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
+    orphaned: list[str] = field(default_factory=list)  #: messages that were never finished
+    untrue: list[str] = field(default_factory=list)  #: the screen is not what the log says
+    unsteady: list[str] = field(default_factory=list)  #: shrank or changed while they grew
+    undone: list[str] = field(default_factory=list)  #: votes and stops without their effect
 
     @property
     def holds(self) -> bool:
         """Whether no guarantee was broken."""
-        return not (self.lost or self.duplicated or self.out_of_order or self.misdelivered)
+        on_screens = self.orphaned or self.untrue or self.unsteady or self.undone
+        broken = self.lost or self.duplicated or self.out_of_order or self.misdelivered
+        return not (broken or on_screens)
 
     @property
     def offenders(self) -> list[str]:
@@ -59,10 +65,21 @@ def check(journal: Journal, findings: LedgerFindings = NOTHING_FOUND) -> CheckRe
             result.duplicated.append(
                 f"{message.id}: {', '.join([*routes, *message.results.surplus])}"
             )
+        if _was_stopped_unasked(message, journal):
+            result.lost.append(f"{message.id} was stopped, though nobody asked")
         if message.late and message.accepted_at:
             result.late.append(message.id)
     result.out_of_order = list(_disorders(journal))
     return result
+
+
+def _was_stopped_unasked(message: Message, journal: Journal) -> bool:
+    was_stopped = any(notice.startswith("stopped") for notice in message.notices)
+    return was_stopped and not any(
+        stop.conversation == message.conversation
+        and (stop.ended_at is None or message.sent_at < stop.ended_at)
+        for stop in journal.stops
+    )
 
 
 def suspects(journal: Journal, kills: list[float]) -> set[str]:
@@ -112,12 +129,20 @@ def how_it_ended(message: Message, findings: LedgerFindings) -> str:
         if via == "message" and message.reconcilable:
             via = "message, found again" if message.found else "message, unanswered"
         return via if message.accepted_at else "shown, though not accepted"
-    if message.notices:
-        return "merged" if message.notices == ["merged"] else "told"
+    if message.notices or message.cancelled:
+        return _told(message)
     if message.accepted_at is None:
         by_the_bot = message.rejection.startswith("HTTP 200")
         return f"not accepted: {'the bot' if by_the_bot else 'the platform'} says so"
     return _window(message, findings.died_in_hand) or "lost"
+
+
+def _told(message: Message) -> str:
+    """The outcome where no whole answer was shown, but a sentence, or what was stopped."""
+    if not message.notices:
+        return "stopped, nothing shown"
+    [first, *_] = message.notices
+    return first if first == "merged" or first.startswith("stopped") else "told"
 
 
 def _without_callback(message: Message, findings: LedgerFindings) -> str:
@@ -132,7 +157,9 @@ def _without_callback(message: Message, findings: LedgerFindings) -> str:
 
 
 def _window(message: Message, died_in_hand: frozenset[str]) -> str:
-    """The documented window that explains a missing outcome, or ""."""
+    """The documented window that explains a missing outcome, or ""; none in Slack's rooms."""
+    if message.room:
+        return ""
     windows = {
         "unconfirmed": bool(message.unanswered),
         "refused until too late": _refused_until_too_late(message),
@@ -201,10 +228,21 @@ def _missing(generation: Generation, message: Message, siblings: list[Message]) 
     full = len(present) >= HISTORY_TURNS
     for earlier in siblings:
         before = earlier.accepted_at is not None and earlier.accepted_at < message.sent_at
-        if not before or not earlier.shown:
+        if not before or not earlier.shown or earlier.asks_again:
             continue
         if earlier.id not in present and not full:
             return f"{earlier.id} is missing"
-        if present.get(earlier.id, earlier.shown[0].generation) != earlier.shown[0].generation:
+        shown = _newest_answer(earlier, message, siblings)
+        if present.get(earlier.id, shown) != shown:
             return f"{earlier.id} was answered otherwise than shown"
     return ""
+
+
+def _newest_answer(asked: Message, before: Message, siblings: list[Message]) -> int:
+    """The generation that was shown last before a message: a question may be asked again."""
+    answers = [
+        each.shown[0].generation
+        for each in siblings
+        if each.question == asked.id and each.shown and each.number < before.number
+    ]
+    return answers[-1]

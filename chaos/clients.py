@@ -11,6 +11,7 @@ from chaos.generic_clients import GenericClients
 from chaos.journal import Journal
 from chaos.kakao_clients import KakaoClients
 from chaos.platforms import Platforms
+from chaos.rooms import Rooms
 from chaos.slack_clients import SlackClients
 
 _POLL_S = 0.05
@@ -42,13 +43,20 @@ class ClientPool:
         on_kakao: KakaoClients,
         on_slack: SlackClients,
         on_generic: GenericClients,
+        in_rooms: Rooms,
     ) -> None:
         self.longest_pause_s = 0.0  #: of the driver, between two looks at the platforms
         self._journal = journal
         self._on_kakao = on_kakao
         self._on_slack = on_slack
         self._on_generic = on_generic
-        self._writers = {"k": on_kakao.write, "s": on_slack.write, "g": on_generic.write}
+        self._in_rooms = in_rooms
+        self._writers = {
+            "k": on_kakao.write,
+            "s": on_slack.write,
+            "g": on_generic.write,
+            **dict.fromkeys("dc", in_rooms.people.write),
+        }
 
     async def write(self, conversation: str, times: list[float]) -> None:
         """Send a conversation's messages in order, none before its time."""
@@ -73,7 +81,13 @@ class ClientPool:
             await asyncio.sleep(_POLL_S)
             self.longest_pause_s = max(self.longest_pause_s, time.monotonic() - slept_at)
 
+    async def finish_deeds(self) -> None:
+        """Wait until all stops and votes that were begun are done."""
+        await self._on_kakao.deeds.wait()
+        await self._in_rooms.finish_deeds()
+
     async def close(self) -> None:
         """Stop pressing buttons and asking for results."""
         await self._on_kakao.close()
         await self._on_generic.close()
+        await self._in_rooms.close()

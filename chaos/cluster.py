@@ -20,6 +20,7 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from chaos.versions import knows_rooms
 from onebox.data_dir import CannotStart
 from onebox.embedded_servers import postgres_process, valkey_process
 from onebox.supervisor import ProcessSpec, SupervisedProcess
@@ -30,7 +31,7 @@ SLACK_SECRET = "chaos-slack-signing-secret"
 SLACK_TOKEN = "xoxb-chaos"
 GENERIC_SECRET = "chaos-generic-secret-of-32-characters"
 
-BOTS, WORKERS = 2, 3
+BOTS, WORKERS = 3, 3
 LEASE_S = 2.0
 SYNC_BUDGET_S = 1.0
 CALLBACK_BUDGET_S = 20.0
@@ -49,6 +50,7 @@ class Node:
     process: SupervisedProcess
     url: str = ""  #: a bot's origin
     serves_generic: bool = True  #: whether a bot's version knows the generic webhook
+    serves_events: bool = True  #: whether its guarantee covers Slack's rooms
     is_up: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  #: held during an injection
     unexpected_exits: int = 0
@@ -181,7 +183,9 @@ def _bot(
         "BOT_KAKAO_CALLBACK_BUDGET_S": str(CALLBACK_BUDGET_S),
         "BOT_SLACK_SIGNING_SECRET": SLACK_SECRET,
         "BOT_SLACK_RESPONSE_HOSTS": stand_ins.slack,
-        "BOT_SLACK_BOT_TOKEN": SLACK_TOKEN,
+        # Each bot has its own, so that a call tells who makes it.
+        "BOT_SLACK_BOT_TOKEN": f"{SLACK_TOKEN}-{number}",
+        "BOT_SLACK_CHANNEL_ANSWERS": "edits" if number == BOTS - 1 else "once",
         "BOT_SLACK_API_URL": f"{stand_ins.slack}/api/",
         "BOT_GENERIC_SECRET": GENERIC_SECRET,
         "BOT_GENERIC_CALLBACK_HOSTS": stand_ins.generic,
@@ -199,7 +203,12 @@ def _bot(
         is_ready=partial(_answers, url),
     )
     serves_generic = (code / "bot/messengers/generic").is_dir()
-    return Node(SupervisedProcess(spec), url, serves_generic=serves_generic)
+    return Node(
+        SupervisedProcess(spec),
+        url,
+        serves_generic=serves_generic,
+        serves_events=knows_rooms(code),
+    )
 
 
 def _worker(

@@ -10,11 +10,15 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from chaos.deeds import Ballot, Stop
+
 #: An utterance begins with its message's id. An answer begins and ends with the id and the number
 #: of its generation, which tells a partial answer from a whole one.
-_ID = re.compile(r"[ksg]\d+m\d+")
-_BEGIN = re.compile(r"([ksg]\d+m\d+)g(\d+)시작")
-_END = re.compile(r"([ksg]\d+m\d+)g(\d+)끝")
+_NAME = r"[ksgdc]\d+m\d+"
+#: In a room's prompt the speaker's name comes first.
+_ID = re.compile(rf"(?:[^:\n]{{1,80}}: )?({_NAME})\b")
+_BEGIN = re.compile(rf"({_NAME})g(\d+)시작")
+_END = re.compile(rf"({_NAME})g(\d+)끝")
 _FILLER = "음 "
 
 
@@ -22,7 +26,9 @@ _FILLER = "음 "
 class ShownAnswer:
     """An answer that a person saw."""
 
-    via: str  #: sync, callback, button, post, message; wait, result, events, result callback
+    #: sync, callback, button, post, message; wait, result, events, result callback; thread,
+    #: stream, edits
+    via: str
     generation: int
     at: float
 
@@ -68,11 +74,21 @@ class Message:
     has_button: bool = False  #: the person got the button that fetches the answer
     forbidden: list[str] = field(default_factory=list)  #: notices that must never come
     results: Results = field(default_factory=Results)
+    room: str = ""  #: the channel of Slack that it was written to
+    ts: str = ""
+    root: str = ""  #: the ts of its thread's root
+    asks_again: str = ""  #: the message whose question it repeats
+    cancelled: bool = False  #: stopped before anything of its answer was shown
 
     @property
     def ended(self) -> bool:
-        """Whether the person has seen an answer or a final notice."""
-        return bool(self.shown or self.notices)
+        """Whether the person has seen an answer or a final notice, or wanted neither."""
+        return bool(self.shown or self.notices or self.cancelled)
+
+    @property
+    def question(self) -> str:
+        """The message whose answer it gets."""
+        return self.asks_again or self.id
 
     @property
     def is_pending(self) -> bool:
@@ -114,6 +130,9 @@ class Journal:
         self.generations: list[Generation] = []
         self.misdelivered: list[str] = []
         self.faults: Counter[str] = Counter()  #: of the platforms, and duplicated events
+        self.deeds: Counter[str] = Counter()  #: what people did, and how streams went
+        self.stops: list[Stop] = []
+        self.ballots: dict[tuple[str, str], Ballot] = {}  #: by turn and voter
 
     def sent(self, conversation: str, number: int) -> Message:
         """Record a message that is sent now."""
@@ -121,17 +140,24 @@ class Journal:
         self.messages[message.id] = message
         return message
 
-    def show(self, message: Message, via: str, text: str) -> bool:
-        """Record what a person sees; False if it holds no whole answer."""
+    def show(self, message: Message, via: str, text: str, at: float | None = None) -> bool:
+        """Record what a person sees, by default now; False if it holds no whole answer."""
         begun, ended = _BEGIN.findall(text), _END.findall(text)
         message.partial += [via for mark in begun if mark not in ended]
         for name, generation in ended:
             # The button of a later answer fetches an earlier answer to the same person.
-            asked = self.messages.get(name, message) if via == "button" else message
-            if asked.id != name or asked.conversation != message.conversation:
+            fetches = via == "button" and name != message.question
+            asked = self._fetched(name, message) if fetches else message
+            if asked.question != name or asked.conversation != message.conversation:
                 self.misdelivered.append(f"{message.id} was shown the answer of {name}")
-            asked.shown.append(ShownAnswer(via, int(generation), time.monotonic()))
+            asked.shown.append(ShownAnswer(via, int(generation), at or time.monotonic()))
         return bool(ended)
+
+    def _fetched(self, name: str, by: Message) -> Message:
+        """Whose answer a later message's button fetched: the question may be asked again since."""
+        siblings = self.by_conversation()[by.conversation]
+        waiting = (each for each in siblings if each.question == name and not each.ended)
+        return next(waiting, self.messages.get(name, by))
 
     def check_stream(self, message: Message, text: str) -> None:
         """Check the text of a stream, which need not be whole."""
@@ -196,13 +222,27 @@ def utterance(message: Message) -> str:
 
 
 def questions(text: str) -> list[str]:
-    """The ids of merged messages, one per line of the text; "?" for a line without an id."""
-    return [found.group() if (found := _ID.match(line)) else "?" for line in text.split("\n")]
+    """The ids of merged messages, one per line of the text; "?" for a line without an id.
+
+    What was said in a thread before the bot was asked into it comes first, and does not count.
+    """
+    asked = text.rpartition("\n\n")[2]
+    return [found[1] if (found := _ID.match(line)) else "?" for line in asked.split("\n")]
+
+
+def marks(text: str) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """The beginnings and the ends of answers in a text: message id and generation."""
+    begun, ended = (
+        [(name, int(number)) for name, number in mark.findall(text)] for mark in (_BEGIN, _END)
+    )
+    return begun, ended
 
 
 def _length(asked: str) -> int:
     """Fillers between the marks: most answers are fast, some need the callback, few are late."""
     percentile = sum(asked.encode()) * 7919 % 100
+    if asked[0] in "dc":  # more of those that are seen being written
+        return 0 if percentile < 40 else 20 + percentile % 7 * 10 if percentile < 95 else 300
     if percentile < 72:
         return 0
     return 20 + percentile % 7 * 10 if percentile < 98 else 480

@@ -14,11 +14,13 @@ from bot.store.deliveries import AGAIN_AFTER_S
 from chaos.bot_client import BotClient
 from chaos.cluster import KAKAO_SECRET
 from chaos.journal import Journal, Message, utterance
+from chaos.kakao_deeds import KakaoDeeds
 from chaos.notices import Notices
 from chaos.outcomes import record_fault
 from fakes.kakao import CallbackPost, KakaoPlatform, skill_request
 
 _SHARE_WITHOUT_CALLBACK = 0.15
+_SHARE_AGAIN, _AGAIN = 0.08, "다시"
 
 
 class KakaoClients:
@@ -39,16 +41,22 @@ class KakaoClients:
         self._rng = rng
         self._messages_by_path: dict[str, Message] = {}  #: of callback URLs
         self._pressing: set[asyncio.Task[None]] = set()
+        self._newest: dict[str, Message] = {}  #: by conversation
+        self.deeds = KakaoDeeds(journal, self._request, notices, rng)
 
     async def write(self, message: Message) -> None:
-        """Send a message and read the responses."""
+        """Send a message, or ask the newest one again, and read the responses."""
         url = self._new_callback_url(message)
-        body = skill_request(utterance(message), message.conversation, url)
+        message.asks_again = self._to_ask_again(message.conversation)
+        self._newest[message.conversation] = message
+        text = _AGAIN if message.asks_again else utterance(message)
+        body = skill_request(text, message.conversation, url)
         # Kakao never repeats a request, but a proxy may; the URL identifies the repetition.
         copies = self._bots.draw_deliveries() if url else 1
         responses = await asyncio.gather(*(self._request(body) for _ in range(copies)))
         for status, response in responses:
             self._read_response(message, status, response, url)
+        self.deeds.after_sending(message)
 
     def read_callback(self, post: CallbackPost) -> None:
         """Read a POST to a callback URL."""
@@ -66,9 +74,18 @@ class KakaoClients:
 
     async def close(self) -> None:
         """Stop pressing buttons."""
+        await self.deeds.close()
         for task in self._pressing:
             task.cancel()
         await asyncio.gather(*self._pressing, return_exceptions=True)
+
+    def _to_ask_again(self, conversation: str) -> str:
+        """The newest message, which has its answer and now has to get another; "": none."""
+        newest = self._newest.get(conversation)
+        if newest is None or not newest.ended or self._rng.random() >= _SHARE_AGAIN:
+            return ""
+        self._journal.deeds["asked again on Kakao"] += 1
+        return newest.question
 
     def _new_callback_url(self, message: Message) -> str | None:
         if self._rng.random() < _SHARE_WITHOUT_CALLBACK:
@@ -87,6 +104,9 @@ class KakaoClients:
         if status != 200 or self._notices.is_not_accepted(texts):
             message.rejection = f"HTTP {status} {texts or response}"
             return
+        if message.asks_again and self._notices.refuses_again(texts):
+            message.rejection = f"HTTP 200 {texts}"
+            return
         message.accepted_at = message.accepted_at or time.monotonic()
         if response.get("useCallback") and url:
             self._platform.acknowledge(url)
@@ -102,7 +122,13 @@ class KakaoClients:
         held = [reply for reply in fetching if reply["label"] in fetch_labels]
         for reply in fetching:
             self._take_button(message, reply, is_earlier=reply not in held)
-        if held or self._journal.show(message, via, "\n".join(texts)):
+        if held:
+            return
+        if stopped := self._notices.stopped("\n".join(texts)):
+            message.notices += stopped
+            return
+        if self._journal.show(message, via, "\n".join(texts)):
+            self.deeds.see_replies(message, replies)
             return
         message.notices += self._notices.final(texts)
         message.forbidden += self._notices.forbidden(texts)
@@ -125,8 +151,12 @@ class KakaoClients:
         siblings = self._journal.by_conversation()[message.conversation]
         if any(m.accepted_at and not m.ended and not m.has_button for m in siblings):
             status, response = await self._request(_press(message, reply))
-            if status == 200:
-                self._journal.show(message, "button", "\n".join(_bubbles(response)))
+            texts = _bubbles(response) if status == 200 else []
+            if stopped := self._notices.stopped("\n".join(texts)):
+                for missing in [m for m in siblings if m.accepted_at and not m.ended][:1]:
+                    missing.notices += stopped
+            else:
+                self._journal.show(message, "button", "\n".join(texts))
 
     async def _press_until_shown(self, message: Message, reply: dict[str, Any]) -> None:
         """Press until the answer is shown: again after "not yet" and after an error.
@@ -161,7 +191,7 @@ def _press(message: Message, reply: dict[str, Any]) -> dict[str, Any]:
 def _bubbles(response: Any) -> list[str]:
     template = response.get("template") if isinstance(response, dict) else None
     outputs = template.get("outputs", []) if template else []
-    return [output["simpleText"]["text"] for output in outputs]
+    return [output["simpleText"]["text"] for output in outputs if "simpleText" in output]
 
 
 def _quick_replies(response: dict[str, Any]) -> list[dict[str, Any]]:

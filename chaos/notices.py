@@ -41,6 +41,18 @@ class Notices:
         """The meanings of the notices among these texts that end a message."""
         return [meaning for sentence, meaning in self._final.items() if sentence in texts]
 
+    def refuses_again(self, texts: Container[str]) -> bool:
+        """Whether these texts say that no question is asked again now."""
+        names = ("nothing_again", "conversation_full")
+        return any(sentence in texts for name in names for sentence in self.sentences(name))
+
+    def stopped(self, text: str) -> list[str]:
+        """What a text says of a stop; empty where it is about none."""
+        if any(note in text for note in self.sentences("stopped_note")):
+            return ["stopped"]
+        # Nothing was written, or the job had no worker any more and nobody knows what it had.
+        return ["stopped, nothing kept"] if text in self.sentences("cancelled") else []
+
     def forbidden(self, texts: Container[str]) -> list[str]:
         """The meanings of the notices among these texts that must never come."""
         return [meaning for sentence, meaning in self._forbidden.items() if sentence in texts]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.injections import InjectionKind
+from chaos.versions import knows_rooms
 
 #: Messages of a conversation at most, and their average distance.
 MAX_PER_CONVERSATION, DISTANCE_S = 25, 5.0
@@ -28,10 +29,21 @@ class Plan:
 
     @property
     def conversations(self) -> list[str]:
-        """Their names: k... on Kakao, s... on Slack, g... by the generic webhook, a third each."""
+        """Their names: a kind of ``surfaces`` and a number; each kind has the same share."""
         concurrent = self.messages * DISTANCE_S / self.seconds
-        count = max(9, self.messages // MAX_PER_CONVERSATION, round(concurrent))
-        return [f"{'ksg'[number % 3]}{number}" for number in range(count)]
+        count = max(10, self.messages // MAX_PER_CONVERSATION, round(concurrent))
+        kinds = self.surfaces
+        return [f"{kinds[number % len(kinds)]}{number}" for number in range(count)]
+
+    @property
+    def surfaces(self) -> str:
+        """The kinds of conversations. Slack sends events once every bot's guarantee covers them.
+
+        k: Kakao, s: Slack's command, g: the generic webhook, d: Slack's direct messages, c: threads
+        of its channels.
+        """
+        known = self.previous_version is None or knows_rooms(self.previous_version)
+        return "ksgdc" if known else "ksg"
 
     def rng(self, stream: str) -> random.Random:
         """A random stream of its own. Another name gives every seed another run."""

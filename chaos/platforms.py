@@ -6,12 +6,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from bot.messengers.slack.simulated_workspace.records import BOT_SCOPES
 from chaos.cluster import GENERIC_SECRET
 from chaos.slack_clients import channels_with_the_bot
 from fakes.faults import Faults
 from fakes.generic import InHouseMessenger, in_house_messenger
 from fakes.kakao import KakaoPlatform, kakao_platform
 from fakes.slack import SlackPlatform, slack_platform
+
+#: Of Slack's Web API, beside chat.postMessage and conversations.history.
+FAILING_METHODS = (
+    "agents.sessions.setStatus",
+    "assistant.threads.setStatus",
+    "chat.appendStream",
+    "chat.postEphemeral",
+    "chat.startStream",
+    "chat.stopStream",
+    "chat.update",
+    "conversations.replies",
+    "users.info",
+    "views.open",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +40,8 @@ class Platforms:
     @property
     def faults(self) -> tuple[Faults, ...]:
         """The faults of everything that the bots call."""
+        for method in FAILING_METHODS:
+            _ = self.slack.web_api.faults[method]
         return (self.kakao.faults, *self.slack.web_api.faults.values(), self.generic.faults)
 
     def stop_faults(self) -> None:
@@ -42,4 +59,5 @@ async def running_platforms() -> AsyncIterator[Platforms]:
         in_house_messenger(GENERIC_SECRET) as generic,
     ):
         slack.channels.join(*channels_with_the_bot())
+        slack.channels.scopes |= BOT_SCOPES
         yield Platforms(kakao=kakao, slack=slack, generic=generic)

@@ -34,7 +34,12 @@ def _rows(plan: Plan, result: Result) -> list[tuple[str, int]]:
         ("DUPLICATED", len(check.duplicated)),
         ("OUT OF ORDER", len(check.out_of_order)),
         ("TO THE WRONG PERSON", len(check.misdelivered)),
+        ("LEFT UNFINISHED ON A SCREEN", len(check.orphaned)),
+        ("SHOWN OTHERWISE THAN IN THE LOG", len(check.untrue)),
+        ("CHANGED WHILE IT GREW", len(check.unsteady)),
+        ("VOTES AND STOPS WITHOUT EFFECT", len(check.undone)),
         ("late", len(check.late)),
+        *((f"rooms: {deed}", count) for deed, count in sorted(result.deeds.items())),
         *((f"platform: {fault}", count) for fault, count in sorted(result.faults.items())),
         ("unexpected exits of processes", result.unexpected_exits),
         ("longest pause of the driver, ms", round(result.longest_pause_s * 1000)),
@@ -48,6 +53,10 @@ def _offenders(check: CheckResult) -> list[str]:
         "duplicated": check.duplicated,
         "disorder": check.out_of_order,
         "misdelivered": check.misdelivered,
+        "unfinished": check.orphaned,
+        "not in the log": check.untrue,
+        "changed": check.unsteady,
+        "without effect": check.undone,
     }
     return [
         f"{name}: {offender}"
@@ -66,6 +75,10 @@ def measures(plan: Plan, result: Result) -> list[dict[str, object]]:
         "duplicated": len(check.duplicated),
         "out_of_order": len(check.out_of_order),
         "misdelivered": len(check.misdelivered),
+        "orphaned": len(check.orphaned),
+        "untrue": len(check.untrue),
+        "unsteady": len(check.unsteady),
+        "undone": len(check.undone),
         "late": len(check.late),
         **{f"end.{_key(end)}": count for end, count in check.ends.items()},
     }
@@ -76,6 +89,10 @@ def measures(plan: Plan, result: Result) -> list[dict[str, object]]:
     lines += [
         {"bench": f"chaos.platform.{fault.replace(' ', '_')}", "value": count, "unit": "times"}
         for fault, count in sorted(result.faults.items())
+    ]
+    lines += [
+        {"bench": f"chaos.rooms.{_key(deed)}", "value": count, "unit": "times"}
+        for deed, count in sorted(result.deeds.items())
     ]
     pause_s = round(result.longest_pause_s, 2)
     lines.append({"bench": "chaos.driver.longest_pause", "value": pause_s, "unit": "s"})
@@ -101,4 +118,4 @@ def _count(result: Result, kind: InjectionKind) -> int:
 
 
 def _key(end: str) -> str:
-    return end.replace(",", "").replace(" ", "_")
+    return end.replace(",", "").replace(":", "").replace(" ", "_")

@@ -41,6 +41,7 @@ class Result:
     injections: list[Injection]
     recovery_s: dict[InjectionKind, list[float]]
     faults: Counter[str]  #: of the platforms
+    deeds: Counter[str]  #: what people did in Slack's rooms, and how answers came there
     unexpected_exits: int
     longest_pause_s: float  #: of the driver, for lack of a processor
     took_s: float
@@ -56,17 +57,19 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
         background = (
             world.clients.watch(world.platforms),
             world.cluster.restart_exited(),
+            world.rooms.watch(),
             _report_progress(journal, injector, say),
         )
         async with _in_background(*background):
             await _send_and_drain(plan, world, injector, journal, say)
-        found, accounts = await _check(plan, world.cluster, journal, injector.injections)
+        found, accounts = await _check(plan, world, journal, injector.injections)
     return Result(
         check=found,
         accounts=accounts,
         injections=injector.injections,
         recovery_s=_recoveries(journal, injector.injections),
         faults=journal.faults,
+        deeds=journal.deeds,
         unexpected_exits=world.cluster.unexpected_exits,
         longest_pause_s=world.clients.longest_pause_s,
         took_s=time.monotonic() - began,
@@ -90,9 +93,12 @@ async def _send_and_drain(
     try:
         await _send(plan, world.clients, injector)
         world.platforms.stop_faults()
+        world.rooms.stop_ending_streams()
         await injector.wait_until_recovered()
         say("all sent, all faults over; draining")
         await _drain(plan, world.cluster, journal)
+        await world.clients.finish_deeds()
+        await world.rooms.wait_for_log(QUIET_S)
     finally:
         await world.clients.close()
 
@@ -142,15 +148,17 @@ async def _report_progress(journal: Journal, injector: FaultInjector, say: Say) 
 
 
 async def _check(
-    plan: Plan, cluster: Cluster, journal: Journal, injections: list[Injection]
+    plan: Plan, world: World, journal: Journal, injections: list[Injection]
 ) -> tuple[CheckResult, dict[str, str]]:
+    cluster = world.cluster
     suspected = suspects(journal, _kills(plan, injections))
     findings = LedgerFindings(
         died_in_hand=await ledger.died_in_hand(cluster.database_url, suspected),
         claimed_before=await _claimed_before(plan, cluster, journal),
     )
     found = check(journal, findings)
-    return found, await _accounts(cluster, journal, found)
+    await world.rooms.check(found, [injection.at for injection in injections])
+    return found, await _accounts(world, journal, found)
 
 
 async def _claimed_before(plan: Plan, cluster: Cluster, journal: Journal) -> frozenset[str]:
@@ -170,12 +178,14 @@ def _kills(plan: Plan, injections: list[Injection]) -> list[float]:
     return [injection.at for injection in injections if injection.kind in fatal]
 
 
-async def _accounts(cluster: Cluster, journal: Journal, found: CheckResult) -> dict[str, str]:
+async def _accounts(world: World, journal: Journal, found: CheckResult) -> dict[str, str]:
     """What clients and tables say about each message that speaks against the product."""
     names = [name for name in found.offenders if name in journal.messages][:_MAX_ACCOUNTS]
-    inside = await ledger.accounts(cluster.database_url, names) if names else {}
+    inside = await ledger.accounts(world.cluster.database_url, names) if names else {}
+    told = {name: [journal.account(name), inside.get(name, "not in the log")] for name in names}
     return {
-        name: f"{journal.account(name)} | {inside.get(name, 'not in the log')}" for name in names
+        name: " | ".join([*parts, *filter(None, [world.rooms.account(name)])])
+        for name, parts in told.items()
     }
 
 

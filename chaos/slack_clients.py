@@ -61,7 +61,9 @@ class SlackClients:
         record_fault(self._journal, message, post.fault, post.at)
 
     def read_message(self, post: SlackPost) -> None:
-        """Read a call of chat.postMessage."""
+        """Read a call of chat.postMessage; what is in a thread answers no command."""
+        if post.message.get("thread_ts"):
+            return
         message = self._asked_in(post)
         if message is None or post.channel != channel_of(message.conversation):
             self._journal.misdelivered.append(f"a message nobody asked for in {post.channel}")
@@ -108,7 +110,7 @@ class SlackClients:
 
 def channel_of(conversation: str) -> str:
     """The channel of a Slack conversation."""
-    return f"C{int(conversation[1:]) // 3 % _CHANNELS}"
+    return f"C{int(conversation[1:]) // 5 % _CHANNELS}"
 
 
 def channels_with_the_bot() -> list[str]:

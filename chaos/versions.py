@@ -8,8 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: What a bot and a worker import; a version has those of them that it knows.
-PACKAGES = ("bot", "inference_queue", "inference_worker", "migrations", "onebox", "runtime")
+#: What a bot and a worker import, and the proof itself; a version has those that it knows.
+PACKAGES = (
+    "bot",
+    "chaos",
+    "inference_queue",
+    "inference_worker",
+    "migrations",
+    "onebox",
+    "runtime",
+)
 
 _TELL_SENTENCES = """
 import dataclasses, json
@@ -39,6 +47,11 @@ def sentences_of(checkout: Path) -> dict[str, Any]:
     )
     sentences: dict[str, Any] = json.loads(told.stdout)
     return sentences
+
+
+def knows_rooms(code: Path) -> bool:
+    """Whether a version's guarantee covers Slack's threads and direct messages: its chaos does."""
+    return (code / "chaos/rooms.py").is_file()
 
 
 def _added_by(root: Path, number: str) -> str:

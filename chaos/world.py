@@ -20,7 +20,9 @@ from chaos.kakao_clients import KakaoClients
 from chaos.notices import Notices
 from chaos.plan import Plan
 from chaos.platforms import Platforms, running_platforms
+from chaos.rooms import Rooms
 from chaos.slack_clients import SlackClients
+from chaos.thread_ledger import ThreadLedger
 from chaos.versions import sentences_of
 from fakes.engine_server import engine_server
 from fakes.faults import Fault
@@ -45,6 +47,7 @@ class World:
     cluster: Cluster
     clients: ClientPool
     platforms: Platforms
+    rooms: Rooms
 
 
 @asynccontextmanager
@@ -68,8 +71,9 @@ async def running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIter
     ):
         _schedule_faults(plan, platforms)
         notices = await asyncio.to_thread(_notices, plan)
-        clients = _clients(plan, journal, cluster, platforms, notices, http)
-        yield World(cluster=cluster, clients=clients, platforms=platforms)
+        rooms = _rooms(plan, journal, cluster, platforms, notices, http)
+        clients = _clients(plan, journal, cluster, platforms, notices, http, rooms)
+        yield World(cluster=cluster, clients=clients, platforms=platforms, rooms=rooms)
 
 
 def _notices(plan: Plan) -> Notices:
@@ -85,6 +89,7 @@ def _clients(
     platforms: Platforms,
     notices: Notices,
     http: ClientSession,
+    rooms: Rooms,
 ) -> ClientPool:
     rng = plan.rng("clients")
     bots = BotClient(cluster.bots, http, journal, rng)
@@ -95,7 +100,22 @@ def _clients(
         KakaoClients(journal, bots, platforms.kakao, notices, rng),
         SlackClients(journal, bots, platforms.slack, notices),
         GenericClients(journal, generic_bots, platforms.generic, notices, rng),
+        rooms,
     )
+
+
+def _rooms(
+    plan: Plan,
+    journal: Journal,
+    cluster: Cluster,
+    platforms: Platforms,
+    notices: Notices,
+    http: ClientSession,
+) -> Rooms:
+    rng = plan.rng("people in rooms")
+    serving = [node for node in cluster.bots if node.serves_events]
+    bots = BotClient(serving, http, journal, rng)
+    return Rooms(journal, bots, platforms.slack, notices, ThreadLedger(cluster.database_url), rng)
 
 
 def _schedule_faults(plan: Plan, platforms: Platforms) -> None:

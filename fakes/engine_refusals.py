@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from fakes.engine_state import FIELDS, EngineServer, Json, prompt_tokens
+from fakes.engine_state import FIELDS, EngineServer, Json, pictures_of, prompt_tokens
 
 
 def general_refusal(server: EngineServer, body: Json) -> web.Response | None:
@@ -21,6 +21,18 @@ def general_refusal(server: EngineServer, body: Json) -> web.Response | None:
         return _too_long(server, given)
     if not server.takes_system and any(m["role"] == "system" for m in body.get("messages", ())):
         return refuse(server, 400, "System role not supported", "BadRequestError")
+    return None
+
+
+def picture_refusal(server: EngineServer, body: Json) -> web.Response | None:
+    messages = [m for m in body.get("messages", ()) if isinstance(m["content"], list)]
+    if messages and not server.vision:
+        return refuse(server, 400, "This model is not a multimodal model.", "BadRequestError")
+    try:
+        for message in messages:
+            pictures_of(message)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        return refuse(server, 400, f"Invalid image: {error}", "BadRequestError")
     return None
 
 

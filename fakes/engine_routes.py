@@ -8,7 +8,13 @@ from typing import Any
 from aiohttp import web
 
 from fakes.engine_events import chat_events, completion_events, generate_events
-from fakes.engine_refusals import chat_refusal, general_refusal, refuse, tgi_refusal
+from fakes.engine_refusals import (
+    chat_refusal,
+    general_refusal,
+    picture_refusal,
+    refuse,
+    tgi_refusal,
+)
 from fakes.engine_state import EngineServer, Json, Request
 from fakes.engine_stream import EventStream
 
@@ -80,10 +86,21 @@ class EngineRoutes:
     async def _props(self, _request: web.Request) -> web.Response:
         settings = {"n_ctx": self._server.context_window}
         path = self._server.origin or self._server.model
-        return web.json_response({"default_generation_settings": settings, "model_path": path})
+        return web.json_response(
+            {
+                "default_generation_settings": settings,
+                "model_path": path,
+                "modalities": {"vision": self._server.vision, "audio": False},
+            }
+        )
 
     async def _model_info(self, _request: web.Request) -> web.Response:
-        return web.json_response({"model_path": self._server.origin or self._server.model})
+        return web.json_response(
+            {
+                "model_path": self._server.origin or self._server.model,
+                "has_image_understanding": self._server.vision,
+            }
+        )
 
     async def _openapi(self, request: web.Request) -> web.Response:
         paths = [
@@ -95,7 +112,11 @@ class EngineRoutes:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await self._record(request)
-        refusal = general_refusal(self._server, body) or chat_refusal(self._server, body)
+        refusal = (
+            picture_refusal(self._server, body)
+            or general_refusal(self._server, body)
+            or chat_refusal(self._server, body)
+        )
         if refusal:
             return refusal
         limit = int(body.get("max_tokens") or 100)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from PIL import Image
+
 #: How an answer is sent: server-sent events, those without a space and with CRLF, with their data
 #: over several lines and comments between, JSON lines, or one JSON object.
 FORMS = ("events", "tight", "spread", "lines", "json")
 
-Messages = list[dict[str, str]]
+Messages = list[dict[str, Any]]
 Json = dict[str, Any]
 
 DEFAULT_MODEL = "MLP-KTLim/llama-3-Korean-Bllossom-8B"
@@ -65,7 +69,37 @@ def echo(messages: Messages) -> str:
 
 
 def last_user_text(messages: Messages) -> str:
-    return next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
+    return next((content_text(m) for m in reversed(messages) if m["role"] == "user"), "")
+
+
+def content_text(message: Json) -> str:
+    """The text of a message; its pictures as what is seen of them, such as "사진 64x48"."""
+    content = message["content"]
+    if isinstance(content, str):
+        return content
+    return " ".join(_part_text(part) for part in content)
+
+
+def pictures_of(message: Json) -> list[Image.Image]:
+    """The pictures of a message. Raises ValueError for one that is no JPEG in a data URL."""
+    parts = message["content"] if isinstance(message["content"], list) else []
+    return [_picture(part) for part in parts if part["type"] == "image_url"]
+
+
+def _part_text(part: Json) -> str:
+    if part["type"] == "text":
+        return str(part["text"])
+    picture = _picture(part)
+    return f"사진 {picture.width}x{picture.height}"
+
+
+def _picture(part: Json) -> Image.Image:
+    head, _, data = part["image_url"]["url"].partition(",")
+    if head != "data:image/jpeg;base64":
+        raise ValueError("only a JPEG in a data URL is read here")
+    picture = Image.open(io.BytesIO(base64.b64decode(data, validate=True)), formats=["JPEG"])
+    picture.load()
+    return picture
 
 
 @dataclass(frozen=True)
@@ -91,7 +125,12 @@ class Request:
 
     @property
     def contents(self) -> list[str]:
-        return [message["content"] for message in self.messages]
+        return [content_text(message) for message in self.messages]
+
+    @property
+    def pictures(self) -> list[Image.Image]:
+        """The pictures of all messages, decoded."""
+        return [picture for message in self.messages for picture in pictures_of(message)]
 
 
 @dataclass
@@ -119,6 +158,7 @@ class EngineServer:
     takes_system: bool = True  #: False: the chat template refuses a system message
     density: float = 0.5  #: tokens for a character
     says_counts: bool = True  #: refusals of long prompts give the tokens
+    vision: bool = False  #: the chat route takes pictures; llama.cpp and SGLang say so
 
     # Faults
     loading: int = 0  #: number of requests still answered 503
@@ -155,7 +195,7 @@ def prompt_tokens(body: Mapping[str, Any]) -> int:
         return len(body["prompt"])
     if "inputs" in body:
         return len(body["inputs"]) // 2
-    return sum(len(message["content"]) for message in body["messages"]) // 2
+    return sum(len(content_text(message)) for message in body["messages"]) // 2
 
 
 def usage_of(prompt: int, completion: int) -> Json:

@@ -56,6 +56,7 @@ class SlackCall:
     arguments: dict[str, Any]
     document: dict[str, Any]  #: the response, also where a fault kept it from the caller
     fault: Fault | None
+    token: str = ""  #: the caller's
     at: float = field(default_factory=time.monotonic)
 
     @property

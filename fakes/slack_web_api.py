@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -86,7 +87,7 @@ class SlackWebApi:
             reply = ApiReply(document={"ok": False, "error": "not_taken"})
         else:
             reply = workspace.call(method, values, token)
-        return _record(method, workspace, values, reply, fault), reply
+        return replace(_record(method, workspace, values, reply, fault), token=token), reply
 
     def _of(self, token: str) -> SimulatedWorkspace:
         known = (each for each in self.workspaces if token in each.tokens.known)

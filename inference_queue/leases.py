@@ -199,10 +199,13 @@ class LeaseClient:
             )
         return changed.rowcount == 1
 
-    async def stream(self, lease: Lease, text: str) -> None:
-        """Append a chunk of text to the job's token stream. Redis errors are ignored."""
+    async def stream(self, lease: Lease, text: str, *, at: int | None = None) -> None:
+        """Append a chunk of text to the job's token stream. Redis errors are ignored.
+
+        ``at``: the characters of the answer before it.
+        """
         run = Run(job_id=lease.job.id, attempt=lease.attempt, lease=lease.number)
-        await self._tokens.append(run, text)
+        await self._tokens.append(run, text, at=at)
 
     async def close(self) -> None:
         """Let a pending wake-up go out."""

@@ -7,6 +7,7 @@ a rendered prompt: the tokenizer and the chat template belong to the worker.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -16,9 +17,20 @@ from uuid import UUID
 
 #: Incremented when a field changes its meaning; a worker refuses an unknown version.
 PROTOCOL_VERSION = 1
+#: The version of jobs with ``needs``: workers that ignore the field refuse the version. All other
+#: jobs keep PROTOCOL_VERSION, so that those workers answer them.
+NEEDS_VERSION = 2
+#: A need: the worker's model sees the pictures of messages.
+PICTURES = "pictures"
 
 #: The maximum length of an answer in tokens (the context of Llama-3-8B).
 MAX_NEW_TOKENS = 8192
+#: The maxima of one message: pictures, and characters of their base64 together.
+MAX_PICTURES = 3
+MAX_PICTURE_CHARS = 1024 * 1024
+MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
+
+_BASE64 = re.compile("[A-Za-z0-9+/]+={0,2}")
 
 
 class ProtocolError(ValueError):
@@ -51,6 +63,7 @@ class FailureReason(StrEnum):
     """The reason for a missing answer."""
 
     INVALID_JOB = "invalid_job"
+    NO_VISION = "no_vision"  #: the job has pictures, and the model reads text only
     PROMPT_TOO_LONG = "prompt_too_long"
     ENGINE_UNAVAILABLE = "engine_unavailable"
     ENGINE_OVERLOADED = "engine_overloaded"
@@ -62,11 +75,34 @@ class FailureReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that the model sees."""
+
+    media_type: str  #: one of MEDIA_TYPES
+    data: str = field(repr=False)  #: base64, without line ends
+
+    def __post_init__(self) -> None:
+        _require(self.media_type in MEDIA_TYPES, "a picture must be JPEG, PNG or WebP")
+        _require(isinstance(self.data, str), "a picture's data must be text")
+        _require(len(self.data) <= MAX_PICTURE_CHARS, "a picture is too large")
+        _require(_BASE64.fullmatch(self.data) is not None, "a picture's data must be base64")
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of the chat."""
 
     role: Role
     content: str
+    pictures: tuple[Picture, ...] = ()  #: of a user's message only
+
+    def __post_init__(self) -> None:
+        if not self.pictures:
+            return
+        _require(self.role is Role.USER, "only a user's message may have pictures")
+        _require(len(self.pictures) <= MAX_PICTURES, f"at most {MAX_PICTURES} pictures")
+        chars = sum(len(picture.data) for picture in self.pictures)
+        _require(chars <= MAX_PICTURE_CHARS, "the pictures are too large together")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +165,11 @@ class Job:
                 "due and deadline must carry a time zone",
             )
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether its model has to see."""
+        return any(message.pictures for message in self.messages)
+
     def remaining_s(self) -> float:
         """Seconds until the deadline; infinite without one, negative after it."""
         if self.deadline is None:
@@ -176,11 +217,16 @@ class Failure:
 
 
 def dump_job(job: Job) -> dict[str, Any]:
-    """The job as JSON-ready data, with the protocol's version."""
+    """The job as JSON-ready data, with the protocol's version.
+
+    A job with pictures has another version, so that no worker answers it without seeing them.
+    """
+    needs = {"version": NEEDS_VERSION, "needs": [PICTURES]} if job.has_pictures else {}
     return {
         "version": PROTOCOL_VERSION,
+        **needs,
         "id": str(job.id),
-        "messages": [{"role": m.role.value, "content": m.content} for m in job.messages],
+        "messages": [_dump_message(message) for message in job.messages],
         "sampling": _to_dict(job.sampling),
         "due": job.due.isoformat() if job.due else None,
         "deadline": job.deadline.isoformat() if job.deadline else None,
@@ -190,18 +236,17 @@ def dump_job(job: Job) -> dict[str, Any]:
 
 
 def load_job(payload: Mapping[str, Any]) -> Job:
-    """Read a job back; raises ProtocolError for another version or an invalid field.
+    """Read a job back; raises ProtocolError for another version, need or an invalid field.
 
-    Unknown fields are ignored: a bot of the previous version still sends a ``priority``.
+    Unknown fields are ignored: a bot of the previous version still sends a ``priority``. Unknown
+    needs are refused: a bot of the next version asks for what this worker cannot do.
     """
-    _require_version(payload)
+    _require_needs(payload)
     try:
         due, deadline = payload.get("due"), payload.get("deadline")
         return Job(
             id=UUID(payload["id"]),
-            messages=tuple(
-                Message(Role(m["role"]), _text(m["content"])) for m in payload["messages"]
-            ),
+            messages=tuple(_load_message(message) for message in payload["messages"]),
             sampling=SamplingParams(
                 **{**payload["sampling"], "stop": tuple(payload["sampling"]["stop"])}
             ),
@@ -214,6 +259,20 @@ def load_job(payload: Mapping[str, Any]) -> Job:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ProtocolError(f"not a job: {type(error).__name__}: {error}") from error
+
+
+def _dump_message(message: Message) -> dict[str, Any]:
+    fields: dict[str, Any] = {"role": message.role.value, "content": message.content}
+    if message.pictures:
+        fields["pictures"] = [
+            {"media_type": picture.media_type, "data": picture.data} for picture in message.pictures
+        ]
+    return fields
+
+
+def _load_message(fields: Mapping[str, Any]) -> Message:
+    pictures = tuple(Picture(one["media_type"], one["data"]) for one in fields.get("pictures", ()))
+    return Message(Role(fields["role"]), _text(fields["content"]), pictures)
 
 
 def dump_result(result: Completion | Failure) -> dict[str, Any]:
@@ -270,6 +329,16 @@ def _to_dict(value: SamplingParams | Completion | Failure) -> dict[str, Any]:
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise ProtocolError(otherwise)
+
+
+def _require_needs(payload: Mapping[str, Any]) -> None:
+    """Refuse a version or a need that this worker does not know."""
+    if not isinstance(payload, Mapping) or payload.get("version") != NEEDS_VERSION:
+        _require_version(payload)
+        return
+    needs = payload.get("needs")
+    known = isinstance(needs, list) and all(need == PICTURES for need in needs)
+    _require(known, f"the job needs {str(needs)[:100]}; this worker knows {PICTURES!r}")
 
 
 def _require_version(body: Mapping[str, Any]) -> None:

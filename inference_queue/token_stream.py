@@ -27,6 +27,12 @@ class Chunk:
 
     id: str
     text: str
+    #: The characters of the answer before it; None: a worker of the previous version wrote it.
+    at: int | None = None
+
+    def follows(self, chars: int) -> bool:
+        """Whether it goes on behind so many characters: a Redis that starts anew has a gap."""
+        return self.at is None or self.at == chars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +69,31 @@ class TokenStream:
         self._redis = redis
         self._breaker = CircuitBreaker()
 
-    async def append(self, run: Run, text: str) -> None:
-        """Append a chunk of text to the stream of this run."""
+    async def append(self, run: Run, text: str, *, at: int | None = None) -> None:
+        """Append a chunk to the stream of this run; ``at``: the answer's characters before it."""
         if self._breaker.is_open():
             return
         with self._breaker.guard():
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.xadd(
-                    run.key, {"text": text, "lease": str(run.lease)}, maxlen=TOKENS_MAX_CHUNKS
-                )
+                fields: dict[Any, Any] = {"text": text, "lease": str(run.lease)}
+                if at is not None:
+                    fields["at"] = str(at)
+                pipeline.xadd(run.key, fields, maxlen=TOKENS_MAX_CHUNKS)
                 pipeline.expire(run.key, TOKENS_TTL_S)
                 await pipeline.execute()
 
     async def read(self, run: Run) -> str:
-        """The text streamed by this run so far; empty if there is none."""
+        """The text streamed by this run so far, up to a piece that Redis lost."""
         try:
             found: list[Any] = await self._redis.xrange(run.key) or []
         except (RedisError, OSError):
             return ""
-        return "".join(chunk.text for chunk in _chunks(found, run))
+        text = ""
+        for chunk in _chunks(found, run):
+            if not chunk.follows(len(text)):
+                break
+            text += chunk.text
+        return text
 
     async def read_new(self, run: Run, after: str = "") -> list[Chunk]:
         """The chunks after the one with the id ``after``, in order."""
@@ -131,7 +143,7 @@ def _chunks(found: list[Any], run: Run) -> list[Chunk]:
     """The run's own: a worker that gave the job back, or lost it, wrote under the same key."""
     own = str(run.lease)
     return [
-        Chunk(chunk_id, fields["text"])
+        Chunk(chunk_id, fields["text"], int(fields["at"]) if "at" in fields else None)
         for chunk_id, fields in found
         # A worker of the previous version names no lease.
         if fields.get("lease", own) == own

@@ -45,6 +45,7 @@ class WorkerStatus:
     model: str = ""
     preset: str = ""
     demo: bool = False
+    vision: bool = False  #: its model sees pictures
     slots: int = 0
     busy: int = 0
     answer_s: float = 0.0  #: running mean of an answer's duration; 0: unknown

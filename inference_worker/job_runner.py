@@ -159,11 +159,13 @@ class _StreamBuffer:
     lease: Lease
     sent_at: float
     unsent: str = ""
+    sent: int = 0  #: characters
 
     async def add(self, text: str, now: float) -> None:
         self.unsent += text
         if self.unsent and now - self.sent_at >= STREAM_EVERY_S:
-            await self.leases.stream(self.lease, self.unsent)
+            await self.leases.stream(self.lease, self.unsent, at=self.sent)
+            self.sent += len(self.unsent)
             self.unsent, self.sent_at = "", now
 
 

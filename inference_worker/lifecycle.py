@@ -73,6 +73,7 @@ class StatusSource:
             model=card.name if card else "",
             preset=card.preset if card else "",
             demo=card.demo if card else False,
+            vision=card.vision if card else False,
             slots=self.running.slots,
             busy=len(self.running),
             answer_s=round(self.throughput.answer_s, 3),

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from inference_queue.presets import PRESETS
 from inference_worker.answer.repetition import DEFAULT_LIMIT_CHARS
+from inference_worker.engines.base import Vision
 from inference_worker.prompt.system_role import SystemRole
 from runtime.environment_settings import EnvironmentSettings, Folder
 
@@ -47,6 +48,8 @@ class WorkerSettings(EnvironmentSettings):
     refresh_s: float = Field(30.0, ge=1, le=MAX_S)
     #: no: the system prompt goes into the first user message; auto: where the model refuses it.
     system_role: SystemRole = SystemRole.AUTO
+    #: Whether the model behind WORKER_BASE_URL sees pictures; auto: where the server says so.
+    vision: Vision = Vision.AUTO
     #: Characters of verbatim repetition after which an answer is stopped; 0 = never.
     repetition_chars: int = Field(DEFAULT_LIMIT_CHARS, ge=0, le=100_000)
     #: Conversations answered at the same time.

@@ -67,6 +67,7 @@ class _Status:
             "state": status.state,
             "detail": status.detail,
             "model": status.model,
+            "vision": status.vision,
             "busy": status.busy,
             "slots": status.slots,
         }

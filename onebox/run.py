@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from bot.configuration import Configuration
 from bot.settings import Settings
+from bot.simulator.model_switch import ModelSwitch
 from bot.store.migrations import IncompatibleSchemaError, migrate
 from onebox.data_dir import CannotStart, locked, os_errors_as_cannot_start, rotate_log
 from onebox.doctor_file import told_to_the_doctor
@@ -33,6 +34,7 @@ from onebox.local_settings import (
     simulator_is_on,
     worker_environment,
 )
+from onebox.model_switch import switchable
 from onebox.progress import bound_logs, relay_model_progress, until_ready, watch_readiness
 from onebox.supervisor import ProcessSpec, SupervisedProcess, keep_running, raise_if_cancelled
 from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_database, refusal
@@ -109,6 +111,8 @@ async def _run(configuration: Configuration, bot: Sequence[str], worker: Sequenc
             _program("worker", worker, machine, worker_env, vital=False),
         ]
         await stack.enter_async_context(_started(programs))
+        if simulator_is_on(settings):
+            await stack.enter_async_context(switchable(programs[-1], ModelSwitch.of(data_dir)))
         processes = [*database_processes, *redis_processes, *programs]
         await _serve(processes, machine, made, settings, since)
 

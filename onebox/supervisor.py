@@ -113,6 +113,7 @@ class SupervisedProcess:
         if self.child is None or self.child.poll() is not None:
             return
         self.child.send_signal(self.spec.stop_signal)
+        self.child.send_signal(signal.SIGCONT)  # one that is held up hears nothing
         try:
             async with asyncio.timeout(timeout_s):
                 await self.wait()

@@ -81,7 +81,8 @@ class AcceptBatcher:
 
 
 def _chars(utterance: Utterance) -> int:
-    return len(utterance.text)
+    # A message with a picture goes alone: no text waits for its bytes in one statement.
+    return len(utterance.text) + sum(len(picture.content) for picture in utterance.pictures)
 
 
 def _conversation(utterance: Utterance) -> tuple[str, str, str]:

@@ -15,7 +15,13 @@ from bot.store import conversations, scheduling
 from bot.store.conversations import LockedConversation
 from bot.store.history_cache import RecentHistory
 from bot.store.scheduling import QueuedTurn, WaitingTurn
+from bot.store.turn_pictures import take_pictures
 from inference_queue.client import JobQueue
+from inference_queue.protocol import Picture
+
+#: Jobs with pictures in one transaction: each may have a megabyte.
+MAX_WITH_PICTURES = 8
+CROWDED_WAIT_S = 0.05
 
 log = structlog.get_logger(__name__)
 
@@ -68,10 +74,14 @@ class JobEnqueuer:
         self, waiting: Iterable[Sequence[WaitingTurn]], waits: dict[int, float]
     ) -> list[list[WaitingTurn]]:
         """The complete bursts; the waits for the others go into ``waits``."""
-        ready = []
+        ready, seeing = [], 0
         for waiting_turns in waiting:
             burst = next_burst(waiting_turns, self._merge_window_s)
-            if wait_s := burst_wait_s(burst, self._merge_window_s):
+            wait_s = burst_wait_s(burst, self._merge_window_s)
+            if not wait_s and _has_pictures(burst):
+                seeing += 1
+                wait_s = CROWDED_WAIT_S if seeing > MAX_WITH_PICTURES else 0.0
+            if wait_s:
                 waits[burst[-1].conversation_id] = wait_s
             else:
                 ready.append(burst)
@@ -86,8 +96,14 @@ class JobEnqueuer:
         """Enqueue a job for the newest turn of each burst; the turn's id by its job's."""
         windows = [history_window(locked[burst[-1].conversation_id], burst[-1]) for burst in bursts]
         histories = await self._history.load(connection, windows)
+        pictures = await _pictures(connection, bursts)
         plans = [
-            self._prompts.plan(locked[window.conversation], burst, histories.get(window, []))
+            self._prompts.plan(
+                locked[window.conversation],
+                burst,
+                histories.get(window, []),
+                tuple(one for turn in burst for one in pictures.get(turn.id, ())),
+            )
             for burst, window in zip(bursts, windows, strict=True)
         ]
         for burst in bursts:
@@ -105,6 +121,18 @@ def _queued(turn: WaitingTurn, plan: PlannedJob) -> QueuedTurn:
         preset=plan.preset,
         config_version=plan.config_version,
     )
+
+
+def _has_pictures(burst: Sequence[WaitingTurn]) -> bool:
+    return any(turn.pictures for turn in burst)
+
+
+async def _pictures(
+    connection: AsyncConnection, bursts: Sequence[list[WaitingTurn]]
+) -> dict[UUID, tuple[Picture, ...]]:
+    """The pictures of the turns that have some; no statement where none has."""
+    turn_ids = [turn.id for burst in bursts for turn in burst if turn.pictures]
+    return await take_pictures(connection, turn_ids) if turn_ids else {}
 
 
 async def _merge(connection: AsyncConnection, burst: Sequence[WaitingTurn]) -> None:

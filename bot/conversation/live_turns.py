@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.live_runs import current_runs
-from inference_queue.token_stream import Run, TokenStream
+from inference_queue.token_stream import Chunk, Run, TokenStream
 from runtime.periodic import FailureLog
 from runtime.timeouts import run_with_timeout
 
@@ -37,17 +37,22 @@ class LiveTurn:
         self.changed = asyncio.Event()
         self.run: Run | None = None
         self.after = ""  #: the id of the last chunk that was read
+        self._read = 0  #: characters of this run
+        self._has_gap = False  #: Redis lost a piece: what follows is not shown
 
     def begin(self, run: Run) -> None:
         """Follow another run: its text begins anew."""
         if self.text:
             self.restarts += 1
         self.run, self.after, self.text = run, "", ""
+        self._read, self._has_gap = 0, False
 
-    def add(self, text: str) -> None:
-        """Add a chunk; beyond the maximum nothing is kept."""
-        if text and len(self.text) < MAX_CHARS:
-            self.text = (self.text + text)[:MAX_CHARS]
+    def add(self, chunk: Chunk) -> None:
+        """Add a chunk; beyond the maximum, and behind a lost piece, nothing is kept."""
+        self._has_gap |= bool(chunk.text) and not chunk.follows(self._read)
+        self._read += len(chunk.text)
+        if chunk.text and not self._has_gap and len(self.text) < MAX_CHARS:
+            self.text = (self.text + chunk.text)[:MAX_CHARS]
             self.changed.set()
 
 
@@ -108,6 +113,7 @@ class LiveTurns:
         for run, chunks in new.items():
             turn = followed[run]
             if turn.run == run:
-                turn.add("".join(chunk.text for chunk in chunks))
+                for chunk in chunks:
+                    turn.add(chunk)
                 turn.after = chunks[-1].id
         return bool(new)

@@ -14,7 +14,7 @@ from bot.store.history_cache import Exchange, Window, mark
 from bot.store.scheduling import WaitingTurn
 from bot.workers import WorkerRegistry
 from inference_queue.presets import Preset
-from inference_queue.protocol import Job, Message, Role, SamplingParams
+from inference_queue.protocol import Job, Message, Picture, Role, SamplingParams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +39,19 @@ class PromptBuilder:
         system_prompt: str,
         max_new_tokens: Mapping[str, int],
         workers: WorkerRegistry,
+        picture_prompt: str,
         date: PromptDate | None = None,
         config_for: ConfigLookup = nothing_set,
     ) -> None:
         """``preset``: a name or "auto"; a non-empty ``system_prompt`` replaces the preset's.
 
+        ``picture_prompt``: what the model reads with pictures that came without a text.
         ``date`` fills its placeholders; the preset's prompt stays exact.
         ``max_new_tokens``: the maximum length of answers in tokens, by messenger name.
         """
         self._preset = preset
         self._system_prompt = system_prompt
+        self._picture_prompt = picture_prompt
         self._date = date or PromptDate()
         self._max_new_tokens = max_new_tokens
         self._workers = workers
@@ -59,6 +62,7 @@ class PromptBuilder:
         conversation: LockedConversation,
         burst: Sequence[WaitingTurn],
         exchanges: Sequence[Exchange],
+        pictures: tuple[Picture, ...] = (),
     ) -> PlannedJob:
         """The job that answers the burst's newest turn."""
         config = self._config_for(conversation.messenger, conversation.tenant, conversation.room)
@@ -67,7 +71,10 @@ class PromptBuilder:
         history = _newest(exchanges, values.history_turns)
         job = Job(
             id=uuid4(),
-            messages=_messages(self._system(preset, values), history, burst_text(burst)),
+            messages=(
+                *_messages(self._system(preset, values), history),
+                Message(Role.USER, self._text(burst, values, pictures), pictures),
+            ),
             sampling=self._sampling(preset.sampling, turn.person.messenger, values),
             due=turn.reply_handle.due(turn.received_at),
             deadline=turn.expires_at,
@@ -75,6 +82,15 @@ class PromptBuilder:
             fairness_key=turn.person.key,
         )
         return PlannedJob(job=job, preset=name, config_version=config.version)
+
+    def _text(
+        self, burst: Sequence[WaitingTurn], values: BotConfig, pictures: tuple[Picture, ...]
+    ) -> str:
+        """What the burst asks; in place of a picture's own text what was written beside it."""
+        if not pictures:
+            return burst_text(burst)
+        written = [turn for turn in burst if not turn.pictures]
+        return burst_text(written) or values.texts.get("picture_prompt", self._picture_prompt)
 
     def _system(self, preset: Preset, values: BotConfig) -> str:
         own = values.system_prompt or self._system_prompt
@@ -90,13 +106,12 @@ class PromptBuilder:
         return replace(sampling, max_new_tokens=limit)
 
 
-def _messages(system: str, exchanges: Sequence[Exchange], text: str) -> tuple[Message, ...]:
-    """The system prompt, the answered turns of the epoch and the new text."""
+def _messages(system: str, exchanges: Sequence[Exchange]) -> tuple[Message, ...]:
+    """The system prompt and the answered turns of the epoch."""
     messages = [Message(Role.SYSTEM, system)]
     for exchange in exchanges:
         messages.append(Message(Role.USER, exchange.text))
         messages.append(Message(Role.ASSISTANT, exchange.answer))
-    messages.append(Message(Role.USER, text))
     return tuple(messages)
 
 

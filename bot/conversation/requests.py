@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,9 @@ from bot.conversation.cancellation import TurnCanceller
 from bot.conversation.inbox import ACCEPT_TIMEOUT_S, store_errors
 from bot.domain.conversation_events import EventKind
 from bot.domain.feedback import Feedback
+from bot.domain.turns import RepeatWindow
 from bot.observability.metrics import VOTES
-from bot.store import cancellation, feedback, hand_over, regeneration
+from bot.store import cancellation, feedback, hand_over, recent_events, regeneration
 from bot.store.conversations import ConversationKey
 from bot.store.feedback import Place
 from bot.store.regeneration import NewestTurn
@@ -31,6 +33,12 @@ class PersonRequests:
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._canceller = canceller
         self._human_s = human_s
+
+    async def is_new(self, messenger: str, tenant: str, repeats: RepeatWindow) -> bool:
+        """Take a command; False: it is a repeat, such as a replay of its request."""
+        with store_errors("take_command", down_only=True):
+            taking = self._take(messenger, tenant, repeats)
+            return await run_with_timeout(ACCEPT_TIMEOUT_S, taking)
 
     async def newest_turn(self, conversation: ConversationKey) -> NewestTurn | None:
         """The newest turn since the last reset, to ask it again or to go on with its answer."""
@@ -85,6 +93,11 @@ class PersonRequests:
         """Log an event of the conversation."""
         with store_errors("note_event", down_only=True):
             await run_with_timeout(ACCEPT_TIMEOUT_S, self._note(conversation, kind, detail))
+
+    async def _take(self, messenger: str, tenant: str, repeats: RepeatWindow) -> bool:
+        async with self._database.connect() as connection:
+            command = replace(repeats, key=f"command:{repeats.key}")
+            return await recent_events.take(connection, messenger, tenant, command)
 
     async def _newest_turn(self, conversation: ConversationKey) -> NewestTurn | None:
         async with self._database.connect() as connection:

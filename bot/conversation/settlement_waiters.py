@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
@@ -33,6 +33,7 @@ class SettlementWaiters:
         self._max_waiting = max_waiting
         self._events: dict[UUID, asyncio.Event] = {}
         self._followers: Counter[UUID] = Counter()
+        self._woken: defaultdict[UUID, list[asyncio.Event]] = defaultdict(list)
         self._waiting: Counter[Person] = Counter()
 
     async def wait(self, turn_id: UUID, timeout_s: float, *, person: Person) -> bool:
@@ -56,22 +57,32 @@ class SettlementWaiters:
             self._waiting -= Counter([person])
 
     @contextlib.contextmanager
-    def following(self, turn_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that the turn's settlement sets; the caller bounds the number of followers."""
+    def following(
+        self, turn_id: UUID, *, wakes: asyncio.Event | None = None
+    ) -> Iterator[asyncio.Event]:
+        """An event that the turn's settlement sets; the caller bounds the number of followers.
+
+        ``wakes``: an event of the caller's that is set with it.
+        """
         event = self._events.setdefault(turn_id, asyncio.Event())
         self._followers[turn_id] += 1
+        if wakes is not None:
+            self._woken[turn_id].append(wakes)
         try:
             yield event
         finally:
             self._followers[turn_id] -= 1
             if not self._followers[turn_id]:
                 del self._followers[turn_id], self._events[turn_id]
+                self._woken.pop(turn_id, None)
 
     def notify(self, turn_ids: Iterable[UUID]) -> None:
         """Set the events of these settled turns."""
         for turn_id in turn_ids:
             if turn_id in self._events:
                 self._events[turn_id].set()
+                for event in self._woken.get(turn_id, ()):
+                    event.set()
 
     async def watch(self) -> None:
         """Poll for turns settled by other bots, until cancelled."""

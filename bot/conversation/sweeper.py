@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.conversation.faults import FaultHandler
 from bot.conversation.scheduler import BATCH, ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
-from bot.store import scheduling, sweeping
+from bot.store import scheduling, sweeping, turn_pictures
 from inference_queue.claim_order import forget_served
 from inference_queue.reaper import reap, reapable
 from runtime.isolation import is_outage
@@ -77,6 +77,7 @@ class TurnSweeper:
         await self._isolated(self._reaping, reap, reapable)
         await self._isolated(self._expiring, self._expire, sweeping.late_conversations)
         async with self._database.connect() as connection:
+            await turn_pictures.drop_unneeded(connection)
             waiting = await scheduling.waiting_conversations(
                 connection, BATCH, excluded=self._scheduler.paused
             )

@@ -134,6 +134,8 @@ class AnswerPresenter:
             return texts.cancelled
         if turn.failure_reason is FailureReason.PROMPT_TOO_LONG:
             return texts.prompt_too_long
+        if turn.failure_reason is FailureReason.NO_VISION:
+            return texts.media_unsupported
         return texts.failed
 
 

@@ -96,9 +96,12 @@ class DeliveryClaimer:
         messenger = self._messengers.get(turn.messenger)
         reconcilable = (
             claim.via is DeliveryVia.POST
-            and claim.attempts <= RECONCILABLE_ATTEMPTS
             and isinstance(messenger, Reconcilable)
             and messenger.is_reconcilable(turn.reply_handle)
+            and (
+                claim.attempts <= RECONCILABLE_ATTEMPTS
+                or not messenger.has_other_route(turn.reply_handle)
+            )
         )
         return replace(claim, reconcilable=reconcilable)
 

@@ -38,6 +38,7 @@ class OutcomeRecord:
     state: DeliveryState
     detail: str = ""
     retry_in_s: float = 0.0
+    counts: bool = True  #: as an attempt
     notified_turn_ids: Sequence[UUID] = ()  #: expired turns whose notice the shown answer carried
     notice_version: str = ""  #: of the notice that an AI answers, if the shown answer carried it
 
@@ -129,6 +130,7 @@ class OutcomeRecorder:
                 record.state,
                 detail=record.detail,
                 retry_in_s=record.retry_in_s,
+                counts=record.counts,
                 notified_turn_ids=record.notified_turn_ids,
                 notice_version=record.notice_version,
             )

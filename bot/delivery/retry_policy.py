@@ -32,7 +32,7 @@ def next_state(
     by_callback = claim.via is DeliveryVia.CALLBACK
     if result.outcome is Outcome.DELIVERED:
         return (DeliveryState.HELD if held else DeliveryState.DELIVERED), 0.0
-    if result.outcome is Outcome.RETRY and claim.attempts < MAX_ATTEMPTS:
+    if result.outcome is Outcome.RETRY and (claim.attempts < MAX_ATTEMPTS or not result.tried):
         retry_in_s = max(
             result.retry_after_s or 0.0,
             exponential_backoff_s(claim.attempts, base_s=BACKOFF_BASE_S, max_s=BACKOFF_MAX_S),

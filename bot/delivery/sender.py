@@ -59,6 +59,7 @@ class DeliverySender:
                 state=state,
                 detail=result.detail,
                 retry_in_s=retry_in_s,
+                counts=result.tried,
                 notified_turn_ids=answer.expired if shown else (),
                 notice_version=answer.notice_version if shown else "",
             )

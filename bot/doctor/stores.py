@@ -129,6 +129,8 @@ def _worker(worker: WorkerStatus) -> list[Finding]:
     sentence = f"Worker {worker.id}: {worker.state}. {words}".strip()
     verdict = Verdict.OK if worker.state == "ready" else Verdict.WRONG
     found = [Finding(verdict, sentence)]
+    if worker.vision:
+        found.append(Finding(Verdict.OK, "Its model sees pictures."))
     if worker.demo:
         found.append(Finding(Verdict.HINT, "It runs the demo model, which speaks English only."))
     return found

@@ -106,3 +106,4 @@ class DeliveryResult:
     outcome: Outcome
     detail: str = ""  #: short, without personal data or secrets
     retry_after_s: float | None = None
+    tried: bool = True  #: False: nothing was sent, and the attempt does not count

@@ -116,6 +116,7 @@ class LookupResult:
 
     outcome: LookupOutcome
     detail: str  #: short, without personal data or secrets: its place, or why it has none
+    message_id: str = ""  #: the messenger's own id of the message that was found
     retry_after_s: float | None = None  #: the messenger's minimum pause before the next lookup
 
 
@@ -129,6 +130,9 @@ class Reconcilable(Messenger, Protocol):
 
     def is_reconcilable(self, handle: ReplyHandle) -> bool:
         """Whether ``deliver_reconcilably`` is worth a try now."""
+
+    def has_other_route(self, handle: ReplyHandle) -> bool:
+        """Whether ``deliver`` has a route of its own, which is refused less often."""
 
     async def deliver_reconcilably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
         """Show the answer, once, within ten seconds, so that ``look_up`` finds it.

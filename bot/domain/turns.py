@@ -12,6 +12,7 @@ from uuid import UUID
 
 from bot.domain.deliveries import ReplyHandle
 from bot.domain.normal_form import nfc
+from bot.domain.pictures import Picture
 
 #: Halves of a pair: decoders of JSON and UTF-8 leave none that has its other half.
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -92,6 +93,7 @@ class Utterance:
     sender: str
     text: str  #: cleaned by ``clean_text``
     media: tuple[dict[str, Any], ...] = ()
+    pictures: tuple[Picture, ...] = ()  #: kept until the turn is queued; ``media`` names them
     reply: ReplyHandle
     received_at: datetime  #: aware UTC
     repeats: RepeatWindow | None = None  #: None: ``event_key`` recognizes the repeats

@@ -6,6 +6,7 @@ spelling: yarl would turn %3D into "=" and %7E into "~".
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import socket
@@ -118,6 +119,7 @@ def _matches(target: URL, port: int | None, entry: str) -> bool:
     return host.endswith(entry) if entry.startswith(".") else host == entry
 
 
+@functools.lru_cache(maxsize=64)
 def _origin(entry: str) -> tuple[str, str | None, int | None] | None:
     try:
         parsed = URL(entry)

@@ -7,16 +7,16 @@ unpack to gigabytes.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from enum import StrEnum
 
 from PIL import Image, ImageOps
 
+from bot.domain.pictures import MAX_JPEG_BYTES, MAX_SIDE, Picture
+
 #: A photo of a telephone has 12 to 50 million.
 MAX_PIXELS = 64_000_000
-#: The longer side of what a model gets, in pixels.
-MAX_SIDE = 1024
-_JPEG_QUALITY = 85
+#: The longer side and the quality; the next where the JPEG is too large, as noise is.
+_STEPS = ((MAX_SIDE, 85), (MAX_SIDE, 60), (768, 50), (512, 40))
 
 #: Pillow's decoder by the first bytes; the type that a server names does not count.
 _SIGNATURES = (
@@ -30,7 +30,9 @@ _SIGNATURES = (
 class PictureProblem(StrEnum):
     """Why a picture cannot be used."""
 
-    UNREACHABLE = "unreachable"  #: refused, gone, redirected or too slow
+    UNREACHABLE = "unreachable"  #: no answer, not in time, or an error of the server
+    EXPIRED = "expired"  #: the address is not valid any more
+    FOREIGN = "foreign"  #: the address is not allowed, or leads elsewhere
     TOO_LARGE = "too_large"  #: in bytes or in pixels
     UNREADABLE = "unreadable"  #: of no known type, or broken
 
@@ -41,17 +43,6 @@ class PictureError(Exception):
     def __init__(self, problem: PictureProblem, detail: str) -> None:
         super().__init__(f"{problem}: {detail}")
         self.problem = problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A picture as a model gets it: a JPEG without metadata."""
-
-    content: bytes
-    width: int  #: in pixels, at most MAX_SIDE
-    height: int
-
-    media_type = "image/jpeg"
 
 
 def scaled_picture(content: bytes) -> Picture:
@@ -91,9 +82,13 @@ def _scaled(image: Image.Image) -> Picture:
     upright = ImageOps.exif_transpose(image)
     upright.thumbnail((MAX_SIDE, MAX_SIDE))
     opaque = _on_white(upright)
-    written = io.BytesIO()
-    opaque.save(written, "JPEG", quality=_JPEG_QUALITY)
-    return Picture(content=written.getvalue(), width=opaque.width, height=opaque.height)
+    for side, quality in _STEPS:
+        opaque.thumbnail((side, side))
+        written = io.BytesIO()
+        opaque.save(written, "JPEG", quality=quality)
+        if written.tell() <= MAX_JPEG_BYTES:
+            return Picture(content=written.getvalue(), width=opaque.width, height=opaque.height)
+    raise PictureError(PictureProblem.TOO_LARGE, f"{written.tell()} bytes as a JPEG")
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from aiohttp import ClientTimeout
 
+from bot.domain.deliveries import Outcome
+from bot.domain.pictures import Picture
 from bot.http.outbound import NoReply, OutboundClient, host_of
-from bot.http.picture_scaling import Picture, PictureError, PictureProblem, scaled_picture
+from bot.http.picture_scaling import PictureError, PictureProblem, scaled_picture
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +21,8 @@ MAX_PICTURE_BYTES = 20 * 1024 * 1024
 TIMEOUT = ClientTimeout(total=8.0, connect=3.0)
 #: Pictures in memory at once.
 MAX_AT_ONCE = 4
+#: The statuses of an address that was valid before.
+_EXPIRED = (401, 403, 404, 410)
 
 
 class PictureFetcher:
@@ -37,12 +42,16 @@ class PictureFetcher:
         self._max_bytes = max_bytes
         self._limits = limits
         self._free = asyncio.Semaphore(MAX_AT_ONCE)
+        # Of its own: a decoding outlives the caller's time-out, and others need the shared ones.
+        self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="picture")
 
     async def fetch(self, url: str) -> Picture:
         """The picture, scaled. Raises PictureError; a line in the log names the host alone."""
         try:
             async with self._free:
-                return await asyncio.to_thread(scaled_picture, await self._download(url))
+                content = await self._download(url)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, scaled_picture, content)
         except PictureError as error:
             log.warning("picture_refused", host=host_of(url), reason=str(error))
             raise
@@ -53,12 +62,20 @@ class PictureFetcher:
             _secure(url), hosts=self._hosts, limits=self._limits, max_bytes=self._max_bytes + 1
         )
         if isinstance(reply, NoReply):
-            raise PictureError(PictureProblem.UNREACHABLE, reply.detail)
+            foreign = reply.outcome is Outcome.REFUSED
+            problem = PictureProblem.FOREIGN if foreign else PictureProblem.UNREACHABLE
+            raise PictureError(problem, reply.detail)
         if reply.status != 200:
-            raise PictureError(PictureProblem.UNREACHABLE, f"HTTP {reply.status}")
+            raise PictureError(_problem(reply.status), f"HTTP {reply.status}")
         if len(reply.body) > self._max_bytes:
             raise PictureError(PictureProblem.TOO_LARGE, f"more than {self._max_bytes} bytes")
         return reply.body
+
+
+def _problem(status: int) -> PictureProblem:
+    if status in _EXPIRED:
+        return PictureProblem.EXPIRED
+    return PictureProblem.FOREIGN if 300 <= status < 400 else PictureProblem.UNREACHABLE
 
 
 def _secure(url: str) -> str:

@@ -40,27 +40,42 @@ class PersonCommands:
 
         ERASE erases: its confirmation comes before. Raises StoreDownError.
         """
-        texts = self._texts(incoming)
         if incoming.command is Command.AGAIN:
             return await self._again(incoming)
+        if incoming.command is Command.RESET:
+            return CommandOutcome(sentence=await self._reset(incoming))
+        if not await self._is_new(incoming):
+            return CommandOutcome(sentence=_repeated(incoming.command, self._texts(incoming)))
+        return await self._do(incoming)
+
+    async def _do(self, incoming: Incoming) -> CommandOutcome:
+        """Carry out a command that must not be repeated."""
+        texts, key = self._texts(incoming), self._key(incoming)
         if incoming.command is Command.STOP:
-            stopped = await self._requests.stop(self._key(incoming), by=incoming.sender)
+            stopped = await self._requests.stop(key, by=incoming.sender)
             return CommandOutcome(sentence=texts.stop_done if stopped else texts.nothing_to_stop)
         if incoming.command is Command.ERASE:
             return CommandOutcome(sentence=await self._erase(incoming))
         if incoming.command is Command.HUMAN:
-            new = await self._requests.call_human(self._key(incoming), by=incoming.sender)
+            new = await self._requests.call_human(key, by=incoming.sender)
             return CommandOutcome(sentence=texts.human_called, calls_human=new)
-        if incoming.command is Command.BOT:
-            await self._requests.end_human(self._key(incoming), by=incoming.sender)
-            return CommandOutcome(sentence=texts.bot_back)
+        await self._requests.end_human(key, by=incoming.sender)
+        return CommandOutcome(sentence=texts.bot_back)
+
+    async def _reset(self, incoming: Incoming) -> str:
         await self._inbox.reset(
             messenger=self._messenger,
             tenant=incoming.tenant,
             key=incoming.conversation_key,
             repeats=incoming.repeats,
         )
-        return CommandOutcome(sentence=texts.reset_done)
+        return self._texts(incoming).reset_done
+
+    async def _is_new(self, incoming: Incoming) -> bool:
+        """Whether the request is no repeat: a late one must not stop or erase what came since."""
+        if incoming.repeats is None:
+            return True
+        return await self._requests.is_new(self._messenger, incoming.tenant, incoming.repeats)
 
     async def human_answers(self, incoming: Incoming) -> bool:
         """Whether a human answers in the conversation now: then the bot is silent."""
@@ -73,6 +88,8 @@ class PersonCommands:
             return CommandOutcome(sentence=self._texts(incoming).nothing_again)
         if not newest.settled:
             return CommandOutcome(sentence=self._texts(incoming).conversation_full)
+        if newest.had_pictures:
+            return CommandOutcome(sentence=self._texts(incoming).picture_gone)
         asked = replace(
             incoming.draft, text=newest.text, prompt=newest.prompt, regenerates=newest.id
         )
@@ -94,3 +111,13 @@ class PersonCommands:
         return ConversationKey(
             messenger=self._messenger, tenant=incoming.tenant, key=incoming.conversation_key
         )
+
+
+def _repeated(command: Command | None, texts: Texts) -> str:
+    """What was told when the command was taken."""
+    sentences = {
+        Command.STOP: texts.stop_done,
+        Command.ERASE: texts.erase_done,
+        Command.HUMAN: texts.human_called,
+    }
+    return sentences.get(command, texts.bot_back) if command else texts.bot_back

@@ -63,6 +63,7 @@ class Services:
     sync_window: SyncWindow
     forecast: Forecast
     workers: WorkerRegistry
+    outbound: OutboundClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, TextClause, Uuid, bindparam, text
+from sqlalchemy import Integer, Text, TextClause, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,11 +27,13 @@ _RECORDED = """recorded AS (
         UPDATE deliveries
         SET state = :state, detail = :detail, updated_at = now(),
             not_before = now() + make_interval(secs => :retry_in_s),
+            attempts = attempts - :returned,
             delivered_at = CASE WHEN :state = 'delivered' THEN now() END
         WHERE turn_id = :turn_id AND claim = :claim AND state = ANY(:sources)
         RETURNING turn_id, claim, via, state, detail, claimed_until
     )"""
 _SOURCES = bindparam("sources", type_=ARRAY(Text))
+_RETURNED = bindparam("returned", type_=Integer)
 
 #: The expiry notices of other turns that the answer carried. Two answers may carry the same notice
 #: at once: neither waits for the other's row.
@@ -57,7 +59,7 @@ def _record_statement(*, expiry_notices: bool, ai_notice: bool) -> TextClause:
     also = (_NOTIFIED if expiry_notices else "") + (_TOLD if ai_notice else "")
     statement = text(f"WITH {_RECORDED}{also} {CLAIMS_INTO_LEDGER} FROM recorded")
     notified = [bindparam("notified_turn_ids", type_=ARRAY(Uuid))] if expiry_notices else []
-    return statement.bindparams(_SOURCES, *notified)
+    return statement.bindparams(_SOURCES, _RETURNED, *notified)
 
 
 #: By whether the answer carried expiry notices, and the notice that an AI answers.
@@ -88,11 +90,13 @@ async def record(
     *,
     detail: str = "",
     retry_in_s: float = 0.0,
+    counts: bool = True,
     notified_turn_ids: Sequence[UUID] = (),
     notice_version: str = "",
 ) -> bool:
     """Write the outcome of a claim into the delivery and the ledger; False: the claim was lost.
 
+    ``counts``: False where nothing was sent, and the attempt is given back.
     A late DELIVERED, of a process that counted as dead, is accepted until the next claim.
     ``notified_turn_ids``: expired turns whose notice the shown answer carried; they are stored
     even where the claim was lost, because the person has seen them. ``notice_version``: of the
@@ -105,6 +109,7 @@ async def record(
         "state": state.value,
         "detail": detail[:MAX_DETAIL_CHARS],
         "retry_in_s": retry_in_s,
+        "returned": 0 if counts else 1,
         "sources": delivery_before(state) if shown else [DeliveryState.SENDING.value],
     }
     if notified_turn_ids:

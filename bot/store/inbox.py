@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import Text, bindparam, text
+from sqlalchemy import CursorResult, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,8 +25,7 @@ _KEYS = ("messengers", "tenants", "event_keys")
 #: a conversation. The seq is taken under the conversation's row lock, and locks are always taken in
 #: the same order. The unsettled turns are counted under that lock, by a function that also sees
 #: what was committed while this statement waited for it. A repeated event changes nothing.
-ACCEPT = text(
-    """
+_ACCEPT = """
     WITH utterance AS (
         SELECT * FROM json_to_recordset(CAST(:utterances AS json)) AS utterance (
             id uuid, messenger text, tenant text, key text, event_key text, sender text,
@@ -82,12 +82,24 @@ ACCEPT = text(
         SELECT id, messenger, via, CASE via WHEN 'held' THEN 'held' ELSE 'pending' END,
                not_before, callback_until, expires_at
         FROM turn JOIN utterance USING (id)
-    )
+    ){pictures}
     SELECT utterance.id, counted.id AS conversation_id, turn.seq, waiting, by_human
     FROM utterance JOIN counted USING (messenger, tenant, key)
     LEFT JOIN turn ON turn.id = utterance.id
-    """
-).bindparams(bindparam("utterances", type_=Text))
+"""
+ACCEPT = text(_ACCEPT.format(pictures="")).bindparams(bindparam("utterances", type_=Text))
+#: The same with people's pictures.
+ACCEPT_PICTURES = text(
+    _ACCEPT.format(
+        pictures=""", picture AS (
+        INSERT INTO turn_pictures (turn_id, position, media_type, data)
+        SELECT turn.id, position, media_type, decode(data, 'base64')
+        FROM turn JOIN json_to_recordset(CAST(:pictures AS json)) AS given (
+            turn_id uuid, position int, media_type text, data text
+        ) ON given.turn_id = turn.id
+    )"""
+    )
+).bindparams(bindparam("utterances", type_=Text), bindparam("pictures", type_=Text))
 
 #: The turns of repeated events, all in one statement.
 KNOWN = text(
@@ -142,7 +154,7 @@ async def accept(
     payload = orjson.dumps(
         [_accept_values(*pair) | {"max_waiting": bounds[pair[0]]} for pair in pairs]
     ).decode()
-    rows = {row.id: row for row in await connection.execute(ACCEPT, {"utterances": payload})}
+    rows = {row.id: row for row in await _execute(connection, payload, pairs)}
     new = {
         turn_id: Accepted(turn_id, row.conversation_id, row.seq, new=True, waiting=row.waiting)
         for turn_id, row in rows.items()
@@ -159,6 +171,27 @@ async def accept(
     if any(turn_id not in known and turn_id not in refused for turn_id, _ in rest):
         raise NoResultFound("an event that was accepted before is gone")
     return [new.get(turn_id) or known.get(turn_id) or refused[turn_id] for turn_id in ids]
+
+
+async def _execute(
+    connection: AsyncConnection, payload: str, pairs: Sequence[tuple[UUID, Utterance]]
+) -> CursorResult[Any]:
+    if not any(utterance.pictures for _, utterance in pairs):
+        return await connection.execute(ACCEPT, {"utterances": payload})
+    pictures = orjson.dumps(
+        [
+            {
+                "turn_id": str(turn_id),
+                "position": position,
+                "media_type": picture.media_type,
+                "data": b64encode(picture.content).decode(),
+            }
+            for turn_id, utterance in pairs
+            for position, picture in enumerate(utterance.pictures)
+        ]
+    ).decode()
+    values = {"utterances": payload, "pictures": pictures}
+    return await connection.execute(ACCEPT_PICTURES, values)
 
 
 async def _known(

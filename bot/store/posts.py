@@ -53,10 +53,34 @@ REMOVE = text("DELETE FROM posts WHERE turn_id = :turn_id AND part = :part").bin
 OF_TURN = text(
     """
     SELECT part, room, message_id, state, writer IS NOT NULL AS is_live,
-        coalesce(writer_until > now(), false) AS is_starting
+        coalesce(writer_until > now(), false) AS is_starting,
+        extract(epoch FROM created_at)::float8 AS begun_at
     FROM posts WHERE turn_id = :turn_id ORDER BY part
     """
 ).bindparams(bindparam("turn_id", type_=Uuid))
+
+#: A message that another turn has taken is not this one's.
+TAKE = text(
+    """
+    UPDATE posts SET state = 'streaming', message_id = :message_id, updated_at = now()
+    WHERE turn_id = :turn_id AND part = :part AND state <> 'final'
+      AND NOT EXISTS (
+        SELECT FROM posts AS other
+        WHERE other.room = posts.room AND other.message_id = :message_id
+          AND other.turn_id <> :turn_id
+      )
+    RETURNING part
+    """
+).bindparams(*_TURN_PART, bindparam("message_id", type_=Text))
+
+OTHERS_STARTING = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM posts
+        WHERE room = :room AND turn_id <> :turn_id AND message_id IS NULL AND writer_until > now()
+    )
+    """
+).bindparams(bindparam("turn_id", type_=Uuid), bindparam("room", type_=Text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +93,7 @@ class Post:
     state: PostState
     is_live: bool = False  #: it was begun before the answer was whole
     is_starting: bool = False  #: the bot that begins it counts as alive
+    begun_at: float = 0.0  #: Unix seconds
 
 
 async def begin(
@@ -107,6 +132,20 @@ async def note(
     return (await connection.scalar(NOTE, values)) is not None
 
 
+async def take(connection: AsyncConnection, turn_id: UUID, part: int, message_id: str) -> bool:
+    """Record which message shows a part; False: that one shows another turn, or the part is done.
+
+    So two turns of one thread, both of which lost sight of their messages, never share one.
+    """
+    values = {"turn_id": turn_id, "part": part, "message_id": message_id}
+    return (await connection.scalar(TAKE, values)) is not None
+
+
+async def others_starting(connection: AsyncConnection, turn_id: UUID, room: str) -> bool:
+    """Whether the room may show a message of another turn that is not recorded yet."""
+    return bool(await connection.scalar(OTHERS_STARTING, {"turn_id": turn_id, "room": room}))
+
+
 async def remove(connection: AsyncConnection, turn_id: UUID, part: int) -> None:
     """Forget a message that certainly is not shown."""
     await connection.execute(REMOVE, {"turn_id": turn_id, "part": part})
@@ -126,4 +165,5 @@ def _post(row: Row[tuple[object, ...]]) -> Post:
         state=PostState(row.state),
         is_live=row.is_live,
         is_starting=row.is_starting and row.message_id is None,
+        begun_at=row.begun_at,
     )

@@ -13,7 +13,12 @@ from bot.store.conversations import ConversationKey
 
 NEWEST = text(
     """
-    SELECT turns.id, turns.text, turns.prompt, turns.status, turns.finish_reason
+    SELECT turns.id, turns.text, turns.prompt, turns.status, turns.finish_reason,
+        (turns.media <> '[]' OR EXISTS (
+            SELECT FROM turns AS merged
+            WHERE merged.conversation_id = turns.conversation_id AND merged.seq < turns.seq
+              AND merged.merged_into = turns.id AND merged.media <> '[]'
+        )) AS had_pictures
     FROM conversations JOIN turns ON turns.conversation_id = conversations.id
     WHERE conversations.messenger = :messenger AND conversations.tenant = :tenant
       AND conversations.key = :key AND turns.epoch = conversations.epoch
@@ -32,6 +37,7 @@ class NewestTurn:
     prompt: str | None  #: what the model read, where it is not ``text``
     settled: bool
     finish_reason: str | None
+    had_pictures: bool  #: which are gone: they were kept for its answer alone
 
 
 async def newest_turn(
@@ -47,4 +53,5 @@ async def newest_turn(
         prompt=row.prompt,
         settled=TurnStatus(row.status) in SETTLED,
         finish_reason=row.finish_reason,
+        had_pictures=row.had_pictures,
     )

@@ -29,7 +29,8 @@ WAITING = (
         SELECT waiting.*
         FROM unnest(:ids) AS wanted (id) CROSS JOIN LATERAL (
             SELECT id, conversation_id, seq, epoch, messenger, tenant, sender, reply_handle,
-                received_at, expires_at, regenerates, coalesce(prompt, text) AS text
+                received_at, expires_at, regenerates, coalesce(prompt, text) AS text,
+                jsonb_array_length(media) AS pictures
             FROM turns
             WHERE conversation_id = wanted.id AND status = 'received'
             OFFSET 0
@@ -127,6 +128,7 @@ class WaitingTurn:
     epoch: int
     person: Person
     text: str  #: what the model reads
+    pictures: int = 0  #: their number; they are in ``turn_pictures``
     regenerates: UUID | None  #: the turn whose question it asks again
     reply_handle: ReplyHandle
     received_at: datetime
@@ -173,6 +175,7 @@ def _waiting_turn(row: Row[Any]) -> WaitingTurn:
         epoch=row.epoch,
         person=Person(messenger=row.messenger, tenant=row.tenant, sender=row.sender),
         text=row.text,
+        pictures=row.pictures,
         regenerates=row.regenerates,
         reply_handle=reply_handle,
         received_at=row.received_at,

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -213,6 +214,16 @@ delivery_attempts = Table(
     Index("ix_delivery_attempts_turn_id", "turn_id"),
 )
 
+# The pictures of turns that wait for their job; the job takes them with it.
+turn_pictures = Table(
+    "turn_pictures",
+    metadata,
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("media_type", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
 # Events that are no turn (a reset), or to which their messenger gives no id: kept for minutes.
 recent_events = Table(
     "recent_events",
@@ -254,6 +265,7 @@ posts = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _one_of("state", PostState),
+    Index("ix_posts_room_message_id", "room", "message_id"),
 )
 
 # People's votes on answers: one per person and answer, changeable.

@@ -44,6 +44,9 @@ class Texts:
     idle_note: str  #: the conversation began anew after a long silence
     nothing_to_stop: str
     stop_done: str
+    picture_text: str  #: stands for a picture in the log and in later prompts
+    picture_prompt: str  #: for the model: a picture came without a text
+    picture_gone: str  #: a picture is kept for one answer only
     nothing_again: str  #: there is no question to ask again
     erase_confirm: str
     erase_done: str
@@ -157,6 +160,12 @@ TEXTS: dict[str, Texts] = {
         idle_note="(한동안 대화가 없어 새 대화로 시작했어요.)",
         nothing_to_stop="지금은 작성 중인 답변이 없어요.",
         stop_done="답변을 멈췄어요.",
+        picture_text="[사진]",
+        picture_prompt=(
+            "사진을 보냈어요. 사진에 무엇이 있는지 설명하고, 글이나 질문이 적혀 있으면 그 내용에 "
+            "답해 주세요."
+        ),
+        picture_gone="보내 주신 사진은 보관하지 않아요. 사진을 다시 보내 주세요.",
         nothing_again="다시 답변할 질문이 없어요. 궁금한 점을 보내 주세요.",
         erase_confirm=(
             "지금까지의 대화와 의견을 모두 지울까요? 지우면 되돌릴 수 없어요. "
@@ -278,6 +287,12 @@ TEXTS: dict[str, Texts] = {
         idle_note="(It has been a while, so this is a new conversation.)",
         nothing_to_stop="No answer is being written right now.",
         stop_done="Stopped.",
+        picture_text="[Picture]",
+        picture_prompt=(
+            "I have sent a picture. Describe what it shows, and if it holds a text or a question, "
+            "answer that."
+        ),
+        picture_gone="I do not keep pictures. Please send it once more.",
         nothing_again="There is no question to answer again. Please send yours.",
         erase_confirm=(
             "Erase all our conversations and your feedback? This cannot be undone. "

@@ -8,9 +8,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
-from inference_queue.protocol import Completion, Job
+from inference_queue.protocol import Completion, FailureReason, Job
+from inference_worker.errors import EngineError
+
+
+class Vision(StrEnum):
+    """WORKER_VISION: whether the model sees pictures."""
+
+    AUTO = "auto"  #: where the server says so
+    TRUE = "true"
+    FALSE = "false"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +31,7 @@ class ModelCard:
     preset: str  #: the key in presets.PRESETS whose prompt and sampling suit it
     context_window: int | None = None  #: tokens, prompt and answer together; None = unknown
     demo: bool = False  #: a stand-in for trying things out, English only
+    vision: bool = False  #: it sees the pictures of messages; if not, ``refuse_pictures``
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,16 @@ class Usage:
     budget_tokens: int = 0  #: the maximum of both together
     reused_tokens: int = 0  #: tokens of prompts that were computed already, since the start
     stalled_s: float = 0.0  #: seconds without a step while answers are being written
+
+
+def refuse_pictures(card: ModelCard, job: Job) -> None:
+    """Raises EngineError for a job with pictures where the model sees none.
+
+    Without them the answer would be about something else.
+    """
+    if job.has_pictures and not card.vision:
+        sentence = f"The job has pictures, and {card.name} reads text only."
+        raise EngineError(FailureReason.NO_VISION, sentence)
 
 
 class Engine(Protocol):

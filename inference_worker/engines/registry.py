@@ -13,7 +13,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 
 from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import Engine
+from inference_worker.engines.base import Engine, Vision
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.engines.served.endpoint import EndpointSettings, read_endpoint
 from inference_worker.engines.served.engine import ServedEngine
@@ -37,6 +37,12 @@ def choose_engine(settings: WorkerSettings) -> tuple[str, Engine]:
 
 
 def _local(settings: WorkerSettings) -> Engine:
+    if settings.vision is Vision.TRUE:
+        raise EngineError(
+            FailureReason.ENGINE_UNAVAILABLE,
+            "WORKER_VISION=true needs an external engine (WORKER_BASE_URL): the local one reads "
+            "text only",
+        )
     return LocalEngine(
         settings.model or suitable_preset(),
         slots=settings.slots,
@@ -71,6 +77,7 @@ def _served(settings: WorkerSettings) -> Engine:
             system_role=settings.system_role,
             repetition_chars=settings.repetition_chars,
             refresh_s=settings.refresh_s,
+            vision=settings.vision,
         )
         for url in urls
     ]
@@ -84,6 +91,8 @@ def _endpoint(url: str, settings: WorkerSettings) -> EndpointSettings:
         api_key=settings.api_key.get_secret_value(),
         dialect=settings.dialect,
         preset=settings.preset,
+        tokenizer=settings.tokenizer,
+        vision=settings.vision,
     )
 
 

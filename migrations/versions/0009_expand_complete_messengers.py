@@ -68,6 +68,7 @@ def _create_posts() -> None:
             "state IN ('starting', 'streaming', 'writing', 'final')", name="ck_posts_state"
         ),
     )
+    op.create_index("ix_posts_room_message_id", "posts", ["room", "message_id"])
 
 
 def _create_feedback() -> None:

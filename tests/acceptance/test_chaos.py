@@ -40,6 +40,24 @@ def test_bursts_that_are_merged_break_no_promise() -> None:
     assert value["chaos.end.merged"] >= 5, value
 
 
+BROKEN = (
+    *("lost", "duplicated", "out_of_order", "misdelivered"),
+    *("orphaned", "untrue", "unsteady", "undone"),
+)
+
+
+def test_what_people_see_in_slack_is_what_the_log_says_under_every_kind_of_injection() -> None:
+    value = chaos(
+        *("--minutes", "0.5", "--messages", "300", "--every", "4", "--seed", "11", "--alone")
+    )
+    assert [value[f"chaos.{rule}"] for rule in BROKEN] == [0] * len(BROKEN)
+    for way in ("stream", "thread", "edits"):
+        assert value[f"chaos.end.{way}"] >= 1, value
+    deeds = ("stops_acknowledged", "votes_good", "votes_bad", "forms", "asked_again")
+    for deed in ("streams_finished", *deeds):
+        assert value[f"chaos.rooms.{deed}"] >= 1, value
+
+
 def test_nothing_is_lost_twice_or_out_of_order_under_every_kind_of_injection() -> None:
     value = chaos("--minutes", "0.35", "--messages", "250", "--every", "3", "--seed", "7")
     assert value["chaos.sent"] == 250

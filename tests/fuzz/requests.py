@@ -123,6 +123,7 @@ PATHS = [
     "/simulator",
     "/simulator/events",
     "/simulator/reset",
+    "/simulator/model/dead",
     "/simulator/kakao/messages",
     "/simulator/generic/messages",
     "/simulator/generic/results/x",

@@ -1,6 +1,7 @@
 """The README's pictures, made anew: ``python -m tests.support.pictures``.
 
-The real bot and worker on throwaway servers, before an engine that answers from a script.
+The real bot and worker on throwaway servers, before an engine that answers from a script. Needs
+Chromium, and fonts with Hangul and emoji, such as Debian's fonts-noto-color-emoji.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.messenger import Command, Incoming, Refusal
 from bot.domain.turns import Utterance
 from bot.http.body import read_body
+from bot.messengers.commands import PersonCommands
 from bot.messengers.generic.message import read_message
 from bot.messengers.generic.responses import database_away, json_response, refuse
 from bot.messengers.generic.result_reader import FETCHABLE, ResultReader
@@ -41,6 +42,7 @@ class GenericEndpoint:
         self._texts_for = services.texts_for
         self._max_chars = services.settings.max_utterance_chars
         self._results = results
+        self._commands = PersonCommands(services, "generic")
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """202 with the id, or 200 with the answer for a client that waits for it.
@@ -78,13 +80,9 @@ class GenericEndpoint:
         if incoming.command is Command.HELP:
             return json_response({"status": "help", "message": texts.about})
         if incoming.command is not None:
-            await self._inbox.reset(
-                messenger="generic",
-                tenant=incoming.tenant,
-                key=incoming.conversation_key,
-                repeats=incoming.repeats,
-            )
-            return json_response({"status": "reset", "message": texts.reset_done})
+            # The in-house messenger has asked its person whether everything is to be erased.
+            outcome = await self._commands.carry_out(incoming)
+            return json_response({"status": incoming.command.value, "message": outcome.sentence})
         if incoming.utterance is None:
             sentence = problem_sentence(incoming.problem, texts, max_chars=self._max_chars)
             return refuse(422, str(incoming.problem), sentence)

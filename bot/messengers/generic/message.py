@@ -17,7 +17,9 @@ from bot.messengers.parsing import digest, identifier, json_object, read_text, u
 MAX_KEY_CHARS = 200
 #: A request is accepted so long before and after its time.
 REPLAY_WINDOW = timedelta(seconds=2 * MAX_CLOCK_SKEW_S)
-_COMMANDS = {"reset": Command.RESET, "help": Command.HELP}
+_COMMANDS = {
+    command.value: command for command in (Command.RESET, Command.HELP, Command.STOP, Command.ERASE)
+}
 
 
 def read_message(

@@ -8,8 +8,9 @@ from bot.configs.texts import TextsLookup
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
 from bot.domain.turns import clean_text
 from bot.http.outbound import OutboundClient, Reply
+from bot.messengers.kakao.bubbles import style_of
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_response import answer_response, style_of
+from bot.messengers.kakao.skill_response import answer_response
 
 #: Kakao's error for a callback whose useCallback acknowledgement it has not read.
 NOT_ACKNOWLEDGED = "Use callback true setting required"

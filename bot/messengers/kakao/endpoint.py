@@ -6,6 +6,7 @@ callback, else a button that fetches it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -15,13 +16,15 @@ from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.messenger import Command, Problem
 from bot.domain.turns import Utterance
 from bot.http.body import read_body
+from bot.http.picture_scaling import PictureError
+from bot.messengers.kakao.bubbles import style_of
 from bot.messengers.kakao.command_responder import CommandResponder
 from bot.messengers.kakao.held_answers import HeldAnswers
 from bot.messengers.kakao.http_responses import ResponsesByBot
+from bot.messengers.kakao.picture_receiver import PictureReceiver, picture_sentence, too_many
 from bot.messengers.kakao.press_responder import PressResponder
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_request import SkillIncoming, read_request
-from bot.messengers.kakao.skill_response import style_of
 from bot.messengers.kakao.skill_secrets import bots_of_secret, check_bot
 from bot.messengers.kakao.turn_response import TurnResponder
 from bot.messengers.kakao.words import words_for
@@ -41,6 +44,7 @@ class KakaoEndpoint:
         self._held = HeldAnswers(settings, services, self._responses)
         self._commands = CommandResponder(services, self._responses)
         self._presses = PressResponder(services, self._responses)
+        self._pictures = PictureReceiver(settings, services)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one skill request. Raises Refusal for a request that is not Kakao's."""
@@ -66,9 +70,14 @@ class KakaoEndpoint:
         outcome = incoming.utterance or await self._respond_or_ask(request, incoming)
         if not isinstance(outcome, Utterance):
             return outcome
+        responses = self._responses.of(incoming.tenant)
         if sentence := await self._inbox.rejection(outcome):
-            return self._responses.of(incoming.tenant).say(sentence)
-        return await self._turns.respond(request, outcome)
+            return responses.say(sentence)
+        try:
+            pictures = await self._pictures.fetch(incoming.pictures) if outcome.media else ()
+        except PictureError as error:
+            return responses.say(picture_sentence(error.problem, words_for(responses.texts)))
+        return await self._turns.respond(request, replace(outcome, pictures=pictures))
 
     async def _respond_or_ask(
         self, request: web.Request, incoming: SkillIncoming
@@ -82,6 +91,10 @@ class KakaoEndpoint:
             return await self._presses.respond(incoming, incoming.press)
         if incoming.command is not None:
             return await self._commands.respond(incoming, incoming.command)
+        texts = self._responses.of(incoming.tenant).texts
+        if message := self._pictures.message(incoming, texts):
+            sentence = too_many(incoming.pictures, words_for(texts))
+            return self._responses.of(incoming.tenant).say(sentence) if sentence else message
         return self._respond_to_problem(incoming)
 
     def _respond_to_problem(self, incoming: SkillIncoming) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bot.configs.texts import TextsLookup
 from bot.domain.deliveries import Answer
+from bot.messengers.kakao.bubbles import Style
 from bot.messengers.kakao.presses import VotePress
 from bot.messengers.kakao.quick_replies import (
     QuickReply,
@@ -22,7 +23,6 @@ from bot.messengers.kakao.quick_replies import (
     reason_replies,
 )
 from bot.messengers.kakao.skill_response import (
-    Style,
     answer_response,
     callback_response,
     human_response,

@@ -40,8 +40,8 @@ class KakaoPlugin:
 
     @property
     def outbound_hosts(self) -> tuple[str, ...]:
-        """The hosts of callback URLs."""
-        return self.settings.callback_hosts
+        """The hosts of callback URLs and of people's pictures."""
+        return (*self.settings.callback_hosts, *self.settings.picture_hosts)
 
     @property
     def max_new_tokens(self) -> int | None:

@@ -33,9 +33,9 @@ Extra = dict[str, str | int | bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagePress:
-    """Asks for a page of an answer."""
+    """Asks for a page of an answer; without a turn, of the newest one."""
 
-    turn_id: UUID
+    turn_id: UUID | None
     page: int  #: from 1
 
     def extra(self) -> Extra:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any, Literal
 
 Trigger = Literal["TEXT_INPUT", "QUICKREPLY_BUTTON_MESSAGE", "CARD_BUTTON_MESSAGE"]
@@ -55,13 +57,27 @@ def skill_request(
     }
 
 
-def as_photo(request: dict[str, Any]) -> dict[str, Any]:
+def as_photo(request: dict[str, Any], url: str = SAMPLE_PHOTO_URL) -> dict[str, Any]:
     """The request of a photo: its URL stands in place of the text, and among the parameters."""
     user_request = request["userRequest"]
-    media = {"type": "image", "url": SAMPLE_PHOTO_URL}
-    changed = {"utterance": SAMPLE_PHOTO_URL, "params": {**user_request["params"], "media": media}}
+    media = {"type": "image", "url": url}
+    changed = {"utterance": url, "params": {**user_request["params"], "media": media}}
     flow = {**request["flow"], "trigger": {"type": "IMAGE_UPLOAD", "referrerBlock": _BLOCK}}
     return {**request, "userRequest": {**user_request, **changed}, "flow": flow}
+
+
+def as_secure_images(request: dict[str, Any], urls: Sequence[str]) -> dict[str, Any]:
+    """The request of a block with the secure-image plugin, which the person has filled in."""
+    value = {
+        "privacyAgreement": "Y",
+        "imageQuantity": str(len(urls)),
+        "secureUrls": f"List({', '.join(urls)})",
+        "expire": "2026-11-26T12:00:00",
+    }
+    origin = json.dumps(value, ensure_ascii=False)
+    details = {"secureimage": {"origin": origin, "value": origin, "groupName": ""}}
+    action = {**request["action"], "params": {"secureimage": origin}, "detailParams": details}
+    return {**request, "action": action}
 
 
 def as_welcome(request: dict[str, Any]) -> dict[str, Any]:

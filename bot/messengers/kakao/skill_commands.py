@@ -7,6 +7,7 @@ from typing import Any
 from bot.domain.messenger import COMMAND_WORDS, Command
 from bot.messengers.kakao.presses import COMMAND_KEY, CONFIRMED_KEY
 from bot.messengers.kakao.skill_document import at, text_at
+from bot.messengers.kakao.words import WORDS
 from bot.text.catalog import TEXTS
 
 #: The maximum length of a message that can be a command.
@@ -35,6 +36,11 @@ def is_continue_word(text: str) -> bool:
     return _bare(text) in _CONTINUE_WORDS
 
 
+def is_more_word(text: str) -> bool:
+    """Whether the text is the label of the button of an answer's next page."""
+    return _bare(text) in _MORE_WORDS
+
+
 def _words() -> dict[str, Command]:
     """The typed commands without spaces: those of every messenger, and the labels of buttons."""
     words = dict(COMMAND_WORDS)
@@ -61,4 +67,5 @@ def _unspaced(word: str) -> str:
 #: The values of buttons; the words too, which guides have told operators to enter.
 _PRESSED = COMMAND_WORDS | {command.value: command for command in Command}
 _WORDS = _words()
+_MORE_WORDS = frozenset(_unspaced(words.more_label) for words in WORDS.values())
 _CONTINUE_WORDS = frozenset(_unspaced(texts.continue_label) for texts in TEXTS.values())

@@ -12,9 +12,14 @@ from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.messenger import Incoming, Problem
 from bot.domain.turns import Utterance
 from bot.http.outbound import allowed, host_of
-from bot.messengers.kakao.presses import FETCH_KEY, ContinuePress, Press, read_press
+from bot.messengers.kakao.presses import FETCH_KEY, ContinuePress, PagePress, Press, read_press
 from bot.messengers.kakao.settings import KakaoSettings
-from bot.messengers.kakao.skill_commands import is_confirmed, is_continue_word, read_command
+from bot.messengers.kakao.skill_commands import (
+    is_confirmed,
+    is_continue_word,
+    is_more_word,
+    read_command,
+)
 from bot.messengers.kakao.skill_document import at, text_at
 from bot.messengers.kakao.skill_events import (
     callback_url_of,
@@ -43,8 +48,8 @@ WELCOME_BLOCK_NAME = "웰컴 블록"
 class SkillIncoming(Incoming):
     """A skill request, read. One of Incoming's four fields is set, or ``press`` or ``welcome``.
 
-    ``draft`` is the message itself beside a command or a press; ``pressed`` is true only for the
-    button that confirms its command.
+    ``draft`` is the message itself beside a command, a press or a problem; ``pressed`` is true
+    only for the button that confirms its command.
     """
 
     press: Press | None = None
@@ -105,14 +110,17 @@ def _read_meaning(
         return replace(incoming, welcome=True)
     if problem := _problem(document, message):
         pictures = picture_urls(document, message.text) if problem is Problem.MEDIA else ()
-        return replace(incoming, problem=problem, pictures=pictures)
+        return replace(incoming, problem=problem, pictures=pictures, draft=draft)
     return replace(incoming, utterance=draft)
 
 
 def _press(document: dict[str, Any], text: str) -> Press | None:
+    """The press of a button, or the word that stands on it: about the newest answer."""
     press = read_press(at(document, "action", "clientExtra"))
     if press is None and is_continue_word(text):
         return ContinuePress(turn_id=None)
+    if press is None and is_more_word(text):
+        return PagePress(turn_id=None, page=2)
     return press
 
 

@@ -6,39 +6,24 @@ Kakao does not show a bubble over the limit, and may restrict a bot that repeats
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.deliveries import Answer
-from bot.messengers.kakao.answer_pages import MAX_BUBBLES, Page, answer_page
+from bot.messengers.kakao.answer_pages import answer_page
+from bot.messengers.kakao.bubbles import PLAIN, Style, answer_bubbles
 from bot.messengers.kakao.quick_replies import (
     QuickReply,
     answer_replies,
     bot_reply,
     command_replies,
 )
-from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.words import words_for
 from bot.text.catalog import Texts
+from bot.text.splitting import shorten, utf16_units
 
-MAX_BUBBLE_CHARS = 1000
 MAX_QUICK_REPLIES = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """What an operator may switch in every response."""
-
-    operator: bool = False  #: a quick reply calls a human
-    footer: bool = False  #: a line below each answer says that an AI wrote it
-
-
-PLAIN = Style()
-
-
-def style_of(settings: KakaoSettings) -> Style:
-    """The style that the settings ask for."""
-    return Style(operator=settings.operator, footer=settings.footer)
+#: Of a text card's description.
+MAX_CARD_CHARS = 400
 
 
 def answer_response(
@@ -46,7 +31,7 @@ def answer_response(
 ) -> dict[str, Any]:
     """A page of the answer as one to three bubbles of plain text, with its quick replies."""
     shown = answer_page(answer.text, page)
-    bubbles = _with_notes(shown, answer, texts, style)
+    bubbles = answer_bubbles(shown, answer, texts, style)
     replies = answer_replies(answer, shown, texts, operator=style.operator)
     return _response([_bubble(text) for text in bubbles], replies)
 
@@ -77,7 +62,8 @@ def welcome_response(
 def human_response(texts: Texts) -> dict[str, Any]:
     """The card whose button calls the channel's staff, and the way back to the bot."""
     button = {"action": "operator", "label": words_for(texts).operator_label}
-    card = {"textCard": {"description": texts.human_called, "buttons": [button]}}
+    description = shorten(texts.human_called, MAX_CARD_CHARS, utf16_units)
+    card = {"textCard": {"description": description, "buttons": [button]}}
     return _response([card], [bot_reply(texts)])
 
 
@@ -95,38 +81,3 @@ def _response(outputs: list[dict[str, Any]], quick_replies: Sequence[QuickReply]
 
 def _bubble(text: str) -> dict[str, Any]:
     return {"simpleText": {"text": text}}
-
-
-def _with_notes(page: Page, answer: Answer, texts: Texts, style: Style) -> list[str]:
-    """The bubbles: what is to be known first before the text, the cut note below it.
-
-    A note has a bubble of its own if there is one left.
-    """
-    shown = [*page.pieces] or [texts.failed]
-    if page.is_cut:
-        shown[-1] += "…"
-    if page.is_cut or (answer.truncated and not page.has_next):
-        shown[-1] += f"\n\n{texts.cut_note}"
-    if style.footer and answer.answered and not answer.hold:
-        shown[-1] += f"\n\n{words_for(texts).ai_label}"
-    if before := _notes_before(page, answer, texts):
-        shown = _joined([before], shown)
-    if answer.expired:
-        shown = _joined(shown, [texts.earlier_expired])
-    return shown
-
-
-def _notes_before(page: Page, answer: Answer, texts: Texts) -> str:
-    if page.number > 1:
-        return ""
-    notes = [texts.idle_note] if answer.begins_anew else []
-    if notice := answer.notice(texts.ai_notice):
-        notes.append(notice)
-    return "\n".join(notes)
-
-
-def _joined(first: list[str], second: list[str]) -> list[str]:
-    """All bubbles; the two that meet are one if they would be too many."""
-    if len(first) + len(second) <= MAX_BUBBLES:
-        return [*first, *second]
-    return [*first[:-1], f"{first[-1]}\n\n{second[0]}", *second[1:]]

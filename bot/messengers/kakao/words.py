@@ -14,6 +14,12 @@ class KakaoWords:
     more_label: str  #: the button of an answer's next page
     page_gone: str  #: the page belongs to no answer of this person
     picture_declined: str  #: the model reads text only
+    picture_unreachable: str
+    picture_expired: str
+    picture_foreign: str  #: its address is not one of Kakao's, or leads elsewhere
+    picture_too_large: str
+    picture_unreadable: str  #: of another type than it says, or broken
+    pictures_too_many: str
     continue_prompt: str  #: what the model reads where a person goes on with a cut answer
     nothing_to_continue: str
     erase_label: str  #: of the button that asks for the question before an erasure
@@ -29,6 +35,12 @@ WORDS: dict[str, KakaoWords] = {
         picture_declined=(
             "아직 사진은 볼 수 없어요. 사진에서 궁금한 내용을 글로 적어 주시면 답변해 드릴게요."
         ),
+        picture_unreachable="사진을 열지 못했어요. 잠시 뒤에 다시 보내 주세요.",
+        picture_expired="사진을 볼 수 있는 시간이 지났어요. 사진을 다시 보내 주세요.",
+        picture_foreign="이 사진은 열 수 없어요. 카카오톡에서 사진을 직접 보내 주세요.",
+        picture_too_large="사진이 너무 커요. 크기를 줄여서 다시 보내 주세요.",
+        picture_unreadable="사진을 읽지 못했어요. JPG나 PNG 사진으로 다시 보내 주세요.",
+        pictures_too_many="사진은 한 번에 {max}장까지 볼 수 있어요. 나누어 보내 주세요.",
         continue_prompt=(
             "방금 답변이 중간에 끊겼어요. 앞부분은 되풀이하지 말고 끊긴 곳부터 이어서 써 주세요."
         ),
@@ -44,6 +56,12 @@ WORDS: dict[str, KakaoWords] = {
         picture_declined=(
             "I cannot look at pictures yet. Please write what you want to know about it as text."
         ),
+        picture_unreachable="I could not open the picture. Please send it again in a moment.",
+        picture_expired="The picture is no longer available. Please send it once more.",
+        picture_foreign="I cannot open this picture. Please send it in KakaoTalk itself.",
+        picture_too_large="The picture is too large. Please send a smaller one.",
+        picture_unreadable="I could not read the picture. Please send it as a JPG or PNG.",
+        pictures_too_many="I can look at {max} pictures at once. Please send fewer.",
         continue_prompt=(
             "Your last answer was cut off. Go on exactly where it stopped, without repeating it."
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -10,9 +11,9 @@ import structlog
 from bot.conversation.inbox import StoreDownError
 from bot.domain.feedback import MAX_NOTE_CHARS, Feedback, Reason, Vote
 from bot.domain.messenger import Command, Incoming
-from bot.domain.turns import clean_text
+from bot.domain.turns import RepeatWindow, clean_text
 from bot.messengers.commands import PersonCommands
-from bot.messengers.parsing import held_turn_id
+from bot.messengers.parsing import digest, held_turn_id
 from bot.messengers.plugin import Services
 from bot.messengers.slack.controls import (
     ERASE_ACTION,
@@ -26,7 +27,8 @@ from bot.messengers.slack.controls import (
     reason_view,
 )
 from bot.messengers.slack.desk import Desk
-from bot.messengers.slack.ids import field, message_ts, slack_id, tenant_of
+from bot.messengers.slack.ids import field, known_word, message_ts, slack_id, tenant_of
+from bot.messengers.slack.slash_command import REPLAY_WINDOW
 from bot.messengers.slack.web_api import Room
 from bot.observability.metrics import UNKNOWN_REQUESTS
 from bot.store.feedback import Place
@@ -62,6 +64,15 @@ class Press:
         )
 
     @property
+    def repeats(self) -> RepeatWindow | None:
+        """The window in which the same press is a replay; Slack gives each a trigger of its own."""
+        if not isinstance(self.trigger, str):
+            return None
+        now = datetime.now(UTC)
+        key = digest("press", self.trigger)
+        return RepeatWindow(key=key, received_at=now, until=now + REPLAY_WINDOW)
+
+    @property
     def action_id(self) -> str:
         """The action's id; empty where there is none."""
         found = field(self.action, "action_id")
@@ -83,7 +94,7 @@ class ActionReceiver:
         self._commands = PersonCommands(services, "slack")
 
     async def receive(self, body: Mapping[str, Any]) -> None:
-        """Carry out one press; an unknown one is logged."""
+        """Carry out one press; an unknown one is logged. Raises StoreDownError: Slack says so."""
         press = Press(body)
         if not (press.team and press.user):
             log.warning("slack_press_without_person")
@@ -91,7 +102,9 @@ class ActionReceiver:
         try:
             await self._receive(press)
         except StoreDownError:
+            # Without an acknowledgement Slack shows that the press had no effect.
             self._say(press, self._texts.storage_down)
+            raise
 
     async def receive_reasons(self, body: Mapping[str, Any]) -> None:
         """Store the reasons of a sent form. Raises StoreDownError: the form stays open."""
@@ -118,12 +131,16 @@ class ActionReceiver:
             await self._stop(press)
         elif press.action_id == ERASE_ACTION:
             incoming = Incoming(
-                sender=press.user, tenant=press.tenant, conversation_key="", command=Command.ERASE
+                sender=press.user,
+                tenant=press.tenant,
+                conversation_key="",
+                command=Command.ERASE,
+                repeats=press.repeats,
             )
             self._say(press, (await self._commands.carry_out(incoming)).sentence)
         else:
             UNKNOWN_REQUESTS.labels("slack", "press").inc()
-            log.info("slack_press_unknown", action=clean_text(press.action_id[:60]))
+            log.info("slack_press_unknown", action=known_word(press.action_id))
 
     async def _vote(self, press: Press) -> None:
         value = read_vote(press.value)

@@ -89,6 +89,10 @@ class SlackAdapter:
         seen_by_all = visibility_of(handle.address, self._settings) == "in_channel"
         return seen_by_all and self._web_api.may_post(handle.address.get("channel"), _team(handle))
 
+    def has_other_route(self, handle: ReplyHandle) -> bool:
+        """Whether a response_url is left: only an answer in a room has none."""
+        return room_of(handle) is None
+
     async def deliver_reconcilably(self, handle: ReplyHandle, answer: Answer) -> DeliveryResult:
         """Post the answer to the thread or the channel, with the turn in its metadata."""
         if self._threads is not None and room_of(handle) is not None:

@@ -65,6 +65,7 @@ class ApiResult:
     error: str = ""  #: Slack's word
     document: dict[str, Any]
     retry_after_s: float | None = None
+    tried: bool = True  #: False: Slack was not called
 
     @property
     def ok(self) -> bool:
@@ -75,7 +76,10 @@ class ApiResult:
     def delivery(self) -> DeliveryResult:
         """The same for the delivery of an answer."""
         return DeliveryResult(
-            outcome=self.outcome, detail=self.detail, retry_after_s=self.retry_after_s
+            outcome=self.outcome,
+            detail=self.detail,
+            retry_after_s=self.retry_after_s,
+            tried=self.tried,
         )
 
 
@@ -244,7 +248,11 @@ def _outcome(reply: Reply, document: dict[str, Any], error: str) -> Outcome:
 
 def _paused(pause_s: float) -> ApiResult:
     return ApiResult(
-        outcome=Outcome.RETRY, detail="not sent: paused", document={}, retry_after_s=pause_s
+        outcome=Outcome.RETRY,
+        detail="not sent: paused",
+        document={},
+        retry_after_s=pause_s,
+        tried=False,
     )
 
 

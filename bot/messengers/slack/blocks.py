@@ -36,7 +36,7 @@ def answer_message(
     if visibility == "in_channel":
         blocks = _quote(address) + blocks
     if notice := answer.notice(texts.ai_notice):
-        blocks.append(_context(notice))
+        blocks.append(context(notice))
     return {
         "response_type": visibility,
         "text": _fallback(markdown, notice),
@@ -79,7 +79,7 @@ def part_message(markdown: str, *, notice: str = "") -> dict[str, Any]:
     """The message of one part: a markdown block, the notice, and the fallback text."""
     blocks: list[dict[str, Any]] = [{"type": "markdown", "text": markdown}]
     if notice:
-        blocks.append(_context(notice))
+        blocks.append(context(notice))
     return {"text": _fallback(markdown, notice), "blocks": blocks}
 
 
@@ -95,7 +95,8 @@ def defused(text: str) -> str:
     return _MENTION.sub("\\1\u200b", text)
 
 
-def _context(sentence: str) -> dict[str, Any]:
+def context(sentence: str) -> dict[str, Any]:
+    """The block of a small sentence below an answer."""
     return {"type": "context", "elements": [{"type": "plain_text", "text": sentence}]}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messengers.slack.settings import SlackSettings
@@ -15,8 +16,11 @@ from bot.observability.metrics import UNKNOWN_REQUESTS
 HttpAnswer = tuple[int, dict[str, str], bytes]  #: status, headers, body
 
 
-def bolt_app(settings: SlackSettings) -> AsyncApp:
-    """The app for one workspace. Its requests are already verified."""
+def bolt_app(settings: SlackSettings, first: AsyncMiddleware | None = None) -> AsyncApp:
+    """The app for one workspace. Its requests are already verified.
+
+    ``first``: sees them before they are authorized.
+    """
     token = settings.bot_token.get_secret_value()
 
     # A function, not a method: bolt passes arguments by name, "self" included.
@@ -31,6 +35,7 @@ def bolt_app(settings: SlackSettings) -> AsyncApp:
         name="bllossom",
         logger=logger,
         process_before_response=True,
+        before_authorize=first,
         authorize=authorize,
         client=AsyncWebClient(base_url=settings.api_url),
         # Verified before parsing; bolt's own check would answer 500 to malformed headers.

@@ -12,11 +12,11 @@ from aiohttp import web
 
 from bot.conversation.inbox import StoreDownError
 from bot.domain.messenger import Incoming, Refusal
-from bot.domain.turns import clean_text
 from bot.http.body import read_body
 from bot.messengers.parsing import json_object, utf8
 from bot.messengers.slack.bolt import HttpAnswer, bolt_app, dispatch
 from bot.messengers.slack.commands import Acknowledgement
+from bot.messengers.slack.ids import known_word
 from bot.messengers.slack.listeners import RETRY_HEADER, Listeners
 from bot.messengers.slack.request_fields import event_fields, is_known, press_fields
 from bot.messengers.slack.settings import SlackSettings
@@ -48,7 +48,7 @@ class SlackEndpoint:
         self._settings = settings
         self._receive = receive
         self._max_chars = max_chars
-        self._bolt = bolt_app(settings)
+        self._bolt = bolt_app(settings, listeners.messages if listeners else None)
         if listeners is not None:
             listeners.add_to(self._bolt)
 
@@ -81,7 +81,7 @@ class SlackEndpoint:
             return await self._acknowledge(fields, received_at)
         if not is_known(fields):
             UNKNOWN_REQUESTS.labels("slack", "request").inc()
-            log.info("slack_request_unknown", kind=clean_text(str(fields.get("type"))[:60]))
+            log.info("slack_request_unknown", kind=known_word(fields.get("type")))
             return 200, {}, b""
         retry = headers.get(RETRY_HEADER)
         try:

@@ -23,6 +23,11 @@ def tenant_of(team: str, enterprise: str = "") -> str:
     return joined(*([enterprise, team] if enterprise else [team]), by="/")
 
 
+def known_word(raw: object) -> str:
+    """A word of Slack's API for the log, such as a type; "odd" for anything made up."""
+    return raw if isinstance(raw, str) and re.fullmatch(r"[a-z_]{1,60}", raw) else "odd"
+
+
 def field(document: object, *path: str) -> Any:
     """The value at a path of nested objects; None where there is none."""
     for key in path:

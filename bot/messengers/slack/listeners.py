@@ -21,6 +21,7 @@ from bot.messengers.slack.events import SlackSource, read_message, source_of
 from bot.messengers.slack.home import HomePages
 from bot.messengers.slack.ids import message_ts, slack_id
 from bot.messengers.slack.message_receiver import MessageReceiver
+from bot.messengers.slack.messages_first import MessagesFirst
 from bot.messengers.slack.settings import SlackSettings
 from bot.store.conversations import ConversationKey
 from bot.text.catalog import Texts
@@ -55,13 +56,15 @@ class Listeners:
         self._texts = texts
         self._removed = removed
 
+    @property
+    def messages(self) -> MessagesFirst:
+        """The listener of messages: the app's first middleware."""
+        return MessagesFirst(self._on_message)
+
     def add_to(self, app: AsyncApp) -> None:
-        """Register all of them."""
+        """Register the others."""
 
         # Functions, not methods: bolt passes arguments by name, "self" included.
-        async def on_message(event: Event, body: Event, request: AsyncBoltRequest) -> None:
-            await self._on_message(event, body, request)
-
         async def on_home(event: Event, body: Event) -> None:
             self._home.opened(source_of(body), event)
 
@@ -81,8 +84,6 @@ class Listeners:
         async def on_form(ack: AsyncAck, body: Event) -> None:
             await self._on_form(ack, body)
 
-        for kind in ("message", "app_mention"):
-            app.event(kind)(on_message)
         app.event("app_home_opened")(on_home)
         app.event("agent_session_stopped")(on_stop)
         for kind in ("app_uninstalled", "tokens_revoked"):

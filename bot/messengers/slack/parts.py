@@ -9,11 +9,14 @@ from bot.conversation.inbox import StoreDownError
 from bot.messengers.plugin import AdapterServices, Services
 from bot.messengers.slack.actions import ActionReceiver
 from bot.messengers.slack.adapter import SlackAdapter
+from bot.messengers.slack.answer_part import PartLayout
 from bot.messengers.slack.api import SlackApi
 from bot.messengers.slack.desk import Desk
 from bot.messengers.slack.home import HomePages
 from bot.messengers.slack.installing.workspaces import Workspaces
 from bot.messengers.slack.listeners import Listeners
+from bot.messengers.slack.live_answers import LiveAnswers
+from bot.messengers.slack.live_finish import LiveFinish
 from bot.messengers.slack.live_writer import LiveWriter
 from bot.messengers.slack.message_receiver import MessageReceiver
 from bot.messengers.slack.people import People
@@ -39,18 +42,27 @@ class SlackParts:
         self.workspaces = Workspaces(settings, services.database)
         self._api = SlackApi(settings, services.outbound, self.workspaces.tokens)
         self._posts = PostLog(services.database)
+        self._answers = LiveAnswers()
         self._status = StatusLine(self._api, services.texts)
         self._sentences = Sentences(self._api, services.outbound, settings.response_hosts)
         self._writer: LiveWriter | None = None
         web_api = WebApi(settings, services.outbound, self._api)
-        delivery = ThreadDelivery(settings, services.texts, web_api, self._posts)
+        layout = PartLayout(settings, services.texts)
+        finish = LiveFinish(layout, self._api, self._posts, self._answers)
+        delivery = ThreadDelivery(services.texts, layout, web_api, self._posts, finish)
         threads = SlackThreads(delivery, web_api, self._posts, self._status)
         self.adapter = SlackAdapter(settings, services.texts, services.outbound, web_api, threads)
 
     def listeners(self, services: Services) -> Listeners:
         """The listeners of events and interactivity."""
         self._writer = LiveWriter(
-            self._settings, self._texts, self._api, self._posts, services.live, services.waiters
+            self._settings,
+            self._texts,
+            self._api,
+            self._posts,
+            services.live,
+            services.waiters,
+            self._answers,
         )
         desk = self._desk(self._writer)
         rules = ThreadRules(services.database, self._settings, services.config_for)

@@ -38,6 +38,14 @@ class PostLog:
         """Record a message's state; False: it is final, or its turn is gone."""
         return await run_with_timeout(TIMEOUT_S, self._note(turn_id, part, state, message_id))
 
+    async def take(self, turn_id: UUID, part: int, message_id: str) -> bool:
+        """Record which message shows a part; False: it shows another turn, or the part is done."""
+        return await run_with_timeout(TIMEOUT_S, self._take(turn_id, part, message_id))
+
+    async def others_starting(self, turn_id: UUID, room: str) -> bool:
+        """Whether the room may show a message of another turn that is not recorded yet."""
+        return await run_with_timeout(TIMEOUT_S, self._others_starting(turn_id, room))
+
     async def remove(self, turn_id: UUID, part: int) -> None:
         """Forget a message that certainly is not shown."""
         await run_with_timeout(TIMEOUT_S, self._remove(turn_id, part))
@@ -61,6 +69,14 @@ class PostLog:
     ) -> bool:
         async with self._database.connect() as connection:
             return await posts.note(connection, turn_id, part, state, message_id)
+
+    async def _take(self, turn_id: UUID, part: int, message_id: str) -> bool:
+        async with self._database.connect() as connection:
+            return await posts.take(connection, turn_id, part, message_id)
+
+    async def _others_starting(self, turn_id: UUID, room: str) -> bool:
+        async with self._database.connect() as connection:
+            return await posts.others_starting(connection, turn_id, room)
 
     async def _remove(self, turn_id: UUID, part: int) -> None:
         async with self._database.connect() as connection:

@@ -19,7 +19,7 @@ from bot.messengers.slack.simulated_workspace.workspace import SimulatedWorkspac
 from bot.messengers.slack.view_tree import view_tree
 from bot.simulator.sessions import MAX_SESSIONS, Exchange
 
-MAX_MESSAGES = 300  #: of a room
+MAX_MESSAGES, MAX_ROOM_CHARS = 300, 500_000  #: of a room
 
 
 class PlatformState(StrEnum):
@@ -55,7 +55,9 @@ class Visitors:
     """The visitors of a workspace; beyond ``capacity`` the least recent one's rooms go."""
 
     def __init__(self, token: str, capacity: int = MAX_SESSIONS) -> None:
-        rules = WorkspaceRules(max_records=0, max_messages=MAX_MESSAGES)
+        rules = WorkspaceRules(
+            max_records=0, max_messages=MAX_MESSAGES, max_room_chars=MAX_ROOM_CHARS
+        )
         self.workspace = SimulatedWorkspace(rules=rules)
         self.people = People(self.workspace)
         self._capacity = capacity

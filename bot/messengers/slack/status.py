@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from bot.domain.deliveries import Outcome
 from bot.messengers.slack.api import SlackApi
+from bot.messengers.slack.pacing import Budget
 from bot.messengers.slack.web_api import Room
 from bot.text.catalog import Texts
 from runtime.tasks import TaskSet
@@ -26,6 +27,10 @@ _OF_ONE_THREAD = frozenset(
 )
 #: Calls under way at once; a status that cannot be shown is left out.
 MAX_UNDER_WAY = 500
+#: Statuses of one workspace, and of all: above what Slack takes, far below what would slow the
+#: accept of messages.
+PER_WORKSPACE_S, PER_WORKSPACE_BURST = 10.0, 100
+ALL_S, ALL_BURST = 100.0, 500
 
 
 class StatusLine:
@@ -36,10 +41,12 @@ class StatusLine:
         self._texts = texts
         self._tasks = TaskSet()
         self._without_sessions: OrderedDict[str, float] = OrderedDict()
+        self._of_workspace = Budget(per_s=PER_WORKSPACE_S, burst=PER_WORKSPACE_BURST)
+        self._of_all = Budget(per_s=ALL_S, burst=ALL_BURST)
 
     def begin(self, room: Room) -> None:
         """Show the line, and the session as at work."""
-        if room.thread_ts and len(self._tasks) < MAX_UNDER_WAY:
+        if room.thread_ts and len(self._tasks) < MAX_UNDER_WAY and self._may_begin(room.team):
             self._tasks.start(self._begin(room), name="slack status")
 
     def end(self, room: Room) -> None:
@@ -50,6 +57,9 @@ class StatusLine:
     async def close(self) -> None:
         """Wait for the calls under way."""
         await self._tasks.wait_for_started()
+
+    def _may_begin(self, team: str) -> bool:
+        return self._of_workspace.take(team) and self._of_all.take("")
 
     async def _begin(self, room: Room) -> None:
         await self._api.call(

@@ -9,70 +9,46 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import Any
-
-import structlog
 
 from bot.domain.deliveries import Answer, DeliveryResult, Outcome, ReplyHandle
-from bot.domain.messenger import LookupOutcome
+from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.domain.posts import PostState
-from bot.messengers.slack.api import ApiResult, SlackApi
-from bot.messengers.slack.blocks import (
-    MAX_FALLBACK_CHARS,
-    MAX_MARKDOWN_CHARS,
-    answer_parts,
-    part_message,
-    plain_part,
-)
-from bot.messengers.slack.controls import VOTE_BUTTONS, vote_blocks
+from bot.messengers.slack.answer_part import AnswerPart, PartLayout
+from bot.messengers.slack.api import ApiResult
+from bot.messengers.slack.blocks import answer_parts
 from bot.messengers.slack.ids import message_ts
+from bot.messengers.slack.live_finish import LiveFinish
 from bot.messengers.slack.post_log import PostLog
-from bot.messengers.slack.refusals import is_too_long, may_take_plain_text
-from bot.messengers.slack.settings import SlackSettings
-from bot.messengers.slack.web_api import Room, WebApi, turn_metadata
+from bot.messengers.slack.refusals import may_take_plain_text
+from bot.messengers.slack.wanted_part import LOOKS_ALIKE, WantedPart
+from bot.messengers.slack.web_api import Room, WebApi
 from bot.store.posts import Post
 from bot.text.catalog import Texts
 
-log = structlog.get_logger(__name__)
-
 #: Begun before it, a call ends within the ten seconds of a delivery.
 LAST_CALL_S = 4.8
+#: The age of a message until which it is looked up; it may be shown in part after that.
+LOOK_UP_S = 30.0
 #: The wait for a live writer that is about to tell its message's id.
 STARTING_S, STARTING_POLL_S = 2.0, 0.1
-
-_GONE = "message_not_found"
-#: The message cannot be changed: it is gone, or the workspace closes messages to edits.
-_UNCHANGEABLE = frozenset({_GONE, "cant_update_message", "edit_window_closed", "update_failed"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """One message of an answer."""
-
-    room: Room
-    answer: Answer
-    markdown: str
-    number: int
-    count: int
-    asked_at: float  #: Unix seconds of the question
-    app: object
 
 
 class ThreadDelivery:
     """Delivers answers that are addressed to a room. Raises database errors, before any call."""
 
     def __init__(
-        self, settings: SlackSettings, texts: Texts, web_api: WebApi, post_log: PostLog
+        self,
+        texts: Texts,
+        layout: PartLayout,
+        web_api: WebApi,
+        post_log: PostLog,
+        live: LiveFinish,
     ) -> None:
-        self._settings = settings
         self._texts = texts
+        self._layout = layout
         self._web_api = web_api
         self._posts = post_log
-
-    @property
-    def _api(self) -> SlackApi:
-        return self._web_api.api
+        self._live = live
 
     async def deliver(self, handle: ReplyHandle, room: Room, answer: Answer) -> DeliveryResult:
         """Show the answer in one message or more, within ten seconds."""
@@ -86,7 +62,7 @@ class ThreadDelivery:
                 continue
             if time.monotonic() > latest:
                 return DeliveryResult(outcome=Outcome.RETRY, detail="not finished: more to post")
-            part = _Part(
+            part = AnswerPart(
                 room=room,
                 answer=answer,
                 markdown=markdown,
@@ -100,18 +76,18 @@ class ThreadDelivery:
                 return result
         return result
 
-    async def _show(self, part: _Part, post: Post | None) -> DeliveryResult:
+    async def _show(self, part: AnswerPart, post: Post | None) -> DeliveryResult:
         if post is not None and post.is_starting:
             post = await self._until_started(part) or post
             if post.is_starting:
-                return DeliveryResult(outcome=Outcome.RETRY, detail="not finished: it is begun")
+                return _later("it is begun")
         if post is None:
             return await self._post(part)
         if post.message_id is not None:
             return await self._finish(part, post.message_id, post.state)
         return await self._resolve(part, post)
 
-    async def _until_started(self, part: _Part) -> Post | None:
+    async def _until_started(self, part: AnswerPart) -> Post | None:
         until = time.monotonic() + STARTING_S
         while True:
             post = (await self._posts.of_turn(part.answer.turn_id)).get(part.number)
@@ -119,35 +95,60 @@ class ThreadDelivery:
                 return post
             await asyncio.sleep(STARTING_POLL_S)
 
-    async def _resolve(self, part: _Part, post: Post) -> DeliveryResult:
+    async def _resolve(self, part: AnswerPart, post: Post) -> DeliveryResult:
         """Find the message of a bot that died before it told its id; post where there is none."""
-        found = await self._web_api.find_part(
-            part.room,
-            part.answer.turn_id,
-            part.asked_at,
-            part.app,
-            number=part.number,
-            beginning=part.markdown if post.is_live else "",
-        )
-        if found.outcome is LookupOutcome.FOUND:
-            return await self._finish(part, found.detail, PostState.STREAMING)
+        passed: tuple[str, ...] = ()
+        while True:
+            found = await self._find(part, post, passed)
+            if found.outcome is not LookupOutcome.FOUND:
+                break
+            if found.detail == LOOKS_ALIKE and await self._others_are_starting(part):
+                return _later("others begin")
+            taken = await self._posts.take(part.answer.turn_id, part.number, found.message_id)
+            if taken or found.detail != LOOKS_ALIKE:
+                return await self._finish(part, found.message_id, PostState.STREAMING)
+            passed = (*passed, found.message_id)
+        if found.outcome is LookupOutcome.UNKNOWN and time.time() < post.begun_at + LOOK_UP_S:
+            return _later(found.detail, found.retry_after_s)
         # At most the beginning is shown of one that was live: the answer must not be lost.
         if found.outcome is LookupOutcome.ABSENT or post.is_live:
             await self._posts.remove(part.answer.turn_id, part.number)
             return await self._post(part)
         return DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=found.detail)
 
-    async def _post(self, part: _Part) -> DeliveryResult:
+    async def _find(self, part: AnswerPart, post: Post, passed: tuple[str, ...]) -> LookupResult:
+        wanted = WantedPart(
+            number=part.number,
+            beginning=part.markdown if post.is_live else "",
+            begun_at=post.begun_at,
+            passed=passed,
+        )
+        return await self._web_api.find_part(
+            part.room, part.answer.turn_id, part.asked_at, part.app, wanted
+        )
+
+    async def _others_are_starting(self, part: AnswerPart) -> bool:
+        return await self._posts.others_starting(part.answer.turn_id, part.room.channel)
+
+    async def _finish(self, part: AnswerPart, ts: str, state: PostState) -> DeliveryResult:
+        result = await self._live.finish(part, ts, state)
+        if result is not None:
+            return result
+        # The message is gone before it was whole.
+        await self._posts.remove(part.answer.turn_id, part.number)
+        return await self._post(part)
+
+    async def _post(self, part: AnswerPart) -> DeliveryResult:
         if not await self._posts.announce(part.answer.turn_id, part.number, part.room.channel):
-            return DeliveryResult(outcome=Outcome.RETRY, detail="not finished: it is begun")
+            return _later("it is begun")
         result = ApiResult(outcome=Outcome.REFUSED, detail="", document={})
-        for message in self._messages(part):
+        for message in self._layout.messages(part):
             result = await self._web_api.post(
                 part.room, part.answer.turn_id, message, part=part.number, parts=part.count
             )
             if not may_take_plain_text(result.delivery):
                 break
-            self._warn(part, result)
+            part.warn(result)
         if result.ok:
             ts = message_ts(result.document.get("ts"))
             await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts or None)
@@ -155,64 +156,14 @@ class ThreadDelivery:
             await self._posts.remove(part.answer.turn_id, part.number)
         return result.delivery
 
-    async def _finish(self, part: _Part, ts: str, state: PostState) -> DeliveryResult:
-        """Stop the stream, and replace the message by its final text; both may be repeated."""
-        place = {"channel": part.room.channel, "ts": ts}
-        if state is PostState.STREAMING:
-            stopped = await self._call("chat.stopStream", place, part)
-            if stopped.error == _GONE:
-                return await self._post_anew(part, ts)
-            if not stopped.ok and not stopped.error:
-                return _again(stopped)
-        result = ApiResult(outcome=Outcome.REFUSED, detail="", document={})
-        for message in self._messages(part):
-            metadata = turn_metadata(part.answer.turn_id, part.number, part.count)
-            result = await self._call(
-                "chat.update", {**place, **message, "metadata": metadata}, part
-            )
-            if result.error in _UNCHANGEABLE:
-                return await self._post_anew(part, ts)
-            if result.error == "streaming_state_conflict":
-                return _again(result)
-            if not may_take_plain_text(result.delivery):
-                break
-            self._warn(part, result)
-        if not result.ok:
-            return result.delivery if result.outcome is Outcome.REFUSED else _again(result)
-        await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts)
-        return DeliveryResult(outcome=Outcome.DELIVERED, detail=f"finished at {ts}")
 
-    async def _post_anew(self, part: _Part, ts: str) -> DeliveryResult:
-        """Post the part whose message was deleted, or cannot be changed: then it makes room."""
-        await self._call("chat.delete", {"channel": part.room.channel, "ts": ts}, part)
-        await self._posts.remove(part.answer.turn_id, part.number)
-        return await self._post(part)
-
-    async def _call(self, method: str, document: dict[str, Any], part: _Part) -> ApiResult:
-        return await self._api.call(method, document, team=part.room.team, keep_alive=True)
-
-    def _messages(self, part: _Part) -> list[dict[str, Any]]:
-        """The message, and what is tried where Slack refuses it: plainer buttons, plain text."""
-        notice = part.answer.notice(self._texts.ai_notice) if part.number == 0 else ""
-        message = part_message(part.markdown, notice=notice)
-        tries = []
-        if part.answer.answered and part.number == part.count - 1:
-            for native in VOTE_BUTTONS[self._settings.feedback]:
-                buttons = vote_blocks(part.answer.turn_id, self._texts, native=native)
-                tries.append({**message, "blocks": [*message["blocks"], *buttons]})
-        tries.append(message)
-        plain = [MAX_MARKDOWN_CHARS, MAX_FALLBACK_CHARS]
-        return tries + [plain_part(part.markdown, notice=notice, max_chars=n) for n in plain]
-
-    def _warn(self, part: _Part, result: ApiResult) -> None:
-        code = "too long" if is_too_long(result.delivery) else result.error
-        log.warning("slack_message_refused", turn_id=str(part.answer.turn_id), code=code)
-
-
-def _again(result: ApiResult) -> DeliveryResult:
-    """What was asked may be asked again: it has the same effect."""
+def _later(why: str, retry_after_s: float | None = None) -> DeliveryResult:
+    """Nothing is to be sent before something else is known."""
     return DeliveryResult(
-        outcome=Outcome.RETRY, detail=result.detail, retry_after_s=result.retry_after_s
+        outcome=Outcome.RETRY,
+        detail=f"not finished: {why}",
+        retry_after_s=retry_after_s,
+        tried=False,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import structlog
+
 from bot.domain.deliveries import Answer, DeliveryResult, Outcome, ReplyHandle
 from bot.domain.messenger import LookupOutcome, LookupResult
 from bot.domain.posts import PostState
@@ -13,6 +15,8 @@ from bot.messengers.slack.status import StatusLine
 from bot.messengers.slack.thread_delivery import ThreadDelivery, asked_at
 from bot.messengers.slack.web_api import WebApi
 from runtime.database import DATABASE_ERRORS
+
+log = structlog.get_logger(__name__)
 
 _NO_ROOM = "the room is not known"
 
@@ -57,4 +61,14 @@ class SlackThreads:
             post.state is PostState.FINAL for post in posts.values()
         ):
             return LookupResult(outcome=LookupOutcome.ABSENT, detail="begun, and not finished")
-        return await self._web_api.find(room, turn_id, asked_at(handle), handle.address.get("app"))
+        found = await self._web_api.find(room, turn_id, asked_at(handle), handle.address.get("app"))
+        if found.outcome is LookupOutcome.FOUND:
+            await self._note_found(turn_id, max(posts, default=0), found.message_id)
+        return found
+
+    async def _note_found(self, turn_id: UUID, part: int, ts: str) -> None:
+        """The last message is shown as it should be: the earlier ones were noted before it."""
+        try:
+            await self._posts.note(turn_id, part, PostState.FINAL, ts)
+        except DATABASE_ERRORS as error:
+            log.warning("slack_post_not_noted", turn_id=str(turn_id), error=type(error).__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from bot.messengers.slack.ids import message_ts
 from bot.messengers.slack.refusals import OF_THE_CHANNEL
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.tokens import SettingsToken
+from bot.messengers.slack.wanted_part import LOOKS_ALIKE, WantedPart
 
 log = structlog.get_logger(__name__)
 
@@ -108,8 +110,9 @@ class WebApi:
                 return page
             messages, cursor = page
             if found := _message_of(messages, turn_id, part):
-                detail = f"found at {room.channel} {found.get('ts')}"
-                return LookupResult(outcome=LookupOutcome.FOUND, detail=detail)
+                ts = message_ts(found.get("ts"))
+                detail = f"found at {room.channel} {ts}"
+                return LookupResult(outcome=LookupOutcome.FOUND, detail=detail, message_id=ts)
             # Slack may withhold metadata: then an absence is not certain.
             if any(_is_nameless(message) and _is_of(message, app) for message in messages):
                 return _unknown(f"{room.channel} has a message of this app that names no turn")
@@ -121,34 +124,33 @@ class WebApi:
         return _unknown(f"{room.channel} has more than {read} messages since")
 
     async def find_part(
-        self,
-        room: Room,
-        turn_id: UUID,
-        since: float,
-        app: object,
-        *,
-        number: int,
-        beginning: str,
+        self, room: Room, turn_id: UUID, since: float, app: object, wanted: WantedPart
     ) -> LookupResult:
-        """Look up one message of an answer; FOUND: ``detail`` is its ts.
+        """Look up one message of an answer; FOUND: ``message_id`` is its ts.
 
-        ``beginning``: the answer's text, of which a message without a name may show the beginning:
-        a stream has its name only at its end.
+        A message that names no turn is found where it shows the beginning of the answer, or where
+        it came at the time when the answer was begun: a sentence may have taken the answer's place.
+        The detail is LOOKS_ALIKE then, and it may be another turn's.
         """
+        nameless: list[str] = []
+        begun: list[str] = []
         query = _query(room, since)
-        nameless = False
         for _ in range(MAX_PAGES):
             page = await self._read_page(room, query)
             if isinstance(page, LookupResult):
                 return page
             messages, cursor = page
             ours = [message for message in messages if _is_of(message, app)]
-            found = _message_of(ours, turn_id, number) or _begun(ours, beginning)
+            found = _message_of(ours, turn_id, wanted.number)
             if found and (ts := message_ts(found.get("ts"))):
-                return LookupResult(outcome=LookupOutcome.FOUND, detail=ts)
-            nameless |= any(map(_is_nameless, ours)) and not beginning
+                return _found(ts, "its name")
+            begun += _begun(ours, wanted.beginning)
+            nameless += (message_ts(each.get("ts")) for each in ours if _is_nameless(each))
             if not cursor:
-                outcome = LookupOutcome.UNKNOWN if nameless else LookupOutcome.ABSENT
+                if ts := wanted.likeliest(begun, nameless):
+                    return _found(ts, LOOKS_ALIKE)
+                unclear = nameless and not wanted.beginning
+                outcome = LookupOutcome.UNKNOWN if unclear else LookupOutcome.ABSENT
                 return LookupResult(outcome=outcome, detail=f"not in {room.channel}")
             query["cursor"] = cursor
         return _unknown(f"{room.channel} has too many messages since")
@@ -227,15 +229,18 @@ def _message_of(
     return None
 
 
-def _begun(messages: list[dict[str, Any]], text: str) -> dict[str, Any] | None:
-    """The nameless message that shows the beginning of ``text``."""
+def _found(ts: str, by: str) -> LookupResult:
+    return LookupResult(outcome=LookupOutcome.FOUND, detail=by, message_id=ts)
+
+
+def _begun(messages: list[dict[str, Any]], text: str) -> Iterator[str]:
+    """The ts of the nameless messages that show the beginning of ``text``."""
     for message in messages:
         shown = message.get("text")
         if isinstance(shown, str) and shown.strip() and _is_nameless(message):
             letters = _letters(shown)[:MIN_BEGINNING]
             if letters and _letters(text).startswith(letters):
-                return message
-    return None
+                yield message_ts(message.get("ts"))
 
 
 def _letters(text: str) -> str:

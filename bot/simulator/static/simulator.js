@@ -33,6 +33,13 @@ byId("reset").addEventListener("click", async () => {
 });
 document.addEventListener("session-lost", connect);
 
+/* Only where the model's process is this machine's own. */
+const model = byId("model");
+model?.addEventListener("change", () => {
+  const url = model.dataset.url.replace("STATE", model.value);
+  fetch(url, { method: "POST" }).catch(() => null);
+});
+
 const today = new Intl.DateTimeFormat("ko", { dateStyle: "full" }).format(new Date());
 for (const day of document.querySelectorAll(".day")) day.textContent = today;
 connect();

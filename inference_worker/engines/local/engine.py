@@ -16,7 +16,7 @@ from inference_queue.presets import PRESETS
 from inference_queue.protocol import Completion, Failure, Job, Message, Role, SamplingParams
 from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.reasoning import ThinkingHabit
-from inference_worker.engines.base import Delta, ModelCard, Usage
+from inference_worker.engines.base import Delta, ModelCard, Usage, refuse_pictures
 from inference_worker.engines.local.generated_text import GeneratedText
 from inference_worker.engines.local.loaded_model import LoadedModel, context_window
 from inference_worker.engines.local.loading import (
@@ -110,6 +110,7 @@ class LocalEngine:
     async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then one Completion; see ``Engine.generate``."""
         model = self._running()
+        refuse_pictures(model.card, job)
         started = time.monotonic()
         deadline = started + job.remaining_s()
         fitted, prompt = await asyncio.to_thread(model.encode, job)

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from inference_queue.presets import DEFAULT_PRESET, PRESETS
 from inference_worker.answer.families import Family, end_markers, family_of, typed_markers
 from inference_worker.answer.reasoning import ThinkingHabit
-from inference_worker.engines.base import ModelCard
+from inference_worker.engines.base import ModelCard, Vision
 from inference_worker.engines.served.bounded_wait import BoundedWaits
 from inference_worker.engines.served.discovery import Backend
 from inference_worker.engines.served.endpoint import Endpoint, EndpointSettings
@@ -107,7 +107,7 @@ def connect(
         settings=settings,
         endpoint=endpoint,
         backend=backend,
-        card=_card(backend, identity),
+        card=_card(backend, identity, vision=_sees(settings, backend, encoder)),
         encoder=encoder,
         # Where the preset is only a guess the ids may be ordinary tokens of another model.
         stop_token_ids=guessed_stop_token_ids(preset) if identity.preset_by else (),
@@ -120,7 +120,13 @@ def connect(
     )
 
 
-def _card(backend: Backend, identity: Identity) -> ModelCard:
+def _sees(settings: EndpointSettings, backend: Backend, encoder: Encoder | None) -> bool:
+    """Whether pictures can be sent: only the chat route takes them."""
+    wanted = backend.vision if settings.vision is Vision.AUTO else settings.vision is Vision.TRUE
+    return wanted and backend.dialect.chat and encoder is None
+
+
+def _card(backend: Backend, identity: Identity, *, vision: bool) -> ModelCard:
     preset = PRESETS[identity.preset]
     window = preset.context_window if identity.preset_by else None
     is_alias = identity.preset_by == "the model behind the alias"
@@ -129,6 +135,7 @@ def _card(backend: Backend, identity: Identity) -> ModelCard:
         preset=identity.preset,
         context_window=backend.context_window or window,
         demo=preset.demo,
+        vision=vision,
     )
 
 

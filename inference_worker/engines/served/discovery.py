@@ -36,6 +36,7 @@ class Backend:
     recognised_by: str = "the settings"  #: what told the dialect
     context_window: int | None = None  #: tokens, prompt and answer together
     max_input: int | None = None  #: tokens of the prompt alone, where the server limits them
+    vision: bool = False  #: it says that its model sees pictures
 
 
 def root_of(base_url: str) -> str:
@@ -115,7 +116,7 @@ class Probe:
             return _tgi(spoken, info, model, api=f"{self._root}/v1", told_by=told_by)
         name = self._model(spoken, cards, model)
         card = next((c for c in cards if c.get("id") == name), {})
-        window, origin = await self._facts(spoken, card)
+        window, origin, vision = await self._facts(spoken, card)
         return Backend(
             dialect=spoken,
             model=name,
@@ -123,6 +124,7 @@ class Probe:
             origin="" if origin == name else origin,
             context_window=_positive(window),
             recognised_by=told_by,
+            vision=vision,
         )
 
     async def _listing(self) -> tuple[str, list[Json]]:
@@ -148,17 +150,24 @@ class Probe:
             raise self._unavailable("answers, but not as an inference server that is known here")
         return "openai", "its list of models alone"
 
-    async def _facts(self, dialect: Dialect, card: Json) -> tuple[object, str]:
-        """The context window, and the model behind the name; unknown ones are empty."""
+    async def _facts(self, dialect: Dialect, card: Json) -> tuple[object, str, bool]:
+        """The context window, the model behind the name, and whether it is known to see pictures.
+
+        Unknown ones are empty.
+        """
         window, origin = card.get("max_model_len"), card.get("root")
+        vision = sees(card)
         if dialect.name == "llamacpp":
             props = await self._ask("/props") or {}
             settings = props.get("default_generation_settings")
             window = settings.get("n_ctx") if isinstance(settings, dict) else None
             origin = props.get("model_path")
+            vision = vision or sees(props)
         if dialect.name == "sglang":  # its root repeats the alias
-            origin = (await self._ask("/get_model_info") or {}).get("model_path") or origin
-        return window, origin if isinstance(origin, str) else ""
+            info = await self._ask("/get_model_info") or {}
+            origin = info.get("model_path") or origin
+            vision = vision or sees(info)
+        return window, origin if isinstance(origin, str) else "", vision
 
     def _model(self, dialect: Dialect, cards: list[Json], wanted: str) -> str:
         served = [str(card.get("id")) for card in cards]
@@ -223,6 +232,23 @@ class Probe:
 def _cards(listing: Json | None) -> list[Json]:
     cards = (listing or {}).get("data")
     return [card for card in cards if isinstance(card, dict)] if isinstance(cards, list) else []
+
+
+def sees(facts: Json) -> bool:
+    """Whether a server's facts on a model say that it sees pictures.
+
+    llama.cpp's /props, SGLang's /get_model_info, and the model lists of Mistral and OpenRouter do;
+    vLLM, TGI and transformers say nothing.
+    """
+    match facts:
+        case {"modalities": {"vision": True}} | {"has_image_understanding": True}:
+            return True
+        case {"capabilities": {"vision": True}}:
+            return True
+        case {"architecture": {"input_modalities": [*kinds]}}:
+            return "image" in kinds
+        case _:
+            return False
 
 
 def _tgi(dialect: Dialect, info: Json, wanted: str, *, api: str, told_by: str) -> Backend:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import FailureReason
 from inference_worker.answer.repetition import DEFAULT_LIMIT_CHARS
+from inference_worker.engines.base import Vision
 from inference_worker.engines.served.dialects import DIALECTS
 from inference_worker.engines.served.discovery import address_of, given_api, root_of
 from inference_worker.errors import EngineError
@@ -31,6 +32,7 @@ class EndpointOptions(TypedDict, total=False):
     system_role: SystemRole
     repetition_chars: int
     refresh_s: float
+    vision: Vision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class EndpointSettings:
     system_role: SystemRole = SystemRole.AUTO
     repetition_chars: int = DEFAULT_LIMIT_CHARS  #: see ``answer.repetition``; 0: off
     refresh_s: float = REFRESH_S  #: how often the server is asked what it serves
+    vision: Vision = Vision.AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,8 @@ def read_endpoint(settings: EndpointSettings) -> Endpoint:
         raise _misconfigured(f"WORKER_DIALECT: auto or one of {', '.join(DIALECTS)} is needed")
     if settings.preset and settings.preset not in PRESETS:
         raise _misconfigured(f"WORKER_PRESET: one of {', '.join(PRESETS)} is needed")
+    if settings.vision is Vision.TRUE and settings.tokenizer:
+        raise _misconfigured("WORKER_VISION: pictures do not go as token ids (WORKER_TOKENIZER)")
     return Endpoint(root=root, given=given, address=address)
 
 

@@ -13,7 +13,7 @@ import structlog
 from huggingface_hub import set_async_client_factory
 
 from inference_queue.protocol import Completion, FailureReason, Job, Role
-from inference_worker.engines.base import Delta, ModelCard, Usage
+from inference_worker.engines.base import Delta, ModelCard, Usage, refuse_pictures
 from inference_worker.engines.served.bounded_wait import BoundedWaits, closed
 from inference_worker.engines.served.connection import Connection, connect, identify
 from inference_worker.engines.served.discovery import Backend, Probe, http_client
@@ -24,6 +24,7 @@ from inference_worker.engines.served.endpoint import (
     read_endpoint,
 )
 from inference_worker.engines.served.errors import ModelGoneError, NoSystemRoleError, TooLongError
+from inference_worker.engines.served.estimated_prompt import Prompt
 from inference_worker.engines.served.fitting import fit_job, fit_shorter
 from inference_worker.engines.served.generation import Generation
 from inference_worker.engines.served.token_id_prompt import Encoder, load_encoder
@@ -85,7 +86,7 @@ class ServedEngine:
     async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then the Completion. Raises EngineError."""
         connection = self._connected()
-        prompt = await fit_job(connection, job)
+        prompt = await self._prompt(connection, job)
         for number in range(1, MAX_REQUESTS + 1):
             has_output = False
             try:
@@ -105,10 +106,10 @@ class ServedEngine:
                     prompt = shorter
                 elif isinstance(error, NoSystemRoleError):
                     connection = self._without_system(connection, job, error)
-                    prompt = await fit_job(connection, job)
+                    prompt = await self._prompt(connection, job)
                 else:
                     connection = await self._mended(connection, error)
-                    prompt = await fit_job(connection, job)
+                    prompt = await self._prompt(connection, job)
 
     async def close(self) -> None:
         """End every stream at once: their readers get an EngineError, the server stops."""
@@ -128,6 +129,10 @@ class ServedEngine:
         if self._connection is None:
             raise closed(self._endpoint.address)
         return self._connection
+
+    async def _prompt(self, connection: Connection, job: Job) -> Prompt:
+        refuse_pictures(connection.card, job)
+        return await fit_job(connection, job)
 
     async def _mended(self, used: Connection, error: EngineError) -> Connection:
         """Another connection to ask after this error. Raises the error where there is none."""

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -50,7 +50,9 @@ class ServedPool:
         """The model served; valid once ``start`` has returned."""
         if self._card is None:
             raise RuntimeError("the engine has not been started")
-        return self._card
+        ready = [backend.engine.card.vision for backend in self._backends if backend.ready]
+        # A picture may go to any of them.
+        return replace(self._card, vision=all(ready or [self._card.vision]))
 
     @property
     def usage(self) -> Usage:

@@ -26,7 +26,12 @@ from inference_queue.protocol import (
 )
 from inference_queue.reaper import MAX_ATTEMPTS, reap
 from inference_queue.schema import jobs
-from inference_queue.token_stream import MAX_CHUNKS_READ, TokenStream, current_run
+from inference_queue.token_stream import (
+    MAX_CHUNKS_READ,
+    TokenStream,
+    current_run,
+    stream_keys,
+)
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
 
@@ -282,6 +287,21 @@ async def test_the_text_of_a_worker_that_gave_the_job_back_is_not_mixed_in(
     chunks = await TokenStream(redis).read_new(run)
     assert "".join(chunk.text for chunk in chunks) == "새 답변"
     assert await TokenStream(redis).read_new(run, chunks[-1].id) == []
+
+
+async def test_behind_a_piece_that_redis_lost_nothing_is_shown(
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient, redis: Redis
+) -> None:
+    job = await put(database, queue)
+    [lease] = await leases.claim(1)
+    await leases.stream(lease, "가나", at=0)
+    await leases.stream(lease, "다", at=2)
+    await leases.stream(lease, "바", at=5)
+    async with database.connect() as connection:
+        assert await queue.partial(connection, job.id) == "가나다"
+        await redis.delete(*stream_keys(job.id))
+        await leases.stream(lease, "사", at=6)
+        assert await queue.partial(connection, job.id) == ""
 
 
 async def test_the_text_of_a_worker_of_the_previous_version_is_shown(

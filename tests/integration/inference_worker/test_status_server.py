@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientSession
 
-from inference_queue.protocol import Completion, Failure
+from inference_queue.protocol import Completion, FinishReason
 from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.errors import EngineStuckError
 from inference_worker.status_server import CannotListenError, status_server
@@ -74,7 +74,9 @@ async def test_a_cancelled_job_is_counted_as_that(desk: Desk) -> None:
         job = await desk.put("그만둘 것")
         await busy(server)
         await desk.execute(f"UPDATE jobs SET cancel_requested = true WHERE id = '{job.id}'")
-        assert isinstance(await desk.result(), Failure)
+        result = await desk.result()
+        assert isinstance(result, Completion)
+        assert result.finish_reason is FinishReason.CANCELLED
         after = samples((await answer(worker, "/metrics"))[1])
         assert after[cancelled] - before.get(cancelled, 0.0) == 1
 

@@ -87,6 +87,13 @@ class Message:
         """The thread that the message opens or belongs to."""
         return self.thread_ts or self.ts
 
+    @property
+    def chars(self) -> int:
+        """The length of its texts together."""
+        return len(self.text) + sum(
+            len(text) for block in self.blocks for text in block_texts(block)
+        )
+
     def shown_text(self) -> str:
         """What a person reads: the blocks' texts, or the text where no block has one."""
         texts = [text for block in self.blocks for text in block_texts(block)]

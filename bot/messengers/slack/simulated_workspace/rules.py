@@ -36,3 +36,4 @@ class WorkspaceRules:
     status_lifetime_s: float = STATUS_LIFETIME_S
     max_records: int = 1_000_000  #: of what people saw; the oldest go
     max_messages: int = 1_000_000  #: of one room; the oldest go
+    max_room_chars: int = 0  #: of all texts of one room together; 0: any number

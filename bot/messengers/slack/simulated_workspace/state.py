@@ -120,8 +120,14 @@ class WorkspaceState:
     def keep(self, messages: dict[str, Message], message: Message) -> None:
         """Add to a room's messages of one kind; beyond the maximum the oldest goes."""
         messages[message.ts] = message
-        while len(messages) > self.rules.max_messages:
+        while len(messages) > self.rules.max_messages or self._is_too_long(messages):
             del messages[next(iter(messages))]
+
+    def _is_too_long(self, messages: dict[str, Message]) -> bool:
+        limit = self.rules.max_room_chars
+        if not limit or len(messages) <= 1:
+            return False
+        return sum(message.chars for message in messages.values()) > limit
 
     def record(self, sighting: Sighting) -> None:
         """Keep a sighting and pass it to the listeners."""

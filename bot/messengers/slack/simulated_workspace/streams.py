@@ -42,12 +42,15 @@ class StreamMethods:
             Method(name="chat.stopStream", handle=self._stop, scopes=scope, tier=2),
         ]
 
-    def expire(self) -> None:
-        """End the streams whose lifetime is over."""
+    def expire(self) -> int:
+        """End the streams whose lifetime is over; their number."""
+        ended = 0
         oldest = self._state.now - self._state.rules.stream_lifetime_s
         for (room_id, _), message in tuple(self._live.items()):
             if message.stream is not None and message.stream.started_at <= oldest:
                 self._end(self._state.directory.room(room_id), message)
+                ended += 1
+        return ended
 
     def stop_in(self, room_id: str, thread_ts: str) -> list[str]:
         """A person stops the streams of a thread; their ts."""

@@ -146,7 +146,11 @@ async def running_parts(
             queue=queue,
             history=history,
             prompts=PromptBuilder(
-                preset="auto", system_prompt="", max_new_tokens={}, workers=registry
+                picture_prompt="사진을 설명해 주세요.",
+                preset="auto",
+                system_prompt="",
+                max_new_tokens={},
+                workers=registry,
             ),
             notifier=notifier,
             merge_window_s=merge_window_s,

@@ -149,7 +149,8 @@ async def test_settled_turns_are_found_in_one_statement(database: AsyncEngine) -
         await connection.execute(ended, {"id": ids[2]})
         with statements(database) as seen:
             erased = uuid4()
-            assert await turns.settled_among(connection, [*ids, erased]) == [ids[2], erased]
+            found = await turns.settled_among(connection, [*ids, erased])
+            assert found == [ids[2], erased]
         assert len(seen) == 1
 
 

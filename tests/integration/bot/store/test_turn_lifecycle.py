@@ -134,7 +134,11 @@ class Lives(RuleBasedStateMachine):
                 queue=queue,
                 history=history,
                 prompts=PromptBuilder(
-                    preset="auto", system_prompt="", max_new_tokens={}, workers=registry
+                    picture_prompt="사진을 설명해 주세요.",
+                    preset="auto",
+                    system_prompt="",
+                    max_new_tokens={},
+                    workers=registry,
                 ),
                 notifier=notifier,
                 merge_window_s=window_s,

@@ -19,6 +19,7 @@ class Waiting:
     received_at: datetime
     epoch: int = 0
     regenerates: UUID | None = None
+    pictures: int = 0
 
 
 @pytest.mark.parametrize(("window_s", "together"), [(0.0, 1), (0.2, 1), (1.0, 2)])
@@ -38,3 +39,10 @@ def test_a_question_asked_again_is_answered_by_itself() -> None:
     ]
     assert len(next_burst(waiting, 1.0)) == 1
     assert len(next_burst(waiting[1:], 1.0)) == 1
+
+
+def test_a_burst_has_no_more_pictures_than_a_message_may_have() -> None:
+    photos: list[Any] = [Waiting(NOON, pictures=1) for _ in range(5)]
+    assert len(next_burst(photos, 1.0)) == 3
+    asked: Any = Waiting(NOON)
+    assert len(next_burst([*photos[:3], asked, photos[3]], 1.0)) == 4

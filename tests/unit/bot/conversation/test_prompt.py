@@ -42,6 +42,7 @@ def builder_of(
         return config
 
     return PromptBuilder(
+        picture_prompt="사진을 설명해 주세요.",
         preset="auto",
         system_prompt=system_prompt,
         max_new_tokens=limits or {},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import random
 import struct
 import time
 import zlib
@@ -14,14 +15,9 @@ from aiohttp import ClientTimeout
 from PIL import Image
 from structlog.testing import capture_logs
 
+from bot.domain.pictures import MAX_JPEG_BYTES, MAX_SIDE, Picture
 from bot.http.outbound import OutboundClient
-from bot.http.picture_scaling import (
-    MAX_SIDE,
-    Picture,
-    PictureError,
-    PictureProblem,
-    scaled_picture,
-)
+from bot.http.picture_scaling import PictureError, PictureProblem, scaled_picture
 from bot.http.pictures import PictureFetcher
 from tests.support.raw_http import Wire, free_port, http, wire
 
@@ -67,6 +63,15 @@ def test_each_known_type_becomes_a_jpeg(kind: str) -> None:
 def test_a_large_picture_is_scaled_in_proportion() -> None:
     picture = scaled_picture(drawn("JPEG", (4000, 3000)))
     assert (picture.width, picture.height) == (MAX_SIDE, MAX_SIDE * 3 // 4)
+
+
+def test_noise_is_made_small_enough_too() -> None:
+    noise = Image.frombytes("RGB", (1500, 1500), random.Random(7).randbytes(1500 * 1500 * 3))
+    written = io.BytesIO()
+    noise.save(written, "PNG")
+    picture = scaled_picture(written.getvalue())
+    assert len(picture.content) <= MAX_JPEG_BYTES
+    assert looked_at(picture).size[0] >= 512
 
 
 def test_a_small_picture_is_not_blown_up() -> None:
@@ -167,8 +172,10 @@ async def test_a_picture_is_fetched_as_its_address_is_spelled(
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (http(302, Location="http://127.0.0.1/"), PictureProblem.UNREACHABLE),
-        (http(404), PictureProblem.UNREACHABLE),
+        (http(302, Location="http://127.0.0.1/"), PictureProblem.FOREIGN),
+        (http(403), PictureProblem.EXPIRED),
+        (http(404), PictureProblem.EXPIRED),
+        (http(410), PictureProblem.EXPIRED),
         (http(500), PictureProblem.UNREACHABLE),
         (b"", PictureProblem.UNREACHABLE),
         (http(200, bytes(100_001)), PictureProblem.TOO_LARGE),
@@ -206,7 +213,7 @@ async def test_a_slow_server_is_not_waited_for(outbound: OutboundClient) -> None
 async def test_only_allowed_hosts_are_asked(outbound: OutboundClient, url: str) -> None:
     fetching = PictureFetcher(outbound, [".kakaocdn.net"])
     with capture_logs() as logs:
-        assert await problem(fetching, url) is PictureProblem.UNREACHABLE
+        assert await problem(fetching, url) is PictureProblem.FOREIGN
     assert "latest" not in str(logs)
     assert "not allowed" in logs[0]["reason"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from bot.domain.messenger import COMMAND_WORDS, Command
 from bot.messengers.kakao.answer_pages import PIECE_CHARS
+from bot.messengers.kakao.bubbles import MAX_BUBBLE_CHARS
 from bot.messengers.kakao.platform_limits import MAX_BUTTON_LABEL_CHARS
-from bot.messengers.kakao.skill_response import MAX_BUBBLE_CHARS
 from bot.text.catalog import TEXTS, Texts
 
 both = pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS.keys())

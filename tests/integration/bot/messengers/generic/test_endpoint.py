@@ -267,3 +267,15 @@ async def test_the_client_of_the_guide_prints_the_answer(chat: Chat, page: str) 
     output, _ = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0
     assert output.decode().strip() == "에코: 안녕하세요!"
+
+
+async def test_a_person_is_erased_on_request_and_once(chat: Chat) -> None:
+    request = {"conversation": "room-1", "user": "chulsoo"}
+    await chat.send({**request, "idempotency_key": "k1", "text": "하나"}, "?wait=20")
+    erase = {**request, "command": "erase", "idempotency_key": "k-erase"}
+    erased = await chat.send(erase)
+    assert (erased.status, erased.body["status"]) == (200, "erase")
+    assert not await chat.stack.rows("SELECT 1 FROM turns")
+    await chat.send({**request, "idempotency_key": "k2", "text": "둘"}, "?wait=20")
+    await chat.send(erase)
+    assert len(await chat.stack.rows("SELECT 1 FROM turns")) == 1

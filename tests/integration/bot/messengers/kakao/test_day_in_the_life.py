@@ -70,7 +70,8 @@ async def stop_and_again(chat: KakaoChat) -> None:
         "SELECT * FROM turns WHERE text = '끝없이 세어 줘' AND status = 'cancelled'"
     )
     assert stopped.stopped_by
-    assert (await chat.say("그만")).bubbles == [KO.nothing_to_stop]
+    # The same word within two seconds would be a double tap.
+    assert (await chat.say("/그만")).bubbles == [KO.nothing_to_stop]
     chat.server.delay_per_token_s, chat.server.reply = 0, lambda _: "하나부터 열까지예요."
     chat.stack.set_kakao_sync_budget(SYNC_BUDGET_S)
     again = await chat.say("다시")

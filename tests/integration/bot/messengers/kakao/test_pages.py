@@ -48,6 +48,16 @@ async def test_a_page_of_another_person_is_not_shown_and_is_logged(stack: Stack)
     assert line["turn_id"] == more["page_turn"]
 
 
+async def test_the_typed_word_shows_the_newest_answers_second_page(stack: Stack) -> None:
+    assert (await stack.say_kakao("더 보기")).bubbles == ["에코: 더 보기"]
+    first = await stack.say_kakao(LONG)
+    second = await press(stack, button(first, "더 보기"))
+    assert (await stack.say_kakao("더보기")).body == second.body
+    await stack.say_kakao("짧은 질문")
+    assert (await stack.say_kakao("더 보기")).bubbles == ["에코: 더 보기"]
+    assert len(await stack.rows("SELECT 1 FROM turns")) == 4
+
+
 async def test_a_page_that_is_not_there_is_a_sentence(stack: Stack) -> None:
     more = button(await stack.say_kakao(LONG), "더 보기")
     for extra in ({**more, "page": 9}, {**more, "page_turn": str(uuid4())}):

@@ -161,7 +161,7 @@ async def test_a_human_is_called_and_the_bot_is_silent(
     await chat.say("U1", "C1", "이제 답해 줘", thread_ts=asked)
     await chat.until_answered("이제 답해 줘")
     events = await chat.stack.rows(
-        "SELECT kind, actor FROM conversation_events WHERE actor <> '' ORDER BY id"
+        "SELECT kind, actor FROM conversation_events WHERE kind LIKE 'human%' ORDER BY id"
     )
     assert [(one.kind, one.actor) for one in events] == [
         ("human_called", "U1"),
@@ -278,6 +278,40 @@ async def test_a_slash_command_is_asked_again_and_stopped(
     said, _, _ = await chat.stack.say_slack("그만")
     assert said.body["text"] == "답변을 멈췄어요."
     await chat.stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")
+
+
+async def test_a_stop_that_slack_sends_again_stops_nothing_newer(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    await chat.stack.until("SELECT 1 FROM turns WHERE status = 'generating'")
+    [stop] = chat.people.write("U1", room, "그만", asked)
+    await chat.send(stop)
+    await chat.stack.until("SELECT 1 FROM turns WHERE status = 'cancelled'")
+    server.reply = lambda _: "새 답"
+    server.delay_per_token_s = 0.5
+    await chat.say("U1", room, "다음", thread_ts=asked)
+    await chat.stack.until("SELECT 1 FROM turns WHERE text = '다음' AND status = 'generating'")
+    assert (await chat.send(stop, retry=1)).status == 200
+    assert (await chat.until_answered("다음")).status == "answered"
+
+
+async def test_the_bot_says_nothing_about_a_human_s_messages(chat: SlackChat) -> None:
+    chat.workspace.directory.joined.add("CHUMANS")
+    asked = await chat.say("U1", "C1", f"{chat.mention} 안녕")
+    await chat.until_answered("안녕")
+    await chat.say("U1", "C1", "상담원", thread_ts=asked)
+    await chat.until_shown("U1", "C1", asked, "연결해 드릴게요")
+    before = chat.thread("U1", "C1", asked)
+    await chat.say("U1", "C1", "", thread_ts=asked, subtype="file_share", files=[{"id": "F1"}])
+    await chat.say("U1", "C1", "가" * 5000, thread_ts=asked)
+    await chat.say("U1", "C1", "도움말", thread_ts=asked)
+    await chat.until_shown("U1", "C1", asked, "이 말만 적어")
+    after = [text for text in chat.thread("U1", "C1", asked) if text not in before]
+    assert not any("사진" in text or "너무 길어요" in text for text in after)
 
 
 async def test_a_press_is_answered_where_the_bot_may_not_post(chat: SlackChat) -> None:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from bot.messengers.slack import blocks
 from bot.messengers.slack.controls import ERASE_ACTION
@@ -43,11 +44,44 @@ async def test_a_direct_answer_is_seen_growing_and_ends_as_the_log_has_it(
     turn = await chat.until_answered("길게")
     texts = growing(chat, "U1", room, asked)
     assert len(texts) >= 3
-    assert all(turn.answer.startswith(text) for text in texts[:-1])
+    assert all(turn.answer.startswith(shown) for shown in texts[:-1])
     screen = answers(chat, "U1", room, asked)
     assert screen == [turn.answer]
     [post] = await chat.stack.rows("SELECT * FROM posts")
     assert (post.state, post.part) == ("final", 0)
+    # Ended with the rest: an edit would mark the message as edited.
+    assert "chat.update" not in [call.method for call in chat.stack.slack.web_api.calls]
+    message = chat.workspace.state.message(chat.workspace.directory.room(room), post.message_id)
+    assert [block["type"] for block in message.blocks][-2:] == ["context", "context_actions"]
+
+
+async def test_an_end_without_an_answer_is_mended_by_an_edit(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    chat.stack.slack.web_api.faults["chat.stopStream"].once(Fault.CUT)
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+    assert [call.method for call in chat.stack.slack.web_api.calls].count("chat.update") == 1
+
+
+async def test_refused_buttons_do_not_keep_a_stream_open(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    chat.workspace.rules.refused_block_types = {"context_actions"}
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+    [post] = await chat.stack.rows("SELECT * FROM posts")
+    message = chat.workspace.state.message(chat.workspace.directory.room(room), post.message_id)
+    assert message.stream is None
+    assert message.blocks[-1]["type"] == "actions"
 
 
 async def test_a_stream_that_cannot_start_leaves_one_post(
@@ -145,6 +179,32 @@ async def test_a_long_answer_becomes_several_messages(
     assert "".join("".join(shown).split()) == "".join(paragraphs.split())
     posts = await chat.stack.rows("SELECT part, state FROM posts ORDER BY part")
     assert [(post.part, post.state) for post in posts] == [(n, "final") for n in range(3)]
+
+
+async def test_an_answer_that_is_found_again_is_noted_as_shown(chat: SlackChat) -> None:
+    chat.stack.slack.faults.once(Fault.CUT)
+    asked = await chat.say("U1", "C1", f"{chat.mention} 어디?")
+    await chat.stack.until("SELECT * FROM deliveries WHERE state = 'unconfirmed'")
+    async with chat.stack.database.begin() as connection:
+        await connection.execute(text("UPDATE deliveries SET trace_at = now()"))
+    await chat.until_answered("어디?")
+    [post] = await chat.stack.rows("SELECT * FROM posts")
+    assert post.state == "final"
+    assert post.message_id in chat.workspace.screen("U1", "C1", asked)
+
+
+async def test_an_answer_never_takes_the_message_of_another_that_begins_alike(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda messages: (LONG * (3 if "둘" in messages[-1]["content"] else 1)).strip()
+    server.delay_per_token_s = 0.05
+    chat.stack.slack.web_api.faults["chat.startStream"].once(Fault.DROPPED)
+    room = chat.direct("U1")
+    first = await chat.say("U1", room, "하나")
+    await chat.say("U1", room, "둘", thread_ts=first)
+    turns = [await chat.until_answered(question) for question in ("하나", "둘")]
+    screen = answers(chat, "U1", room, first)
+    assert sorted(screen) == sorted(turn.answer for turn in turns)
 
 
 async def until_nothing_is_written() -> None:

@@ -18,10 +18,10 @@ from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, 
 from bot.http.outbound import OutboundClient
 from bot.messengers.kakao.adapter import KakaoAdapter
 from bot.messengers.kakao.answer_pages import MAX_MARKDOWN_CHARS, answer_page
+from bot.messengers.kakao.bubbles import Style
 from bot.messengers.kakao.platform_limits import check_skill_response
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_response import (
-    Style,
     answer_response,
     callback_response,
     human_response,
@@ -243,6 +243,7 @@ def test_the_promise_of_a_callback_has_no_template() -> None:
     style=st.sampled_from([Style(), Style(operator=True, footer=True)]),
     truncated=st.booleans(),
     language=st.sampled_from(["ko", "en"]),
+    own=st.booleans(),
 )
 def test_any_answer_stays_within_the_limits(
     text: str,
@@ -252,10 +253,20 @@ def test_any_answer_stays_within_the_limits(
     style: Style,
     truncated: bool,
     language: str,
+    own: bool,
 ) -> None:
     texts = TEXTS[language]
+    if own:  # as long as the database may set them
+        long = "가" * 899 + "요"
+        names = ("cut_note", "idle_note", "earlier_expired", "human_called")
+        changes: dict[str, Any] = dict.fromkeys(names, long)
+        texts = replace(texts, **changes)
+        check_skill_response(human_response(texts))
     shown_answer = replace(
-        answer(text, ai_notice=ai_notice, hold=hold), truncated=truncated, begins_anew=begins_anew
+        answer(text, ai_notice=ai_notice, hold=hold),
+        truncated=truncated,
+        begins_anew=begins_anew,
+        expired=(TURN,),
     )
     response = answer_response(shown_answer, texts, style=style)
     check_skill_response(response)

@@ -93,6 +93,12 @@ def test_the_typed_word_goes_on_with_the_newest_answer(word: str) -> None:
     assert incoming.message.text == word.strip()
 
 
+@pytest.mark.parametrize("word", ["더 보기", "더보기", "/더 보기", "more"])
+def test_the_typed_word_asks_for_the_newest_answers_next_page(word: str) -> None:
+    assert read(word).press == PagePress(turn_id=None, page=2)
+    assert read(f"{word} 방법").utterance is not None
+
+
 @pytest.mark.parametrize("text", ["계속 써 줘", "왜 계속 그래?", "다시 계속"])
 def test_a_sentence_with_the_word_is_a_question(text: str) -> None:
     assert read(text).utterance is not None

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bot.messengers.slack.simulator_pane import is_simulated
-from bot.messengers.slack.simulator_visitors import Visitors
+from bot.messengers.slack.simulator_visitors import MAX_ROOM_CHARS, Visitors
 from bot.simulator.sessions import Exchange, Session
 from tests.support.simulator_standin import StandInBot
 from tests.support.simulator_visitor import Visitor, visitor
@@ -276,6 +276,16 @@ def test_only_the_newest_visitors_keep_their_rooms() -> None:
     assert len(visitors.workspace.directory.rooms) == 4
     assert visitors.concerned({"channel": rooms[0].dm}) is None
     assert visitors.concerned({"channel_id": rooms[2].channel}) is rooms[2]
+
+
+def test_rooms_keep_no_more_than_their_texts_may_hold() -> None:
+    visitors = Visitors("xoxb-1")
+    visitor = visitors.of(Exchange(Session(), "slack"))
+    for number in range(60):
+        visitors.people.write(visitor.user, visitor.dm, f"{number}" * 5_000)
+    kept = [*visitors.workspace.directory.room(visitor.dm).messages.values()]
+    assert sum(message.chars for message in kept) <= MAX_ROOM_CHARS
+    assert kept[-1].text.startswith("59")
 
 
 @pytest.mark.parametrize(

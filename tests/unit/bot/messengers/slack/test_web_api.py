@@ -19,6 +19,7 @@ from bot.http.outbound import OutboundClient
 from bot.messengers.slack import web_api
 from bot.messengers.slack.api import ApiResult, origin_of
 from bot.messengers.slack.settings import SlackSettings
+from bot.messengers.slack.wanted_part import WantedPart
 from bot.messengers.slack.web_api import MAX_CLOSED, MAX_PAGES, Room, WebApi
 from fakes.slack import SlackPlatform, slack_platform
 from tests.support.raw_http import free_port, http, wire
@@ -28,6 +29,7 @@ TOKEN = "xoxb-1-2-aBc"
 C1 = Room(team="", channel="C1")
 TURN = UUID("01890000-0000-7000-8000-000000000001")
 APP = "A0BLLOSSOM"
+SENTENCE = {"event_type": "bllossom_sentence", "event_payload": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +199,25 @@ async def test_a_message_is_found_by_its_turn_on_any_page() -> None:
         assert trace.outcome is LookupOutcome.FOUND
         assert trace.detail.startswith("found at C1 1")
         assert len(slack.readings) == 3
+
+
+async def test_a_nameless_message_is_the_answer_if_it_begins_alike_or_came_in_time() -> None:
+    async with channel() as (slack, api):
+        slack.channels.say("C1", "네, 또", bot_id="B1", app_id=APP)
+        late = slack.channels.say("C1", "네, 그", bot_id="B1", app_id=APP)
+        slack.channels.say("C1", "네, 그래요.", bot_id="B1", app_id=APP, metadata=SENTENCE)
+        first = slack.workspace.directory.rooms["C1"].top_level()[0].ts
+
+        async def found(beginning: str, begun_at: float, *passed: str) -> str:
+            wanted = WantedPart(number=0, beginning=beginning, begun_at=begun_at, passed=passed)
+            return (await api.find_part(C1, TURN, 0.0, APP, wanted)).message_id
+
+        now = float(late)
+        assert await found("네, 그래요.", now - 60) == late
+        assert await found("네, 그래요.", now - 60, late) == ""
+        assert await found("멈췄어요.", now, late) == first
+        assert await found("멈췄어요.", now - 60) == ""
+        assert await found("", now) == ""
 
 
 async def test_absence_is_proven_only_by_the_whole_history() -> None:

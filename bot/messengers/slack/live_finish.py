@@ -1,0 +1,106 @@
+"""The end of answers that were written live: by calls that may be repeated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.domain.posts import PostState
+from bot.messengers.slack.answer_part import AnswerPart, PartLayout
+from bot.messengers.slack.api import ApiResult, SlackApi
+from bot.messengers.slack.live_answers import LiveAnswers
+from bot.messengers.slack.post_log import PostLog
+from bot.messengers.slack.refusals import may_take_plain_text
+
+_GONE, _STREAMS = "message_not_found", "streaming_state_conflict"
+#: The message cannot be changed: it is gone, or the workspace closes messages to edits.
+_UNCHANGEABLE = frozenset({_GONE, "cant_update_message", "edit_window_closed", "update_failed"})
+#: Slack's words for the state of the message, which plain text does not change.
+_OF_THE_STATE = _UNCHANGEABLE | {_STREAMS}
+
+
+class LiveFinish:
+    """Lets growing messages show what the log says."""
+
+    def __init__(
+        self, layout: PartLayout, api: SlackApi, post_log: PostLog, live: LiveAnswers
+    ) -> None:
+        self._layout = layout
+        self._api = api
+        self._posts = post_log
+        self._live = live
+
+    async def finish(self, part: AnswerPart, ts: str, state: PostState) -> DeliveryResult | None:
+        """Let the message ``ts`` show the part; None: it is gone, for it cannot be changed."""
+        if state is PostState.STREAMING:
+            if ended := await self._end_as_shown(part, ts):
+                return ended
+            stopped = await self._call("chat.stopStream", _place(part, ts), part)
+            if not stopped.ok and not stopped.error:
+                return _again(stopped)
+        result = ApiResult(outcome=Outcome.REFUSED, detail="", document={})
+        for message in self._layout.messages(part):
+            result = await self._update(part, ts, message)
+            if not may_take_plain_text(result.delivery) or result.error in _OF_THE_STATE:
+                break
+            part.warn(result)
+        if result.error in _UNCHANGEABLE:
+            # It makes room for a new one.
+            await self._call("chat.delete", _place(part, ts), part)
+            return None
+        if not result.ok:
+            refused = result.outcome is Outcome.REFUSED and result.error != _STREAMS
+            return result.delivery if refused else _again(result)
+        return await self._finished(part, ts)
+
+    async def _update(self, part: AnswerPart, ts: str, message: dict[str, Any]) -> ApiResult:
+        document = {**_place(part, ts), **message, "metadata": part.metadata}
+        return await self._call("chat.update", document, part)
+
+    async def _end_as_shown(self, part: AnswerPart, ts: str) -> DeliveryResult | None:
+        """End a stream of this bot with the rest of its text; None: it is not known what it shows.
+
+        A message that is replaced would be marked as edited.
+        """
+        shown = await self._live.take(part.answer.turn_id, ts) if part.count == 1 else None
+        if shown is None or not part.markdown.startswith(shown):
+            return None
+        return await self._end_stream(part, ts, part.markdown[len(shown) :])
+
+    async def _finished(self, part: AnswerPart, ts: str) -> DeliveryResult:
+        await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts)
+        return DeliveryResult(outcome=Outcome.DELIVERED, detail=f"finished at {ts}")
+
+    async def _end_stream(self, part: AnswerPart, ts: str, rest: str) -> DeliveryResult | None:
+        """End the stream with the rest of the text, once; None: Slack refuses that.
+
+        Where it is not known whether it was taken, the next attempt replaces the message.
+        """
+        document: dict[str, Any] = {
+            **_place(part, ts),
+            "blocks": self._layout.below(part),
+            "metadata": part.metadata,
+        }
+        if rest:
+            document["markdown_text"] = rest
+        result = await self._call("chat.stopStream", document, part)
+        if result.outcome is Outcome.REFUSED:
+            return None
+        return await self._finished(part, ts) if result.ok else _again(result)
+
+    async def _call(self, method: str, document: dict[str, Any], part: AnswerPart) -> ApiResult:
+        return await self._api.call(method, document, team=part.room.team, keep_alive=True)
+
+
+def _place(part: AnswerPart, ts: str) -> dict[str, Any]:
+    return {"channel": part.room.channel, "ts": ts}
+
+
+def _again(result: ApiResult) -> DeliveryResult:
+    """What was asked may be asked again: it has the same effect."""
+    return DeliveryResult(
+        outcome=Outcome.RETRY,
+        detail=result.detail,
+        retry_after_s=result.retry_after_s,
+        tried=result.tried,
+    )
