@@ -8,10 +8,14 @@ from uuid import uuid4
 import pytest
 
 from inference_queue.protocol import (
+    MAX_PICTURE_CHARS,
+    PROTOCOL_VERSION,
     Completion,
     FinishReason,
     Job,
     Message,
+    Picture,
+    ProtocolError,
     Role,
     dump_job,
     dump_remarks,
@@ -56,3 +60,60 @@ def test_a_bot_of_the_previous_version_can_read_every_completion() -> None:
 
 def test_unknown_remarks_of_a_newer_worker_are_ignored() -> None:
     assert load_result(dump_result(a_completion()), {"mood": "good"}) == a_completion()
+
+
+PICTURE = Picture("image/jpeg", "/9j/4A==")
+
+
+def a_job_with(*pictures: Picture) -> Job:
+    return Job(id=uuid4(), messages=(Message(Role.USER, "이게 뭐야?", pictures),))
+
+
+def test_a_job_with_pictures_comes_back_whole() -> None:
+    job = a_job_with(PICTURE, PICTURE)
+    assert load_job(dump_job(job)) == job
+
+
+def test_workers_that_know_no_pictures_refuse_the_version_of_a_job_with_some() -> None:
+    payload = dump_job(a_job_with(PICTURE))
+    assert payload["version"] != PROTOCOL_VERSION
+
+
+def test_a_job_of_text_is_the_same_as_before_there_were_pictures() -> None:
+    payload = dump_job(a_job_with())
+    assert payload["version"] == 1
+    assert "needs" not in payload
+    assert payload["messages"] == [{"role": "user", "content": "이게 뭐야?"}]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"needs": ["sound"]}, {"needs": "pictures"}, {"needs": None}, {"version": 3}]
+)
+def test_an_unknown_need_or_version_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        load_job({**dump_job(a_job_with(PICTURE)), **changes})
+
+
+@pytest.mark.parametrize(
+    ("media_type", "data"),
+    [
+        ("image/svg+xml", "AAAA"),
+        ("image/jpeg", ""),
+        ("image/jpeg", "AA\nAA"),
+        ("image/jpeg", "A" * (MAX_PICTURE_CHARS + 1)),
+        ("image/jpeg", None),
+    ],
+)
+def test_a_picture_that_no_engine_could_read_is_no_picture(media_type: str, data: Any) -> None:
+    with pytest.raises(ProtocolError):
+        Picture(media_type, data)
+
+
+def test_the_pictures_of_a_message_are_bounded_together() -> None:
+    half = Picture("image/png", "A" * (MAX_PICTURE_CHARS // 2))
+    Message(Role.USER, "", (half, half))
+    for pictures in ((half, half, PICTURE), (PICTURE,) * 4):
+        with pytest.raises(ProtocolError):
+            Message(Role.USER, "", pictures)
+    with pytest.raises(ProtocolError):
+        Message(Role.ASSISTANT, "", (PICTURE,))

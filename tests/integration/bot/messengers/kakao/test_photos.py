@@ -276,7 +276,7 @@ async def test_a_slow_host_is_not_waited_for(
 
 
 async def test_a_stopped_photo_leaves_no_picture(database_url: str, redis_url: str) -> None:
-    async with photo_chat(database_url, redis_url, merge_window_s=20.0) as photos:
+    async with photo_chat(database_url, redis_url, merge_window_s=10.0) as photos:
         photos.stack.set_kakao_sync_budget(0.0)
         await photos.send_photo(photos.host.publish(a_picture()))
         [kept] = await photos.stack.rows("SELECT media_type FROM turn_pictures")
@@ -286,7 +286,7 @@ async def test_a_stopped_photo_leaves_no_picture(database_url: str, redis_url: s
 
 
 async def test_an_erasure_takes_the_picture_along(database_url: str, redis_url: str) -> None:
-    async with photo_chat(database_url, redis_url, merge_window_s=20.0) as photos:
+    async with photo_chat(database_url, redis_url, merge_window_s=10.0) as photos:
         photos.stack.set_kakao_sync_budget(0.0)
         await photos.send_photo(photos.host.publish(a_picture()))
         asked = await photos.say("내 정보 삭제")
@@ -308,6 +308,7 @@ async def test_a_restart_of_postgres_before_the_job_loses_no_picture(
             await photos.send_photo(sent)
             assert not await photos.stack.rows("SELECT 1 FROM jobs")
         async with embedded_postgres(folder, durable=True):
+            await photos.stack.database.dispose()  # its connections are those of before
             turn = await photos.stack.until("SELECT answer FROM turns WHERE answer <> ''")
             assert turn.answer == f"에코: {KO.picture_prompt} 사진 64x48"
             assert photos.host.fetched == [sent]
