@@ -20,6 +20,7 @@ from bot.messengers.kakao.simulated_requests import as_photo, as_secure_images
 from bot.messengers.kakao.words import WORDS, KakaoWords
 from bot.store.migrations import migrate
 from bot.text.catalog import TEXTS
+from bot.workers import WorkerRegistry
 from fakes.kakao import skill_request
 from fakes.kakao_pictures import PictureHost, picture_host
 from inference_queue.protocol import FailureReason
@@ -201,26 +202,17 @@ async def test_one_worker_that_reads_text_only_is_enough_to_decline(
 
 
 async def test_a_job_that_reaches_a_text_model_is_declined_and_not_tried_again(
-    photos: PhotoChat, database_url: str, redis_url: str
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry = photos.stack.app[app_keys.WORKERS]
-    photos.stack.workers[0].stop()
-    async with running_worker(
-        database_url, redis_url, ServedEngine(photos.server.url, silence_timeout_s=5)
-    ):
-        await photos.stack.until("SELECT 1")
-        while [worker.vision for worker in registry.ready] != [False]:
-            await registry.refresh()
-        [worker] = registry.ready
-        object.__setattr__(worker, "vision", True)  # as known before it was replaced
+    # As the bot knew them before the worker was replaced.
+    monkeypatch.setattr(WorkerRegistry, "sees_pictures", True)
+    async with photo_chat(database_url, redis_url, Vision.FALSE) as photos:
         said = await photos.send_photo(photos.host.publish(a_picture()))
-        if said.bubbles == [WORDS["ko"].picture_declined]:
-            pytest.skip("the registry was read again in between")
         assert said.bubbles == [KO.media_unsupported]
         [turn] = await photos.stack.rows("SELECT failure_reason FROM turns")
-    assert turn.failure_reason == FailureReason.NO_VISION
-    assert not photos.server.requests
-    await photos.nothing_is_kept()
+        assert turn.failure_reason == FailureReason.NO_VISION
+        assert not photos.server.requests
+        await photos.nothing_is_kept()
 
 
 @LANGUAGES
