@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(330)
             "accept",
             {
                 f"accept.{kind}.{name}"
-                for kind in ("slack", "kakao")
+                for kind in ("slack", "slack_events", "kakao")
                 for name in (
                     *("rate", "p50", "p99", "cpu", "cpu.postgres"),
                     *("paced.rate", "paced.p50", "paced.p99"),
@@ -103,4 +103,5 @@ def test_an_unknown_bench_is_refused_with_the_known_ones() -> None:
         text=True,
     )
     assert run.returncode == 2
-    assert "accept, overhead, memory, overload, engine, conversations, product" in run.stderr
+    known = "accept, overhead, memory, overload, streams, engine, conversations, product"
+    assert f"known: {known}" in run.stderr

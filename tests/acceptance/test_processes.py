@@ -17,6 +17,7 @@ import pytest
 from aiohttp import ClientError, ClientSession
 from sqlalchemy import text
 
+from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer, engine_server
 from fakes.kakao import skill_request
 from fakes.slack import SlackPlatform, signed_command, slack_platform
@@ -130,8 +131,11 @@ async def test_three_turns_from_an_empty_database_by_hand(installed: Installatio
         await migrate(installed)
         with process("inference_worker", environment=installed.worker) as worker:
             await installed.until("/readyz?model=1", 200)
-            for said in ("하나", "둘", "셋"):
-                assert (await installed.ask_kakao(said))[0] == f"에코: {said}"
+            notice, *answers = await installed.ask_kakao("하나")
+            assert notice == TEXTS["ko"].ai_notice
+            for said in ("둘", "셋"):
+                answers += await installed.ask_kakao(said)
+            assert answers == ["에코: 하나", "에코: 둘", "에코: 셋"]
             prompt = installed.server.requests[-1]
             assert prompt.roles == ["system", "user", "assistant", "user", "assistant", "user"]
             assert prompt.contents[1:] == ["하나", "에코: 하나", "둘", "에코: 둘", "셋"]
