@@ -46,6 +46,7 @@ from bot.delivery.reconciler import Reconciler
 from bot.delivery.sender import DeliverySender
 from bot.delivery.sweeper import DeliverySweeper
 from bot.delivery.sync_window import SyncWindow
+from bot.delivery.withdrawals import Withdrawals
 from bot.domain.messenger import Messenger
 from bot.health import Health
 from bot.http.errors import MAX_BODY_BYTES, refuse
@@ -109,6 +110,7 @@ class DeliveryParts:
     """The parts that deliver answers."""
 
     sync_window: SyncWindow
+    messengers: Mapping[str, Messenger]
     dispatcher: DeliveryDispatcher
     sweeper: DeliverySweeper
     reconciler: Reconciler
@@ -269,6 +271,7 @@ def _delivery(base: Base) -> DeliveryParts:
     recorder = OutcomeRecorder(database=database, in_flight=in_flight)
     return DeliveryParts(
         sync_window=SyncWindow(database=database, answers=answers, recorder=recorder),
+        messengers=messengers,
         dispatcher=DeliveryDispatcher(
             claimer=DeliveryClaimer(database=database, messengers=messengers),
             sender=DeliverySender(
@@ -317,7 +320,12 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
             database=database, canceller=canceller, human_s=settings.human_minutes * 60
         ),
         live=LiveTurns(database=database, redis=base.redis),
-        eraser=Eraser(database=database, redis=base.redis, cancel=canceller.cancel),
+        eraser=Eraser(
+            database=database,
+            redis=base.redis,
+            cancel=canceller.cancel,
+            withdraw=Withdrawals(delivery.messengers).withdraw,
+        ),
         scheduler=scheduler,
         settler=Settler(
             database=database, queue=queue, finished=base.finished, follow_up=follow_up
