@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from slack_sdk.oauth.installation_store import Installation
+from structlog.testing import capture_logs
 
 from bot.messengers.slack import simulated_events as events
 from bot.messengers.slack.installing.bot_tokens import installations_of
@@ -239,10 +240,16 @@ async def test_unknown_events_are_acknowledged_and_counted(chat: SlackChat) -> N
 async def test_what_comes_without_an_event_is_acknowledged_and_counted(chat: SlackChat) -> None:
     counter = UNKNOWN_REQUESTS.labels("slack", "request")._value
     before = counter.get()
-    bare = {"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1795000000}
-    for body in (bare, {"type": ""}, events.event_callback({}), {"type": "event_callback"}):
+    for body in ({"type": ""}, events.event_callback({}), {"type": "event_callback"}):
         assert (await chat.send(body)).status == 200
-    assert counter.get() == before + 4
+    assert counter.get() == before + 3
+
+
+async def test_an_operator_learns_that_slack_withholds_events(chat: SlackChat) -> None:
+    body = {"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1795000000}
+    with capture_logs() as logs:
+        assert (await chat.send(body)).status == 200
+    assert {"event": "slack_events_withheld", "team": "T1", "log_level": "warning"} in logs
 
 
 @pytest.fixture
