@@ -107,5 +107,6 @@ def read_message(event: Mapping[str, Any], source: SlackSource) -> SlackMessage 
         thread_ts=message_ts(event.get("thread_ts")),
         raw_text=text,
         mentions_bot=is_mention or mentions(text, source.bot_user),
-        has_files=bool(event.get("files")),
+        # Files of another company are not listed.
+        has_files=bool(event.get("files")) or event.get("subtype") == "file_share",
     )

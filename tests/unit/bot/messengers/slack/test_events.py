@@ -55,6 +55,8 @@ def test_what_no_person_wrote_is_ignored(change: dict[str, Any]) -> None:
     ("change", "expected"),
     [
         ({"subtype": "file_share", "files": [{}]}, "has_files"),
+        ({"subtype": "file_share", "files": []}, "has_files"),
+        ({"files": [{}]}, "has_files"),
         ({"channel_type": "im"}, "is_direct"),
         ({"channel": "D1", "channel_type": None}, "is_direct"),
         ({"type": "app_mention"}, "mentions_bot"),
