@@ -110,6 +110,8 @@ class Installations(AsyncSQLAlchemyInstallationStore):
     ) -> int:
         """Delete what was installed up to ``until``, the time of Slack's event; the row count.
 
+        Without a team the installation in the whole organisation; a team's id is unique, and the
+        workspace may have joined an organisation since.
         ``people``: only these people's installations, and not the bot's. An event may come late,
         when the app is installed again already.
         """
@@ -117,9 +119,8 @@ class Installations(AsyncSQLAlchemyInstallationStore):
         count = 0
         async with self.engine.begin() as connection:
             for table in tables:
-                erased = delete(table).where(
-                    self._at(table, enterprise, team), table.c.installed_at <= until
-                )
+                place = self._at(table, enterprise, None) if team is None else self._of(table, team)
+                erased = delete(table).where(place, table.c.installed_at <= until)
                 if people is not None:
                     erased = erased.where(table.c.user_id.in_(people))
                 count += (await connection.execute(erased)).rowcount
@@ -139,6 +140,9 @@ class Installations(AsyncSQLAlchemyInstallationStore):
                 yield True
             else:
                 yield bool(await connection.scalar(select(func.pg_try_advisory_xact_lock(key))))
+
+    def _of(self, table: Table, team: str) -> ColumnElement[bool]:
+        return and_(table.c.client_id == self.client_id, table.c.team_id == team)
 
     def _at(self, table: Table, enterprise: str | None, team: str | None) -> ColumnElement[bool]:
         return and_(

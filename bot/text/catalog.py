@@ -67,6 +67,7 @@ class Texts:
     vote_unknown: str  #: the answer is not known any more, or not this person's
     reasons: dict[str, str]  #: by the codes of bot.domain.feedback.Reason; labels of buttons
     thread_intro: str  #: for the model: what follows was said in the thread before
+    files_note: str  #: for the model: files came with the message, which it cannot see
     status_writing: str
     human_unavailable: str
     human_wanted: str  #: for the humans: somebody asks for them
@@ -195,6 +196,7 @@ TEXTS: dict[str, Texts] = {
             "korean": "말이 어색해요",
         },
         thread_intro="[이 스레드에서 앞서 나눈 이야기]",
+        files_note="[파일을 함께 보냈지만 파일 내용은 볼 수 없음]",
         status_writing="답변을 작성하고 있어요…",
         human_unavailable="지금은 상담원에게 연결해 드릴 수 없어요.",
         human_wanted="상담원을 찾는 분이 있어요.",
@@ -322,6 +324,7 @@ TEXTS: dict[str, Texts] = {
             "korean": "Odd Korean",
         },
         thread_intro="[Said earlier in this thread]",
+        files_note="[Sent with files; their content cannot be seen]",
         status_writing="is writing an answer…",
         human_unavailable="I cannot connect you to a human right now.",
         human_wanted="Somebody asks for a human.",

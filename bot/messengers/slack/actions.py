@@ -43,14 +43,7 @@ class Press:
         document = dict(body)
         actions = body.get("actions")
         self.action = actions[0] if isinstance(actions, list) and actions else None
-        # A form that was opened in a shared channel names the workspace of the app itself.
-        self.team = (
-            slack_id(field(document, "view", "app_installed_team_id"))
-            or slack_id(field(document, "team", "id"))
-            or slack_id(field(document, "user", "team_id"))
-        )
-        enterprise = slack_id(field(document, "enterprise", "id"))
-        self.tenant = tenant_of(self.team, enterprise)
+        self.team, self.tenant = _team_and_tenant(document)
         self.user = slack_id(field(document, "user", "id"))
         self.trigger = field(document, "trigger_id")
         url = field(document, "response_url")
@@ -179,6 +172,21 @@ class ActionReceiver:
             self._desk.sentences.say(
                 press.room, sentence, only_to=press.user, response_url=press.response_url
             )
+
+
+def _team_and_tenant(document: Mapping[str, Any]) -> tuple[str, str]:
+    """The workspace that the app is installed in, and its tenant.
+
+    A form that was opened in a shared channel names the workspace of the app, and otherwise that of
+    the person and its organisation. In an organisation's installation it names the organisation.
+    """
+    team = slack_id(field(document, "team", "id")) or slack_id(field(document, "user", "team_id"))
+    installed = slack_id(field(document, "view", "app_installed_team_id"))
+    if installed.startswith("T") and installed != team:
+        return installed, tenant_of(installed)
+    enterprise = slack_id(field(document, "enterprise", "id"))
+    enterprise = enterprise or slack_id(field(document, "team", "enterprise_id"))
+    return team, tenant_of(team, enterprise)
 
 
 def _place(press: Press, channel: str) -> Place:

@@ -16,7 +16,7 @@ from bot.http.body import read_body
 from bot.messengers.parsing import json_object, utf8
 from bot.messengers.slack.bolt import HttpAnswer, bolt_app, dispatch
 from bot.messengers.slack.commands import Acknowledgement
-from bot.messengers.slack.ids import known_word
+from bot.messengers.slack.ids import known_word, slack_id
 from bot.messengers.slack.listeners import RETRY_HEADER, Listeners
 from bot.messengers.slack.request_fields import event_fields, is_known, press_fields
 from bot.messengers.slack.settings import SlackSettings
@@ -79,6 +79,10 @@ class SlackEndpoint:
         """
         if "command" in fields and fields.get("ssl_check") != "1":
             return await self._acknowledge(fields, received_at)
+        if fields.get("type") == "app_rate_limited":
+            # Slack sends no more of this workspace's events for a minute: people get no answers.
+            log.warning("slack_events_withheld", team=slack_id(fields.get("team_id")))
+            return 200, {}, b""
         if not is_known(fields):
             UNKNOWN_REQUESTS.labels("slack", "request").inc()
             log.info("slack_request_unknown", kind=known_word(fields.get("type")))

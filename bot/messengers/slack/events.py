@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.messengers.slack.ids import field, message_ts, slack_id, tenant_of
-from bot.messengers.slack.message_text import mentions
+from bot.messengers.slack.message_text import first_mentioned, mentions
 
 #: Slack's own bot, whose messages name no bot.
 SLACKBOT = "USLACKBOT"
@@ -69,13 +69,14 @@ def source_of(body: Mapping[str, Any], *, retry: int = 0) -> SlackSource:
 def _place(body: Mapping[str, Any], granted: object) -> tuple[str, str]:
     """Team and enterprise of the app's installation.
 
-    In a shared channel the event's own may be those of the other company.
+    In a shared channel the event's own may be those of the other company. An organisation's
+    installation names no team.
     """
     team, enterprise = slack_id(body.get("team_id")), slack_id(body.get("enterprise_id"))
     own, its = slack_id(field(granted, "team_id")), slack_id(field(granted, "enterprise_id"))
     if own and own != team:
         return own, its
-    return team, enterprise or its
+    return team, its or enterprise
 
 
 def read_message(event: Mapping[str, Any], source: SlackSource) -> SlackMessage | None:
@@ -94,7 +95,9 @@ def read_message(event: Mapping[str, Any], source: SlackSource) -> SlackMessage 
         return None
     raw = event.get("text")
     text = raw if isinstance(raw, str) else ""
-    is_mention = event.get("type") == "app_mention" or mentions(text, source.bot_user)
+    is_mention = event.get("type") == "app_mention"
+    if is_mention and not source.bot_user:
+        source = replace(source, bot_user=first_mentioned(text))
     return SlackMessage(
         source=source,
         channel=channel,
@@ -103,6 +106,7 @@ def read_message(event: Mapping[str, Any], source: SlackSource) -> SlackMessage 
         ts=ts,
         thread_ts=message_ts(event.get("thread_ts")),
         raw_text=text,
-        mentions_bot=is_mention,
-        has_files=bool(event.get("files")),
+        mentions_bot=is_mention or mentions(text, source.bot_user),
+        # Files of another company are not listed.
+        has_files=bool(event.get("files")) or event.get("subtype") == "file_share",
     )

@@ -170,11 +170,13 @@ class MessageReceiver:
 
     async def _in_context(self, received: _Received, utterance: Utterance) -> Utterance:
         """The utterance as the model reads it: in rooms with the speaker, and once the thread."""
-        message = received.message
+        message, prompt = received.message, utterance.text
+        if message.has_files:
+            prompt = f"{prompt}\n\n{received.texts.files_note}"
         if message.is_direct:
-            return utterance
+            return replace(utterance, prompt=prompt) if message.has_files else utterance
         name = await self._desk.people.name(message.source.team, message.user)
-        prompt = f"{name}: {utterance.text}"
+        prompt = f"{name}: {prompt}"
         if received.is_first and (thread := await self._desk.threads.before(message)):
             prompt = f"{received.texts.thread_intro}\n{thread}\n\n{prompt}"
         return replace(utterance, prompt=prompt)

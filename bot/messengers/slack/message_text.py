@@ -31,6 +31,12 @@ def mentions(raw: str, user: str) -> bool:
     return bool(user) and re.search(rf"<@{re.escape(user)}(?:\||>)", raw) is not None
 
 
+def first_mentioned(raw: str) -> str:
+    """The user whose mention begins the text; empty where it begins otherwise."""
+    found = re.match(r"\s*<@([A-Z0-9]{1,40})(?:\||>)", raw)
+    return found[1] if found else ""
+
+
 def mentions_anybody(raw: str) -> bool:
     """Whether the text mentions any person: then it is hardly for the bot."""
     return re.search(r"<@[A-Z0-9]+(?:\||>)", raw) is not None

@@ -54,7 +54,7 @@ _PRESS = (
     "view",
 )
 _PRESS_OBJECTS = {
-    "team": ("id",),
+    "team": ("id", "enterprise_id"),
     "enterprise": ("id",),
     "user": ("id", "team_id"),
     "channel": ("id",),
@@ -109,7 +109,8 @@ def is_known(fields: Mapping[str, Any]) -> bool:
         return isinstance(field(first, "action_id"), str)
     if kind in ("view_submission", "view_closed"):
         view = fields.get("view")
-        return all(isinstance(field(view, name), str) for name in ("type", "callback_id"))
+        # Views of other types, such as "workflow_step", are nobody's here.
+        return field(view, "type") == "modal" and isinstance(field(view, "callback_id"), str)
     return kind == "url_verification" or fields.get("ssl_check") == "1"
 
 

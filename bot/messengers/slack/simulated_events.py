@@ -179,11 +179,12 @@ def app_home_opened(user: str, channel: str, tab: str = "messages") -> dict[str,
 
 def app_context_changed(user: str, channel: str, viewed: str) -> dict[str, Any]:
     """A person with the agent open looks at another channel, ``viewed``."""
+    entity = {"type": "slack#/types/channel_id", "value": viewed, "team_id": TEAM_ID}
     return {
         "type": "app_context_changed",
         "user": user,
         "channel": channel,
-        "context": {"channel_id": viewed, "team_id": TEAM_ID},
+        "context": {"entities": [entity]},
         "event_ts": new_ts(),
     }
 

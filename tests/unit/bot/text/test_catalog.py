@@ -19,7 +19,7 @@ both = pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS.keys())
 LABELS = {field.name for field in fields(Texts) if field.name.endswith("_label")}
 #: No sentences: words of forms and links, and the heading of a prompt.
 WORDS = {"human_open", "reason_close", "reason_send", "reason_title"}
-WORDS |= {"status_writing", "thread_intro", "picture_text", "language"}
+WORDS |= {"status_writing", "thread_intro", "files_note", "picture_text", "language"}
 
 
 def sentences(texts: Texts) -> dict[str, str]:

@@ -55,6 +55,8 @@ def test_what_no_person_wrote_is_ignored(change: dict[str, Any]) -> None:
     ("change", "expected"),
     [
         ({"subtype": "file_share", "files": [{}]}, "has_files"),
+        ({"subtype": "file_share", "files": []}, "has_files"),
+        ({"files": [{}]}, "has_files"),
         ({"channel_type": "im"}, "is_direct"),
         ({"channel": "D1", "channel_type": None}, "is_direct"),
         ({"type": "app_mention"}, "mentions_bot"),
@@ -65,6 +67,24 @@ def test_the_kinds_of_messages(change: dict[str, Any], expected: str) -> None:
     message = read_message({**MESSAGE, **change}, SOURCE)
     assert message is not None
     assert getattr(message, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "bot_user"),
+    [
+        ("app_mention", "<@UBOT> 도움말", "UBOT"),
+        ("app_mention", "도움말 <@UBOT>", ""),
+        ("message", "<@UBOT> 도움말", ""),
+    ],
+)
+def test_where_slack_names_no_bot_a_mention_s_event_does(
+    kind: str, text: str, bot_user: str
+) -> None:
+    unnamed = SlackSource(team="T1", enterprise="", app="A1", bot_user="")
+    message = read_message({**MESSAGE, "type": kind, "text": text}, unnamed)
+    assert message is not None
+    assert message.source.bot_user == bot_user
+    assert message.mentions_bot is (kind == "app_mention")
 
 
 @pytest.mark.parametrize("text", [None, 5, ["a"], {"a": 1}])
@@ -95,6 +115,17 @@ def test_odd_texts_are_empty(text: object) -> None:
             },
             "T1",
             "T1",
+            "",
+        ),
+        # The same with an installation in a whole organisation, which names no team.
+        (
+            {
+                "team_id": "T7",
+                "enterprise_id": "E7",
+                "authorizations": [{"team_id": None, "enterprise_id": "E1"}],
+            },
+            "T7",
+            "E1/T7",
             "",
         ),
         ({"team_id": "T1", "authorizations": {"0": 1}}, "T1", "T1", ""),

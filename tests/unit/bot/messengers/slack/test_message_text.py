@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bot.messengers.slack.message_text import mentions, mentions_anybody, readable
+from bot.messengers.slack.message_text import (
+    first_mentioned,
+    mentions,
+    mentions_anybody,
+    readable,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,23 @@ from bot.messengers.slack.message_text import mentions, mentions_anybody, readab
 )
 def test_entities_become_what_a_person_reads(raw: str, text: str) -> None:
     assert readable(raw, bot_user="UBOT") == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "user"),
+    [
+        ("<@UBOT> 안녕", "UBOT"),
+        ("  <@UBOT|봇>안녕", "UBOT"),
+        ("<@UBOT><@U2>", "UBOT"),
+        ("안녕 <@UBOT>", ""),
+        ("<@UBOT 안녕", ""),
+        ("<#C1> 안녕", ""),
+        ("<@u1> 안녕", ""),
+        ("", ""),
+    ],
+)
+def test_the_user_is_found_whose_mention_begins_the_text(raw: str, user: str) -> None:
+    assert first_mentioned(raw) == user
 
 
 def test_without_knowing_itself_the_bot_keeps_its_mention() -> None:

@@ -158,6 +158,17 @@ async def test_every_shape_of_a_press_or_a_form_is_acknowledged(
             assert await receive(endpoint, fields) == 200, (path, repr(value)[:40])
 
 
+@pytest.mark.parametrize("kind", ["view_submission", "view_closed"])
+@pytest.mark.parametrize("view", ["modal", "home", "workflow_step", "entity_detail", "new_one"])
+async def test_views_of_every_type_are_acknowledged(
+    endpoint: SlackEndpoint, kind: str, view: str
+) -> None:
+    for callback in (REASON_VIEW, "another"):
+        shown = {**FORM["view"], "type": view, "callback_id": callback}
+        payload = {**FORM, "type": kind, "view": shown, "workflow_step": {"step_id": "1"}}
+        assert await receive(endpoint, press_fields(payload)) == 200
+
+
 async def test_ids_are_not_looked_for_in_the_depth(endpoint: SlackEndpoint) -> None:
     deep = nested(900)
     body = events.event_callback({**EVENTS[0], **deep})

@@ -67,6 +67,20 @@ async def test_an_organisation_s_installation_is_erased_as_one(desk: Desk) -> No
     assert await tokens.token("T7", "E1") == ""
 
 
+@pytest.mark.parametrize(("installed", "told"), [(None, "E1"), ("E1", None), ("E1", "E2")])
+@pytest.mark.parametrize("event", [UNINSTALLED, BOT_REVOKED], ids=["uninstalled", "revoked"])
+async def test_a_workspace_is_erased_whatever_organisation_it_is_in(
+    desk: Desk, event: dict[str, Any], installed: str | None, told: str | None
+) -> None:
+    await desk.install(enterprise_id=installed)
+    other = await desk.install(team_id="T2", enterprise_id=told)
+    tokens = desk.tokens()
+    moved = envelope(event, enterprise_id=told)
+    assert await Uninstaller(desk.store, tokens).receive(moved) == 2
+    assert await tokens.token(TEAM) == ""
+    assert await tokens.token("T2") == other
+
+
 @pytest.mark.parametrize(
     "odd",
     [
