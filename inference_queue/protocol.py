@@ -146,6 +146,8 @@ class Job:
     ``due``: when the answer is first needed; decides the order. ``deadline``: its expiry.
     ``cache_key``: the conversation (with its tenant) whose computed prefix may be reused.
     ``fairness_key``: the person (a digest) whose jobs share one turn in the order; "" for none.
+    ``continues``: the last message only asks to go on with the assistant's message before it. A
+    worker that can makes the model go on in that message; any other answers the last one.
     """
 
     id: UUID
@@ -155,10 +157,16 @@ class Job:
     deadline: datetime | None = None
     cache_key: str = ""
     fairness_key: str = ""
+    continues: bool = False
 
     def __post_init__(self) -> None:
         _require(bool(self.messages), "messages must not be empty")
         _require(self.messages[-1].role is Role.USER, "the last message must be the user's")
+        _require(isinstance(self.continues, bool), "continues must be true or false")
+        _require(
+            not self.continues or [m.role for m in self.messages[-2:-1]] == [Role.ASSISTANT],
+            "a job that continues must have an assistant's message before its last",
+        )
         for moment in (self.due, self.deadline):
             _require(
                 moment is None or moment.tzinfo is not None,
@@ -232,6 +240,7 @@ def dump_job(job: Job) -> dict[str, Any]:
         "deadline": job.deadline.isoformat() if job.deadline else None,
         "cache_key": job.cache_key,
         "fairness_key": job.fairness_key,
+        **({"continues": True} if job.continues else {}),
     }
 
 
@@ -254,6 +263,7 @@ def load_job(payload: Mapping[str, Any]) -> Job:
             deadline=datetime.fromisoformat(deadline) if deadline else None,
             cache_key=_text(payload.get("cache_key", "")),
             fairness_key=_text(payload.get("fairness_key", "")),
+            continues=payload.get("continues", False),
         )
     except ProtocolError:
         raise

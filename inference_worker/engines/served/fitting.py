@@ -22,10 +22,16 @@ async def fit_job(connection: Connection, job: Job) -> Prompt:
     """The newest turns that leave room for the answer. Raises EngineError."""
     backend, card, encoder = connection.backend, connection.card, connection.encoder
     if encoder is not None:
-        return await asyncio.to_thread(encoder.fit, job, context_window=_window(connection))
-    if not connection.takes_system:
-        job = replace(job, messages=fold_system(job.messages))
-    prompt = fit(job, context_window=card.context_window, max_input=backend.max_input)
+        return await asyncio.to_thread(
+            encoder.fit, job, context_window=_window(connection), goes_on=connection.goes_on
+        )
+    messages = job.messages[:-1] if job.continues and connection.goes_on else job.messages
+    prompt = fit(
+        messages if connection.takes_system else fold_system(messages),
+        job.sampling.max_new_tokens,
+        context_window=card.context_window,
+        max_input=backend.max_input,
+    )
     return replace(prompt, markers=connection.typed_markers)
 
 
@@ -41,7 +47,9 @@ async def fit_shorter(
     if window < MIN_WINDOW:
         return None
     try:
-        return await asyncio.to_thread(encoder.fit, job, context_window=window)
+        return await asyncio.to_thread(
+            encoder.fit, job, context_window=window, goes_on=connection.goes_on
+        )
     except EngineError as error:
         if error.failure.reason is FailureReason.PROMPT_TOO_LONG:
             return None
