@@ -88,11 +88,12 @@ class AnswerText:
                 f"the answer ended ({reason.value}) within the model's reasoning: "
                 "allow more tokens, or switch the reasoning off at the server",
             )
-        text = self._reopening + text if text else text
+        if text.strip():
+            text = self._reopening + text
         return WrittenAnswer(text, reasoning[:MAX_REASONING_CHARS], reason)
 
     def _shown(self, text: str) -> str:
-        if not text or self._has_begun:
+        if self._has_begun or not text.strip():
             return text
         self._has_begun = True
         return self._reopening + text

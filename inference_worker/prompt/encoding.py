@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from jinja2 import TemplateError
 
-from inference_queue.protocol import FailureReason, Job, Message
+from inference_queue.protocol import FailureReason, Job
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.context_window import Fitted, fit, prompt_budget
+from inference_worker.prompt.open_answer import opened
 
 
 def fit_and_encode(
@@ -17,24 +16,11 @@ def fit_and_encode(
 ) -> tuple[Fitted, list[int]]:
     """The messages that fit beside the answer, and their token ids. Raises EngineError.
 
-    ``goes_on``: a job that continues may leave its answer open. It does not where the question
-    alone is too long: then the request to go on is answered.
+    ``goes_on``: a job that continues leaves its answer open.
     """
-    budget = prompt_budget(window, max_new_tokens)
-    if job.continues and goes_on:
-        try:
-            return _encoded(template, job.messages[:-1], budget)
-        except EngineError as error:
-            if error.failure.reason is not FailureReason.PROMPT_TOO_LONG:
-                raise
-    return _encoded(template, job.messages, budget)
-
-
-def _encoded(
-    template: ChatTemplate, messages: Sequence[Message], budget: int
-) -> tuple[Fitted, list[int]]:
+    messages = opened(job) if job.continues and goes_on else job.messages
     try:
-        fitted = fit(messages, budget, template.count)
+        fitted = fit(messages, prompt_budget(window, max_new_tokens), template.count)
         return fitted, template.encode(fitted.messages)
     except TemplateError as error:
         raise EngineError(

@@ -107,10 +107,6 @@ class ServedEngine:
                 elif isinstance(error, NoSystemRoleError):
                     connection = self._without_system(connection, job, error)
                     prompt = await self._prompt(connection, job)
-                elif prompt.goes_on and error.failure.reason is FailureReason.INVALID_JOB:
-                    # Its template rewrites answers, or lets the model think first.
-                    job = replace(job, continues=False)
-                    prompt = await self._prompt(connection, job)
                 else:
                     connection = await self._mended(connection, error)
                     prompt = await self._prompt(connection, job)

@@ -11,6 +11,7 @@ from inference_worker.engines.served.connection import Connection
 from inference_worker.engines.served.estimated_prompt import Prompt, fit
 from inference_worker.engines.served.refused_size import RefusedSize
 from inference_worker.errors import EngineError
+from inference_worker.prompt.open_answer import opened
 from inference_worker.prompt.system_role import fold_system
 
 #: The window that is tried once the server refused a prompt without saying its own.
@@ -25,7 +26,7 @@ async def fit_job(connection: Connection, job: Job) -> Prompt:
         return await asyncio.to_thread(
             encoder.fit, job, context_window=_window(connection), goes_on=connection.goes_on
         )
-    messages = job.messages[:-1] if job.continues and connection.goes_on else job.messages
+    messages = opened(job) if job.continues and connection.goes_on else job.messages
     prompt = fit(
         messages if connection.takes_system else fold_system(messages),
         job.sampling.max_new_tokens,
