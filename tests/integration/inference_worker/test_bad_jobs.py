@@ -16,7 +16,7 @@ from inference_queue.protocol import (
     Message,
     Role,
 )
-from inference_queue.protocol import dump_job as dumped
+from inference_queue.wire import dump_job as dumped
 from tests.support.desk import Desk
 from tests.support.stack import running_worker, served
 

@@ -17,12 +17,8 @@ from inference_queue.protocol import (
     Picture,
     ProtocolError,
     Role,
-    dump_job,
-    dump_remarks,
-    dump_result,
-    load_job,
-    load_result,
 )
+from inference_queue.wire import dump_job, dump_remarks, dump_result, load_job, load_result
 from inference_queue.worker_registry import WorkerState
 
 
