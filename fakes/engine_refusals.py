@@ -36,6 +36,28 @@ def picture_refusal(server: EngineServer, body: Json) -> web.Response | None:
     return None
 
 
+def prefill_refusal(server: EngineServer, body: Json) -> web.Response | None:
+    """The refusal of a last message that is, or is not, the assistant's to go on in.
+
+    Servers that cannot go on answer such a message as if it was whole, or the user's: here that
+    is a refusal, so that no test overlooks it.
+    """
+    is_open = body["messages"][-1]["role"] == "assistant"
+    asked = bool(body.get("continue_final_message"))
+    both = server.dialect == "vllm" and asked and body.get("add_generation_prompt", True)
+    goes_on = server.dialect == "llamacpp" or asked
+    faults = {
+        "Cannot set both `continue_final_message` and `add_generation_prompt` to True.": both,
+        "Only a last message of the assistant goes on.": asked and not is_open,
+        "The last message must be the user's.": is_open and not goes_on,
+        "Assistant response prefill is incompatible with enable_thinking.": (
+            is_open and not server.takes_prefill
+        ),
+    }
+    message = next((fault for fault, found in faults.items() if found), None)
+    return refuse(server, 400, message, "BadRequestError") if message else None
+
+
 def _too_long(server: EngineServer, given: int) -> web.Response:
     if server.dialect == "tgi":
         message = f"`inputs` must have less than {server.max_prompt_tokens} tokens. Given: {given}"

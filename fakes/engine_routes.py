@@ -12,6 +12,7 @@ from fakes.engine_refusals import (
     chat_refusal,
     general_refusal,
     picture_refusal,
+    prefill_refusal,
     refuse,
     tgi_refusal,
 )
@@ -116,6 +117,7 @@ class EngineRoutes:
             picture_refusal(self._server, body)
             or general_refusal(self._server, body)
             or chat_refusal(self._server, body)
+            or prefill_refusal(self._server, body)
         )
         if refusal:
             return refusal

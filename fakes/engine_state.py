@@ -57,8 +57,8 @@ FIELDS: dict[str, frozenset[str]] = {
     "openai": OPENAI_FIELDS,
     "tgi": OPENAI_FIELDS,
     "transformers": OPENAI_FIELDS | {"chat_template_kwargs", "generation_config"},
-    "vllm": VLLM_FIELDS,
-    "sglang": VLLM_FIELDS,
+    "vllm": VLLM_FIELDS | {"continue_final_message", "add_generation_prompt"},
+    "sglang": VLLM_FIELDS | {"continue_final_message"},
     "llamacpp": OPENAI_FIELDS | {"repeat_penalty", "top_k", "min_p", "cache_prompt"},
 }
 
@@ -156,6 +156,7 @@ class EngineServer:
     reasoning: str = ""  #: streamed before the answer, in a field of its own
     reasoning_field: str = "reasoning_content"
     takes_system: bool = True  #: False: the chat template refuses a system message
+    takes_prefill: bool = True  #: False: the model thinks first, and goes on in no message
     density: float = 0.5  #: tokens for a character
     says_counts: bool = True  #: refusals of long prompts give the tokens
     vision: bool = False  #: the chat route takes pictures; llama.cpp and SGLang say so

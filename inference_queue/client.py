@@ -26,12 +26,10 @@ from inference_queue.protocol import (
     FailureReason,
     Job,
     ProtocolError,
-    dump_job,
-    dump_result,
-    load_result,
 )
 from inference_queue.schema import JobState
 from inference_queue.token_stream import TokenStream, current_run
+from inference_queue.wire import dump_job, dump_result, load_result
 from runtime.pubsub import WakeupPublisher
 
 #: The columns repeat fields of the payload, for the order and the indexes.

@@ -22,12 +22,10 @@ from inference_queue.protocol import (
     FailureReason,
     Job,
     ProtocolError,
-    dump_remarks,
-    dump_result,
-    load_job,
 )
 from inference_queue.schema import JobState, jobs
 from inference_queue.token_stream import Run, TokenStream
+from inference_queue.wire import dump_remarks, dump_result, load_job
 from runtime.database import DATABASE_ERRORS, LAZY_COMMIT, LAZY_COMMIT_SQL, fault_fields
 from runtime.pubsub import WakeupPublisher
 

@@ -1,4 +1,4 @@
-"""The protocol between the bot and the worker: versioned JSON.
+"""The protocol between the bot and the worker: jobs and their results; wire.py has their JSON.
 
 Standard library only, so that the bot can import it without torch. A job carries messages, never
 a rendered prompt: the tokenizer and the chat template belong to the worker.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 #: Incremented when a field changes its meaning; a worker refuses an unknown version.
@@ -53,10 +51,6 @@ class FinishReason(StrEnum):
     DEADLINE = "deadline"  #: the job's deadline; the text is incomplete
     REPETITION = "repetition"  #: the model only repeated itself; the repeats are cut off
     CANCELLED = "cancelled"  #: stopped on request; the text is what was written by then
-
-
-#: Reasons that a bot of the previous version does not know.
-_NEW_REASONS = frozenset({FinishReason.REPETITION, FinishReason.CANCELLED})
 
 
 class FailureReason(StrEnum):
@@ -146,6 +140,8 @@ class Job:
     ``due``: when the answer is first needed; decides the order. ``deadline``: its expiry.
     ``cache_key``: the conversation (with its tenant) whose computed prefix may be reused.
     ``fairness_key``: the person (a digest) whose jobs share one turn in the order; "" for none.
+    ``continues``: the last message only asks to go on with the assistant's message before it. A
+    worker that can makes the model go on in that message; any other answers the last one.
     """
 
     id: UUID
@@ -155,10 +151,16 @@ class Job:
     deadline: datetime | None = None
     cache_key: str = ""
     fairness_key: str = ""
+    continues: bool = False
 
     def __post_init__(self) -> None:
         _require(bool(self.messages), "messages must not be empty")
         _require(self.messages[-1].role is Role.USER, "the last message must be the user's")
+        _require(isinstance(self.continues, bool), "continues must be true or false")
+        _require(
+            not self.continues or [m.role for m in self.messages[-2:-1]] == [Role.ASSISTANT],
+            "a job that continues must have an assistant's message before its last",
+        )
         for moment in (self.due, self.deadline):
             _require(
                 moment is None or moment.tzinfo is not None,
@@ -216,137 +218,9 @@ class Failure:
         _require(isinstance(self.message, str), "message must be text")
 
 
-def dump_job(job: Job) -> dict[str, Any]:
-    """The job as JSON-ready data, with the protocol's version.
-
-    A job with pictures has another version, so that no worker answers it without seeing them.
-    """
-    needs = {"version": NEEDS_VERSION, "needs": [PICTURES]} if job.has_pictures else {}
-    return {
-        "version": PROTOCOL_VERSION,
-        **needs,
-        "id": str(job.id),
-        "messages": [_dump_message(message) for message in job.messages],
-        "sampling": _to_dict(job.sampling),
-        "due": job.due.isoformat() if job.due else None,
-        "deadline": job.deadline.isoformat() if job.deadline else None,
-        "cache_key": job.cache_key,
-        "fairness_key": job.fairness_key,
-    }
-
-
-def load_job(payload: Mapping[str, Any]) -> Job:
-    """Read a job back; raises ProtocolError for another version, need or an invalid field.
-
-    Unknown fields are ignored: a bot of the previous version still sends a ``priority``. Unknown
-    needs are refused: a bot of the next version asks for what this worker cannot do.
-    """
-    _require_needs(payload)
-    try:
-        due, deadline = payload.get("due"), payload.get("deadline")
-        return Job(
-            id=UUID(payload["id"]),
-            messages=tuple(_load_message(message) for message in payload["messages"]),
-            sampling=SamplingParams(
-                **{**payload["sampling"], "stop": tuple(payload["sampling"]["stop"])}
-            ),
-            due=datetime.fromisoformat(due) if due else None,
-            deadline=datetime.fromisoformat(deadline) if deadline else None,
-            cache_key=_text(payload.get("cache_key", "")),
-            fairness_key=_text(payload.get("fairness_key", "")),
-        )
-    except ProtocolError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProtocolError(f"not a job: {type(error).__name__}: {error}") from error
-
-
-def _dump_message(message: Message) -> dict[str, Any]:
-    fields: dict[str, Any] = {"role": message.role.value, "content": message.content}
-    if message.pictures:
-        fields["pictures"] = [
-            {"media_type": picture.media_type, "data": picture.data} for picture in message.pictures
-        ]
-    return fields
-
-
-def _load_message(fields: Mapping[str, Any]) -> Message:
-    pictures = tuple(Picture(one["media_type"], one["data"]) for one in fields.get("pictures", ()))
-    return Message(Role(fields["role"]), _text(fields["content"]), pictures)
-
-
-def dump_result(result: Completion | Failure) -> dict[str, Any]:
-    """The result as JSON-ready data; ``kind`` tells completion and failure apart.
-
-    Only what a bot of the previous version reads; the rest is in ``dump_remarks``.
-    """
-    if isinstance(result, Failure):
-        return {"version": PROTOCOL_VERSION, "kind": "failure", **_to_dict(result)}
-    fields = _to_dict(result)
-    del fields["reasoning"]
-    if result.finish_reason in _NEW_REASONS:
-        fields["finish_reason"] = FinishReason.LENGTH
-    return {"version": PROTOCOL_VERSION, "kind": "completion", **fields}
-
-
-def dump_remarks(result: Completion | Failure) -> dict[str, Any] | None:
-    """What a bot of the previous version cannot read, as JSON-ready data; None: nothing."""
-    if isinstance(result, Failure):
-        return None
-    remarks: dict[str, Any] = {"reasoning": result.reasoning} if result.reasoning else {}
-    if result.finish_reason in _NEW_REASONS:
-        remarks["finish_reason"] = result.finish_reason
-    return remarks or None
-
-
-def load_result(
-    body: Mapping[str, Any], remarks: Mapping[str, Any] | None = None
-) -> Completion | Failure:
-    """Read a result back; raises ProtocolError for another version or shape.
-
-    Unknown remarks are ignored: a worker of the next version may send some.
-    """
-    _require_version(body)
-    fields = {key: value for key, value in body.items() if key not in ("version", "kind")}
-    try:
-        if body["kind"] == "completion" and remarks:
-            known = ("reasoning", "finish_reason")
-            fields |= {key: value for key, value in remarks.items() if key in known}
-        if body["kind"] == "completion":
-            fields["finish_reason"] = FinishReason(fields["finish_reason"])
-            return Completion(**fields)
-        fields["reason"] = FailureReason(fields["reason"])
-        return Failure(**fields)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ProtocolError(f"not a result: {type(error).__name__}: {error}") from error
-
-
-def _to_dict(value: SamplingParams | Completion | Failure) -> dict[str, Any]:
-    # Ten times as fast as asdict, which copies deeply.
-    return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise ProtocolError(otherwise)
-
-
-def _require_needs(payload: Mapping[str, Any]) -> None:
-    """Refuse a version or a need that this worker does not know."""
-    if not isinstance(payload, Mapping) or payload.get("version") != NEEDS_VERSION:
-        _require_version(payload)
-        return
-    needs = payload.get("needs")
-    known = isinstance(needs, list) and all(need == PICTURES for need in needs)
-    _require(known, f"the job needs {str(needs)[:100]}; this worker knows {PICTURES!r}")
-
-
-def _require_version(body: Mapping[str, Any]) -> None:
-    version = body.get("version") if isinstance(body, Mapping) else None
-    _require(
-        version == PROTOCOL_VERSION,
-        f"protocol version {version!r}; this worker speaks {PROTOCOL_VERSION}",
-    )
 
 
 def _is_within(value: object, low: float, high: float) -> bool:
@@ -360,11 +234,6 @@ def _is_within(value: object, low: float, high: float) -> bool:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _text(value: object) -> str:
-    _require(isinstance(value, str), "text expected")
-    return str(value)
 
 
 #: The outcome of every job that was stopped on request, wherever it was stopped.

@@ -10,7 +10,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from inference_queue.protocol import CANCELLED, Failure, FailureReason, dump_result
+from inference_queue.protocol import CANCELLED, Failure, FailureReason
+from inference_queue.wire import dump_result
 
 log = structlog.get_logger(__name__)
 

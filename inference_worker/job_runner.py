@@ -18,6 +18,7 @@ from inference_queue.protocol import (
     FinishReason,
     Job,
 )
+from inference_worker import going_on
 from inference_worker.engines.base import Engine
 from inference_worker.errors import EngineError
 from inference_worker.lifecycle import Lifecycle
@@ -93,7 +94,7 @@ class JobRunner:
     async def _stream(self, lease: Lease, job: Job, written: _Written) -> Completion:
         """The completion with its times, once its text has been streamed. Raises EngineError."""
         buffer = _StreamBuffer(self._leases, lease, sent_at=time.monotonic())
-        events = self._engine.generate(job)
+        events = going_on.answer(self._engine, job)
         async with contextlib.aclosing(events):
             async for event in events:
                 now = time.monotonic()

@@ -80,6 +80,7 @@ class PromptBuilder:
             deadline=turn.expires_at,
             cache_key=f"{conversation.tenant}:{conversation.id}:{conversation.epoch}",
             fairness_key=turn.person.key,
+            continues=not pictures and _goes_on(burst, history),
         )
         return PlannedJob(job=job, preset=name, config_version=config.version)
 
@@ -113,6 +114,12 @@ def _messages(system: str, exchanges: Sequence[Exchange]) -> tuple[Message, ...]
         messages.append(Message(Role.USER, exchange.text))
         messages.append(Message(Role.ASSISTANT, exchange.answer))
     return tuple(messages)
+
+
+def _goes_on(burst: Sequence[WaitingTurn], history: Sequence[Exchange]) -> bool:
+    """Whether the burst asks only to go on with the answer that the prompt ends with."""
+    cut = burst[-1].continues
+    return len(burst) == 1 and bool(history) and history[-1].mark == cut != ""
 
 
 def _newest(exchanges: Sequence[Exchange], limit: int | None) -> Sequence[Exchange]:

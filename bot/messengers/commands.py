@@ -91,7 +91,11 @@ class PersonCommands:
         if newest.had_pictures:
             return CommandOutcome(sentence=self._texts(incoming).picture_gone)
         asked = replace(
-            incoming.draft, text=newest.text, prompt=newest.prompt, regenerates=newest.id
+            incoming.draft,
+            text=newest.text,
+            prompt=newest.prompt,
+            regenerates=newest.id,
+            continues=newest.continues,
         )
         return CommandOutcome(utterance=asked)
 

@@ -14,7 +14,7 @@ from bot.store.conversations import ConversationKey
 NEWEST = text(
     """
     SELECT turns.id, turns.text, turns.prompt, turns.status, turns.finish_reason,
-        (turns.media <> '[]' OR EXISTS (
+        turns.continues, (turns.media <> '[]' OR EXISTS (
             SELECT FROM turns AS merged
             WHERE merged.conversation_id = turns.conversation_id AND merged.seq < turns.seq
               AND merged.merged_into = turns.id AND merged.media <> '[]'
@@ -37,6 +37,7 @@ class NewestTurn:
     prompt: str | None  #: what the model read, where it is not ``text``
     settled: bool
     finish_reason: str | None
+    continues: UUID | None  #: the turn whose answer it goes on with
     had_pictures: bool  #: which are gone: they were kept for its answer alone
 
 
@@ -53,5 +54,6 @@ async def newest_turn(
         prompt=row.prompt,
         settled=TurnStatus(row.status) in SETTLED,
         finish_reason=row.finish_reason,
+        continues=row.continues,
         had_pictures=row.had_pictures,
     )

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.deliveries import ReplyHandle
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import STORAGE_FAULT, Person, TurnStatus
+from bot.store.history_cache import mark
 from bot.store.reply_handles import load_handle
 from bot.store.schema import turns
 from runtime.database import any_of
@@ -26,15 +27,21 @@ from runtime.database import any_of
 WAITING = (
     text(
         """
-        SELECT waiting.*
+        SELECT waiting.*, cut.seq AS cut_seq, cut.settled_at AS cut_at
         FROM unnest(:ids) AS wanted (id) CROSS JOIN LATERAL (
             SELECT id, conversation_id, seq, epoch, messenger, tenant, sender, reply_handle,
                 received_at, expires_at, regenerates, coalesce(prompt, text) AS text,
-                jsonb_array_length(media) AS pictures
+                jsonb_array_length(media) AS pictures, continues
             FROM turns
             WHERE conversation_id = wanted.id AND status = 'received'
             OFFSET 0
         ) AS waiting
+        LEFT JOIN LATERAL (
+            SELECT seq, settled_at FROM turns
+            WHERE id = waiting.continues AND conversation_id = waiting.conversation_id
+              AND reasoning IS NULL
+            OFFSET 0
+        ) AS cut ON true
         WHERE (
             SELECT true FROM turns
             WHERE conversation_id = wanted.id AND status IN ('queued', 'generating')
@@ -130,6 +137,9 @@ class WaitingTurn:
     text: str  #: what the model reads
     pictures: int = 0  #: their number; they are in ``turn_pictures``
     regenerates: UUID | None  #: the turn whose question it asks again
+    #: The mark of the answer that it goes on with; "" for none, or one that was thought out first:
+    #: after it the model would have to think again.
+    continues: str = ""
     reply_handle: ReplyHandle
     received_at: datetime
     expires_at: datetime
@@ -177,6 +187,7 @@ def _waiting_turn(row: Row[Any]) -> WaitingTurn:
         text=row.text,
         pictures=row.pictures,
         regenerates=row.regenerates,
+        continues=mark(row.cut_seq or 0, row.cut_at),
         reply_handle=reply_handle,
         received_at=row.received_at,
         expires_at=row.expires_at,

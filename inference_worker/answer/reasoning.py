@@ -67,9 +67,10 @@ class ReasoningSplit:
 
     A tag inside code, or one that is never closed in an answer that ends by itself, is text.
     ``begins_inside``: as in ThinkingHabit; unless False, the text waits for a closing tag.
+    ``before``: the text that the answer goes on with; it may end inside code.
     """
 
-    def __init__(self, *, begins_inside: bool | None = False) -> None:
+    def __init__(self, *, begins_inside: bool | None = False, before: str = "") -> None:
         self.text = ""  #: the answer so far
         self.lone_closing_tag = False  #: the answer began inside its reasoning
         self._begins_inside = bool(begins_inside)
@@ -79,6 +80,7 @@ class ReasoningSplit:
         self._searched = 0  # how much of the held text has no whole tag
         self._new = ""  # shown since the last push
         self._code = CodeSpans()
+        self._code.push(before)
         self._read = 0  # how much of the held text it has read
         self._thoughts: list[str] = []
 

@@ -17,6 +17,7 @@ from jinja2 import TemplateError
 
 from inference_queue.protocol import Message, Role
 from inference_worker.answer.reasoning import ends_inside_reasoning
+from inference_worker.prompt.open_answer import split_open
 from inference_worker.prompt.system_role import SystemRole, fold_system
 
 #: Splits a marker invisibly.
@@ -54,8 +55,9 @@ class ChatTemplate:
     """A model's own chat template, rendered to token ids.
 
     The ids equal the tokenizer's ``apply_chat_template`` with a generation prompt wherever no
-    content holds a control token's text; where one does, it stays text. May be used from several
-    threads. ``tokenizer`` is a fast tokenizer of transformers with a chat template.
+    content holds a control token's text; where one does, it stays text. An open answer follows the
+    header (open_answer.py). May be used from several threads. ``tokenizer`` is a fast tokenizer of
+    transformers with a chat template.
     """
 
     def __init__(self, tokenizer: Any, *, system_role: SystemRole = SystemRole.AUTO) -> None:
@@ -81,7 +83,7 @@ class ChatTemplate:
         return ends_inside_reasoning(self._render([Message(Role.USER, "?")]))
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
-        """The prompt's token ids, with the header that lets the assistant speak.
+        """The prompt's token ids, with the header that lets the assistant speak, or go on.
 
         Markers in the contents are broken while the template runs, so that every whole marker in
         the rendered text is the template's own; each stretch of text between two of those is then
@@ -109,7 +111,10 @@ class ChatTemplate:
             return False
 
     def _render(self, messages: Sequence[Message]) -> str:
-        return self._apply(messages if self._takes_system else fold_system(messages))
+        before, written = split_open(messages)
+        chat = self._apply(before if self._takes_system else fold_system(before))
+        # In one stretch with the header's end, as transformers' continue_final_message encodes it.
+        return chat + self._seams.sub(self._seam, written)
 
     def _apply(self, messages: Sequence[Message]) -> str:
         chat = [

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from inference_queue.protocol import FailureReason, Message, Role
 from inference_worker.errors import EngineError
+from inference_worker.prompt.open_answer import is_open
 
 #: Tokens that a prompt of these messages takes.
 Count = Callable[[Sequence[Message]], int]
@@ -28,7 +29,7 @@ class Fitted:
 
     messages: tuple[Message, ...]
     dropped: int = 0  #: oldest messages left out
-    cut_chars: int = 0  #: code points cut from the end of the newest message
+    cut_chars: int = 0  #: code points cut from the newest message
 
 
 def prompt_budget(context_window: int, max_new_tokens: int) -> int:
@@ -42,7 +43,8 @@ def prompt_budget(context_window: int, max_new_tokens: int) -> int:
 def fit(messages: Sequence[Message], budget: int, count: Count) -> Fitted:
     """Keep the system prompt and the newest turns within ``budget`` tokens.
 
-    A newest message that does not fit alone is cut at its end. Raises EngineError
+    A newest message that does not fit alone is cut at its end; an open answer, which stays with
+    its question, at its beginning: the model goes on behind its end. Raises EngineError
     (PROMPT_TOO_LONG) where even an empty one would not fit.
     """
     fitted = drop_oldest(messages, budget, count)
@@ -88,15 +90,16 @@ def join_turns(system: Sequence[Message], turns: Sequence[Turn]) -> list[Message
 
 def _cut_newest(fitted: Fitted, budget: int, count: Count) -> Fitted:
     *before, newest = fitted.messages
+    full, goes_on = len(newest.content), is_open(fitted.messages)
 
-    def head(length: int) -> tuple[Message, ...]:
-        return (*before, replace(newest, content=newest.content[:length]))
+    def kept(length: int) -> tuple[Message, ...]:
+        part = slice(full - length, None) if goes_on else slice(length)
+        return (*before, replace(newest, content=newest.content[part]))
 
-    if (minimum := count(head(0))) > budget:
+    if (minimum := count(kept(0))) > budget:
         raise EngineError(
             FailureReason.PROMPT_TOO_LONG,
             f"the prompt takes {minimum} tokens before the newest message, of {budget} there are",
         )
-    full = len(newest.content)
-    length = bisect_left(range(1, full), True, key=lambda n: count(head(n)) > budget)
-    return replace(fitted, messages=head(length), cut_chars=full - length)
+    length = bisect_left(range(1, full), True, key=lambda n: count(kept(n)) > budget)
+    return replace(fitted, messages=kept(length), cut_chars=full - length)

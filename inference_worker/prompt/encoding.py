@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from jinja2 import TemplateError
 
-from inference_queue.protocol import FailureReason, Message
+from inference_queue.protocol import FailureReason, Job
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.context_window import Fitted, fit, prompt_budget
+from inference_worker.prompt.open_answer import opened
 
 
 def fit_and_encode(
-    template: ChatTemplate, messages: Sequence[Message], *, window: int, max_new_tokens: int
+    template: ChatTemplate, job: Job, *, window: int, max_new_tokens: int, goes_on: bool
 ) -> tuple[Fitted, list[int]]:
-    """The messages that fit beside the answer, and their token ids. Raises EngineError."""
+    """The messages that fit beside the answer, and their token ids. Raises EngineError.
+
+    ``goes_on``: a job that continues leaves its answer open.
+    """
+    messages = opened(job) if job.continues and goes_on else job.messages
     try:
         fitted = fit(messages, prompt_budget(window, max_new_tokens), template.count)
         return fitted, template.encode(fitted.messages)

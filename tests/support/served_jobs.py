@@ -26,7 +26,11 @@ HELLO = (Message(Role.SYSTEM, "친절하게 답하세요."), Message(Role.USER, 
 
 
 def a_job(
-    *texts: str, messages: tuple[Message, ...] = (), within_s: float | None = None, **sampling: Any
+    *texts: str,
+    messages: tuple[Message, ...] = (),
+    within_s: float | None = None,
+    continues: bool = False,
+    **sampling: Any,
 ) -> Job:
     """A job that says the texts in turn, user first, or the messages given."""
     roles = (Role.USER, Role.ASSISTANT)
@@ -37,6 +41,7 @@ def a_job(
         messages=messages or said or HELLO,
         sampling=SamplingParams(**sampling),
         deadline=deadline,
+        continues=continues,
     )
 
 

@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import Completion, Failure, Job, Message, Role, SamplingParams
-from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.engines.base import Delta, ModelCard, Usage, refuse_pictures
 from inference_worker.engines.local.generated_text import GeneratedText
@@ -117,9 +116,7 @@ class LocalEngine:
         events: asyncio.Queue[Event] = asyncio.Queue()
         request = model.request(job, prompt, deadline=deadline, events=events)
         model.scheduler.submit(request)
-        output = GeneratedText(
-            AnswerText(model.habit, repetition_chars=self._settings.repetition_chars), started
-        )
+        output = GeneratedText(model.answer_to(fitted, self._settings.repetition_chars), started)
         end: Finished | None = None
         try:
             while not (end or output.is_over):

@@ -10,12 +10,14 @@ import structlog
 
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import Job
+from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.engines.base import ModelCard
 from inference_worker.engines.local.request import Event, Request
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.context_window import Fitted
 from inference_worker.prompt.encoding import fit_and_encode
+from inference_worker.prompt.open_answer import split_open
 
 if TYPE_CHECKING:
     from inference_worker.engines.local.scheduler import Scheduler
@@ -47,9 +49,10 @@ class LoadedModel:
         """The messages that fit, and their token ids. Raises EngineError. Blocks."""
         fitted, prompt = fit_and_encode(
             self.template,
-            job.messages,
+            job,
             window=self.window,
             max_new_tokens=self._max_answer(job),
+            goes_on=self.habit.begins_inside is False,
         )
         if fitted.dropped or fitted.cut_chars:
             log.info(
@@ -59,6 +62,11 @@ class LoadedModel:
                 cut_chars=fitted.cut_chars,
             )
         return fitted, prompt
+
+    def answer_to(self, fitted: Fitted, repetition_chars: int) -> AnswerText:
+        """Reads the answer to these messages; ``repetition_chars`` as in AnswerText."""
+        _, before = split_open(fitted.messages)
+        return AnswerText(self.habit, repetition_chars=repetition_chars, before=before)
 
     def request(
         self, job: Job, prompt: list[int], *, deadline: float, events: asyncio.Queue[Event]

@@ -36,6 +36,15 @@ class Connection:
     takes_system: bool  #: False: the system's text goes into the first user message
     waits: BoundedWaits
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the model can go on in an answer that was cut, as far as is known.
+
+        Where it may think first it would think again, or its server would take the rest of the
+        answer for reasoning.
+        """
+        return self.backend.dialect.going_on is not None and self.habit.begins_inside is False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:

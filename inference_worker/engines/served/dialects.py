@@ -7,7 +7,7 @@ that a server refuses (422) or silently misreads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class Dialect:
     stop_token_ids: bool = False
     token_ids: bool = False  #: its completion route takes the prompt as a list of token ids
     stream_options: bool = True  #: False: usage comes unrequested
+    #: The fields that let the model go on in a last message of the assistant; None: it cannot.
+    going_on: Mapping[str, bool] | None = None
 
 
 def _repetition_penalty(penalty: float) -> dict[str, float]:
@@ -73,6 +75,7 @@ DIALECTS: dict[str, Dialect] = {
             repetition=_repetition_penalty,
             top_p_one=False,
             max_stop=4,
+            going_on={},  # the prompt is rendered here
         ),
         Dialect(
             name="vllm",
@@ -81,6 +84,8 @@ DIALECTS: dict[str, Dialect] = {
             top_k_off=-1,
             stop_token_ids=True,
             token_ids=True,
+            # It refuses the first without the second.
+            going_on={"continue_final_message": True, "add_generation_prompt": False},
         ),
         Dialect(
             name="sglang",
@@ -89,8 +94,16 @@ DIALECTS: dict[str, Dialect] = {
             top_k_off=-1,
             stop_token_ids=True,
             token_ids=True,
+            # Without it the assistant's last message becomes the user's.
+            going_on={"continue_final_message": True},
         ),
-        Dialect(name="llamacpp", title="llama.cpp", repetition=_repeat_penalty, top_k_off=0),
+        Dialect(
+            name="llamacpp",
+            title="llama.cpp",
+            repetition=_repeat_penalty,
+            top_k_off=0,
+            going_on={},  # it does so unasked
+        ),
         Dialect(
             name="transformers",
             title="transformers serve",

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inference_queue.protocol import Job, Message
+from inference_queue.protocol import Message
 from inference_worker.engines.served.refused_size import RefusedSize
 from inference_worker.prompt.chat_template import KNOWN_MARKERS, neutralise
 from inference_worker.prompt.context_window import Turn, drop_oldest, join_turns, split_turns
+from inference_worker.prompt.open_answer import is_open, split_open
 
 #: Llama-3 takes about 0.5 token for a character of Korean prose; the rest is safety.
 TOKENS_PER_CHARACTER = 0.75
@@ -45,6 +46,11 @@ class Prompt:
     markers: tuple[str, ...] = KNOWN_MARKERS  #: control strings that are broken in the messages
     ids: tuple[int, ...] = ()  #: the same as token ids, where the worker has the tokenizer
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the model goes on in an open answer."""
+        return is_open(self.messages)
+
     def chat(self) -> list[dict[str, Any]]:
         """The messages as JSON, with every control string in them broken.
 
@@ -62,12 +68,14 @@ class Prompt:
 
     def llama3(self) -> str:
         """The Llama-3 chat template as text, without BOS: the server puts that itself."""
+        before, written = split_open(self.messages)
         turns = (
             f"<|start_header_id|>{m.role.value}<|end_header_id|>\n\n"
             f"{neutralise(m.content.strip(), self.markers)}<|eot_id|>"
-            for m in self.messages
+            for m in before
         )
-        return "".join(turns) + "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        header = "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        return "".join(turns) + header + neutralise(written, self.markers)
 
     def shorter(self, size: RefusedSize) -> Prompt | None:
         """A prompt to try once the server refused this one; None where there is none left.
@@ -99,16 +107,22 @@ class Prompt:
         return split_turns(fitted.messages)[1] if fitted.dropped else []
 
 
-def fit(job: Job, *, context_window: int | None, max_input: int | None = None) -> Prompt:
+def fit(
+    messages: Sequence[Message],
+    wanted: int,
+    *,
+    context_window: int | None,
+    max_input: int | None = None,
+) -> Prompt:
     """Drop the oldest whole turns until the rest fits by estimate; system and newest stay.
 
-    ``context_window``: tokens of prompt and answer together; ``max_input``: of the prompt alone.
+    ``wanted``: tokens of the answer. ``context_window``: tokens of prompt and answer together;
+    ``max_input``: of the prompt alone.
     """
-    wanted = job.sampling.max_new_tokens
     if context_window is None:
-        return Prompt(messages=job.messages, max_new_tokens=wanted)
+        return Prompt(messages=tuple(messages), max_new_tokens=wanted)
     budget = context_window - min(wanted, context_window // 2)
-    fitted = drop_oldest(job.messages, min(budget, max_input or budget), _estimate_tokens)
+    fitted = drop_oldest(messages, min(budget, max_input or budget), _estimate_tokens)
     # A message that is too long on its own is for the server to judge: the estimate errs high.
     room = max(context_window - _estimate_tokens(fitted.messages), context_window // 8, 1)
     return Prompt(

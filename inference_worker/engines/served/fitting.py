@@ -11,6 +11,7 @@ from inference_worker.engines.served.connection import Connection
 from inference_worker.engines.served.estimated_prompt import Prompt, fit
 from inference_worker.engines.served.refused_size import RefusedSize
 from inference_worker.errors import EngineError
+from inference_worker.prompt.open_answer import opened
 from inference_worker.prompt.system_role import fold_system
 
 #: The window that is tried once the server refused a prompt without saying its own.
@@ -22,10 +23,16 @@ async def fit_job(connection: Connection, job: Job) -> Prompt:
     """The newest turns that leave room for the answer. Raises EngineError."""
     backend, card, encoder = connection.backend, connection.card, connection.encoder
     if encoder is not None:
-        return await asyncio.to_thread(encoder.fit, job, context_window=_window(connection))
-    if not connection.takes_system:
-        job = replace(job, messages=fold_system(job.messages))
-    prompt = fit(job, context_window=card.context_window, max_input=backend.max_input)
+        return await asyncio.to_thread(
+            encoder.fit, job, context_window=_window(connection), goes_on=connection.goes_on
+        )
+    messages = opened(job) if job.continues and connection.goes_on else job.messages
+    prompt = fit(
+        messages if connection.takes_system else fold_system(messages),
+        job.sampling.max_new_tokens,
+        context_window=card.context_window,
+        max_input=backend.max_input,
+    )
     return replace(prompt, markers=connection.typed_markers)
 
 
@@ -41,7 +48,9 @@ async def fit_shorter(
     if window < MIN_WINDOW:
         return None
     try:
-        return await asyncio.to_thread(encoder.fit, job, context_window=window)
+        return await asyncio.to_thread(
+            encoder.fit, job, context_window=window, goes_on=connection.goes_on
+        )
     except EngineError as error:
         if error.failure.reason is FailureReason.PROMPT_TOO_LONG:
             return None

@@ -6,7 +6,7 @@ itself, and closing it is what makes the server stop generating.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, TypeVar, cast
 
@@ -32,6 +32,7 @@ from inference_worker.engines.served.stream import (
 )
 from inference_worker.engines.served.token_id_prompt import open_completion
 from inference_worker.errors import EngineError
+from inference_worker.prompt.open_answer import split_open
 from inference_worker.prompt.stop_tokens import stop_strings
 
 #: How long the token counts may come after the last text, in seconds.
@@ -50,7 +51,11 @@ class Generation:
         self._stop = stop_strings(connection.stop_tokens, job.sampling)
         self._output = StreamAccumulator(
             TurnEnd(connection.end_markers, self._stop),
-            AnswerText(connection.habit, repetition_chars=connection.settings.repetition_chars),
+            AnswerText(
+                connection.habit,
+                repetition_chars=connection.settings.repetition_chars,
+                before=split_open(prompt.messages)[1],
+            ),
         )
 
     async def events(self) -> AsyncGenerator[Delta | Completion, None]:
@@ -131,7 +136,7 @@ class Generation:
                 prompt.chat(),
                 model=backend.dialect.model or backend.model,
                 stream=True,
-                extra_body=self._chat_fields(),
+                extra_body={**self._chat_fields(), **self._fields_of_going_on()},
             )
         else:
             fields = generate_fields(
@@ -144,6 +149,10 @@ class Generation:
                 prompt.llama3(), stream=True, details=True, **fields
             )
         return cast("AsyncGenerator[Any, None]", stream)
+
+    def _fields_of_going_on(self) -> Mapping[str, bool]:
+        fields = self._connection.backend.dialect.going_on
+        return fields if fields and self._prompt.goes_on else {}
 
     def _chat_fields(self) -> dict[str, Any]:
         encoder = self._connection.encoder

@@ -36,11 +36,15 @@ class Encoder:
     stop_ids: tuple[int, ...]
     end_markers: tuple[str, ...]  #: their text, and that of the tokens that begin a turn
 
-    def fit(self, job: Job, *, context_window: int) -> Prompt:
+    def fit(self, job: Job, *, context_window: int, goes_on: bool) -> Prompt:
         """The prompt of the newest turns that leave room for the answer. Raises EngineError."""
         wanted = job.sampling.max_new_tokens
         fitted, ids = fit_and_encode(
-            self.template, job.messages, window=context_window, max_new_tokens=wanted
+            self.template,
+            job,
+            window=context_window,
+            max_new_tokens=wanted,
+            goes_on=goes_on,
         )
         return Prompt(
             messages=fitted.messages,

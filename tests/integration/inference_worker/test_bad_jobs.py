@@ -16,7 +16,7 @@ from inference_queue.protocol import (
     Message,
     Role,
 )
-from inference_queue.protocol import dump_job as dumped
+from inference_queue.wire import dump_job as dumped
 from tests.support.desk import Desk
 from tests.support.stack import running_worker, served
 
@@ -48,6 +48,8 @@ BAD: dict[str, Any] = {
     "an unknown role": said(("tool", "안녕")),
     "a role with control tokens": said((CONTROL, "안녕")),
     "the assistant's turn last": said(("user", "안녕"), ("assistant", "네")),
+    "no answer to go on with": payload(continues=True),
+    "going on that is a number": payload(continues=1),
     "no tokens wanted": sampling(max_new_tokens=0),
     "a billion tokens wanted": sampling(max_new_tokens=10**9),
     "half a token wanted": sampling(max_new_tokens=1.5),

@@ -17,12 +17,8 @@ from inference_queue.protocol import (
     Picture,
     ProtocolError,
     Role,
-    dump_job,
-    dump_remarks,
-    dump_result,
-    load_job,
-    load_result,
 )
+from inference_queue.wire import dump_job, dump_remarks, dump_result, load_job, load_result
 from inference_queue.worker_registry import WorkerState
 
 
@@ -117,3 +113,30 @@ def test_the_pictures_of_a_message_are_bounded_together() -> None:
             Message(Role.USER, "", pictures)
     with pytest.raises(ProtocolError):
         Message(Role.ASSISTANT, "", (PICTURE,))
+
+
+CUT = (Message(Role.USER, "?"), Message(Role.ASSISTANT, "하나, 둘"), Message(Role.USER, "계속"))
+
+
+def test_a_job_that_continues_comes_back_whole() -> None:
+    job = Job(id=uuid4(), messages=CUT, continues=True)
+    payload = dump_job(job)
+    assert load_job(payload) == job
+    assert payload["version"] == PROTOCOL_VERSION
+    assert [message["role"] for message in payload["messages"]] == ["user", "assistant", "user"]
+
+
+def test_a_job_that_does_not_continue_is_the_same_as_before() -> None:
+    payload = dump_job(Job(id=uuid4(), messages=CUT))
+    assert "continues" not in payload
+    assert not load_job(payload).continues
+
+
+@pytest.mark.parametrize(("messages", "value"), [(CUT[2:], True), (CUT[::2], True), (CUT, "no")])
+def test_a_job_continues_only_an_answer_before_its_last_message(
+    messages: tuple[Message, ...], value: Any
+) -> None:
+    payload = dump_job(Job(id=uuid4(), messages=CUT))
+    said = [{"role": m.role.value, "content": m.content} for m in messages]
+    with pytest.raises(ProtocolError):
+        load_job({**payload, "messages": said, "continues": value})

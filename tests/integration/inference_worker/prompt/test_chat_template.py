@@ -37,13 +37,26 @@ hostile = st.lists(
 
 
 def chats(content: st.SearchStrategy[str]) -> st.SearchStrategy[list[Message]]:
-    return st.lists(st.builds(Message, st.sampled_from(Role), content), min_size=1, max_size=5)
+    """Chats of which the assistant's turn is next."""
+    earlier = st.lists(st.builds(Message, st.sampled_from(Role), content), max_size=4)
+    last = st.builds(Message, st.sampled_from([Role.SYSTEM, Role.USER]), content)
+    return st.builds(lambda said, newest: [*said, newest], earlier, last)
 
 
 def reference(tokenizer: Any, messages: list[Message]) -> list[int]:
     chat = [{"role": m.role.value, "content": m.content} for m in messages]
     ids: list[int] = tokenizer.apply_chat_template(
         chat, add_generation_prompt=True, return_dict=False
+    )
+    return ids
+
+
+def reference_open(tokenizer: Any, messages: list[Message], written: str) -> list[int]:
+    chat = [{"role": m.role.value, "content": m.content} for m in messages]
+    ids: list[int] = tokenizer.apply_chat_template(
+        [*chat, {"role": "assistant", "content": written}],
+        continue_final_message=True,
+        return_dict=False,
     )
     return ids
 
@@ -81,6 +94,52 @@ def test_chatml_ids_equal_apply_chat_template(
     demo_template: ChatTemplate, demo_tokenizer: Any, messages: list[Message]
 ) -> None:
     assert demo_template.encode(messages) == reference(demo_tokenizer, messages)
+
+
+@given(messages=chats(ordinary), written=ordinary)
+@QUIET
+def test_llama3_open_answer_equals_continue_final_message(
+    llama3_template: ChatTemplate, llama3_tokenizer: Any, messages: list[Message], written: str
+) -> None:
+    written = written.strip()  # the template would do it: here a cut answer keeps its last blank
+    assume(written)
+    said = [*messages, Message(Role.ASSISTANT, written)]
+    assume(not any(marker in m.content for m in said for marker in KNOWN_MARKERS))
+    assert llama3_template.encode(said) == reference_open(llama3_tokenizer, messages, written)
+
+
+@given(messages=chats(ordinary), written=ordinary)
+@QUIET
+def test_chatml_open_answer_equals_continue_final_message(
+    demo_template: ChatTemplate, demo_tokenizer: Any, messages: list[Message], written: str
+) -> None:
+    assume(written.strip())
+    said = [*messages, Message(Role.ASSISTANT, written)]
+    assert demo_template.encode(said) == reference_open(demo_tokenizer, messages, written)
+
+
+@given(messages=chats(ordinary), written=hostile)
+@QUIET
+def test_an_open_answer_holds_no_control_token(
+    llama3_template: ChatTemplate, llama3_tokenizer: Any, messages: list[Message], written: str
+) -> None:
+    closed = llama3_template.encode(messages)
+    ids = llama3_template.encode([*messages, Message(Role.ASSISTANT, written)])
+    last = len(closed) - 1  # the header's line feeds may be one token with those of the text
+    assert ids[:last] == closed[:last]
+    assert max(ids[last:]) < 128_000
+    assert llama3_tokenizer.decode(ids[last:]) in (
+        f"\n\n{written}",
+        "\n\n" + neutralise(written, KNOWN_MARKERS),
+    )
+
+
+@pytest.mark.parametrize("written", ["첫째\n\n", "사과, ", "```python\nx = 1\n"])
+def test_the_blanks_at_the_end_of_an_open_answer_stay(
+    llama3_template: ChatTemplate, llama3_tokenizer: Any, written: str
+) -> None:
+    said = [Message(Role.USER, "?"), Message(Role.ASSISTANT, written)]
+    assert llama3_tokenizer.decode(llama3_template.encode(said)).endswith(written)
 
 
 @given(messages=chats(hostile))

@@ -67,6 +67,23 @@ def test_a_too_long_newest_message_keeps_its_head() -> None:
     assert fitted.cut_chars == 1000 - len(fitted.messages[-1].content)
 
 
+def test_an_open_answer_stays_with_its_question() -> None:
+    said = [*talk(9), Message(Role.ASSISTANT, "하나, 둘")]
+    fitted = fit(said, 150, count_chars)
+    assert fitted.messages[-2:] == tuple(said[-2:])
+    assert fitted.dropped > 0
+    assert (fitted.dropped % 2, fitted.cut_chars) == (0, 0)
+
+
+def test_a_too_long_open_answer_keeps_its_end() -> None:
+    written = Message(Role.ASSISTANT, "".join(chr(0xAC00 + i) for i in range(1000)))
+    fitted = fit([*talk(2), written], 100, count_chars)
+    assert [m.role for m in fitted.messages] == [Role.SYSTEM, Role.USER, Role.ASSISTANT]
+    assert written.content.endswith(fitted.messages[-1].content)
+    assert count_chars(fitted.messages) == 100
+    assert fitted.cut_chars == 1000 - len(fitted.messages[-1].content)
+
+
 def test_no_room_for_the_newest_message_at_all() -> None:
     with pytest.raises(EngineError) as raised:
         fit([Message(Role.SYSTEM, "s" * 200), Message(Role.USER, "hi")], 100, count_chars)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -140,3 +141,32 @@ def test_a_scope_may_read_less_history_than_all(own: int | None, read: str) -> N
     job = builder(history_turns=own).plan(CONVERSATION, [waiting("끝")], exchanges).job
     asked = [message.content for message in job.messages if message.role is Role.USER]
     assert asked == [*read, "끝"]
+
+
+CUT, EARLIER = Exchange("3@x", "세어 줘", "하나, 둘"), Exchange("2@x", "안녕", "네")
+PRESS = replace(waiting("이어서 써 주세요"), continues="3@x")
+
+
+@pytest.mark.parametrize(
+    ("burst", "exchanges", "continues"),
+    [
+        ([PRESS], [EARLIER, CUT], True),
+        ([PRESS], [CUT, EARLIER], False),  # other answers came in between
+        ([PRESS], [], False),  # a reset
+        ([PRESS, waiting("그리고 표로")], [CUT], False),
+        ([waiting("그리고"), PRESS], [CUT], False),
+        ([waiting("이어서")], [CUT], False),
+        ([replace(PRESS, continues="")], [CUT], False),
+        ([replace(PRESS, continues="3@y")], [CUT], False),  # answered anew after a crash
+    ],
+)
+def test_a_job_continues_only_the_answer_that_its_history_ends_with(
+    burst: list[WaitingTurn], exchanges: list[Exchange], continues: bool
+) -> None:
+    job = builder().plan(CONVERSATION, burst, exchanges).job
+    assert job.continues == continues
+    assert job.messages[-1].role is Role.USER
+
+
+def test_a_scope_without_history_continues_nothing() -> None:
+    assert not builder(history_turns=0).plan(CONVERSATION, [PRESS], [CUT]).job.continues

@@ -52,3 +52,41 @@ def test_a_cut_answer_does_not_tell_that_a_model_does_not_think() -> None:
     answer = AnswerText(habit)
     assert not answer.push("인사한다.</think>")
     assert answer.push("안녕하세요.") == "안녕하세요."
+
+
+@pytest.mark.parametrize(
+    ("before", "rest", "text"),
+    [
+        ("안녕하", "세요. 반가워요.", "세요. 반가워요."),
+        ("서울의", " 명소는", " 명소는"),
+        ("1. 사과\n2. 바", "나나\n3. 체리", "나나\n3. 체리"),
+        ("1. 사과\n", "2. 바나나", "2. 바나나"),
+        ("예:\n\n```python\nx = 1\ny =", " 2\n```\n끝", "```python\n 2\n```\n끝"),
+        ("예:\n\n```python\nx = 1\n", "y = 2\n```\n끝", "```python\ny = 2\n```\n끝"),
+        ("예:\n\n```py", "thon\nx = 1\n```", "```python\nx = 1\n```"),
+        ("- 예:\n  ~~~~\n  ```\n", "x\n~~~~", "~~~~\nx\n~~~~"),
+        ("```\nx\n```\n", "그리고 `y`", "그리고 `y`"),
+        ("```\nx\n```", "\n끝", "\n끝"),
+        ("`x", "` 는 값", "` 는 값"),
+        ("```\nx", " ", " "),
+    ],
+)
+def test_the_rest_of_a_cut_answer_is_markdown_of_its_own(before: str, rest: str, text: str) -> None:
+    answer = AnswerText(ThinkingHabit(False), before=before)
+    shown = "".join(answer.push(character) for character in rest) + answer.flush(FinishReason.STOP)
+    assert shown == answer.written(FinishReason.STOP).text == text
+
+
+def test_a_tag_in_code_that_was_begun_before_the_cut_is_text() -> None:
+    answer = AnswerText(ThinkingHabit(False), before="```html\n")
+    text = "<think>\n</think>\n```"
+    assert answer.push(text) + answer.flush(FinishReason.STOP) == f"```html\n{text}"
+
+
+def test_the_rest_of_a_cut_answer_teaches_nothing() -> None:
+    habit = ThinkingHabit(False)
+    answer = AnswerText(habit, before="닫는 태그는")
+    answer.push(" </think> 예요.")
+    answer.flush(FinishReason.STOP)
+    answer.written(FinishReason.STOP)
+    assert habit.begins_inside is False

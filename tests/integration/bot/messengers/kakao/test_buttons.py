@@ -35,11 +35,59 @@ async def test_a_cut_answer_goes_on_as_a_turn_of_its_own(chat: KakaoChat, typed:
     await cut_answer(chat)
     [cut] = await chat.stack.rows("SELECT * FROM turns")
     extra = None if typed else {"continue_turn": str(cut.id)}
+    chat.server.reply = lambda messages: f" 뒤 {messages[-1]['content']}"
     said = await chat.say("계속", extra=extra)
-    assert said.bubbles == [f"에코: {WORDS_KO.continue_prompt}"]
+    assert said.bubbles == ["뒤 에코: 열까지 세어 줘"]
     turn = await chat.stack.until("SELECT * FROM turns WHERE continues IS NOT NULL")
     assert (turn.continues, turn.text) == (cut.id, "계속")
+    request = chat.server.requests[-1]
+    assert request.roles == ["system", "user", "assistant"]
+    assert request.body["continue_final_message"] is True
+    await chat.say("고마워")
+    roles = ["system", *["user", "assistant"] * 2, "user"]
+    assert chat.server.requests[-1].roles == roles
+    assert chat.server.requests[-1].contents[3] == WORDS_KO.continue_prompt
+
+
+async def test_an_answer_goes_on_again_where_its_rest_was_cut_or_is_not_liked(
+    chat: KakaoChat,
+) -> None:
+    await cut_answer(chat)
+    chat.server.reply = lambda _: "넷, 다섯"
+    await chat.say("계속")
+    again = await chat.say("다시")
+    assert again.bubbles == ["넷, 다섯"]
+    assert chat.server.requests[-1].contents[-1] == "에코: 열까지 세어 줘"
+    async with chat.stack.database.begin() as connection:
+        await connection.exec_driver_sql("UPDATE turns SET finish_reason = 'length'")
+    await chat.say("계속")
+    assert chat.server.requests[-1].roles == ["system", *["user", "assistant"] * 2]
+    assert chat.server.requests[-1].contents[-1] == "넷, 다섯"
+
+
+async def test_an_answer_that_was_thought_out_first_is_asked_for_its_rest(chat: KakaoChat) -> None:
+    await cut_answer(chat)
+    async with chat.stack.database.begin() as connection:
+        await connection.exec_driver_sql("UPDATE turns SET reasoning = '음'")
+    assert (await chat.say("계속")).bubbles == [f"에코: {WORDS_KO.continue_prompt}"]
     assert chat.server.requests[-1].roles == ["system", "user", "assistant", "user"]
+
+
+@pytest.mark.parametrize(
+    ("cut", "rest", "seen"),
+    [
+        ("안녕하", "세요. 반가워요.", "세요. 반가워요."),
+        ("서울의", " **명소**는 많아요.", "명소는 많아요."),
+        ("1. 사과\n2.", " 바나나\n3. 체리", "바나나\n3. 체리"),
+        ("예:\n\n```python\nx = 1", "\ny = x**2\n```\n**끝**", "y = x**2\n\n끝"),
+    ],
+)
+async def test_the_rest_of_an_answer_is_seen_as_text_of_its_own(
+    chat: KakaoChat, cut: str, rest: str, seen: str
+) -> None:
+    chat.server.reply = lambda messages: cut if messages[-1]["role"] == "user" else rest
+    await cut_answer(chat)
+    assert "\n".join((await chat.say("계속")).bubbles) == seen
 
 
 async def test_the_typed_word_is_a_question_where_nothing_was_cut(chat: KakaoChat) -> None:

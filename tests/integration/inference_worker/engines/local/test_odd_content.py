@@ -14,7 +14,7 @@ from inference_queue.protocol import (
     Role,
     SamplingParams,
 )
-from inference_queue.protocol import dump_job as dumped
+from inference_queue.wire import dump_job as dumped
 from inference_worker.engines.local.engine import LocalEngine
 
 

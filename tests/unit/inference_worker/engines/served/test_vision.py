@@ -81,8 +81,8 @@ def test_a_picture_takes_room_in_the_context() -> None:
     job = a_picture_job()
     older = (Message(Role.USER, "안녕"), Message(Role.ASSISTANT, "네"))
     long = a_job(messages=(*older, *job.messages), max_new_tokens=100)
-    assert fit(long, context_window=TOKENS_PER_PICTURE + 100).dropped == 2
-    assert fit(long, context_window=TOKENS_PER_PICTURE + 500).dropped == 0
+    assert fit(long.messages, 100, context_window=TOKENS_PER_PICTURE + 100).dropped == 2
+    assert fit(long.messages, 100, context_window=TOKENS_PER_PICTURE + 500).dropped == 0
 
 
 def test_settings_that_cannot_be_are_a_sentence() -> None:
