@@ -36,6 +36,7 @@ _MARK = re.compile(r"#(\d+)")
 class Answer:
     """What a person saw of one answer; times are Unix seconds."""
 
+    number: int  #: in its question
     room: str
     asked: float = 0.0
     status: float = 0.0  #: the first status line
@@ -81,7 +82,7 @@ class SlackRig:
         user = f"U{workspace.team_id}X{number}"
         room = workspace.directory.dm(user).id
         self._workspaces[room] = workspace
-        answer = self.answers[number] = self._rooms[room] = Answer(room)
+        answer = self.answers[number] = self._rooms[room] = Answer(number, room)
         [event] = People(workspace).write(user, room, f"오늘 날씨 어때요? #{number}")
         body, headers = signed_json(SLACK_SECRET, event)
         answer.asked = time.time()
