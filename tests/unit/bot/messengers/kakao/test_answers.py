@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
+from bot.domain.turns import has_visible
 from bot.http.outbound import OutboundClient
 from bot.messengers.kakao.adapter import KakaoAdapter
 from bot.messengers.kakao.answer_pages import MAX_MARKDOWN_CHARS, answer_page
@@ -111,9 +112,34 @@ def test_markdown_that_is_never_read_to_its_end_is_cut_and_said() -> None:
     assert bubbles(answer_response(answer(text), KO, page=page))[-1].endswith(KO.cut_note)
 
 
-@pytest.mark.parametrize("text", ["", " \n", "\x00", "\u200b" * 0])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n",
+        "\x00",
+        "\u200b",
+        "\u200b\n\n\ufeff",
+        "\u3164" * 2000,
+        "\u115f\u1160",
+        "\u2800\ufe0f",
+    ],
+)
 def test_an_empty_answer_is_an_honest_sentence(text: str) -> None:
     assert bubbles(answer_response(answer(text), KO)) == [KO.failed]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["\u200b" * 950, "\u3164" * 901, "가" * 899, "네 ", "\n\n", "\u034f"]),
+        max_size=12,
+    ).map("".join)
+)
+def test_every_bubble_shows_something(text: str) -> None:
+    for number in (1, 2):
+        if number == 1 or answer_page(text, number).pieces:
+            shown = bubbles(answer_response(answer(text), KO, page=number))
+            assert all(map(has_visible, shown))
 
 
 def test_a_held_answer_has_the_button_of_its_turn() -> None:
@@ -272,7 +298,7 @@ def test_any_answer_stays_within_the_limits(
     check_skill_response(response)
     shown = bubbles(response)
     assert 1 <= len(shown) <= 3
-    assert all(bubble.strip() and utf16_units(bubble) <= 1000 for bubble in shown)
+    assert all(has_visible(bubble) and utf16_units(bubble) <= 1000 for bubble in shown)
     json.dumps(response, ensure_ascii=False).encode()
     if ai_notice:
         assert texts.ai_notice in shown[0]
