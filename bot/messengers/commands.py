@@ -90,6 +90,8 @@ class PersonCommands:
             return CommandOutcome(sentence=self._texts(incoming).conversation_full)
         if newest.had_pictures:
             return CommandOutcome(sentence=self._texts(incoming).picture_gone)
+        if not await self._requests.take_turn(self._key(incoming), newest):
+            return CommandOutcome(sentence=self._texts(incoming).conversation_full)
         asked = replace(
             incoming.draft, text=newest.text, prompt=newest.prompt, regenerates=newest.id
         )

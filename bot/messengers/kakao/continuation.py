@@ -35,6 +35,8 @@ class Continuation:
         newest = await self._requests.newest_turn(key)
         is_cut = newest is not None and newest.finish_reason in _CUT
         if newest and is_cut and press.turn_id in (None, newest.id):
+            if not await self._requests.take_turn(key, newest):
+                return texts.conversation_full
             prompt = words_for(texts).continue_prompt
             return replace(draft, prompt=prompt, continues=newest.id)
         if press.turn_id is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from uuid import uuid4
 
@@ -149,3 +150,17 @@ async def test_each_bot_has_its_own_secret_and_its_own_conversations(
         assert set(statuses.values()) == {200, 401}
         tenants = await chat.stack.rows("SELECT DISTINCT tenant FROM turns ORDER BY 1")
         assert [row.tenant for row in tenants] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("word", ["다시", "계속"])
+@pytest.mark.parametrize("by_callback", [True, False])
+async def test_two_presses_at_once_have_one_new_answer(
+    chat: KakaoChat, word: str, by_callback: bool
+) -> None:
+    await cut_answer(chat)
+    platform = chat.stack.kakao
+    urls = [platform.new_callback_url() if by_callback else None for _ in range(3)]
+    pressed = await asyncio.gather(*(chat.say(word, callback_url=url) for url in urls))
+    assert len(chat.server.requests) == 2
+    assert len(await chat.stack.rows("SELECT 1 FROM turns")) == 2
+    assert all(said.outputs for said in pressed)
