@@ -58,6 +58,31 @@ async def test_an_earlier_answer_does_not_go_on(chat: KakaoChat) -> None:
     assert said.bubbles == [WORDS_KO.nothing_to_continue]
 
 
+@pytest.mark.parametrize("bot_id", ["", "another-bot"])
+async def test_a_press_that_names_anothers_turn_changes_nothing_and_is_logged(
+    chat: KakaoChat, bot_id: str
+) -> None:
+    await cut_answer(chat)
+    [mine] = await chat.stack.rows("SELECT * FROM turns")
+    headers = {"X-Bot-Secret": KAKAO_SECRET, "Content-Type": "application/json"}
+    name = str(mine.id)
+    for extra in (
+        {"fetch_turn": name},
+        {"page_turn": name, "page": 1},
+        {"continue_turn": name},
+        {"turn": name, "vote": "bad", "reason": "wrong"},
+    ):
+        # The same person's in another bot, or another person's in the same bot.
+        user = chat.user if bot_id else "영희"
+        document = skill_request("단추", user, extra=extra, bot_id=bot_id)
+        with capture_logs() as logs:
+            said = await chat.stack.post("/webhooks/kakao", json.dumps(document).encode(), headers)
+        assert "에코" not in str(said.body)
+        assert [line["turn_id"] for line in logs if "foreign" in line["event"]] == [name]
+    assert await chat.stack.rows("SELECT * FROM turns") == [mine]
+    assert not await chat.stack.rows("SELECT 1 FROM feedback")
+
+
 async def test_a_vote_may_change_and_a_foreign_one_counts_nothing(chat: KakaoChat) -> None:
     first = await chat.say("안녕")
     assert (await chat.press(first, "👍")).bubbles == [KO.vote_thanks]
@@ -158,6 +183,7 @@ async def test_two_presses_at_once_have_one_new_answer(
     chat: KakaoChat, word: str, by_callback: bool
 ) -> None:
     await cut_answer(chat)
+    chat.server.delay_per_token_s = 0.3
     platform = chat.stack.kakao
     urls = [platform.new_callback_url() if by_callback else None for _ in range(3)]
     pressed = await asyncio.gather(*(chat.say(word, callback_url=url) for url in urls))
