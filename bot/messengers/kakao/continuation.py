@@ -35,8 +35,8 @@ class Continuation:
     ) -> Utterance | str:
         """The message that goes on, or a sentence in its place.
 
-        The typed word is an ordinary message if nothing was cut and nothing is at work. Only the newest
-        answer goes on: the model would read the later turns before an earlier one. Another
+        The typed word is an ordinary message if nothing was cut and nothing is at work. Only the
+        newest answer goes on: the model would read the later turns before an earlier one. Another
         person's is logged.
         Raises StoreDownError.
         """

@@ -183,7 +183,7 @@ async def test_two_presses_at_once_have_one_new_answer(
     chat: KakaoChat, word: str, by_callback: bool
 ) -> None:
     await cut_answer(chat)
-    chat.server.delay_per_token_s = 0.3
+    chat.server.delay_per_token_s = 0.06
     platform = chat.stack.kakao
     urls = [platform.new_callback_url() if by_callback else None for _ in range(3)]
     pressed = await asyncio.gather(*(chat.say(word, callback_url=url) for url in urls))
