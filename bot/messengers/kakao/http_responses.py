@@ -17,6 +17,7 @@ from bot.messengers.kakao.presses import VotePress
 from bot.messengers.kakao.quick_replies import (
     QuickReply,
     bot_reply,
+    command_replies,
     erasure_reply,
     help_replies,
     more_reply,
@@ -95,7 +96,8 @@ class SkillResponses:
         if press.page is None:
             return self.say(self.texts.vote_thanks)
         more = more_reply(press.turn_id, press.page, self.texts)
-        return self.say(self.texts.vote_thanks, [more])
+        commands = command_replies(self.texts, operator=self._style.operator)
+        return self.say(self.texts.vote_thanks, [more, *commands])
 
 
 class ResponsesByBot:
