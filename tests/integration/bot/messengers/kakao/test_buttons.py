@@ -104,9 +104,12 @@ async def test_while_a_human_answers_the_model_is_not_asked(chat: KakaoChat) -> 
     [output] = called.body["template"]["outputs"]
     assert output["textCard"]["buttons"] == [{"action": "operator", "label": "상담원 연결"}]
     silent = await chat.say("환불해 주세요")
-    assert silent.bubbles == [KO.human_answers]
+    assert silent.bubbles == [WORDS_KO.human_awaited]
+    # Nobody comes before Kakao's button is pressed: it is offered again.
+    [output] = silent.body["template"]["outputs"]
+    assert output["textCard"]["buttons"] == [{"action": "operator", "label": "상담원 연결"}]
     for text in ("https://talk.kakaocdn.net/dn/a/b/img.jpg", "\u200b", "가" * 5000):
-        assert (await chat.say(text)).bubbles == [KO.human_answers]
+        assert (await chat.say(text)).bubbles == [WORDS_KO.human_awaited]
     assert not chat.server.requests
     assert (await chat.press(silent, "챗봇")).bubbles == [KO.bot_back]
     assert (await chat.say("고마워요")).bubbles == ["에코: 고마워요"]

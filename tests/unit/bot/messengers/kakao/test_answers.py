@@ -243,13 +243,17 @@ def test_a_conversation_that_began_anew_says_so_once() -> None:
     assert KO.idle_note not in "".join(second)
 
 
-def test_the_human_is_called_by_kakaos_own_button() -> None:
-    response = human_response(KO)
-    [output] = response["template"]["outputs"]
-    [button] = output["textCard"]["buttons"]
-    assert button == {"action": "operator", "label": "상담원 연결"}
-    assert labels(response) == ["챗봇"]
-    check_skill_response(response)
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_human_is_called_by_kakaos_own_button(language: str) -> None:
+    texts, words = TEXTS[language], WORDS[language]
+    for sentence in (words.human_offered, words.human_awaited):
+        response = human_response(sentence, texts)
+        [output] = response["template"]["outputs"]
+        [button] = output["textCard"]["buttons"]
+        assert button == {"action": "operator", "label": words.operator_label}
+        assert words.operator_label in sentence
+        assert labels(response) == [texts.bot_label]
+        check_skill_response(response)
 
 
 def test_the_promise_of_a_callback_has_no_template() -> None:
@@ -284,10 +288,9 @@ def test_any_answer_stays_within_the_limits(
     texts = TEXTS[language]
     if own:  # as long as the database may set them
         long = "가" * 899 + "요"
-        names = ("cut_note", "idle_note", "earlier_expired", "human_called")
+        names = ("cut_note", "idle_note", "earlier_expired")
         changes: dict[str, Any] = dict.fromkeys(names, long)
         texts = replace(texts, **changes)
-        check_skill_response(human_response(texts))
     shown_answer = replace(
         answer(text, ai_notice=ai_notice, hold=hold),
         truncated=truncated,
