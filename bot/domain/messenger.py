@@ -6,13 +6,13 @@ address for a later answer is in the turn's ReplyHandle.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, ReplyHandle
+from bot.domain.normal_form import folded
 from bot.domain.turns import RepeatWindow, Utterance, is_visible
 
 #: The maximum length of a message that can be a command.
@@ -81,8 +81,7 @@ def bare_word(text: str) -> str:
     """
     if len(text) > MAX_WORD_CHARS:
         return ""
-    folded = unicodedata.normalize("NFKC", "".join(filter(is_visible, text))).casefold()
-    return folded.removeprefix("/")
+    return folded("".join(filter(is_visible, text))).removeprefix("/")
 
 
 _BY_BARE_WORD = {bare_word(word): command for word, command in COMMAND_WORDS.items()}
