@@ -50,7 +50,8 @@ class Continuation:
             if not await self._requests.take_turn(key, newest):
                 return texts.conversation_full
             prompt = words_for(texts).continue_prompt
-            return replace(draft, prompt=prompt, continues=newest.id)
+            # After a silence too it belongs to the conversation that it goes on with.
+            return replace(draft, prompt=prompt, continues=newest.id, idle_after_s=None)
         if press.turn_id is not None:
             await self._log_foreign(press.turn_id, incoming)
         if newest and not newest.settled:

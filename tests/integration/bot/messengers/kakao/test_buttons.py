@@ -133,6 +133,20 @@ async def test_a_conversation_after_a_long_silence_begins_anew_and_says_so(
     assert (await chat.say("또 물을게")).bubbles == ["에코: 또 물을게"]
 
 
+@pytest.mark.parametrize("word", ["다시", "계속"])
+async def test_after_a_long_silence_an_answer_goes_on_where_it_was(
+    chat: KakaoChat, word: str
+) -> None:
+    await chat.say("내 이름은 영희야")
+    await cut_answer(chat, "내 이름이 뭐지?")
+    async with chat.stack.database.begin() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE conversations SET updated_at = now() - interval '25 hours'"
+        )
+    assert KO.idle_note not in (await chat.say(word)).bubbles
+    assert "내 이름은 영희야" in chat.server.requests[-1].contents
+
+
 @pytest.mark.parametrize("word", ["다시", "그만", "답변 확인"])
 async def test_a_command_without_anything_to_do_is_a_sentence(chat: KakaoChat, word: str) -> None:
     sentences = {"다시": KO.nothing_again, "그만": KO.nothing_to_stop, "답변 확인": KO.nothing_held}
