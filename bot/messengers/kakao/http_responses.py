@@ -19,7 +19,7 @@ from bot.messengers.kakao.quick_replies import (
     command_replies,
     erasure_reply,
     help_replies,
-    more_reply,
+    onward_replies,
     reason_replies,
 )
 from bot.messengers.kakao.skill_response import (
@@ -93,11 +93,8 @@ class SkillResponses:
 
     def thank(self, press: VotePress) -> web.Response:
         """The thanks for a vote; the rest of the answer can still be read."""
-        if press.page is None:
-            return self.say(self.texts.vote_thanks)
-        more = more_reply(press.turn_id, press.page, self.texts)
         commands = command_replies(self.texts, operator=self._style.operator)
-        return self.say(self.texts.vote_thanks, [more, *commands])
+        return self.say(self.texts.vote_thanks, [*onward_replies(press, self.texts), *commands])
 
 
 class ResponsesByBot:

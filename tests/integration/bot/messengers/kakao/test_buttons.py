@@ -15,7 +15,7 @@ from bot.messengers.kakao.simulated_requests import skill_request
 from bot.messengers.kakao.words import WORDS
 from bot.text.catalog import TEXTS
 from tests.integration.bot.messengers.kakao.conftest import KakaoChat, running_chat
-from tests.support.stack import KAKAO_SECRET
+from tests.support.stack import KAKAO_SECRET, SYNC_BUDGET_S
 
 KO, WORDS_KO = TEXTS["ko"], WORDS["ko"]
 LONG = "하나 둘 셋 넷 다섯 여섯 일곱 여덟 아홉 열"
@@ -48,6 +48,20 @@ async def test_the_typed_word_is_a_question_where_nothing_was_cut(chat: KakaoCha
     await chat.say("안녕")
     assert (await chat.say("계속")).bubbles == ["에코: 계속"]
     assert not await chat.stack.rows("SELECT 1 FROM turns WHERE continues IS NOT NULL")
+
+
+async def test_an_unfinished_answer_goes_on_after_its_judgement(chat: KakaoChat) -> None:
+    chat.server.reply = lambda _: LONG
+    chat.stack.set_kakao_sync_budget(0.0)
+    await cut_answer(chat)
+    first = await chat.say("답변 확인")
+    assert first.quick_replies[0]["label"] == "계속"
+    asked = await chat.press(first, "👎")
+    thanked = await chat.press(asked, KO.reasons["wrong"])
+    assert [reply["label"] for reply in thanked.quick_replies] == ["계속", "새 대화", "도움말"]
+    chat.stack.set_kakao_sync_budget(SYNC_BUDGET_S)
+    assert (await chat.press(thanked, "계속")).bubbles == [LONG]
+    assert await chat.stack.rows("SELECT 1 FROM turns WHERE continues IS NOT NULL")
 
 
 async def test_an_earlier_answer_does_not_go_on(chat: KakaoChat) -> None:

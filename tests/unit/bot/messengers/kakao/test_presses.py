@@ -41,6 +41,7 @@ def read(text: str, extra: dict[str, Any] | None = None) -> SkillIncoming:
         ContinuePress(turn_id=TURN),
         VotePress(turn_id=TURN, vote=Vote.GOOD),
         VotePress(turn_id=TURN, vote=Vote.BAD, reason=Reason.KOREAN, page=3),
+        VotePress(turn_id=TURN, vote=Vote.BAD, unfinished=True),
     ],
 )
 def test_a_press_is_read_as_its_button_was_written(press: Press) -> None:
