@@ -145,6 +145,17 @@ class LookupResult:
 
 
 @runtime_checkable
+class Withdrawing(Messenger, Protocol):
+    """A messenger that shows answers before they are whole."""
+
+    async def withdraw(self, handle: ReplyHandle, message_id: str) -> None:
+        """Take back the message of an erased turn, which no delivery will finish.
+
+        It is given up where the messenger refuses that, or after half a minute.
+        """
+
+
+@runtime_checkable
 class Reconcilable(Messenger, Protocol):
     """A messenger that can look up afterwards whether an answer was shown."""
 

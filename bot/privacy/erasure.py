@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.domain.deliveries import ReplyHandle
 from bot.domain.turns import Person
 from bot.store import erasure, history_cache
 from bot.store.erasure import ErasedBatch
@@ -31,16 +32,21 @@ ROLLED_BACK = frozenset({"40P01", "40001"})
 REPEAT_AFTER_S = (0.05, 0.2, 0.5, 1.0)
 
 Cancel = Callable[[UUID], Awaitable[bool]]
+#: Takes back a message: the messenger, its place and its id.
+Withdraw = Callable[[str, ReplyHandle, str], Coroutine[Any, Any, None]]
 
 
 class Eraser:
     """Erases people, each in a task of its own that outlives its request."""
 
-    def __init__(self, *, database: AsyncEngine, redis: Redis, cancel: Cancel) -> None:
-        """``cancel`` stops a turn that has no result yet."""
+    def __init__(
+        self, *, database: AsyncEngine, redis: Redis, cancel: Cancel, withdraw: Withdraw
+    ) -> None:
+        """``cancel`` stops a turn that has no result yet; ``withdraw`` must not raise."""
         self._database = database
         self._redis = redis
         self._cancel = cancel
+        self._withdraw = withdraw
         self._tasks = TaskSet()
         self._running: dict[Person, asyncio.Task[None]] = {}
         self._wanted: set[Person] = set()
@@ -77,6 +83,9 @@ class Eraser:
             counts.update(turns=batch.turns, conversations=batch.conversations)
             counts["jobs"] += await self._erase_jobs(batch)
             await self._forget(batch)
+            for handle, message_id in batch.unfinished:
+                taken_back = self._withdraw(person.messenger, handle, message_id)
+                self._tasks.start(taken_back, name="withdraw")
             touched |= {conversation_id for conversation_id, _ in batch.windows}
             full = batch.full
         await self._erase_quotes(person, touched, counts)

@@ -57,7 +57,7 @@ def _digits(number: str) -> str:
 
 
 def _is_resident(found: re.Match[str]) -> bool:
-    if found[0].isdecimal() and _is_money(found):
+    if found[0].isdecimal() and (_is_money(found) or _is_fraction(found)):
         return False
     gap, dot = str(found["gap"]), str(found["dot"])
     is_loose = gap in {".", ", ", ". "} or (dot != "" and gap == dot)
@@ -65,15 +65,21 @@ def _is_resident(found: re.Match[str]) -> bool:
 
 
 def _is_phone(found: re.Match[str]) -> bool:
-    """Whether the digits are neither a range of dates (82.10.01-12.31) nor those of a decimal.
+    """Whether the digits are neither a range of dates (82.10.01-12.31) nor those of a decimal."""
+    if found[0].startswith("8") and are_dates(re.findall(r"\d+", found[0])):
+        return False
+    return not _is_fraction(found)
+
+
+def _is_fraction(found: re.Match[str]) -> bool:
+    """Whether the digits are those behind a decimal point.
 
     At the beginning of a line, 1.01012345678 is an item of a list.
     """
-    if found[0].startswith("8") and are_dates(re.findall(r"\d+", found[0])):
-        return False
     before = found.string[max(found.start() - 12, 0) : found.start()]
-    fraction = re.search(r"\d\.$", before) and found[0].isdecimal()
-    return not fraction or re.search(r"(?:^|\n) *[1-9]\d?\.$", before) is not None
+    if not found[0].isdecimal() or re.search(r"\d\.$", before) is None:
+        return False
+    return re.search(r"(?:^|\n) *[1-9]\d?\.$", before) is None
 
 
 def _is_card(found: re.Match[str]) -> bool:

@@ -11,7 +11,9 @@ from sqlalchemy import BigInteger, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.deliveries import ReplyHandle
 from bot.domain.turns import Person
+from bot.store.turn_outcomes import read_reply_handle
 
 #: Turns deleted in one transaction: a few milliseconds, with what hangs on them.
 BATCH = 200
@@ -66,12 +68,18 @@ ERASE_TURNS = text(
         WHERE id IN (SELECT id FROM doomed)
           AND conversation_id IN (SELECT id FROM held)
           AND (SELECT count(*) FROM delivery) >= 0
-        RETURNING id, job_id
+        RETURNING id, job_id, reply_handle
+    ), unfinished AS (
+        SELECT gone.id, gone.reply_handle, posts.message_id
+        FROM posts JOIN gone ON gone.id = posts.turn_id
+        WHERE posts.state <> 'final' AND posts.message_id IS NOT NULL
+        FOR UPDATE OF posts
     )
     SELECT (SELECT count(*) FROM chosen) AS chosen, (SELECT count(*) FROM gone) AS turns,
         array(SELECT id FROM conversation) AS conversation_ids,
         array(SELECT epoch - 1 FROM conversation) AS epochs,
-        array(SELECT job_id FROM gone WHERE job_id IS NOT NULL) AS job_ids
+        array(SELECT job_id FROM gone WHERE job_id IS NOT NULL) AS job_ids,
+        coalesce((SELECT jsonb_agg(to_jsonb(unfinished)) FROM unfinished), '[]') AS unfinished
     """
 ).bindparams(*_PERSON)
 
@@ -151,6 +159,7 @@ class ErasedBatch:
     windows: tuple[tuple[int, int], ...]  #: conversation id and its epoch before
     conversations: int = 0  #: deleted with their last turn
     job_ids: tuple[UUID, ...]  #: whose token streams may still be in Redis
+    unfinished: tuple[tuple[ReplyHandle, str], ...] = ()  #: messages shown in part: place and id
 
 
 async def unsettled_turns(connection: AsyncConnection, person: Person) -> list[UUID]:
@@ -169,6 +178,10 @@ async def erase_turns(connection: AsyncConnection, person: Person) -> ErasedBatc
         turns=row.turns,
         windows=tuple(zip(row.conversation_ids, row.epochs, strict=True)),
         job_ids=tuple(row.job_ids),
+        unfinished=tuple(
+            (read_reply_handle(UUID(post["id"]), post["reply_handle"]), post["message_id"])
+            for post in row.unfinished
+        ),
     )
 
 

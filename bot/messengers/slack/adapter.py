@@ -32,6 +32,7 @@ from bot.messengers.slack.settings import SlackSettings, Visibility
 from bot.messengers.slack.slash_command import earliest_command_time, visibility_of
 from bot.messengers.slack.threads import SlackThreads
 from bot.messengers.slack.web_api import Room, WebApi
+from bot.messengers.slack.withdrawal import Withdrawal
 from bot.text.catalog import Texts
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ class SlackAdapter:
         self._outbound = outbound
         self._web_api = web_api or WebApi(settings, outbound)
         self._threads = threads
+        self._withdrawal = Withdrawal(self._web_api.api)
 
     async def deliver(
         self, handle: ReplyHandle, via: DeliveryVia, answer: Answer
@@ -118,6 +120,11 @@ class SlackAdapter:
         return await self._web_api.find(
             room, turn_id, earliest_command_time(handle), address.get("app")
         )
+
+    async def withdraw(self, handle: ReplyHandle, message_id: str) -> None:
+        """Delete the message of an erased turn from its room."""
+        if (room := room_of(handle)) is not None:
+            await self._withdrawal.withdraw(room, message_id)
 
     async def _first_taken(self, handle: ReplyHandle, answer: Answer, post: Post) -> DeliveryResult:
         """Post the message; where Slack clearly refuses it, a plainer one, and plain text at last.

@@ -22,6 +22,7 @@ from bot.messengers.slack.live_text import visible
 from bot.messengers.slack.pacing import Pacing
 from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.web_api import Room, turn_metadata
+from bot.messengers.slack.withdrawal import Withdrawal
 from bot.text.catalog import Texts
 
 log = structlog.get_logger(__name__)
@@ -87,6 +88,7 @@ class LiveMessages:
         self._api = api
         self._posts = post_log
         self._texts = texts
+        self._withdrawal = Withdrawal(api)
         self._appends = Pacing(APPENDS_S)
         self._edits = Pacing(EDITS_S)
 
@@ -150,14 +152,9 @@ class LiveMessages:
         return result.ok
 
     async def _abandon_if_erased(self, answer: LiveAnswer) -> None:
-        """End a message whose turn was erased: no delivery will."""
-        if await self._posts.of_turn(answer.turn_id):
-            return
-        place = {"channel": answer.room.channel, "ts": answer.shown.ts}
-        if answer.shown.is_stream:
-            await self._call("chat.stopStream", place, answer)
-        else:
-            await self._call("chat.update", {**place, **part_message(answer.text)}, answer)
+        """Take back a message whose turn was erased: no delivery will finish it."""
+        if not await self._posts.of_turn(answer.turn_id):
+            await self._withdrawal.withdraw(answer.room, answer.shown.ts)
 
     async def _start_stream(self, answer: LiveAnswer, text: str) -> ApiResult:
         document = {**_place(answer.room), "markdown_text": text}

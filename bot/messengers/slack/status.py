@@ -30,7 +30,7 @@ MAX_UNDER_WAY = 500
 #: Statuses of one workspace, and of all: above what Slack takes, far below what would slow the
 #: accept of messages.
 PER_WORKSPACE_S, PER_WORKSPACE_BURST = 10.0, 100
-ALL_S, ALL_BURST = 100.0, 500
+ALL_S, ALL_BURST = 50.0, 500
 
 
 class StatusLine:

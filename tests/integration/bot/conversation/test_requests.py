@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from bot.conversation.requests import PersonRequests
 from bot.domain.conversation_events import EventKind
+from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.feedback import Feedback, Reason, Vote
 from bot.domain.turns import Person
 from bot.privacy.erasure import Eraser
@@ -49,6 +50,22 @@ async def ask(parts: Parts, words: str, **changes: object) -> UUID:
     await parts.settler.settle()
     await parts.scheduler.close()
     return turn_id
+
+
+def eraser_of(parts: Parts, withdrawn: list[tuple[str, str]] | None = None) -> Eraser:
+    """An eraser; ``withdrawn`` gets the messenger and the id of each message taken back."""
+
+    async def withdraw(messenger: str, handle: ReplyHandle, message_id: str) -> None:
+        if withdrawn is not None:
+            assert handle.via is DeliveryVia.POST
+            withdrawn.append((messenger, message_id))
+
+    return Eraser(
+        database=parts.database,
+        redis=parts.redis,
+        cancel=parts.inbox.cancel,
+        withdraw=withdraw,
+    )
 
 
 async def history(parts: Parts, seq_limit: int = 9) -> list[str]:
@@ -235,7 +252,7 @@ async def test_an_erasure_leaves_nothing_of_the_person_but_a_receipt(
     await requests.vote(Feedback(turn_id=other, voter="U1", vote=Vote.GOOD), PLACE)
     await parts.wait("기다리는 것", key="철수")
     await parts.schedule_all()
-    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    eraser = eraser_of(parts)
     person = Person(messenger="slack", tenant="T1", sender="U1")
     assert await eraser.erase(person, wait_s=20)
     assert [row.sender for row in await parts.rows("SELECT sender FROM turns")] == ["U2"]
@@ -260,10 +277,24 @@ async def test_an_erasure_leaves_no_words_in_what_others_asked(parts: Parts) -> 
     await parts.wait("둘", key="철수", sender="U2", prompt="영희: 둘")
     await parts.wait("비밀", key="철수", sender="U2", prompt="철수: 비밀", regenerates=again)
     await parts.schedule_all()
-    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    eraser = eraser_of(parts)
     assert await eraser.erase(Person(messenger="slack", tenant="T1", sender="U1"), wait_s=20)
     left = await parts.rows("SELECT text, sender, prompt FROM turns ORDER BY seq")
     assert left == [("물음", "U2", None), ("둘", "U2", None)]
+
+
+async def test_what_an_erased_turn_shows_in_part_is_taken_back(parts: Parts) -> None:
+    turn_id = await ask(parts, "하나")
+    await parts.execute(
+        "INSERT INTO posts (turn_id, part, room, message_id, state) "
+        f"VALUES ('{turn_id}', 0, 'C1', '1.1', 'final'), ('{turn_id}', 1, 'C1', '1.2', 'writing'),"
+        f" ('{turn_id}', 2, 'C1', '1.3', 'streaming'), ('{turn_id}', 3, 'C1', NULL, 'starting')",
+    )
+    withdrawn: list[tuple[str, str]] = []
+    eraser = eraser_of(parts, withdrawn)
+    await eraser.erase_all(Person(messenger="slack", tenant="T1", sender="U1"))
+    await eraser.close()
+    assert sorted(withdrawn) == [("slack", "1.2"), ("slack", "1.3")]
 
 
 async def test_two_bots_erase_one_person_at_once_and_wholly(parts: Parts) -> None:
@@ -279,10 +310,7 @@ async def test_two_bots_erase_one_person_at_once_and_wholly(parts: Parts) -> Non
         "AND conversations.key LIKE 'more%'",
     )
     person = Person(messenger="slack", tenant="T1", sender="U1")
-    bots = [
-        Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
-        for _ in range(3)
-    ]
+    bots = [eraser_of(parts) for _ in range(3)]
     accepts = [parts.wait(f"새 것 {n}", key=f"more{n}", sender="U2") for n in range(1, 40)]
     await asyncio.gather(*(bot.erase_all(person) for bot in bots), *accepts)
     assert await parts.rows("SELECT 1 FROM turns WHERE sender = 'U1'") == []
@@ -315,7 +343,7 @@ async def test_what_comes_during_an_erasure_finds_nothing_after_it(
 
 async def test_many_requests_of_one_person_share_an_erasure(parts: Parts) -> None:
     await ask(parts, "하나")
-    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    eraser = eraser_of(parts)
     person = Person(messenger="slack", tenant="T1", sender="U1")
     assert all(await asyncio.gather(*(eraser.erase(person, wait_s=20) for _ in range(50))))
     assert len(await parts.rows("SELECT 1 FROM erasures")) <= 2
@@ -333,7 +361,7 @@ async def test_an_erasure_of_many_turns_goes_in_small_steps(
         "'copy' || n, sender, text, reply_handle, expires_at, 'answered' "
         f"FROM turns, generate_series(1, 1000) AS n WHERE id = '{turn_id}'",
     )
-    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    eraser = eraser_of(parts)
     person = Person(messenger="slack", tenant="T1", sender="U1")
     await eraser.erase_all(person)
     assert await parts.rows("SELECT 1 FROM turns") == []
@@ -342,7 +370,7 @@ async def test_an_erasure_of_many_turns_goes_in_small_steps(
 
 async def test_a_long_erasure_goes_on_after_its_request(parts: Parts) -> None:
     await ask(parts, "하나")
-    eraser = Eraser(database=parts.database, redis=parts.redis, cancel=parts.inbox.cancel)
+    eraser = eraser_of(parts)
     person = Person(messenger="slack", tenant="T1", sender="U1")
     assert not await eraser.erase(person, wait_s=0.0)
     await eraser.close()

@@ -103,6 +103,7 @@ def test_ranges_of_dates_stay(begin: date, end: date, shape: str, between: str) 
     st.from_regex(r"[0-9]{1,30}", fullmatch=True),
     st.sampled_from(["", "%", "배", "이에요", " km"]),
 )
+@example(0, "0001011000000", "")
 def test_decimals_stay(whole: int, fraction: str, unit: str) -> None:
     assume((whole < 100_000, len(fraction)) != (False, 7))  # 901010.1234567 may be a person's
     line = f"값은 {whole}.{fraction}{unit}"

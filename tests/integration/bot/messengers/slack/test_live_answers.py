@@ -227,19 +227,37 @@ async def test_an_answer_that_cannot_be_changed_any_more_is_shown_whole_and_once
     assert answers(chat, "U1", room, asked) == [turn.answer]
 
 
-async def test_the_stream_of_an_erased_turn_ends(chat: SlackChat, server: EngineServer) -> None:
+async def test_the_stream_of_an_erased_turn_is_taken_back(
+    chat: SlackChat, server: EngineServer
+) -> None:
     server.reply = lambda _: LONG * 20
     server.delay_per_token_s = 0.05
     room = chat.direct("U1")
     asked = await chat.say("U1", room, "길게")
-    ts = await chat.until_shown("U1", room, asked, "가나다")
+    await chat.until_shown("U1", room, asked, "가나다")
     await chat.say("U1", room, "내 정보 삭제", thread_ts=asked)
     question = await chat.until_shown("U1", room, asked, "지울까요")
     await chat.press("U1", room, question, ERASE_ACTION, "erase")
     await until_nothing_is_written()
-    message = chat.workspace.state.message(chat.workspace.directory.room(room), ts)
-    assert message.stream is None
+    assert answers(chat, "U1", room, asked) == []
     assert await chat.stack.rows("SELECT 1 FROM turns") == []
+
+
+async def test_what_a_dead_bot_began_for_an_erased_turn_is_taken_back(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    await chat.until_answered("길게")
+    async with chat.stack.database.begin() as connection:
+        await connection.execute(text("UPDATE posts SET state = 'writing'"))
+    await chat.say("U1", room, "내 정보 삭제", thread_ts=asked)
+    question = await chat.until_shown("U1", room, asked, "지울까요")
+    await chat.press("U1", room, question, ERASE_ACTION, "erase")
+    async with asyncio.timeout(5):
+        while answers(chat, "U1", room, asked):
+            await asyncio.sleep(0.05)
 
 
 async def test_a_pause_that_slack_asks_for_ends_with_the_answer(
