@@ -16,8 +16,9 @@ from bot.domain.turns import clean_text
 MAX_NAME_CHARS = 200
 #: Above the longest prompt in UTF-8.
 MAX_FILE_BYTES = 100_000
-#: Postgres' numbers end here.
+#: Postgres' numbers end here: those of versions, and those of rows.
 _MAX_VERSION = 2**63 - 1
+_MAX_LIMIT = 1_000_000
 
 EXAMPLES = """\
 examples:
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="KEY=@FILE reads a file, KEY=- standard input, KEY= unsets it",
     )
-    history.add_argument("--limit", type=_version, default=20, metavar="N", help="at most N")
+    history.add_argument("--limit", type=_limit, default=20, metavar="N", help="at most N")
 
 
 def read_scope(arguments: argparse.Namespace, messengers: Iterable[str]) -> Scope:
@@ -130,3 +131,7 @@ def _version(typed: str) -> int:
     if typed.isascii() and typed.isdigit() and 0 < int(typed) <= _MAX_VERSION:
         return int(typed)
     raise argparse.ArgumentTypeError("a whole number from 1 is needed")
+
+
+def _limit(typed: str) -> int:
+    return min(_version(typed), _MAX_LIMIT)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.turns import clean_text
+from bot.domain.turns import clean_text, has_visible
 
 #: What people type for a flag.
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -94,7 +94,7 @@ class Prose:
         if not isinstance(value, str):
             raise ValueError("a text is needed")
         cleaned = clean_text(value)
-        if not cleaned:
+        if not has_visible(cleaned):
             raise ValueError("the text is empty")
         if (chars := self.count(cleaned)) > self.max_chars:
             raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,9 @@ from bot.store.regeneration import NewestTurn
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
+
+#: Longer than an accept may take: by then the new turn is the newest one.
+TAKEN_FOR = timedelta(seconds=ACCEPT_TIMEOUT_S + 1)
 
 
 class PersonRequests:
@@ -44,6 +48,15 @@ class PersonRequests:
         """The newest turn since the last reset, to ask it again or to go on with its answer."""
         with store_errors("newest_turn", down_only=True):
             return await run_with_timeout(ACCEPT_TIMEOUT_S, self._newest_turn(conversation))
+
+    async def take_turn(self, conversation: ConversationKey, turn: NewestTurn) -> bool:
+        """Take a turn to ask it again or to go on with it; False: another request has just done so.
+
+        Each of two presses at once may have a callback of its own: they are no repeats.
+        """
+        now = datetime.now(UTC)
+        window = RepeatWindow(key=f"turn:{turn.id}", received_at=now, until=now + TAKEN_FOR)
+        return await self.is_new(conversation.messenger, conversation.tenant, window)
 
     async def stop(self, conversation: ConversationKey, *, by: str) -> int:
         """Cancel the conversation's unsettled turns; their number. What is written stays."""

@@ -12,7 +12,11 @@ from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, ReplyHandle
-from bot.domain.turns import RepeatWindow, Utterance
+from bot.domain.normal_form import folded
+from bot.domain.turns import RepeatWindow, Utterance, is_visible
+
+#: The maximum length of a message that can be a command.
+MAX_WORD_CHARS = 20
 
 
 class Refusal(Exception):
@@ -66,6 +70,26 @@ COMMAND_WORDS: dict[str, Command] = {
     "bot": Command.BOT,
     "챗봇": Command.BOT,
 }
+
+
+def bare_word(text: str) -> str:
+    """A message as it is compared with a word: "" for one that is too long to be a word.
+
+    Without a slash before it, in small letters of half width, without what cannot be seen: some
+    keyboards and copied texts add it. Without spaces too: Koreans set them freely, and 새대화 is
+    새 대화. A word is compared in the same form.
+    """
+    if len(text) > MAX_WORD_CHARS:
+        return ""
+    return folded("".join(filter(is_visible, text))).removeprefix("/")
+
+
+_BY_BARE_WORD = {bare_word(word): command for word, command in COMMAND_WORDS.items()}
+
+
+def typed_command(text: str) -> Command | None:
+    """The command of a message that is its word alone."""
+    return _BY_BARE_WORD.get(bare_word(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

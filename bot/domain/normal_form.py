@@ -31,6 +31,11 @@ def nfc(text: str) -> str:
     return unicodedata.normalize("NFC", runs.sub(_cut, text))
 
 
+def folded(word: str) -> str:
+    """A short text in small letters of usual width, to be compared with another: NFKC, casefold."""
+    return unicodedata.normalize("NFKC", nfc(word)).casefold()
+
+
 def is_mark(char: str) -> bool:
     """Whether the character, or the first of its decomposition, is a combining mark."""
     return unicodedata.combining(unicodedata.normalize("NFD", char)[0]) > 0

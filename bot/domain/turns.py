@@ -20,10 +20,12 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
 #: The category Cc, but for line feed and tab.
 _CONTROL_CODES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: Invisible letters: the Hangul fillers (typed in Korea to send an "empty" message), the blank
+#: Braille pattern, the joiner of graphemes and the selectors of variants.
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f") | {
+    chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
 #: Any of these three: most texts hold none.
-#: Invisible letters: the Hangul fillers (typed in Korea to send an "empty" message) and
-#: the blank Braille pattern.
-_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -124,4 +126,9 @@ def clean_text(raw: str) -> str:
 
 def has_visible(text: str) -> bool:
     """Whether anything of the text can be seen: a space of no width cannot."""
-    return any(c.isprintable() and not c.isspace() and c not in _INVISIBLE for c in text)
+    return any(map(is_visible, text))
+
+
+def is_visible(char: str) -> bool:
+    """Whether the code point can be seen."""
+    return char.isprintable() and not char.isspace() and char not in _INVISIBLE

@@ -13,8 +13,13 @@ from PIL import Image, ImageOps
 
 from bot.domain.pictures import MAX_JPEG_BYTES, MAX_SIDE, Picture
 
-#: A photo of a telephone has 12 to 50 million.
-MAX_PIXELS = 64_000_000
+#: A photo of a telephone has 12 to 50 million. Only a JPEG is decoded at a fraction of its size.
+MAX_JPEG_PIXELS = 64_000_000
+#: Of a picture that is decoded whole: up to 16 bytes for each.
+MAX_PIXELS = 24_000_000
+#: Each scan of a JPEG is a pass over the whole of it; progressive ones have about ten.
+MAX_SCANS = 32
+_SCAN = b"\xff\xda"
 #: The longer side and the quality; the next where the JPEG is too large, as noise is.
 _STEPS = ((MAX_SIDE, 85), (MAX_SIDE, 60), (768, 50), (512, 40))
 
@@ -53,9 +58,11 @@ def scaled_picture(content: bytes) -> Picture:
     kind = _kind(content)
     if kind is None:
         raise PictureError(PictureProblem.UNREADABLE, "of no known type")
+    if kind == "JPEG" and content.count(_SCAN) > MAX_SCANS:
+        raise PictureError(PictureProblem.TOO_LARGE, f"more than {MAX_SCANS} scans")
     try:
         with Image.open(io.BytesIO(content), formats=[kind]) as image:
-            _check_pixels(image)
+            _check_pixels(image, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
             return _scaled(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(PictureProblem.TOO_LARGE, "a decompression bomb") from error
@@ -70,18 +77,17 @@ def _kind(content: bytes) -> str | None:
     return next((kind for head, kind in _SIGNATURES if content.startswith(head)), None)
 
 
-def _check_pixels(image: Image.Image) -> None:
+def _check_pixels(image: Image.Image, max_pixels: int) -> None:
     """Refuse by the header's size; nothing is decoded yet."""
     pixels = image.width * image.height
-    if pixels > MAX_PIXELS:
+    if pixels > max_pixels:
         raise PictureError(PictureProblem.TOO_LARGE, f"{pixels} pixels")
 
 
 def _scaled(image: Image.Image) -> Picture:
     image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG is decoded at a fraction of its size
-    upright = ImageOps.exif_transpose(image)
-    upright.thumbnail((MAX_SIDE, MAX_SIDE))
-    opaque = _on_white(upright)
+    image.thumbnail((MAX_SIDE, MAX_SIDE))
+    opaque = _on_white(ImageOps.exif_transpose(image))
     for side, quality in _STEPS:
         opaque.thumbnail((side, side))
         written = io.BytesIO()

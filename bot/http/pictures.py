@@ -19,8 +19,9 @@ log = structlog.get_logger(__name__)
 MAX_PICTURE_BYTES = 20 * 1024 * 1024
 #: The picture's address lives for minutes, and the person waits.
 TIMEOUT = ClientTimeout(total=8.0, connect=3.0)
-#: Pictures in memory at once.
+#: Pictures in memory at once, and those of them that are unpacked.
 MAX_AT_ONCE = 4
+MAX_UNPACKED = 2
 #: The statuses of an address that was valid before.
 _EXPIRED = (401, 403, 404, 410)
 
@@ -43,7 +44,7 @@ class PictureFetcher:
         self._limits = limits
         self._free = asyncio.Semaphore(MAX_AT_ONCE)
         # Of its own: a decoding outlives the caller's time-out, and others need the shared ones.
-        self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="picture")
+        self._threads = ThreadPoolExecutor(MAX_UNPACKED, thread_name_prefix="picture")
 
     async def fetch(self, url: str) -> Picture:
         """The picture, scaled. Raises PictureError; a line in the log names the host alone."""

@@ -90,12 +90,16 @@ class PersonCommands:
             return CommandOutcome(sentence=self._texts(incoming).conversation_full)
         if newest.had_pictures:
             return CommandOutcome(sentence=self._texts(incoming).picture_gone)
+        if not await self._requests.take_turn(self._key(incoming), newest):
+            return CommandOutcome(sentence=self._texts(incoming).conversation_full)
+        # After a silence too it belongs to the conversation of its question.
         asked = replace(
             incoming.draft,
             text=newest.text,
             prompt=newest.prompt,
             regenerates=newest.id,
             continues=newest.continues,
+            idle_after_s=None,
         )
         return CommandOutcome(utterance=asked)
 

@@ -139,6 +139,11 @@ def _is_account_of_a_bank(found: re.Match[str]) -> bool:
 
 #: The order matters: a resident number is also a run of digits.
 RULES = (
+    Rule(
+        None,
+        re.compile(r"(?<![\d.-])(?:\d{1,3}\.){3}\d{1,3}(?![.-]?\d)"),
+        lambda found: is_ip_address(found[0]),
+    ),
     Rule(None, re.compile(r"(?<![\w-])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?!\w)")),
     Rule(None, re.compile(r"(?<!\w)0(?:[xX][0-9A-Fa-f]{4,}|[bB][01]{4,})(?!\w)")),
     Rule(None, re.compile(rf"(?<!\d)080{_NARROW_GAP}\d{{3,4}}{_NARROW_GAP}\d{{4}}(?!\d)")),

@@ -220,7 +220,10 @@ TEXTS: dict[str, Texts] = {
         help=(
             f"{_ABOUT}\n"
             "새 대화: 새 대화 시작\n"
+            "다시: 다른 답변 받기\n"
+            "그만: 작성 중인 답변 멈추기\n"
             "답변 확인: 늦어진 답변 보기\n"
+            "내 정보 삭제: 대화와 의견 지우기\n"
             "도움말: 이용 안내\n"
             "버튼을 누르거나 그대로 적어 보내 주세요."
         ),
@@ -237,7 +240,7 @@ TEXTS: dict[str, Texts] = {
             "내 정보 삭제: 대화와 의견 지우기\n"
             "이 말만 적어 보내 주세요."
         ),
-        ai_notice="생성형 AI가 작성한 답변이에요. 사실과 다를 수 있어요.",
+        ai_notice="생성형 AI가 답변해 드려요. 사실과 다를 수 있어요.",
         units=("시간", "분", "초"),
     ),
     "en": Texts(
@@ -344,7 +347,10 @@ TEXTS: dict[str, Texts] = {
         help=(
             f"{_ABOUT_EN}\n"
             "New chat: start a new conversation\n"
-            "Show answer: read an answer that took longer\n"
+            "Again: get another answer\n"
+            "Stop: end the answer\n"
+            "Show answer: read a late answer\n"
+            "Erase my data: erase our conversations\n"
             "Help: this text\n"
             "Press a button, or type these words."
         ),
@@ -361,7 +367,7 @@ TEXTS: dict[str, Texts] = {
             "erase my data: erase our conversations and your feedback\n"
             "Send such a word alone."
         ),
-        ai_notice="Written by a generative AI. It can be wrong.",
+        ai_notice="A generative AI answers here. It can be wrong.",
         units=(" h", " min", " s"),
     ),
 }

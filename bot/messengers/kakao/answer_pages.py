@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from bot.domain.turns import clean_text
+from bot.domain.turns import clean_text, has_visible
 from bot.text.markdown import plain_text
 from bot.text.splitting import split, utf16_units
 
@@ -36,7 +36,9 @@ def answer_page(markdown: str, number: int) -> Page:
     text = clean_text(markdown)
     plain = plain_text(text[:MAX_MARKDOWN_CHARS])
     first = (number - 1) * MAX_BUBBLES
-    pieces = list(islice(split(plain, PIECE_CHARS, utf16_units), first, first + MAX_BUBBLES + 1))
+    # A bubble without anything visible would look like a fault.
+    visible = filter(has_visible, split(plain, PIECE_CHARS, utf16_units))
+    pieces = list(islice(visible, first, first + MAX_BUBBLES + 1))
     has_next = len(pieces) > MAX_BUBBLES
     return Page(
         number=number,

@@ -34,3 +34,7 @@ class CommandResponder:
         if command is Command.HUMAN:
             return responses.call_human()
         return responses.say(outcome.sentence)
+
+    async def human_answers(self, incoming: SkillIncoming) -> bool:
+        """Whether a human answers in the conversation now. Raises StoreDownError."""
+        return bool(incoming.sender) and await self._commands.human_answers(incoming)

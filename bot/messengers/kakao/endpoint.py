@@ -95,15 +95,19 @@ class KakaoEndpoint:
         if message := self._pictures.message(incoming, texts):
             sentence = too_many(incoming.pictures, words_for(texts))
             return self._responses.of(incoming.tenant).say(sentence) if sentence else message
-        return self._respond_to_problem(incoming)
+        return await self._respond_to_problem(incoming)
 
-    def _respond_to_problem(self, incoming: SkillIncoming) -> web.StreamResponse:
+    async def _respond_to_problem(self, incoming: SkillIncoming) -> web.StreamResponse:
         """Respond to what is no question: somebody who enters, a picture, an unreadable message."""
         responses, settings = self._responses.of(incoming.tenant), self._services.settings
+        if await self._commands.human_answers(incoming):
+            return responses.human_answers()
         texts, own = responses.texts, self._services.config_for("kakao", incoming.tenant, "").values
         if incoming.welcome:
             notice = settings.ai_notice if own.ai_notice is None else own.ai_notice
             return responses.welcome(ai_notice=notice, greeting=own.texts.get("welcome", ""))
+        if incoming.problem is Problem.MEDIA and self._pictures.can_see:
+            return responses.say(words_for(texts).picture_unreachable)
         if incoming.problem is Problem.MEDIA and "media_unsupported" not in own.texts:
             return responses.say(words_for(texts).picture_declined)
         max_chars = settings.max_utterance_chars

@@ -16,10 +16,10 @@ from bot.messengers.kakao.bubbles import Style
 from bot.messengers.kakao.presses import VotePress
 from bot.messengers.kakao.quick_replies import (
     QuickReply,
-    bot_reply,
+    command_replies,
     erasure_reply,
     help_replies,
-    more_reply,
+    onward_replies,
     reason_replies,
 )
 from bot.messengers.kakao.skill_response import (
@@ -29,6 +29,7 @@ from bot.messengers.kakao.skill_response import (
     sentence_response,
     welcome_response,
 )
+from bot.messengers.kakao.words import words_for
 from bot.text.catalog import Texts
 
 _dumps = functools.partial(json.dumps, ensure_ascii=False)
@@ -76,11 +77,11 @@ class SkillResponses:
 
     def call_human(self) -> web.Response:
         """The card whose button calls the channel's staff."""
-        return _json(human_response(self.texts))
+        return _json(human_response(words_for(self.texts).human_offered, self.texts))
 
     def human_answers(self) -> web.Response:
-        """The sentence while the bot is silent, and the way back to it."""
-        return self.say(self.texts.human_answers, [bot_reply(self.texts)])
+        """The same card while the bot is silent: its button may not have been pressed."""
+        return _json(human_response(words_for(self.texts).human_awaited, self.texts))
 
     def confirm_erasure(self) -> web.Response:
         """The question before everything about the person is erased."""
@@ -92,10 +93,8 @@ class SkillResponses:
 
     def thank(self, press: VotePress) -> web.Response:
         """The thanks for a vote; the rest of the answer can still be read."""
-        if press.page is None:
-            return self.say(self.texts.vote_thanks)
-        more = more_reply(press.turn_id, press.page, self.texts)
-        return self.say(self.texts.vote_thanks, [more])
+        commands = command_replies(self.texts, operator=self._style.operator)
+        return self.say(self.texts.vote_thanks, [*onward_replies(press, self.texts), *commands])
 
 
 class ResponsesByBot:

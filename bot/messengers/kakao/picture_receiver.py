@@ -33,13 +33,18 @@ class PictureReceiver:
         self._workers = services.workers
         self._fetcher = PictureFetcher(services.outbound, settings.picture_hosts)
 
+    @property
+    def can_see(self) -> bool:
+        """Whether all workers see pictures."""
+        return self._workers.sees_pictures
+
     def message(self, incoming: SkillIncoming, texts: Texts) -> Utterance | None:
         """The message without its pictures yet; None: the model reads text only, or there are none.
 
         Its text is the same for all pictures: an address may hold a secret, and expires.
         """
         draft = incoming.draft if incoming.problem is Problem.MEDIA else None
-        if draft is None or not (incoming.pictures and self._workers.sees_pictures):
+        if draft is None or not (incoming.pictures and self.can_see):
             return None
         media = tuple({"type": "image"} for _ in incoming.pictures)
         return replace(draft, text=texts.picture_text, media=media)

@@ -32,5 +32,5 @@ class PressResponder:
         if isinstance(press, VotePress):
             return await self._votes.receive(incoming, press)
         responses = self._responses.of(incoming.tenant)
-        begun = await self._continuation.begin(incoming.message, press, responses.texts)
+        begun = await self._continuation.begin(incoming, press, responses.texts)
         return begun if isinstance(begun, Utterance) else responses.say(begun)

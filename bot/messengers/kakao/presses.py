@@ -27,6 +27,7 @@ _CONTINUE_KEY = "continue_turn"
 _TURN_KEY = "turn"
 _VOTE_KEY = "vote"
 _REASON_KEY = "reason"
+_UNFINISHED_KEY = "unfinished"
 
 Extra = dict[str, str | int | bool]
 
@@ -56,12 +57,16 @@ class ContinuePress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VotePress:
-    """Judges an answer; ``page``: its next page, which is still to be read."""
+    """Judges an answer, and remembers how that goes on.
+
+    ``page``: its next page, which is still to be read; ``unfinished``: the model can go on with it.
+    """
 
     turn_id: UUID
     vote: Vote
     reason: Reason | None = None
     page: int | None = None
+    unfinished: bool = False
 
     def extra(self) -> Extra:
         """The payload of the button."""
@@ -70,6 +75,8 @@ class VotePress:
             extra[_REASON_KEY] = self.reason.value
         if self.page:
             extra[_PAGE_KEY] = self.page
+        if self.unfinished:
+            extra[_UNFINISHED_KEY] = True
         return extra
 
 
@@ -97,7 +104,8 @@ def _vote(extra: Mapping[Any, Any], turn_id: UUID, page: int | None) -> VotePres
         reason = None if raw is None else Reason(raw)
     except ValueError:
         return None
-    return VotePress(turn_id=turn_id, vote=vote, reason=reason, page=page)
+    unfinished = extra.get(_UNFINISHED_KEY) is True
+    return VotePress(turn_id=turn_id, vote=vote, reason=reason, page=page, unfinished=unfinished)
 
 
 def _page(raw: object) -> int | None:

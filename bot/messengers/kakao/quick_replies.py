@@ -6,6 +6,7 @@ in ``extra``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -44,8 +45,7 @@ def answer_replies(answer: Answer, page: Page, texts: Texts, *, operator: bool) 
         again = _command_reply(texts.again_label, Command.AGAIN)
         return [again, *fetch_earlier, *commands]
     return [
-        *_onward_replies(answer, page, texts),
-        *_vote_replies(answer.turn_id, page, texts),
+        *_vote_replies(answer, page, texts),
         *fetch_earlier,
         *commands,
     ]
@@ -87,33 +87,35 @@ def reason_replies(press: VotePress, texts: Texts) -> list[QuickReply]:
     return [
         quick_reply(
             texts.reasons[reason.value],
-            VotePress(turn_id=press.turn_id, vote=Vote.BAD, reason=reason, page=press.page).extra(),
+            replace(press, vote=Vote.BAD, reason=reason).extra(),
         )
         for reason in Reason
     ]
 
 
-def more_reply(turn_id: UUID, page: int, texts: Texts) -> QuickReply:
-    """Shows a page of an answer."""
-    return quick_reply(words_for(texts).more_label, PagePress(turn_id=turn_id, page=page).extra())
-
-
-def _onward_replies(answer: Answer, page: Page, texts: Texts) -> list[QuickReply]:
-    """The next page; behind the last one, what the model has not written yet."""
-    if page.has_next:
-        return [more_reply(answer.turn_id, page.number + 1, texts)]
-    if answer.truncated:
-        press = ContinuePress(turn_id=answer.turn_id)
-        return [quick_reply(texts.continue_label, press.extra())]
+def onward_replies(press: VotePress, texts: Texts) -> list[QuickReply]:
+    """The next page of a judged answer; behind the last one, what the model has not written yet."""
+    if press.page is not None:
+        more = PagePress(turn_id=press.turn_id, page=press.page)
+        return [quick_reply(words_for(texts).more_label, more.extra())]
+    if press.unfinished:
+        return [quick_reply(texts.continue_label, ContinuePress(turn_id=press.turn_id).extra())]
     return []
 
 
-def _vote_replies(turn_id: UUID, page: Page, texts: Texts) -> list[QuickReply]:
-    labels = ((texts.good_label, Vote.GOOD), (texts.bad_label, Vote.BAD))
-    following = page.number + 1 if page.has_next else None
+def _vote_replies(answer: Answer, page: Page, texts: Texts) -> list[QuickReply]:
+    """Beside the votes, the way on: it stays the same after one of them."""
+    good = VotePress(
+        turn_id=answer.turn_id,
+        vote=Vote.GOOD,
+        page=page.number + 1 if page.has_next else None,
+        unfinished=answer.truncated and not page.has_next,
+    )
+    bad = replace(good, vote=Vote.BAD)
     return [
-        quick_reply(label, VotePress(turn_id=turn_id, vote=vote, page=following).extra())
-        for label, vote in labels
+        *onward_replies(good, texts),
+        quick_reply(texts.good_label, good.extra()),
+        quick_reply(texts.bad_label, bad.extra()),
     ]
 
 

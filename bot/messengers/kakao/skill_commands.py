@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.domain.messenger import COMMAND_WORDS, Command
+from bot.domain.messenger import COMMAND_WORDS, Command, bare_word
 from bot.messengers.kakao.presses import COMMAND_KEY, CONFIRMED_KEY
 from bot.messengers.kakao.skill_document import at, text_at
 from bot.messengers.kakao.words import WORDS
 from bot.text.catalog import TEXTS
-
-#: The maximum length of a message that can be a command.
-MAX_WORD_CHARS = 20
 
 
 def read_command(document: dict[str, Any], text: str) -> Command | None:
@@ -23,7 +20,7 @@ def read_command(document: dict[str, Any], text: str) -> Command | None:
     word = text_at(document, "action", "clientExtra", COMMAND_KEY)
     if word:
         return _PRESSED.get(word.casefold())
-    return _WORDS.get(_bare(text))
+    return _WORDS.get(bare_word(text))
 
 
 def is_confirmed(document: dict[str, Any]) -> bool:
@@ -33,16 +30,16 @@ def is_confirmed(document: dict[str, Any]) -> bool:
 
 def is_continue_word(text: str) -> bool:
     """Whether the text is the label of the button that goes on with a cut answer."""
-    return _bare(text) in _CONTINUE_WORDS
+    return bare_word(text) in _CONTINUE_WORDS
 
 
 def is_more_word(text: str) -> bool:
     """Whether the text is the label of the button of an answer's next page."""
-    return _bare(text) in _MORE_WORDS
+    return bare_word(text) in _MORE_WORDS
 
 
 def _words() -> dict[str, Command]:
-    """The typed commands without spaces: those of every messenger, and the labels of buttons."""
+    """The typed commands by bare word: those of every messenger, and the labels of buttons."""
     words = dict(COMMAND_WORDS)
     for texts in TEXTS.values():
         words[texts.fetch_label] = words[texts.earlier_label] = Command.FETCH
@@ -52,20 +49,11 @@ def _words() -> dict[str, Command]:
         words[texts.stop_label] = Command.STOP
         words[texts.human_label] = Command.HUMAN
         words[texts.bot_label] = Command.BOT
-    return {_unspaced(word): command for word, command in words.items()}
-
-
-def _bare(text: str) -> str:
-    return _unspaced(text.removeprefix("/")) if len(text) <= MAX_WORD_CHARS else ""
-
-
-def _unspaced(word: str) -> str:
-    """Koreans set spaces freely: 새대화 is 새 대화."""
-    return "".join(word.casefold().split())
+    return {bare_word(word): command for word, command in words.items()}
 
 
 #: The values of buttons; the words too, which guides have told operators to enter.
 _PRESSED = COMMAND_WORDS | {command.value: command for command in Command}
 _WORDS = _words()
-_MORE_WORDS = frozenset(_unspaced(words.more_label) for words in WORDS.values())
-_CONTINUE_WORDS = frozenset(_unspaced(texts.continue_label) for texts in TEXTS.values())
+_MORE_WORDS = frozenset(bare_word(words.more_label) for words in WORDS.values())
+_CONTINUE_WORDS = frozenset(bare_word(texts.continue_label) for texts in TEXTS.values())

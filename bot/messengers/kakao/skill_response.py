@@ -19,11 +19,8 @@ from bot.messengers.kakao.quick_replies import (
 )
 from bot.messengers.kakao.words import words_for
 from bot.text.catalog import Texts
-from bot.text.splitting import shorten, utf16_units
 
 MAX_QUICK_REPLIES = 10
-#: Of a text card's description.
-MAX_CARD_CHARS = 400
 
 
 def answer_response(
@@ -59,11 +56,10 @@ def welcome_response(
     return _response([_bubble(text) for text in sentences], replies)
 
 
-def human_response(texts: Texts) -> dict[str, Any]:
+def human_response(sentence: str, texts: Texts) -> dict[str, Any]:
     """The card whose button calls the channel's staff, and the way back to the bot."""
     button = {"action": "operator", "label": words_for(texts).operator_label}
-    description = shorten(texts.human_called, MAX_CARD_CHARS, utf16_units)
-    card = {"textCard": {"description": description, "buttons": [button]}}
+    card = {"textCard": {"description": sentence, "buttons": [button]}}
     return _response([card], [bot_reply(texts)])
 
 

@@ -24,6 +24,8 @@ class KakaoWords:
     nothing_to_continue: str
     erase_label: str  #: of the button that asks for the question before an erasure
     operator_label: str  #: of Kakao's own button that calls the channel's staff
+    human_offered: str  #: beside that button: nobody is called before it is pressed
+    human_awaited: str  #: beside it, to who writes on: Kakao sends the staff's chats elsewhere
     welcome: str  #: to whom enters the channel
     ai_label: str  #: one line below an answer
 
@@ -47,6 +49,14 @@ WORDS: dict[str, KakaoWords] = {
         nothing_to_continue="이어서 볼 답변이 없어요. 궁금한 점을 보내 주세요.",
         erase_label="내 정보 삭제",
         operator_label="상담원 연결",
+        human_offered=(
+            "아래 ‘상담원 연결’을 누르시면 상담원과 이야기하실 수 있어요. "
+            "다시 챗봇과 이야기하시려면 ‘챗봇’이라고 보내 주세요."
+        ),
+        human_awaited=(
+            "상담원을 찾으셔서 챗봇은 지금 답변하지 않아요. 상담원과 이야기하시려면 "
+            "‘상담원 연결’을, 챗봇과 이야기하시려면 ‘챗봇’을 눌러 주세요."
+        ),
         welcome="안녕하세요! 궁금한 점을 편하게 보내 주세요.",
         ai_label="AI가 작성한 답변이에요.",
     ),
@@ -68,6 +78,13 @@ WORDS: dict[str, KakaoWords] = {
         nothing_to_continue="There is no answer to go on with. Please send your question.",
         erase_label="Erase my data",
         operator_label="Call a human",
+        human_offered=(
+            "Press “Call a human” below to talk to a human. To talk to the bot again, send “bot”."
+        ),
+        human_awaited=(
+            "You asked for a human, so the bot does not answer now. Press “Call a human” to talk "
+            "to one, or “Bot” to talk to the bot."
+        ),
         welcome="Hello! Send any question you have.",
         ai_label="Written by AI.",
     ),

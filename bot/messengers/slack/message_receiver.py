@@ -9,7 +9,7 @@ import structlog
 
 from bot.conversation.accept_batcher import ConversationFullError, HumanAnswersError
 from bot.conversation.inbox import StoreDownError, StoreFaultError
-from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem
+from bot.domain.messenger import Command, Incoming, Problem, typed_command
 from bot.domain.turns import Utterance
 from bot.messengers.commands import PersonCommands
 from bot.messengers.parsing import read_text
@@ -199,7 +199,7 @@ def _with_content(
         if message.has_files:
             return replace(incoming, problem=Problem.MEDIA)
         return replace(incoming, command=Command.HELP)
-    if command := COMMAND_WORDS.get(utterance.text.removeprefix("/").casefold()):
+    if command := typed_command(utterance.text):
         repeats = repeat_window(utterance, utterance.event_key)
         return replace(incoming, command=command, repeats=repeats, draft=utterance)
     if problem is not None:

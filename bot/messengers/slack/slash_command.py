@@ -13,7 +13,7 @@ import structlog
 from yarl import URL
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
-from bot.domain.messenger import COMMAND_WORDS, Command, Incoming, Problem, Refusal
+from bot.domain.messenger import Command, Incoming, Problem, Refusal, typed_command
 from bot.domain.turns import RepeatWindow, Utterance
 from bot.http.outbound import allowed, host_of
 from bot.messengers.parsing import MessageText, digest, identifier, joined, read_text
@@ -99,7 +99,7 @@ def read_command(
     message = _message(raw, max_chars)
     if not message.text and message.problem is Problem.EMPTY:
         return replace(incoming, command=Command.HELP)
-    if command := COMMAND_WORDS.get(message.text.removeprefix("/").casefold()):
+    if command := typed_command(message.text):
         repeats = RepeatWindow(
             key=_event_key(fields), received_at=received_at, until=received_at + REPLAY_WINDOW
         )

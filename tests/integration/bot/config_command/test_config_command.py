@@ -97,6 +97,8 @@ async def test_a_change_is_shown_with_its_version_and_kept_in_the_history(
     assert history[1]["author"] == "지우"
     assert history[0]["values"] == {"system_prompt": "짧게"}
     assert history[0]["changed"]["ai_notice"] == {"before": False, "after": None}
+    everything = await engineer.types("history", *TENANT, "--limit", str(2**63 - 1))
+    assert (everything.status, everything.err) == (0, "")
     newest = await engineer.types("history", *TENANT, "--limit", "1")
     assert newest.out == second.out
 

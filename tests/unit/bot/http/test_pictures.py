@@ -127,6 +127,25 @@ def test_what_is_no_picture_is_refused(content: bytes) -> None:
     assert refused.value.problem is PictureProblem.UNREADABLE
 
 
+def test_a_photo_of_many_passes_is_refused_before_it_is_decoded() -> None:
+    photo = drawn("JPEG", (4000, 3000), progressive=True)
+    last = photo.rindex(b"\xff\xda")
+    assert scaled_picture(photo)
+    many = photo[:last] + photo[last:-2] * 2000 + b"\xff\xd9"
+    started = time.process_time()
+    with pytest.raises(PictureError) as refused:
+        scaled_picture(many)
+    assert refused.value.problem is PictureProblem.TOO_LARGE
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
+def test_what_is_unpacked_whole_may_have_fewer_pixels(kind: str) -> None:
+    with pytest.raises(PictureError) as refused:
+        scaled_picture(drawn(kind, (5000, 5000)))
+    assert refused.value.problem is PictureProblem.TOO_LARGE
+
+
 @pytest.mark.parametrize("size", [(10_000, 10_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
 def test_a_decompression_bomb_is_refused_by_its_header(size: tuple[int, int]) -> None:
     bomb = png_header(*size)
@@ -226,7 +245,7 @@ async def test_a_dead_port_is_unreachable(outbound: OutboundClient) -> None:
 
 
 async def test_the_loop_goes_on_while_a_picture_is_decoded(outbound: OutboundClient) -> None:
-    async with wire(http(200, drawn("PNG", (5000, 5000)))) as server:
+    async with wire(http(200, drawn("PNG", (4800, 4800)))) as server:
         fetching = PictureFetcher(outbound, [server.origin], limits=ClientTimeout(total=5))
         task = asyncio.create_task(fetching.fetch(f"{server.origin}/x"))
         beats = 0

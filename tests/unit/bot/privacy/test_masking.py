@@ -80,6 +80,7 @@ def test_resident_numbers_without_a_valid_check_digit(
 
 
 @given(st.lists(st.ip_addresses(v=4), min_size=1, max_size=3), st.sampled_from([", ", " - ", "\n"]))
+@example([IPv4Address(text) for text in ("0.0.0.82", "10.0.0.0", "0.0.0.10")], ", ")
 def test_ip_addresses_stay(addresses: list[IPv4Address], between: str) -> None:
     line = f"서버 {between.join(map(str, addresses))}:8080"
     assert mask(line) == line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from bot.messengers.kakao.simulated_requests import skill_request
 from bot.messengers.kakao.words import WORDS
 from bot.text.catalog import TEXTS
 from tests.integration.bot.messengers.kakao.conftest import KakaoChat, running_chat
-from tests.support.stack import KAKAO_SECRET
+from tests.support.stack import KAKAO_SECRET, SYNC_BUDGET_S
 
 KO, WORDS_KO = TEXTS["ko"], WORDS["ko"]
 LONG = "하나 둘 셋 넷 다섯 여섯 일곱 여덟 아홉 열"
@@ -97,12 +98,51 @@ async def test_the_typed_word_is_a_question_where_nothing_was_cut(chat: KakaoCha
     assert not await chat.stack.rows("SELECT 1 FROM turns WHERE continues IS NOT NULL")
 
 
+async def test_an_unfinished_answer_goes_on_after_its_judgement(chat: KakaoChat) -> None:
+    chat.server.reply = lambda _: LONG
+    chat.stack.set_kakao_sync_budget(0.0)
+    await cut_answer(chat)
+    first = await chat.say("답변 확인")
+    assert first.quick_replies[0]["label"] == "계속"
+    asked = await chat.press(first, "👎")
+    thanked = await chat.press(asked, KO.reasons["wrong"])
+    assert [reply["label"] for reply in thanked.quick_replies] == ["계속", "새 대화", "도움말"]
+    chat.stack.set_kakao_sync_budget(SYNC_BUDGET_S)
+    assert (await chat.press(thanked, "계속")).bubbles == [LONG]
+    assert await chat.stack.rows("SELECT 1 FROM turns WHERE continues IS NOT NULL")
+
+
 async def test_an_earlier_answer_does_not_go_on(chat: KakaoChat) -> None:
     await cut_answer(chat)
     [cut] = await chat.stack.rows("SELECT * FROM turns")
     await chat.say("다른 이야기")
     said = await chat.say("계속", extra={"continue_turn": str(cut.id)})
     assert said.bubbles == [WORDS_KO.nothing_to_continue]
+
+
+@pytest.mark.parametrize("bot_id", ["", "another-bot"])
+async def test_a_press_that_names_anothers_turn_changes_nothing_and_is_logged(
+    chat: KakaoChat, bot_id: str
+) -> None:
+    await cut_answer(chat)
+    [mine] = await chat.stack.rows("SELECT * FROM turns")
+    headers = {"X-Bot-Secret": KAKAO_SECRET, "Content-Type": "application/json"}
+    name = str(mine.id)
+    for extra in (
+        {"fetch_turn": name},
+        {"page_turn": name, "page": 1},
+        {"continue_turn": name},
+        {"turn": name, "vote": "bad", "reason": "wrong"},
+    ):
+        # The same person's in another bot, or another person's in the same bot.
+        user = chat.user if bot_id else "영희"
+        document = skill_request("단추", user, extra=extra, bot_id=bot_id)
+        with capture_logs() as logs:
+            said = await chat.stack.post("/webhooks/kakao", json.dumps(document).encode(), headers)
+        assert "에코" not in str(said.body)
+        assert [line["turn_id"] for line in logs if "foreign" in line["event"]] == [name]
+    assert await chat.stack.rows("SELECT * FROM turns") == [mine]
+    assert not await chat.stack.rows("SELECT 1 FROM feedback")
 
 
 async def test_a_vote_may_change_and_a_foreign_one_counts_nothing(chat: KakaoChat) -> None:
@@ -126,7 +166,12 @@ async def test_while_a_human_answers_the_model_is_not_asked(chat: KakaoChat) -> 
     [output] = called.body["template"]["outputs"]
     assert output["textCard"]["buttons"] == [{"action": "operator", "label": "상담원 연결"}]
     silent = await chat.say("환불해 주세요")
-    assert silent.bubbles == [KO.human_answers]
+    assert silent.bubbles == [WORDS_KO.human_awaited]
+    # Nobody comes before Kakao's button is pressed: it is offered again.
+    [output] = silent.body["template"]["outputs"]
+    assert output["textCard"]["buttons"] == [{"action": "operator", "label": "상담원 연결"}]
+    for text in ("https://talk.kakaocdn.net/dn/a/b/img.jpg", "\u200b", "가" * 5000):
+        assert (await chat.say(text)).bubbles == [WORDS_KO.human_awaited]
     assert not chat.server.requests
     assert (await chat.press(silent, "챗봇")).bubbles == [KO.bot_back]
     assert (await chat.say("고마워요")).bubbles == ["에코: 고마워요"]
@@ -148,6 +193,20 @@ async def test_a_conversation_after_a_long_silence_begins_anew_and_says_so(
     assert said.bubbles == [KO.idle_note, "에코: 내 이름이 뭐지?"]
     assert chat.server.requests[-1].roles == ["system", "user"]
     assert (await chat.say("또 물을게")).bubbles == ["에코: 또 물을게"]
+
+
+@pytest.mark.parametrize("word", ["다시", "계속"])
+async def test_after_a_long_silence_an_answer_goes_on_where_it_was(
+    chat: KakaoChat, word: str
+) -> None:
+    await chat.say("내 이름은 영희야")
+    await cut_answer(chat, "내 이름이 뭐지?")
+    async with chat.stack.database.begin() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE conversations SET updated_at = now() - interval '25 hours'"
+        )
+    assert KO.idle_note not in (await chat.say(word)).bubbles
+    assert "내 이름은 영희야" in chat.server.requests[-1].contents
 
 
 @pytest.mark.parametrize("word", ["다시", "그만", "답변 확인"])
@@ -197,3 +256,18 @@ async def test_each_bot_has_its_own_secret_and_its_own_conversations(
         assert set(statuses.values()) == {200, 401}
         tenants = await chat.stack.rows("SELECT DISTINCT tenant FROM turns ORDER BY 1")
         assert [row.tenant for row in tenants] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("word", ["다시", "계속"])
+@pytest.mark.parametrize("by_callback", [True, False])
+async def test_two_presses_at_once_have_one_new_answer(
+    chat: KakaoChat, word: str, by_callback: bool
+) -> None:
+    await cut_answer(chat)
+    chat.server.delay_per_token_s = 0.06
+    platform = chat.stack.kakao
+    urls = [platform.new_callback_url() if by_callback else None for _ in range(3)]
+    pressed = await asyncio.gather(*(chat.say(word, callback_url=url) for url in urls))
+    assert len(chat.server.requests) == 2
+    assert len(await chat.stack.rows("SELECT 1 FROM turns")) == 2
+    assert all(said.outputs for said in pressed)

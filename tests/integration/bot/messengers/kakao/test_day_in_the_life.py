@@ -89,6 +89,8 @@ async def pages_and_judgement(chat: KakaoChat) -> None:
     assert asked.bubbles == [KO.vote_reason]
     thanked = await chat.press(asked, KO.reasons["korean"])
     assert thanked.bubbles == [KO.vote_thanks]
+    labels = [reply["label"] for reply in thanked.quick_replies]
+    assert labels == ["더 보기", "새 대화", "도움말"]
     assert (await chat.press(thanked, "더 보기")).bubbles == second.bubbles
     [row] = await chat.stack.rows("SELECT vote, reasons, voter FROM feedback")
     assert (row.vote, row.reasons) == ("bad", ["korean"])

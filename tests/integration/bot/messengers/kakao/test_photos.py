@@ -254,6 +254,12 @@ async def test_an_address_that_leads_nowhere_has_its_sentence(
         assert not await photos.stack.rows("SELECT 1 FROM turns")
 
 
+async def test_a_photo_without_an_address_has_its_sentence(photos: PhotoChat) -> None:
+    request = as_photo(skill_request("", photos.user), "")
+    assert (await photos._send(request)).bubbles == [WORDS["ko"].picture_unreachable]
+    assert not await photos.stack.rows("SELECT 1 FROM turns")
+
+
 @LANGUAGES
 async def test_a_slow_host_is_not_waited_for(
     database_url: str, redis_url: str, words: KakaoWords, monkeypatch: pytest.MonkeyPatch

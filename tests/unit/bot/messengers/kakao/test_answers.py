@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.deliveries import Answer, DeliveryResult, DeliveryVia, Outcome, ReplyHandle
+from bot.domain.turns import has_visible
 from bot.http.outbound import OutboundClient
 from bot.messengers.kakao.adapter import KakaoAdapter
 from bot.messengers.kakao.answer_pages import MAX_MARKDOWN_CHARS, answer_page
@@ -111,9 +112,34 @@ def test_markdown_that_is_never_read_to_its_end_is_cut_and_said() -> None:
     assert bubbles(answer_response(answer(text), KO, page=page))[-1].endswith(KO.cut_note)
 
 
-@pytest.mark.parametrize("text", ["", " \n", "\x00", "\u200b" * 0])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n",
+        "\x00",
+        "\u200b",
+        "\u200b\n\n\ufeff",
+        "\u3164" * 2000,
+        "\u115f\u1160",
+        "\u2800\ufe0f",
+    ],
+)
 def test_an_empty_answer_is_an_honest_sentence(text: str) -> None:
     assert bubbles(answer_response(answer(text), KO)) == [KO.failed]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["\u200b" * 950, "\u3164" * 901, "가" * 899, "네 ", "\n\n", "\u034f"]),
+        max_size=12,
+    ).map("".join)
+)
+def test_every_bubble_shows_something(text: str) -> None:
+    for number in (1, 2):
+        if number == 1 or answer_page(text, number).pieces:
+            shown = bubbles(answer_response(answer(text), KO, page=number))
+            assert all(map(has_visible, shown))
 
 
 def test_a_held_answer_has_the_button_of_its_turn() -> None:
@@ -217,13 +243,17 @@ def test_a_conversation_that_began_anew_says_so_once() -> None:
     assert KO.idle_note not in "".join(second)
 
 
-def test_the_human_is_called_by_kakaos_own_button() -> None:
-    response = human_response(KO)
-    [output] = response["template"]["outputs"]
-    [button] = output["textCard"]["buttons"]
-    assert button == {"action": "operator", "label": "상담원 연결"}
-    assert labels(response) == ["챗봇"]
-    check_skill_response(response)
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_human_is_called_by_kakaos_own_button(language: str) -> None:
+    texts, words = TEXTS[language], WORDS[language]
+    for sentence in (words.human_offered, words.human_awaited):
+        response = human_response(sentence, texts)
+        [output] = response["template"]["outputs"]
+        [button] = output["textCard"]["buttons"]
+        assert button == {"action": "operator", "label": words.operator_label}
+        assert words.operator_label in sentence
+        assert labels(response) == [texts.bot_label]
+        check_skill_response(response)
 
 
 def test_the_promise_of_a_callback_has_no_template() -> None:
@@ -258,10 +288,9 @@ def test_any_answer_stays_within_the_limits(
     texts = TEXTS[language]
     if own:  # as long as the database may set them
         long = "가" * 899 + "요"
-        names = ("cut_note", "idle_note", "earlier_expired", "human_called")
+        names = ("cut_note", "idle_note", "earlier_expired")
         changes: dict[str, Any] = dict.fromkeys(names, long)
         texts = replace(texts, **changes)
-        check_skill_response(human_response(texts))
     shown_answer = replace(
         answer(text, ai_notice=ai_notice, hold=hold),
         truncated=truncated,
@@ -272,7 +301,7 @@ def test_any_answer_stays_within_the_limits(
     check_skill_response(response)
     shown = bubbles(response)
     assert 1 <= len(shown) <= 3
-    assert all(bubble.strip() and utf16_units(bubble) <= 1000 for bubble in shown)
+    assert all(has_visible(bubble) and utf16_units(bubble) <= 1000 for bubble in shown)
     json.dumps(response, ensure_ascii=False).encode()
     if ai_notice:
         assert texts.ai_notice in shown[0]

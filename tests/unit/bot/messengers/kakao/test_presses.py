@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.feedback import Reason, Vote
-from bot.domain.messenger import Command
+from bot.domain.messenger import COMMAND_WORDS, Command
 from bot.messengers.kakao.presses import (
     ContinuePress,
     PagePress,
@@ -39,6 +41,7 @@ def read(text: str, extra: dict[str, Any] | None = None) -> SkillIncoming:
         ContinuePress(turn_id=TURN),
         VotePress(turn_id=TURN, vote=Vote.GOOD),
         VotePress(turn_id=TURN, vote=Vote.BAD, reason=Reason.KOREAN, page=3),
+        VotePress(turn_id=TURN, vote=Vote.BAD, unfinished=True),
     ],
 )
 def test_a_press_is_read_as_its_button_was_written(press: Press) -> None:
@@ -130,6 +133,32 @@ def test_the_words_of_people_are_commands(text: str, command: Command) -> None:
 )
 def test_a_sentence_with_a_command_in_it_goes_to_the_model(text: str) -> None:
     assert read(text).utterance is not None
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        lambda word: unicodedata.normalize("NFD", word),
+        lambda word: f"／{word}",
+        lambda word: f"/ {word}",
+        lambda word: f"{word} \n\u3000",
+        lambda word: f"\ufeff{word}",
+        lambda word: f"{word[:1]}\u200b{word[1:]}\u200d",
+        lambda word: f"\u200e{word}\u3164\ufe0f\u00ad\u2060",
+        str.upper,
+    ],
+    ids=["NFD", "wide slash", "spaced", "blanks", "mark", "no width", "invisible", "capitals"],
+)
+def test_a_word_is_known_however_the_keyboard_sends_it(typed: Callable[[str], str]) -> None:
+    for word, command in COMMAND_WORDS.items():
+        assert read(typed(word)).command is command
+    assert read(typed("계속")).press == ContinuePress(turn_id=None)
+    assert read(typed("더 보기")).press == PagePress(turn_id=None, page=2)
+    assert read(typed("다시 한번 설명해 줘")).utterance is not None
+
+
+def test_letters_of_full_width_are_the_same_word() -> None:
+    assert read("／ｈｅｌｐ").command is Command.HELP
 
 
 def test_only_its_own_button_confirms_an_erasure() -> None:

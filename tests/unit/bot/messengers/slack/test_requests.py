@@ -214,6 +214,7 @@ async def test_the_acknowledgement_waits_for_the_accept(bot: Bot) -> None:
         ({"text": "도움말"}, Command.HELP),
         ({"text": "reset"}, Command.RESET),
         ({"text": " 초기화 "}, Command.RESET),
+        ({"text": "／새대화\u200b"}, Command.RESET),
         ({"text": "\u3164"}, Problem.EMPTY),
         ({"text": "가" * 4001}, Problem.TOO_LONG),
         ({"text": "a" * 100_000}, Problem.TOO_LONG),
