@@ -1,0 +1,72 @@
+"""The hashes under which the index keeps a turn: its bigrams, and the values of its fields.
+
+A field's condition on the row and its hash say the same, at the time of indexing. Where the row may
+have changed since without being queued (a delivery on its usual route), the query asks for no hash
+that could be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.domain.deliveries import DeliveryState
+from bot.privacy.masking import pseudonym
+from bot.store.search.folding import grams
+from bot.store.search.indexing import SettledText
+from bot.store.search.keys import field_hash, gram_hash
+
+#: The hashed value of a turn that has no delivery.
+NO_DELIVERY = "none"
+#: Bits of the longest duration in milliseconds, and of the largest number of tokens.
+_MAX_BITS = 40
+#: Delivered turns are found without a hash: nearly all are.
+_UNHASHED = frozenset({DeliveryState.DELIVERED.value})
+
+
+def turn_hashes(turn: SettledText) -> list[int]:
+    """The distinct hashes of a settled turn."""
+    words = grams(f"{turn.text}\n{turn.answer}" if turn.answer else turn.text)
+    fields = (field_hash(name, value) for name, value in _fields(turn))
+    return list({*map(gram_hash, words), *fields})
+
+
+def size_hash(field: str, number: float) -> int:
+    """The hash of a number's size: the bits of its whole part."""
+    return field_hash(field, str(_bits(number)))
+
+
+def sizes_between(field: str, low: float, high: float) -> tuple[int, ...]:
+    """The hashes of all numbers from ``low`` to ``high``."""
+    return tuple(field_hash(field, str(bits)) for bits in range(_bits(low), _bits(high) + 1))
+
+
+def _bits(number: float) -> int:
+    return min(int(max(number, 0)).bit_length(), _MAX_BITS) if number < 2**_MAX_BITS else _MAX_BITS
+
+
+def _fields(turn: SettledText) -> Iterator[tuple[str, str]]:
+    yield "messenger", turn.messenger
+    yield "tenant", turn.tenant
+    yield "status", turn.status
+    for value in {turn.sender, pseudonym(turn.messenger, turn.tenant, turn.sender)}:
+        yield "person", value
+    room = pseudonym(turn.messenger, turn.tenant, turn.conversation_key)
+    for value in {turn.room, turn.conversation_key, room} - {""}:
+        yield "room", value
+    delivery = turn.delivery_state or NO_DELIVERY
+    if delivery not in _UNHASHED:
+        yield "delivery", delivery
+    for vote in turn.votes:
+        yield "feedback", vote
+    for name in ("preset", "model", "finish_reason", "failure_reason", "config_version"):
+        if (stored := getattr(turn, name)) is not None:
+            yield name, str(stored)
+    yield from _sizes(turn)
+
+
+def _sizes(turn: SettledText) -> Iterator[tuple[str, str]]:
+    if turn.latency_ms is not None:
+        yield "latency", str(_bits(turn.latency_ms))
+    if turn.prompt_tokens is not None or turn.completion_tokens is not None:
+        tokens = (turn.prompt_tokens or 0) + (turn.completion_tokens or 0)
+        yield "tokens", str(_bits(tokens))
