@@ -107,7 +107,9 @@ def _person(term: Term) -> Compiled:
 
 def _room(term: Term) -> Compiled:
     named = or_(conversations.c.room == term.value, conversations.c.key == term.value)
-    return named, (field_hash("room", term.value),)
+    of_the_turn = conversations.c.id == turns.c.conversation_id
+    found = exists(select(conversations.c.id).where(of_the_turn, named))
+    return found, (field_hash("room", term.value),)
 
 
 def _delivery(term: Term) -> Compiled:

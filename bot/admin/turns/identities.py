@@ -34,7 +34,7 @@ async def find_identities(database: AsyncEngine, query: Query) -> Identities:
     if not terms:
         return {}
     async with read_only(database) as connection:
-        await connection.execute(plans.FORCED)
+        await connection.execute(plans.FORCED["look_up"])
         segments = await load_segments(connection)
         return {term: await _condition(connection, term, segments) for term in terms}
 

@@ -1,6 +1,6 @@
 """The statements that list turns: each with the one plan that serves it.
 
-All select ``TurnRow``s below a cursor, at most one more than a page has. Those of ``indexed`` come
+All select ``TurnRow``s below a place, at most one more than a page has. Those of ``indexed`` come
 segment by segment, newest first within each: nested loops keep the order of their outer side, and
 ``FORCED`` leaves Postgres no other join.
 """
@@ -8,15 +8,16 @@ segment by segment, newest first within each: nested loops keep the order of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
     DateTime,
+    FromClause,
     Integer,
     Select,
+    Subquery,
     Text,
     bindparam,
     cast,
@@ -35,7 +36,7 @@ from bot.admin.turns.queries import PAGE_SIZE, TURN_COLUMNS
 from bot.domain.turns import SETTLED, TurnStatus
 from bot.store.schema import conversations, deliveries, search_entries, search_queue, turns
 from bot.store.search.keys import segment_keys
-from bot.store.search.segments import Segment
+from bot.store.search.segments import BEGINNING, END, Segment
 
 #: Of each text in the list: far more than is shown, so that no number is cut before masking.
 _EXCERPT_CHARS = 600
@@ -59,20 +60,24 @@ _IDENTITY = (
     conversations.c.key,
 )
 
-FORCED = select(
-    *(
-        func.set_config(name, value, True)
-        for name, value in {
-            "enable_hashjoin": "off",
-            "enable_mergejoin": "off",
-            "enable_seqscan": "off",
-            "join_collapse_limit": "1",
-            "from_collapse_limit": "1",
-            "max_parallel_workers_per_gather": "0",
-            "jit": "off",
-        }.items()
-    )
-)
+#: What Postgres may not do, while statements of a kind run: a walk follows the index of time, and
+#: a look-up joins in the order of the statement.
+_FORBIDDEN = {
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "join_collapse_limit": "1",
+    "from_collapse_limit": "1",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+}
+FORCED = {
+    plan: select(*(func.set_config(name, value, True) for name, value in settings.items()))
+    for plan, settings in {
+        "walk": _FORBIDDEN | {"enable_bitmapscan": "off"},
+        "look_up": _FORBIDDEN | {"enable_bitmapscan": "on"},
+    }.items()
+}
 
 
 def indexed(criteria: Criteria, segments: Sequence[Segment], after: Cursor | None) -> Select[Any]:
@@ -92,29 +97,35 @@ def indexed(criteria: Criteria, segments: Sequence[Segment], after: Cursor | Non
     rows = (
         places.join(candidates, true())
         .join(turns, turns.c.id == candidates.c.turn_id)
-        .join(conversations, conversations.c.id == turns.c.conversation_id)
         .outerjoin(deliveries, deliveries.c.turn_id == turns.c.id)
     )
     return _select(criteria).select_from(rows).where(*criteria.conditions).limit(_ROWS)
 
 
-def scanned(
-    criteria: Criteria, since: datetime, until: datetime, after: Cursor | None
+def scanned(criteria: Criteria, below: Cursor | None, start: Cursor | None) -> Select[Any]:
+    """Turns below one place and from another one on, each compared."""
+    return _newest(criteria, turns, below).where(*_range(criteria, start))
+
+
+def block_start(
+    criteria: Criteria, below: Cursor | None, start: Cursor | None, size: int
 ) -> Select[Any]:
-    """Turns of a range of time, each compared."""
-    return _newest(criteria, after).where(
-        turns.c.received_at >= max(since, criteria.since),
-        turns.c.received_at < min(until, criteria.until),
+    """The place of the last of the next ``size`` rows; no row where there are fewer."""
+    place = turns.c.received_at, turns.c.id
+    return (
+        select(*place)
+        .where(*_range(criteria, start), *_below(below, *place))
+        .order_by(*(column.desc() for column in place))
+        .offset(size - 1)
+        .limit(1)
     )
 
 
-def waiting(criteria: Criteria, after: Cursor | None) -> Select[Any]:
+def waiting(criteria: Criteria, below: Cursor | None) -> Select[Any]:
     """Turns that the index does not have yet: the open ones, and the newest of the queue."""
-    return _newest(criteria, after).where(
-        turns.c.id.in_(_waiting_ids()),
-        turns.c.received_at >= criteria.since,
-        turns.c.received_at < criteria.until,
-    )
+    ids = _waiting_ids()
+    rows = ids.join(turns, turns.c.id == ids.c.id)
+    return _newest(criteria, rows, below).where(*_range(criteria, None))
 
 
 def holders(hashed: int, segments: Sequence[Segment]) -> Select[Any]:
@@ -136,11 +147,14 @@ def holders(hashed: int, segments: Sequence[Segment]) -> Select[Any]:
 
 def waiting_holders() -> Select[Any]:
     """People and conversations of the turns that the index does not have yet."""
-    rows = turns.join(conversations, conversations.c.id == turns.c.conversation_id)
-    return select(*_IDENTITY).distinct().select_from(rows).where(turns.c.id.in_(_waiting_ids()))
+    ids = _waiting_ids()
+    rows = ids.join(turns, turns.c.id == ids.c.id).join(
+        conversations, conversations.c.id == turns.c.conversation_id
+    )
+    return select(*_IDENTITY).distinct().select_from(rows)
 
 
-def _waiting_ids() -> Select[Any]:
+def _waiting_ids() -> Subquery:
     unsettled = select(turns.c.id).where(turns.c.status.in_(_OPEN))
     queue = (
         select(search_queue.c.turn_id)
@@ -148,21 +162,27 @@ def _waiting_ids() -> Select[Any]:
         .limit(MAX_WAITING)
         .subquery()
     )
-    ids = unsettled.union(select(queue.c.turn_id)).subquery()
-    return select(ids.c.id)
+    return unsettled.union(select(queue.c.turn_id)).subquery("ids")
 
 
-def _newest(criteria: Criteria, after: Cursor | None) -> Select[Any]:
-    rows = turns.join(conversations, conversations.c.id == turns.c.conversation_id).outerjoin(
-        deliveries, deliveries.c.turn_id == turns.c.id
-    )
+def _newest(criteria: Criteria, rows: FromClause, below: Cursor | None) -> Select[Any]:
     return (
         _select(criteria)
-        .select_from(rows)
-        .where(*criteria.conditions, *_below(after, turns.c.received_at, turns.c.id))
+        .select_from(rows.outerjoin(deliveries, deliveries.c.turn_id == turns.c.id))
+        .where(*criteria.conditions, *_below(below, turns.c.received_at, turns.c.id))
         .order_by(turns.c.received_at.desc(), turns.c.id.desc())
         .limit(_ROWS)
     )
+
+
+def _range(criteria: Criteria, start: Cursor | None) -> Iterator[ColumnElement[bool]]:
+    if criteria.since > BEGINNING:
+        yield turns.c.received_at >= criteria.since
+    if criteria.until < END:
+        yield turns.c.received_at < criteria.until
+    if start:
+        here = tuple_(literal(start.received_at), literal(start.id))
+        yield tuple_(turns.c.received_at, turns.c.id) >= here
 
 
 def _select(criteria: Criteria) -> Select[Any]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from sqlalchemy import DateTime, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-SEGMENT_TURNS = 16_384
+SEGMENT_TURNS = 65_536
 
 #: Before the first turn, and after the last one.
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

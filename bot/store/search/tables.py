@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 
 def segments_table(metadata: MetaData) -> Table:
-    """Ranges of time with some thousand turns each: a search walks them from the newest."""
+    """Ranges of time with some ten thousand turns each: a search walks them from the newest."""
     return Table(
         "search_segments",
         metadata,

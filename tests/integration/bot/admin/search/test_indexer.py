@@ -13,6 +13,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.search.indexer import SearchIndexer
+from bot.admin.turns import finding
 from bot.domain.turns import Person
 from bot.privacy.masking import pseudonym
 from bot.store import erasure
@@ -27,6 +28,12 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = connect_database(database_url, pool_size=4)
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def index_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Next to no rows are compared before the index is asked."""
+    monkeypatch.setattr(finding, "PROBED", 1)
 
 
 async def run(database: AsyncEngine, statement: str, **values: object) -> None:
