@@ -119,6 +119,7 @@ PATHS = [
     "/admin/login",
     "/admin/logout",
     "/admin/conversations/1",
+    "/admin/search/suggestions?token=%EC%83%81%ED%83%9C:",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
