@@ -31,7 +31,12 @@ from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.installation_tables import bots_table, installations_table, states_table
-from bot.store.search.tables import entries_table, queue_table, segments_table
+from bot.store.search.tables import (
+    entries_table,
+    queue_table,
+    saved_searches_table,
+    segments_table,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -335,3 +340,4 @@ slack_oauth_states = states_table(metadata)
 search_segments = segments_table(metadata)
 search_entries = entries_table(metadata)
 search_queue = queue_table(metadata)
+saved_searches = saved_searches_table(metadata)

@@ -9,7 +9,8 @@ from aiohttp import web
 from bot.admin.search.fields import all_fields
 from bot.admin.search.occurring_values import occurring_values
 from bot.admin.search.suggestions import suggest
-from bot.admin.turns.views import DATABASE, MESSENGER_LABELS
+from bot.admin.turns.views import MESSENGER_LABELS
+from bot.admin.web.pages import DATABASE
 
 
 async def show_suggestions(request: web.Request) -> web.StreamResponse:

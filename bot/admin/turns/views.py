@@ -9,24 +9,24 @@ from uuid import UUID
 
 import structlog
 from aiohttp import web
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.search.fields import DELIVERIES, all_fields
-from bot.admin.search.query import Problem
+from bot.admin.search.query import Query
+from bot.admin.search.saved_views import saved_of
 from bot.admin.turns.filters import FIELDS, BadCursor, Cursor, in_url, read_search
 from bot.admin.turns.listing import Listing, list_items
 from bot.admin.turns.queries import MAX_ID, before_for, find_position, read_conversation
 from bot.admin.turns.rows import ConversationPage
 from bot.admin.turns.view_models import TurnDetail, detail
 from bot.admin.web import labels
-from bot.admin.web.pages import error_page, page
+from bot.admin.web.pages import DATABASE, error_page, page
 from bot.privacy.masking import pseudonym
 from bot.privacy.masking_thread import run_masking
 from bot.store import deliveries
+from bot.store.search.saved import SavedSearch
 
 log = structlog.get_logger(__name__)
 
-DATABASE = web.AppKey("DATABASE", AsyncEngine)
 #: The Korean name of each messenger, by its name in the tables.
 MESSENGER_LABELS = web.AppKey("MESSENGER_LABELS", dict[str, str])
 
@@ -47,21 +47,25 @@ async def show_turns(request: web.Request) -> web.StreamResponse:
         return error_page(request, 400, _BAD_CURSOR)
     query = read_search(request.query, all_fields(messengers), datetime.now(UTC))
     found = await list_items(request.app[DATABASE], query, after, messengers)
-    return _turns_page(request, found, query.problems)
+    return _turns_page(request, found, query, await saved_of(request))
 
 
-def _turns_page(request: web.Request, found: Listing, problems: Sequence[Problem]) -> web.Response:
+def _turns_page(
+    request: web.Request, found: Listing, query: Query, saved: Sequence[SavedSearch]
+) -> web.Response:
     messengers = request.app[MESSENGER_LABELS]
     return page(
         request,
         "turns.html",
-        400 if problems else 200,
+        400 if query.problems else 200,
         turns=found.items,
         asked={name: request.query.get(name, "") for name in FIELDS},
         older=in_url(request.query, after=str(found.after)) if found.after else "",
         newest=in_url(request.query) if "after" in request.query else None,
         reached=found.reached,
-        problems=problems,
+        problems=query.problems,
+        query=str(query),
+        saved=saved,
         fields=all_fields(messengers),
         messengers=messengers,
         statuses=labels.STATUSES,

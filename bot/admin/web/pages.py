@@ -12,12 +12,14 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.login.access import public
 from bot.admin.web import labels
 
 log = structlog.get_logger(__name__)
 
+DATABASE = web.AppKey("DATABASE", AsyncEngine)
 #: The CSRF token of the operator's session; absent on public pages.
 CSRF = web.RequestKey("CSRF", str)
 

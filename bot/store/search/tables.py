@@ -13,6 +13,8 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    Text,
+    UniqueConstraint,
     Uuid,
     func,
     text,
@@ -63,4 +65,19 @@ def queue_table(metadata: MetaData) -> Table:
         # No foreign key: it would cost each settlement, and the indexer skips erased turns.
         Column("turn_id", Uuid, nullable=False),
         Column("queued_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    )
+
+
+def saved_searches_table(metadata: MetaData) -> Table:
+    """Searches that operators have saved under a name of their own."""
+    return Table(
+        "saved_searches",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("owner", Text, nullable=False),
+        Column("name", Text, nullable=False),
+        # The text of the search box.
+        Column("query", Text, nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        UniqueConstraint("owner", "name"),
     )
