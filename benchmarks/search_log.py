@@ -64,6 +64,7 @@ async def _load(connection: AsyncConnection, count: int) -> None:
     say(f"search: loading {count:,} turns, once")
     # No triggers and no foreign keys, as if the rows had been there before.
     await connection.execute(text("SET session_replication_role = replica"))
+    await connection.execute(text("SET maintenance_work_mem = '1GB'"))
     indexes = (await connection.execute(_INDEXES, {"tables": list(_TABLES)})).all()
     for index in indexes:
         await connection.execute(text(f"DROP INDEX {index.name}"))

@@ -20,15 +20,10 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-_OPEN = "('received', 'queued', 'generating')"
-#: On its usual route a delivery is pending, sending, delivered; only the last is not temporary.
-_USUAL = "('sending', 'delivered')"
-
 
 def upgrade() -> None:
     _create_tables()
-    op.execute(
-        """
+    op.execute("""
         CREATE FUNCTION queue_search() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             IF TG_TABLE_NAME = 'turns' THEN
@@ -40,38 +35,31 @@ def upgrade() -> None:
             END IF;
             RETURN NULL;
         END $$
-        """
-    )
-    op.execute(
-        f"""
+    """)
+    op.execute("""
         CREATE TRIGGER turns_inserted_settled AFTER INSERT ON turns
-        FOR EACH ROW WHEN (NEW.status NOT IN {_OPEN}) EXECUTE FUNCTION queue_search()
-        """
-    )
-    op.execute(
-        f"""
+        FOR EACH ROW WHEN (NEW.status NOT IN ('received', 'queued', 'generating'))
+        EXECUTE FUNCTION queue_search()
+    """)
+    op.execute("""
         CREATE TRIGGER turns_settled AFTER UPDATE OF status, text, answer ON turns
         FOR EACH ROW WHEN (
-            NEW.status NOT IN {_OPEN} AND (
+            NEW.status NOT IN ('received', 'queued', 'generating') AND (
                 OLD.status <> NEW.status OR OLD.text <> NEW.text
                 OR OLD.answer IS DISTINCT FROM NEW.answer
             )
         ) EXECUTE FUNCTION queue_search()
-        """
-    )
-    op.execute(
-        f"""
+    """)
+    # On its usual route a delivery is pending, sending, delivered: only the last of them stays.
+    op.execute("""
         CREATE TRIGGER deliveries_unusual AFTER UPDATE OF state ON deliveries
-        FOR EACH ROW WHEN (OLD.state <> NEW.state AND NEW.state NOT IN {_USUAL})
+        FOR EACH ROW WHEN (OLD.state <> NEW.state AND NEW.state NOT IN ('sending', 'delivered'))
         EXECUTE FUNCTION queue_search()
-        """
-    )
-    op.execute(
-        """
+    """)
+    op.execute("""
         CREATE TRIGGER feedback_changed AFTER INSERT OR UPDATE OR DELETE ON feedback
         FOR EACH ROW EXECUTE FUNCTION queue_search()
-        """
-    )
+    """)
 
 
 def downgrade() -> None:
