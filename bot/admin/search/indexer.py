@@ -15,16 +15,21 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.admin.search.turn_hashes import turn_hashes
+from bot.observability.database_errors import report_fault
 from bot.store.search import indexing
-from bot.store.search.indexing import BATCH, SettledText
-from bot.store.search.segments import Segment, divide_log, open_next
+from bot.store.search.indexing import SettledText
+from bot.store.search.segments import divide_log, open_next
+from runtime.isolation import run_isolated
 from runtime.periodic import run_periodically
-from runtime.timeouts import run_with_timeout
 
 INDEX_EVERY_S = 2.0
+#: Of each transaction.
 TIMEOUT_S = 10.0
 #: Of an older log: pauses as long as the work before them, so that it takes half a core at most.
-_SHARE = 1.0
+_PAUSES = 1.0
+
+#: A turn, and its place in the queue; None: it is one of an older log.
+Item = tuple[int | None, UUID]
 
 
 class SearchIndexer:
@@ -39,15 +44,13 @@ class SearchIndexer:
 
     async def index(self) -> None:
         """Run one round: until the queue is empty, and nothing is missing."""
-        while await run_with_timeout(TIMEOUT_S, self.index_queued()) == BATCH:
-            continue
-        while True:
-            began = time.monotonic()
-            if not await run_with_timeout(TIMEOUT_S, self.index_missing()):
-                return
-            await asyncio.sleep((time.monotonic() - began) * _SHARE)
-            while await run_with_timeout(TIMEOUT_S, self.index_queued()) == BATCH:
+        more = True
+        while more:
+            while await self.index_queued() == indexing.BATCH:
                 continue
+            began = time.monotonic()
+            more = await self.index_missing()
+            await asyncio.sleep((time.monotonic() - began) * _PAUSES if more else 0)
 
     async def index_queued(self) -> int:
         """Index a batch of queued turns; its size. 0 also where another bot is at it."""
@@ -55,10 +58,7 @@ class SearchIndexer:
             if not await indexing.try_lock(connection):
                 return 0
             queued = await indexing.queued(connection)
-            if not queued:
-                return 0
-            read = await self._write(connection, list(set(queued.values())))
-            await indexing.forget_queued(connection, list(queued), read)
+        await self._index_isolated(list(queued.items()))
         return len(queued)
 
     async def index_missing(self) -> bool:
@@ -71,19 +71,37 @@ class SearchIndexer:
             if segment is None:
                 return False
             missing = await indexing.missing(connection, segment)
-            await self._write(connection, missing)
-            if len(missing) < BATCH:
+            if not missing:
                 await indexing.mark_indexed(connection, segment)
+        await self._index_isolated([(None, turn_id) for turn_id in missing])
         return True
 
-    async def _write(self, connection: AsyncConnection, ids: Sequence[UUID]) -> list[UUID]:
-        """Write the entries of these turns; the ids of those that were read."""
-        segments: list[Segment] = await divide_log(connection)
-        turns = await indexing.read_settled(connection, ids)
-        hashes = await asyncio.to_thread(_hashes, turns)
-        await indexing.write_entries(connection, segments, hashes)
-        await open_next(connection)
-        return [turn.id for turn in turns]
+    async def _index_isolated(self, items: Sequence[Item]) -> None:
+        await run_isolated(items, self._index, on_fault=self._leave_out, timeout_s=TIMEOUT_S)
+
+    async def _index(self, items: Sequence[Item]) -> None:
+        """Write the entries of these turns as they are now."""
+        async with self._database.begin() as connection:
+            if not await indexing.try_lock(connection):
+                return
+            segments = await divide_log(connection)
+            turns = await indexing.read_settled(connection, [turn_id for _, turn_id in items])
+            hashes = await asyncio.to_thread(_hashes, turns)
+            await indexing.write_entries(connection, segments, hashes)
+            await open_next(connection)
+            await _forget(connection, items, [turn.id for turn in turns])
+
+    async def _leave_out(self, item: Item, error: Exception) -> None:
+        report_fault("search_index", error, [item[1]])
+        async with self._database.begin() as connection:
+            await indexing.leave_out(connection, item[1])
+            await _forget(connection, [item], [item[1]])
+
+
+async def _forget(connection: AsyncConnection, items: Sequence[Item], read: Sequence[UUID]) -> None:
+    numbers = [number for number, _ in items if number is not None]
+    if numbers:
+        await indexing.forget_queued(connection, numbers, read)
 
 
 def _hashes(turns: Sequence[SettledText]) -> dict[tuple[UUID, datetime], list[int]]:

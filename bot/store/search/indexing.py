@@ -94,6 +94,15 @@ WRITE = text(
     """
 ).bindparams(bindparam("entries", type_=Text))
 
+#: In the index without any key: no search by words or fields finds the turn.
+LEAVE_OUT = text(
+    """
+    INSERT INTO search_entries (turn_id, received_at, keys)
+    SELECT id, received_at, '{}' FROM turns WHERE id = :id
+    ON CONFLICT (turn_id) DO UPDATE SET keys = excluded.keys
+    """
+).bindparams(bindparam("id", type_=Uuid))
+
 #: A turn that is being erased stays in the queue until it is gone: the erasure may be rolled back.
 FORGET = text(
     """
@@ -175,6 +184,11 @@ async def write_entries(
         for (turn_id, received_at), values in hashes.items()
     ]
     await connection.execute(WRITE, {"entries": orjson.dumps(entries).decode()})
+
+
+async def leave_out(connection: AsyncConnection, turn_id: UUID) -> None:
+    """Give up on a turn whose entry Postgres refuses."""
+    await connection.execute(LEAVE_OUT, {"id": turn_id})
 
 
 async def forget_queued(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from bot.admin.login.auth import own_path
 from bot.admin.search.fields import all_fields
+from bot.admin.search.suggestions import suggest
 from bot.admin.turns.excerpt import excerpt
 from bot.admin.turns.filters import read_search
 from bot.domain.messenger import Refusal
@@ -86,9 +88,17 @@ def form(text: str) -> object:
         return error
 
 
+async def nothing(_field: str) -> list[str]:
+    return []
+
+
+def suggested(text: str) -> object:
+    return asyncio.run(suggest(text, FIELDS, nothing))
+
+
 def searched(text: str) -> object:
     form = {"q": text, "messenger": text, "from": text}
-    return read_search(form, all_fields({}), datetime(2026, 11, 20, tzinfo=UTC))
+    return read_search(form, FIELDS, datetime(2026, 11, 20, tzinfo=UTC))
 
 
 def kakao_reply(text: str) -> object:
@@ -100,6 +110,8 @@ def body(name: str, call: object, *, times: int = 1) -> TextFunction:
     """A function of a text that stands so many times in one request's body."""
     return TextFunction(name, call, MAX_BODY_BYTES // times, in_bytes=True)  # type: ignore[arg-type]
 
+
+FIELDS = all_fields({})
 
 FUNCTIONS = (
     # Requests. A text that stands in several fields shares the body's megabyte.
@@ -124,6 +136,9 @@ FUNCTIONS = (
     TextFunction("shorten", lambda text: shorten(text, 3800, utf16_units), MAX_ANSWER_CHARS),
     TextFunction("folded", folded, MAX_ANSWER_CHARS),
     TextFunction("grams", grams, MAX_ANSWER_CHARS),
+    TextFunction(
+        "suggest", lambda text: asyncio.run(suggest(text, FIELDS, nothing)), MAX_LINE_CHARS
+    ),
     TextFunction("excerpt", lambda text: excerpt(text, [Word(text[-9:])]), MAX_ANSWER_CHARS),
     TextFunction("kakao.judge_callback", kakao_reply, MAX_REPLY_BYTES // 12),
     TextFunction("slack.mrkdwn", mrkdwn, MAX_SLACK_CHARS),

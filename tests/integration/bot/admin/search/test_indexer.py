@@ -232,3 +232,15 @@ async def test_a_turn_that_is_gone_does_not_stay_in_the_queue(database: AsyncEng
     await run(database, "INSERT INTO search_queue (turn_id) VALUES (:id)", id=uuid4())
     await index_all(database)
     assert await count(database, "search_queue") == 0
+
+
+async def test_a_turn_whose_entry_is_refused_holds_up_no_other(database: AsyncEngine) -> None:
+    bad, *_ = [
+        await add_turn(database, f"환불 {n}", key=str(n), received_at=NOON + timedelta(minutes=n))
+        for n in range(4)
+    ]
+    refused = f"ALTER TABLE search_entries ADD CHECK (turn_id <> '{bad}' OR keys = '{{}}')"
+    await run(database, refused)
+    assert await index_all(database) == 4
+    assert await count(database, "search_queue") == 0
+    assert await found(database, "환불") == ["환불 3", "환불 2", "환불 1"]
