@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import ColumnElement
 
@@ -29,14 +29,3 @@ class Criteria:
     def hashed(self) -> bool:
         """Whether the index knows where to look."""
         return bool(self.required or self.alternatives)
-
-    def before(self, moment: datetime) -> Criteria:
-        """The same, for turns before a moment; exclusive."""
-        return Criteria(
-            conditions=self.conditions,
-            required=self.required,
-            alternatives=self.alternatives,
-            since=self.since,
-            until=min(self.until, moment.astimezone(UTC)),
-            whole_texts=self.whole_texts,
-        )

@@ -17,8 +17,8 @@ from bot.store.search.keys import field_hash, gram_hash
 
 #: The hashed value of a turn that has no delivery.
 NO_DELIVERY = "none"
-#: Bits of the longest duration in milliseconds, and of the largest number of tokens.
-_MAX_BITS = 40
+#: Sizes of a number: eight for each power of two, up to three days in ms and 268 million tokens.
+_STEPS, _MAX_SIZE = 8, 8 * 28
 #: Delivered turns are found without a hash: nearly all are.
 _UNHASHED = frozenset({DeliveryState.DELIVERED.value})
 
@@ -30,18 +30,16 @@ def turn_hashes(turn: SettledText) -> list[int]:
     return list({*map(gram_hash, words), *fields})
 
 
-def size_hash(field: str, number: float) -> int:
-    """The hash of a number's size: the bits of its whole part."""
-    return field_hash(field, str(_bits(number)))
-
-
 def sizes_between(field: str, low: float, high: float) -> tuple[int, ...]:
     """The hashes of all numbers from ``low`` to ``high``."""
-    return tuple(field_hash(field, str(bits)) for bits in range(_bits(low), _bits(high) + 1))
+    return tuple(field_hash(field, str(size)) for size in range(_size(low), _size(high) + 1))
 
 
-def _bits(number: float) -> int:
-    return min(int(max(number, 0)).bit_length(), _MAX_BITS) if number < 2**_MAX_BITS else _MAX_BITS
+def _size(number: float) -> int:
+    """Which of the ranges that grow by an eighth to a sixteenth the whole part falls into."""
+    whole = int(min(max(number, 0), 2.0**40))
+    power = max(whole.bit_length() - 4, 0)
+    return min(power * _STEPS + (whole >> power), _MAX_SIZE)
 
 
 def _fields(turn: SettledText) -> Iterator[tuple[str, str]]:
@@ -66,7 +64,7 @@ def _fields(turn: SettledText) -> Iterator[tuple[str, str]]:
 
 def _sizes(turn: SettledText) -> Iterator[tuple[str, str]]:
     if turn.latency_ms is not None:
-        yield "latency", str(_bits(turn.latency_ms))
+        yield "latency", str(_size(turn.latency_ms))
     if turn.prompt_tokens is not None or turn.completion_tokens is not None:
         tokens = (turn.prompt_tokens or 0) + (turn.completion_tokens or 0)
-        yield "tokens", str(_bits(tokens))
+        yield "tokens", str(_size(tokens))
