@@ -148,8 +148,11 @@ def _field(name: str, label: str, *aliases: str, example: str, **more: object) -
     return Field(name=name, label=label, aliases=aliases, example=example, **more)  # type: ignore[arg-type]
 
 
-def _choice(name: str, label: str, *aliases: str, choices: Mapping[str, str]) -> Field:
-    example = next(iter(choices.values()), "").replace(" ", "")
+def _choice(
+    name: str, label: str, *aliases: str, choices: Mapping[str, str], example: str = ""
+) -> Field:
+    """``example``: one of the values; default: the first."""
+    example = choices.get(example, next(iter(choices.values()), "")).replace(" ", "")
     return _field(name, label, *aliases, example=example, choices=choices, read=_chosen(choices))
 
 
@@ -160,8 +163,8 @@ def all_fields(messengers: Mapping[str, str]) -> tuple[Field, ...]:
         _field("tenant", "작업공간", "bot", "봇", example="T0123ABCD"),
         _field("room", "방", "채널", example="C0123ABCD"),
         _field("person", "사용자", "사람", example="1f2e3d4c"),
-        _choice("status", "상태", choices=STATUSES),
-        _choice("delivery", "전달", choices=DELIVERIES),
+        _choice("status", "상태", choices=STATUSES, example="failed"),
+        _choice("delivery", "전달", choices=DELIVERIES, example=DEAD_LETTER),
         _field("model", "모델", example="MLP-KTLim/llama-3-Korean-Bllossom-8B"),
         _field("preset", "프리셋", example="bllossom-8b"),
         _field("config", "설정", "설정버전", example="12", read=_readable(number)),
@@ -170,9 +173,9 @@ def all_fields(messengers: Mapping[str, str]) -> tuple[Field, ...]:
             read=_readable(milliseconds),
         ),
         _field("tokens", "토큰", example=">1000", compared=True, read=_readable(number)),
-        _choice("feedback", "평가", "투표", choices=VOTES),
-        _choice("failure", "실패", "실패사유", choices=FAILURES),
-        _choice("finish", "종료", "종료사유", choices=FINISH_REASONS),
+        _choice("feedback", "평가", "투표", choices=VOTES, example="bad"),
+        _choice("failure", "실패", "실패사유", choices=FAILURES, example="out_of_memory"),
+        _choice("finish", "종료", "종료사유", choices=FINISH_REASONS, example="length"),
         _field(
             "date", "날짜", "기간", example="2026-11-20..2026-11-22", compared=True,
             read=_readable(lambda value: date_range(value, _ANY_MOMENT)),
