@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from sqlalchemy import text as sql
@@ -33,7 +34,23 @@ async def index_all(database: AsyncEngine) -> int:
 
 async def found(database: AsyncEngine, box: str) -> list[str]:
     """The questions that a search finds on its first page, newest first."""
+    return [question async for question in _questions(database, box, pages=1)]
+
+
+async def found_on_all_pages(database: AsyncEngine, box: str) -> list[str]:
+    """The questions on all its pages."""
+    return [question async for question in _questions(database, box, pages=100)]
+
+
+async def _questions(database: AsyncEngine, box: str, *, pages: int) -> AsyncIterator[str]:
     query = parse(box, FIELDS)
     assert query.problems == (), query.problems
     criteria = compile_query(query, datetime.now(UTC), await find_identities(database, query))
-    return [row.text for row in (await find_turns(database, criteria)).turns]
+    after = None
+    for _ in range(pages):
+        page = await find_turns(database, criteria, after)
+        for row in page.turns:
+            yield row.text
+        after = page.after
+        if after is None:
+            return

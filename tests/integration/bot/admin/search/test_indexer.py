@@ -20,7 +20,7 @@ from bot.store import erasure
 from bot.store.search import segments as segments_module
 from runtime.database import connect_database
 from tests.support.sample_turns import NOON, add_turn
-from tests.support.search import found, index_all
+from tests.support.search import found, found_on_all_pages, index_all
 
 
 @pytest.fixture
@@ -199,17 +199,19 @@ async def test_several_bots_index_each_turn_once(database: AsyncEngine) -> None:
 async def test_pages_cross_segments_without_gaps_or_repeats(
     database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments_module, "SEGMENT_TURNS", 10)
+    monkeypatch.setattr(segments_module, "SEGMENT_TURNS", 30)
     for number in range(95):
         at = NOON + timedelta(seconds=number // 2)  # two at the same microsecond
         await add_turn(database, f"환불 {number:02}", received_at=at, key=str(number % 5))
         if number % 10 == 0:
             await index_all(database)
-    assert await count(database, "search_segments") > 4
+    assert await count(database, "search_segments") == 3
     newest = await found(database, "환불")
-    assert len(newest) == 50
-    pairs = sorted((int(question[-2:]) // 2 for question in newest), reverse=True)
-    assert pairs == [int(question[-2:]) // 2 for question in newest]
+    assert len(newest) == 50, "of which the older half came out of two segments in one statement"
+    every = await found_on_all_pages(database, "환불")
+    assert sorted(every) == [f"환불 {number:02}" for number in range(95)]
+    seconds = [int(question[-2:]) // 2 for question in every]
+    assert seconds == sorted(seconds, reverse=True)
     assert await found(database, "환불 00") == ["환불 00"]
     older = f"날짜:..{(NOON + timedelta(hours=9)):%Y-%m-%dT%H:%M:%S}"
     assert sorted(await found(database, f"환불 {older}")) == ["환불 00", "환불 01"]
@@ -244,3 +246,19 @@ async def test_a_turn_whose_entry_is_refused_holds_up_no_other(database: AsyncEn
     assert await index_all(database) == 4
     assert await count(database, "search_queue") == 0
     assert await found(database, "환불") == ["환불 3", "환불 2", "환불 1"]
+
+
+async def test_a_search_that_takes_too_long_says_how_far_it_came_and_goes_on_from_there(
+    database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "BUDGET_S", -1.0)
+    for number in range(9):
+        at = NOON + timedelta(seconds=number)
+        question = "환불" if number == 0 else "배송"
+        await add_turn(database, question, received_at=at, key=str(number))
+    assert await found(database, "환") == []
+    assert await found_on_all_pages(database, "환") == ["환불"], (
+        "page by page, each one row further"
+    )
+    await index_all(database)
+    assert await found_on_all_pages(database, "환불") == ["환불"]
