@@ -16,7 +16,7 @@ from uuid import UUID
 from bot.store.search.indexing import SettledText
 
 #: Changes with what is generated: an older log is made anew.
-VERSION = 2
+VERSION = 3
 NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
 #: The time that the log spans.
 _SPAN = timedelta(days=120)

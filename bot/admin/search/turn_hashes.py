@@ -13,7 +13,7 @@ from bot.domain.deliveries import DeliveryState
 from bot.privacy.masking import pseudonym
 from bot.store.search.folding import grams
 from bot.store.search.indexing import SettledText
-from bot.store.search.keys import field_hash, gram_hash
+from bot.store.search.keys import field_hash, gram_hash, size_hash
 
 #: The hashed value of a turn that has no delivery.
 NO_DELIVERY = "none"
@@ -27,12 +27,13 @@ def turn_hashes(turn: SettledText) -> list[int]:
     """The distinct hashes of a settled turn."""
     words = grams(f"{turn.text}\n{turn.answer}" if turn.answer else turn.text)
     fields = (field_hash(name, value) for name, value in _fields(turn))
-    return list({*map(gram_hash, words), *fields})
+    sizes = (size_hash(name, _size(number)) for name, number in _numbers(turn))
+    return list({*map(gram_hash, words), *fields, *sizes})
 
 
 def sizes_between(field: str, low: float, high: float) -> tuple[int, ...]:
     """The hashes of all numbers from ``low`` to ``high``."""
-    return tuple(field_hash(field, str(size)) for size in range(_size(low), _size(high) + 1))
+    return tuple(size_hash(field, size) for size in range(_size(low), _size(high) + 1))
 
 
 def _size(number: float) -> int:
@@ -59,12 +60,10 @@ def _fields(turn: SettledText) -> Iterator[tuple[str, str]]:
     for name in ("preset", "model", "finish_reason", "failure_reason", "config_version"):
         if (stored := getattr(turn, name)) is not None:
             yield name, str(stored)
-    yield from _sizes(turn)
 
 
-def _sizes(turn: SettledText) -> Iterator[tuple[str, str]]:
+def _numbers(turn: SettledText) -> Iterator[tuple[str, float]]:
     if turn.latency_ms is not None:
-        yield "latency", str(_size(turn.latency_ms))
+        yield "latency", turn.latency_ms
     if turn.prompt_tokens is not None or turn.completion_tokens is not None:
-        tokens = (turn.prompt_tokens or 0) + (turn.completion_tokens or 0)
-        yield "tokens", str(_size(tokens))
+        yield "tokens", (turn.prompt_tokens or 0) + (turn.completion_tokens or 0)
