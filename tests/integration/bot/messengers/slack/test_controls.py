@@ -33,6 +33,8 @@ async def test_a_stopped_answer_keeps_what_was_written(
     [shown] = [text for text in chat.thread("U1", room, asked) if "가나다" in text]
     assert shown.startswith(turn.answer.rstrip())
     assert "멈췄어요" in shown
+    # Slack has ended the stream itself: it says so once, and is not asked again.
+    assert [call.method for call in chat.stack.slack.web_api.calls].count("chat.stopStream") == 1
 
 
 async def test_the_word_stops_the_answer_within_a_second(
