@@ -12,13 +12,15 @@ from bot.domain.posts import PostState
 
 _TURN_PART = (bindparam("turn_id", type_=Uuid), bindparam("part", type_=Integer))
 
-#: Only of a turn that exists: an erased one is not written. The lock waits for an erasure at work.
+#: Only of a turn that has no end: an erased one is not written. The lock is against erasures and
+#: settlements at work: the delivery of a turn that is stopped ends where no message was begun.
 BEGIN = text(
     """
     INSERT INTO posts (turn_id, part, room, state, writer, writer_until)
-    SELECT id, :part, :room, :state, :writer, now() + make_interval(secs => :seconds)
-    FROM turns WHERE id = :turn_id AND status IN ('received', 'queued', 'generating')
-    FOR KEY SHARE
+    SELECT turns.id, :part, :room, :state, :writer, now() + make_interval(secs => :seconds)
+    FROM conversations JOIN turns ON turns.conversation_id = conversations.id
+    WHERE turns.id = :turn_id AND turns.status IN ('received', 'queued', 'generating')
+    FOR SHARE OF conversations, turns
     ON CONFLICT (turn_id, part) DO NOTHING
     RETURNING part
     """

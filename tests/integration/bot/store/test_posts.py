@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from bot.domain.posts import PostState
+from bot.domain.turns import TurnStatus
 from bot.store import posts
+from bot.store.settlements import Settlement, settle
 from tests.integration.bot.conversation.conversation_parts import Parts, running_parts
 
 ME = uuid4()
@@ -68,6 +70,43 @@ async def test_a_delivery_waits_for_a_writer_of_the_same_moment(parts: Parts) ->
         await asyncio.sleep(0.2)
         assert not waiting.done()
     assert not await waiting
+
+
+async def stopped_job(parts: Parts, turn_id: UUID) -> Settlement:
+    """The result of the turn's job, which was stopped before it wrote anything."""
+    [row] = await parts.rows(f"SELECT job_id FROM turns WHERE id = '{turn_id}'")
+    return Settlement(job_id=row.job_id, status=TurnStatus.CANCELLED, started_at=None)
+
+
+async def test_nothing_is_begun_while_a_stop_ends_the_delivery(parts: Parts) -> None:
+    turn_id = await parts.wait("하나")
+    await parts.schedule_all()
+    stopped = await stopped_job(parts, turn_id)
+    async with parts.database.begin() as connection:
+        assert await settle(connection, [stopped])
+        waiting = asyncio.create_task(begin(parts, turn_id))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+    assert not await waiting
+
+
+async def test_a_stop_ends_no_delivery_of_a_message_that_is_being_begun(parts: Parts) -> None:
+    turn_id = await parts.wait("하나")
+    await parts.schedule_all()
+    stopped = await stopped_job(parts, turn_id)
+
+    async def settle_it() -> None:
+        async with parts.database.begin() as connection:
+            assert await settle(connection, [stopped])
+
+    async with parts.database.begin() as connection:
+        assert await posts.begin(connection, turn_id, "C1", writer=ME, seconds=8.0)
+        waiting = asyncio.create_task(settle_it())
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+    await waiting
+    [delivery] = await parts.rows("SELECT state FROM deliveries")
+    assert delivery.state == "pending"
 
 
 async def test_a_final_message_stays_final(parts: Parts) -> None:
