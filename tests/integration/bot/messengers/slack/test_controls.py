@@ -69,6 +69,26 @@ async def test_again_keeps_both_answers_in_the_log(chat: SlackChat, server: Engi
     assert server.requests[-1].contents[1:] == ["하나", "다른 답", "둘"]
 
 
+async def test_again_after_a_stopped_repetition_replaces_the_first_answer(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "하나")
+    await chat.until_answered("하나")
+    server.reply, server.delay_per_token_s = (lambda _: LONG), 0.05
+    await chat.say("U1", room, "다시", thread_ts=asked)
+    await chat.until_shown("U1", room, asked, "가나다")
+    await chat.say("U1", room, "그만", thread_ts=asked)
+    await chat.until_shown("U1", room, asked, "여기서 멈췄어요")
+    server.reply, server.delay_per_token_s = (lambda _: "다른 답"), 0.0
+    await chat.say("U1", room, "다시", thread_ts=asked)
+    await chat.until_shown("U1", room, asked, "다른 답")
+    assert server.requests[-1].contents[1:] == ["하나"]
+    await chat.say("U1", room, "둘", thread_ts=asked)
+    await chat.until_answered("둘")
+    assert server.requests[-1].contents[1:] == ["하나", "다른 답", "둘"]
+
+
 async def vote(chat: SlackChat, user: str, side: str) -> tuple[str, str]:
     """Answer a question, and press a thumb; the channel and the answer's ts."""
     room = chat.direct("U1")
