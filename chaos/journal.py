@@ -148,7 +148,7 @@ class Journal:
         for name, generation in ended:
             # The button of a later answer fetches an earlier answer to the same person.
             fetches = via == "button" and name != message.question
-            asked = self._fetched(name, message) if fetches else message
+            asked = self._fetched(name, int(generation), message) if fetches else message
             if asked.question != name or asked.conversation != message.conversation:
                 self.misdelivered.append(f"{message.id} was shown the answer of {name}")
             asked.shown.append(ShownAnswer(via, int(generation), at or time.monotonic()))
@@ -177,12 +177,13 @@ class Journal:
             message.is_guess = False
             self.tell_somebody(message.conversation, guessed)
 
-    def _fetched(self, name: str, by: Message) -> Message:
+    def _fetched(self, name: str, generation: int, by: Message) -> Message:
         """Whose answer a later message's button fetched: the question may be asked again since."""
         siblings = self.by_conversation()[by.conversation]
         asked = [each for each in siblings if each.question == name]
-        open_ones = [each for each in asked if not each.ended] or [m for m in asked if m.is_guess]
-        return open_ones[0] if open_ones else self.messages.get(name, by)
+        shown = [each for each in asked if generation in {one.generation for one in each.shown}]
+        likeliest = shown or [m for m in asked if not m.ended] or [m for m in asked if m.is_guess]
+        return likeliest[0] if likeliest else self.messages.get(name, by)
 
     def check_stream(self, message: Message, text: str) -> None:
         """Check the text of a stream, which need not be whole."""

@@ -70,3 +70,12 @@ def test_a_second_answer_to_the_same_message_counts(journal: Journal) -> None:
     journal.show(first, "callback", answer("k1m1", 1))
     journal.show(first, "button", answer("k1m1", 1))
     assert len(first.shown) == 2
+
+
+def test_an_answer_that_a_button_shows_again_is_that_of_the_repetition(journal: Journal) -> None:
+    first, again = accepted(journal, 1), accepted(journal, 2, asks_again="k1m1")
+    later = accepted(journal, 3)
+    journal.show(first, "callback", answer("k1m1", 1))
+    journal.show(again, "callback", answer("k1m1", 2))
+    journal.show(later, "button", answer("k1m1", 2))
+    assert [len(first.shown), len(again.shown)] == [1, 2]
