@@ -16,6 +16,8 @@ from torch import Tensor
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from inference_worker.engines.local.ragged import RaggedPlan
+
 ATTENTION = "rows_in_place"
 
 #: Arguments that some models pass to their attention, and this one does not support.
@@ -171,7 +173,8 @@ class RowCache(Cache):
 
     def __init__(self, layers: int) -> None:
         self.rows = self.width = 0
-        self.plan = Plan([], [], torch.empty(2, 0, dtype=torch.long))
+        self.generation = 0  #: changes whenever the storage does
+        self.plan: Plan | RaggedPlan = Plan([], [], torch.empty(2, 0, dtype=torch.long))
         self._layers = [_Layer(self) for _ in range(layers)]
         super().__init__(layers=list(self._layers))
 
@@ -182,10 +185,12 @@ class RowCache(Cache):
 
     def resize(self, rows: int, width: int) -> None:
         """Set the target size; tokens outside of it are dropped."""
+        self.generation += (rows, width) != (self.rows, self.width)
         self.rows, self.width = rows, width
 
     def clear(self) -> None:
         """Give all memory back."""
+        self.generation += 1
         self.rows = self.width = 0
         for layer in self._layers:
             layer.keys = layer.values = None
@@ -230,7 +235,7 @@ def attend(
     value: Tensor,
     attention_mask: Tensor | None,  # noqa: ARG001
     *,
-    plan: Plan,
+    plan: Plan | RaggedPlan,
     scaling: float | None = None,
     sliding_window: int | None = None,
     **others: Any,
@@ -241,6 +246,8 @@ def attend(
     """
     if wanted := [name for name in UNSUPPORTED if others.get(name) is not None]:
         raise ValueError(f"the local engine's attention does not support {', '.join(wanted)}")
+    if isinstance(plan, RaggedPlan):
+        return plan.attend(query, key, value, scaling, sliding_window), None
     parts = []
     if plan.lengths:
         parts.append(_attend_rows(query, key, value, plan, scaling, sliding_window))
