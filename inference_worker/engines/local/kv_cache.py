@@ -173,6 +173,7 @@ class RowCache(Cache):
 
     def __init__(self, layers: int) -> None:
         self.rows = self.width = 0
+        self._token_bytes: dict[torch.device, int] = {}
         self.generation = 0  #: changes whenever the storage does
         self.plan: Plan | RaggedPlan = Plan([], [], torch.empty(2, 0, dtype=torch.long))
         self._layers = [_Layer(self) for _ in range(layers)]
@@ -190,6 +191,7 @@ class RowCache(Cache):
 
     def clear(self) -> None:
         """Give all memory back."""
+        self.token_bytes()
         self.generation += 1
         self.rows = self.width = 0
         for layer in self._layers:
@@ -197,13 +199,14 @@ class RowCache(Cache):
             layer.is_initialized = False
 
     def token_bytes(self) -> dict[torch.device, int]:
-        """What one token takes on each device; nothing before the first step."""
+        """What one token takes on each device, also after ``clear``; nothing before a step."""
         taken: dict[torch.device, int] = {}
         for layer in self._layers:
             for states in layer.stored() if layer.is_initialized else ():
                 size = states[0, :, 0].numel() * states.element_size()
                 taken[states.device] = taken.get(states.device, 0) + size
-        return taken
+        self._token_bytes = taken or self._token_bytes
+        return self._token_bytes
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy a row's first ``length`` tokens over another row."""
