@@ -89,7 +89,7 @@ def flash(
     """The ``Kernel`` of a GPU, for half precision."""
     _, heads, width, _ = key.shape
     is_single = sequences.longest == 1
-    # torch's public varlen_attn has no lengths besides the offsets before torch 2.12.
+    # The public varlen_attn of torch 2.11 has no lengths besides the offsets.
     out: Tensor = torch.ops.aten._flash_attention_forward(
         query,
         _by_token(key),
