@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from bot.domain.dashboard_users import Role
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
@@ -323,6 +324,52 @@ bot_configs = Table(
     Column("author", Text, nullable=False, server_default=""),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Index("ix_bot_configs_scope", "messenger", "tenant", "room", "version"),
+)
+
+# The dashboard's users. The admin of the settings has a row without a password.
+dashboard_users = Table(
+    "dashboard_users",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("must_change_password", Boolean, nullable=False, server_default=text("false")),
+    Column("language", Text),
+    # Incremented where all sessions of the user end: another password or role.
+    Column("generation", Integer, nullable=False, server_default=text("0")),
+    # Encrypted (bot.store.encrypted_text); asked for once ``totp_since`` is set.
+    Column("totp_secret", Text),
+    Column("totp_since", DateTime(timezone=True)),
+    # The time step of the newest code that was used: none is good for two logins.
+    Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
+    Column("recovery_hashes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("disabled_at", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("last_login_at", DateTime(timezone=True)),
+    UniqueConstraint("name"),
+    _one_of("role", Role),
+)
+
+# Who did what on the dashboard. Triggers give each row its number, time and hash, and refuse
+# every UPDATE and DELETE but the daily one of what is too old (migration 0014).
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    # A JSON object, as the hash covers it.
+    Column("details", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("ix_audit_log_at", "at"),
+    Index("ix_audit_log_actor_seq", "actor", "seq"),
+    Index("ix_audit_log_action_seq", "action", "seq"),
 )
 
 # Slack's workspaces: as Postgres sees them, the secrets encrypted (bot.store.installations).
