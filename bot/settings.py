@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
+from cryptography.fernet import Fernet
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
@@ -35,6 +36,26 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def split_keys(keys: SecretStr) -> tuple[str, ...]:
+    """The keys of a setting with commas between them."""
+    return tuple(key.strip() for key in keys.get_secret_value().split(",") if key.strip())
+
+
+def _readable_keys(keys: SecretStr) -> SecretStr:
+    try:
+        for key in split_keys(keys):
+            Fernet(key)
+    except ValueError:
+        raise ValueError(
+            "each key is 32 random bytes in URL-safe base64: "
+            "`openssl rand -base64 32 | tr '+/' '-_'` makes one"
+        ) from None
+    return keys
+
+
+#: Keys that encrypt what is in the database, with commas between: the first encrypts, all decrypt.
+SecretKeys = Annotated[SecretStr, AfterValidator(_readable_keys)]
+
 #: A list in one variable, with commas between.
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
@@ -57,11 +78,16 @@ class Settings(EnvironmentSettings):
     language: Literal["ko", "en"] = "ko"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    #: The first admin, beside the users in the database.
     admin_user: str = "admin"
     #: Plain, or an argon2 hash; empty: there is no dashboard.
     admin_password: SecretStr = SecretStr("")
     #: The dashboard is reached only through a proxy that sets X-Forwarded-For and -Proto itself.
     admin_behind_proxy: bool = False
+    #: Encrypt the secrets of second factors; empty: nobody can switch one on.
+    admin_secret_keys: SecretKeys = SecretStr("")
+    #: How long it is kept who did what on the dashboard: two years at least.
+    audit_retention_days: int = Field(730, ge=730, le=36_500)
 
     #: A key of presets.PRESETS, or "auto": the preset of the model the workers announce.
     preset: Annotated[str, AfterValidator(_known_preset)] = "auto"

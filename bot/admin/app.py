@@ -10,15 +10,19 @@ from aiohttp_session import session_middleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.login import auth
+from bot.admin.login import views as login
 from bot.admin.login.access import public
+from bot.admin.login.accounts import Accounts
 from bot.admin.login.devices import Devices
 from bot.admin.login.ended_sessions import EndedSessions
 from bot.admin.login.password import Password
+from bot.admin.login.second_factor import SecondFactor
 from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.turns import views
-from bot.admin.web import pages
-from bot.settings import Settings
+from bot.admin.web import audit, language, pages
+from bot.privacy.audit_trail import AuditTrail
+from bot.settings import Settings, split_keys
 
 __all__ = ["PREFIX", "create_admin"]
 
@@ -38,24 +42,22 @@ def create_admin(
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
-    gate = auth.Gate(
-        password=password,
-        sessions=Sessions(EndedSessions(database, clock, lifetime_s=MAX_AGE_S), clock),
-        throttle=Throttle(clock),
-        devices=Devices(session_key, clock),
-        behind_proxy=settings.admin_behind_proxy,
-    )
+    gate = _gate(settings, database, password, session_key, clock)
     app = web.Application(
         middlewares=[
+            language.from_browser,
             session_middleware(CookieStorage(session_key, gate.is_https)),
             pages.with_error_pages,
             auth.closed_by_default,
             auth.login_required,
+            auth.role_required,
             auth.csrf_checked,
         ]
     )
     app[auth.GATE] = gate
-    app[views.DATABASE] = database
+    app[pages.DATABASE] = database
+    app[audit.TRAIL] = AuditTrail(database)
+    app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
@@ -69,13 +71,32 @@ async def _to_first_page(_request: web.Request) -> web.StreamResponse:
     raise web.HTTPPermanentRedirect(PREFIX)
 
 
+def _gate(
+    settings: Settings,
+    database: AsyncEngine,
+    password: Password,
+    session_key: bytes,
+    clock: Callable[[], float],
+) -> auth.Gate:
+    return auth.Gate(
+        accounts=Accounts(database, password),
+        sessions=Sessions(EndedSessions(database, clock, lifetime_s=MAX_AGE_S), clock),
+        throttle=Throttle(clock),
+        devices=Devices(session_key, clock),
+        second_factor=SecondFactor(split_keys(settings.admin_secret_keys), clock),
+        behind_proxy=settings.admin_behind_proxy,
+    )
+
+
 _ROUTES = [
     web.get("", _to_first_page),
     web.get("/", views.show_turns, name="turns"),
     web.get("/conversations/{id}", views.show_conversation, name="conversation"),
     web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
-    web.get("/login", auth.show_login, name="login"),
-    web.post("/login", auth.log_in),
-    web.post("/logout", auth.log_out, name="logout"),
+    web.get("/login", login.show_login, name="login"),
+    web.post("/login", login.log_in),
+    web.get("/login/code", login.show_code, name="login_code"),
+    web.post("/login/code", login.check_code),
+    web.post("/logout", login.log_out, name="logout"),
     web.get("/static/{name}", pages.static_file, name="static"),
 ]

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import structlog
 from aiohttp import web
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.login.access import needs
 from bot.admin.turns.filters import (
     DEAD_LETTER,
     FIELDS,
@@ -24,15 +24,17 @@ from bot.admin.turns.queries import MAX_ID, before_for, find_position, read_conv
 from bot.admin.turns.rows import ConversationPage
 from bot.admin.turns.view_models import TurnDetail, detail
 from bot.admin.web import labels
-from bot.admin.web.pages import error_page, page
+from bot.admin.web.audit import entry, record
+from bot.admin.web.pages import DATABASE, error_page, page
+from bot.domain.audit import AuditAction
+from bot.domain.dashboard_users import Role
 from bot.privacy.masking import pseudonym
 from bot.privacy.masking_thread import run_masking
-from bot.store import deliveries
+from bot.store import audit_log, deliveries
 from bot.store.search import SCAN_DAYS, is_scan
 
 log = structlog.get_logger(__name__)
 
-DATABASE = web.AppKey("DATABASE", AsyncEngine)
 #: The Korean name of each messenger, by its name in the tables.
 MESSENGER_LABELS = web.AppKey("MESSENGER_LABELS", dict[str, str])
 
@@ -48,6 +50,7 @@ _DELIVERY_OPTIONS = labels.DELIVERY_STATES | {
 }
 
 
+@needs(Role.VIEWER)
 async def show_turns(request: web.Request) -> web.StreamResponse:
     """GET /admin/: the log of turns, newest first."""
     raw_cursor = request.query.get("after", "")
@@ -60,7 +63,21 @@ async def show_turns(request: web.Request) -> web.StreamResponse:
     except BadCursor:
         return error_page(request, 400, _BAD_CURSOR)
     found = await list_items(request.app[DATABASE], filters, after, messengers)
+    await _record_list(request, filters, found)
     return _turns_page(request, found, _notice(filters))
+
+
+async def _record_list(request: web.Request, filters: Filters, found: Listing) -> None:
+    """Write down who read whose turns; of a search that there was one, not its words."""
+    asked = {name: request.query.get(name, "") for name in FIELDS if name != "q"}
+    await record(
+        request,
+        AuditAction.TURNS_READ,
+        searched=bool(filters.q),
+        turns=len(found.items),
+        people=sorted({item.summary.sender for item in found.items}),
+        **{name: value for name, value in asked.items() if value},
+    )
 
 
 def _turns_page(request: web.Request, found: Listing | None, sentence: str) -> web.Response:
@@ -89,6 +106,7 @@ def _notice(filters: Filters) -> str:
     )
 
 
+@needs(Role.VIEWER)
 async def show_conversation(request: web.Request) -> web.StreamResponse:
     """GET /admin/conversations/{id}: consecutive turns of one conversation."""
     raw_before = request.query.get("before")
@@ -101,11 +119,18 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
     found = await read_conversation(request.app[DATABASE], number, before)
     if found is None:
         return error_page(request, 404, _NO_CONVERSATION)
+    people = {pseudonym(turn.messenger, turn.tenant, turn.sender) for turn in found.turns}
+    about = f"conversation:{found.conversation.id}"
+    seqs = [turn.seq for turn in found.turns]
+    await record(
+        request, AuditAction.CONVERSATION_READ, about, people=sorted(people), turns=_span(seqs)
+    )
     messenger_labels = request.app[MESSENGER_LABELS]
     context = await run_masking(lambda: _conversation_context(found, messenger_labels))
     return page(request, "conversation.html", **context)
 
 
+@needs(Role.ADMIN)
 async def send_again(request: web.Request) -> web.StreamResponse:
     """POST /admin/turns/{id}/send-again: make a dead letter pending again."""
     database = request.app[DATABASE]
@@ -118,6 +143,9 @@ async def send_again(request: web.Request) -> web.StreamResponse:
         return error_page(request, 404, _NO_TURN)
     async with database.begin() as connection:
         again = await deliveries.send_again(connection, turn_id)
+        if again:
+            sent = entry(request, AuditAction.TURN_SENT_AGAIN, f"turn:{turn_id}")
+            await audit_log.append(connection, [sent])
     if not again:
         return error_page(request, 409, _NOT_DEAD)
     log.info("turn_sent_again", turn_id=str(turn_id))
@@ -148,6 +176,11 @@ def _details(found: ConversationPage, messenger_labels: dict[str, str]) -> list[
         detail(row, epoch, found.attempts.get(row.id, ()), messenger_labels)
         for row, epoch in zip(found.turns, epochs_above, strict=False)
     ]
+
+
+def _span(seqs: list[int]) -> str:
+    """The first and the last number of a page's turns; empty where there is none."""
+    return f"{seqs[0]}-{seqs[-1]}" if seqs else ""
 
 
 def _number(raw: str) -> int | None:

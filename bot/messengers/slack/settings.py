@@ -9,29 +9,10 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from bot.messengers.plugin import MessengerSettings
-from bot.settings import CommaSeparated
-from bot.store.encrypted_text import SecretCipher
+from bot.settings import CommaSeparated, SecretKeys, split_keys
 
 Visibility = Literal["in_channel", "ephemeral"]
 ThreadRule = Literal["asked", "always", "never"]
-
-
-def split_keys(keys: SecretStr) -> tuple[str, ...]:
-    """The keys of a setting with commas between them."""
-    return tuple(key.strip() for key in keys.get_secret_value().split(",") if key.strip())
-
-
-def _readable_keys(keys: SecretStr) -> SecretStr:
-    if not (found := split_keys(keys)):
-        return keys
-    try:
-        SecretCipher(found)
-    except ValueError:
-        raise ValueError(
-            "each key is 32 random bytes in URL-safe base64: "
-            "`openssl rand -base64 32 | tr '+/' '-_'` makes one"
-        ) from None
-    return keys
 
 
 def _origin(url: str) -> str:
@@ -77,7 +58,7 @@ class SlackSettings(MessengerSettings):
     client_secret: SecretStr = SecretStr("")
     public_url: Annotated[str, AfterValidator(_origin)] = ""
     #: Encrypt the tokens in the database: the first encrypts, all of them decrypt.
-    token_keys: Annotated[SecretStr, AfterValidator(_readable_keys)] = SecretStr("")
+    token_keys: SecretKeys = SecretStr("")
     #: The app's tokens expire after twelve hours and are renewed (the manifest says so).
     token_rotation: bool = False
     #: Socket Mode: ``xapp-...``, for bots that Slack cannot reach.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.admin.login.auth import own_path
+from bot.admin.login.login_page import own_path
 from bot.admin.turns.excerpt import excerpt
 from bot.admin.turns.filters import BadFilter, Filters
 from bot.domain.messenger import Refusal
