@@ -9,6 +9,9 @@ from aiohttp import web
 from aiohttp_session import session_middleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.account import second_factor_views as second_factor
+from bot.admin.account import views as account
+from bot.admin.audit import views as audit_log
 from bot.admin.login import auth
 from bot.admin.login import views as login
 from bot.admin.login.access import public
@@ -20,6 +23,7 @@ from bot.admin.login.second_factor import SecondFactor
 from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.turns import views
+from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
 from bot.privacy.audit_trail import AuditTrail
 from bot.settings import Settings, split_keys
@@ -98,5 +102,22 @@ _ROUTES = [
     web.get("/login/code", login.show_code, name="login_code"),
     web.post("/login/code", login.check_code),
     web.post("/logout", login.log_out, name="logout"),
+    web.get("/account", account.show_account, name="account"),
+    web.post("/account/password", account.change_password, name="account_password"),
+    web.post("/account/language", account.change_language, name="account_language"),
+    web.get("/account/second-factor", second_factor.show_secret, name="second_factor"),
+    web.post("/account/second-factor", second_factor.begin),
+    web.post("/account/second-factor/confirm", second_factor.confirm, name="second_factor_confirm"),
+    web.post("/account/second-factor/off", second_factor.switch_off, name="second_factor_off"),
+    web.post("/account/recovery-codes", second_factor.make_recovery_codes, name="recovery_codes"),
+    web.get("/users", users.show_users, name="users"),
+    web.post("/users", users.add_user),
+    web.get("/users/{id}", users.show_user, name="user"),
+    web.post("/users/{id}/role", users.change_role, name="user_role"),
+    web.post("/users/{id}/state", users.change_state, name="user_state"),
+    web.post("/users/{id}/password", users.set_password, name="user_password"),
+    web.post("/users/{id}/second-factor", users.reset_second_factor, name="user_second_factor"),
+    web.get("/audit", audit_log.show_log, name="audit"),
+    web.get("/audit/report", audit_log.show_report, name="audit_report"),
     web.get("/static/{name}", pages.static_file, name="static"),
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+from bot.domain.dashboard_users import Role
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.turns import STORAGE_FAULT, TurnStatus
 from inference_queue.protocol import FailureReason, FinishReason
@@ -59,6 +60,12 @@ FAILURES: dict[str, str] = {
     FailureReason.EXPIRED: "제시간에 답변하지 못함",
     FailureReason.ATTEMPTS_EXHAUSTED: "여러 번 시도했으나 실패",
     STORAGE_FAULT: "저장 오류",
+}
+
+ROLES: dict[str, str] = {
+    Role.VIEWER: "열람자",
+    Role.REVIEWER: "검토자",
+    Role.ADMIN: "관리자",
 }
 
 #: Each badge has a shape too, for readers who do not see its colour. All other states are open.

@@ -1,0 +1,97 @@
+"""Rows of the audit log as its pages show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.admin.audit.labels import ACTIONS
+from bot.admin.web.language import translate as _
+from bot.domain.audit import AuditAction
+from bot.store.audit_chain import StoredEntry
+from bot.store.audit_log import ActionCount
+
+_REFUSALS = {AuditAction.LOGIN_REFUSED, AuditAction.CODE_REFUSED, AuditAction.ROLE_REFUSED}
+_STRANGER = "알 수 없음"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditItem:
+    """A row of the list."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    is_refusal: bool
+    about: str
+    reason: str
+    address: str
+    details: tuple[tuple[str, str], ...]  #: name and value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRow:
+    """What one user did in a month, by act."""
+
+    actor: str
+    counts: tuple[tuple[str, int, int], ...]  #: act, times, addresses
+    total: int
+
+
+def audit_item(entry: StoredEntry) -> AuditItem:
+    """The list's view of a row."""
+    return AuditItem(
+        seq=entry.seq,
+        at=entry.at,
+        actor=entry.actor or _(_STRANGER),
+        action=action_label(entry.action),
+        is_refusal=entry.action in _REFUSALS,
+        about=entry.object,
+        reason=entry.reason,
+        address=entry.address,
+        details=tuple(_details(entry.details)),
+    )
+
+
+def report_rows(counts: Sequence[ActionCount]) -> list[ReportRow]:
+    """The month's counts, one row for each user, the busiest first."""
+    by_actor: dict[str, list[ActionCount]] = {}
+    for count in counts:
+        by_actor.setdefault(count.actor, []).append(count)
+    rows = [_report_row(actor, found) for actor, found in by_actor.items()]
+    return sorted(rows, key=lambda row: (-row.total, row.actor))
+
+
+def action_label(action: str) -> str:
+    """The name of an act; a newer bot's is shown as it is stored."""
+    return _(ACTIONS.get(action, action))
+
+
+def _report_row(actor: str, counts: Iterable[ActionCount]) -> ReportRow:
+    found = sorted(counts, key=lambda count: -count.times)
+    return ReportRow(
+        actor=actor or _(_STRANGER),
+        counts=tuple((action_label(one.action), one.times, one.addresses) for one in found),
+        total=sum(one.times for one in found),
+    )
+
+
+def _details(raw: str) -> Iterable[tuple[str, str]]:
+    try:
+        details = json.loads(raw)
+    except ValueError:
+        details = None
+    if not isinstance(details, Mapping):
+        return
+    for name, value in details.items():
+        if value not in ("", None, False, []):
+            yield str(name), _shown(value)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
