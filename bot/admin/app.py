@@ -46,6 +46,8 @@ def create_admin(
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
+    # Changes and their entries in the audit log are one transaction, whatever the engine's default.
+    database = database.execution_options(isolation_level="READ COMMITTED")
     gate = _gate(settings, database, password, session_key, clock)
     app = web.Application(
         middlewares=[

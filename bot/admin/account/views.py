@@ -69,8 +69,13 @@ async def change_language(request: web.Request) -> web.StreamResponse:
         if user.id is None:
             raise web.HTTPConflict
         await dashboard_users.set_language(connection, user.id, asked)
-        about, changed = f"user:{user.name}", AuditAction.LANGUAGE_CHANGED
-        await audit_log.append(connection, [entry(request, changed, about, language=asked)])
+        changed = entry(
+            request,
+            AuditAction.LANGUAGE_CHANGED,
+            f"user:{user.name}",
+            details={"language": asked},
+        )
+        await audit_log.append(connection, [changed])
     raise back(request, "language")
 
 

@@ -32,7 +32,7 @@ async def show_log(request: web.Request) -> web.StreamResponse:
     except BadFilter as error:
         return _log_page(request, (), (), 400, _(str(error)))
     asked = {name: request.query[name] for name in FIELDS if request.query.get(name)}
-    await record(request, AuditAction.AUDIT_READ, **asked)
+    await record(request, AuditAction.AUDIT_READ, details=asked)
     async with request.app[DATABASE].connect() as connection:
         found = await audit_log.newest(
             connection, filters.selection, before=filters.before, limit=PAGE_SIZE + 1
@@ -49,7 +49,7 @@ async def show_report(request: web.Request) -> web.StreamResponse:
         month = Month.parse(request.query.get("month", ""), today)
     except BadFilter as error:
         return error_page(request, 400, _(str(error)))
-    await record(request, AuditAction.AUDIT_READ, report=str(month))
+    await record(request, AuditAction.AUDIT_READ, details={"report": str(month)})
     async with request.app[DATABASE].connect() as connection:
         counts = await audit_log.counts(connection, month.selection)
         # Without the month's beginning: in a quiet month the chain ends before it.

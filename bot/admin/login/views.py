@@ -120,7 +120,8 @@ async def _begin_session(
     request: web.Request, user: DashboardUser, target: URL, *, factor: str
 ) -> web.HTTPSeeOther:
     gate = request.app[GATE]
-    noted = entry(request, AuditAction.LOGIN, actor=user.name, second_factor=factor)
+    how = {"second_factor": factor}
+    noted = entry(request, AuditAction.LOGIN, actor=user.name, details=how)
     await gate.accounts.note_login(user, noted)
     await _end_old_session(request)
     gate.sessions.begin(await new_session(request), user, second_factor=bool(factor))

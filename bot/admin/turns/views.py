@@ -70,14 +70,22 @@ async def show_turns(request: web.Request) -> web.StreamResponse:
 async def _record_list(request: web.Request, filters: Filters, found: Listing) -> None:
     """Write down who read whose turns; of a search that there was one, not its words."""
     asked = {name: request.query.get(name, "") for name in FIELDS if name != "q"}
-    await record(
-        request,
-        AuditAction.TURNS_READ,
-        searched=bool(filters.q),
-        turns=len(found.items),
-        people=sorted({item.summary.sender for item in found.items}),
+    details = {
         **{name: value for name, value in asked.items() if value},
-    )
+        "searched": bool(filters.q),
+        "turns": len(found.items),
+        "people": sorted({item.summary.sender for item in found.items}),
+    }
+    await record(request, AuditAction.TURNS_READ, details=details)
+
+
+async def _record_conversation(request: web.Request, found: ConversationPage) -> None:
+    """Write down which turns were read, and whose they are."""
+    seqs = [turn.seq for turn in found.turns]
+    people = {pseudonym(turn.messenger, turn.tenant, turn.sender) for turn in found.turns}
+    details = {"people": sorted(people), "turns": f"{seqs[0]}-{seqs[-1]}" if seqs else ""}
+    about = f"conversation:{found.conversation.id}"
+    await record(request, AuditAction.CONVERSATION_READ, about, details)
 
 
 def _turns_page(request: web.Request, found: Listing | None, sentence: str) -> web.Response:
@@ -119,12 +127,7 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
     found = await read_conversation(request.app[DATABASE], number, before)
     if found is None:
         return error_page(request, 404, _NO_CONVERSATION)
-    people = {pseudonym(turn.messenger, turn.tenant, turn.sender) for turn in found.turns}
-    about = f"conversation:{found.conversation.id}"
-    seqs = [turn.seq for turn in found.turns]
-    await record(
-        request, AuditAction.CONVERSATION_READ, about, people=sorted(people), turns=_span(seqs)
-    )
+    await _record_conversation(request, found)
     messenger_labels = request.app[MESSENGER_LABELS]
     context = await run_masking(lambda: _conversation_context(found, messenger_labels))
     return page(request, "conversation.html", **context)
@@ -176,11 +179,6 @@ def _details(found: ConversationPage, messenger_labels: dict[str, str]) -> list[
         detail(row, epoch, found.attempts.get(row.id, ()), messenger_labels)
         for row, epoch in zip(found.turns, epochs_above, strict=False)
     ]
-
-
-def _span(seqs: list[int]) -> str:
-    """The first and the last number of a page's turns; empty where there is none."""
-    return f"{seqs[0]}-{seqs[-1]}" if seqs else ""
 
 
 def _number(raw: str) -> int | None:

@@ -98,4 +98,4 @@ class Management:
     async def _log(
         self, connection: AsyncConnection, action: AuditAction, name: str, **details: str
     ) -> None:
-        await audit_log.append(connection, [self.entry(action, f"user:{name}", **details)])
+        await audit_log.append(connection, [self.entry(action, f"user:{name}", details=details)])

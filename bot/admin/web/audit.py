@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -27,7 +28,7 @@ def entry(
     *,
     actor: str | None = None,
     reason: str = "",
-    **details: Any,
+    details: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
     """The entry of an act by the request's user.
 
@@ -40,16 +41,19 @@ def entry(
         action=action,
         object=about,
         reason=reason,
-        details=details,
+        details=details or {},
         address=str(address or ""),
     )
 
 
 async def record(
-    request: web.Request, action: AuditAction, about: str = "", **details: Any
+    request: web.Request,
+    action: AuditAction,
+    about: str = "",
+    details: Mapping[str, Any] | None = None,
 ) -> None:
     """Commit an entry of its own, before what was read is shown. Raises DATABASE_ERRORS."""
-    await request.app[TRAIL].record(entry(request, action, about, **details))
+    await request.app[TRAIL].record(entry(request, action, about, details=details))
 
 
 async def try_to_record(entry: AuditEntry, trail: AuditTrail) -> None:

@@ -310,7 +310,7 @@ async def test_an_admin_resets_the_second_factor_of_another(
     assert (await send(admin, path, reason="휴대전화 분실")).status == 303
     assert (await lee.get("/admin/", allow_redirects=False)).status == 303
     assert (await log_in(lee, user="lee")).headers["Location"] == "/admin/"
-    newest = [row for row in await logged(database) if row.action == "user_factor_reset"][0]
+    newest = next(row for row in await logged(database) if row.action == "user_factor_reset")
     assert (newest.actor, newest.object, newest.reason) == ("admin", "user:lee", "휴대전화 분실")
 
 
