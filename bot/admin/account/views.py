@@ -9,7 +9,7 @@ from bot.admin.login.access import needs
 from bot.admin.login.auth import GATE
 from bot.admin.login.identity import USER
 from bot.admin.login.throttle import Caller
-from bot.admin.users.rules import UnsoundError, sound_password
+from bot.admin.users.rules import UnsoundError, are_same, sound_password
 from bot.admin.web import labels, language
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
@@ -44,9 +44,9 @@ async def change_password(request: web.Request) -> web.StreamResponse:
         return refusal
     try:
         password = sound_password(form.get("password", ""))
-        if password != form.get("again", ""):
+        if not are_same(password, form.get("again", "")):
             raise UnsoundError("새 비밀번호 두 개가 서로 다릅니다.")
-        if password == form.get("current", ""):
+        if are_same(password, form.get("current", "")):
             raise UnsoundError("지금과 다른 비밀번호를 정해 주세요.")
     except UnsoundError as error:
         return account_page(request, 400, wrong=_(str(error)))

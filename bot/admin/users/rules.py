@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 
-from bot.admin.login.password_hashes import MAX_CHARS
+from bot.admin.login.password_hashes import MAX_CHARS, encoded
 from bot.domain.turns import clean_text
 
 MAX_NAME_CHARS = 64
@@ -34,6 +35,11 @@ def sound_password(typed: str) -> str:
     if len(set(typed)) < MIN_PASSWORD_CHARS // 3:
         raise UnsoundError("같은 글자가 너무 많이 반복됩니다. 다른 비밀번호를 정해 주세요.")
     return typed
+
+
+def are_same(one: str, other: str) -> bool:
+    """Whether two typed passwords are the same, in a time that says nothing of them."""
+    return hmac.compare_digest(encoded(one), encoded(other))
 
 
 def one_time_password() -> str:
