@@ -1,4 +1,4 @@
-"""The Korean names of the acts in the audit log."""
+"""The Korean names of what stands in the audit log."""
 
 from __future__ import annotations
 
@@ -27,4 +27,27 @@ ACTIONS: dict[str, str] = {
     AuditAction.USERS_READ: "사용자 목록 열람",
     AuditAction.AUDIT_READ: "접속기록 열람",
     AuditAction.AUDIT_TRIMMED: "오래된 기록 삭제",
+}
+
+#: Of an act, by the names in its JSON object.
+DETAILS: dict[str, str] = {
+    "people": "정보주체",
+    "turns": "읽은 질문",
+    "searched": "검색어 사용",
+    "messenger": "메신저",
+    "status": "상태",
+    "delivery": "전달",
+    "from": "시작",
+    "to": "끝",
+    "user": "사용자",
+    "action": "작업",
+    "report": "보고서의 달",
+    "role": "역할",
+    "before": "이전",
+    "after": "이후",
+    "second_factor": "2단계 인증",
+    "language": "언어",
+    "system_user": "컴퓨터의 사용자",
+    "through": "삭제한 마지막 번호",
+    "hash": "삭제한 마지막 해시",
 }

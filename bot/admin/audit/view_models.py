@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.admin.audit.labels import ACTIONS
+from bot.admin.audit.labels import ACTIONS, DETAILS
+from bot.admin.web.labels import label
 from bot.admin.web.language import translate as _
 from bot.domain.audit import AuditAction
 from bot.store.audit_chain import StoredEntry
@@ -47,7 +48,7 @@ def audit_item(entry: StoredEntry) -> AuditItem:
         seq=entry.seq,
         at=entry.at,
         actor=entry.actor or _(_STRANGER),
-        action=action_label(entry.action),
+        action=label(entry.action, ACTIONS),
         is_refusal=entry.action in _REFUSALS,
         about=entry.object,
         reason=entry.reason,
@@ -65,16 +66,11 @@ def report_rows(counts: Sequence[ActionCount]) -> list[ReportRow]:
     return sorted(rows, key=lambda row: (-row.total, row.actor))
 
 
-def action_label(action: str) -> str:
-    """The name of an act; a newer bot's is shown as it is stored."""
-    return _(ACTIONS.get(action, action))
-
-
 def _report_row(actor: str, counts: Iterable[ActionCount]) -> ReportRow:
     found = sorted(counts, key=lambda count: -count.times)
     return ReportRow(
         actor=actor or _(_STRANGER),
-        counts=tuple((action_label(one.action), one.times, one.addresses) for one in found),
+        counts=tuple((label(one.action, ACTIONS), one.times, one.addresses) for one in found),
         total=sum(one.times for one in found),
     )
 
@@ -88,7 +84,7 @@ def _details(raw: str) -> Iterable[tuple[str, str]]:
         return
     for name, value in details.items():
         if value not in ("", None, False, []):
-            yield str(name), _shown(value)
+            yield label(str(name), DETAILS), _shown(value)
 
 
 def _shown(value: object) -> str:

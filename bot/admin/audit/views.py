@@ -12,7 +12,7 @@ from bot.admin.audit.labels import ACTIONS
 from bot.admin.audit.view_models import audit_item, report_rows
 from bot.admin.login.access import needs
 from bot.admin.web.audit import record
-from bot.admin.web.labels import KST
+from bot.admin.web.labels import KST, translated
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
@@ -82,7 +82,7 @@ def _log_page(
         items=[audit_item(row) for row in shown],
         asked={name: request.query.get(name, "") for name in FIELDS},
         names={name: name for name in names},
-        actions={action: _(label) for action, label in ACTIONS.items()},
+        actions=translated(ACTIONS),
         older=older,
         newest=in_url(request.query) if "before" in request.query else None,
         sentence=sentence,

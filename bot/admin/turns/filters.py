@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from bot.admin.web.labels import DELIVERY_STATES, KST, STATUSES
+from bot.admin.web.language import translate as _
 from bot.domain.turns import clean_text
 
 MAX_QUERY_CHARS = 200
@@ -22,7 +23,7 @@ DEAD_LETTER = "dead"
 
 
 class BadFilter(ValueError):
-    """An invalid filter; its text is a Korean sentence for the page."""
+    """An invalid filter; its text is a sentence for the page."""
 
 
 class BadCursor(ValueError):
@@ -81,7 +82,7 @@ class Filters:
             q=_search(query),
         )
         if filters.since and filters.until and filters.since >= filters.until:
-            raise BadFilter("시작 시각이 끝 시각보다 늦습니다. 기간을 다시 정해 주세요.")
+            raise BadFilter(_("시작 시각이 끝 시각보다 늦습니다. 기간을 다시 정해 주세요."))
         return filters
 
 
@@ -98,14 +99,16 @@ FIELDS = ("q", "messenger", "status", "delivery", "from", "to")
 def _choice(query: Mapping[str, str], field: str, known: Container[str], label: str) -> str:
     value = query.get(field, "").strip()
     if value and value not in known:
-        raise BadFilter(f"{label}에 알 수 없는 값이 있습니다. 목록에서 골라 주세요.")
+        raise BadFilter(
+            _("{field}에 알 수 없는 값이 있습니다. 목록에서 골라 주세요.", field=_(label))
+        )
     return value
 
 
 def _search(query: Mapping[str, str]) -> str:
     value = clean_text(query.get("q", ""))
     if len(value) > MAX_QUERY_CHARS:
-        raise BadFilter(f"검색어는 {MAX_QUERY_CHARS}자까지 쓸 수 있습니다.")
+        raise BadFilter(_("검색어는 {count}자까지 쓸 수 있습니다.", count=MAX_QUERY_CHARS))
     return value
 
 
@@ -120,7 +123,9 @@ def _moment(query: Mapping[str, str], field: str, label: str, *, end: bool) -> d
         if not 2000 <= moment.year < 2100:
             raise ValueError(value)
     except (ValueError, OverflowError):
-        raise BadFilter(f"{label} 시각을 읽을 수 없습니다. 예: 2026-11-22T09:30") from None
+        raise BadFilter(
+            _("{field} 시각을 읽을 수 없습니다. 예: 2026-11-22T09:30", field=_(label))
+        ) from None
     return moment + _WHOLE.get(len(value), timedelta()) if end else moment
 
 

@@ -25,6 +25,7 @@ from bot.admin.turns.rows import ConversationPage
 from bot.admin.turns.view_models import TurnDetail, detail
 from bot.admin.web import labels
 from bot.admin.web.audit import entry, record
+from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -61,7 +62,7 @@ async def show_turns(request: web.Request) -> web.StreamResponse:
     except BadFilter as error:
         return _turns_page(request, None, str(error))
     except BadCursor:
-        return error_page(request, 400, _BAD_CURSOR)
+        return error_page(request, 400, _(_BAD_CURSOR))
     found = await list_items(request.app[DATABASE], filters, after, messengers)
     await _record_list(request, filters, found)
     return _turns_page(request, found, _notice(filters))
@@ -90,6 +91,7 @@ async def _record_conversation(request: web.Request, found: ConversationPage) ->
 
 def _turns_page(request: web.Request, found: Listing | None, sentence: str) -> web.Response:
     """Without ``found`` the page asks for other filters."""
+    messengers: dict[str, str] = request.app[MESSENGER_LABELS]
     return page(
         request,
         "turns.html",
@@ -99,18 +101,18 @@ def _turns_page(request: web.Request, found: Listing | None, sentence: str) -> w
         older=in_url(request.query, after=str(found.after)) if found and found.after else "",
         newest=in_url(request.query) if "after" in request.query else None,
         sentence=sentence,
-        messengers=request.app[MESSENGER_LABELS],
-        statuses=labels.STATUSES,
-        deliveries=_DELIVERY_OPTIONS,
+        messengers=labels.translated(messengers),
+        statuses=labels.translated(labels.STATUSES),
+        deliveries=labels.translated(_DELIVERY_OPTIONS),
     )
 
 
 def _notice(filters: Filters) -> str:
     if not filters.q or not is_scan(filters.q):
         return ""
-    return (
-        f"한 글자 검색은 최근 {SCAN_DAYS}일만 검색합니다. "
-        f"끝 시각을 정하면 그 앞 {SCAN_DAYS}일을 검색합니다."
+    return _(
+        "한 글자 검색은 최근 {days}일만 검색합니다. 끝 시각을 정하면 그 앞 {days}일을 검색합니다.",
+        days=SCAN_DAYS,
     )
 
 
@@ -120,13 +122,13 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
     raw_before = request.query.get("before")
     before = _number(raw_before) if raw_before else None
     if raw_before is not None and before is None:
-        return error_page(request, 400, _BAD_CURSOR)
+        return error_page(request, 400, _(_BAD_CURSOR))
     number = _number(request.match_info["id"])
     if number is None:
-        return error_page(request, 404, _NO_CONVERSATION)
+        return error_page(request, 404, _(_NO_CONVERSATION))
     found = await read_conversation(request.app[DATABASE], number, before)
     if found is None:
-        return error_page(request, 404, _NO_CONVERSATION)
+        return error_page(request, 404, _(_NO_CONVERSATION))
     await _record_conversation(request, found)
     messenger_labels = request.app[MESSENGER_LABELS]
     context = await run_masking(lambda: _conversation_context(found, messenger_labels))
@@ -140,17 +142,17 @@ async def send_again(request: web.Request) -> web.StreamResponse:
     try:
         turn_id = UUID(request.match_info["id"])
     except ValueError:
-        return error_page(request, 404, _NO_TURN)
+        return error_page(request, 404, _(_NO_TURN))
     position = await find_position(database, turn_id)
     if position is None:
-        return error_page(request, 404, _NO_TURN)
+        return error_page(request, 404, _(_NO_TURN))
     async with database.begin() as connection:
         again = await deliveries.send_again(connection, turn_id)
         if again:
             sent = entry(request, AuditAction.TURN_SENT_AGAIN, f"turn:{turn_id}")
             await audit_log.append(connection, [sent])
     if not again:
-        return error_page(request, 409, _NOT_DEAD)
+        return error_page(request, 409, _(_NOT_DEAD))
     log.info("turn_sent_again", turn_id=str(turn_id))
     page_url = request.app.router["conversation"].url_for(id=str(position.conversation_id))
     before = before_for(position.seq)
@@ -163,7 +165,7 @@ def _conversation_context(
     conversation = found.conversation
     return {
         "id": conversation.id,
-        "messenger": messenger_labels.get(conversation.messenger, conversation.messenger),
+        "messenger": labels.label(conversation.messenger, messenger_labels),
         "room": pseudonym(conversation.messenger, conversation.tenant, conversation.key),
         "created_at": conversation.created_at,
         "total": conversation.last_seq,

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.admin.web.english import ENGLISH
+from bot.admin.web.english.catalog import ENGLISH
 
 #: By their tags (RFC 5646), with their own names.
 LANGUAGES = {"ko": "한국어", "en": "English"}
