@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
@@ -22,6 +24,7 @@ from runtime.database import sqlstate
 from tests.support.audit import backdated, behind_its_back, logged
 from tests.support.servers import on_server
 
+DOCS = Path(__file__).parents[4] / "docs"
 INSUFFICIENT_PRIVILEGE = "42501"
 
 
@@ -196,16 +199,12 @@ async def test_a_role_without_update_and_delete_can_do_all_that_the_bot_does(
 ) -> None:
     """The two roles of docs/operations.md: one owns the tables, the other runs the bot."""
     await backdated(database, [900, 1])
-    name = make_url(database_url).database
-    role = f"bot_of_{name}"
-    await on_server(database_url, f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
-    for grant in (
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
-        f"REVOKE UPDATE, DELETE ON audit_log FROM {role}",
-    ):
-        await on_server(database_url, grant)
+    role = f"bot_of_{make_url(database_url).database}"
+    for statement in _two_roles():
+        await on_server(database_url, statement.replace("bllossom_bot", role))
     bot = create_async_engine(
-        make_url(database_url).set(username=role, password="x"), poolclass=NullPool
+        make_url(database_url).set(username=role, password="ANOTHER-PASSWORD"),
+        poolclass=NullPool,
     )
     await append(bot, entry())
     assert await AuditRetention(bot, kept_days=730).trim() == 1
@@ -219,8 +218,18 @@ async def test_a_role_without_update_and_delete_can_do_all_that_the_bot_does(
                 await connection.execute(text(forbidden))
         assert sqlstate(raised.value) == INSUFFICIENT_PRIVILEGE
     assert (await checked(bot)).broken_at is None
-    await on_server(database_url, f"DROP OWNED BY {role}; ")
+    await on_server(database_url, f"DROP OWNED BY {role}")
     await on_server(database_url, f"DROP ROLE {role}")
+
+
+def _two_roles() -> list[str]:
+    """The statements of the page, which is the same in both languages."""
+    found = [
+        re.findall(r"```sql two-roles\n(.*?)```", (DOCS / name).read_text("utf-8"), re.DOTALL)
+        for name in ("operations.md", "operations.ko.md")
+    ]
+    assert found[0] == found[1]
+    return [one.strip() for one in found[0][0].split(";") if one.strip()]
 
 
 async def test_the_log_is_read_by_user_act_and_time_page_by_page(database: AsyncEngine) -> None:
