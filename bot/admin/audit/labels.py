@@ -12,7 +12,7 @@ ACTIONS: dict[str, str] = {
     AuditAction.TURNS_READ: "대화 목록 열람",
     AuditAction.CONVERSATION_READ: "대화 열람",
     AuditAction.TURN_SENT_AGAIN: "답변 다시 보내기",
-    AuditAction.USER_ADDED: "사용자 추가",
+    AuditAction.USER_ADDED: "사용자 등록",
     AuditAction.USER_ROLE_CHANGED: "역할 변경",
     AuditAction.USER_DISABLED: "사용 중지",
     AuditAction.USER_ENABLED: "사용 재개",

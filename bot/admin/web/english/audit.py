@@ -9,6 +9,7 @@ AUDIT = {
     "대화 목록 열람": "Turns read",
     "대화 열람": "Conversation read",
     "답변 다시 보내기": "Answer sent again",
+    "사용자 등록": "User added",
     "역할 변경": "Role changed",
     "사용 재개": "Enabled",
     "비밀번호 초기화": "Password set",

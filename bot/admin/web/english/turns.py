@@ -11,7 +11,7 @@ TURNS = {
     "끝 (한국 시간)": "To (Korean time)",
     "대화 보기": "Read the conversation",
     "질문": "Asked",
-    "답변": "Answer",
+    "답변": "Reply",
     "아직 없음": "none yet",
     "걸린 시간": "Took",
     "프롬프트 + 답변": "prompt + answer",
