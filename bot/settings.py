@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from cryptography.fernet import Fernet
@@ -15,6 +16,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from inference_queue.presets import PRESETS
 from runtime.environment_settings import EnvironmentSettings, Folder
+from runtime.ip_address import is_loopback
 
 
 def _comma_separated(value: object) -> object:
@@ -56,6 +58,44 @@ def _readable_keys(keys: SecretStr) -> SecretStr:
 #: Keys that encrypt what is in the database, with commas between: the first encrypts, all decrypt.
 SecretKeys = Annotated[SecretStr, AfterValidator(_readable_keys)]
 
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if url and not (sound and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}"):
+        raise ValueError("the bot's public address is expected, such as https://bot.example.com")
+    return url.rstrip("/")
+
+
+def _issuer(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_safe = parts.scheme == "https" or is_loopback(parts.hostname or "")
+    except ValueError:
+        is_safe = False
+    if url and not (is_safe and parts.hostname and not parts.query and not parts.fragment):
+        raise ValueError("the issuer's URL is expected, such as https://login.example.com")
+    return url
+
+
+#: Of bot.domain.dashboard_users, which stands beside this module.
+_ROLES = ("viewer", "reviewer", "admin")
+
+
+def _role_rules(rules: tuple[str, ...]) -> tuple[str, ...]:
+    for rule in rules:
+        role, _, value = rule.partition("=")
+        if role.strip() not in _ROLES or not value.strip():
+            raise ValueError("ROLE=VALUE is expected, such as admin=chat-admins,viewer=*")
+    return rules
+
+
+#: Where browsers reach the bot: scheme, host and port.
+PublicOrigin = Annotated[str, AfterValidator(_origin)]
+
 #: A list in one variable, with commas between.
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
@@ -86,6 +126,15 @@ class Settings(EnvironmentSettings):
     admin_behind_proxy: bool = False
     #: Encrypt the secrets of second factors; empty: nobody can switch one on.
     admin_secret_keys: SecretKeys = SecretStr("")
+    #: The dashboard's public address, to which the provider leads back.
+    admin_public_url: PublicOrigin = ""
+    #: The OpenID Connect provider that vouches for people, too; empty: none.
+    admin_oidc_issuer: Annotated[str, AfterValidator(_issuer)] = ""
+    admin_oidc_client_id: str = ""
+    admin_oidc_client_secret: SecretStr = SecretStr("")
+    #: The claim that says what a person is, and which of its values is which role: "admin=chiefs".
+    admin_oidc_role_claim: str = "groups"
+    admin_oidc_roles: Annotated[CommaSeparated, AfterValidator(_role_rules)] = ()
     #: How long it is kept who did what on the dashboard: two years at least.
     audit_retention_days: int = Field(730, ge=730, le=36_500)
 

@@ -18,10 +18,13 @@ from bot.admin.login.access import public
 from bot.admin.login.accounts import Accounts
 from bot.admin.login.devices import Devices
 from bot.admin.login.ended_sessions import EndedSessions
+from bot.admin.login.identity import HAS_PROVIDER
 from bot.admin.login.password import Password
 from bot.admin.login.second_factor import SecondFactor
 from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
+from bot.admin.oidc import views as provider
+from bot.admin.oidc.configured import read_oidc
 from bot.admin.turns import views
 from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
@@ -42,7 +45,8 @@ def create_admin(
 
     ``messenger_labels``: the Korean name of each messenger, by its name in the tables. ``clock``:
     seconds since the epoch, for the ages of sessions and the rate of logins. Raises ValueError
-    for a malformed argon2 hash. A password in plain text takes a quarter of a second to hash.
+    for a malformed argon2 hash, and for a provider without all of its settings. A password in
+    plain text takes a quarter of a second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
@@ -64,6 +68,10 @@ def create_admin(
     app[pages.DATABASE] = database
     app[audit.TRAIL] = AuditTrail(database)
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
+    oidc = read_oidc(settings, clock)
+    app[HAS_PROVIDER] = oidc is not None
+    if oidc:
+        app[provider.OIDC] = oidc
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
@@ -103,6 +111,8 @@ _ROUTES = [
     web.post("/login", login.log_in),
     web.get("/login/code", login.show_code, name="login_code"),
     web.post("/login/code", login.check_code),
+    web.get("/login/oidc", provider.begin, name="login_oidc"),
+    web.get("/login/oidc/callback", provider.come_back),
     web.post("/logout", login.log_out, name="logout"),
     web.get("/account", account.show_account, name="account"),
     web.post("/account/password", account.change_password, name="account_password"),

@@ -351,6 +351,17 @@ dashboard_users = Table(
     _one_of("role", Role),
 )
 
+# Users whom an OpenID Connect provider knows, by its issuer and its own name for the person.
+dashboard_identities = Table(
+    "dashboard_identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("user_id", ForeignKey("dashboard_users.id"), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("ix_dashboard_identities_user_id", "user_id"),
+)
+
 # Who did what on the dashboard. Triggers give each row its number, time and hash, and refuse
 # every UPDATE and DELETE but the daily one of what is too old (migration 0014).
 audit_log = Table(

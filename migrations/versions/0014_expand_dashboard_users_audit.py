@@ -23,6 +23,7 @@ def _time(name: str, *, nullable: bool = True) -> sa.Column[object]:
 
 def upgrade() -> None:
     _create_users()
+    _create_identities()
     _create_audit_log()
     for statement in (_HASH, _CHAIN, _APPEND_ONLY, _TRIM, *_TRIGGERS):
         op.execute(statement)
@@ -56,6 +57,21 @@ def _create_users() -> None:
             "role IN ('viewer', 'reviewer', 'admin')", name="ck_dashboard_users_role"
         ),
     )
+
+
+def _create_identities() -> None:
+    op.create_table(
+        "dashboard_identities",
+        sa.Column("issuer", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("user_id", sa.BigInteger, nullable=False),
+        _time("created_at", nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "subject", name="pk_dashboard_identities"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["dashboard_users.id"], name="fk_dashboard_identities_user_id"
+        ),
+    )
+    op.create_index("ix_dashboard_identities_user_id", "dashboard_identities", ["user_id"])
 
 
 def _create_audit_log() -> None:
@@ -170,4 +186,5 @@ def downgrade() -> None:
     op.drop_table("audit_log")
     op.execute("DROP FUNCTION audit_log_chain()")
     op.execute("DROP FUNCTION audit_log_append_only()")
+    op.drop_table("dashboard_identities")
     op.drop_table("dashboard_users")

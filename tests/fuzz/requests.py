@@ -120,6 +120,8 @@ PATHS = [
     "/admin/logout",
     "/admin/conversations/1",
     "/admin/login/code",
+    "/admin/login/oidc",
+    "/admin/login/oidc/callback?code=x&state=y",
     "/admin/account",
     "/admin/account/second-factor",
     "/admin/account/second-factor/confirm",

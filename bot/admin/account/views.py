@@ -38,7 +38,7 @@ async def show_account(request: web.Request) -> web.StreamResponse:
 async def change_password(request: web.Request) -> web.StreamResponse:
     """POST /admin/account/password: ends the user's other sessions."""
     form, user, gate = await read_form(request), request[USER], request.app[GATE]
-    if gate.accounts.is_first_admin(user.name) or user.id is None:
+    if user.password_hash is None or user.id is None:
         raise web.HTTPConflict
     if refusal := await check_own_password(request, form.get("current", "")):
         return refusal
@@ -110,7 +110,8 @@ def account_page(
         wrong=wrong,
         role=_(labels.ROLES[user.role]),
         languages=language.LANGUAGES,
-        has_stored_password=not gate.accounts.is_first_admin(user.name),
+        has_stored_password=user.password_hash is not None,
+        is_first_admin=gate.accounts.is_first_admin(user.name),
         can_enrol=gate.second_factor.is_available and user.id is not None,
     )
 

@@ -10,7 +10,7 @@ from yarl import URL
 
 from bot.admin.login import devices
 from bot.admin.login.auth import GATE
-from bot.admin.login.identity import LOGIN_COOKIE
+from bot.admin.login.identity import HAS_PROVIDER, LOGIN_COOKIE
 from bot.admin.login.sessions import PREFIX
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import page
@@ -30,7 +30,15 @@ def login_page(
     token = request.cookies.get(LOGIN_COOKIE, "")
     if not _TOKEN.fullmatch(token):
         token = secrets.token_urlsafe(32)
-    response = page(request, template, status, token=token, target=target, sentence=sentence)
+    response = page(
+        request,
+        template,
+        status,
+        token=token,
+        target=target,
+        sentence=sentence,
+        has_provider=request.app[HAS_PROVIDER],
+    )
     _set_cookie(request, response, LOGIN_COOKIE, token)
     return response
 

@@ -52,7 +52,7 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     gate.throttle.forgive(caller)
     if user.has_second_factor:
         raise await _expect_code(request, user, target)
-    raise await _begin_session(request, user, target, factor="")
+    raise await begin_session(request, user, target, factor="")
 
 
 @public
@@ -78,7 +78,7 @@ async def check_code(request: web.Request) -> web.StreamResponse:
             await audit_log.append(connection, [used])
     if code in (Code.APP, Code.RECOVERY):
         gate.throttle.forgive(caller)
-        raise await _begin_session(request, user, target, factor=code.value)
+        raise await begin_session(request, user, target, factor=code.value)
     await _refuse(request, AuditAction.CODE_REFUSED, user.name, caller)
     return login_page(request, target, 403, _sentence(code), template=_CODE_PAGE)
 
@@ -116,9 +116,13 @@ async def _expected_user(request: web.Request) -> DashboardUser:
     return user
 
 
-async def _begin_session(
+async def begin_session(
     request: web.Request, user: DashboardUser, target: URL, *, factor: str
 ) -> web.HTTPSeeOther:
+    """Begin the user's session, and lead to the page; ``factor``: what vouches beside a password.
+
+    Raises DATABASE_ERRORS.
+    """
     gate = request.app[GATE]
     how = {"second_factor": factor}
     noted = entry(request, AuditAction.LOGIN, actor=user.name, details=how)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from bot.messengers.plugin import MessengerSettings
-from bot.settings import CommaSeparated, SecretKeys, split_keys
+from bot.settings import CommaSeparated, PublicOrigin, SecretKeys, split_keys
 
 Visibility = Literal["in_channel", "ephemeral"]
 ThreadRule = Literal["asked", "always", "never"]
-
-
-def _origin(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if url and not (sound and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}"):
-        raise ValueError("the bot's public address is expected, such as https://bot.example.com")
-    return url.rstrip("/")
 
 
 class SlackSettings(MessengerSettings):
@@ -56,7 +44,7 @@ class SlackSettings(MessengerSettings):
     #: OAuth: the app's id and secret, and where browsers reach the bot.
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
-    public_url: Annotated[str, AfterValidator(_origin)] = ""
+    public_url: PublicOrigin = ""
     #: Encrypt the tokens in the database: the first encrypts, all of them decrypt.
     token_keys: SecretKeys = SecretStr("")
     #: The app's tokens expire after twelve hours and are renewed (the manifest says so).

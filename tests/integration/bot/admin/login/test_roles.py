@@ -31,6 +31,8 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("POST", "/login"): PUBLIC,
     ("GET", "/login/code"): PUBLIC,
     ("POST", "/login/code"): PUBLIC,
+    ("GET", "/login/oidc"): PUBLIC,
+    ("GET", "/login/oidc/callback"): PUBLIC,
     ("POST", "/logout"): Role.VIEWER,
     ("GET", "/account"): Role.VIEWER,
     ("POST", "/account/password"): Role.VIEWER,

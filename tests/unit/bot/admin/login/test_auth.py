@@ -56,6 +56,8 @@ async def test_every_route_needs_a_login_unless_marked_public(
         "log_in",
         "show_code",
         "check_code",
+        "begin",
+        "come_back",
         "static_file",
         "_to_first_page",
     }
