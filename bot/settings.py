@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from cryptography.fernet import Fernet
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from inference_queue.presets import PRESETS
@@ -81,6 +81,14 @@ def _issuer(url: str) -> str:
     return url
 
 
+def _complete(issuer: str, info: ValidationInfo) -> str:
+    needed = ("admin_public_url", "admin_oidc_client_id", "admin_oidc_client_secret")
+    missing = [name for name in (*needed, "admin_oidc_roles") if not info.data.get(name)]
+    if issuer and missing:
+        raise ValueError(f"it needs {', '.join(f'BOT_{name.upper()}' for name in missing)} too")
+    return issuer
+
+
 #: Of bot.domain.dashboard_users, which stands beside this module.
 _ROLES = ("viewer", "reviewer", "admin")
 
@@ -128,13 +136,13 @@ class Settings(EnvironmentSettings):
     admin_secret_keys: SecretKeys = SecretStr("")
     #: The dashboard's public address, to which the provider leads back.
     admin_public_url: PublicOrigin = ""
-    #: The OpenID Connect provider that vouches for people, too; empty: none.
-    admin_oidc_issuer: Annotated[str, AfterValidator(_issuer)] = ""
     admin_oidc_client_id: str = ""
     admin_oidc_client_secret: SecretStr = SecretStr("")
     #: The claim that says what a person is, and which of its values is which role: "admin=chiefs".
     admin_oidc_role_claim: str = "groups"
     admin_oidc_roles: Annotated[CommaSeparated, AfterValidator(_role_rules)] = ()
+    #: The OpenID Connect provider that vouches for people, too; empty: none. Read after the others.
+    admin_oidc_issuer: Annotated[str, AfterValidator(_issuer), AfterValidator(_complete)] = ""
     #: How long it is kept who did what on the dashboard: two years at least.
     audit_retention_days: int = Field(730, ge=730, le=36_500)
 

@@ -45,8 +45,7 @@ def create_admin(
 
     ``messenger_labels``: the Korean name of each messenger, by its name in the tables. ``clock``:
     seconds since the epoch, for the ages of sessions and the rate of logins. Raises ValueError
-    for a malformed argon2 hash, and for a provider without all of its settings. A password in
-    plain text takes a quarter of a second to hash.
+    for a malformed argon2 hash. A password in plain text takes a quarter of a second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()

@@ -354,13 +354,6 @@ async def test_without_a_provider_there_is_no_such_page(operator: Client) -> Non
     assert "회사 계정" not in await (await operator.get("/admin/login")).text()
 
 
-async def test_an_incomplete_provider_stops_the_start(
-    start_admin: StartAdmin, database: AsyncEngine
-) -> None:
-    with pytest.raises(ValueError, match="BOT_ADMIN_OIDC_CLIENT_ID"):
-        await start_admin(database, admin_oidc_issuer="https://login.example.com")
-
-
 async def test_an_admin_changes_a_company_user_like_any_other(
     client: Client, provider: OidcProvider, database: AsyncEngine
 ) -> None:

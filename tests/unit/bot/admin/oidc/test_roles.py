@@ -50,6 +50,16 @@ def test_an_issuer_without_tls_is_refused_by_the_settings(url: str) -> None:
         Settings(_env_file=None, admin_oidc_issuer=url)
 
 
+def test_a_provider_without_its_other_settings_is_refused_by_name() -> None:
+    given = {"admin_oidc_issuer": "https://login.example.com", "admin_oidc_client_id": "x"}
+    given["admin_public_url"] = "https://dash.example.com"
+    expected = "it needs BOT_ADMIN_OIDC_CLIENT_SECRET, BOT_ADMIN_OIDC_ROLES too"
+    with pytest.raises(ValueError, match=expected):
+        Settings.model_validate(given)
+    given |= {"admin_oidc_client_secret": "y", "admin_oidc_roles": "viewer=*"}
+    assert Settings.model_validate(given).admin_oidc_roles == ("viewer=*",)
+
+
 def person(**claims: object) -> Person:
     return Person(issuer="https://i", claims={"sub": "s", **claims}, role=Role.VIEWER)
 
