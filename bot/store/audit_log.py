@@ -79,14 +79,14 @@ async def newest(
     return [StoredEntry(**row._asdict()) for row in found]
 
 
-async def actors(connection: AsyncConnection) -> list[str]:
-    """Everybody whom the log names, by a walk from name to name along the index."""
-    found = await connection.scalars(_ACTORS)
-    return list(found)
-
-
-async def counts(connection: AsyncConnection, asked: Selection) -> list[ActionCount]:
-    """How often each user did what."""
+async def counts(
+    connection: AsyncConnection, asked: Selection, *, after: str | None, users: int
+) -> list[ActionCount]:
+    """How often each user did what: of so many users behind the name ``after``, by name."""
+    found = select(audit_log.c.actor).where(*_conditions(asked)).distinct()
+    if after is not None:
+        found = found.where(audit_log.c.actor > after)
+    shown = found.order_by(audit_log.c.actor).limit(users)
     statement = (
         select(
             audit_log.c.actor,
@@ -94,7 +94,7 @@ async def counts(connection: AsyncConnection, asked: Selection) -> list[ActionCo
             func.count().label("times"),
             func.count(audit_log.c.address.distinct()).label("addresses"),
         )
-        .where(*_conditions(asked))
+        .where(*_conditions(asked), audit_log.c.actor.in_(shown))
         .group_by(audit_log.c.actor, audit_log.c.action)
         .order_by(audit_log.c.actor, audit_log.c.action)
     )
@@ -108,19 +108,6 @@ async def trim(connection: AsyncConnection, *, kept_days: int) -> int:
     case.
     """
     return int(await connection.scalar(_TRIM, {"days": kept_days, "rows": TRIM_ROWS}) or 0)
-
-
-_ACTORS = text(
-    """
-    WITH RECURSIVE names AS (
-        (SELECT actor FROM audit_log ORDER BY actor LIMIT 1)
-        UNION ALL
-        SELECT (SELECT actor FROM audit_log WHERE actor > names.actor ORDER BY actor LIMIT 1)
-        FROM names WHERE names.actor IS NOT NULL
-    )
-    SELECT actor FROM names WHERE actor IS NOT NULL AND actor <> '' LIMIT 1000
-    """
-)
 
 
 def _conditions(asked: Selection) -> list[ColumnElement[bool]]:

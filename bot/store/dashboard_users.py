@@ -13,9 +13,6 @@ from sqlalchemy.types import Text
 from bot.domain.dashboard_users import DashboardUser, Role
 from bot.store.schema import dashboard_users as users
 
-#: A page shows all of them; more than this many people need another tool.
-MAX_USERS = 500
-
 _USER: Select[Any] = select(
     users.c.id,
     users.c.name,
@@ -48,10 +45,10 @@ async def find_by_id(
     return _read((await connection.execute(statement, {"id": user_id})).one_or_none())
 
 
-async def list_all(connection: AsyncConnection) -> list[DashboardUser]:
-    """All users by name, at most ``MAX_USERS``."""
-    rows = await connection.execute(_USER.order_by(users.c.name).limit(MAX_USERS))
-    return [user for user in map(_read, rows) if user]
+async def list_after(connection: AsyncConnection, name: str, limit: int) -> list[DashboardUser]:
+    """Users behind that name, by name; "": from the first."""
+    statement = _USER.where(users.c.name > name).order_by(users.c.name).limit(limit)
+    return [user for user in map(_read, await connection.execute(statement)) if user]
 
 
 async def add(

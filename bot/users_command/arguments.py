@@ -8,7 +8,7 @@ import getpass
 from bot.domain.dashboard_users import Role
 from bot.domain.turns import clean_text
 
-MAX_REASON_CHARS = 500
+MAX_REASON_CHARS = 200
 
 EXAMPLES = """\
 examples:

@@ -22,6 +22,7 @@ from bot.users_command.arguments import RefusedError, read_reason, system_user
 from runtime.database import connect_unpooled
 
 STATEMENT_S = 10.0
+_MAX_LISTED = 10_000
 
 
 async def run(configuration: Configuration, arguments: argparse.Namespace) -> str:
@@ -49,7 +50,7 @@ async def run(configuration: Configuration, arguments: argparse.Namespace) -> st
 
 async def _list(database: AsyncEngine) -> str:
     async with database.connect() as connection:
-        found = await dashboard_users.list_all(connection)
+        found = await dashboard_users.list_after(connection, "", _MAX_LISTED)
     width = max((len(user.name) for user in found), default=0)
     lines = [f"{user.name:{width}}  {user.role.value:8}  {_state(user)}\n" for user in found]
     return "".join(lines) or "Nobody is stored: only BOT_ADMIN_USER may log in.\n"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from bot.admin.audit.labels import ACTIONS, DETAILS
 from bot.admin.web.labels import label
@@ -39,7 +40,6 @@ class ReportRow:
 
     actor: str
     counts: tuple[tuple[str, int, int], ...]  #: act, times, addresses
-    total: int
 
 
 def audit_item(entry: StoredEntry) -> AuditItem:
@@ -58,12 +58,10 @@ def audit_item(entry: StoredEntry) -> AuditItem:
 
 
 def report_rows(counts: Sequence[ActionCount]) -> list[ReportRow]:
-    """The month's counts, one row for each user, the busiest first."""
-    by_actor: dict[str, list[ActionCount]] = {}
-    for count in counts:
-        by_actor.setdefault(count.actor, []).append(count)
-    rows = [_report_row(actor, found) for actor, found in by_actor.items()]
-    return sorted(rows, key=lambda row: (-row.total, row.actor))
+    """The month's counts, which are sorted by user: one row for each."""
+    return [
+        _report_row(actor, found) for actor, found in groupby(counts, key=lambda one: one.actor)
+    ]
 
 
 def _report_row(actor: str, counts: Iterable[ActionCount]) -> ReportRow:
@@ -71,7 +69,6 @@ def _report_row(actor: str, counts: Iterable[ActionCount]) -> ReportRow:
     return ReportRow(
         actor=actor or _(_STRANGER),
         counts=tuple((label(one.action, ACTIONS), one.times, one.addresses) for one in found),
-        total=sum(one.times for one in found),
     )
 
 

@@ -100,7 +100,7 @@ class Accounts:
 
     async def _note_login(self, user: DashboardUser, entry: AuditEntry) -> None:
         async with self._database.begin() as connection:
-            user_id = user.id or await _add_first_admin(connection, user.name)
+            user_id = user.id or await _add_first_admin(connection, clean_text(user.name))
             await dashboard_users.note_login(connection, user_id)
             await audit_log.append(connection, [entry])
 

@@ -11,6 +11,7 @@ from bot.admin.login.auth import GATE
 from bot.admin.login.identity import USER
 from bot.admin.users.management import Management, NameTakenError
 from bot.admin.users.rules import (
+    MAX_NAME_CHARS,
     UnsoundError,
     one_time_password,
     sound_name,
@@ -23,8 +24,10 @@ from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import DashboardUser, Role
+from bot.domain.turns import clean_text
 from bot.store import dashboard_users
 
+PAGE_SIZE = 80
 #: The largest BIGINT has this many digits.
 _MAX_DIGITS = 18
 
@@ -137,9 +140,20 @@ async def _management(request: web.Request) -> Management:
 
 
 async def _users_page(request: web.Request, status: int = 200, sentence: str = "") -> web.Response:
+    after = clean_text(request.query.get("after", ""))[:MAX_NAME_CHARS]
     async with request.app[DATABASE].connect() as connection:
-        found = await dashboard_users.list_all(connection)
-    return page(request, "users.html", status, users=found, roles=labels.ROLES, sentence=sentence)
+        found = await dashboard_users.list_after(connection, after, PAGE_SIZE + 1)
+    shown = found[:PAGE_SIZE]
+    return page(
+        request,
+        "users.html",
+        status,
+        users=shown,
+        first=after,
+        after=shown[-1].name if len(found) > PAGE_SIZE else "",
+        roles=labels.ROLES,
+        sentence=sentence,
+    )
 
 
 async def _user_page(

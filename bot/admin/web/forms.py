@@ -9,7 +9,7 @@ from bot.http.body import read_body
 
 MAX_FORM_BYTES = 16 * 1024
 #: The reason for an act, in the audit log.
-MAX_REASON_CHARS = 500
+MAX_REASON_CHARS = 200
 
 
 async def read_form(request: web.Request) -> dict[str, str]:

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.web.labels import KST
 from bot.domain.audit import AuditAction, AuditEntry
-from bot.store import audit_log
+from bot.domain.dashboard_users import Role
+from bot.store import audit_log, dashboard_users
 from bot.store.audit_chain import StoredEntry, check_chain
 from tests.support.admin import PASSWORD, Client, StartAdmin, add_user, log_in, send
 from tests.support.audit import logged
@@ -171,6 +172,38 @@ async def test_the_months_report_counts_by_user_and_act(
     assert newest.hash.hex() in html
     empty = await (await operator.get("/admin/audit/report?month=2020-02")).text()
     assert "이 달에는 기록이 없습니다" in empty
+
+
+async def test_full_pages_stay_below_60_kilobytes(operator: Client, database: AsyncEngine) -> None:
+    people = [f"{n:08x}" for n in range(50)]
+    details = {"people": people, "turns": 50, "searched": True, "messenger": "kakao"}
+    entries = [
+        AuditEntry(
+            actor=f"somebody.with.a.long.name.{n:02}@example.com",
+            action=action,
+            details=details,
+            address="2001:db8:1234:5678:9abc:def0:1234:5678",
+            reason="사유" * 100,
+        )
+        for n in range(40)
+        for action in AuditAction
+    ]
+    async with database.begin() as connection:
+        await audit_log.append(connection, entries)
+        for n in range(200):
+            name = f"somebody.with.a.long.name.{n:03}@example.com"
+            await dashboard_users.add(connection, name, Role.VIEWER, password_hash=None)
+    for first in ("/admin/audit", "/admin/audit/report", "/admin/users"):
+        path, pages, seen = first, 0, set[str]()
+        while path and pages < 4:
+            html = await (await operator.get(path)).text()
+            assert len(html.encode()) < 60_000, (path, len(html.encode()))
+            found = set(re.findall(r"somebody[\w.]+@example\.com</(?:a|th|strong)", html))
+            assert found - seen
+            seen |= found
+            older = re.search(r'rel="next" href="([^"]+)"', html)
+            path, pages = (older[1].replace("&amp;", "&") if older else ""), pages + 1
+        assert pages >= 3
 
 
 @pytest.mark.parametrize("month", ["x", "2026-13", "2026-1", "0001-01", "2026-11-01"])
