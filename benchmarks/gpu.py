@@ -2,7 +2,8 @@
 
 A Llama-3-8B with random bfloat16 weights, which needs no download. The baselines are the model
 card's ``generate``, one request after the other, and the bound of the memory bandwidth: a step
-reads all weights, and every row's keys and values, once. Needs torch, transformers and
+reads all weights, and every row's keys and values, once. A small model then writes the same
+answers through graphs, through plain steps and through ``generate``. Needs torch, transformers and
 ``inference_worker``, but no database. ``--small``: a tiny model, as a smoke test on a CPU.
 """
 
@@ -19,14 +20,23 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from benchmarks.figures import Figure, publish, say
+from benchmarks.figures import Figure, median, publish, say
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.kv_budget import prefill_chunk
+from inference_worker.engines.local.ragged import Kernel, gathered
 
 SAMPLING = SamplingParams(temperature=0.6, top_p=0.9, repetition_penalty=1.1)  # llama3-bllossom's
+GREEDY = SamplingParams(temperature=0)
 SEQUENTIAL = "the model card's generate, one after the other"
 BOUND = "what the memory's bandwidth allows"
+
+#: Random weights give every token about the same chance, which no trained model does: its
+#: sampling would be slower than any real one's.
+SHARPNESS = 4
+#: Steps and turns before the clock starts: kernels are loaded, and graphs captured.
+WARM_UPS = 8
+REPEATS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,7 @@ class Size:
     concurrencies: tuple[int, ...]
     prompt: int
     steps: int
-    history: int
+    histories: tuple[int, ...]
     copied: int  #: bytes of the copy that measures the bandwidth
 
 
@@ -55,7 +65,7 @@ LLAMA_3_8B = Size(
     concurrencies=(1, 16, 64, 128),
     prompt=128,
     steps=64,
-    history=2000,
+    histories=(2000, 7000),
     copied=4 << 30,
 )
 SMALL = Size(
@@ -71,7 +81,7 @@ SMALL = Size(
     concurrencies=(1, 4),
     prompt=8,
     steps=3,
-    history=200,
+    histories=(200,),
     copied=1 << 24,
 )
 
@@ -85,6 +95,7 @@ def bench(size: Size, device: torch.device) -> list[Figure]:
         model: Any = LlamaForCausalLM(size.config)
     torch.set_default_dtype(usual)
     model.requires_grad_(False)
+    model.lm_head.weight *= SHARPNESS
     model.generation_config.eos_token_id = None
     rng = random.Random(1)
     bandwidth = _bandwidth(size, device)
@@ -96,12 +107,12 @@ def bench(size: Size, device: torch.device) -> list[Figure]:
         Figure("gpu.sequential", sequential, "tokens/s"),
     ]
     rows = max(size.concurrencies)
-    need = size.prompt + size.steps + 1
-    widest = -(-max(need, size.history + 64) // 256) * 256
+    need = size.prompt + 2 * size.steps
+    widest = -(-max(need, max(size.histories) + 64) // 256) * 256
     batch = Batch(
         model,
         max_slots=rows,
-        budget=rows * need * 2 + 4 * widest,
+        budget=4 * rows * -(-need // 256) * 256 + 4 * widest,
         prefill_chunk=prefill_chunk(device),
     )
     for concurrency in size.concurrencies:
@@ -112,7 +123,15 @@ def bench(size: Size, device: torch.device) -> list[Figure]:
             Figure(f"gpu.{concurrency}", rate, "tokens/s", SEQUENTIAL, rate / sequential),
             Figure(f"gpu.{concurrency}.of_bound", rate, "tokens/s", BOUND, rate / bound),
         ]
-    return figures + _second_turn(batch, size, rng)
+    rate = _flow(batch, rows // 2, size, rng)
+    figures += [
+        Figure(f"gpu.flow.{rows // 2}", rate, "tokens/s", SEQUENTIAL, rate / sequential),
+        _prefill(batch, size, rng),
+    ]
+    for length in size.histories:
+        figures += _second_turn(batch, length, size, rng)
+    del batch, model
+    return [*figures, *_sameness(device)]
 
 
 def _token_bytes(size: Size, dtype: torch.dtype) -> int:
@@ -154,10 +173,12 @@ def _decode(batch: Batch, concurrency: int, size: Size, rng: random.Random) -> f
     """Tokens per second after all prefills."""
     left = concurrency
     while left or batch.prefilling:
-        while left and batch.fits(size.prompt + size.steps + 9):
+        while left and batch.fits(size.prompt + size.steps + WARM_UPS * 4):
             prompt = _words(size, rng, size.prompt)
-            batch.add(prompt, SAMPLING, need=size.prompt + size.steps + 9)
+            batch.add(prompt, SAMPLING, need=size.prompt + size.steps + WARM_UPS * 4)
             left -= 1
+        batch.step()
+    for _ in range(WARM_UPS):
         batch.step()
     began = time.monotonic()
     for _ in range(size.steps):
@@ -168,17 +189,95 @@ def _decode(batch: Batch, concurrency: int, size: Size, rng: random.Random) -> f
     return concurrency * size.steps / took
 
 
-def _second_turn(batch: Batch, size: Size, rng: random.Random) -> list[Figure]:
-    history = _words(size, rng, size.history)
-    turns = (history, [*history, *_words(size, rng, 30)])
-    (_, cold), (_, warm) = (
-        [_first_token_ms(batch, prompt, key) for prompt in turns] for key in ("", "conversation")
-    )
-    name = f"gpu.second_turn.{size.history}"
+def _flow(batch: Batch, concurrency: int, size: Size, rng: random.Random) -> float:
+    """Tokens per second while answers of all lengths end, and others begin in their places."""
+    for _ in range(2):  # the first time is a warm-up
+        written, began = 0, time.monotonic()
+        for _ in range(4 * size.steps):
+            for slot in batch.slots.copy():
+                if len(slot.tokens) == slot.need:
+                    batch.remove(slot)
+            need = size.prompt + rng.randint(1, 2 * size.steps)
+            while len(batch.slots) < concurrency and batch.fits(need):
+                batch.add(_words(size, rng, size.prompt), SAMPLING, need=need)
+                need = size.prompt + rng.randint(1, 2 * size.steps)
+            written += len(batch.step())
+        took = time.monotonic() - began
+    for slot in batch.slots.copy():
+        batch.remove(slot)
+    return written / took
+
+
+def _prefill(batch: Batch, size: Size, rng: random.Random) -> Figure:
+    """A prompt of whole chunks, nothing beside it."""
+    length = size.histories[-1] // 1024 * 1024 or size.histories[-1]
+    times = [_first_token_ms(batch, _words(size, rng, length), "") for _ in range(REPEATS)]
+    return Figure(f"gpu.prefill.{length}", 1000 * length / median(times[2:]), "tokens/s")
+
+
+def _second_turn(batch: Batch, length: int, size: Size, rng: random.Random) -> list[Figure]:
+    colds, warms = [], []
+    for repeat in range(REPEATS + WARM_UPS):
+        history = _words(size, rng, length)
+        longer = [*history, *_words(size, rng, 30)]
+        colds.append(_first_token_ms(batch, longer, ""))
+        _first_token_ms(batch, history, f"conversation {repeat}")
+        warms.append(_first_token_ms(batch, longer, f"conversation {repeat}"))
+    cold, warm = median(colds[WARM_UPS:]), median(warms[WARM_UPS:])
+    name = f"gpu.second_turn.{length}"
     return [
         Figure(f"{name}.recomputed", cold, "ms"),
         Figure(name, warm, "ms", "without reuse; goal 0.125", warm / cold),
     ]
+
+
+def _sameness(device: torch.device) -> list[Figure]:
+    """The part of greedy tokens that are the same as those of ``generate``: at best 1."""
+    prompts = [_words(SMALL, random.Random(n), 3 + 11 * n) for n in range(20)]
+    kernels: dict[str, Kernel | None] = {"plain.float32": None, "fixed.float32": gathered}
+    if device.type == "cuda":
+        kernels["flash.bfloat16"] = None
+    figures = []
+    for name, kernel in kernels.items():
+        torch.manual_seed(1)
+        config = LlamaConfig(**{**SMALL.config.to_dict(), "initializer_range": 0.2})
+        dtype = getattr(torch, name.partition(".")[2])
+        model: Any = LlamaForCausalLM(config)
+        model = model.to(device, dtype).requires_grad_(False)
+        alone = [_alone(model, prompt) for prompt in prompts]
+        batch = Batch(model, max_slots=20, budget=1 << 16, prefill_chunk=512, kernel=kernel)
+        same = [
+            one == other
+            for ours, theirs in zip(_together(batch, prompts), alone, strict=True)
+            for one, other in zip(ours, theirs, strict=False)
+        ]
+        figures.append(Figure(f"gpu.same.{name}", sum(same) / len(same), "of all tokens"))
+    return figures
+
+
+def _alone(model: Any, prompt: list[int]) -> list[int]:
+    ids = torch.tensor([prompt], device=model.device)
+    whole = model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=40,
+        do_sample=False,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    answer: list[int] = whole[0, len(prompt) :].tolist()
+    return answer
+
+
+def _together(batch: Batch, prompts: list[list[int]]) -> list[list[int]]:
+    """The answers of rows that begin one after the other."""
+    slots = []
+    for prompt in prompts:
+        slots.append(batch.add(prompt, GREEDY, need=len(prompt) + 99))
+        batch.step()
+    for _ in range(40):
+        batch.step()
+    return [slot.tokens[len(prompt) :] for slot, prompt in zip(slots, prompts, strict=True)]
 
 
 def _first_token_ms(batch: Batch, prompt: list[int], key: str) -> float:

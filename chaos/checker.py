@@ -233,7 +233,9 @@ def _missing(generation: Generation, message: Message, siblings: list[Message]) 
         if earlier.id not in present and not full:
             return f"{earlier.id} is missing"
         shown = _newest_answer(earlier, message, siblings)
-        if present.get(earlier.id, shown) != shown:
+        answer = present.get(earlier.id, shown)
+        unseen = answer > shown and _was_repeated_unseen(earlier, message, siblings)
+        if answer != shown and not unseen:
             return f"{earlier.id} was answered otherwise than shown"
     return ""
 
@@ -246,3 +248,14 @@ def _newest_answer(asked: Message, before: Message, siblings: list[Message]) -> 
         if each.question == asked.id and each.shown and each.number < before.number
     ]
     return answers[-1]
+
+
+def _was_repeated_unseen(asked: Message, before: Message, siblings: list[Message]) -> bool:
+    """Whether the question was asked again by a request that the bot never acknowledged.
+
+    It may have been taken: its answer replaces the one that was shown.
+    """
+    return any(
+        each.asks_again == asked.id and not each.accepted_at and each.number < before.number
+        for each in siblings
+    )

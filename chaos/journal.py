@@ -79,6 +79,7 @@ class Message:
     root: str = ""  #: the ts of its thread's root
     asks_again: str = ""  #: the message whose question it repeats
     cancelled: bool = False  #: stopped before anything of its answer was shown
+    is_guess: bool = False  #: the notices may be another message's
 
     @property
     def ended(self) -> bool:
@@ -147,17 +148,42 @@ class Journal:
         for name, generation in ended:
             # The button of a later answer fetches an earlier answer to the same person.
             fetches = via == "button" and name != message.question
-            asked = self._fetched(name, message) if fetches else message
+            asked = self._fetched(name, int(generation), message) if fetches else message
             if asked.question != name or asked.conversation != message.conversation:
                 self.misdelivered.append(f"{message.id} was shown the answer of {name}")
             asked.shown.append(ShownAnswer(via, int(generation), at or time.monotonic()))
+            self._guess_again(asked)
         return bool(ended)
 
-    def _fetched(self, name: str, by: Message) -> Message:
+    def tell(self, message: Message, notices: list[str]) -> None:
+        """Record notices that end a message."""
+        if notices:
+            message.notices += notices
+            self._guess_again(message, len(notices))
+
+    def tell_somebody(self, conversation: str, notices: list[str]) -> None:
+        """Record notices of a message that they do not name: the first that has no end, so far."""
+        for missing in self.by_conversation()[conversation]:
+            if missing.accepted_at and not missing.ended:
+                missing.notices += notices
+                missing.is_guess = True
+                return
+
+    def _guess_again(self, message: Message, own: int = 0) -> None:
+        """Give another the notices that were thought to be its own, but for the last ``own``."""
+        if message.is_guess:
+            count = len(message.notices) - own
+            guessed, message.notices = message.notices[:count], message.notices[count:]
+            message.is_guess = False
+            self.tell_somebody(message.conversation, guessed)
+
+    def _fetched(self, name: str, generation: int, by: Message) -> Message:
         """Whose answer a later message's button fetched: the question may be asked again since."""
         siblings = self.by_conversation()[by.conversation]
-        waiting = (each for each in siblings if each.question == name and not each.ended)
-        return next(waiting, self.messages.get(name, by))
+        asked = [each for each in siblings if each.question == name]
+        shown = [each for each in asked if generation in {one.generation for one in each.shown}]
+        likeliest = shown or [m for m in asked if not m.ended] or [m for m in asked if m.is_guess]
+        return likeliest[0] if likeliest else self.messages.get(name, by)
 
     def check_stream(self, message: Message, text: str) -> None:
         """Check the text of a stream, which need not be whole."""

@@ -131,13 +131,13 @@ class KakaoClients:
         if held:
             return
         if stopped := self._notices.stopped("\n".join(texts)):
-            message.notices += stopped
+            self._journal.tell(message, stopped)
             return
         if self._journal.show(message, via, "\n".join(texts)):
             if self._with_deeds:
                 self.deeds.see_replies(message, replies)
             return
-        message.notices += self._notices.final(texts)
+        self._journal.tell(message, self._notices.final(texts))
         message.forbidden += self._notices.forbidden(texts)
 
     def _take_button(self, message: Message, reply: dict[str, Any], *, is_earlier: bool) -> None:
@@ -160,8 +160,7 @@ class KakaoClients:
             status, response = await self._request(_press(message, reply))
             texts = _bubbles(response) if status == 200 else []
             if stopped := self._notices.stopped("\n".join(texts)):
-                for missing in [m for m in siblings if m.accepted_at and not m.ended][:1]:
-                    missing.notices += stopped
+                self._journal.tell_somebody(message.conversation, stopped)
             else:
                 self._journal.show(message, "button", "\n".join(texts))
 

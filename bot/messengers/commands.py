@@ -97,7 +97,7 @@ class PersonCommands:
             incoming.draft,
             text=newest.text,
             prompt=newest.prompt,
-            regenerates=newest.id,
+            regenerates=newest.replaced,
             continues=newest.continues,
             idle_after_s=None,
         )

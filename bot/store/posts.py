@@ -12,13 +12,15 @@ from bot.domain.posts import PostState
 
 _TURN_PART = (bindparam("turn_id", type_=Uuid), bindparam("part", type_=Integer))
 
-#: Only of a turn that exists: an erased one is not written. The lock waits for an erasure at work.
+#: Only of a turn that has no end: an erased one is not written. The lock is against erasures and
+#: settlements at work: the delivery of a turn that is stopped ends where no message was begun.
 BEGIN = text(
     """
     INSERT INTO posts (turn_id, part, room, state, writer, writer_until)
-    SELECT id, :part, :room, :state, :writer, now() + make_interval(secs => :seconds)
-    FROM turns WHERE id = :turn_id AND status IN ('received', 'queued', 'generating')
-    FOR KEY SHARE
+    SELECT turns.id, :part, :room, :state, :writer, now() + make_interval(secs => :seconds)
+    FROM conversations JOIN turns ON turns.conversation_id = conversations.id
+    WHERE turns.id = :turn_id AND turns.status IN ('received', 'queued', 'generating')
+    FOR SHARE OF conversations, turns
     ON CONFLICT (turn_id, part) DO NOTHING
     RETURNING part
     """
@@ -42,18 +44,38 @@ ANNOUNCE = text(
 NOTE = text(
     """
     UPDATE posts
-    SET state = :state, message_id = coalesce(:message_id, message_id), updated_at = now()
+    SET state = :state, message_id = coalesce(:message_id, message_id), updated_at = now(),
+        writer_until = least(writer_until, now())
     WHERE turn_id = :turn_id AND part = :part AND state <> 'final'
     RETURNING part
     """
 ).bindparams(*_TURN_PART, bindparam("state", type_=Text), bindparam("message_id", type_=Text))
+
+#: The lock is that of BEGIN: a settlement either sees the hold or forbids it.
+HOLD = text(
+    """
+    UPDATE posts SET writer_until = now() + make_interval(secs => :seconds)
+    FROM (
+        SELECT turns.id
+        FROM conversations JOIN turns ON turns.conversation_id = conversations.id
+        WHERE turns.id = :turn_id AND turns.status IN ('received', 'queued', 'generating')
+        FOR SHARE OF conversations, turns
+    ) AS unsettled
+    WHERE posts.turn_id = unsettled.id AND part = :part AND state <> 'final'
+    RETURNING part
+    """
+).bindparams(*_TURN_PART, bindparam("seconds", type_=Float))
+
+RELEASE = text(
+    "UPDATE posts SET writer_until = now() WHERE turn_id = :turn_id AND part = :part"
+).bindparams(*_TURN_PART)
 
 REMOVE = text("DELETE FROM posts WHERE turn_id = :turn_id AND part = :part").bindparams(*_TURN_PART)
 
 OF_TURN = text(
     """
     SELECT part, room, message_id, state, writer IS NOT NULL AS is_live,
-        coalesce(writer_until > now(), false) AS is_starting,
+        coalesce(writer_until > now(), false) AS is_held,
         extract(epoch FROM created_at)::float8 AS begun_at
     FROM posts WHERE turn_id = :turn_id ORDER BY part
     """
@@ -92,7 +114,7 @@ class Post:
     message_id: str | None  #: None: it is not known whether the messenger shows it
     state: PostState
     is_live: bool = False  #: it was begun before the answer was whole
-    is_starting: bool = False  #: the bot that begins it counts as alive
+    is_held: bool = False  #: a call of the bot that writes it live may be under way
     begun_at: float = 0.0  #: Unix seconds
 
 
@@ -132,6 +154,17 @@ async def note(
     return (await connection.scalar(NOTE, values)) is not None
 
 
+async def hold(connection: AsyncConnection, turn_id: UUID, part: int, *, seconds: float) -> bool:
+    """Keep the delivery waiting for a call that changes the message; False: the answer is whole."""
+    values = {"turn_id": turn_id, "part": part, "seconds": seconds}
+    return (await connection.scalar(HOLD, values)) is not None
+
+
+async def release(connection: AsyncConnection, turn_id: UUID, part: int) -> None:
+    """Let the delivery go on: the call is over."""
+    await connection.execute(RELEASE, {"turn_id": turn_id, "part": part})
+
+
 async def take(connection: AsyncConnection, turn_id: UUID, part: int, message_id: str) -> bool:
     """Record which message shows a part; False: that one shows another turn, or the part is done.
 
@@ -164,6 +197,6 @@ def _post(row: Row[tuple[object, ...]]) -> Post:
         message_id=row.message_id,
         state=PostState(row.state),
         is_live=row.is_live,
-        is_starting=row.is_starting and row.message_id is None,
+        is_held=row.is_held,
         begun_at=row.begun_at,
     )

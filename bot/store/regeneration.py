@@ -14,6 +14,8 @@ from bot.store.conversations import ConversationKey
 NEWEST = text(
     """
     SELECT turns.id, turns.text, turns.prompt, turns.status, turns.finish_reason,
+        CASE turns.status WHEN 'answered' THEN turns.id ELSE coalesce(turns.regenerates, turns.id)
+        END AS replaced,
         turns.continues, (turns.media <> '[]' OR EXISTS (
             SELECT FROM turns AS merged
             WHERE merged.conversation_id = turns.conversation_id AND merged.seq < turns.seq
@@ -33,6 +35,9 @@ class NewestTurn:
     """The newest turn of a conversation's epoch."""
 
     id: UUID
+    #: The turn whose answer the next one replaces: where this one was to replace an earlier answer
+    #: and brought none, that is still the earlier turn.
+    replaced: UUID
     text: str
     prompt: str | None  #: what the model read, where it is not ``text``
     settled: bool
@@ -50,6 +55,7 @@ async def newest_turn(
         return None
     return NewestTurn(
         id=row.id,
+        replaced=row.replaced,
         text=row.text,
         prompt=row.prompt,
         settled=TurnStatus(row.status) in SETTLED,

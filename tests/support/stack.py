@@ -175,6 +175,10 @@ class Stack:
         async with self.database.connect() as connection:
             return list((await connection.execute(text(statement))).all())
 
+    async def execute(self, statement: str) -> None:
+        async with self.database.begin() as connection:
+            await connection.execute(text(statement))
+
     async def until(self, statement: str, timeout_s: float = 30.0) -> Row[Any]:
         """The first row of the statement, once it has one."""
         async with asyncio.timeout(timeout_s):

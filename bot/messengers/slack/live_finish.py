@@ -13,6 +13,8 @@ from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.refusals import may_take_plain_text
 
 _GONE, _STREAMS = "message_not_found", "streaming_state_conflict"
+#: Slack has ended the stream itself: a person pressed its stop, or its time was over.
+_ENDED = "message_not_in_streaming_state"
 #: The message cannot be changed: it is gone, or the workspace closes messages to edits.
 _UNCHANGEABLE = frozenset({_GONE, "cant_update_message", "edit_window_closed", "update_failed"})
 #: Slack's words for the state of the message, which plain text does not change.
@@ -32,12 +34,8 @@ class LiveFinish:
 
     async def finish(self, part: AnswerPart, ts: str, state: PostState) -> DeliveryResult | None:
         """Let the message ``ts`` show the part; None: it is gone, for it cannot be changed."""
-        if state is PostState.STREAMING:
-            if ended := await self._end_as_shown(part, ts):
-                return ended
-            stopped = await self._call("chat.stopStream", _place(part, ts), part)
-            if not stopped.ok and not stopped.error:
-                return _again(stopped)
+        if state is PostState.STREAMING and (ended := await self._end_stream(part, ts)):
+            return ended
         result = ApiResult(outcome=Outcome.REFUSED, detail="", document={})
         for message in self._layout.messages(part):
             result = await self._update(part, ts, message)
@@ -57,36 +55,39 @@ class LiveFinish:
         document = {**_place(part, ts), **message, "metadata": part.metadata}
         return await self._call("chat.update", document, part)
 
-    async def _end_as_shown(self, part: AnswerPart, ts: str) -> DeliveryResult | None:
-        """End a stream of this bot with the rest of its text; None: it is not known what it shows.
+    async def _end_stream(self, part: AnswerPart, ts: str) -> DeliveryResult | None:
+        """End a stream with the rest of its text; None: the message is still to be replaced."""
+        ended = await self._end_as_shown(part, ts)
+        if ended and ended.ok:
+            return await self._finished(part, ts)
+        if ended and ended.outcome is not Outcome.REFUSED:
+            # It is not known whether it was taken: the next attempt replaces the message.
+            return _again(ended)
+        if ended and ended.error == _ENDED:
+            return None
+        stopped = await self._call("chat.stopStream", _place(part, ts), part)
+        return None if stopped.ok or stopped.error else _again(stopped)
+
+    async def _end_as_shown(self, part: AnswerPart, ts: str) -> ApiResult | None:
+        """Append what a stream of this bot lacks, once; None: it is not known what it shows.
 
         A message that is replaced would be marked as edited.
         """
         shown = await self._live.take(part.answer.turn_id, ts) if part.count == 1 else None
         if shown is None or not part.markdown.startswith(shown):
             return None
-        return await self._end_stream(part, ts, part.markdown[len(shown) :])
-
-    async def _finished(self, part: AnswerPart, ts: str) -> DeliveryResult:
-        await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts)
-        return DeliveryResult(outcome=Outcome.DELIVERED, detail=f"finished at {ts}")
-
-    async def _end_stream(self, part: AnswerPart, ts: str, rest: str) -> DeliveryResult | None:
-        """End the stream with the rest of the text, once; None: Slack refuses that.
-
-        Where it is not known whether it was taken, the next attempt replaces the message.
-        """
         document: dict[str, Any] = {
             **_place(part, ts),
             "blocks": self._layout.below(part),
             "metadata": part.metadata,
         }
-        if rest:
+        if rest := part.markdown[len(shown) :]:
             document["markdown_text"] = rest
-        result = await self._call("chat.stopStream", document, part)
-        if result.outcome is Outcome.REFUSED:
-            return None
-        return await self._finished(part, ts) if result.ok else _again(result)
+        return await self._call("chat.stopStream", document, part)
+
+    async def _finished(self, part: AnswerPart, ts: str) -> DeliveryResult:
+        await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts)
+        return DeliveryResult(outcome=Outcome.DELIVERED, detail=f"finished at {ts}")
 
     async def _call(self, method: str, document: dict[str, Any], part: AnswerPart) -> ApiResult:
         return await self._api.call(method, document, team=part.room.team, keep_alive=True)

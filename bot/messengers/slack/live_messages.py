@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,8 @@ APPEND_EVERY_S, EDIT_EVERY_S = 0.6, 1.5
 APPENDS_S, EDITS_S = 0.65, 1.3
 #: The longest pause between two pieces, whatever Slack asks for: the answer ends meanwhile.
 MAX_PAUSE_S = 60.0
+#: A hold that took longer to get may be over before an edit is.
+LATE_S = 2.5
 
 
 class LiveAnswer:
@@ -132,13 +135,17 @@ class LiveMessages:
         await self._abandon_if_erased(answer)
 
     async def _show(self, answer: LiveAnswer, text: str) -> bool:
-        """Show more of the text; False: it is not known what is shown now."""
+        """Show more of the text; False: the answer is whole, or it is not known what is shown."""
         shown = answer.shown
         with shown.call():
-            if not shown.is_stream:
-                result = await self._edit(answer, text)
-            else:
+            if shown.is_stream:
+                # Slack itself refuses pieces behind the end.
                 result = await self._append(answer, text[len(shown.text) :])
+            elif await self._hold(answer):
+                result = await self._edit(answer, text)
+                await self._posts.release(answer.turn_id, 0)
+            else:
+                return False
         if shown.is_stream and result.error == "message_not_in_streaming_state":
             # Slack has ended the stream: the message can be edited from now on.
             shown.is_stream = False
@@ -150,6 +157,16 @@ class LiveMessages:
             return True
         shown.is_certain = result.ok
         return result.ok
+
+    async def _hold(self, answer: LiveAnswer) -> bool:
+        """Keep the delivery, which may be another bot's, from finishing the message meanwhile."""
+        asked_at = time.monotonic()
+        if not await self._posts.hold(answer.turn_id, 0):
+            return False
+        if time.monotonic() - asked_at < LATE_S:
+            return True
+        await self._posts.release(answer.turn_id, 0)
+        return False
 
     async def _abandon_if_erased(self, answer: LiveAnswer) -> None:
         """Take back a message whose turn was erased: no delivery will finish it."""

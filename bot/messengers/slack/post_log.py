@@ -13,7 +13,7 @@ from runtime.timeouts import run_with_timeout
 
 #: A statement that takes longer counts as failed.
 TIMEOUT_S = 2.0
-#: A writer whose first call takes longer counts as dead.
+#: A writer whose call takes longer counts as dead.
 WRITER_S = 8.0
 
 
@@ -37,6 +37,14 @@ class PostLog:
     ) -> bool:
         """Record a message's state; False: it is final, or its turn is gone."""
         return await run_with_timeout(TIMEOUT_S, self._note(turn_id, part, state, message_id))
+
+    async def hold(self, turn_id: UUID, part: int) -> bool:
+        """Keep the delivery waiting while a call changes a message; False: the answer is whole."""
+        return await run_with_timeout(TIMEOUT_S, self._hold(turn_id, part))
+
+    async def release(self, turn_id: UUID, part: int) -> None:
+        """Let the delivery go on: the call is over."""
+        await run_with_timeout(TIMEOUT_S, self._release(turn_id, part))
 
     async def take(self, turn_id: UUID, part: int, message_id: str) -> bool:
         """Record which message shows a part; False: it shows another turn, or the part is done."""
@@ -69,6 +77,14 @@ class PostLog:
     ) -> bool:
         async with self._database.connect() as connection:
             return await posts.note(connection, turn_id, part, state, message_id)
+
+    async def _hold(self, turn_id: UUID, part: int) -> bool:
+        async with self._database.connect() as connection:
+            return await posts.hold(connection, turn_id, part, seconds=WRITER_S)
+
+    async def _release(self, turn_id: UUID, part: int) -> None:
+        async with self._database.connect() as connection:
+            await posts.release(connection, turn_id, part)
 
     async def _take(self, turn_id: UUID, part: int, message_id: str) -> bool:
         async with self._database.connect() as connection:

@@ -29,8 +29,8 @@ from bot.text.catalog import Texts
 LAST_CALL_S = 4.8
 #: The age of a message until which it is looked up; it may be shown in part after that.
 LOOK_UP_S = 30.0
-#: The wait for a live writer that is about to tell its message's id.
-STARTING_S, STARTING_POLL_S = 2.0, 0.1
+#: The wait for a call of the live writer, which must not come after the last one.
+HELD_S, HELD_POLL_S = 2.0, 0.1
 
 
 class ThreadDelivery:
@@ -77,23 +77,23 @@ class ThreadDelivery:
         return result
 
     async def _show(self, part: AnswerPart, post: Post | None) -> DeliveryResult:
-        if post is not None and post.is_starting:
-            post = await self._until_started(part) or post
-            if post.is_starting:
-                return _later("it is begun")
+        if post is not None and post.is_held:
+            post = await self._until_free(part)
+            if post is not None and post.is_held:
+                return _later("it is being written")
         if post is None:
             return await self._post(part)
         if post.message_id is not None:
             return await self._finish(part, post.message_id, post.state)
         return await self._resolve(part, post)
 
-    async def _until_started(self, part: AnswerPart) -> Post | None:
-        until = time.monotonic() + STARTING_S
+    async def _until_free(self, part: AnswerPart) -> Post | None:
+        until = time.monotonic() + HELD_S
         while True:
             post = (await self._posts.of_turn(part.answer.turn_id)).get(part.number)
-            if post is None or not post.is_starting or time.monotonic() > until:
+            if post is None or not post.is_held or time.monotonic() > until:
                 return post
-            await asyncio.sleep(STARTING_POLL_S)
+            await asyncio.sleep(HELD_POLL_S)
 
     async def _resolve(self, part: AnswerPart, post: Post) -> DeliveryResult:
         """Find the message of a bot that died before it told its id; post where there is none."""

@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 import torch
 
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch_memory import BatchMemory, Slot
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span, cache_name
+from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
 from inference_worker.engines.local.sampling import Sampler
+from inference_worker.engines.local.step_graphs import StepGraphs
+from inference_worker.engines.local.step_inputs import Chunk, Shape, Work, unpack
+
+log = structlog.get_logger(__name__)
 
 
 class Batch:
@@ -22,19 +28,40 @@ class Batch:
 
     ``budget`` bounds the tokens that there is memory for: slots and kept prefixes together. A
     sequence is admitted only where all fit at their full length. ``prefill_chunk`` is the maximum
-    of prompt tokens that one step computes.
+    of prompt tokens that one step computes. ``kernel`` is the attention of steps at fixed shapes;
+    by default the flash kernel where the model can use it, and elsewhere masks and plain steps.
     """
 
-    def __init__(self, model: Any, *, max_slots: int, budget: int, prefill_chunk: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        max_slots: int,
+        budget: int,
+        prefill_chunk: int,
+        kernel: Kernel | None = None,
+    ) -> None:
         if not getattr(model, "_supports_attention_backend", False):
             raise ValueError(f"{type(model).__name__} does not let its attention be chosen")
         model.set_attn_implementation(ATTENTION)
+        # cuDNN plans for milliseconds in every layer whenever a length is new: at every step.
+        torch.backends.cuda.enable_cudnn_sdp(False)
         cache = RowCache(model.config.get_text_config().num_hidden_layers)
         self.slots: list[Slot] = []
         self._model = model
         self._device = model.device
         self._cache_argument = {cache_name(model): cache}
-        self._memory = BatchMemory(cache, max_slots=max_slots, budget=budget)
+        self._kernel = kernel = kernel or flash_for(model)
+        self._graphs = StepGraphs(
+            self._compute,
+            lambda: cache.generation,
+            device=self._device,
+            max_rows=max_slots,
+        )
+        self._kernel_works = False  # it has computed a step of this model
+        self._memory = BatchMemory(
+            cache, max_slots=max_slots, budget=budget, lasting=kernel is not None
+        )
         self._sampler = Sampler(self._device)
         self._max_slots = max_slots
         self._prefill_chunk = prefill_chunk
@@ -105,7 +132,8 @@ class Batch:
         writing = self.slots[: len(self.slots) - len(prefilling)]
         spans = self._spans(len(writing), prefilling[:max_prefilling])
         ends = [slot.cached + 1 for slot in writing] + [span.stop for span in spans]
-        self._memory.make_room(len(self.slots), max(ends), self.slots)
+        # One more: padding writes there (see step_inputs).
+        self._memory.make_room(len(self.slots), max(ends) + bool(self._kernel), self.slots)
         logits = self._forward(writing, spans)
         pairs = zip(prefilling, spans, strict=False)
         begun = [slot for slot, span in pairs if span.stop == len(slot.tokens)]
@@ -131,17 +159,18 @@ class Batch:
                 index = last
         del self.slots[index]
         if not self.slots:
-            self._memory.cache.clear()
+            self._memory.release()
 
     def forget(self) -> int:
-        """Drop every kept prefix; returns how many tokens were freed."""
+        """Drop all that is kept for later; returns how many tokens of prefixes were freed."""
+        self._graphs.drop()
         return self._memory.forget()
 
     def clear(self) -> None:
         """Remove everything."""
         self.slots.clear()
-        self._memory.cache.clear()
-        self.forget()
+        self._graphs.drop()
+        self._memory.clear()
 
     def _spans(self, index: int, prefilling: Sequence[Slot]) -> list[Span]:
         left, spans = self._prefill_chunk, []
@@ -153,7 +182,52 @@ class Batch:
         return spans
 
     def _forward(self, writing: Sequence[Slot], spans: Sequence[Span]) -> torch.Tensor:
-        """The logits of each slot's last token in this step, (slots, vocabulary)."""
+        """The logits of each slot's last token in this step, (slots, vocabulary), and maybe more.
+
+        A model that the kernel turns out not to suit goes on with masks.
+        """
+        if self._kernel is None:
+            return self._forward_masked(writing, spans)
+        chunks = [Chunk(s.row, s.start, self.slots[s.row].tokens[s.start : s.stop]) for s in spans]
+        newest = [slot.tokens[-1] for slot in writing]
+        try:
+            logits = self._graphs.logits(Work(newest, [slot.cached for slot in writing], chunks))
+        except RuntimeError as error:
+            if self._kernel_works or isinstance(
+                error, torch.OutOfMemoryError | torch.AcceleratorError
+            ):
+                raise
+            log.warning("kernel_off", error=type(error).__name__, reason=str(error)[:200])
+            self._kernel = None
+            return self._forward_masked(writing, spans)
+        self._kernel_works = True
+        return logits
+
+    def _compute(self, vector: torch.Tensor, shape: Shape) -> torch.Tensor:
+        """The logits, (outcomes, vocabulary), of a packed step."""
+        if self._kernel is None:
+            raise RuntimeError("packed steps need a kernel")
+        ids, plan, last = unpack(vector, shape, self._kernel)
+        return self._logits(ids, plan, last)
+
+    def _logits(
+        self, ids: torch.Tensor, plan: Plan | RaggedPlan, last: torch.Tensor
+    ) -> torch.Tensor:
+        """The logits, (outcomes, vocabulary), of the tokens of ``ids`` (1, tokens) in ``last``."""
+        self._memory.cache.plan = plan
+        logits: torch.Tensor = self._model(
+            ids,
+            position_ids=plan.places[1:],
+            use_cache=True,
+            # Those of a whole prompt would take gigabytes: 6,144 x 128,256 floats.
+            logits_to_keep=last,
+            plan=plan,
+            **self._cache_argument,
+        ).logits
+        return logits[0]
+
+    def _forward_masked(self, writing: Sequence[Slot], spans: Sequence[Span]) -> torch.Tensor:
+        """The same on any device, and on several."""
         ids = [slot.tokens[-1] for slot in writing]
         rows = list(range(len(writing)))
         lengths = [slot.cached for slot in writing]
@@ -165,17 +239,7 @@ class Batch:
             last.append(len(ids) - 1)
         step = torch.tensor([ids, rows, positions], device=self._device)
         plan = Plan(lengths, list(spans), step[1:])
-        self._memory.cache.plan = plan
-        logits: torch.Tensor = self._model(
-            step[:1],
-            position_ids=step[2:],
-            use_cache=True,
-            # Those of a whole prompt would take gigabytes: 6,144 x 128,256 floats.
-            logits_to_keep=torch.tensor(last, device=self._device),
-            plan=plan,
-            **self._cache_argument,
-        ).logits
-        return logits[0]
+        return self._logits(step[:1], plan, torch.tensor(last, device=self._device))
 
     def _move(self, source: int, target: int) -> None:
         slot = self.slots[source]

@@ -24,13 +24,20 @@ class Slot:
 
 
 class BatchMemory:
-    """Where keys and values of at most ``max_slots`` sequences live. Belongs to one thread."""
+    """Where keys and values of at most ``max_slots`` sequences live. Belongs to one thread.
 
-    def __init__(self, cache: RowCache, *, max_slots: int, budget: int) -> None:
+    ``lasting`` memory is taken for more than is needed now, and kept while nothing is written, up
+    to half of the budget: graphs are of one storage, and lost with it.
+    """
+
+    def __init__(
+        self, cache: RowCache, *, max_slots: int, budget: int, lasting: bool = False
+    ) -> None:
         self.cache = cache
         self.budget = CHUNK
         self.reused = 0  #: tokens of prompts that did not have to be computed, since the start
         self._max_slots = max_slots
+        self._lasting = lasting
         self._prefixes: Prefixes[States] = Prefixes()
         self.allow(budget)
 
@@ -50,7 +57,7 @@ class BatchMemory:
     def restore(self, index: int, slot: Slot, others: Sequence[Slot]) -> None:
         """Make room for a new slot, and give it the kept prefix of its conversation."""
         found = self._prefixes.find(slot.key, slot.tokens) if slot.key else None
-        self.make_room(index + 1, found[1] if found else 1, others)
+        self.make_room(index + 1, found[1] if found else 1, [*others, slot])
         if found:
             prefix, slot.cached = found
             self.cache.write(index, prefix.states, slot.cached)
@@ -67,7 +74,8 @@ class BatchMemory:
         self._prefixes.keep(slot.key, Prefix(slot.tokens[: slot.cached], states))
 
     def forget(self) -> int:
-        """Drop every kept prefix; returns how many tokens were freed."""
+        """Drop every kept prefix, and take no more than is needed; returns the freed tokens."""
+        self._lasting = False
         tokens = self._prefixes.tokens
         self._prefixes.shrink(0)
         return tokens
@@ -78,12 +86,36 @@ class BatchMemory:
         width = _rounded(max([width, *(slot.cached for slot in slots)]))
         if rows <= cache.rows and width <= cache.width:
             return
+        if lasting := self._lasting_size(rows, width, slots):
+            cache.resize(*lasting)
+            return
         spare = min(max(rows, 2 * cache.rows), self._max_slots) if rows > cache.rows else cache.rows
         sizes = ((spare, max(width, cache.width)), (rows, max(width, cache.width)), (rows, width))
         fitting = [size for size in sizes if size[0] * size[1] <= self.budget]
         chosen = fitting[0] if fitting else sizes[-1]
         self._prefixes.shrink(self.budget - chosen[0] * chosen[1])
         cache.resize(*chosen)
+
+    def clear(self) -> None:
+        """Give all memory back, that of kept prefixes too."""
+        self.cache.clear()
+        self._prefixes.shrink(0)
+
+    def release(self) -> None:
+        """Give the rows' memory back, now that nothing is written."""
+        if not self._lasting or self.cache.tokens > self.budget // 2:
+            self.cache.clear()
+
+    def _lasting_size(self, rows: int, width: int, slots: Sequence[Slot]) -> tuple[int, int] | None:
+        """The largest of some sizes, (rows, width), that takes nothing from kept prefixes."""
+        if not self._lasting:
+            return None
+        need = max(width, self.cache.width, _rounded(max(slot.need for slot in slots)))
+        doubled = CHUNK << (need // CHUNK - 1).bit_length()
+        all_rows, some_rows = self._max_slots, min(max(rows, 2 * self.cache.rows), self._max_slots)
+        sizes = ((all_rows, doubled), (all_rows, need), (some_rows, doubled), (some_rows, need))
+        most = min(self.budget // 2, self.budget - self._prefixes.tokens)
+        return next((size for size in sizes if size[0] * size[1] <= most), None)
 
 
 def _rounded(width: int) -> int:

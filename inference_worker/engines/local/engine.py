@@ -102,7 +102,9 @@ class LocalEngine:
         await self._warm_up()
         batch.allow(
             settings.kv_tokens
-            or affordable_tokens(batch.token_bytes(), max_tokens=settings.slots * model.window)
+            # What the first answer left in memory is not free, but it holds tokens.
+            or batch.cached_tokens
+            + affordable_tokens(batch.token_bytes(), max_tokens=settings.slots * model.window)
         )
         report(f"room for {batch.budget} tokens in {settings.slots} slots")
 

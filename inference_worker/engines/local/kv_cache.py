@@ -16,6 +16,8 @@ from torch import Tensor
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from inference_worker.engines.local.ragged import RaggedPlan
+
 ATTENTION = "rows_in_place"
 
 #: Arguments that some models pass to their attention, and this one does not support.
@@ -171,7 +173,9 @@ class RowCache(Cache):
 
     def __init__(self, layers: int) -> None:
         self.rows = self.width = 0
-        self.plan = Plan([], [], torch.empty(2, 0, dtype=torch.long))
+        self._token_bytes: dict[torch.device, int] = {}
+        self.generation = 0  #: changes whenever the storage does
+        self.plan: Plan | RaggedPlan = Plan([], [], torch.empty(2, 0, dtype=torch.long))
         self._layers = [_Layer(self) for _ in range(layers)]
         super().__init__(layers=list(self._layers))
 
@@ -182,23 +186,27 @@ class RowCache(Cache):
 
     def resize(self, rows: int, width: int) -> None:
         """Set the target size; tokens outside of it are dropped."""
+        self.generation += (rows, width) != (self.rows, self.width)
         self.rows, self.width = rows, width
 
     def clear(self) -> None:
         """Give all memory back."""
+        self.token_bytes()
+        self.generation += 1
         self.rows = self.width = 0
         for layer in self._layers:
             layer.keys = layer.values = None
             layer.is_initialized = False
 
     def token_bytes(self) -> dict[torch.device, int]:
-        """What one token takes on each device; nothing before the first step."""
+        """What one token takes on each device, also after ``clear``; nothing before a step."""
         taken: dict[torch.device, int] = {}
         for layer in self._layers:
             for states in layer.stored() if layer.is_initialized else ():
                 size = states[0, :, 0].numel() * states.element_size()
                 taken[states.device] = taken.get(states.device, 0) + size
-        return taken
+        self._token_bytes = taken or self._token_bytes
+        return self._token_bytes
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy a row's first ``length`` tokens over another row."""
@@ -230,7 +238,7 @@ def attend(
     value: Tensor,
     attention_mask: Tensor | None,  # noqa: ARG001
     *,
-    plan: Plan,
+    plan: Plan | RaggedPlan,
     scaling: float | None = None,
     sliding_window: int | None = None,
     **others: Any,
@@ -241,6 +249,8 @@ def attend(
     """
     if wanted := [name for name in UNSUPPORTED if others.get(name) is not None]:
         raise ValueError(f"the local engine's attention does not support {', '.join(wanted)}")
+    if isinstance(plan, RaggedPlan):
+        return plan.attend(query, key, value, scaling, sliding_window), None
     parts = []
     if plan.lengths:
         parts.append(_attend_rows(query, key, value, plan, scaling, sliding_window))

@@ -47,10 +47,9 @@ class Prefixes(Generic[States]):
             return None
         self._kept.move_to_end(key)
         longest = min(len(prefix.tokens), len(prompt) - 1)
-        common = next(
-            (at for at in range(longest) if prefix.tokens[at] != prompt[at]),
-            longest,
-        )
+        common = longest
+        if prefix.tokens[:longest] != prompt[:longest]:  # rare, and the search is slow
+            common = next((at for at in range(longest) if prefix.tokens[at] != prompt[at]), longest)
         return (prefix, common) if common > 0 else None
 
     def drop(self, key: str) -> None:

@@ -7,6 +7,7 @@ candidates in falling order, by one uniform number of each row's own generator.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from inference_queue.protocol import SamplingParams
+from inference_worker.engines.local.transfer import to_device
 
 #: Below it the scaled logits exceed float32; such a sequence is greedy anyway.
 MIN_TEMPERATURE = 1e-5
@@ -88,8 +90,7 @@ class Sampler:
         best, tokens = scores.max(-1, keepdim=True)
         if not tensors.all_greedy:
             scores = scores / tensors.temperature
-            draws = torch.tensor([[row.random.random()] for row in self._rows[:count]])
-            draws = draws.to(self._device)
+            draws = to_device([[row.random.random()] for row in self._rows[:count]], self._device)
             drawn = _draw(scores, draws, tensors.top_k, tensors.top_p, min(CANDIDATES, vocabulary))
             tokens = torch.where(tensors.greedy, tokens, drawn)
         tokens = torch.where(best.isfinite(), tokens, INVALID_TOKEN)
@@ -122,7 +123,7 @@ class Sampler:
         return self._tensors
 
     def _column(self, values: Sequence[float]) -> Tensor:
-        return torch.tensor(values, device=self._device)[:, None]
+        return to_device(values, self._device)[:, None]
 
     def _seen_by(self, count: int, vocabulary: int) -> Tensor:
         """Which tokens stand in each row, prompt and answer: (rows, vocabulary)."""
@@ -134,9 +135,11 @@ class Sampler:
             if self._seen is not None:
                 grown[:known] = self._seen
             self._seen = grown
-        fresh = [(at, token) for at, row in enumerate(self._rows[:count]) for token in row.fresh]
-        places = torch.tensor(fresh, device=self._device)
-        self._seen[places[:, 0], places[:, 1]] = True
+        fresh = [row.fresh for row in self._rows[:count]]
+        at = [number for number, tokens in enumerate(fresh) for _ in tokens]
+        places = to_device([at, list(itertools.chain.from_iterable(fresh))], self._device)
+        # A plain True would be copied to the GPU, and waited for.
+        self._seen[places[0], places[1]] = torch.ones_like(places[0], dtype=torch.bool)
         for row in self._rows[:count]:
             row.fresh.clear()
         return self._seen[:count]

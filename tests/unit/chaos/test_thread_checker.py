@@ -191,6 +191,19 @@ def test_a_history_with_the_older_of_two_answers_is_seen(journal: Journal) -> No
     assert "otherwise than shown" in check(journal).out_of_order[0]
 
 
+@pytest.mark.parametrize(("acknowledged", "seen"), [(False, False), (True, True)])
+def test_a_history_may_hold_a_repetition_that_a_killed_bot_never_acknowledged(
+    journal: Journal, *, acknowledged: bool, seen: bool
+) -> None:
+    first, again, later = (asked(journal, number=number) for number in (1, 2, 3))
+    again.asks_again = first.id
+    again.accepted_at = again.accepted_at if acknowledged else None
+    journal.show(first, "thread", journal.reply(prompt(utterance(first))))
+    unseen = journal.reply(prompt(utterance(first)))
+    journal.reply(prompt(utterance(first), unseen, utterance(later)))
+    assert ("otherwise than shown" in str(check(journal).out_of_order)) is seen
+
+
 def test_in_a_room_the_prompt_names_the_speaker_and_what_was_said_before(journal: Journal) -> None:
     message = asked(journal, "c4")
     before = "[앞서 나눈 이야기]\n민지: 점심 뭐 먹지?\n\n민지: "

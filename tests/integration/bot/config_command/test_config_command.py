@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from sqlalchemy import text
 
+from bot.__main__ import main
 from runtime.database import connect_unpooled
 
 TENANT = ("--messenger", "kakao", "--tenant", "b1")
@@ -40,22 +45,40 @@ class Engineer:
     folder: Path
 
     async def types(self, *words: str, stdin: bytes = b"", **environment: str) -> Said:
+        """Run the command in this process: to start one takes a second each time."""
+        return await asyncio.to_thread(self._run, words, stdin, environment)
+
+    async def types_in_a_shell(self, *words: str) -> Said:
+        """Run the command in a process of its own."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot",
-            "config",
-            *words,
+            *(sys.executable, "-m", "bot", "config", *words),
             cwd=self.folder,
-            env=os.environ
-            | {"BOT_DATABASE_URL": self.url, "PYTHONPATH": str(Path.cwd()), "PYTHONUTF8": "1"}
-            | environment,
-            stdin=asyncio.subprocess.PIPE,
+            env=os.environ | self._environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await process.communicate(stdin)
+        out, err = await process.communicate()
         return Said(process.returncode or 0, out.decode(), err.decode())
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        root = str(Path(__file__).parents[4])
+        return {"BOT_DATABASE_URL": self.url, "PYTHONPATH": root, "PYTHONUTF8": "1"}
+
+    def _run(self, words: Sequence[str], stdin: bytes, environment: dict[str, str]) -> Said:
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self._environment | environment),
+            mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8")),
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                status = main(["config", *words])
+            except SystemExit as error:
+                status = int(error.code or 0)
+        return Said(status, out.getvalue(), err.getvalue())
 
     async def executes(self, statement: str) -> None:
         database = connect_unpooled(self.url)
@@ -73,7 +96,7 @@ async def test_a_change_is_shown_with_its_version_and_kept_in_the_history(
     engineer: Engineer,
 ) -> None:
     (engineer.folder / "prompt.txt").write_text("너는 가나 은행의 상담원이야.\n존댓말로 답해.\n")
-    first = await engineer.types(
+    first = await engineer.types_in_a_shell(
         "set", *TENANT, "system_prompt=@prompt.txt", "ai_notice=off", "--author", "지우"
     )
     assert (first.status, first.err) == (0, "")
@@ -184,7 +207,7 @@ async def test_a_key_of_a_newer_version_survives_a_change_by_this_one(engineer: 
 
 async def test_changes_at_the_same_time_are_all_kept(engineer: Engineer) -> None:
     assignments = ["preset=demo", "ai_notice=no", "history_turns=1", "max_new_tokens=9"]
-    said = await asyncio.gather(*(engineer.types("set", one) for one in assignments))
+    said = await asyncio.gather(*(engineer.types_in_a_shell("set", one) for one in assignments))
     assert [one.status for one in said] == [0, 0, 0, 0]
     shown = (await engineer.types("show", "--json")).document
     assert len(shown["values"]) == 4

@@ -33,6 +33,8 @@ async def test_a_stopped_answer_keeps_what_was_written(
     [shown] = [text for text in chat.thread("U1", room, asked) if "가나다" in text]
     assert shown.startswith(turn.answer.rstrip())
     assert "멈췄어요" in shown
+    # Slack has ended the stream itself: it says so once, and is not asked again.
+    assert [call.method for call in chat.stack.slack.web_api.calls].count("chat.stopStream") == 1
 
 
 async def test_the_word_stops_the_answer_within_a_second(
@@ -62,6 +64,26 @@ async def test_again_keeps_both_answers_in_the_log(chat: SlackChat, server: Engi
     turns = await chat.stack.rows("SELECT answer, regenerates, id FROM turns ORDER BY seq")
     assert [turn.answer for turn in turns] == ["에코: 하나", "다른 답"]
     assert turns[1].regenerates == turns[0].id
+    await chat.say("U1", room, "둘", thread_ts=asked)
+    await chat.until_answered("둘")
+    assert server.requests[-1].contents[1:] == ["하나", "다른 답", "둘"]
+
+
+async def test_again_after_a_stopped_repetition_replaces_the_first_answer(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "하나")
+    await chat.until_answered("하나")
+    server.reply, server.delay_per_token_s = (lambda _: LONG), 0.05
+    await chat.say("U1", room, "다시", thread_ts=asked)
+    await chat.until_shown("U1", room, asked, "가나다")
+    await chat.say("U1", room, "그만", thread_ts=asked)
+    await chat.until_shown("U1", room, asked, "여기서 멈췄어요")
+    server.reply, server.delay_per_token_s = (lambda _: "다른 답"), 0.0
+    await chat.say("U1", room, "다시", thread_ts=asked)
+    await chat.until_shown("U1", room, asked, "다른 답")
+    assert server.requests[-1].contents[1:] == ["하나"]
     await chat.say("U1", room, "둘", thread_ts=asked)
     await chat.until_answered("둘")
     assert server.requests[-1].contents[1:] == ["하나", "다른 답", "둘"]

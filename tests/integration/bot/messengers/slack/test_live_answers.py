@@ -68,6 +68,25 @@ async def test_an_end_without_an_answer_is_mended_by_an_edit(
     assert [call.method for call in chat.stack.slack.web_api.calls].count("chat.update") == 1
 
 
+async def test_the_end_waits_for_a_call_of_the_writer_that_is_under_way(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    """It may be another bot's, and come late: the message would show a beginning for ever."""
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    await chat.until_shown("U1", room, asked, "가나다")
+    held_until = asyncio.get_running_loop().time() + 3.5
+    await chat.stack.execute("UPDATE posts SET writer_until = now() + interval '3.5 s'")
+    server.delay_per_token_s = 0.0
+    turn = await chat.until_answered("길게")
+    await chat.stack.slack.web_api.next_call("chat.stopStream")
+    assert asyncio.get_running_loop().time() >= held_until - 0.2
+    await chat.until_shown("U1", room, asked, turn.answer[-8:])
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+
+
 async def test_refused_buttons_do_not_keep_a_stream_open(
     chat: SlackChat, server: EngineServer
 ) -> None:

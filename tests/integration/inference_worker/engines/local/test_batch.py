@@ -127,6 +127,17 @@ def test_the_budget_bounds_what_is_let_in_and_is_never_exceeded(model: Any) -> N
     assert batch.cached_tokens == 0
 
 
+def test_what_a_token_takes_is_known_after_the_first_answer_has_gone(model: Any) -> None:
+    batch = new_batch(model)
+    assert batch.token_bytes() == {}
+    row = batch.add([1, 2, 3], greedy(), need=10)
+    batch.step()
+    taken = batch.token_bytes()
+    batch.remove(row)
+    assert batch.cached_tokens == 0
+    assert batch.token_bytes() == taken != {}
+
+
 def test_the_next_turn_computes_only_what_is_new(model: Any, reference: Any) -> None:
     batch = new_batch(model, piece=500)
     history = list(range(1, 301))
