@@ -67,10 +67,7 @@ def create_admin(
     app[pages.DATABASE] = database
     app[audit.TRAIL] = AuditTrail(database)
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
-    oidc = read_oidc(settings, clock)
-    app[HAS_PROVIDER] = oidc is not None
-    if oidc:
-        app[provider.OIDC] = oidc
+    _add_provider(app, read_oidc(settings, clock))
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
@@ -82,6 +79,12 @@ def create_admin(
 async def _to_first_page(_request: web.Request) -> web.StreamResponse:
     """GET /admin: redirect to the one address of the first page."""
     raise web.HTTPPermanentRedirect(PREFIX)
+
+
+def _add_provider(app: web.Application, oidc: provider.Oidc | None) -> None:
+    app[HAS_PROVIDER] = oidc is not None
+    if oidc:
+        app[provider.OIDC] = oidc
 
 
 def _gate(

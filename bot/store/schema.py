@@ -26,11 +26,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from bot.domain.dashboard_users import Role
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
+from bot.store.dashboard_tables import audit_table, identities_table, users_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
 
 metadata = MetaData(
@@ -326,62 +326,10 @@ bot_configs = Table(
     Index("ix_bot_configs_scope", "messenger", "tenant", "room", "version"),
 )
 
-# The dashboard's users. The admin of the settings has a row without a password.
-dashboard_users = Table(
-    "dashboard_users",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("password_hash", Text),
-    Column("must_change_password", Boolean, nullable=False, server_default=text("false")),
-    Column("language", Text),
-    # Incremented where all sessions of the user end: another password or role.
-    Column("generation", Integer, nullable=False, server_default=text("0")),
-    # Encrypted (bot.store.encrypted_text); asked for once ``totp_since`` is set.
-    Column("totp_secret", Text),
-    Column("totp_since", DateTime(timezone=True)),
-    # The time step of the newest code that was used: none is good for two logins.
-    Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
-    Column("recovery_hashes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("disabled_at", DateTime(timezone=True)),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("last_login_at", DateTime(timezone=True)),
-    UniqueConstraint("name"),
-    _one_of("role", Role),
-)
-
-# Users whom an OpenID Connect provider knows, by its issuer and its own name for the person.
-dashboard_identities = Table(
-    "dashboard_identities",
-    metadata,
-    Column("issuer", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    Column("user_id", ForeignKey("dashboard_users.id"), nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Index("ix_dashboard_identities_user_id", "user_id"),
-)
-
-# Who did what on the dashboard. Triggers give each row its number, time and hash, and refuse
-# every UPDATE and DELETE but the daily one of what is too old (migration 0014).
-audit_log = Table(
-    "audit_log",
-    metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("object", Text, nullable=False),
-    # A JSON object, as the hash covers it.
-    Column("details", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("address", Text, nullable=False),
-    Column("previous_hash", LargeBinary, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
-    Index("ix_audit_log_at", "at"),
-    Index("ix_audit_log_actor_seq", "actor", "seq"),
-    Index("ix_audit_log_action_seq", "action", "seq"),
-)
+# The dashboard's users, whom a provider knows as whom, and who did what.
+dashboard_users = users_table(metadata)
+dashboard_identities = identities_table(metadata)
+audit_log = audit_table(metadata)
 
 # Slack's workspaces: as Postgres sees them, the secrets encrypted (bot.store.installations).
 slack_installations = installations_table(metadata, Text())
