@@ -146,8 +146,7 @@ class Journal:
         begun, ended = _BEGIN.findall(text), _END.findall(text)
         message.partial += [via for mark in begun if mark not in ended]
         for name, generation in ended:
-            # The button of a later answer fetches an earlier answer to the same person.
-            fetches = via == "button" and name != message.question
+            fetches = via == "button"
             asked = self._fetched(name, int(generation), message) if fetches else message
             if asked.question != name or asked.conversation != message.conversation:
                 self.misdelivered.append(f"{message.id} was shown the answer of {name}")
@@ -178,12 +177,16 @@ class Journal:
             self.tell_somebody(message.conversation, guessed)
 
     def _fetched(self, name: str, generation: int, by: Message) -> Message:
-        """Whose answer a later message's button fetched: the question may be asked again since."""
+        """Whose answer a button fetched: its own message's, or an earlier one to the same person.
+
+        A question may have been asked again since.
+        """
         siblings = self.by_conversation()[by.conversation]
         asked = [each for each in siblings if each.question == name]
         shown = [each for each in asked if generation in {one.generation for one in each.shown}]
-        likeliest = shown or [m for m in asked if not m.ended] or [m for m in asked if m.is_guess]
-        return likeliest[0] if likeliest else self.messages.get(name, by)
+        own = [by] if by in asked and not by.ended else []
+        unseen = [each for each in asked if not each.ended] or [m for m in asked if m.is_guess]
+        return [*shown, *own, *unseen, self.messages.get(name, by)][0]
 
     def check_stream(self, message: Message, text: str) -> None:
         """Check the text of a stream, which need not be whole."""

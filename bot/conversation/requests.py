@@ -49,14 +49,21 @@ class PersonRequests:
         with store_errors("newest_turn", down_only=True):
             return await run_with_timeout(ACCEPT_TIMEOUT_S, self._newest_turn(conversation))
 
-    async def take_turn(self, conversation: ConversationKey, turn: NewestTurn) -> bool:
+    async def take_turn(
+        self, conversation: ConversationKey, turn: NewestTurn, *, event_key: str
+    ) -> bool:
         """Take a turn to ask it again or to go on with it; False: another request has just done so.
 
-        Each of two presses at once may have a callback of its own: they are no repeats.
+        Each of two presses at once may have a callback of its own: they are no repeats. A request
+        that is sent again, since it could not be accepted, has the same ``event_key``.
         """
         now = datetime.now(UTC)
         window = RepeatWindow(key=f"turn:{turn.id}", received_at=now, until=now + TAKEN_FOR)
-        return await self.is_new(conversation.messenger, conversation.tenant, window)
+        with store_errors("take_turn", down_only=True):
+            taking = self._take(
+                conversation.messenger, conversation.tenant, window, event_key=event_key
+            )
+            return await run_with_timeout(ACCEPT_TIMEOUT_S, taking)
 
     async def stop(self, conversation: ConversationKey, *, by: str) -> int:
         """Cancel the conversation's unsettled turns; their number. What is written stays."""
@@ -107,10 +114,14 @@ class PersonRequests:
         with store_errors("note_event", down_only=True):
             await run_with_timeout(ACCEPT_TIMEOUT_S, self._note(conversation, kind, detail))
 
-    async def _take(self, messenger: str, tenant: str, repeats: RepeatWindow) -> bool:
+    async def _take(
+        self, messenger: str, tenant: str, repeats: RepeatWindow, *, event_key: str = ""
+    ) -> bool:
         async with self._database.connect() as connection:
             command = replace(repeats, key=f"command:{repeats.key}")
-            return await recent_events.take(connection, messenger, tenant, command)
+            return await recent_events.take(
+                connection, messenger, tenant, command, event_key=event_key
+            )
 
     async def _newest_turn(self, conversation: ConversationKey) -> NewestTurn | None:
         async with self._database.connect() as connection:

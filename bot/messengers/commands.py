@@ -86,11 +86,15 @@ class PersonCommands:
         newest = await self._requests.newest_turn(self._key(incoming))
         if newest is None or incoming.draft is None:
             return CommandOutcome(sentence=self._texts(incoming).nothing_again)
+        event_key = incoming.draft.event_key
+        if newest.event_key == event_key:
+            # Sent again: the inbox knows it.
+            return CommandOutcome(utterance=incoming.draft)
         if not newest.settled:
             return CommandOutcome(sentence=self._texts(incoming).conversation_full)
         if newest.had_pictures:
             return CommandOutcome(sentence=self._texts(incoming).picture_gone)
-        if not await self._requests.take_turn(self._key(incoming), newest):
+        if not await self._requests.take_turn(self._key(incoming), newest, event_key=event_key):
             return CommandOutcome(sentence=self._texts(incoming).conversation_full)
         # After a silence too it belongs to the conversation of its question.
         asked = replace(

@@ -52,19 +52,20 @@ NAME = text(
     """
 ).bindparams(bindparam("events", type_=Text))
 
-#: The first of an event's repeats gets a row.
+#: The first of an event's repeats gets a row; it may come again, where it failed behind this.
 TAKE = text(
     f"""
     INSERT INTO recent_events AS known
         (messenger, tenant, key, event_key, received_at, until)
-    VALUES (:messenger, :tenant, :key, '', :received_at, :until)
+    VALUES (:messenger, :tenant, :key, :event_key, :received_at, :until)
     ON CONFLICT (messenger, tenant, key) DO UPDATE
-    SET received_at = excluded.received_at, until = excluded.until
+    SET received_at = excluded.received_at, until = excluded.until, event_key = excluded.event_key
     WHERE NOT ({REPEATED})
+      OR (known.event_key = excluded.event_key AND excluded.event_key <> '')
     RETURNING key
     """
 ).bindparams(
-    *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key")),
+    *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key", "event_key")),
     *(bindparam(name, type_=DateTime(timezone=True)) for name in ("received_at", "until")),
 )
 GIVE_BACK = text(
@@ -101,10 +102,23 @@ async def named(
 
 
 async def take(
-    connection: AsyncConnection, messenger: str, tenant: str, repeats: RepeatWindow
+    connection: AsyncConnection,
+    messenger: str,
+    tenant: str,
+    repeats: RepeatWindow,
+    *,
+    event_key: str = "",
 ) -> bool:
-    """Whether this is the first of the event's repeats; the commit is the caller's."""
-    values = {"messenger": messenger, "tenant": tenant, "key": repeats.key}
+    """Whether this is the first of the event's repeats; the commit is the caller's.
+
+    ``event_key``: whoever took it may take it again; empty: nobody may.
+    """
+    values = {
+        "messenger": messenger,
+        "tenant": tenant,
+        "key": repeats.key,
+        "event_key": event_key,
+    }
     times = {"received_at": repeats.received_at, "until": repeats.until}
     return (await connection.scalar(TAKE, values | times)) is not None
 

@@ -13,7 +13,7 @@ from bot.store.conversations import ConversationKey
 
 NEWEST = text(
     """
-    SELECT turns.id, turns.text, turns.prompt, turns.status, turns.finish_reason,
+    SELECT turns.id, turns.event_key, turns.text, turns.prompt, turns.status, turns.finish_reason,
         CASE turns.status WHEN 'answered' THEN turns.id ELSE coalesce(turns.regenerates, turns.id)
         END AS replaced,
         turns.continues, (turns.media <> '[]' OR EXISTS (
@@ -35,6 +35,7 @@ class NewestTurn:
     """The newest turn of a conversation's epoch."""
 
     id: UUID
+    event_key: str
     #: The turn whose answer the next one replaces: where this one was to replace an earlier answer
     #: and brought none, that is still the earlier turn.
     replaced: UUID
@@ -55,6 +56,7 @@ async def newest_turn(
         return None
     return NewestTurn(
         id=row.id,
+        event_key=row.event_key,
         replaced=row.replaced,
         text=row.text,
         prompt=row.prompt,

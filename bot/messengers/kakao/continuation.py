@@ -45,9 +45,11 @@ class Continuation:
             messenger=draft.messenger, tenant=draft.tenant, key=draft.conversation_key
         )
         newest = await self._requests.newest_turn(key)
+        if newest and newest.event_key == draft.event_key:
+            return draft  # sent again: the inbox knows it
         is_cut = newest is not None and newest.finish_reason in _CUT
         if newest and is_cut and press.turn_id in (None, newest.id):
-            if not await self._requests.take_turn(key, newest):
+            if not await self._requests.take_turn(key, newest, event_key=draft.event_key):
                 return texts.conversation_full
             prompt = words_for(texts).continue_prompt
             # After a silence too it belongs to the conversation that it goes on with.

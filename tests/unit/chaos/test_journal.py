@@ -79,3 +79,16 @@ def test_an_answer_that_a_button_shows_again_is_that_of_the_repetition(journal: 
     journal.show(again, "callback", answer("k1m1", 2))
     journal.show(later, "button", answer("k1m1", 2))
     assert [len(first.shown), len(again.shown)] == [1, 2]
+
+
+def test_a_repetition_s_button_shows_the_first_answer_of_its_question(journal: Journal) -> None:
+    first, again = accepted(journal, 1), accepted(journal, 2, asks_again="k1m1")
+    journal.show(again, "callback", answer("k1m1", 2))
+    journal.show(again, "button", answer("k1m1", 1))
+    assert [len(first.shown), len(again.shown)] == [1, 1]
+
+
+def test_a_button_shows_its_own_answer_before_anothers(journal: Journal) -> None:
+    first, again = accepted(journal, 1), accepted(journal, 2, asks_again="k1m1")
+    journal.show(again, "button", answer("k1m1", 2))
+    assert [len(first.shown), len(again.shown)] == [0, 1]

@@ -341,6 +341,18 @@ async def test_what_comes_during_an_erasure_finds_nothing_after_it(
             rest.close()
 
 
+async def test_a_turn_is_taken_once_but_again_by_the_request_that_failed_behind_it(
+    parts: Parts, requests: PersonRequests
+) -> None:
+    await ask(parts, "하나")
+    newest = await requests.newest_turn(CHULSOO)
+    assert newest is not None
+    assert await requests.take_turn(CHULSOO, newest, event_key="E1")
+    assert not await requests.take_turn(CHULSOO, newest, event_key="E2")
+    assert await requests.take_turn(CHULSOO, newest, event_key="E1")
+    assert not await requests.take_turn(CHULSOO, newest, event_key="E2")
+
+
 async def test_many_requests_of_one_person_share_an_erasure(parts: Parts) -> None:
     await ask(parts, "하나")
     eraser = eraser_of(parts)

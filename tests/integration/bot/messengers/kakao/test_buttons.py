@@ -271,3 +271,27 @@ async def test_two_presses_at_once_have_one_new_answer(
     assert len(chat.server.requests) == 2
     assert len(await chat.stack.rows("SELECT 1 FROM turns")) == 2
     assert all(said.outputs for said in pressed)
+
+
+@pytest.mark.parametrize("word", ["다시", "계속"])
+async def test_a_press_that_could_not_be_accepted_is_taken_when_it_is_sent_again(
+    chat: KakaoChat, word: str
+) -> None:
+    await cut_answer(chat)
+    url = chat.stack.kakao.new_callback_url()
+    await chat.stack.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '57P03'; END$$"
+    )
+    await chat.stack.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON turns EXECUTE FUNCTION refuse()"
+    )
+    refused = await chat.say(word, callback_url=url)
+    assert await chat.stack.rows("SELECT count(*) FROM turns HAVING count(*) = 1")
+    await chat.stack.execute("DROP TRIGGER refuse ON turns")
+    taken = await chat.say(word, callback_url=url)
+    assert taken.outputs != refused.outputs
+    await chat.stack.until("SELECT 1 FROM turns WHERE status = 'answered' AND seq > 1")
+    again = await chat.say(word, callback_url=url)
+    assert TEXTS["ko"].conversation_full not in str(again.outputs)
+    assert len(await chat.stack.rows("SELECT 1 FROM turns")) == 2
