@@ -1,4 +1,4 @@
-"""``python -m bot serve | migrate | migrate-after | doctor | config | slack-manifest``."""
+"""``python -m bot serve | migrate | migrate-after | doctor | config | users | slack-manifest``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from bot.config_command.arguments import WrongArgumentsError
 from bot.config_command.arguments import add_arguments as add_config_arguments
 from bot.config_command.command import run as run_config
 from bot.configuration import Configuration, ConfigurationError, read_configuration
+from bot.users_command.arguments import RefusedError
+from bot.users_command.arguments import add_arguments as add_users_arguments
 from runtime.database import DATABASE_ERRORS, CannotConnectError, refusal, sqlstate
 from runtime.listening import cannot_listen
 from runtime.logging import configure_logs
@@ -79,21 +82,37 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> int:
+    return _on_the_database(run_config, arguments, what="settings")
+
+
+def _users(arguments: argparse.Namespace) -> int:
+    from bot.users_command.command import run  # noqa: PLC0415 - argon2 takes its time
+
+    return _on_the_database(run, arguments, what="users")
+
+
+def _on_the_database(
+    run: Callable[[Configuration, argparse.Namespace], Coroutine[Any, Any, str]],
+    arguments: argparse.Namespace,
+    *,
+    what: str,
+) -> int:
+    """Run a command of the database and print its text; ``what``: is kept there."""
     try:
         configuration = _beside_make_run()
         if not configuration.settings.database_url.get_secret_value():
-            return _complain("BOT_DATABASE_URL is not set: where are the settings?")
-        sys.stdout.write(asyncio.run(run_config(configuration, arguments)))
+            return _complain(f"BOT_DATABASE_URL is not set: where are the {what}?")
+        sys.stdout.write(asyncio.run(run(configuration, arguments)))
     except ConfigurationError as error:
         return _complain(*error.lines)
-    except WrongArgumentsError as error:
+    except (WrongArgumentsError, RefusedError) as error:
         return _complain(str(error))
     except (ValueError, CannotConnectError) as error:
         return _complain(f"BOT_DATABASE_URL: {error}")
     except DATABASE_ERRORS as error:
         # Before the migration of this version there is no such table.
         advice = " Was `python -m bot migrate` run?" if sqlstate(error) == "42P01" else ""
-        return _complain(f"The settings cannot be reached: {refusal(error)}.{advice}")
+        return _complain(f"The {what} cannot be reached: {refusal(error)}.{advice}")
     return 0
 
 
@@ -153,6 +172,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
     ),
     "doctor": (_doctor, "say in words what is misconfigured"),
     "config": (_config, "show and change the settings in the database"),
+    "users": (_users, "list, add and change the dashboard's users"),
     "slack-manifest": (_slack_manifest, "print the manifest of the Slack app"),
 }
 
@@ -169,6 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="also try the webhooks as the messengers reach them: certificate, secrets, latency",
     )
     add_config_arguments(parsers["config"])
+    add_users_arguments(parsers["users"])
     manifest = parsers["slack-manifest"]
     manifest.add_argument(
         "--url",

@@ -56,6 +56,7 @@ from bot.http.outbound import OutboundClient
 from bot.http.server_log import quote_no_requests
 from bot.messengers.plugin import AdapterServices, Loop, Services
 from bot.observability.metrics import record_block
+from bot.privacy.audit_retention import AuditRetention
 from bot.privacy.erasure import Eraser
 from bot.settings import Settings
 from bot.simulator.app import create_simulator
@@ -360,6 +361,11 @@ def _admission(base: Base) -> Admission:
     )
 
 
+def _audit_retention(base: Base) -> AuditRetention:
+    settings = base.configuration.settings
+    return AuditRetention(base.database, kept_days=settings.audit_retention_days)
+
+
 def _prompts(base: Base) -> PromptBuilder:
     settings = base.configuration.settings
     limits = {
@@ -403,6 +409,7 @@ async def _run(
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,
+        _audit_retention(base).keep_trimming,
         *messenger_loops,
     )
     async with contextlib.AsyncExitStack() as stack:

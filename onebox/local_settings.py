@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 from bot.configuration import Configuration
 from bot.http.origin import origin
 from bot.settings import Settings
@@ -67,6 +69,8 @@ def _unset_secrets(configuration: Configuration) -> Iterator[tuple[str, Callable
     """Each secret that can be made here and is not set, such as ``kakao_secret``, and how."""
     if not configuration.settings.admin_password.get_secret_value():
         yield "admin_password", lambda: secrets.token_urlsafe(15)
+    if not configuration.settings.admin_secret_keys.get_secret_value():
+        yield "admin_secret_keys", lambda: Fernet.generate_key().decode()
     for messenger in configuration.messengers:
         for name, make in messenger.local_defaults.secrets.items():
             if not getattr(messenger.settings, name).get_secret_value():

@@ -9,18 +9,29 @@ from aiohttp import web
 from aiohttp_session import session_middleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.account import second_factor_views as second_factor
+from bot.admin.account import views as account
+from bot.admin.audit import views as audit_log
 from bot.admin.login import auth
+from bot.admin.login import views as login
 from bot.admin.login.access import public
+from bot.admin.login.accounts import Accounts
 from bot.admin.login.devices import Devices
 from bot.admin.login.ended_sessions import EndedSessions
+from bot.admin.login.identity import HAS_PROVIDER
 from bot.admin.login.password import Password
+from bot.admin.login.second_factor import SecondFactor
 from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
+from bot.admin.oidc import views as provider
+from bot.admin.oidc.configured import read_oidc
 from bot.admin.search import saved_views
 from bot.admin.search import views as search_views
 from bot.admin.turns import views
-from bot.admin.web import pages
-from bot.settings import Settings
+from bot.admin.users import views as users
+from bot.admin.web import audit, language, pages
+from bot.privacy.audit_trail import AuditTrail
+from bot.settings import Settings, split_keys
 
 __all__ = ["PREFIX", "create_admin"]
 
@@ -40,25 +51,25 @@ def create_admin(
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
-    gate = auth.Gate(
-        password=password,
-        sessions=Sessions(EndedSessions(database, clock, lifetime_s=MAX_AGE_S), clock),
-        throttle=Throttle(clock),
-        devices=Devices(session_key, clock),
-        behind_proxy=settings.admin_behind_proxy,
-    )
+    # Changes and their entries in the audit log are one transaction, whatever the engine's default.
+    database = database.execution_options(isolation_level="READ COMMITTED")
+    gate = _gate(settings, database, password, session_key, clock)
     app = web.Application(
         middlewares=[
+            language.from_browser,
             session_middleware(CookieStorage(session_key, gate.is_https)),
             pages.with_error_pages,
             auth.closed_by_default,
             auth.login_required,
+            auth.role_required,
             auth.csrf_checked,
         ]
     )
     app[auth.GATE] = gate
     app[pages.DATABASE] = database
-    app[saved_views.OWNER] = settings.admin_user
+    app[audit.TRAIL] = AuditTrail(database)
+    app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
+    _add_provider(app, read_oidc(settings, clock))
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
@@ -72,6 +83,29 @@ async def _to_first_page(_request: web.Request) -> web.StreamResponse:
     raise web.HTTPPermanentRedirect(PREFIX)
 
 
+def _add_provider(app: web.Application, oidc: provider.Oidc | None) -> None:
+    app[HAS_PROVIDER] = oidc is not None
+    if oidc:
+        app[provider.OIDC] = oidc
+
+
+def _gate(
+    settings: Settings,
+    database: AsyncEngine,
+    password: Password,
+    session_key: bytes,
+    clock: Callable[[], float],
+) -> auth.Gate:
+    return auth.Gate(
+        accounts=Accounts(database, password),
+        sessions=Sessions(EndedSessions(database, clock, lifetime_s=MAX_AGE_S), clock),
+        throttle=Throttle(clock),
+        devices=Devices(session_key, clock),
+        second_factor=SecondFactor(split_keys(settings.admin_secret_keys), clock),
+        behind_proxy=settings.admin_behind_proxy,
+    )
+
+
 _ROUTES = [
     web.get("", _to_first_page),
     web.get("/", views.show_turns, name="turns"),
@@ -80,8 +114,29 @@ _ROUTES = [
     web.post("/searches", saved_views.save_search, name="save_search"),
     web.post("/searches/{id}/delete", saved_views.delete_search, name="delete_search"),
     web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
-    web.get("/login", auth.show_login, name="login"),
-    web.post("/login", auth.log_in),
-    web.post("/logout", auth.log_out, name="logout"),
+    web.get("/login", login.show_login, name="login"),
+    web.post("/login", login.log_in),
+    web.get("/login/code", login.show_code, name="login_code"),
+    web.post("/login/code", login.check_code),
+    web.get("/login/oidc", provider.begin, name="login_oidc"),
+    web.get("/login/oidc/callback", provider.come_back),
+    web.post("/logout", login.log_out, name="logout"),
+    web.get("/account", account.show_account, name="account"),
+    web.post("/account/password", account.change_password, name="account_password"),
+    web.post("/account/language", account.change_language, name="account_language"),
+    web.get("/account/second-factor", second_factor.show_secret, name="second_factor"),
+    web.post("/account/second-factor", second_factor.begin),
+    web.post("/account/second-factor/confirm", second_factor.confirm, name="second_factor_confirm"),
+    web.post("/account/second-factor/off", second_factor.switch_off, name="second_factor_off"),
+    web.post("/account/recovery-codes", second_factor.make_recovery_codes, name="recovery_codes"),
+    web.get("/users", users.show_users, name="users"),
+    web.post("/users", users.add_user),
+    web.get("/users/{id}", users.show_user, name="user"),
+    web.post("/users/{id}/role", users.change_role, name="user_role"),
+    web.post("/users/{id}/state", users.change_state, name="user_state"),
+    web.post("/users/{id}/password", users.set_password, name="user_password"),
+    web.post("/users/{id}/second-factor", users.reset_second_factor, name="user_second_factor"),
+    web.get("/audit", audit_log.show_log, name="audit"),
+    web.get("/audit/report", audit_log.show_report, name="audit_report"),
     web.get("/static/{name}", pages.static_file, name="static"),
 ]

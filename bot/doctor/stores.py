@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.doctor.audit_chain import check_audit_chain
 from bot.domain.findings import Finding, Verdict
 from bot.settings import Settings
 from bot.store.migrations import SchemaState, is_read_only, schema_state
@@ -96,7 +97,10 @@ async def _database(connection: AsyncConnection) -> AsyncIterator[Finding]:
             "The database takes no writes: it is a standby, or its host made it read-only, as for "
             "a full disk.",
         )
-    yield _SCHEMA[await schema_state(connection)]
+    state = await schema_state(connection)
+    yield _SCHEMA[state]
+    if state in (SchemaState.CURRENT, SchemaState.NEWER):
+        yield await check_audit_chain(connection)
 
 
 async def check_valkey(settings: Settings) -> AsyncIterator[Finding]:

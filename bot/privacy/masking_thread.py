@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -14,5 +15,9 @@ _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="masking")
 
 
 async def run_masking(work: Callable[[], Result]) -> Result:
-    """Do the work in the masking thread, after what others have asked of it."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
+    """Do the work in the masking thread, after what others have asked of it.
+
+    It sees the caller's context variables, such as the language of the page.
+    """
+    context = copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, context.run, work)

@@ -30,6 +30,7 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
+from bot.store.dashboard_tables import audit_table, identities_table, users_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
 from bot.store.search.tables import (
     entries_table,
@@ -330,6 +331,11 @@ bot_configs = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Index("ix_bot_configs_scope", "messenger", "tenant", "room", "version"),
 )
+
+# The dashboard's users, whom a provider knows as whom, and who did what.
+dashboard_users = users_table(metadata)
+dashboard_identities = identities_table(metadata)
+audit_log = audit_table(metadata)
 
 # Slack's workspaces: as Postgres sees them, the secrets encrypted (bot.store.installations).
 slack_installations = installations_table(metadata, Text())

@@ -119,6 +119,21 @@ PATHS = [
     "/admin/login",
     "/admin/logout",
     "/admin/conversations/1",
+    "/admin/login/code",
+    "/admin/login/oidc",
+    "/admin/login/oidc/callback?code=x&state=y",
+    "/admin/account",
+    "/admin/account/second-factor",
+    "/admin/account/second-factor/confirm",
+    "/admin/account/recovery-codes",
+    "/admin/users",
+    "/admin/users/1",
+    "/admin/users/1/role",
+    "/admin/users/%00/state",
+    "/admin/users/99999999999999999999999",
+    "/admin/audit",
+    "/admin/audit/report",
+    "/admin/audit/report?month=9999-99",
     "/admin/search/suggestions?token=%EC%83%81%ED%83%9C:",
     "/admin/static/style.css",
     "/simulator",
@@ -244,7 +259,8 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled["trigger_id"] = str(draw(st.integers(0, 10**9)))
     filled["response_url"] = f"{target.response_origin}/commands/{draw(st.integers(0, 10**9))}"
     filled |= {"user": "admin", "password": draw(text), "next": draw(text)}
-    filled |= {"name": draw(text), "q": draw(text)}
+    filled |= {"name": draw(text), "q": draw(text), "code": draw(text), "language": draw(text)}
+    filled |= {"role": draw(st.sampled_from(["viewer", "admin", "owner"])), "reason": draw(text)}
     filled["payload"] = json.dumps(draw(value))
     kept = {name: filled[name] for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
@@ -402,13 +418,37 @@ def as_framed(method: str, path: str, headers: Headers, body: bytes | None) -> W
 TE = (b"Transfer-Encoding", b"chunked")
 
 
-PAGES = ["/admin/", "/admin/search/suggestions", "/admin/conversations/1", "/admin/login"]
+PAGES = [
+    "/admin/",
+    "/admin/search/suggestions",
+    "/admin/conversations/1",
+    "/admin/login",
+    "/admin/login/code",
+    "/admin/account",
+    "/admin/users",
+    "/admin/users/1",
+    "/admin/audit",
+    "/admin/audit/report",
+]
 PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
-    "x",
+    *("user", "action", "month", "done", "x"),
 ]
+FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
 FORMS = [
     "/admin/login",
+    "/admin/login/code",
+    "/admin/account/password",
+    "/admin/account/language",
+    "/admin/account/second-factor",
+    "/admin/account/second-factor/confirm",
+    "/admin/account/second-factor/off",
+    "/admin/account/recovery-codes",
+    "/admin/users",
+    "/admin/users/1/role",
+    "/admin/users/1/state",
+    "/admin/users/1/password",
+    "/admin/users/x/second-factor",
     "/admin/searches",
     "/admin/searches/1/delete",
     "/admin/searches/x/delete",
@@ -424,29 +464,11 @@ def page(draw: st.DrawFn, target: Target) -> Wild:
     headers = operator + (draw(odd_headers()) if draw(st.integers(0, 3)) == 0 else [])
     if draw(st.integers(0, 9)) == 0:
         # Never the logout of this session: the rest would only see the login page.
-        body = draw(form(target, ["csrf", "user", "password", "next", "name", "q"]) | garbage)
+        body = draw(form(target, FIELDS) | garbage)
         headers.append((b"Content-Type", draw(st.sampled_from(TYPES)).encode()))
         return draw(sent("POST", draw(st.sampled_from(FORMS)), headers, body))
-    path = draw(
-        st.sampled_from(
-            ["/admin/", "/admin/search/suggestions", "/admin/conversations/1", "/admin/login"]
-        )
-    )
-    names = st.sampled_from(
-        [
-            "q",
-            "messenger",
-            "status",
-            "delivery",
-            "from",
-            "to",
-            "after",
-            "before",
-            "next",
-            "token",
-            "x",
-        ]
-    )
+    path = draw(st.sampled_from(PAGES))
+    names = st.sampled_from(PARAMETERS)
     good = st.sampled_from(["kakao", "answered", "held", "2026-11-22", "2026-11-22T09:30", "안녕"])
     query = draw(st.dictionaries(names, good | text.filter(lambda t: len(t) < 2000), max_size=4))
     asked = "&".join(f"{name}={quote_plus(encoded(shown))}" for name, shown in query.items())

@@ -12,12 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.admin.app import create_admin
+from bot.domain.dashboard_users import Role
 from bot.settings import Settings
+from bot.store import dashboard_users
 
 PASSWORD = "맞는 비밀번호"
 
 #: Of the same password, and quick to check.
 HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+#: Encrypts the secrets of second factors.
+SECRET_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 MESSENGER_LABELS = {"kakao": "카카오톡", "slack": "Slack"}
 
@@ -63,7 +68,7 @@ async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
 
     async def start(engine: AsyncEngine, **settings: object) -> Client:
         root = web.Application()
-        given = {"admin_password": HASHED} | settings
+        given = {"admin_password": HASHED, "admin_secret_keys": SECRET_KEY} | settings
         chosen = Settings.model_validate(given)
         root.add_subapp("/admin/", create_admin(chosen, engine, MESSENGER_LABELS, clock=clock))
         client = TestClient(TestServer(root), cookie_jar=None)
@@ -117,3 +122,23 @@ def csrf_of(html: str) -> str:
     found = re.search(r'name="csrf" value="([^"]+)"', html)
     assert found, "no form with a token on the page"
     return found[1]
+
+
+async def add_user(
+    database: AsyncEngine, name: str, role: Role = Role.VIEWER, *, password: str = PASSWORD
+) -> int:
+    """A user who has chosen a password, which is quick to check."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    hashed = HASHED if password == PASSWORD else hasher.hash(password)
+    async with database.begin() as connection:
+        user_id = await dashboard_users.add(connection, name, role, password_hash=hashed)
+        assert user_id
+        await dashboard_users.set_password(connection, user_id, hashed, by_another=False)
+    return user_id
+
+
+async def send(client: Client, path: str, **fields: str) -> ClientResponse:
+    """Send a form of the session's, without following the redirect."""
+    shown = await client.get("/admin/account")
+    data = {"csrf": csrf_of(await shown.text()), **fields}
+    return await client.post(path, data=data, allow_redirects=False)

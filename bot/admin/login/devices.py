@@ -12,6 +12,8 @@ import secrets
 from collections.abc import Callable
 from hashlib import sha256
 
+from bot.domain.normal_form import nfc
+
 COOKIE = "bllossom_admin_device"
 MAX_AGE_S = 180 * 24 * 3600
 
@@ -29,20 +31,23 @@ class Devices:
         self._key = hmac.digest(session_key, b"device cookie", sha256)
         self._clock = clock
 
-    def new_cookie(self) -> str:
-        """The value of a browser's cookie; a new one with every login."""
+    def new_cookie(self, user: str) -> str:
+        """The value of a cookie for a browser in which the user has logged in; always another."""
         signed = f"{secrets.token_urlsafe(16)}.{int(self._clock())}"
-        return f"{signed}.{self._signature(signed)}"
+        return f"{signed}.{self._signature(signed, user)}"
 
-    def known(self, cookie: str) -> str:
-        """The name of the browser; "" for a stranger: no cookie of ours, or an old one."""
+    def known(self, cookie: str, user: str) -> str:
+        """The name of the browser; "" for a stranger to this user, or an old cookie."""
         parts = _TOKEN.fullmatch(cookie)
         if parts is None:
             return ""
         name, since, signature = parts.groups()
-        if not hmac.compare_digest(signature, self._signature(f"{name}.{since}")):
+        if not hmac.compare_digest(signature, self._signature(f"{name}.{since}", user)):
             return ""
         return name if self._clock() - int(since) < MAX_AGE_S else ""
 
-    def _signature(self, signed: str) -> str:
-        return hmac.digest(self._key, signed.encode(), sha256).hex()
+    def _signature(self, signed: str, user: str) -> str:
+        # A user's login gives no tries at the password of another.
+        return hmac.digest(
+            self._key, f"{signed}.{nfc(user)}".encode("utf-8", "replace"), sha256
+        ).hex()

@@ -1,50 +1,48 @@
-"""The operators' password: BOT_ADMIN_PASSWORD in plain text, or as an argon2 hash."""
+"""The first admin's password: BOT_ADMIN_PASSWORD in plain text, or as an argon2 hash."""
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import secrets
 from hashlib import blake2s
 
 from argon2 import PasswordHasher, extract_parameters, low_level
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHashError
 
-from bot.domain.normal_form import nfc
-
-#: A check takes 64 MiB, so only this many run concurrently.
-_MAX_CONCURRENT_CHECKS = 2
-
-#: Longer input is refused without a check.
-MAX_CHARS = 1024
+from bot.admin.login.password_hashes import PasswordHashes, encoded
 
 _SESSION_SALT = b"bllossom-messenger admin"
 
 
 class Password:
-    """The operators' user name and password. An empty password closes the dashboard.
+    """The user name and password of the settings. An empty password closes the dashboard.
 
     Raises ValueError for a setting that begins like an argon2 hash but is malformed.
     """
 
     def __init__(self, user: str, setting: str) -> None:
-        self._user = _bytes(user)
+        self._user = encoded(user)
         self._setting = setting
         self._hash = _as_hash(setting) if setting else ""
-        self._checks = asyncio.Semaphore(_MAX_CONCURRENT_CHECKS)
+        self.hashes = PasswordHashes()
 
     @property
     def is_set(self) -> bool:
         """Whether a password is set."""
         return bool(self._hash)
 
-    async def matches(self, user: str, typed: str) -> bool:
-        """Whether user and password match; the time does not depend on the user name."""
-        if not self._hash or len(typed) > MAX_CHARS:
-            return False
-        async with self._checks:
-            right = await asyncio.to_thread(_verified, self._hash, typed)
-        return hmac.compare_digest(_bytes(user), self._user) and right
+    @property
+    def user(self) -> str:
+        """The first admin's name."""
+        return self._user.decode()
+
+    def is_of(self, user: str) -> bool:
+        """Whether the password is that user's."""
+        return hmac.compare_digest(encoded(user), self._user)
+
+    async def matches(self, typed: str) -> bool:
+        """Whether the typed password is right."""
+        return await self.hashes.matches(self._hash or None, typed)
 
     def session_key(self) -> bytes:
         """32 bytes for the session cookies; another password or name invalidates every session.
@@ -54,7 +52,7 @@ class Password:
         """
         if not self._setting:
             return secrets.token_bytes(32)
-        secret = self._user + b"\0" + _bytes(self._setting)
+        secret = self._user + b"\0" + encoded(self._setting)
         if self._hash == self._setting:
             return blake2s(secret, key=_SESSION_SALT).digest()
         hasher = PasswordHasher()
@@ -71,7 +69,7 @@ class Password:
 
 def _as_hash(setting: str) -> str:
     if not setting.startswith("$argon2"):
-        return PasswordHasher().hash(_bytes(setting))
+        return PasswordHasher().hash(encoded(setting))
     try:
         extract_parameters(setting)
     except InvalidHashError:
@@ -80,15 +78,3 @@ def _as_hash(setting: str) -> str:
             " (quote it: shells and compose files replace $)"
         ) from None
     return setting
-
-
-def _verified(hashed: str, typed: str) -> bool:
-    try:
-        return PasswordHasher().verify(hashed, _bytes(typed))
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-def _bytes(text: str) -> bytes:
-    """UTF-8 of the NFC form: macOS types Hangul decomposed."""
-    return nfc(text).encode("utf-8", "replace")

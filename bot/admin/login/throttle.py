@@ -27,6 +27,7 @@ class Caller:
 
     address: IpAddress | None  #: None: unreadable; all of these share one bucket
     device: str = ""  #: the name of a browser that has logged in before
+    user: str = ""  #: whose code is typed: all strangers who know a password share its tries
 
     @property
     def block(self) -> str:
@@ -46,6 +47,7 @@ class Throttle:
         self._addresses = _Buckets()
         # Apart, so that no flood of addresses refills a bucket by having it forgotten.
         self._devices = _Buckets()
+        self._users = _Buckets()
 
     def wait_s(self, caller: Caller) -> int:
         """Take one attempt: 0 if it is allowed, else whole seconds until the next one is."""
@@ -54,6 +56,8 @@ class Throttle:
             buckets = [self._devices.find(caller.device, now)]
         else:
             buckets = [self._addresses.find(caller.block, now), self._overall]
+            if caller.user:
+                buckets.append(self._users.find(caller.user, now))
         wait = round(max(bucket.wait_s(now) for bucket in buckets), 3)
         if wait > 0:
             return math.ceil(wait)
@@ -67,6 +71,7 @@ class Throttle:
             self._devices.forget(caller.device)
         else:
             self._addresses.forget(caller.block)
+            self._users.forget(caller.user)
 
 
 class _Buckets:

@@ -14,6 +14,8 @@ from bot.admin.web.labels import (
     KST,
     STATUSES,
 )
+from bot.admin.web.language import DEFAULT, chosen
+from bot.admin.web.language import translate as _
 from bot.domain.feedback import Vote
 from bot.domain.normal_form import folded
 from bot.store.search.segments import BEGINNING, END
@@ -30,7 +32,7 @@ _MAX_DIGITS = 12
 
 
 class UnreadableValue(ValueError):
-    """A value that its field cannot have; its text is a Korean sentence."""
+    """A value that its field cannot have; its text is a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,14 @@ class Field:
     example: str = ""
 
     @property
+    def shown_example(self) -> str:
+        """A term of this field, in the language of the page."""
+        if chosen() == DEFAULT:
+            return f"{self.label.replace(' ', '')}:{self.example}"
+        values = {label.replace(" ", ""): value for value, label in self.choices.items()}
+        return f"{self.name}:{values.get(self.example, self.example)}"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All names, in small letters."""
         return (self.name, self.label.replace(" ", ""), *self.aliases)
@@ -55,24 +65,24 @@ def read_choice(choices: Mapping[str, str], value: str) -> str:
     """The value that is written so, or has this label, whatever its spaces. UnreadableValue."""
     wanted = _squeezed(value)
     for known, label in choices.items():
-        if wanted in {_squeezed(known), _squeezed(label)}:
+        if wanted in {_squeezed(known), _squeezed(label), _squeezed(_(label))}:
             return str(known)
-    examples = ", ".join(label.replace(" ", "") for label in [*choices.values()][:4])
-    raise UnreadableValue(f"알 수 없는 값입니다. 예: {examples}")
+    examples = ", ".join(_(label).replace(" ", "") for label in [*choices.values()][:4])
+    raise UnreadableValue(_("알 수 없는 값입니다. 예: {examples}", examples=examples))
 
 
 def milliseconds(value: str) -> float:
     """A duration such as 30s, 1500ms, 2분; without a unit in seconds. UnreadableValue."""
     found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|초|분)?", value)
     if not found:
-        raise UnreadableValue("시간을 읽을 수 없습니다. 예: >30s, <1500ms")
+        raise UnreadableValue(_("시간을 읽을 수 없습니다. 예: >30s, <1500ms"))
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 
 def number(value: str) -> float:
     """A whole number. UnreadableValue."""
     if not (value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS):
-        raise UnreadableValue("숫자를 읽을 수 없습니다. 예: >1000")
+        raise UnreadableValue(_("숫자를 읽을 수 없습니다. 예: >1000"))
     return float(value)
 
 
@@ -91,7 +101,7 @@ def days(value: str, now: datetime) -> tuple[datetime, datetime]:
             return start, (start + timedelta(days=31)).replace(day=1)
         start = _moment(value)
     except ValueError:
-        raise UnreadableValue("날짜를 읽을 수 없습니다. 예: 2026-11-20..2026-11-22") from None
+        raise UnreadableValue(_("날짜를 읽을 수 없습니다. 예: 2026-11-20..2026-11-22")) from None
     return start, start + _UNITS_OF_TIME[len(value)]
 
 
@@ -102,7 +112,7 @@ def date_range(value: str, now: datetime) -> tuple[datetime, datetime]:
     since = days(first, now)[0] if first or not dots else BEGINNING
     until = days(last, now)[1] if last or not first else END
     if since >= until:
-        raise UnreadableValue("시작이 끝보다 늦습니다.")
+        raise UnreadableValue(_("시작이 끝보다 늦습니다."))
     return since, until
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.admin.search.fields import MAX_VALUE_CHARS, Field, UnreadableValue
+from bot.admin.web.language import translate as _
 from bot.domain.normal_form import folded
 from bot.domain.turns import clean_text
 from bot.store.search.words import Word
@@ -43,7 +44,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What could not be read, and why, in Korean."""
+    """What could not be read, and why."""
 
     token: str
     reason: str
@@ -87,11 +88,11 @@ def read_term(field: Field, value: str) -> Term:
     comparison = value[:1] if value[:1] in {"<", ">"} else ""
     bare = value.removeprefix(comparison)
     if comparison and not field.compared:
-        raise UnreadableValue(f"‘{field.label}’에는 <, >를 쓸 수 없습니다.")
+        raise UnreadableValue(_("‘{field}’에는 <, >를 쓸 수 없습니다.", field=_(field.label)))
     if not bare:
-        raise UnreadableValue(f"값이 없습니다. 예: {field.label.replace(' ', '')}:{field.example}")
+        raise UnreadableValue(_("값이 없습니다. 예: {example}", example=field.shown_example))
     if len(bare) > MAX_VALUE_CHARS:
-        raise UnreadableValue(f"값은 {MAX_VALUE_CHARS}자까지 쓸 수 있습니다.")
+        raise UnreadableValue(_("값은 {count}자까지 쓸 수 있습니다.", count=MAX_VALUE_CHARS))
     return Term(field.name, field.read(bare), comparison)
 
 
@@ -116,7 +117,7 @@ def _word(token: str) -> Word | None:
     if exact:
         token = " ".join(token.strip('"').split())
     if len(token) > MAX_WORD_CHARS:
-        raise UnreadableValue(f"낱말은 {MAX_WORD_CHARS}자까지 쓸 수 있습니다.")
+        raise UnreadableValue(_("낱말은 {count}자까지 쓸 수 있습니다.", count=MAX_WORD_CHARS))
     return Word(token, exact=exact) if token else None
 
 
@@ -128,7 +129,10 @@ def _term(token: str, name: str, known: dict[str, Field]) -> Term:
     field = known.get(folded(name))
     if field is None:
         raise UnreadableValue(
-            f"‘{name}’라는 조건은 없습니다. 글 그대로 찾으려면 큰따옴표로 묶어 주세요."
+            _(
+                "‘{name}’라는 조건은 없습니다. 글 그대로 찾으려면 큰따옴표로 묶어 주세요.",
+                name=name,
+            )
         )
     value = token[len(name) + 1 :]
     if quoted := _QUOTED_VALUE.fullmatch(value):
@@ -139,9 +143,9 @@ def _term(token: str, name: str, known: dict[str, Field]) -> Term:
 def _keep(found: Word | Term | None, words: dict[Word, None], terms: dict[Term, None]) -> None:
     if isinstance(found, Word):
         if len(words) == MAX_WORDS:
-            raise UnreadableValue(f"낱말은 {MAX_WORDS}개까지 쓸 수 있습니다.")
+            raise UnreadableValue(_("낱말은 {count}개까지 쓸 수 있습니다.", count=MAX_WORDS))
         words[found] = None
     elif isinstance(found, Term):
         if len(terms) == MAX_TERMS:
-            raise UnreadableValue(f"조건은 {MAX_TERMS}개까지 쓸 수 있습니다.")
+            raise UnreadableValue(_("조건은 {count}개까지 쓸 수 있습니다.", count=MAX_TERMS))
         terms[found] = None

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 
 from bot.admin.search.fields import Field
 from bot.admin.search.query import Term
+from bot.admin.web.language import DEFAULT, chosen
+from bot.admin.web.language import translate as _
 from bot.domain.normal_form import folded, nfc
 from bot.store.search.words import Word
 
@@ -43,13 +45,18 @@ async def suggest(token: str, fields: Sequence[Field], occurring: Occurring) -> 
     known = field.choices or {value: value for value in await occurring(field.name)}
     wanted = begun.strip('"')
     fitting = [
-        Suggestion(str(Term(name, value if label == value else _squeezed(label))), label)
+        Suggestion(str(Term(name, _written(value, label))), _(label))
         for value, label in known.items()
-        if _begins(wanted, (value, _squeezed(label)))
+        if _begins(wanted, (value, _squeezed(label), _squeezed(_(label))))
     ]
     if not known and not begun:
-        fitting = [Suggestion(f"{name}:{field.example}", "예")]
+        fitting = [Suggestion(f"{name}:{field.example}", _("예"))]
     return fitting[:MAX_SUGGESTIONS]
+
+
+def _written(value: str, label: str) -> str:
+    """A value as people write it: by its label in Korean, else as it is stored."""
+    return _squeezed(label) if chosen() == DEFAULT and label != value else value
 
 
 def _names(token: str, fields: Sequence[Field]) -> list[Suggestion]:
@@ -58,7 +65,7 @@ def _names(token: str, fields: Sequence[Field]) -> list[Suggestion]:
     for field in fields:
         fitting = [name for name in _spelt(field) if _begins(token, (name,))]
         if token and fitting:
-            found.append(Suggestion(f"{fitting[0]}:", f"{field.label} · {field.example}"))
+            found.append(Suggestion(f"{fitting[0]}:", f"{_(field.label)} · {field.shown_example}"))
     return found
 
 

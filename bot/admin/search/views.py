@@ -6,13 +6,16 @@ from functools import partial
 
 from aiohttp import web
 
+from bot.admin.login.access import needs
 from bot.admin.search.fields import all_fields
 from bot.admin.search.occurring_values import occurring_values
 from bot.admin.search.suggestions import suggest
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web.pages import DATABASE
+from bot.domain.dashboard_users import Role
 
 
+@needs(Role.VIEWER)
 async def show_suggestions(request: web.Request) -> web.StreamResponse:
     """GET /admin/search/suggestions?token=: completions as JSON, for the box's script."""
     messengers = request.app[MESSENGER_LABELS]

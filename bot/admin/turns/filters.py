@@ -14,6 +14,7 @@ from uuid import UUID
 from bot.admin.search.compile import time_range
 from bot.admin.search.fields import Field, UnreadableValue
 from bot.admin.search.query import MAX_SHOWN_CHARS, Problem, Query, Term, parse, read_term
+from bot.admin.web.language import translate as _
 from bot.domain.turns import clean_text
 
 
@@ -58,11 +59,11 @@ def read_search(query: Mapping[str, str], fields: Sequence[Field], now: datetime
             try:
                 terms.append(read_term(field, value))
             except UnreadableValue as error:
-                problems.append(Problem(f"{field.label}:{value[:MAX_SHOWN_CHARS]}", str(error)))
+                problems.append(Problem(f"{_(field.label)}:{value[:MAX_SHOWN_CHARS]}", str(error)))
     search = search.plus(*terms, problems=problems)
     since, until = time_range(search.terms, now)
     if since >= until:
-        search = search.plus(problems=[Problem("날짜", "시작이 끝보다 늦습니다.")])
+        search = search.plus(problems=[Problem(_("날짜"), _("시작이 끝보다 늦습니다."))])
     return search
 
 

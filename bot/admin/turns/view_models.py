@@ -12,6 +12,7 @@ from bot.admin.turns.masked_excerpt import masked_excerpt
 from bot.admin.turns.queries import before_for
 from bot.admin.turns.rows import ConversationTurnRow, DeliveryAttempt, TurnRow
 from bot.admin.web import labels
+from bot.admin.web.language import translate as _
 from bot.privacy.masking import mask, mask_detail, pseudonym
 from bot.store.deliveries import DEAD_LETTERS
 from bot.store.search.words import Word
@@ -89,12 +90,13 @@ def detail(
     messenger_labels: Mapping[str, str],
 ) -> TurnDetail:
     """The conversation's view of a turn; ``epoch_above``: of the turn above, None at the top."""
+    attempts_made = tuple(_attempt_facts(attempts))
     return TurnDetail(
         summary=_summary(row, messenger_labels),
         begins_epoch=epoch_above is not None and row.epoch != epoch_above,
         question=mask(row.text),
         answer=mask(row.answer or ""),
-        facts=tuple(fact for fact in (*_facts(row), *_attempt_facts(attempts)) if fact[1]),
+        facts=tuple((_(name), fact) for name, fact in _facts(row) if fact) + attempts_made,
         is_dead_letter=row.delivery_state in DEAD_LETTERS,
     )
 
@@ -103,12 +105,12 @@ def _summary(row: TurnRow, messenger_labels: Mapping[str, str]) -> TurnSummary:
     latency_ms = labels.elapsed_ms(row.received_at, row.delivered_at or row.settled_at)
     return TurnSummary(
         id=row.id,
-        messenger=messenger_labels.get(row.messenger, row.messenger),
+        messenger=labels.label(row.messenger, messenger_labels),
         sender=pseudonym(row.messenger, row.tenant, row.sender),
         media_count=row.media_count,
         status=_badge(row.status, labels.STATUSES),
         delivery=_badge(row.delivery_state, labels.DELIVERY_STATES) if row.delivery_state else None,
-        failure=_label(row.failure_reason, labels.FAILURES),
+        failure=labels.label(row.failure_reason, labels.FAILURES),
         received_at=row.received_at,
         latency=labels.duration(latency_ms),
         tokens=_tokens(row),
@@ -116,11 +118,7 @@ def _summary(row: TurnRow, messenger_labels: Mapping[str, str]) -> TurnSummary:
 
 
 def _badge(state: str, known: Mapping[str, str]) -> Badge:
-    return Badge(_label(state, known), labels.shape(state), labels.tone(state))
-
-
-def _label(value: str | None, known: Mapping[str, str]) -> str:
-    return known.get(value, value) if value else ""
+    return Badge(labels.label(state, known), labels.shape(state), labels.tone(state))
 
 
 def _tokens(row: TurnRow) -> str:
@@ -141,17 +139,17 @@ def _facts(row: ConversationTurnRow) -> list[tuple[str, str]]:
         ("토큰", _token_fact(row)),
         (
             "프롬프트에서 제외된 메시지",
-            f"{row.dropped_messages:,}개" if row.dropped_messages else "",
+            _("{count}개", count=f"{row.dropped_messages:,}") if row.dropped_messages else "",
         ),
         ("모델", row.model or ""),
         ("프리셋", row.preset or ""),
-        ("종료 사유", _label(row.finish_reason, labels.FINISH_REASONS)),
+        ("종료 사유", labels.label(row.finish_reason, labels.FINISH_REASONS)),
         ("모델의 추론", mask(row.reasoning or "")),
         ("실패", _joined(row.failure_reason, mask(row.failure_message or ""))),
-        ("전달 방법", _label(row.delivery_via, labels.VIAS)),
-        ("전달 시도", f"{row.delivery_attempts}회" if row.delivery_attempts else ""),
+        ("전달 방법", labels.label(row.delivery_via, labels.VIAS)),
+        ("전달 시도", _("{count}회", count=row.delivery_attempts) if row.delivery_attempts else ""),
         ("전달 내용", mask_detail(row.delivery_detail or "")),
-        ("순번", f"{row.seq} (세션 {row.epoch})"),
+        ("순번", _("{seq} (세션 {epoch})", seq=row.seq, epoch=row.epoch)),
         ("턴 ID", str(row.id)),
     ]
 
@@ -159,10 +157,10 @@ def _facts(row: ConversationTurnRow) -> list[tuple[str, str]]:
 def _attempt_facts(attempts: Sequence[DeliveryAttempt]) -> Iterator[tuple[str, str]]:
     """A line for each delivery attempt: its time, its route and its outcome."""
     for number, attempt in enumerate(attempts, 1):
-        via = _label(attempt.via, labels.VIAS)
-        state = _label(attempt.state, labels.DELIVERY_STATES)
+        via = labels.label(attempt.via, labels.VIAS)
+        state = labels.label(attempt.state, labels.DELIVERY_STATES)
         line = f"{labels.clock(attempt.claimed_at)} {via} → {state}"
-        yield f"시도 {number}", _joined(line, mask_detail(attempt.detail))
+        yield _("시도 {number}", number=number), _joined(line, mask_detail(attempt.detail))
 
 
 def _since_receipt(row: TurnRow, moment: datetime | None) -> str:
@@ -180,7 +178,11 @@ def _duration(milliseconds: float | None) -> str:
 def _token_fact(row: TurnRow) -> str:
     if not _tokens(row):
         return ""
-    return f"프롬프트 {row.prompt_tokens or 0:,}, 답변 {row.completion_tokens or 0:,}"
+    return _(
+        "프롬프트 {prompt}, 답변 {answer}",
+        prompt=f"{row.prompt_tokens or 0:,}",
+        answer=f"{row.completion_tokens or 0:,}",
+    )
 
 
 def _joined(*parts: str | None) -> str:

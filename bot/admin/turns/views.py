@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
+from bot.admin.login.access import needs
 from bot.admin.search.fields import DELIVERIES, all_fields
 from bot.admin.search.query import Query
 from bot.admin.search.saved_views import saved_of
@@ -19,10 +20,14 @@ from bot.admin.turns.queries import MAX_ID, before_for, find_position, read_conv
 from bot.admin.turns.rows import ConversationPage
 from bot.admin.turns.view_models import TurnDetail, detail
 from bot.admin.web import labels
+from bot.admin.web.audit import entry, record
+from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
+from bot.domain.audit import AuditAction
+from bot.domain.dashboard_users import Role
 from bot.privacy.masking import pseudonym
 from bot.privacy.masking_thread import run_masking
-from bot.store import deliveries
+from bot.store import audit_log, deliveries
 from bot.store.search.saved import SavedSearch
 
 log = structlog.get_logger(__name__)
@@ -37,6 +42,7 @@ _NO_TURN = "해당 질문을 찾을 수 없습니다. 삭제되었거나 주소�
 _NOT_DEAD = "이미 전달되었거나 다시 보내는 중인 답변입니다."
 
 
+@needs(Role.VIEWER)
 async def show_turns(request: web.Request) -> web.StreamResponse:
     """GET /admin/: the log of turns, newest first. A part that is unreadable is named, and 400."""
     raw_cursor = request.query.get("after", "")
@@ -44,16 +50,42 @@ async def show_turns(request: web.Request) -> web.StreamResponse:
     try:
         after = Cursor.parse(raw_cursor) if raw_cursor else None
     except BadCursor:
-        return error_page(request, 400, _BAD_CURSOR)
+        return error_page(request, 400, _(_BAD_CURSOR))
     query = read_search(request.query, all_fields(messengers), datetime.now(UTC))
     found = await list_items(request.app[DATABASE], query, after, messengers)
+    await _record_list(request, query, found)
     return _turns_page(request, found, query, await saved_of(request))
+
+
+#: Fields whose values may stand in the audit log: they are chosen from lists, or are dates.
+_LOGGED_VALUES = {"messenger", "status", "delivery", "feedback", "failure", "finish", "date"}
+
+
+async def _record_list(request: web.Request, query: Query, found: Listing) -> None:
+    """Write down who read whose turns; of a search that there was one, not its words."""
+    terms = [str(t) if t.field in _LOGGED_VALUES else t.field for t in query.terms]
+    details = {
+        "terms": list(dict.fromkeys(terms)),
+        "searched": bool(query.words),
+        "turns": len(found.items),
+        "people": sorted({item.summary.sender for item in found.items}),
+    }
+    await record(request, AuditAction.TURNS_READ, details=details)
+
+
+async def _record_conversation(request: web.Request, found: ConversationPage) -> None:
+    """Write down which turns were read, and whose they are."""
+    seqs = [turn.seq for turn in found.turns]
+    people = {pseudonym(turn.messenger, turn.tenant, turn.sender) for turn in found.turns}
+    details = {"people": sorted(people), "turns": f"{seqs[0]}-{seqs[-1]}" if seqs else ""}
+    about = f"conversation:{found.conversation.id}"
+    await record(request, AuditAction.CONVERSATION_READ, about, details)
 
 
 def _turns_page(
     request: web.Request, found: Listing, query: Query, saved: Sequence[SavedSearch]
 ) -> web.Response:
-    messengers = request.app[MESSENGER_LABELS]
+    messengers: dict[str, str] = request.app[MESSENGER_LABELS]
     return page(
         request,
         "turns.html",
@@ -67,43 +99,49 @@ def _turns_page(
         query=str(query),
         saved=saved,
         fields=all_fields(messengers),
-        messengers=messengers,
-        statuses=labels.STATUSES,
-        deliveries=DELIVERIES,
+        messengers=labels.translated(messengers),
+        statuses=labels.translated(labels.STATUSES),
+        deliveries=labels.translated(DELIVERIES),
     )
 
 
+@needs(Role.VIEWER)
 async def show_conversation(request: web.Request) -> web.StreamResponse:
     """GET /admin/conversations/{id}: consecutive turns of one conversation."""
     raw_before = request.query.get("before")
     before = _number(raw_before) if raw_before else None
     if raw_before is not None and before is None:
-        return error_page(request, 400, _BAD_CURSOR)
+        return error_page(request, 400, _(_BAD_CURSOR))
     number = _number(request.match_info["id"])
     if number is None:
-        return error_page(request, 404, _NO_CONVERSATION)
+        return error_page(request, 404, _(_NO_CONVERSATION))
     found = await read_conversation(request.app[DATABASE], number, before)
     if found is None:
-        return error_page(request, 404, _NO_CONVERSATION)
+        return error_page(request, 404, _(_NO_CONVERSATION))
+    await _record_conversation(request, found)
     messenger_labels = request.app[MESSENGER_LABELS]
     context = await run_masking(lambda: _conversation_context(found, messenger_labels))
     return page(request, "conversation.html", **context)
 
 
+@needs(Role.ADMIN)
 async def send_again(request: web.Request) -> web.StreamResponse:
     """POST /admin/turns/{id}/send-again: make a dead letter pending again."""
     database = request.app[DATABASE]
     try:
         turn_id = UUID(request.match_info["id"])
     except ValueError:
-        return error_page(request, 404, _NO_TURN)
+        return error_page(request, 404, _(_NO_TURN))
     position = await find_position(database, turn_id)
     if position is None:
-        return error_page(request, 404, _NO_TURN)
+        return error_page(request, 404, _(_NO_TURN))
     async with database.begin() as connection:
         again = await deliveries.send_again(connection, turn_id)
+        if again:
+            sent = entry(request, AuditAction.TURN_SENT_AGAIN, f"turn:{turn_id}")
+            await audit_log.append(connection, [sent])
     if not again:
-        return error_page(request, 409, _NOT_DEAD)
+        return error_page(request, 409, _(_NOT_DEAD))
     log.info("turn_sent_again", turn_id=str(turn_id))
     page_url = request.app.router["conversation"].url_for(id=str(position.conversation_id))
     before = before_for(position.seq)
@@ -116,7 +154,7 @@ def _conversation_context(
     conversation = found.conversation
     return {
         "id": conversation.id,
-        "messenger": messenger_labels.get(conversation.messenger, conversation.messenger),
+        "messenger": labels.label(conversation.messenger, messenger_labels),
         "room": pseudonym(conversation.messenger, conversation.tenant, conversation.key),
         "created_at": conversation.created_at,
         "total": conversation.last_seq,

@@ -1,12 +1,17 @@
 """The dashboard's Korean labels for the stored values, and its formats of times and durations.
 
+The labels are keys of the catalog (bot/admin/web/language.py): ``label`` says them in its language.
+
 Times are Korean time on every page. Korea has kept UTC+9 without summer time since 1988.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 
+from bot.admin.web.language import translate as _
+from bot.domain.dashboard_users import Role
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.turns import STORAGE_FAULT, TurnStatus
 from inference_queue.protocol import FailureReason, FinishReason
@@ -61,6 +66,12 @@ FAILURES: dict[str, str] = {
     STORAGE_FAULT: "저장 오류",
 }
 
+ROLES: dict[str, str] = {
+    Role.VIEWER: "열람자",
+    Role.REVIEWER: "검토자",
+    Role.ADMIN: "관리자",
+}
+
 #: Each badge has a shape too, for readers who do not see its colour. All other states are open.
 _TONES: dict[str, set[str]] = {
     "good": {TurnStatus.ANSWERED, DeliveryState.DELIVERED},
@@ -104,8 +115,22 @@ def duration(milliseconds: float | None) -> str:
         return f"{milliseconds:.0f}ms"
     whole = round(milliseconds / 1000)
     if whole < 60:
-        return f"{milliseconds / 1000:.1f}초"
-    return f"{whole // 60}분 {whole % 60}초" if whole < 3600 else f"{whole / 3600:.1f}시간"
+        return _("{seconds}초", seconds=f"{milliseconds / 1000:.1f}")
+    if whole < 3600:
+        return _("{minutes}분 {seconds}초", minutes=whole // 60, seconds=whole % 60)
+    return _("{hours}시간", hours=f"{whole / 3600:.1f}")
+
+
+def label(value: str | None, known: Mapping[str, str]) -> str:
+    """The name of a stored value; a newer bot's value is shown as it is stored."""
+    if not value:
+        return ""
+    return _(known[value]) if value in known else value
+
+
+def translated(known: Mapping[str, str]) -> dict[str, str]:
+    """All of these labels, for a list to choose from."""
+    return {value: _(korean) for value, korean in known.items()}
 
 
 def elapsed_ms(start: datetime, end: datetime | None) -> float | None:

@@ -15,11 +15,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.login.access import public
-from bot.admin.web import labels
+from bot.admin.login.identity import USER
+from bot.admin.web import labels, language
+from bot.admin.web.language import translate as _
+from bot.domain.dashboard_users import Role
 
 log = structlog.get_logger(__name__)
 
 DATABASE = web.AppKey("DATABASE", AsyncEngine)
+
 #: The CSRF token of the operator's session; absent on public pages.
 CSRF = web.RequestKey("CSRF", str)
 
@@ -52,6 +56,7 @@ _SENTENCES = {
     403: "페이지가 만료되었습니다. 새로고침한 뒤 다시 시도해 주세요.",
     404: "페이지를 찾을 수 없습니다.",
     405: "이 주소에서 지원하지 않는 요청입니다.",
+    409: "지금은 할 수 없는 변경입니다.",
     408: "요청을 받는 데 시간이 너무 오래 걸렸습니다.",
     411: "요청의 길이를 알 수 없습니다.",
     413: "보내신 내용이 너무 큽니다.",
@@ -75,17 +80,25 @@ def set_up_templates(app: web.Application) -> None:
         lstrip_blocks=True,
         filters={"stamp": labels.stamp, "clock": labels.clock, "iso": labels.iso},
     )
+    aiohttp_jinja2.get_env(app).globals["_"] = _
 
 
 def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
     """Render a page within the base template."""
-    shared = {"csrf": request.get(CSRF, ""), "static_version": STATIC_VERSION}
+    user = request.get(USER)
+    shared = {
+        "csrf": request.get(CSRF, ""),
+        "static_version": STATIC_VERSION,
+        "language": language.chosen(),
+        "user": user,
+        "is_admin": user is not None and user.role.includes(Role.ADMIN),
+    }
     return aiohttp_jinja2.render_template(template, request, shared | context, status=status)
 
 
 def error_page(request: web.Request, status: int, sentence: str = "") -> web.Response:
     """Render the error page with a sentence; "" for the status's own."""
-    known = _SENTENCES.get(status, "요청을 처리할 수 없습니다.")
+    known = _(_SENTENCES.get(status, "요청을 처리할 수 없습니다."))
     return page(request, "error.html", status, sentence=sentence or known, code=status)
 
 
@@ -123,4 +136,4 @@ def _without_database(request: web.Request, error: Exception) -> web.Response:
     cause = error.orig if isinstance(error, DBAPIError) else error
     log.warning("admin page without database", error=type(cause).__name__, path=request.path)
     slow = getattr(cause, "sqlstate", None) == _QUERY_CANCELED
-    return error_page(request, 503, _TOO_SLOW if slow else _NO_DATABASE)
+    return error_page(request, 503, _(_TOO_SLOW if slow else _NO_DATABASE))

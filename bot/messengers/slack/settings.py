@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from bot.messengers.plugin import MessengerSettings
-from bot.settings import CommaSeparated
-from bot.store.encrypted_text import SecretCipher
+from bot.settings import CommaSeparated, PublicOrigin, SecretKeys, split_keys
 
 Visibility = Literal["in_channel", "ephemeral"]
 ThreadRule = Literal["asked", "always", "never"]
-
-
-def split_keys(keys: SecretStr) -> tuple[str, ...]:
-    """The keys of a setting with commas between them."""
-    return tuple(key.strip() for key in keys.get_secret_value().split(",") if key.strip())
-
-
-def _readable_keys(keys: SecretStr) -> SecretStr:
-    if not (found := split_keys(keys)):
-        return keys
-    try:
-        SecretCipher(found)
-    except ValueError:
-        raise ValueError(
-            "each key is 32 random bytes in URL-safe base64: "
-            "`openssl rand -base64 32 | tr '+/' '-_'` makes one"
-        ) from None
-    return keys
-
-
-def _origin(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if url and not (sound and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}"):
-        raise ValueError("the bot's public address is expected, such as https://bot.example.com")
-    return url.rstrip("/")
 
 
 class SlackSettings(MessengerSettings):
@@ -75,9 +44,9 @@ class SlackSettings(MessengerSettings):
     #: OAuth: the app's id and secret, and where browsers reach the bot.
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
-    public_url: Annotated[str, AfterValidator(_origin)] = ""
+    public_url: PublicOrigin = ""
     #: Encrypt the tokens in the database: the first encrypts, all of them decrypt.
-    token_keys: Annotated[SecretStr, AfterValidator(_readable_keys)] = SecretStr("")
+    token_keys: SecretKeys = SecretStr("")
     #: The app's tokens expire after twelve hours and are renewed (the manifest says so).
     token_rotation: bool = False
     #: Socket Mode: ``xapp-...``, for bots that Slack cannot reach.

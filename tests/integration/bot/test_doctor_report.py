@@ -12,11 +12,14 @@ from sqlalchemy import make_url, text
 
 from bot.__main__ import main
 from bot.doctor.local_run import FILE, LOCK, running_settings
+from bot.domain.audit import AuditAction, AuditEntry
+from bot.store import audit_log
 from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
 from onebox.data_dir import locked
 from onebox.doctor_file import told_to_the_doctor
 from runtime.database import connect_unpooled
 from runtime.redis_client import connect_redis
+from tests.support.audit import behind_its_back, logged
 
 SECRET = "a-secret-of-more-than-32-characters!"
 FREE = re.compile(r"^   ok  \d+ GB of disk are free\.$", re.MULTILINE)
@@ -30,6 +33,7 @@ SOUND = """\
    ok  N GB of disk are free.
    ok  Postgres N answers.
    ok  The schema is up to date.
+   ok  The audit log is empty.
    ok  Valkey/Redis answers.
    ok  Worker w1: ready. bllossom-8b
 
@@ -213,7 +217,7 @@ async def test_one_mistake_is_one_line(
     status, said = await desk.doctor()
     report = said.splitlines()
     assert [one for one in report if one.startswith("WRONG")] == [f"WRONG  {line}"]
-    lost = {"Postgres": ("Postgres", "The schema"), "Valkey": ("Valkey", "Worker")}
+    lost = {"Postgres": ("Postgres", "The schema", "The audit log"), "Valkey": ("Valkey", "Worker")}
     words = lost.get(in_place_of, (in_place_of or "nothing",))
     kept = [one for one in SOUND_LINES if not one.startswith(tuple(f"   ok  {w}" for w in words))]
     assert [one for one in report if one.startswith("   ok")] == kept
@@ -375,3 +379,22 @@ def test_a_file_that_is_none_of_ours_counts_as_absent(tmp_path: Path, content: s
     with locked(tmp_path, "onebox"):
         (tmp_path / FILE).write_text(content)
         assert running_settings(tmp_path) == {}
+
+
+async def test_the_audit_log_is_called_whole_with_its_last_hash_and_a_break_is_named(
+    desk: Desk, database_url: str
+) -> None:
+    engine = connect_unpooled(database_url)
+    entries = [AuditEntry(actor=f"user{n}", action=AuditAction.LOGIN) for n in range(3)]
+    async with engine.begin() as connection:
+        await audit_log.append(connection, entries)
+    newest = (await logged(engine))[-1]
+    _, said = await desk.doctor()
+    whole = "The audit log's 3 rows are whole; the last, 3, has the hash"
+    assert f"   ok  {whole} {newest.hash.hex()}.\n" in said
+    await behind_its_back(engine, "UPDATE audit_log SET actor = 'x' WHERE seq = 2")
+    await engine.dispose()
+    status, said = await desk.doctor()
+    [line] = [line for line in said.splitlines() if line.startswith("WRONG")]
+    assert status == 1
+    assert line.startswith("WRONG  The audit log breaks at row 2: it was changed.")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.admin.login.auth import own_path
+from bot.admin.login.login_page import own_path
 from bot.admin.search.fields import all_fields
 from bot.admin.search.suggestions import suggest
 from bot.admin.turns.excerpt import excerpt

@@ -38,7 +38,8 @@ def test_explicit_setting_is_kept(tmp_path: Path) -> None:
         simulator=True, admin_password=SecretStr("mine"), kakao_callback_hosts=".example.com"
     )
     made = local_secrets(configured, tmp_path / "secrets.json")
-    assert set(made) == {"kakao_secret", "slack_signing_secret", "generic_secret"}
+    messengers = {"kakao_secret", "slack_signing_secret", "generic_secret"}
+    assert set(made) == {"admin_secret_keys", *messengers}
     bot = bot_environment(configured, MACHINE, made)
     assert bot["BOT_KAKAO_CALLBACK_HOSTS"] == ".example.com,http://127.0.0.1:81"
     assert bot["BOT_SIMULATOR"] == "true"

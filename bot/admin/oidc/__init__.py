@@ -1,0 +1,1 @@
+"""Login by an OpenID Connect provider, beside local accounts."""

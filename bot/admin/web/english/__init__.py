@@ -1,0 +1,1 @@
+"""The English twins of the dashboard's Korean sentences, by pages."""

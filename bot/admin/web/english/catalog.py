@@ -1,0 +1,13 @@
+"""All English sentences of the dashboard, by their Korean twins."""
+
+from __future__ import annotations
+
+from bot.admin.web.english.account import ACCOUNT
+from bot.admin.web.english.audit import AUDIT
+from bot.admin.web.english.provider import PROVIDER
+from bot.admin.web.english.search import SEARCH
+from bot.admin.web.english.shared import SHARED
+from bot.admin.web.english.turns import TURNS
+from bot.admin.web.english.users import USERS
+
+ENGLISH: dict[str, str] = {**SHARED, **TURNS, **ACCOUNT, **USERS, **AUDIT, **PROVIDER, **SEARCH}

@@ -1,0 +1,58 @@
+"""What is written down of the dashboard's use: who did what, from where, with whose data.
+
+The access records that Korea's Standards for Measures to Secure the Safety of Personal Information
+(article 8) ask for: the user, the time, the address, the people concerned, and the act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class AuditAction(StrEnum):
+    """What was done. The table may hold others: a newer bot's."""
+
+    LOGIN = "login"
+    LOGIN_REFUSED = "login_refused"
+    CODE_REFUSED = "code_refused"
+    ROLE_REFUSED = "role_refused"
+    TURNS_READ = "turns_read"
+    CONVERSATION_READ = "conversation_read"
+    TURN_SENT_AGAIN = "turn_sent_again"
+    USER_ADDED = "user_added"
+    USER_ROLE_CHANGED = "user_role_changed"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    USER_PASSWORD_SET = "user_password_set"  # noqa: S105 - the name of an act
+    USER_FACTOR_RESET = "user_factor_reset"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an act
+    LANGUAGE_CHANGED = "language_changed"
+    FACTOR_SWITCHED_ON = "factor_switched_on"
+    FACTOR_SWITCHED_OFF = "factor_switched_off"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    USERS_READ = "users_read"
+    AUDIT_READ = "audit_read"
+    AUDIT_TRIMMED = "audit_trimmed"
+
+
+#: The actor of what the command line did.
+COMMAND_LINE = "(command line)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One act, before the database gives it its number, its time and its hash.
+
+    ``details`` holds names, counts and pseudonyms, never the words or numbers of people.
+    """
+
+    actor: str  #: a user's name; empty: a stranger
+    action: AuditAction
+    object: str = ""  #: such as conversation:12, turn:ID, user:NAME
+    details: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""  #: in the actor's own words
+    address: str = ""  #: from where

@@ -1,0 +1,43 @@
+"""The daily deletion of audit rows that were kept long enough."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.store import audit_log
+from runtime.periodic import run_periodically
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 24 * 3600.0
+#: One bot at a time ("audt"); the others skip the round.
+_LOCK = text("SELECT pg_try_advisory_xact_lock(1635087476)")
+
+
+class AuditRetention:
+    """Keeps the log for ``kept_days``, at least two years."""
+
+    def __init__(self, database: AsyncEngine, *, kept_days: int) -> None:
+        self._database = database
+        self._kept_days = kept_days
+
+    async def keep_trimming(self) -> None:
+        """Trim the log at the start and once a day, until cancelled."""
+        await run_periodically(self.trim, EVERY_S)
+
+    async def trim(self) -> int:
+        """Run one round, in small transactions; the number of deleted rows."""
+        total = 0
+        while deleted := await self._step():
+            total += deleted
+        if total:
+            log.info("audit_log_trimmed", rows=total, kept_days=self._kept_days)
+        return total
+
+    async def _step(self) -> int:
+        async with self._database.begin() as connection:
+            if not await connection.scalar(_LOCK):
+                return 0
+            return await audit_log.trim(connection, kept_days=self._kept_days)

@@ -1,0 +1,1 @@
+"""``python -m bot users``: the dashboard's users, for whoever has locked themselves out."""
