@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import app_keys
 from bot.admin.app import create_admin
+from bot.admin.charts.counter import StatisticsCounter
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
@@ -397,6 +398,7 @@ async def _run(
         conversation.sweeper.keep_marking,
         conversation.sweeper.keep_sweeping,
         EventSweeper(database=base.database).keep_sweeping,
+        StatisticsCounter(database=base.database).keep_counting,
         conversation.sweeper.keep_forgetting,
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,

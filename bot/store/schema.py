@@ -31,6 +31,12 @@ from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.installation_tables import bots_table, installations_table, states_table
+from bot.store.statistics_tables import (
+    open_table,
+    progress_table,
+    resends_table,
+    statistics_table,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -131,6 +137,8 @@ turns = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
     Index("ix_turns_job_id", "job_id"),
+    # The statistics count the turns that ended since their last look.
+    Index("ix_turns_settled_at", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
     Index("ix_turns_sender_received_at", "sender", "received_at"),
     # Few turns ask again, or go on.
     Index("ix_turns_regenerates", "regenerates", postgresql_where=text("regenerates IS NOT NULL")),
@@ -185,6 +193,13 @@ deliveries = Table(
         "ix_deliveries_due",
         "not_before",
         postgresql_where=text("state IN ('pending', 'sending', 'held')"),
+    ),
+    # The dead letters, newest first.
+    Index(
+        "ix_deliveries_dead",
+        "updated_at",
+        "turn_id",
+        postgresql_where=text("state IN ('failed', 'unconfirmed')"),
     ),
     # Holds only the few deliveries with a pending lookup.
     Index(
@@ -329,3 +344,9 @@ bot_configs = Table(
 slack_installations = installations_table(metadata, Text())
 slack_bots = bots_table(metadata, Text())
 slack_oauth_states = states_table(metadata)
+
+# The dashboard's charts, and its orders to send dead letters again (bot.store.statistics).
+statistics = statistics_table(metadata)
+statistics_progress = progress_table(metadata)
+statistics_open = open_table(metadata)
+bulk_resends = resends_table(metadata)
