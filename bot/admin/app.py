@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp_session import session_middleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.charts import views as charts
 from bot.admin.login import auth
 from bot.admin.login.access import public
 from bot.admin.login.devices import Devices
@@ -74,6 +75,8 @@ _ROUTES = [
     web.get("/", views.show_turns, name="turns"),
     web.get("/conversations/{id}", views.show_conversation, name="conversation"),
     web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
+    web.get("/charts", charts.show_charts, name="charts"),
+    web.get("/charts/{name}", charts.show_chart, name="chart"),
     web.get("/login", auth.show_login, name="login"),
     web.post("/login", auth.log_in),
     web.post("/logout", auth.log_out, name="logout"),

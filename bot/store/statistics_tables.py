@@ -59,6 +59,8 @@ def statistics_table(metadata: MetaData) -> Table:
         Column("max_waiting", BigInteger, nullable=False, server_default=text("0")),
         # Further counts by key: failed:<reason>, and <stage>:<bucket> of the histograms.
         Column("details", JSONB, nullable=False, server_default=text("'{}'")),
+        # The newest rows are updated every few seconds: leave room on their pages.
+        postgresql_with={"fillfactor": 70},
     )
 
 

@@ -71,6 +71,7 @@ def _create_statistics() -> None:
         *(_zero(name) for name in COUNTS),
         sa.Column("details", JSONB, nullable=False, server_default=sa.text("'{}'")),
         sa.PrimaryKeyConstraint(*key, name="pk_statistics"),
+        postgresql_with={"fillfactor": 70},
     )
     op.create_table(
         "statistics_progress",

@@ -119,6 +119,8 @@ PATHS = [
     "/admin/login",
     "/admin/logout",
     "/admin/conversations/1",
+    "/admin/charts",
+    "/admin/charts/volume",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -407,6 +409,20 @@ FORMS = [
 ]
 
 
+PAGES = [
+    "/admin/",
+    "/admin/conversations/1",
+    "/admin/login",
+    "/admin/charts",
+    "/admin/charts/volume",
+    "/admin/charts/latency-whole",
+]
+FIELDS = [
+    "q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "range",
+    "end", "x",
+]  # fmt: skip
+
+
 @st.composite
 def page(draw: st.DrawFn, target: Target) -> Wild:
     """A page of the dashboard asked for by an operator, or a form sent by one or by a stranger."""
@@ -417,11 +433,11 @@ def page(draw: st.DrawFn, target: Target) -> Wild:
         body = draw(form(target, ["csrf", "user", "password", "next"]) | garbage)
         headers.append((b"Content-Type", draw(st.sampled_from(TYPES)).encode()))
         return draw(sent("POST", draw(st.sampled_from(FORMS)), headers, body))
-    path = draw(st.sampled_from(["/admin/", "/admin/conversations/1", "/admin/login"]))
-    names = st.sampled_from(
-        ["q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "x"]
+    path = draw(st.sampled_from(PAGES))
+    names = st.sampled_from(FIELDS)
+    good = st.sampled_from(
+        ["kakao", "answered", "held", "2026-11-22", "2026-11-22T09:30", "안녕", "7d"]
     )
-    good = st.sampled_from(["kakao", "answered", "held", "2026-11-22", "2026-11-22T09:30", "안녕"])
     query = draw(st.dictionaries(names, good | text.filter(lambda t: len(t) < 2000), max_size=4))
     asked = "&".join(f"{name}={quote_plus(encoded(shown))}" for name, shown in query.items())
     # A kept connection would make the next request part of this one's missing body.

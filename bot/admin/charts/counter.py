@@ -54,8 +54,7 @@ class StatisticsCounter:
             DATABASE_UP.set(0)
             raise
         DATABASE_UP.set(1)
-        while await self._count_batch():
-            await asyncio.sleep(PAUSE_S)
+        await _while_any(self._count_batch)
         await self._within(statistics.count_votes)
         await self._forget()
 
@@ -78,8 +77,7 @@ class StatisticsCounter:
     async def _forget(self) -> None:
         if time.monotonic() < self._forget_at:
             return
-        while await self._within(statistics.forget):
-            await asyncio.sleep(PAUSE_S)
+        await _while_any(lambda: self._within(statistics.forget))
         self._forget_at = time.monotonic() + FORGET_EVERY_S
 
     async def _within(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -90,3 +88,11 @@ class StatisticsCounter:
                 return await work(connection)
 
         return await run_with_timeout(TIMEOUT_S, run())
+
+
+async def _while_any(work: Callable[[], Awaitable[object]]) -> None:
+    """Repeat with pauses, until nothing is left to do."""
+    while True:
+        if not await work():
+            return
+        await asyncio.sleep(PAUSE_S)
