@@ -55,6 +55,7 @@ from bot.http.origin import origin
 from bot.http.outbound import OutboundClient
 from bot.http.server_log import quote_no_requests
 from bot.messengers.plugin import AdapterServices, Loop, Services
+from bot.observability.disk import DiskWatch
 from bot.observability.metrics import record_block
 from bot.privacy.erasure import Eraser
 from bot.settings import Settings
@@ -399,6 +400,7 @@ async def _run(
         conversation.sweeper.keep_sweeping,
         EventSweeper(database=base.database).keep_sweeping,
         StatisticsCounter(database=base.database).keep_counting,
+        DiskWatch(base.configuration.settings.data_dir).keep_looking,
         conversation.sweeper.keep_forgetting,
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,

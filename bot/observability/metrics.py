@@ -53,3 +53,4 @@ COUNTED_UNTIL = Gauge(
     "bot_statistics_counted_until_seconds", "Unix time until which the charts are counted"
 )
 DATABASE_UP = Gauge("bot_database_up", "Whether Postgres answered the last look: 1 or 0")
+DISK_FREE_RATIO = Gauge("bot_disk_free_ratio", "Free share of the data directory's disk, 0 to 1")
