@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot import app_keys
 from bot.admin.app import create_admin
 from bot.admin.charts.counter import StatisticsCounter
+from bot.admin.dead_letters.resender import BulkResender
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
@@ -219,7 +220,9 @@ def _add_routes(app: web.Application, services: Services, configuration: Configu
     )
     app.add_routes(health.routes())
     labels = {messenger.name: messenger.label for messenger in messengers}
-    app.add_subapp("/admin/", create_admin(settings, services.database, labels))
+    app.add_subapp(
+        "/admin/", create_admin(settings, services.database, labels, workers=services.workers)
+    )
     if settings.simulator:
         url = functools.partial(own_url, settings)
         panes = [functools.partial(m.simulator_pane, base_url=url) for m in messengers]
@@ -400,6 +403,7 @@ async def _run(
         conversation.sweeper.keep_sweeping,
         EventSweeper(database=base.database).keep_sweeping,
         StatisticsCounter(database=base.database).keep_counting,
+        BulkResender(database=base.database).keep_sending,
         DiskWatch(base.configuration.settings.data_dir).keep_looking,
         conversation.sweeper.keep_forgetting,
         delivery.dispatcher.keep_delivering,

@@ -10,6 +10,7 @@ from aiohttp_session import session_middleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.charts import views as charts
+from bot.admin.dead_letters import views as dead_letters
 from bot.admin.login import auth
 from bot.admin.login.access import public
 from bot.admin.login.devices import Devices
@@ -19,7 +20,9 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.turns import views
 from bot.admin.web import pages
+from bot.admin.workers import views as workers_page
 from bot.settings import Settings
+from bot.workers import WorkerRegistry
 
 __all__ = ["PREFIX", "create_admin"]
 
@@ -29,13 +32,15 @@ def create_admin(
     database: AsyncEngine,
     messenger_labels: Mapping[str, str],
     *,
+    workers: WorkerRegistry,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The dashboard, to be mounted at ``PREFIX``.
 
-    ``messenger_labels``: the Korean name of each messenger, by its name in the tables. ``clock``:
-    seconds since the epoch, for the ages of sessions and the rate of logins. Raises ValueError
-    for a malformed argon2 hash. A password in plain text takes a quarter of a second to hash.
+    ``messenger_labels``: the Korean name of each messenger, by its name in the tables.
+    ``workers``: those that a page shows. ``clock``: seconds since the epoch, for the ages of
+    sessions and the rate of logins. Raises ValueError for a malformed argon2 hash. A password in
+    plain text takes a quarter of a second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
@@ -57,6 +62,7 @@ def create_admin(
     )
     app[auth.GATE] = gate
     app[views.DATABASE] = database
+    app[workers_page.WORKERS] = workers
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
@@ -77,6 +83,10 @@ _ROUTES = [
     web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
     web.get("/charts", charts.show_charts, name="charts"),
     web.get("/charts/{name}", charts.show_chart, name="chart"),
+    web.get("/workers", workers_page.show_workers, name="workers"),
+    web.get("/dead-letters", dead_letters.show_dead_letters, name="dead_letters"),
+    web.post("/dead-letters/send-again", dead_letters.send_all_again, name="dead_letters_send"),
+    web.post("/dead-letters/orders/{id}/stop", dead_letters.stop_order, name="dead_letters_stop"),
     web.get("/login", auth.show_login, name="login"),
     web.post("/login", auth.log_in),
     web.post("/logout", auth.log_out, name="logout"),

@@ -121,6 +121,8 @@ PATHS = [
     "/admin/conversations/1",
     "/admin/charts",
     "/admin/charts/volume",
+    "/admin/workers",
+    "/admin/dead-letters",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -404,6 +406,8 @@ TE = (b"Transfer-Encoding", b"chunked")
 
 FORMS = [
     "/admin/login",
+    "/admin/dead-letters/send-again",
+    "/admin/dead-letters/orders/1/stop",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]
@@ -416,10 +420,12 @@ PAGES = [
     "/admin/charts",
     "/admin/charts/volume",
     "/admin/charts/latency-whole",
+    "/admin/workers",
+    "/admin/dead-letters",
 ]
 FIELDS = [
     "q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "range",
-    "end", "x",
+    "end", "state", "x",
 ]  # fmt: skip
 
 

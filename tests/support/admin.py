@@ -13,11 +13,16 @@ from sqlalchemy.pool import NullPool
 
 from bot.admin.app import create_admin
 from bot.settings import Settings
+from bot.workers import WorkerRegistry
+from runtime.redis_client import connect_redis
 
 PASSWORD = "맞는 비밀번호"
 
 #: Of the same password, and quick to check.
 HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+#: Nobody listens there.
+NO_REDIS = "redis://127.0.0.1:1"
 
 MESSENGER_LABELS = {"kakao": "카카오톡", "slack": "Slack"}
 
@@ -61,11 +66,19 @@ async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
     """Start the dashboard below a root application, and a client with its own cookies."""
     clients: list[Client] = []
 
-    async def start(engine: AsyncEngine, **settings: object) -> Client:
+    async def start(
+        engine: AsyncEngine, *, redis_url: str = NO_REDIS, **settings: object
+    ) -> Client:
         root = web.Application()
         given = {"admin_password": HASHED} | settings
         chosen = Settings.model_validate(given)
-        root.add_subapp("/admin/", create_admin(chosen, engine, MESSENGER_LABELS, clock=clock))
+        redis = connect_redis(redis_url)
+        workers = WorkerRegistry(redis)
+        await workers.refresh()
+        root.on_cleanup.append(lambda _: redis.aclose())
+        root.add_subapp(
+            "/admin/", create_admin(chosen, engine, MESSENGER_LABELS, clock=clock, workers=workers)
+        )
         client = TestClient(TestServer(root), cookie_jar=None)
         await client.start_server()
         clients.append(client)
@@ -100,6 +113,11 @@ async def operator(start_admin: StartAdmin, database: AsyncEngine) -> Client:
     client = await start_admin(database)
     await log_in(client)
     return client
+
+
+def no_workers() -> WorkerRegistry:
+    """The registry of a bot without Redis."""
+    return WorkerRegistry(connect_redis(NO_REDIS))
 
 
 async def log_in(
