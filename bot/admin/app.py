@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.charts import views as charts
 from bot.admin.dead_letters import views as dead_letters
+from bot.admin.live import views as live
+from bot.admin.live.feed import LiveFeed
 from bot.admin.login import auth
 from bot.admin.login.access import public
 from bot.admin.login.devices import Devices
@@ -61,9 +63,11 @@ def create_admin(
         ]
     )
     app[auth.GATE] = gate
-    app[views.DATABASE] = database
+    app[pages.DATABASE] = database
     app[workers_page.WORKERS] = workers
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
+    app[live.FEED] = LiveFeed(database, dict(messenger_labels))
+    app.on_shutdown.append(live.end_streams)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
     pages.set_up_templates(app)
@@ -83,6 +87,8 @@ _ROUTES = [
     web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
     web.get("/charts", charts.show_charts, name="charts"),
     web.get("/charts/{name}", charts.show_chart, name="chart"),
+    web.get("/live", live.show_live, name="live"),
+    web.get("/live/events", live.stream_events, name="live_events"),
     web.get("/workers", workers_page.show_workers, name="workers"),
     web.get("/dead-letters", dead_letters.show_dead_letters, name="dead_letters"),
     web.post("/dead-letters/send-again", dead_letters.send_all_again, name="dead_letters_send"),

@@ -121,6 +121,8 @@ PATHS = [
     "/admin/conversations/1",
     "/admin/charts",
     "/admin/charts/volume",
+    "/admin/live",
+    "/admin/live/events?messenger=x",
     "/admin/workers",
     "/admin/dead-letters",
     "/admin/static/style.css",
@@ -420,6 +422,7 @@ PAGES = [
     "/admin/charts",
     "/admin/charts/volume",
     "/admin/charts/latency-whole",
+    "/admin/live",
     "/admin/workers",
     "/admin/dead-letters",
 ]

@@ -9,9 +9,9 @@ from aiohttp import web
 
 from bot.admin.charts.figures import Chart, Figures
 from bot.admin.charts.windows import LABELS, BadWindow, Window
-from bot.admin.turns.views import DATABASE, MESSENGER_LABELS
+from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web.labels import KST
-from bot.admin.web.pages import error_page, page
+from bot.admin.web.pages import DATABASE, error_page, page
 from bot.store.statistics import LAG_S, counted_until
 from bot.store.statistics_reading import read_statistics
 

@@ -12,12 +12,12 @@ import structlog
 from aiohttp import web
 
 from bot.admin.turns.filters import BadCursor, Cursor
-from bot.admin.turns.masked_excerpt import masked_excerpt
+from bot.admin.turns.masked_beginning import masked_beginning
 from bot.admin.turns.queries import before_for
 from bot.admin.turns.view_models import Badge
-from bot.admin.turns.views import DATABASE, MESSENGER_LABELS
+from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
-from bot.admin.web.pages import error_page, page
+from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.deliveries import DeliveryState
 from bot.privacy.masking import mask_detail, pseudonym
 from bot.privacy.masking_thread import run_masking
@@ -156,7 +156,7 @@ def _item(letter: DeadLetter, messengers: Mapping[str, str]) -> Item:
         before=before_for(letter.seq),
         messenger=messengers.get(letter.messenger, letter.messenger),
         sender=pseudonym(letter.messenger, letter.tenant, letter.sender),
-        question=masked_excerpt(letter.text).before,
+        question=masked_beginning(letter.text),
         state=Badge(
             STATES.get(letter.state, letter.state), labels.shape(letter.state),
             labels.tone(letter.state),

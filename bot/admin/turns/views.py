@@ -7,7 +7,6 @@ from uuid import UUID
 
 import structlog
 from aiohttp import web
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.turns.filters import (
     DEAD_LETTER,
@@ -24,7 +23,7 @@ from bot.admin.turns.queries import MAX_ID, before_for, find_position, read_conv
 from bot.admin.turns.rows import ConversationPage
 from bot.admin.turns.view_models import TurnDetail, detail
 from bot.admin.web import labels
-from bot.admin.web.pages import error_page, page
+from bot.admin.web.pages import DATABASE, error_page, page
 from bot.privacy.masking import pseudonym
 from bot.privacy.masking_thread import run_masking
 from bot.store import deliveries
@@ -32,7 +31,6 @@ from bot.store.search import SCAN_DAYS, is_scan
 
 log = structlog.get_logger(__name__)
 
-DATABASE = web.AppKey("DATABASE", AsyncEngine)
 #: The Korean name of each messenger, by its name in the tables.
 MESSENGER_LABELS = web.AppKey("MESSENGER_LABELS", dict[str, str])
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from bot.admin.turns.view_models import Badge
-from bot.admin.turns.views import DATABASE, MESSENGER_LABELS
+from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
-from bot.admin.web.pages import page
+from bot.admin.web.pages import DATABASE, page
 from bot.store.queue_state import QueueState, RunningJobs, WaitingTurns, read_queue
 from bot.workers import WorkerRegistry
 from inference_queue.worker_registry import WorkerState, WorkerStatus
