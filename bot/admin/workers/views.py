@@ -25,7 +25,7 @@ _STATES = {
     WorkerState.UNAVAILABLE: Badge("엔진에 연결되지 않음", "!", "warn"),
     WorkerState.FAILED: Badge("모델을 읽지 못함", "✕", "bad"),
 }
-_GONE = Badge("소식 없음", "✕", "bad")
+_GONE = Badge("신호 없음", "✕", "bad")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

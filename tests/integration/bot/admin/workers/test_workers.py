@@ -68,7 +68,7 @@ async def test_a_worker_that_holds_jobs_and_sends_nothing_is_told(
     await run_job(database, "gpu-dead")
     page = await shown(await logged_in(start_admin, database, redis_url))
     assert "gpu-dead" in page
-    assert "소식 없음" in page
+    assert "신호 없음" in page
 
 
 async def test_without_workers_the_page_says_how_to_start_one(
