@@ -16,6 +16,9 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import app_keys
+from bot.admin.alerts.channels import Channels, origins
+from bot.admin.alerts.conditions import Conditions
+from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
 from bot.admin.charts.counter import StatisticsCounter
 from bot.admin.dead_letters.resender import BulkResender
@@ -246,7 +249,7 @@ def _base(configuration: Configuration) -> Base:
             database, settings.max_waiting, max_waiting_turns=settings.max_waiting_turns
         ),
         forecast=Forecast(database, workers),
-        outbound=OutboundClient(hosts),
+        outbound=OutboundClient([*hosts, *origins(settings)]),
         finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
         settled=WakeupSubscriber(redis, SETTLED_CHANNEL),
         settled_publisher=WakeupPublisher(redis, SETTLED_CHANNEL),
@@ -364,6 +367,15 @@ def _admission(base: Base) -> Admission:
     )
 
 
+def _alerts(base: Base) -> AlertWatch:
+    settings = base.configuration.settings
+    return AlertWatch(
+        database=base.database,
+        conditions=Conditions(workers=base.workers, data_dir=settings.data_dir),
+        channels=Channels(settings, base.outbound),
+    )
+
+
 def _prompts(base: Base) -> PromptBuilder:
     settings = base.configuration.settings
     limits = {
@@ -405,6 +417,7 @@ async def _run(
         StatisticsCounter(database=base.database).keep_counting,
         BulkResender(database=base.database).keep_sending,
         DiskWatch(base.configuration.settings.data_dir).keep_looking,
+        _alerts(base).keep_watching,
         conversation.sweeper.keep_forgetting,
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,

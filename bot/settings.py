@@ -63,6 +63,13 @@ class Settings(EnvironmentSettings):
     #: The dashboard is reached only through a proxy that sets X-Forwarded-For and -Proto itself.
     admin_behind_proxy: bool = False
 
+    #: Where alerts go, each by itself: a Slack room's incoming webhook, any webhook, mail.
+    alert_slack_url: SecretStr = SecretStr("")
+    alert_webhook_url: SecretStr = SecretStr("")
+    alert_mail_to: str = ""
+    #: smtp://user:password@host:587 (STARTTLS where offered) or smtps://...:465.
+    alert_smtp_url: SecretStr = SecretStr("")
+
     #: A key of presets.PRESETS, or "auto": the preset of the model the workers announce.
     preset: Annotated[str, AfterValidator(_known_preset)] = "auto"
     #: Replaces the preset's system prompt where set; may hold {date} and {weekday}.

@@ -9,6 +9,8 @@ from aiohttp import web
 from aiohttp_session import session_middleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.alerts import views as alert_views
+from bot.admin.alerts.channels import channel_names
 from bot.admin.charts import views as charts
 from bot.admin.dead_letters import views as dead_letters
 from bot.admin.live import views as live
@@ -65,6 +67,7 @@ def create_admin(
     app[auth.GATE] = gate
     app[pages.DATABASE] = database
     app[workers_page.WORKERS] = workers
+    app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app[live.FEED] = LiveFeed(database, dict(messenger_labels))
     app.on_shutdown.append(live.end_streams)
@@ -87,6 +90,9 @@ _ROUTES = [
     web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
     web.get("/charts", charts.show_charts, name="charts"),
     web.get("/charts/{name}", charts.show_chart, name="chart"),
+    web.get("/alerts", alert_views.show_alerts, name="alerts"),
+    web.post("/alerts/{name}/acknowledge", alert_views.acknowledge, name="alert_acknowledge"),
+    web.post("/alerts/{name}/silence", alert_views.silence, name="alert_silence"),
     web.get("/live", live.show_live, name="live"),
     web.get("/live/events", live.stream_events, name="live_events"),
     web.get("/workers", workers_page.show_workers, name="workers"),

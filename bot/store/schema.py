@@ -32,6 +32,7 @@ from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.installation_tables import bots_table, installations_table, states_table
 from bot.store.statistics_tables import (
+    alerts_table,
     open_table,
     progress_table,
     resends_table,
@@ -350,3 +351,4 @@ statistics = statistics_table(metadata)
 statistics_progress = progress_table(metadata)
 statistics_open = open_table(metadata)
 bulk_resends = resends_table(metadata)
+alerts = alerts_table(metadata)

@@ -100,3 +100,22 @@ def resends_table(metadata: MetaData) -> Table:
             postgresql_where=text("ended_at IS NULL"),
         ),
     )
+
+
+def alerts_table(metadata: MetaData) -> Table:
+    """One row per kind of alert that has ever fired."""
+    return Table(
+        "alerts",
+        metadata,
+        Column("name", Text, primary_key=True),
+        # Since when it fires; null: it does not.
+        Column("since", DateTime(timezone=True)),
+        # In numbers: how many, how full.
+        Column("detail", Text, nullable=False, server_default=""),
+        # When it was told last; null: not in this firing.
+        Column("told_at", DateTime(timezone=True)),
+        # Somebody sees to it: it is told no more in this firing.
+        Column("acknowledged_at", DateTime(timezone=True)),
+        Column("silenced_until", DateTime(timezone=True)),
+        Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    )

@@ -46,6 +46,7 @@ def _text(name: str) -> sa.Column[Any]:
 def upgrade() -> None:
     _create_statistics()
     _create_resends()
+    _create_alerts()
     op.create_index(
         "ix_turns_settled_at",
         "turns",
@@ -107,8 +108,22 @@ def _create_resends() -> None:
     )
 
 
+def _create_alerts() -> None:
+    moments = ("since", "told_at", "acknowledged_at", "silenced_until")
+    op.create_table(
+        "alerts",
+        sa.Column("name", sa.Text, nullable=False),
+        _text("detail"),
+        *(sa.Column(name, sa.DateTime(timezone=True)) for name in moments),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+        ),
+        sa.PrimaryKeyConstraint("name", name="pk_alerts"),
+    )
+
+
 def downgrade() -> None:
     op.drop_index("ix_deliveries_dead", "deliveries")
     op.drop_index("ix_turns_settled_at", "turns")
-    for table in ("bulk_resends", "statistics_open", "statistics_progress", "statistics"):
+    for table in ("alerts", "bulk_resends", "statistics_open", "statistics_progress", "statistics"):
         op.drop_table(table)

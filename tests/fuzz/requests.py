@@ -122,6 +122,7 @@ PATHS = [
     "/admin/charts",
     "/admin/charts/volume",
     "/admin/live",
+    "/admin/alerts",
     "/admin/live/events?messenger=x",
     "/admin/workers",
     "/admin/dead-letters",
@@ -410,6 +411,8 @@ FORMS = [
     "/admin/login",
     "/admin/dead-letters/send-again",
     "/admin/dead-letters/orders/1/stop",
+    "/admin/alerts/model_gone/acknowledge",
+    "/admin/alerts/model_gone/silence",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]
@@ -423,6 +426,7 @@ PAGES = [
     "/admin/charts/volume",
     "/admin/charts/latency-whole",
     "/admin/live",
+    "/admin/alerts",
     "/admin/workers",
     "/admin/dead-letters",
 ]
