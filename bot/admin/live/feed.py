@@ -88,7 +88,7 @@ class LiveFeed:
         since = time.monotonic() - WITHIN_S
         follower.tell([item for told_at, item in self._recent if told_at >= since])
         self._followers[follower] = viewer
-        if self._looking is None:
+        if self._looking is None or self._looking.done():
             looks = run_periodically(self.look, LOOK_EVERY_S)
             self._looking = asyncio.create_task(looks, name="live_feed")
         try:
