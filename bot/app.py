@@ -16,7 +16,12 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import app_keys
+from bot.admin.alerts.channels import Channels, origins
+from bot.admin.alerts.conditions import Conditions
+from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
+from bot.admin.charts.counter import StatisticsCounter
+from bot.admin.dead_letters.resender import BulkResender
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
@@ -55,6 +60,7 @@ from bot.http.origin import origin
 from bot.http.outbound import OutboundClient
 from bot.http.server_log import quote_no_requests
 from bot.messengers.plugin import AdapterServices, Loop, Services
+from bot.observability.disk import DiskWatch
 from bot.observability.metrics import record_block
 from bot.privacy.audit_retention import AuditRetention
 from bot.privacy.erasure import Eraser
@@ -219,7 +225,9 @@ def _add_routes(app: web.Application, services: Services, configuration: Configu
     )
     app.add_routes(health.routes())
     labels = {messenger.name: messenger.label for messenger in messengers}
-    app.add_subapp("/admin/", create_admin(settings, services.database, labels))
+    app.add_subapp(
+        "/admin/", create_admin(settings, services.database, labels, workers=services.workers)
+    )
     if settings.simulator:
         url = functools.partial(own_url, settings)
         panes = [functools.partial(m.simulator_pane, base_url=url) for m in messengers]
@@ -243,7 +251,7 @@ def _base(configuration: Configuration) -> Base:
             database, settings.max_waiting, max_waiting_turns=settings.max_waiting_turns
         ),
         forecast=Forecast(database, workers),
-        outbound=OutboundClient(hosts),
+        outbound=OutboundClient([*hosts, *origins(settings)]),
         finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
         settled=WakeupSubscriber(redis, SETTLED_CHANNEL),
         settled_publisher=WakeupPublisher(redis, SETTLED_CHANNEL),
@@ -366,6 +374,15 @@ def _audit_retention(base: Base) -> AuditRetention:
     return AuditRetention(base.database, kept_days=settings.audit_retention_days)
 
 
+def _alerts(base: Base) -> AlertWatch:
+    settings = base.configuration.settings
+    return AlertWatch(
+        database=base.database,
+        conditions=Conditions(workers=base.workers, data_dir=settings.data_dir),
+        channels=Channels(settings, base.outbound),
+    )
+
+
 def _prompts(base: Base) -> PromptBuilder:
     settings = base.configuration.settings
     limits = {
@@ -404,6 +421,10 @@ async def _run(
         conversation.sweeper.keep_marking,
         conversation.sweeper.keep_sweeping,
         EventSweeper(database=base.database).keep_sweeping,
+        StatisticsCounter(database=base.database).keep_counting,
+        BulkResender(database=base.database).keep_sending,
+        DiskWatch(base.configuration.settings.data_dir).keep_looking,
+        _alerts(base).keep_watching,
         conversation.sweeper.keep_forgetting,
         SearchIndexer(database=base.database).keep_indexing,
         delivery.dispatcher.keep_delivering,

@@ -146,6 +146,13 @@ class Settings(EnvironmentSettings):
     #: How long it is kept who did what on the dashboard: two years at least.
     audit_retention_days: int = Field(730, ge=730, le=36_500)
 
+    #: Where alerts go, each by itself: a Slack room's incoming webhook, any webhook, mail.
+    alert_slack_url: SecretStr = SecretStr("")
+    alert_webhook_url: SecretStr = SecretStr("")
+    alert_mail_to: str = ""
+    #: smtp://user:password@host:587 (STARTTLS where offered) or smtps://...:465.
+    alert_smtp_url: SecretStr = SecretStr("")
+
     #: A key of presets.PRESETS, or "auto": the preset of the model the workers announce.
     preset: Annotated[str, AfterValidator(_known_preset)] = "auto"
     #: Replaces the preset's system prompt where set; may hold {date} and {weekday}.

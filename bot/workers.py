@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
-from inference_queue.worker_registry import WorkerStatus, list_workers
+from inference_queue.worker_registry import WorkerStatus, heartbeat_ages, list_workers
 from runtime.redis_client import redis_cause, redis_outage_log
 
 REFRESH_S = 1.5
@@ -47,6 +47,13 @@ class WorkerRegistry:
             return None
         self._outage.end()
         return workers
+
+    async def ages(self) -> dict[str, float]:
+        """Seconds since the last heartbeat of each known worker; empty without Redis."""
+        try:
+            return await heartbeat_ages(self._redis, [worker.id for worker in self.workers or []])
+        except (RedisError, OSError):
+            return {}
 
     @property
     def ready(self) -> list[WorkerStatus]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -95,6 +96,22 @@ async def list_workers(redis: Redis) -> list[WorkerStatus]:
     if expired:
         await redis.srem(WORKERS_KEY, *expired)
     return [_read_status(json.loads(body)) for body in bodies if body]
+
+
+async def heartbeat_ages(redis: Redis, ids: Sequence[str]) -> dict[str, float]:
+    """Seconds since the last heartbeat of each worker that lives. Raises RedisError without Redis.
+
+    Read off the time that Redis has left for it: no clock but Redis' own takes part.
+    """
+    async with redis.pipeline(transaction=False) as pipeline:
+        for worker in ids:
+            pipeline.pttl(WORKER_KEY.format(id=worker))
+        left = await pipeline.execute()
+    return {
+        worker: max(0.0, PRESENCE_TTL_S - milliseconds / 1000)
+        for worker, milliseconds in zip(ids, left, strict=True)
+        if milliseconds >= 0
+    }
 
 
 def _read_status(body: dict[str, Any]) -> WorkerStatus:

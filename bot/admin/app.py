@@ -11,7 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.account import second_factor_views as second_factor
 from bot.admin.account import views as account
+from bot.admin.alerts import views as alert_views
+from bot.admin.alerts.channels import channel_names
 from bot.admin.audit import views as audit_log
+from bot.admin.charts import views as charts
+from bot.admin.dead_letters import views as dead_letters
+from bot.admin.live import views as live
+from bot.admin.live.feed import LiveFeed
 from bot.admin.login import auth
 from bot.admin.login import views as login
 from bot.admin.login.access import public
@@ -30,8 +36,10 @@ from bot.admin.search import views as search_views
 from bot.admin.turns import views
 from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
+from bot.admin.workers import views as workers_page
 from bot.privacy.audit_trail import AuditTrail
 from bot.settings import Settings, split_keys
+from bot.workers import WorkerRegistry
 
 __all__ = ["PREFIX", "create_admin"]
 
@@ -41,13 +49,15 @@ def create_admin(
     database: AsyncEngine,
     messenger_labels: Mapping[str, str],
     *,
+    workers: WorkerRegistry,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The dashboard, to be mounted at ``PREFIX``.
 
-    ``messenger_labels``: the Korean name of each messenger, by its name in the tables. ``clock``:
-    seconds since the epoch, for the ages of sessions and the rate of logins. Raises ValueError
-    for a malformed argon2 hash. A password in plain text takes a quarter of a second to hash.
+    ``messenger_labels``: the Korean name of each messenger, by its name in the tables.
+    ``workers``: those that a page shows. ``clock``: seconds since the epoch, for the ages of
+    sessions and the rate of logins. Raises ValueError for a malformed argon2 hash. A password in
+    plain text takes a quarter of a second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
@@ -70,7 +80,11 @@ def create_admin(
     app[audit.TRAIL] = AuditTrail(database)
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     _add_provider(app, read_oidc(settings, clock))
+    app[workers_page.WORKERS] = workers
+    app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
+    app[live.FEED] = LiveFeed(database, dict(messenger_labels))
+    app.on_shutdown.append(live.end_streams)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
     pages.set_up_templates(app)
@@ -138,5 +152,16 @@ _ROUTES = [
     web.post("/users/{id}/second-factor", users.reset_second_factor, name="user_second_factor"),
     web.get("/audit", audit_log.show_log, name="audit"),
     web.get("/audit/report", audit_log.show_report, name="audit_report"),
+    web.get("/charts", charts.show_charts, name="charts"),
+    web.get("/charts/{name}", charts.show_chart, name="chart"),
+    web.get("/alerts", alert_views.show_alerts, name="alerts"),
+    web.post("/alerts/{name}/acknowledge", alert_views.acknowledge, name="alert_acknowledge"),
+    web.post("/alerts/{name}/silence", alert_views.silence, name="alert_silence"),
+    web.get("/live", live.show_live, name="live"),
+    web.get("/live/events", live.stream_events, name="live_events"),
+    web.get("/workers", workers_page.show_workers, name="workers"),
+    web.get("/dead-letters", dead_letters.show_dead_letters, name="dead_letters"),
+    web.post("/dead-letters/send-again", dead_letters.send_all_again, name="dead_letters_send"),
+    web.post("/dead-letters/orders/{id}/stop", dead_letters.stop_order, name="dead_letters_stop"),
     web.get("/static/{name}", pages.static_file, name="static"),
 ]

@@ -38,3 +38,19 @@ FORECAST_SECONDS = Gauge(
 record_block = loop_recorder("bot")
 WORKERS = Gauge("bot_workers", "Workers that live, by what they say of themselves", ["state"])
 MODEL_READY = Gauge("bot_model_ready", "Whether a worker takes jobs: 1 or 0, NaN if unknown")
+#: Of the turns of the last hour, by the bot that counted them: a sum over all bots is exact.
+ANSWERS_JUDGED = Counter(
+    "bot_answers_judged_total",
+    "Turns whose delivery has ended, that wanted an answer",
+    ["messenger"],
+)
+ANSWERS_IN_TIME = Counter(
+    "bot_answers_in_time_total", "Of these, those answered by their due time", ["messenger"]
+)
+WAITING_TURNS = Gauge("bot_waiting_turns", "Turns that wait for the model")
+QUEUE_OLDEST_SECONDS = Gauge("bot_queue_oldest_seconds", "Age of the oldest turn that waits")
+COUNTED_UNTIL = Gauge(
+    "bot_statistics_counted_until_seconds", "Unix time until which the charts are counted"
+)
+DATABASE_UP = Gauge("bot_database_up", "Whether Postgres answered the last look: 1 or 0")
+DISK_FREE_RATIO = Gauge("bot_disk_free_ratio", "Free share of the data directory's disk, 0 to 1")

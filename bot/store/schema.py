@@ -38,6 +38,13 @@ from bot.store.search.tables import (
     saved_searches_table,
     segments_table,
 )
+from bot.store.statistics_tables import (
+    alerts_table,
+    open_table,
+    progress_table,
+    resends_table,
+    statistics_table,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -138,6 +145,8 @@ turns = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
     Index("ix_turns_job_id", "job_id"),
+    # The statistics count the turns that ended since their last look.
+    Index("ix_turns_settled_at", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
     Index("ix_turns_sender_received_at", "sender", "received_at"),
     # Few turns ask again, or go on.
     Index("ix_turns_regenerates", "regenerates", postgresql_where=text("regenerates IS NOT NULL")),
@@ -192,6 +201,13 @@ deliveries = Table(
         "ix_deliveries_due",
         "not_before",
         postgresql_where=text("state IN ('pending', 'sending', 'held')"),
+    ),
+    # The dead letters, newest first.
+    Index(
+        "ix_deliveries_dead",
+        "updated_at",
+        "turn_id",
+        postgresql_where=text("state IN ('failed', 'unconfirmed')"),
     ),
     # Holds only the few deliveries with a pending lookup.
     Index(
@@ -347,3 +363,9 @@ search_segments = segments_table(metadata)
 search_entries = entries_table(metadata)
 search_queue = queue_table(metadata)
 saved_searches = saved_searches_table(metadata)
+# The dashboard's charts, and its orders to send dead letters again (bot.store.statistics).
+statistics = statistics_table(metadata)
+statistics_progress = progress_table(metadata)
+statistics_open = open_table(metadata)
+bulk_resends = resends_table(metadata)
+alerts = alerts_table(metadata)

@@ -135,6 +135,13 @@ PATHS = [
     "/admin/audit/report",
     "/admin/audit/report?month=9999-99",
     "/admin/search/suggestions?token=%EC%83%81%ED%83%9C:",
+    "/admin/charts",
+    "/admin/charts/volume",
+    "/admin/live",
+    "/admin/alerts",
+    "/admin/live/events?messenger=x",
+    "/admin/workers",
+    "/admin/dead-letters",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -429,10 +436,17 @@ PAGES = [
     "/admin/users/1",
     "/admin/audit",
     "/admin/audit/report",
+    "/admin/charts",
+    "/admin/charts/volume",
+    "/admin/charts/latency-whole",
+    "/admin/live",
+    "/admin/alerts",
+    "/admin/workers",
+    "/admin/dead-letters",
 ]
 PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
-    *("user", "action", "month", "done", "x"),
+    *("user", "action", "month", "done", "range", "end", "state", "x"),
 ]
 FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
 FORMS = [
@@ -452,6 +466,10 @@ FORMS = [
     "/admin/searches",
     "/admin/searches/1/delete",
     "/admin/searches/x/delete",
+    "/admin/dead-letters/send-again",
+    "/admin/dead-letters/orders/1/stop",
+    "/admin/alerts/model_gone/acknowledge",
+    "/admin/alerts/model_gone/silence",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]
@@ -469,7 +487,9 @@ def page(draw: st.DrawFn, target: Target) -> Wild:
         return draw(sent("POST", draw(st.sampled_from(FORMS)), headers, body))
     path = draw(st.sampled_from(PAGES))
     names = st.sampled_from(PARAMETERS)
-    good = st.sampled_from(["kakao", "answered", "held", "2026-11-22", "2026-11-22T09:30", "안녕"])
+    good = st.sampled_from(
+        ["kakao", "answered", "held", "2026-11-22", "2026-11-22T09:30", "안녕", "7d"]
+    )
     query = draw(st.dictionaries(names, good | text.filter(lambda t: len(t) < 2000), max_size=4))
     asked = "&".join(f"{name}={quote_plus(encoded(shown))}" for name, shown in query.items())
     # A kept connection would make the next request part of this one's missing body.

@@ -15,6 +15,8 @@ from bot.admin.app import create_admin
 from bot.domain.dashboard_users import Role
 from bot.settings import Settings
 from bot.store import dashboard_users
+from bot.workers import WorkerRegistry
+from runtime.redis_client import connect_redis
 
 PASSWORD = "맞는 비밀번호"
 
@@ -23,6 +25,8 @@ HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD
 
 #: Encrypts the secrets of second factors.
 SECRET_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+#: Nobody listens there.
+NO_REDIS = "redis://127.0.0.1:1"
 
 MESSENGER_LABELS = {"kakao": "카카오톡", "slack": "Slack"}
 
@@ -66,11 +70,19 @@ async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
     """Start the dashboard below a root application, and a client with its own cookies."""
     clients: list[Client] = []
 
-    async def start(engine: AsyncEngine, **settings: object) -> Client:
+    async def start(
+        engine: AsyncEngine, *, redis_url: str = NO_REDIS, **settings: object
+    ) -> Client:
         root = web.Application()
         given = {"admin_password": HASHED, "admin_secret_keys": SECRET_KEY} | settings
         chosen = Settings.model_validate(given)
-        root.add_subapp("/admin/", create_admin(chosen, engine, MESSENGER_LABELS, clock=clock))
+        redis = connect_redis(redis_url)
+        workers = WorkerRegistry(redis)
+        await workers.refresh()
+        root.on_cleanup.append(lambda _: redis.aclose())
+        root.add_subapp(
+            "/admin/", create_admin(chosen, engine, MESSENGER_LABELS, clock=clock, workers=workers)
+        )
         client = TestClient(TestServer(root), cookie_jar=None)
         await client.start_server()
         clients.append(client)
@@ -105,6 +117,11 @@ async def operator(start_admin: StartAdmin, database: AsyncEngine) -> Client:
     client = await start_admin(database)
     await log_in(client)
     return client
+
+
+def no_workers() -> WorkerRegistry:
+    """The registry of a bot without Redis."""
+    return WorkerRegistry(connect_redis(NO_REDIS))
 
 
 async def log_in(

@@ -19,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import Answer, DeliveryVia
 from bot.domain.turns import SETTLED, Person
+from bot.http.server_sent_events import ClientGoneError, EventWriter
 from bot.messengers.generic.responses import database_away, refuse
 from bot.messengers.generic.result_reader import DATABASE_TIMEOUT_S, FETCHABLE, ResultReader
 from bot.messengers.generic.results import answer_document
-from bot.messengers.generic.server_sent_events import ClientGoneError, EventWriter
 from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.plugin import Services
 from bot.observability.database_errors import report_database_error

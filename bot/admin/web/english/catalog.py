@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from bot.admin.web.english.account import ACCOUNT
 from bot.admin.web.english.audit import AUDIT
+from bot.admin.web.english.charts import CHARTS
 from bot.admin.web.english.provider import PROVIDER
 from bot.admin.web.english.search import SEARCH
 from bot.admin.web.english.shared import SHARED
 from bot.admin.web.english.turns import TURNS
 from bot.admin.web.english.users import USERS
+from bot.admin.web.english.watch import WATCH
 
-ENGLISH: dict[str, str] = {**SHARED, **TURNS, **ACCOUNT, **USERS, **AUDIT, **PROVIDER, **SEARCH}
+ENGLISH: dict[str, str] = {
+    **SHARED,
+    **TURNS,
+    **SEARCH,
+    **CHARTS,
+    **WATCH,
+    **ACCOUNT,
+    **USERS,
+    **AUDIT,
+    **PROVIDER,
+}

@@ -57,6 +57,20 @@ async def test_no_page_has_a_word_of_korean_but_peoples_own(
         "/admin/audit",
         "/admin/audit?from=x",
         "/admin/audit/report",
+        "/admin/charts?range=7d",
+        "/admin/charts/volume",
+        "/admin/charts/in-time",
+        "/admin/charts/latency-whole",
+        "/admin/charts/errors",
+        "/admin/charts/nothing",
+        "/admin/charts?range=x",
+        "/admin/charts?end=x",
+        "/admin/live",
+        "/admin/live?messenger=x",
+        "/admin/workers",
+        "/admin/alerts",
+        "/admin/dead-letters",
+        "/admin/dead-letters?state=x",
         "/admin/nothing",
     ):
         html = await (await english.get(path)).text()
@@ -73,6 +87,11 @@ async def test_refusals_are_english_too(english: Client) -> None:
         ("/admin/searches", {"name": "", "q": "hello"}),
         ("/admin/searches", {"name": "x", "q": "x" * 801}),
         ("/admin/searches/99/delete", {}),
+        ("/admin/alerts/nothing/silence", {}),
+        ("/admin/alerts/model_gone/silence", {"hours": "9"}),
+        ("/admin/alerts/model_gone/acknowledge", {}),
+        ("/admin/dead-letters/send-again", {"state": "x"}),
+        ("/admin/dead-letters/orders/99/stop", {}),
         ("/admin/turns/x/send-again", {}),
     ):
         response = await send(english, path, **fields)

@@ -8,7 +8,7 @@ from uuid import UUID
 from aiohttp import ClientSession
 
 from bot import app_keys
-from bot.messengers.generic import server_sent_events
+from bot.http import server_sent_events
 from fakes.generic import message, signed_headers
 from tests.support.generic_chat import Chat, running_chat
 from tests.support.stack import GENERIC_SECRET as SECRET

@@ -15,7 +15,15 @@ from bot.admin.login.devices import MAX_AGE_S as DEVICE_AGE_S
 from bot.admin.login.devices import Devices
 from bot.admin.login.login_page import own_path
 from bot.settings import Settings
-from tests.support.admin import PASSWORD, Client, Clock, StartAdmin, csrf_of, log_in
+from tests.support.admin import (
+    PASSWORD,
+    Client,
+    Clock,
+    StartAdmin,
+    csrf_of,
+    log_in,
+    no_workers,
+)
 
 SESSION = "bllossom_admin"
 FORM = "application/x-www-form-urlencoded"
@@ -38,7 +46,7 @@ async def test_without_a_password_every_page_says_how_to_open_it(closed_client: 
 async def test_every_route_needs_a_login_unless_marked_public(
     stranger: Client, unreachable: AsyncEngine
 ) -> None:
-    app = create_admin(Settings(admin_password=PASSWORD), unreachable, {})
+    app = create_admin(Settings(admin_password=PASSWORD), unreachable, {}, workers=no_workers())
     protected, public = 0, set()
     for route in app.router.routes():
         rule = rule_for(route.handler)
@@ -92,7 +100,9 @@ async def test_the_setting_may_be_plain_or_an_argon2_hash(
 
 def test_malformed_password_hash_stops_the_start(unreachable: AsyncEngine) -> None:
     with pytest.raises(ValueError, match="BOT_ADMIN_PASSWORD begins with"):
-        create_admin(Settings(admin_password="$argon2id$v=19"), unreachable, {})
+        create_admin(
+            Settings(admin_password="$argon2id$v=19"), unreachable, {}, workers=no_workers()
+        )
 
 
 async def test_a_password_typed_decomposed_is_the_same(stranger: Client) -> None:

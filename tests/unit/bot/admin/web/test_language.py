@@ -18,7 +18,7 @@ from tests.support.admin import Client, csrf_of
 ADMIN = Path(language.__file__).parents[1]
 HANGUL = re.compile("[ㄱ-ㆎ가-힣]")
 #: The languages' own names, and the words of the search box, which understands both languages.
-NOT_TRANSLATED = {"한국어", "초", "분", "오늘", "어제", "시간", "기간", "채널", "사람", "투표"}
+NOT_TRANSLATED = {"한국어", "초", "분", "오늘", "어제", "시간", "채널", "사람", "투표"}
 NOT_TRANSLATED |= {"설정버전", "실패사유", "종료사유"}
 #: Told by the messengers' plugins, not by the dashboard.
 NAMES_OF_MESSENGERS = {"카카오톡", "사내 메신저"}

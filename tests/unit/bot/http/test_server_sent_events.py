@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from bot.messengers.generic import server_sent_events
-from bot.messengers.generic.server_sent_events import ClientGoneError, EventWriter
+from bot.http import server_sent_events
+from bot.http.server_sent_events import ClientGoneError, EventWriter
 from fakes.faults import serving
 
 

@@ -1,0 +1,112 @@
+"""The ways to tell somebody: a Slack room's incoming webhook, any webhook, mail."""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+import ssl
+from collections.abc import Awaitable, Mapping
+from email.message import EmailMessage
+
+import structlog
+from yarl import URL
+
+from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.http.outbound import OutboundClient, Reply
+from bot.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+MAIL_TIMEOUT_S = 10.0
+
+
+class Channels:
+    """Sends a text to all channels of the settings, each by itself."""
+
+    def __init__(self, settings: Settings, outbound: OutboundClient) -> None:
+        self._outbound = outbound
+        self._mail_to = settings.alert_mail_to
+        self._smtp = settings.alert_smtp_url.get_secret_value()
+        self._webhook = settings.alert_webhook_url.get_secret_value()
+        self._slack = settings.alert_slack_url.get_secret_value()
+
+    async def send(self, words: str, fields: Mapping[str, object]) -> bool:
+        """Tell everybody; whether anybody was reached, True also where no channel is set up."""
+        ways: list[Awaitable[bool]] = []
+        if self._slack:
+            ways.append(self._post("slack", self._slack, {"text": words}))
+        if self._webhook:
+            ways.append(self._post("webhook", self._webhook, {"text": words, **fields}))
+        if self._mail_to and self._smtp:
+            ways.append(self._to_mail(words))
+        sent = await asyncio.gather(*ways)
+        return not sent or any(sent)
+
+    async def _post(self, channel: str, url: str, document: dict[str, object]) -> bool:
+        result = await self._outbound.post_json(url, document, hosts=[origin_of(url)], judge=_judge)
+        if result.outcome is not Outcome.DELIVERED:
+            log.warning("alert_not_sent", channel=channel, detail=result.detail)
+        return result.outcome is Outcome.DELIVERED
+
+    async def _to_mail(self, words: str) -> bool:
+        try:
+            await asyncio.to_thread(send_mail, self._smtp, self._mail_to, words)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            log.warning("alert_not_sent", channel="mail", detail=type(error).__name__)
+            return False
+        return True
+
+
+def channel_names(settings: Settings) -> list[str]:
+    """The channels that are set up, in Korean."""
+    mail = settings.alert_mail_to and settings.alert_smtp_url.get_secret_value()
+    known = {
+        "Slack": settings.alert_slack_url.get_secret_value(),
+        "웹훅": settings.alert_webhook_url.get_secret_value(),
+        "메일": mail,
+    }
+    return [name for name, is_set in known.items() if is_set]
+
+
+def origin_of(url: str) -> str:
+    """The origin of an operator's own URL; "" for one that cannot be read, and is refused."""
+    try:
+        return str(URL(url).origin())
+    except ValueError:
+        return ""
+
+
+def origins(settings: Settings) -> list[str]:
+    """The origins that alerts are posted to."""
+    urls = (settings.alert_slack_url, settings.alert_webhook_url)
+    return [origin for url in urls if (origin := origin_of(url.get_secret_value()))]
+
+
+def send_mail(smtp_url: str, to: str, words: str) -> None:
+    """Send one mail; blocks. Raises OSError, SMTPException or ValueError."""
+    url = URL(smtp_url)
+    if url.scheme not in {"smtp", "smtps"} or not url.host:
+        raise ValueError("smtp:// or smtps:// is expected")
+    mail = EmailMessage()
+    mail["From"] = to.split(",", maxsplit=1)[0].strip()
+    mail["To"] = to
+    mail["Subject"] = words.splitlines()[0]
+    mail.set_content(words)
+    kind = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
+    with kind(url.host, url.port or (465 if url.scheme == "smtps" else 25),
+              timeout=MAIL_TIMEOUT_S) as server:  # fmt: skip
+        server.ehlo_or_helo_if_needed()
+        if url.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context())
+            server.ehlo()
+        elif url.scheme == "smtp" and url.user:
+            raise ValueError("a password is not sent without TLS")
+        if url.user:
+            server.login(url.user, url.password or "")
+        server.send_message(mail)
+
+
+def _judge(reply: Reply) -> DeliveryResult:
+    good = 200 <= reply.status < 300
+    outcome = Outcome.DELIVERED if good else Outcome.REFUSED
+    return DeliveryResult(outcome=outcome, detail=f"HTTP {reply.status}")

@@ -1,0 +1,1 @@
+"""The live tail: turns as they come in and end."""

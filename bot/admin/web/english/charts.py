@@ -1,0 +1,98 @@
+"""The charts."""
+
+from __future__ import annotations
+
+CHARTS = {
+    "차트": "Charts",
+    "← 모든 차트": "← All charts",
+    "이 기간에는 기록이 없습니다. 다른 기간이나 메신저를 골라 주세요.": (
+        "Nothing was recorded in this range. Choose another range or messenger."
+    ),
+    "표로 보기": "Show the numbers",
+    "시각": "Time",
+    "기간": "Range",
+    "{start}부터 {end}까지: {summary}. 수치는 표에 있습니다.": (
+        "From {start} to {end}: {summary}. The numbers are in the table."
+    ),
+    "시간 이동": "Move in time",
+    "← 이전": "← Earlier",
+    "다음 →": "Later →",
+    "지금": "Now",
+    "아직 집계하지 않았습니다. 잠시 뒤에 새로고침해 주세요.": (
+        "Nothing has been counted yet. Reload in a moment."
+    ),
+    "{moment}까지 집계했습니다. 나머지를 집계하는 중입니다.": (
+        "Counted up to {moment}. The rest is being counted."
+    ),
+    "{moment}까지 집계했습니다. 수치는 질문 처리가 끝난 시각을 기준으로 합니다.": (
+        "Counted up to {moment}. A question counts at the time when it was done."
+    ),
+    (
+        "이 기간에는 처리한 질문이 없습니다. 메신저로 질문이 오면 1분 안에 여기에 나타납니다. 다른"
+        " 기간을 골라 보세요."
+    ): (
+        "No question was handled in this range. One from a messenger appears here within a"
+        " minute. Choose another range."
+    ),
+    "단계별로 걸린 시간": "Time taken by each stage",
+    "단계": "Stage",
+    "건수": "Count",
+    "질문 접수부터 답변 전달까지": "received → delivered",
+    "접수 → 대기열": "received → queued",
+    "대기열 → 생성 시작": "queued → started",
+    "생성 시작 → 첫 토큰": "started → first token",
+    "생성 시작 → 생성 끝": "started → generated",
+    "답변 확정 → 전달": "settled → delivered",
+    "답변까지 걸린 시간": "Time to the answer",
+    "걸린 시간: 접수 → 대기열": "Time taken: received → queued",
+    "걸린 시간: 대기열 → 생성 시작": "Time taken: queued → started",
+    "걸린 시간: 생성 시작 → 첫 토큰": "Time taken: started → first token",
+    "걸린 시간: 생성 시작 → 생성 끝": "Time taken: started → generated",
+    "걸린 시간: 답변 확정 → 전달": "Time taken: settled → delivered",
+    "{count}건": "{count}",
+    "{count}토큰": "{count} tokens",
+    "처리한 질문": "Questions handled",
+    "제시간에 답변한 비율": "Share answered in time",
+    (
+        "답변이 필요했던 질문 가운데 각 메신저의 기한 안에 답변이 전달된 비율입니다. 카카오톡은"
+        " 콜백 기한, 그 밖에는 접수 후 60초가 기한입니다."
+    ): (
+        "Of the questions that needed an answer, those whose answer was delivered in time: by the"
+        " callback's deadline in KakaoTalk, elsewhere within 60 seconds."
+    ),
+    "구간을 나누어 센 값이라 실제와 9%까지 다를 수 있습니다.": (
+        "Durations are counted in ranges, so a value can be off by up to 9%."
+    ),
+    "대기열 길이": "Length of the queue",
+    "모델을 기다린 질문이 가장 많았던 때의 수입니다. 10초마다 셉니다.": (
+        "The most questions that waited for the model at a time, counted every 10 seconds."
+    ),
+    "초당 생성 토큰": "Tokens generated per second",
+    "끝난 답변의 토큰을 시간으로 나눈 값입니다.": "Tokens of finished answers, by time.",
+    "대화 하나에 쓴 생성 시간": "Generation per conversation",
+    "모델이 답변을 쓴 시간을 그동안 시작된 대화 수로 나눈 값입니다.": (
+        "The model's time for answers, by the conversations that began meanwhile."
+    ),
+    "그 밖": "others",
+    "실패와 시간 초과": "Failures and timeouts",
+    "사용자 평가": "Feedback by users",
+    "최대 {count}": "at most {count}",
+    "생성 토큰": "Tokens generated",
+    "좋아요 {good} · 싫어요 {bad}": "good {good} · bad {bad}",
+    "해당 차트를 찾을 수 없습니다. 주소가 잘못되었을 수 있습니다.": (
+        "There is no such chart. The address may be wrong."
+    ),
+    "1시간": "1 hour",
+    "6시간": "6 hours",
+    "1일": "1 day",
+    "7일": "7 days",
+    "30일": "30 days",
+    "90일": "90 days",
+    "끝 시각을 읽을 수 없습니다. 예: 2026-11-22T09:30": (
+        "The end of the range cannot be read. Example: 2026-11-22T09:30"
+    ),
+    "기간을 알 수 없습니다. 아래에서 골라 주세요.": "The range is unknown. Choose one below.",
+    "메신저를 알 수 없습니다. 아래에서 골라 주세요.": (
+        "The messenger is unknown. Choose one below."
+    ),
+}

@@ -1,0 +1,1 @@
+"""The page of the workers and their queue."""

@@ -1,0 +1,97 @@
+"""The statistics of a range of time, as charts read them: rows of one step, over all tenants."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, DateTime, Integer, Text, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.statistics_tables import COUNTS
+
+_WITHIN = """
+    step_s = :step_s AND starts_at >= :since AND starts_at < :until
+    AND (:messenger = '' OR messenger = :messenger)
+"""
+_PARAMETERS: tuple[BindParameter[Any], ...] = (
+    bindparam("step_s", type_=Integer),
+    bindparam("messenger", type_=Text),
+    *(bindparam(name, type_=DateTime(timezone=True)) for name in ("since", "until")),
+)
+_READ_COUNTS = text(
+    f"""
+    SELECT starts_at, messenger, sum(max_waiting)::bigint AS max_waiting,
+        {", ".join(f"sum({name})::bigint AS {name}" for name in COUNTS)}
+    FROM statistics WHERE {_WITHIN} GROUP BY 1, 2
+    """
+).bindparams(*_PARAMETERS)
+_READ_DETAILS = text(
+    f"""
+    SELECT starts_at, split_part(key, ':', 1) AS kind, array_agg(split_part(key, ':', 2)) AS names,
+        array_agg(count) AS numbers
+    FROM (
+        SELECT starts_at, key, sum(value::bigint)::bigint AS count
+        FROM statistics, jsonb_each_text(details) WHERE {_WITHIN} GROUP BY 1, 2
+    ) AS sums GROUP BY 1, 2
+    """
+).bindparams(*_PARAMETERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A range of time in steps; ``messenger``: "" for all of them."""
+
+    step_s: int
+    since: datetime
+    until: datetime  #: exclusive
+    messenger: str = ""
+
+    def values(self) -> dict[str, object]:
+        """The parameters of the statements."""
+        return {
+            "step_s": self.step_s,
+            "since": self.since,
+            "until": self.until,
+            "messenger": self.messenger,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What was counted in a span, by the beginning of its steps; empty ones are absent."""
+
+    counts: Mapping[tuple[datetime, str], Mapping[str, int]]  #: by step and messenger
+    #: The further counts by their kind, then by step: of a stage by bucket, of failures by reason.
+    details: Mapping[str, Mapping[datetime, Counter[str]]]
+
+    def total(self, name: str) -> int:
+        """The sum of a count over the span."""
+        return sum(row[name] for row in self.counts.values())
+
+    def failures(self, at: datetime) -> Counter[str]:
+        """The failed and expired turns of a step, by their reason."""
+        return self.details.get("failed", {}).get(at, Counter())
+
+    def histogram(self, stage: str, at: datetime | None = None) -> Counter[int]:
+        """The counts by bucket of a stage, in one step or over the span."""
+        by_step = self.details.get(stage, {})
+        found: Counter[int] = Counter()
+        for step in by_step.values() if at is None else [by_step.get(at, Counter())]:
+            for bucket, count in step.items():
+                found[int(bucket)] += count
+        return found
+
+
+async def read_statistics(connection: AsyncConnection, span: Span) -> Statistics:
+    """Everything that was counted in the span."""
+    values = span.values()
+    counts = (await connection.execute(_READ_COUNTS, values)).mappings()
+    by_step = {(row["starts_at"], row["messenger"]): dict(row) for row in counts}
+    details: dict[str, dict[datetime, Counter[str]]] = defaultdict(dict)
+    for row in await connection.execute(_READ_DETAILS, values):
+        details[row.kind][row.starts_at] = Counter(dict(zip(row.names, row.numbers, strict=True)))
+    return Statistics(counts=by_step, details=details)
