@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from benchmarks import accept, memory, overhead, overload, streams
+from benchmarks import accept, memory, overhead, overload, search, streams
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
 from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
@@ -52,6 +52,11 @@ def _streams(length: Length) -> Measured:
     return streams.bench(quick if length is Length.QUICK else streams.Size())
 
 
+def _search(length: Length) -> Measured:
+    quick = search.Size(turns=20_000, searches=3, compared=1, costed=500)
+    return search.bench(quick if length is Length.QUICK else search.Size())
+
+
 def _engine(length: Length) -> Measured:
     from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
 
@@ -83,6 +88,7 @@ BENCHES: dict[str, Bench] = {
     "memory": _memory,
     "overload": _overload,
     "streams": _streams,
+    "search": _search,
     "engine": _engine,
     "conversations": _conversations,
     "product": _product,

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import app_keys
 from bot.admin.app import create_admin
+from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
@@ -398,6 +399,7 @@ async def _run(
         conversation.sweeper.keep_sweeping,
         EventSweeper(database=base.database).keep_sweeping,
         conversation.sweeper.keep_forgetting,
+        SearchIndexer(database=base.database).keep_indexing,
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,

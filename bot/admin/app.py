@@ -16,6 +16,8 @@ from bot.admin.login.ended_sessions import EndedSessions
 from bot.admin.login.password import Password
 from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
+from bot.admin.search import saved_views
+from bot.admin.search import views as search_views
 from bot.admin.turns import views
 from bot.admin.web import pages
 from bot.settings import Settings
@@ -55,7 +57,8 @@ def create_admin(
         ]
     )
     app[auth.GATE] = gate
-    app[views.DATABASE] = database
+    app[pages.DATABASE] = database
+    app[saved_views.OWNER] = settings.admin_user
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
@@ -73,6 +76,9 @@ _ROUTES = [
     web.get("", _to_first_page),
     web.get("/", views.show_turns, name="turns"),
     web.get("/conversations/{id}", views.show_conversation, name="conversation"),
+    web.get("/search/suggestions", search_views.show_suggestions, name="suggestions"),
+    web.post("/searches", saved_views.save_search, name="save_search"),
+    web.post("/searches/{id}/delete", saved_views.delete_search, name="delete_search"),
     web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
     web.get("/login", auth.show_login, name="login"),
     web.post("/login", auth.log_in),

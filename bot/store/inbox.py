@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.turns import Utterance
 from bot.store import recent_events
 from bot.store.reply_handles import dump_handle, stamp
-from bot.store.search import grams
 
 _KEYS = ("messengers", "tenants", "event_keys")
 #: The accept: conversations, turns and deliveries in one committed statement, at most one turn of
@@ -29,7 +28,7 @@ _ACCEPT = """
     WITH utterance AS (
         SELECT * FROM json_to_recordset(CAST(:utterances AS json)) AS utterance (
             id uuid, messenger text, tenant text, key text, event_key text, sender text,
-            text text, media jsonb, reply_handle jsonb, grams text[], via text,
+            text text, media jsonb, reply_handle jsonb, via text,
             received_at timestamptz, not_before timestamptz, callback_until timestamptz,
             expires_at timestamptz, room text, prompt text, regenerates uuid, continues uuid,
             idle_after_s float8, max_waiting bigint
@@ -67,10 +66,10 @@ _ACCEPT = """
         SELECT *, unsettled_turns(id) AS waiting FROM conversation
     ), turn AS (
         INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key, sender,
-                           text, media, reply_handle, expires_at, grams, received_at, prompt,
-                           regenerates, continues)
+                           text, media, reply_handle, expires_at, received_at, prompt, regenerates,
+                           continues)
         SELECT utterance.id, counted.id, last_seq, epoch, messenger, tenant, event_key, sender,
-               text, media, reply_handle, expires_at, grams, received_at, prompt, regenerates,
+               text, media, reply_handle, expires_at, received_at, prompt, regenerates,
                continues
         FROM utterance JOIN counted USING (messenger, tenant, key)
         WHERE (max_waiting = 0 OR waiting < max_waiting) AND NOT by_human
@@ -222,7 +221,6 @@ def _accept_values(turn_id: UUID, utterance: Utterance) -> dict[str, Any]:
         "text": utterance.text,
         "media": utterance.media,
         "reply_handle": dump_handle(reply),
-        "grams": grams(utterance.text),
         "received_at": stamp(utterance.received_at),
         "via": reply.via.value,
         "not_before": stamp(reply.sync_until or utterance.received_at),

@@ -31,6 +31,12 @@ from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.installation_tables import bots_table, installations_table, states_table
+from bot.store.search.tables import (
+    entries_table,
+    queue_table,
+    saved_searches_table,
+    segments_table,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -113,7 +119,7 @@ turns = Table(
     Column("total_ms", Float),
     Column("failure_reason", Text),
     Column("failure_message", Text),
-    # Bigrams of the text, and of the answer once there is one (bot/store/search.py).
+    # The search index of the previous version, which alone reads and fills it.
     Column("grams", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("queued_at", DateTime(timezone=True)),
@@ -329,3 +335,9 @@ bot_configs = Table(
 slack_installations = installations_table(metadata, Text())
 slack_bots = bots_table(metadata, Text())
 slack_oauth_states = states_table(metadata)
+
+# The search index, written after the answer.
+search_segments = segments_table(metadata)
+search_entries = entries_table(metadata)
+search_queue = queue_table(metadata)
+saved_searches = saved_searches_table(metadata)

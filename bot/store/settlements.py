@@ -19,16 +19,14 @@ from bot.store.cancellation import END_DELIVERY
 from bot.store.conversations import HISTORY_AT
 from bot.store.history_cache import mark
 from bot.store.reply_handles import stamp
-from bot.store.search import grams
 from inference_queue.protocol import Completion
 from runtime.database import LAZY_COMMIT_SQL
 
-#: The question, and the conversation's state before the answer, locked until the transaction ends.
+#: The conversation's state before the answer, locked until the transaction ends.
 #: The lock order is the accept's, so that no two transactions wait for each other.
 LOCK_SETTLING = text(
     f"""
-    SELECT turns.job_id, turns.text AS question, conversations.history_seq,
-        {HISTORY_AT} AS history_at, {LAZY_COMMIT_SQL}
+    SELECT turns.job_id, conversations.history_seq, {HISTORY_AT} AS history_at, {LAZY_COMMIT_SQL}
     FROM turns JOIN conversations ON conversations.id = turns.conversation_id
     WHERE turns.job_id = ANY(:job_ids) AND turns.status IN ('queued', 'generating')
     ORDER BY conversations.messenger, conversations.tenant, conversations.key
@@ -44,16 +42,15 @@ SETTLE = text(
     WITH result AS (
         SELECT * FROM json_to_recordset(CAST(:results AS json)) AS result (
             job_id uuid, status text, sources text[], started_at timestamptz, answer text,
-            grams text[], finish_reason text, model text, prompt_tokens int,
-            completion_tokens int, dropped_messages int, first_token_ms float8, total_ms float8,
-            reasoning text, failure_reason text, failure_message text
+            finish_reason text, model text, prompt_tokens int, completion_tokens int,
+            dropped_messages int, first_token_ms float8, total_ms float8, reasoning text,
+            failure_reason text, failure_message text
         )
     ), settled AS (
         UPDATE turns
         SET status = result.status, settled_at = now(),
             started_at = coalesce(turns.started_at, result.started_at),
-            answer = result.answer, grams = coalesce(result.grams, turns.grams),
-            finish_reason = result.finish_reason, model = result.model,
+            answer = result.answer, finish_reason = result.finish_reason, model = result.model,
             prompt_tokens = result.prompt_tokens, completion_tokens = result.completion_tokens,
             dropped_messages = result.dropped_messages, reasoning = result.reasoning,
             first_token_ms = result.first_token_ms, total_ms = result.total_ms,
@@ -124,9 +121,7 @@ async def settle(
     locked = await connection.execute(LOCK_SETTLING, {"job_ids": job_ids})
     before = {row.job_id: row for row in locked}
     values = [
-        _settle_values(settlement, before[settlement.job_id].question)
-        for settlement in settlements
-        if settlement.job_id in before
+        _settle_values(settlement) for settlement in settlements if settlement.job_id in before
     ]
     results = orjson.dumps(values).decode()
     rows = await connection.execute(SETTLE, {"results": results})
@@ -154,7 +149,7 @@ def _settled_turn(row: Row[Any], before: Row[Any]) -> SettledTurn:
     )
 
 
-def _settle_values(settlement: Settlement, question: str) -> dict[str, Any]:
+def _settle_values(settlement: Settlement) -> dict[str, Any]:
     values = {
         "job_id": str(settlement.job_id),
         "status": settlement.status.value,
@@ -162,17 +157,16 @@ def _settle_values(settlement: Settlement, question: str) -> dict[str, Any]:
         "started_at": stamp(settlement.started_at),
     }
     if settlement.completion is not None:
-        return values | _completion_values(settlement.completion, question)
+        return values | _completion_values(settlement.completion)
     return values | {
         "failure_reason": settlement.failure_reason,
         "failure_message": settlement.failure_message[:500],
     }
 
 
-def _completion_values(completion: Completion, question: str) -> dict[str, Any]:
+def _completion_values(completion: Completion) -> dict[str, Any]:
     return {
         "answer": completion.text,
-        "grams": grams(f"{question}\n{completion.text}"),
         "finish_reason": completion.finish_reason.value,
         "model": completion.model,
         "prompt_tokens": completion.prompt_tokens,

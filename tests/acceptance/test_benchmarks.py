@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.search import KINDS
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.timeout(330)
@@ -57,8 +59,16 @@ pytestmark = pytest.mark.timeout(330)
             },
         ),
         ("product", {"product", "product.alone"}),
+        (
+            "search",
+            {
+                *(f"search p95 {kind}" for kind in KINDS),
+                *("search index.postgres", "search index.bot", "search index.size"),
+                "search accept.postgres",
+            },
+        ),
     ],
-    ids=["accept", "overhead", "engine", "conversations", "product"],
+    ids=["accept", "overhead", "engine", "conversations", "product", "search"],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:
     run = subprocess.run(
@@ -103,5 +113,5 @@ def test_an_unknown_bench_is_refused_with_the_known_ones() -> None:
         text=True,
     )
     assert run.returncode == 2
-    known = "accept, overhead, memory, overload, streams, engine, conversations, product"
+    known = "accept, overhead, memory, overload, streams, search, engine, conversations, product"
     assert f"known: {known}" in run.stderr

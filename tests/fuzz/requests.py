@@ -119,6 +119,7 @@ PATHS = [
     "/admin/login",
     "/admin/logout",
     "/admin/conversations/1",
+    "/admin/search/suggestions?token=%EC%83%81%ED%83%9C:",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -243,6 +244,7 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled["trigger_id"] = str(draw(st.integers(0, 10**9)))
     filled["response_url"] = f"{target.response_origin}/commands/{draw(st.integers(0, 10**9))}"
     filled |= {"user": "admin", "password": draw(text), "next": draw(text)}
+    filled |= {"name": draw(text), "q": draw(text)}
     filled["payload"] = json.dumps(draw(value))
     kept = {name: filled[name] for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
@@ -400,8 +402,16 @@ def as_framed(method: str, path: str, headers: Headers, body: bytes | None) -> W
 TE = (b"Transfer-Encoding", b"chunked")
 
 
+PAGES = ["/admin/", "/admin/search/suggestions", "/admin/conversations/1", "/admin/login"]
+PARAMETERS = [
+    *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
+    "x",
+]
 FORMS = [
     "/admin/login",
+    "/admin/searches",
+    "/admin/searches/1/delete",
+    "/admin/searches/x/delete",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]
@@ -414,12 +424,28 @@ def page(draw: st.DrawFn, target: Target) -> Wild:
     headers = operator + (draw(odd_headers()) if draw(st.integers(0, 3)) == 0 else [])
     if draw(st.integers(0, 9)) == 0:
         # Never the logout of this session: the rest would only see the login page.
-        body = draw(form(target, ["csrf", "user", "password", "next"]) | garbage)
+        body = draw(form(target, ["csrf", "user", "password", "next", "name", "q"]) | garbage)
         headers.append((b"Content-Type", draw(st.sampled_from(TYPES)).encode()))
         return draw(sent("POST", draw(st.sampled_from(FORMS)), headers, body))
-    path = draw(st.sampled_from(["/admin/", "/admin/conversations/1", "/admin/login"]))
+    path = draw(
+        st.sampled_from(
+            ["/admin/", "/admin/search/suggestions", "/admin/conversations/1", "/admin/login"]
+        )
+    )
     names = st.sampled_from(
-        ["q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "x"]
+        [
+            "q",
+            "messenger",
+            "status",
+            "delivery",
+            "from",
+            "to",
+            "after",
+            "before",
+            "next",
+            "token",
+            "x",
+        ]
     )
     good = st.sampled_from(["kakao", "answered", "held", "2026-11-22", "2026-11-22T09:30", "안녕"])
     query = draw(st.dictionaries(names, good | text.filter(lambda t: len(t) < 2000), max_size=4))

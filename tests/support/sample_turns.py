@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.domain.turns import clean_text
 from bot.store.schema import conversations, deliveries, turns
-from bot.store.search import grams
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)  #: twelve o'clock in Seoul
 
@@ -83,7 +82,6 @@ def _turn_row(question: str, answer: str | None, received_at: datetime) -> dict[
         "expires_at": received_at + timedelta(minutes=1),
         "status": "answered" if answer else "received",
         "answer": answer,
-        "grams": grams(f"{question}\n{answer}" if answer else question),
         "received_at": received_at,
     }
     if answer:

@@ -1,60 +1,77 @@
-"""The part of a text that a list shows: its beginning, or the surroundings of the match."""
+"""The part of a text that a list shows: its beginning, or the surroundings of a match."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import chain
 
 from bot.domain.normal_form import nfc
+from bot.store.search.words import Word
 
 #: Code points of an excerpt, and of its part before a match.
 LENGTH = 140
 _LEAD = 40
-#: Code points folded at once; only in the chunk of a match they are counted one by one.
-_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an excerpt."""
+
+    text: str
+    marked: bool = False  #: it matches a word of the search
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Three parts of one line; ``match`` is empty where nothing was searched for or found."""
+    """One line in parts; none is marked where nothing was searched for or found."""
 
-    before: str
-    match: str = ""
-    after: str = ""
+    parts: tuple[Part, ...] = ()
+
+    def __str__(self) -> str:
+        return "".join(part.text for part in self.parts)
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """The matches, in the order of the line."""
+        return tuple(part.text for part in self.parts if part.marked)
 
 
-def excerpt(text: str, query: str = "") -> Excerpt:
-    """One line of ``text``. It must be masked already: in a part, masking could miss a number."""
+def excerpt(text: str, words: Sequence[Word] = ()) -> Excerpt:
+    """One line of ``text`` around the first match, with every match marked.
+
+    The text must be masked already: in a part, masking could miss a number.
+    """
     line = " ".join(nfc(text).split())
-    start, end = _place(line, _letters(nfc(query)))
+    places = list(_disjoint(sorted(chain.from_iterable(_matches(line, word) for word in words))))
+    start, end = places[0] if places else (0, 0)
     left = max(0, start - _LEAD) if start + _LEAD > LENGTH else 0
     right = max(left + LENGTH, end)
-    before = ("…" if left else "") + line[left:start]
-    after = line[end:right].rstrip() + ("…" if right < len(line) else "")
-    return Excerpt(before, line[start:end], after)
+    parts = _parts(line, left, right, places)
+    return Excerpt(tuple(part for part in parts if part.text))
 
 
-def _place(line: str, needle: str) -> tuple[int, int]:
-    """Where ``needle`` begins and ends in ``line``, compared as search compares; or (0, 0)."""
-    chunks = [line[at : at + _CHUNK] for at in range(0, len(line), _CHUNK)]
-    letters = [_letters(chunk) for chunk in chunks]
-    found = "".join(letters).find(needle) if needle else -1
-    if found < 0:
-        return 0, 0
-    starts = list(accumulate(map(len, letters), initial=0))
-    last = found + len(needle) - 1
-    return _place_of(found, chunks, starts), _place_of(last, chunks, starts) + 1
+def _matches(line: str, word: Word) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in word.compiled().finditer(line))
 
 
-def _place_of(letter: int, chunks: Sequence[str], starts: Sequence[int]) -> int:
-    """The place in the line of a letter; ``starts``: the number of each chunk's first letter."""
-    number = bisect_right(starts, letter) - 1
-    ends = accumulate(len(_letters(char)) for char in chunks[number])
-    return number * _CHUNK + bisect_right(list(ends), letter - starts[number])
+def _disjoint(places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    reached = 0
+    for start, end in places:
+        if start >= reached:
+            yield start, end
+        elif end > reached:
+            yield reached, end
+        reached = max(reached, end)
 
 
-def _letters(text: str) -> str:
-    """What a search compares of a text in NFC, letter by letter: a final sigma is like any."""
-    return "".join(text.lower().split()).replace("ς", "σ")
+def _parts(line: str, left: int, right: int, places: Sequence[tuple[int, int]]) -> Iterator[Part]:
+    at = left
+    before = "…" if left else ""
+    for start, end in places:
+        if start < right and end <= right:
+            yield Part(before + line[at:start])
+            yield Part(line[start:end], marked=True)
+            at, before = end, ""
+    rest = line[at:right].rstrip() if at < right else ""
+    yield Part(before + rest + ("…" if right < len(line) else ""))

@@ -1,28 +1,20 @@
-"""The filters of the list of turns, as the URL carries them."""
+"""The search and the place of a page of the list of turns, as the URL carries them."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Container, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 from urllib.parse import urlencode
 from uuid import UUID
 
-from bot.admin.web.labels import DELIVERY_STATES, KST, STATUSES
+from bot.admin.search.compile import time_range
+from bot.admin.search.fields import Field, UnreadableValue
+from bot.admin.search.query import MAX_SHOWN_CHARS, Problem, Query, Term, parse, read_term
 from bot.domain.turns import clean_text
-
-MAX_QUERY_CHARS = 200
-
-#: Values of the delivery filter beside the states: no delivery yet, and dead letters.
-NO_DELIVERY = "none"
-DEAD_LETTER = "dead"
-
-
-class BadFilter(ValueError):
-    """An invalid filter; its text is a Korean sentence for the page."""
 
 
 class BadCursor(ValueError):
@@ -56,33 +48,32 @@ class Cursor:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
-    """The list's filters; an empty string or None leaves a filter out."""
+def read_search(query: Mapping[str, str], fields: Sequence[Field], now: datetime) -> Query:
+    """The search of the box and of the form's other fields; what is unreadable is a problem."""
+    search = parse(query.get("q", ""), fields)
+    terms: list[Term] = []
+    problems: list[Problem] = []
+    for field in fields:
+        for value in _form_values(query, field.name):
+            try:
+                terms.append(read_term(field, value))
+            except UnreadableValue as error:
+                problems.append(Problem(f"{field.label}:{value[:MAX_SHOWN_CHARS]}", str(error)))
+    search = search.plus(*terms, problems=problems)
+    since, until = time_range(search.terms, now)
+    if since >= until:
+        search = search.plus(problems=[Problem("날짜", "시작이 끝보다 늦습니다.")])
+    return search
 
-    messenger: str = ""
-    status: str = ""
-    delivery: str = ""  #: a DeliveryState, NO_DELIVERY or DEAD_LETTER
-    since: datetime | None = None
-    until: datetime | None = None  #: exclusive
-    q: str = ""
 
-    @classmethod
-    def parse(cls, query: Mapping[str, str], messengers: Container[str]) -> Self:
-        """Read the form's fields; ``messengers``: the known names. Raises BadFilter."""
-        filters = cls(
-            messenger=_choice(query, "messenger", messengers, "메신저"),
-            status=_choice(query, "status", STATUSES, "상태"),
-            delivery=_choice(
-                query, "delivery", {*DELIVERY_STATES, NO_DELIVERY, DEAD_LETTER}, "전달 상태"
-            ),
-            since=_moment(query, "from", "시작", end=False),
-            until=_moment(query, "to", "끝", end=True),
-            q=_search(query),
-        )
-        if filters.since and filters.until and filters.since >= filters.until:
-            raise BadFilter("시작 시각이 끝 시각보다 늦습니다. 기간을 다시 정해 주세요.")
-        return filters
+def _form_values(query: Mapping[str, str], name: str) -> Iterator[str]:
+    """The values that the form has for a field: two moments are a range with an open end."""
+    if name == "date":
+        first, last = (clean_text(query.get(end, "")) for end in ("from", "to"))
+        yield from ([f"{first}.."] if first else [])
+        yield from ([f"..{last}"] if last else [])
+    elif name in FIELDS and (value := clean_text(query.get(name, ""))):
+        yield value
 
 
 def in_url(query: Mapping[str, str], **changes: str) -> str:
@@ -93,36 +84,3 @@ def in_url(query: Mapping[str, str], **changes: str) -> str:
 
 #: The form's fields. Without the cursor: another filter begins on the first page.
 FIELDS = ("q", "messenger", "status", "delivery", "from", "to")
-
-
-def _choice(query: Mapping[str, str], field: str, known: Container[str], label: str) -> str:
-    value = query.get(field, "").strip()
-    if value and value not in known:
-        raise BadFilter(f"{label}에 알 수 없는 값이 있습니다. 목록에서 골라 주세요.")
-    return value
-
-
-def _search(query: Mapping[str, str]) -> str:
-    value = clean_text(query.get("q", ""))
-    if len(value) > MAX_QUERY_CHARS:
-        raise BadFilter(f"검색어는 {MAX_QUERY_CHARS}자까지 쓸 수 있습니다.")
-    return value
-
-
-def _moment(query: Mapping[str, str], field: str, label: str, *, end: bool) -> datetime | None:
-    """A day or a minute of Korean time; an end includes all of that day or minute."""
-    value = query.get(field, "").strip()
-    if not value:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=KST)
-        if not 2000 <= moment.year < 2100:
-            raise ValueError(value)
-    except (ValueError, OverflowError):
-        raise BadFilter(f"{label} 시각을 읽을 수 없습니다. 예: 2026-11-22T09:30") from None
-    return moment + _WHOLE.get(len(value), timedelta()) if end else moment
-
-
-#: The length of the smallest unit that an end names, by the length of its text.
-_WHOLE = {len("2026-11-22"): timedelta(days=1), len("2026-11-22T09:30"): timedelta(minutes=1)}

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.admin.turns.filters import Cursor, Filters
-from bot.admin.turns.queries import PAGE_SIZE, list_turns
+from bot.admin.search.compile import compile_query
+from bot.admin.search.query import Query
+from bot.admin.turns.filters import Cursor
+from bot.admin.turns.finding import find_turns
+from bot.admin.turns.identities import find_identities
+from bot.admin.turns.queries import PAGE_SIZE
 from bot.admin.turns.rows import TurnRow
 from bot.admin.turns.view_models import TurnListItem, list_item
 from bot.privacy.masking_thread import run_masking
+from bot.store.search.words import Word
 
 #: Statements of one page: so many hidden matches are passed over before it is shown as it is.
 MAX_ROUNDS = 4
@@ -27,34 +33,33 @@ class Listing:
 
     items: Sequence[TurnListItem]
     after: Cursor | None  #: of the next page
+    reached: datetime | None = None  #: the time was over: older turns were not looked at
 
 
 async def list_items(
     database: AsyncEngine,
-    filters: Filters,
+    query: Query,
     after: Cursor | None,
     messenger_labels: Mapping[str, str],
 ) -> Listing:
-    """The newest turns below ``after`` that pass the filters, at most ``PAGE_SIZE``."""
+    """The newest turns below ``after`` that meet the query, at most ``PAGE_SIZE``."""
+    criteria = compile_query(query, datetime.now(UTC), await find_identities(database, query))
     shown: list[tuple[TurnRow, TurnListItem]] = []
+    reached = None
     for _ in range(MAX_ROUNDS):
-        found = await list_turns(database, filters, after)
-        shown += await run_masking(partial(_visible, found.turns, filters.q, messenger_labels))
-        after = found.after
-        if after is None or len(shown) >= PAGE_SIZE:
+        found = await find_turns(database, criteria, after)
+        shown += await run_masking(partial(_visible, found.turns, query.words, messenger_labels))
+        after, reached = found.after, found.reached
+        if after is None or reached or len(shown) >= PAGE_SIZE:
             break
     if len(shown) > PAGE_SIZE:
         shown = shown[:PAGE_SIZE]
-        after = Cursor(shown[-1][0].received_at, shown[-1][0].id)
-    return Listing(items=[item for _, item in shown], after=after)
+        after, reached = Cursor(shown[-1][0].received_at, shown[-1][0].id), None
+    return Listing(items=[item for _, item in shown], after=after, reached=reached)
 
 
 def _visible(
-    rows: Sequence[TurnRow], query: str, messenger_labels: Mapping[str, str]
+    rows: Sequence[TurnRow], words: Sequence[Word], messenger_labels: Mapping[str, str]
 ) -> list[tuple[TurnRow, TurnListItem]]:
-    items = ((row, list_item(row, query, messenger_labels)) for row in rows)
-    return [(row, item) for row, item in items if not query or _shows_match(item)]
-
-
-def _shows_match(item: TurnListItem) -> bool:
-    return bool(item.question.match or item.answer.match)
+    items = ((row, list_item(row, words, messenger_labels)) for row in rows)
+    return [(row, item) for row, item in items if item is not None]

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 from bot.admin.turns.excerpt import LENGTH, Excerpt, excerpt
+from bot.domain.normal_form import nfc
 from bot.privacy.masking import mask
-from bot.store.search import folded
+from bot.store.search.words import Word
 
 #: Code points around an excerpt that are masked with it, so that no number is cut before masking.
 _MARGIN = 600
-#: Matches that are tried: one may stand in what is masked.
+#: Matches of a word that are tried: one may stand in what is masked.
 _MAX_MATCHES = 3
 
 
-def masked_excerpt(text: str, query: str = "") -> Excerpt:
-    """The excerpt of a text with its personal data masked; a match in such data is not shown."""
-    line = " ".join(text.split())
-    for place in _matches(line, query):
-        shown = excerpt(mask(line[max(place - _MARGIN, 0) : place + LENGTH + _MARGIN]), query)
-        if shown.match:
-            return shown
-    return excerpt(mask(line[: LENGTH + _MARGIN]))
+@dataclass(frozen=True, slots=True)
+class MaskedExcerpt:
+    """An excerpt without personal data, and the words that the whole masked text has."""
+
+    shown: Excerpt
+    words: frozenset[Word] = field(default=frozenset())
 
 
-def _matches(line: str, query: str) -> list[int]:
-    needle = " ?".join(map(re.escape, folded(query)))
-    found = re.finditer(needle, line, re.IGNORECASE) if needle else ()
-    return [match.start() for match in islice(found, _MAX_MATCHES)]
+def masked_excerpt(text: str, words: Sequence[Word] = ()) -> MaskedExcerpt:
+    """The excerpt of a text with its personal data masked; a match in such data is no match."""
+    line = " ".join(nfc(text).split())
+    visible = {word: place for word in words if (place := _visible(line, word)) is not None}
+    if not visible:
+        return MaskedExcerpt(excerpt(mask(line[: LENGTH + _MARGIN])))
+    shown = excerpt(next(iter(visible.values())), words)
+    return MaskedExcerpt(shown, frozenset(visible))
+
+
+def _visible(line: str, word: Word) -> str | None:
+    """The masked surroundings of a match that masking leaves; None: there is none."""
+    pattern = word.compiled()
+    around = (mask(part) for part in _surroundings(line, word))
+    return next((part for part in around if pattern.search(part)), None)
+
+
+def _surroundings(line: str, word: Word) -> Iterator[str]:
+    for match in islice(word.compiled().finditer(line), _MAX_MATCHES):
+        place = match.start()
+        yield line[max(place - _MARGIN, 0) : place + LENGTH + _MARGIN]

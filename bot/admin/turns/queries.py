@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal, select, tuple_
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.admin.turns.filters import DEAD_LETTER, NO_DELIVERY, Cursor, Filters
 from bot.admin.turns.rows import (
     ConversationPage,
     ConversationRow,
     ConversationTurnRow,
     DeliveryAttempt,
-    TurnPage,
     TurnPosition,
-    TurnRow,
 )
-from bot.store.deliveries import DEAD_LETTERS
 from bot.store.schema import conversations, deliveries, delivery_attempts, turns
-from bot.store.search import matching
 
 PAGE_SIZE = 50
 #: Shown of a turn's reasoning, in characters.
@@ -32,34 +26,8 @@ MAX_REASONING_CHARS = 1000
 #: Upper bound on the time that a page may keep Postgres busy.
 STATEMENT_TIMEOUT_MS = 3000
 
-#: Of each text in the list: far more than is shown, so that no number is cut before masking.
-_EXCERPT_CHARS = 600
-
-#: Of each text in the list of a search: the match may stand anywhere.
-_SEARCHED_CHARS = 20_000
-
 #: The largest BIGINT.
 MAX_ID = 2**63 - 1
-
-
-async def list_turns(
-    database: AsyncEngine, filters: Filters, after: Cursor | None = None
-) -> TurnPage:
-    """The ``PAGE_SIZE`` newest turns below ``after`` that pass the filters."""
-    chars = _SEARCHED_CHARS if filters.q else _EXCERPT_CHARS
-    statement = _select_turns(chars).where(*_equalities(filters), *_range(filters))
-    if after:
-        position = tuple_(literal(after.received_at), literal(after.id))
-        statement = statement.where(tuple_(turns.c.received_at, turns.c.id) < position)
-    newest_first = turns.c.received_at.desc(), turns.c.id.desc()
-    statement = statement.order_by(*newest_first).limit(PAGE_SIZE + 1)
-    async with _read_only(database) as connection:
-        found = [TurnRow(**row._asdict()) for row in await connection.execute(statement)]
-    shown = found[:PAGE_SIZE]
-    more = len(found) > PAGE_SIZE
-    return TurnPage(
-        turns=shown, after=Cursor(shown[-1].received_at, shown[-1].id) if more else None
-    )
 
 
 async def read_conversation(
@@ -68,7 +36,7 @@ async def read_conversation(
     """The ``PAGE_SIZE`` newest turns with a seq below ``before``; None: no such conversation."""
     if not 0 <= conversation_id <= MAX_ID:
         return None
-    async with _read_only(database) as connection:
+    async with read_only(database) as connection:
         conversation = await _find_conversation(connection, conversation_id)
         if conversation is None:
             return None
@@ -80,7 +48,7 @@ async def read_conversation(
 async def find_position(database: AsyncEngine, turn_id: UUID) -> TurnPosition | None:
     """The conversation and the seq of a turn; None: no such turn."""
     statement = select(turns.c.conversation_id, turns.c.seq).where(turns.c.id == turn_id)
-    async with _read_only(database) as connection:
+    async with read_only(database) as connection:
         row = (await connection.execute(statement)).one_or_none()
     return TurnPosition(**row._asdict()) if row else None
 
@@ -135,30 +103,9 @@ def _page(
     )
 
 
-def _equalities(filters: Filters) -> Iterator[ColumnElement[bool]]:
-    if filters.messenger:
-        yield turns.c.messenger == filters.messenger
-    if filters.status:
-        yield turns.c.status == filters.status
-    if filters.delivery == NO_DELIVERY:
-        yield deliveries.c.turn_id.is_(None)
-    elif filters.delivery == DEAD_LETTER:
-        yield deliveries.c.state.in_([state.value for state in DEAD_LETTERS])
-    elif filters.delivery:
-        yield deliveries.c.state == filters.delivery
-
-
-def _range(filters: Filters) -> Iterator[ColumnElement[bool]]:
-    if filters.since:
-        yield turns.c.received_at >= filters.since
-    if filters.until:
-        yield turns.c.received_at < filters.until
-    if filters.q:
-        yield matching(filters.q, filters.until or datetime.now(UTC))
-
-
 @asynccontextmanager
-async def _read_only(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def read_only(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One snapshot of the database, for statements that take ``STATEMENT_TIMEOUT_MS`` at most."""
     async with database.connect() as default:
         connection = await default.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -183,7 +130,7 @@ _CONVERSATION: Select[Any] = select(
 )
 
 #: The columns of a TurnRow, except its texts.
-_TURN = (
+TURN_COLUMNS = (
     turns.c.id,
     turns.c.conversation_id,
     turns.c.seq,
@@ -206,7 +153,7 @@ _TURN = (
 
 _CONVERSATION_TURNS: Select[Any] = (
     select(
-        *_TURN,
+        *TURN_COLUMNS,
         turns.c.text,
         turns.c.answer,
         turns.c.epoch,
@@ -238,12 +185,3 @@ _ATTEMPTS: Select[Any] = (
     .where(delivery_attempts.c.turn_id.in_(bindparam("ids", expanding=True)))
     .order_by(delivery_attempts.c.id)
 )
-
-
-def _select_turns(chars: int) -> Select[Any]:
-    """Turns of all conversations, with the first ``chars`` code points of their texts."""
-    return select(
-        *_TURN,
-        func.left(turns.c.text, chars).label("text"),
-        func.left(turns.c.answer, chars).label("answer"),
-    ).select_from(turns.outerjoin(deliveries))

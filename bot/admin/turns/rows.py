@@ -86,6 +86,7 @@ class TurnPage:
 
     turns: Sequence[TurnRow]
     after: Cursor | None
+    reached: datetime | None = None  #: the time was over: older turns were not looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

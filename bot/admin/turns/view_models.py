@@ -14,6 +14,7 @@ from bot.admin.turns.rows import ConversationTurnRow, DeliveryAttempt, TurnRow
 from bot.admin.web import labels
 from bot.privacy.masking import mask, mask_detail, pseudonym
 from bot.store.deliveries import DEAD_LETTERS
+from bot.store.search.words import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,20 @@ class TurnDetail:
     is_dead_letter: bool  #: delivered only if an operator sends it again
 
 
-def list_item(row: TurnRow, query: str, messenger_labels: Mapping[str, str]) -> TurnListItem:
-    """The list's view of a turn; ``query``: the search term, "" without a search."""
+def list_item(
+    row: TurnRow, words: Sequence[Word], messenger_labels: Mapping[str, str]
+) -> TurnListItem | None:
+    """The list's view of a turn; None: masking hides one of the words that are searched for."""
+    question = masked_excerpt(row.text, words)
+    answer = masked_excerpt(row.answer or "", words)
+    if not (question.words | answer.words).issuperset(words):
+        return None
     return TurnListItem(
         summary=_summary(row, messenger_labels),
         conversation_id=row.conversation_id,
         before=before_for(row.seq),
-        question=masked_excerpt(row.text, query),
-        answer=masked_excerpt(row.answer or "", query),
+        question=question.shown,
+        answer=answer.shown,
     )
 
 

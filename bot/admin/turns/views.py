@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 from aiohttp import web
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.admin.turns.filters import (
-    DEAD_LETTER,
-    FIELDS,
-    NO_DELIVERY,
-    BadCursor,
-    BadFilter,
-    Cursor,
-    Filters,
-    in_url,
-)
+from bot.admin.search.fields import DELIVERIES, all_fields
+from bot.admin.search.query import Query
+from bot.admin.search.saved_views import saved_of
+from bot.admin.turns.filters import FIELDS, BadCursor, Cursor, in_url, read_search
 from bot.admin.turns.listing import Listing, list_items
 from bot.admin.turns.queries import MAX_ID, before_for, find_position, read_conversation
 from bot.admin.turns.rows import ConversationPage
 from bot.admin.turns.view_models import TurnDetail, detail
 from bot.admin.web import labels
-from bot.admin.web.pages import error_page, page
+from bot.admin.web.pages import DATABASE, error_page, page
 from bot.privacy.masking import pseudonym
 from bot.privacy.masking_thread import run_masking
 from bot.store import deliveries
-from bot.store.search import SCAN_DAYS, is_scan
+from bot.store.search.saved import SavedSearch
 
 log = structlog.get_logger(__name__)
 
-DATABASE = web.AppKey("DATABASE", AsyncEngine)
 #: The Korean name of each messenger, by its name in the tables.
 MESSENGER_LABELS = web.AppKey("MESSENGER_LABELS", dict[str, str])
 
@@ -42,50 +36,40 @@ _NO_CONVERSATION = "해당 대화를 찾을 수 없습니다. 삭제되었거나
 _NO_TURN = "해당 질문을 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
 _NOT_DEAD = "이미 전달되었거나 다시 보내는 중인 답변입니다."
 
-_DELIVERY_OPTIONS = labels.DELIVERY_STATES | {
-    NO_DELIVERY: "기록 없음",
-    DEAD_LETTER: "전송 실패 답변",
-}
-
 
 async def show_turns(request: web.Request) -> web.StreamResponse:
-    """GET /admin/: the log of turns, newest first."""
+    """GET /admin/: the log of turns, newest first. A part that is unreadable is named, and 400."""
     raw_cursor = request.query.get("after", "")
     messengers = request.app[MESSENGER_LABELS]
     try:
-        filters = Filters.parse(request.query, messengers)
         after = Cursor.parse(raw_cursor) if raw_cursor else None
-    except BadFilter as error:
-        return _turns_page(request, None, str(error))
     except BadCursor:
         return error_page(request, 400, _BAD_CURSOR)
-    found = await list_items(request.app[DATABASE], filters, after, messengers)
-    return _turns_page(request, found, _notice(filters))
+    query = read_search(request.query, all_fields(messengers), datetime.now(UTC))
+    found = await list_items(request.app[DATABASE], query, after, messengers)
+    return _turns_page(request, found, query, await saved_of(request))
 
 
-def _turns_page(request: web.Request, found: Listing | None, sentence: str) -> web.Response:
-    """Without ``found`` the page asks for other filters."""
+def _turns_page(
+    request: web.Request, found: Listing, query: Query, saved: Sequence[SavedSearch]
+) -> web.Response:
+    messengers = request.app[MESSENGER_LABELS]
     return page(
         request,
         "turns.html",
-        200 if found else 400,
-        turns=found.items if found else None,
+        400 if query.problems else 200,
+        turns=found.items,
         asked={name: request.query.get(name, "") for name in FIELDS},
-        older=in_url(request.query, after=str(found.after)) if found and found.after else "",
+        older=in_url(request.query, after=str(found.after)) if found.after else "",
         newest=in_url(request.query) if "after" in request.query else None,
-        sentence=sentence,
-        messengers=request.app[MESSENGER_LABELS],
+        reached=found.reached,
+        problems=query.problems,
+        query=str(query),
+        saved=saved,
+        fields=all_fields(messengers),
+        messengers=messengers,
         statuses=labels.STATUSES,
-        deliveries=_DELIVERY_OPTIONS,
-    )
-
-
-def _notice(filters: Filters) -> str:
-    if not filters.q or not is_scan(filters.q):
-        return ""
-    return (
-        f"한 글자 검색은 최근 {SCAN_DAYS}일만 검색합니다. "
-        f"끝 시각을 정하면 그 앞 {SCAN_DAYS}일을 검색합니다."
+        deliveries=DELIVERIES,
     )
 
 

@@ -12,16 +12,18 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.login.access import public
 from bot.admin.web import labels
 
 log = structlog.get_logger(__name__)
 
+DATABASE = web.AppKey("DATABASE", AsyncEngine)
 #: The CSRF token of the operator's session; absent on public pages.
 CSRF = web.RequestKey("CSRF", str)
 
-_TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _STATIC = {
     path.name: path.read_bytes()
     for path in (Path(__file__).parent / "static").iterdir()
@@ -33,7 +35,8 @@ STATIC_VERSION = sha256(b"".join(_STATIC[name] for name in sorted(_STATIC))).hex
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+        "connect-src 'self'; form-action 'self'; "
         "frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -88,7 +91,7 @@ def error_page(request: web.Request, status: int, sentence: str = "") -> web.Res
 
 @public
 async def static_file(request: web.Request) -> web.Response:
-    """A stylesheet or image from ``static/``."""
+    """A stylesheet, script or image from ``static/``."""
     name = request.match_info["name"]
     if name not in _STATIC:
         raise web.HTTPNotFound

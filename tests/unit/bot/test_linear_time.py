@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from bot.admin.login.auth import own_path
+from bot.admin.search.fields import all_fields
+from bot.admin.search.suggestions import suggest
 from bot.admin.turns.excerpt import excerpt
-from bot.admin.turns.filters import BadFilter, Filters
+from bot.admin.turns.filters import read_search
 from bot.domain.messenger import Refusal
 from bot.domain.turns import clean_text
 from bot.http.errors import MAX_BODY_BYTES
@@ -25,7 +28,8 @@ from bot.messengers.parsing import MAX_JAMO, digest, identifier, json_object, re
 from bot.messengers.slack.rich_text import mrkdwn
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import read_command, read_form
-from bot.store.search import folded, grams
+from bot.store.search.folding import folded, grams
+from bot.store.search.words import Word
 from bot.text.splitting import shorten, split, utf16_units
 from inference_worker.prompt.chat_template import KNOWN_MARKERS, neutralise
 from tests.support.linear_time import TextFunction, assert_linear
@@ -84,11 +88,17 @@ def form(text: str) -> object:
         return error
 
 
+async def nothing(_field: str) -> list[str]:
+    return []
+
+
+def suggested(text: str) -> object:
+    return asyncio.run(suggest(text, FIELDS, nothing))
+
+
 def searched(text: str) -> object:
-    try:
-        return Filters.parse({"q": text, "messenger": text, "from": text}, ())
-    except BadFilter as error:
-        return error
+    form = {"q": text, "messenger": text, "from": text}
+    return read_search(form, FIELDS, datetime(2026, 11, 20, tzinfo=UTC))
 
 
 def kakao_reply(text: str) -> object:
@@ -100,6 +110,8 @@ def body(name: str, call: object, *, times: int = 1) -> TextFunction:
     """A function of a text that stands so many times in one request's body."""
     return TextFunction(name, call, MAX_BODY_BYTES // times, in_bytes=True)  # type: ignore[arg-type]
 
+
+FIELDS = all_fields({})
 
 FUNCTIONS = (
     # Requests. A text that stands in several fields shares the body's megabyte.
@@ -115,7 +127,7 @@ FUNCTIONS = (
     body("host_of", host_of),
     TextFunction("clean_text", clean_text, MAX_CHARS * MAX_JAMO),
     TextFunction("own_path", lambda text: own_path("/admin/" + text), MAX_LINE_CHARS),
-    TextFunction("Filters.parse", searched, MAX_LINE_CHARS),
+    TextFunction("read_search", searched, MAX_LINE_CHARS),
     # Answers.
     TextFunction("clean_text of an answer", clean_text, MAX_ANSWER_CHARS),
     TextFunction("utf16_units", utf16_units, MAX_ANSWER_CHARS),
@@ -124,7 +136,10 @@ FUNCTIONS = (
     TextFunction("shorten", lambda text: shorten(text, 3800, utf16_units), MAX_ANSWER_CHARS),
     TextFunction("folded", folded, MAX_ANSWER_CHARS),
     TextFunction("grams", grams, MAX_ANSWER_CHARS),
-    TextFunction("excerpt", lambda text: excerpt(text, text[-9:]), MAX_ANSWER_CHARS),
+    TextFunction(
+        "suggest", lambda text: asyncio.run(suggest(text, FIELDS, nothing)), MAX_LINE_CHARS
+    ),
+    TextFunction("excerpt", lambda text: excerpt(text, [Word(text[-9:])]), MAX_ANSWER_CHARS),
     TextFunction("kakao.judge_callback", kakao_reply, MAX_REPLY_BYTES // 12),
     TextFunction("slack.mrkdwn", mrkdwn, MAX_SLACK_CHARS),
     TextFunction("neutralise", lambda text: neutralise(text, KNOWN_MARKERS), MAX_ANSWER_CHARS),

@@ -1,31 +1,48 @@
 """Filters and cursors that nobody could have chosen on the page."""
 
+import re
+
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.admin import Client
+from tests.support.sample_turns import add_turn
 
 
 @pytest.mark.parametrize(
-    ("query", "sentence"),
+    ("query", "token", "reason"),
     [
-        ("?messenger=telegram", "메신저에 알 수 없는 값"),
-        ("?status=gone", "상태에 알 수 없는 값"),
-        ("?delivery=%00", "전달 상태에 알 수 없는 값"),
-        ("?from=yesterday", "시작 시각을 읽을 수 없습니다"),
-        ("?to=0001-01-01", "끝 시각을 읽을 수 없습니다"),
-        ("?to=9999-12-31T23:59", "끝 시각을 읽을 수 없습니다"),
-        ("?from=2026-11-20&to=2026-11-19", "시작 시각이 끝 시각보다 늦습니다"),
-        ("?q=" + "가" * 201, "검색어는 200자까지"),
+        ("?messenger=telegram", "메신저:telegram", "알 수 없는 값"),
+        ("?status=gone", "상태:gone", "알 수 없는 값"),
+        ("?delivery=%00x", "전달:x", "알 수 없는 값"),
+        ("?from=yesteryear", "날짜:yesteryear..", "날짜를 읽을 수 없습니다"),
+        ("?to=0001-01-01", "날짜:..0001-01-01", "날짜를 읽을 수 없습니다"),
+        ("?to=9999-12-31T23:59", "날짜:..9999-12-31T23:59", "날짜를 읽을 수 없습니다"),
+        ("?from=2026-11-20&to=2026-11-19", "날짜", "시작이 끝보다 늦습니다"),
+        ("?q=" + "가" * 201, "가" * 40 + "…", "낱말은 200자까지"),
+        ("?q=색:파랑", "색:파랑", "조건은 없습니다"),
+        ("?q=시간:>조금", "시간:&gt;조금", "시간을 읽을 수 없습니다"),
     ],
 )
-async def test_a_bad_filter_gets_a_sentence_and_keeps_the_form(
-    operator: Client, query: str, sentence: str
+async def test_a_filter_that_cannot_be_read_is_named_and_the_form_stays(
+    operator: Client, query: str, token: str, reason: str
 ) -> None:
     response = await operator.get(f"/admin/{query}")
     assert response.status == 400
     html = await response.text()
-    assert sentence in html
+    [problem] = re.findall(r"<li><code>(.*?)</code>(.*?)</li>", html)
+    assert problem[0] == token
+    assert reason in problem[1]
     assert 'name="q"' in html
+
+
+async def test_the_rest_of_a_search_is_kept(operator: Client, database: AsyncEngine) -> None:
+    await add_turn(database, "환불은요?", key="a")
+    await add_turn(database, "배송은요?", key="b")
+    response = await operator.get("/admin/?q=환불&status=gone")
+    html = await response.text()
+    assert "환불</mark>은요?" in html
+    assert "배송은요?" not in html
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "한글", "!" * 32, "A" * 400, "f" * 31 + "="])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import pytest
-
-from bot.admin.turns.filters import BadFilter, Filters
+from bot.admin.search.fields import all_fields
+from bot.admin.search.query import Term, parse
 from bot.admin.turns.rows import TurnRow
-from bot.admin.turns.view_models import list_item
+from bot.admin.turns.view_models import TurnSummary, list_item
 
 LABELS = {"pigeon": "비둘기"}
 ROW = TurnRow(
@@ -36,21 +36,29 @@ ROW = TurnRow(
 )
 
 
+def summary(labels: Mapping[str, str]) -> TurnSummary:
+    item = list_item(ROW, (), labels)
+    assert item is not None
+    return item.summary
+
+
 def test_a_turn_shows_the_given_label_of_its_messenger() -> None:
-    assert list_item(ROW, "", LABELS).summary.messenger == "비둘기"
+    assert summary(LABELS).messenger == "비둘기"
 
 
 def test_a_messenger_without_a_label_shows_its_name() -> None:
-    assert list_item(ROW, "", {}).summary.messenger == "pigeon"
+    assert summary({}).messenger == "pigeon"
 
 
 def test_a_state_of_a_newer_version_shows_its_name() -> None:
-    badge = list_item(ROW, "", LABELS).summary.delivery
+    badge = summary(LABELS).delivery
     assert badge is not None
     assert (badge.label, badge.tone) == ("teleported", "open")
 
 
-def test_the_filter_accepts_exactly_the_given_messengers() -> None:
-    assert Filters.parse({"messenger": "pigeon"}, LABELS).messenger == "pigeon"
-    with pytest.raises(BadFilter, match="메신저"):
-        Filters.parse({"messenger": "kakao"}, LABELS)
+def test_the_search_accepts_exactly_the_given_messengers() -> None:
+    fields = all_fields(LABELS)
+    assert parse("메신저:비둘기", fields).terms == (Term("messenger", "pigeon"),)
+    refused = parse("messenger:kakao", fields)
+    assert refused.terms == ()
+    assert "비둘기" in refused.problems[0].reason

@@ -1,13 +1,12 @@
 import unicodedata
-from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.store.schema import turns
-from bot.store.search import SCAN_DAYS, matching
-from tests.support.sample_turns import NOON, add_turn
+from bot.store.search.words import all_match, plain_words
+from tests.support.sample_turns import add_turn
 
 FOUND: dict[str, set[str]] = {
     "환불": {"환불 규정 알려 주세요", "배송은요?"},
@@ -24,7 +23,12 @@ FOUND: dict[str, set[str]] = {
     "\\": set(),
     "/": set(),
     "통관": {"옛 통관"},
-    "통": set(),
+    "통": {"옛 통관"},
+    "ㅎㅂ": {"환불 규정 알려 주세요", "배송은요?"},
+    "환ㅂ": {"환불 규정 알려 주세요", "배송은요?"},
+    "ㅂㄱㅊ": {"불규칙한 환전"},
+    "배송 환불": {"배송은요?"},
+    "ㅋㅋ": set(),
     "쿠": {"100% 할인 쿠폰 A_B", "100원 할인 쿠폰 AxB"},
     "%": {"100% 할인 쿠폰 A_B"},
     "_": {"100% 할인 쿠폰 A_B"},
@@ -59,9 +63,9 @@ async def _fill(engine: AsyncEngine) -> None:
     await add_turn(engine, "100% 할인 쿠폰 A_B", None, key="d")
     await add_turn(engine, "100원 할인 쿠폰 AxB", None, key="e")
     await add_turn(engine, "줄을\n바꾼 Order ABC", None, key="f")
-    await add_turn(engine, "옛 통관", None, key="g", received_at=NOON - timedelta(SCAN_DAYS + 1))
+    await add_turn(engine, "옛 통관", None, key="g")
 
 
 async def _texts(connection: AsyncConnection, query: str) -> set[str]:
-    condition = matching(query, NOON + timedelta(minutes=1))
+    condition = all_match(plain_words(query), turns.c.text, turns.c.answer)
     return set((await connection.execute(select(turns.c.text).where(condition))).scalars())

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from bot.store.search import MAX_GRAMS, grams, is_scan
+from bot.store.search.folding import MAX_GRAMS, grams
 
 
 def test_grams_are_distinct_pairs_without_white_space() -> None:
@@ -14,7 +14,6 @@ def test_grams_are_distinct_pairs_without_white_space() -> None:
 @pytest.mark.parametrize("short", ["", " ", "환", "\n환\t"])
 def test_less_than_a_pair_has_no_grams(short: str) -> None:
     assert grams(short) == []
-    assert is_scan(short)
 
 
 def test_decomposed_hangul_has_the_same_grams() -> None:

@@ -1,0 +1,1 @@
+"""Search: the box and its terms, the index of turns, saved filters."""

@@ -1,0 +1,1 @@
+"""Search over turns: an index of its own, written after the answer, read newest first."""
