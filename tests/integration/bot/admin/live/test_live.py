@@ -23,7 +23,15 @@ from bot.admin.live.feed import (
 )
 from bot.admin.live.items import LiveItem, live_item
 from bot.store.latest_turns import newest_turns
-from tests.support.admin import MESSENGER_LABELS, Client, StartAdmin, csrf_of, log_in
+from tests.support.admin import (
+    MESSENGER_LABELS,
+    Client,
+    StartAdmin,
+    add_user,
+    csrf_of,
+    log_in,
+    send,
+)
 from tests.support.audit import logged
 from tests.support.sample_turns import add_turn
 
@@ -108,6 +116,19 @@ async def test_a_stream_ends_at_the_logout(operator: Client, database: AsyncEngi
     async with following(operator) as stream:
         shown = await operator.get("/admin/live")
         await operator.post("/admin/logout", data={"csrf": csrf_of(await shown.text())})
+        async with asyncio.timeout(WAIT_S):
+            assert await stream.content.read() == b""
+
+
+async def test_a_stream_ends_when_its_user_is_disabled(
+    start_admin: StartAdmin, database: AsyncEngine
+) -> None:
+    user_id = await add_user(database, "lee")
+    admin, lee = await start_admin(database), await start_admin(database)
+    await log_in(admin)
+    await log_in(lee, user="lee")
+    async with following(lee) as stream:
+        await send(admin, f"/admin/users/{user_id}/state", state="disabled")
         async with asyncio.timeout(WAIT_S):
             assert await stream.content.read() == b""
 

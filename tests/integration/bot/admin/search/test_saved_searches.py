@@ -10,7 +10,7 @@ from aiohttp import ClientResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.search import saved
-from tests.support.admin import Client, StartAdmin, csrf_of, log_in
+from tests.support.admin import Client, StartAdmin, add_user, csrf_of, log_in
 from tests.support.sample_turns import add_turn
 
 
@@ -88,7 +88,8 @@ async def test_an_operator_sees_and_deletes_only_the_own_ones(
     operator: Client, start_admin: StartAdmin, database: AsyncEngine
 ) -> None:
     await save(operator, "내 검색", "환불")
-    other = await start_admin(database, admin_user="other")
+    await add_user(database, "other")
+    other = await start_admin(database)
     await log_in(other, user="other")
     assert await saved_links(other) == {}
     html = await (await operator.get("/admin/")).text()
