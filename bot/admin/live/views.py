@@ -68,7 +68,7 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
     messenger = request.query.get("messenger", "")
     if messenger and messenger not in request.app[MESSENGER_LABELS]:
         return error_page(request, 400, _(_NO_MESSENGER))
-    viewer = str(session["sid"])
+    viewer = str(session["user"])
     if not feed.has_room(viewer):
         return error_page(request, 503, _(_FULL))
     await record(request, AuditAction.LIVE_WATCHED, details={"messenger": messenger or "*"})

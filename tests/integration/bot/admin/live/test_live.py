@@ -153,6 +153,15 @@ async def test_a_viewer_opens_few_streams_only(operator: Client) -> None:
         assert "실시간 화면이 너무 많이" in await refused.text()
 
 
+async def test_another_session_of_the_same_user_opens_no_more(operator: Client) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(MAX_STREAMS_OF_A_VIEWER):
+            await stack.enter_async_context(following(operator))
+        operator.session.cookie_jar.clear()
+        await log_in(operator)
+        assert (await operator.get(EVENTS)).status == 503
+
+
 async def test_a_stream_that_was_left_makes_room(operator: Client) -> None:
     for _ in range(MAX_STREAMS_OF_A_VIEWER + 2):
         async with asyncio.timeout(WAIT_S):
