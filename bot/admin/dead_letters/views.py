@@ -157,15 +157,12 @@ def _item(letter: DeadLetter, messengers: Mapping[str, str]) -> Item:
         messenger=messengers.get(letter.messenger, letter.messenger),
         sender=pseudonym(letter.messenger, letter.tenant, letter.sender),
         question=masked_beginning(letter.text),
-        state=Badge(
-            STATES.get(letter.state, letter.state), labels.shape(letter.state),
-            labels.tone(letter.state),
-        ),
+        state=_badge(letter.state),
         detail=mask_detail(letter.detail),
         attempts=letter.attempts,
         received_at=letter.received_at,
         sendable=letter.sendable,
-    )  # fmt: skip
+    )
 
 
 def _badge(state: str) -> Badge:
