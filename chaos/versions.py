@@ -55,8 +55,11 @@ def knows_rooms(code: Path) -> bool:
 
 
 def _added_by(root: Path, number: str) -> str:
-    """The commit that added the migration with this number; a renamed file has the same number."""
-    added = ("--diff-filter=A", "--reverse", "--format=%H")
+    """The commit that added the migration with this number; a renamed file has the same number.
+
+    A merge counts as one step: inside its branch the other migrations may be missing.
+    """
+    added = ("--first-parent", "--diff-filter=A", "--reverse", "--format=%H")
     commits = _git(root, "log", *added, "--", f"migrations/versions/{number}_*").split()
     return commits[0] if commits else ""
 

@@ -17,7 +17,9 @@ def test_the_version_before_the_newest_migration_is_found_where_git_has_it(tmp_p
         pytest.skip("this checkout has no git history: chaos runs one version alone")
     known = {script.name[:4] for script in (ROOT / "migrations/versions").glob("[0-9]*.py")}
     before = {script.name[:4] for script in (tmp_path / "migrations/versions").glob("[0-9]*.py")}
-    assert known - before == {max(known)}
+    # A merge may have brought several.
+    assert max(known) in known - before
+    assert min(known - before) > max(before)
     assert (tmp_path / "bot/app.py").is_file()
 
 
