@@ -176,7 +176,8 @@ class GenericClients:
         text = document["text"]
         if text not in sent.results.texts:
             sent.results.texts.add(text)
-            if not self._journal.show(sent, via.value, text):
+            cut = bool(document.get("truncated"))
+            if not self._journal.show(sent, via.value, text, cut=cut):
                 # Two versions word one result differently.
                 told = self._notices.final(text)
                 sent.notices += [notice for notice in told if notice not in sent.notices]

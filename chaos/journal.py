@@ -141,9 +141,16 @@ class Journal:
         self.messages[message.id] = message
         return message
 
-    def show(self, message: Message, via: str, text: str, at: float | None = None) -> bool:
-        """Record what a person sees, by default now; False if it holds no whole answer."""
+    def show(
+        self, message: Message, via: str, text: str, at: float | None = None, *, cut: bool = False
+    ) -> bool:
+        """Record what a person sees, by default now; False if it holds no whole answer.
+
+        ``cut``: the bot says that it had no time for more, as it may where all is slow.
+        """
         begun, ended = _BEGIN.findall(text), _END.findall(text)
+        if cut:
+            ended = begun
         message.partial += [via for mark in begun if mark not in ended]
         for name, generation in ended:
             fetches = via == "button"
@@ -281,7 +288,8 @@ def _read_history(messages: list[dict[str, str]]) -> tuple[tuple[tuple[str, int]
     history, is_broken = [], len(messages) % 2 == 1
     for asked, answered in zip(messages[::2], messages[1::2], strict=False):
         name = questions(asked["content"])[-1]
-        mark = _END.search(answered["content"])
+        # Without its end where there was no time for more.
+        mark = _END.search(answered["content"]) or _BEGIN.search(answered["content"])
         is_broken |= (asked["role"], answered["role"]) != ("user", "assistant")
         is_broken |= mark is None or mark.group(1) != name
         history.append((name, int(mark.group(2)) if mark else 0))

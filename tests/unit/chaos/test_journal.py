@@ -92,3 +92,14 @@ def test_a_button_shows_its_own_answer_before_anothers(journal: Journal) -> None
     first, again = accepted(journal, 1), accepted(journal, 2, asks_again="k1m1")
     journal.show(again, "button", answer("k1m1", 2))
     assert [len(first.shown), len(again.shown)] == [0, 1]
+
+
+def test_an_answer_that_was_cut_for_time_is_one_and_enters_the_history(journal: Journal) -> None:
+    first, second = accepted(journal, 1), accepted(journal, 2)
+    assert not journal.show(first, "result", "k1m1g1시작 음")
+    assert journal.show(second, "result", "k1m2g2시작 음", cut=True)
+    assert [one.generation for one in second.shown] == [2]
+    asked = [("user", "k1m2 안녕"), ("assistant", "k1m2g2시작 음"), ("user", "k1m3 안녕")]
+    journal.reply([{}, *({"role": role, "content": said} for role, said in asked)])
+    assert not journal.generations[0].is_broken
+    assert journal.generations[0].history == (("k1m2", 2),)
