@@ -39,7 +39,7 @@ def login_page(
         sentence=sentence,
         has_provider=request.app[HAS_PROVIDER],
     )
-    _set_cookie(request, response, LOGIN_COOKIE, token)
+    set_login_cookie(request, response, LOGIN_COOKIE, token)
     return response
 
 
@@ -58,7 +58,7 @@ def throttled_page(
 def remember_device(request: web.Request, response: web.StreamResponse, user: str) -> None:
     """Give the browser tries of its own for the user's next logins."""
     cookie = request.app[GATE].devices.new_cookie(user)
-    _set_cookie(request, response, devices.COOKIE, cookie, max_age=devices.MAX_AGE_S)
+    set_login_cookie(request, response, devices.COOKIE, cookie, max_age=devices.MAX_AGE_S)
 
 
 def own_path(raw: str) -> URL:
@@ -74,13 +74,14 @@ def own_path(raw: str) -> URL:
     return url if url.path.startswith(PREFIX) and ".." not in url.path else home
 
 
-def _set_cookie(
+def set_login_cookie(
     request: web.Request,
     response: web.StreamResponse,
     name: str,
     value: str,
     *,
     max_age: int | None = None,
+    samesite: str = "Strict",
 ) -> None:
     """A cookie that only the pages of a login get."""
     response.set_cookie(
@@ -90,5 +91,5 @@ def _set_cookie(
         path=str(request.app.router["login"].url_for()),
         secure=request.app[GATE].is_https(request),
         httponly=True,
-        samesite="Strict",
+        samesite=samesite,
     )

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.admin.login.access import public
 from bot.admin.login.auth import GATE
-from bot.admin.login.login_page import login_page, own_path, throttled_page
+from bot.admin.login.login_page import login_page, own_path, set_login_cookie, throttled_page
 from bot.admin.login.views import begin_session
 from bot.admin.oidc.errors import SENTENCES, Fault, OidcError
 from bot.admin.oidc.id_token import Expected, read_id_token
@@ -154,12 +154,4 @@ def _set_cookie(
     request: web.Request, response: web.StreamResponse, value: str, *, max_age: int
 ) -> None:
     # Lax: it must come along from the provider's site.
-    response.set_cookie(
-        COOKIE,
-        value,
-        max_age=max_age,
-        path=str(request.app.router["login"].url_for()),
-        secure=request.app[GATE].is_https(request),
-        httponly=True,
-        samesite="Lax",
-    )
+    set_login_cookie(request, response, COOKIE, value, max_age=max_age, samesite="Lax")
