@@ -8,11 +8,10 @@ letter by letter, with white space where it has white space.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, or_
 
 from bot.domain.normal_form import nfc
 from bot.store.search.folding import folded
@@ -61,24 +60,9 @@ class Word:
         return re.compile(self.pattern, re.IGNORECASE)
 
 
-def plain_words(query: str) -> tuple[Word, ...]:
-    """The words of a query without quotes or fields."""
-    return tuple(Word(word) for word in dict.fromkeys(query.replace("\0", "").split()))
-
-
-def all_match(words: tuple[Word, ...], *texts: ColumnElement[str]) -> ColumnElement[bool]:
-    """That each of the words has a match in one of the texts."""
-    return and_(*(word.condition(*texts) for word in words))
-
-
 def all_grams(words: tuple[Word, ...]) -> list[str]:
     """The distinct bigrams of all the words."""
-    return list(dict.fromkeys(_chained(words)))
-
-
-def _chained(words: tuple[Word, ...]) -> Iterator[str]:
-    for word in words:
-        yield from word.grams
+    return list(dict.fromkeys(chain.from_iterable(word.grams for word in words)))
 
 
 def _letter(char: str) -> str:

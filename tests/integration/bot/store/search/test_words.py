@@ -1,11 +1,11 @@
 import unicodedata
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.store.schema import turns
-from bot.store.search.words import all_match, plain_words
+from bot.store.search.words import Word
 from tests.support.sample_turns import add_turn
 
 FOUND: dict[str, set[str]] = {
@@ -67,5 +67,6 @@ async def _fill(engine: AsyncEngine) -> None:
 
 
 async def _texts(connection: AsyncConnection, query: str) -> set[str]:
-    condition = all_match(plain_words(query), turns.c.text, turns.c.answer)
+    words = [Word(word) for word in dict.fromkeys(query.replace("\0", "").split())]
+    condition = and_(*(word.condition(turns.c.text, turns.c.answer) for word in words))
     return set((await connection.execute(select(turns.c.text).where(condition))).scalars())
