@@ -12,15 +12,20 @@ from bot.domain.posts import PostState
 
 _TURN_PART = (bindparam("turn_id", type_=Uuid), bindparam("part", type_=Integer))
 
-#: Only of a turn that has no end: an erased one is not written. The lock is against erasures and
-#: settlements at work: the delivery of a turn that is stopped ends where no message was begun.
-BEGIN = text(
-    """
-    INSERT INTO posts (turn_id, part, room, state, writer, writer_until)
-    SELECT turns.id, :part, :room, :state, :writer, now() + make_interval(secs => :seconds)
+#: A turn without an end, locked against settlements and erasures at work.
+_OF_OPEN_TURN = """
     FROM conversations JOIN turns ON turns.conversation_id = conversations.id
     WHERE turns.id = :turn_id AND turns.status IN ('received', 'queued', 'generating')
     FOR SHARE OF conversations, turns
+"""
+
+#: An erased turn is not written, and the delivery of one that is stopped ends where no message was
+#: begun.
+BEGIN = text(
+    f"""
+    INSERT INTO posts (turn_id, part, room, state, writer, writer_until)
+    SELECT turns.id, :part, :room, :state, :writer, now() + make_interval(secs => :seconds)
+    {_OF_OPEN_TURN}
     ON CONFLICT (turn_id, part) DO NOTHING
     RETURNING part
     """
@@ -51,15 +56,12 @@ NOTE = text(
     """
 ).bindparams(*_TURN_PART, bindparam("state", type_=Text), bindparam("message_id", type_=Text))
 
-#: The lock is that of BEGIN: a settlement either sees the hold or forbids it.
+#: A settlement either sees the hold or forbids it.
 HOLD = text(
-    """
+    f"""
     UPDATE posts SET writer_until = now() + make_interval(secs => :seconds)
     FROM (
-        SELECT turns.id
-        FROM conversations JOIN turns ON turns.conversation_id = conversations.id
-        WHERE turns.id = :turn_id AND turns.status IN ('received', 'queued', 'generating')
-        FOR SHARE OF conversations, turns
+        SELECT turns.id {_OF_OPEN_TURN}
     ) AS unsettled
     WHERE posts.turn_id = unsettled.id AND part = :part AND state <> 'final'
     RETURNING part
