@@ -29,6 +29,14 @@ def servers_dir() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture
+def own_servers_dir() -> Iterator[Path]:
+    """The same for the servers that one test starts itself: they begin empty."""
+    folder = Path(tempfile.mkdtemp(prefix="bot-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def postgres_server(servers_dir: Path) -> AsyncIterator[str]:
     """The URL of a throwaway server's own database; fsync is off."""

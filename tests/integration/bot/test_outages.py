@@ -141,16 +141,16 @@ async def test_with_valkey_gone_answers_still_come(database_url: str, redis_url:
 
 
 async def test_valkey_may_stop_and_come_back_meanwhile(
-    database_url: str, servers_dir: Path
+    database_url: str, own_servers_dir: Path
 ) -> None:
     async with served() as made:
-        async with embedded_valkey(servers_dir / "v") as url:
+        async with embedded_valkey(own_servers_dir / "v") as url:
             stack_of = running_stack(database_url, url, made[1])
             stack = await stack_of.__aenter__()
             assert (await stack.say_kakao("하나")).bubbles[0] == "에코: 하나"
         try:
             assert (await stack.say_kakao("둘")).bubbles[0] == "에코: 둘"
-            async with embedded_valkey(servers_dir / "v"):
+            async with embedded_valkey(own_servers_dir / "v"):
                 await until_ready(stack)
                 assert (await stack.say_kakao("셋")).bubbles[0] == "에코: 셋"
                 assert made[0].requests[-1].contents[1:3] == ["하나", "에코: 하나"]
@@ -173,9 +173,9 @@ async def test_an_unmigrated_database_is_a_sentence_and_named_in_readyz(
 
 
 async def test_with_postgres_frozen_every_webhook_is_answered_in_time(
-    servers_dir: Path, redis_url: str
+    own_servers_dir: Path, redis_url: str
 ) -> None:
-    async with embedded_postgres(servers_dir / "z", durable=False) as url:
+    async with embedded_postgres(own_servers_dir / "z", durable=False) as url:
         await migrate(url)
         async with (
             served() as made,
@@ -222,12 +222,12 @@ async def in_the_end(stack: Stack, said: Said, user: str) -> str:
 
 
 async def test_with_valkey_frozen_everybody_is_still_answered(
-    database_url: str, servers_dir: Path
+    database_url: str, own_servers_dir: Path
 ) -> None:
     words = " ".join(f"낱말{number}" for number in range(15))
     async with (
         served(reply=lambda _: words) as made,
-        embedded_valkey(servers_dir / "f") as url,
+        embedded_valkey(own_servers_dir / "f") as url,
         running_stack(database_url, url, made[1], rate_limit_per_minute=9) as stack,
     ):
         assert (await stack.say_kakao("하나")).bubbles[0] == words
@@ -244,10 +244,10 @@ async def test_with_valkey_frozen_everybody_is_still_answered(
 
 
 async def test_with_postgres_gone_both_messengers_get_a_sentence_in_time(
-    servers_dir: Path, redis_url: str
+    own_servers_dir: Path, redis_url: str
 ) -> None:
     async with served() as made:
-        folder = servers_dir / "p"
+        folder = own_servers_dir / "p"
         async with embedded_postgres(folder, durable=False) as url:
             await migrate(url)
             stack_of = running_stack(url, redis_url, made[1])

@@ -149,8 +149,8 @@ async def test_sentences_are_merged_once_and_only_where_some_are_set(
     assert texts.for_scope("kakao", "b1", "").about == usual.about
 
 
-async def test_the_last_known_settings_count_while_postgres_restarts(servers_dir: Path) -> None:
-    folder = servers_dir / "configs"
+async def test_the_last_known_settings_count_while_postgres_restarts(own_servers_dir: Path) -> None:
+    folder = own_servers_dir / "configs"
     async with embedded_postgres(folder, durable=False) as url:
         await migrate(url)
         database = connect_database(url, pool_size=2)

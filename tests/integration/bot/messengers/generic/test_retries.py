@@ -96,9 +96,9 @@ async def test_messages_that_are_answered_together_have_results_each(
 
 
 async def test_without_postgres_a_program_is_told_to_ask_again(
-    servers_dir: Path, redis_url: str
+    own_servers_dir: Path, redis_url: str
 ) -> None:
-    folder = servers_dir / "generic"
+    folder = own_servers_dir / "generic"
     chat_of = None
     try:
         async with embedded_postgres(folder, durable=False) as url:

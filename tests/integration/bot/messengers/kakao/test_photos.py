@@ -294,9 +294,9 @@ async def test_an_erasure_takes_the_picture_along(database_url: str, redis_url: 
 
 
 async def test_a_restart_of_postgres_before_the_job_loses_no_picture(
-    servers_dir: Path, redis_url: str
+    own_servers_dir: Path, redis_url: str
 ) -> None:
-    folder = servers_dir / "p"
+    folder = own_servers_dir / "p"
     async with AsyncExitStack() as exits:
         async with embedded_postgres(folder, durable=True) as url:
             await migrate(url)
