@@ -32,6 +32,13 @@ from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
+from bot.store.reviews.tables import (
+    items_table,
+    judged_table,
+    queues_table,
+    reviews_table,
+    verdicts_table,
+)
 from bot.store.search.tables import (
     entries_table,
     queue_table,
@@ -369,3 +376,10 @@ statistics_progress = progress_table(metadata)
 statistics_open = open_table(metadata)
 bulk_resends = resends_table(metadata)
 alerts = alerts_table(metadata)
+
+# Reviewers' judgements, and what counts of them.
+review_queues = queues_table(metadata)
+review_items = items_table(metadata)
+reviews = reviews_table(metadata)
+review_verdicts = verdicts_table(metadata)
+judged_turns = judged_table(metadata)
