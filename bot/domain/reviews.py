@@ -6,6 +6,7 @@ when they vote, so that both can be compared.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -69,3 +70,38 @@ class CountingVerdict:
     authoritative: bool  #: an adjudicator said it, not the majority
     disputed: bool  #: reviewers differ, and no adjudicator has decided
     reviews: int  #: those that say good or bad
+
+
+def count_judgements(
+    turn_id: UUID, judgements: Sequence[Judgement], decided: Judgement | None
+) -> CountingVerdict:
+    """What counts of the reviewers' judgements, oldest first, and of an adjudicator's.
+
+    The adjudicator's counts as it is. Else the verdict of more than half of the reviewers counts,
+    with the reasons that half of these name at least, and the newest correction of theirs.
+    """
+    bad = sum(judgement.verdict is Verdict.BAD for judgement in judgements)
+    good = len(judgements) - bad
+    verdict = _majority(good, bad) if decided is None else decided.verdict
+    agreeing = [one for one in judgements if one.verdict is verdict] if decided is None else []
+    corrections = [one.correction for one in agreeing if one.correction is not None]
+    return CountingVerdict(
+        turn_id=turn_id,
+        verdict=verdict,
+        reasons=decided.reasons if decided else _common_reasons(agreeing),
+        correction=decided.correction if decided else next(reversed(corrections), None),
+        authoritative=decided is not None,
+        disputed=decided is None and bool(good and bad),
+        reviews=len(judgements),
+    )
+
+
+def _majority(good: int, bad: int) -> Verdict | None:
+    if good == bad:
+        return None
+    return Verdict.GOOD if good > bad else Verdict.BAD
+
+
+def _common_reasons(agreeing: Sequence[Judgement]) -> tuple[Reason, ...]:
+    named = [reason for judgement in agreeing for reason in judgement.reasons]
+    return tuple(reason for reason in Reason if 2 * named.count(reason) >= len(agreeing) > 0)

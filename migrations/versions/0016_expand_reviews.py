@@ -187,6 +187,7 @@ def _create_judged() -> None:
     op.create_index(
         "ix_judged_turns_received_at_turn_id", "judged_turns", ["received_at", "turn_id"]
     )
+    op.create_index("ix_judged_turns_updated_at", "judged_turns", ["updated_at"])
 
 
 def downgrade() -> None:

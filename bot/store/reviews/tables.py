@@ -149,6 +149,8 @@ def judged_table(metadata: MetaData) -> Table:
         _updated_at(),
         _one_of("verdict", Verdict),
         Index("ix_judged_turns_received_at_turn_id", "received_at", "turn_id"),
+        # A queue may fill itself with what was judged of late.
+        Index("ix_judged_turns_updated_at", "updated_at"),
     )
 
 
