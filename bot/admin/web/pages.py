@@ -92,6 +92,7 @@ def page(request: web.Request, template: str, status: int = 200, **context: Any)
         "language": language.chosen(),
         "user": user,
         "is_admin": user is not None and user.role.includes(Role.ADMIN),
+        "is_reviewer": user is not None and user.role.includes(Role.REVIEWER),
     }
     return aiohttp_jinja2.render_template(template, request, shared | context, status=status)
 

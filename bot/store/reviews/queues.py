@@ -157,18 +157,19 @@ async def add_turns(connection: AsyncConnection, queue_id: int, turn_ids: Sequen
     return added
 
 
+async def mark_scanned(connection: AsyncConnection, queue_id: int, scanned: int) -> None:
+    """So many turns have been looked at by now."""
+    changed = update(review_queues).where(review_queues.c.id == queue_id)
+    await connection.execute(changed.values(scanned=scanned))
+
+
 async def mark_filled(
     connection: AsyncConnection, queue_id: int, until: datetime, scanned: int
 ) -> None:
-    """Turns up to that moment have been considered: so many."""
-    values = {
-        "filled_until": bindparam(None, until, DateTime(timezone=True)),
-        "scanned": review_queues.c.scanned + scanned,
-        "fault": "",
-    }
-    await connection.execute(
-        update(review_queues).where(review_queues.c.id == queue_id).values(**values)
-    )
+    """Turns up to that moment have been considered: so many in all."""
+    filled_until = bindparam(None, until, DateTime(timezone=True))
+    changed = update(review_queues).where(review_queues.c.id == queue_id)
+    await connection.execute(changed.values(filled_until=filled_until, scanned=scanned, fault=""))
 
 
 async def mark_fault(connection: AsyncConnection, queue_id: int, fault: str) -> None:
