@@ -22,6 +22,7 @@ from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
 from bot.admin.charts.counter import StatisticsCounter
 from bot.admin.dead_letters.resender import BulkResender
+from bot.admin.reviews.filler import QueueFiller
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
@@ -383,6 +384,11 @@ def _alerts(base: Base) -> AlertWatch:
     )
 
 
+def _queue_filler(base: Base) -> QueueFiller:
+    labels = {messenger.name: messenger.label for messenger in base.configuration.messengers}
+    return QueueFiller(database=base.database, messengers=labels)
+
+
 def _prompts(base: Base) -> PromptBuilder:
     settings = base.configuration.settings
     limits = {
@@ -427,6 +433,7 @@ async def _run(
         _alerts(base).keep_watching,
         conversation.sweeper.keep_forgetting,
         SearchIndexer(database=base.database).keep_indexing,
+        _queue_filler(base).keep_filling,
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,

@@ -30,7 +30,7 @@ from bot.http import client_address
 
 log = structlog.get_logger(__name__)
 
-_SESSION_OVER = "로그인이 만료되어 저장하지 못했습니다. 새 창에서 로그인한 뒤 이 페이지로 돌아와 다시 보내 주세요."
+_SESSION_OVER = "로그인이 만료되어 저장하지 못했습니다. 새 창에서 로그인한 뒤 다시 보내 주세요."
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
