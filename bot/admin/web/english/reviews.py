@@ -58,7 +58,7 @@ _QUEUES = {
     "메신저와 상태": "Messenger and status",
     "‘싫어요’의 이유": "Reason of a bad vote",
     "무작위 {size}개 (시드 {seed})": "{size} at random (seed {seed})",
-    "{strata}마다 고르게 {size}개 (시드 {seed})": "{size}, the same for each: {strata} (seed {seed})",
+    "{strata}마다 고르게 {size}개 (시드 {seed})": "{size}, as many of each: {strata} (seed {seed})",
     "새로 생기면 자동으로 추가": "fills itself",
     "답변마다 {count}명": "{count} per answer",
     "예약 {minutes}분": "reserved for {minutes} min",
