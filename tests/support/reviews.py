@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,10 +25,11 @@ async def new_queue(client: Client, database: AsyncEngine, **fields: str) -> int
     return int(response.headers["Location"].rsplit("/", 1)[1])
 
 
-async def fill(database: AsyncEngine) -> None:
-    """Run one round of the filler."""
+async def fill(database: AsyncEngine, now: datetime | None = None) -> None:
+    """Run one round of the filler, as if it were ``now``."""
     committed = database.execution_options(isolation_level="READ COMMITTED")
-    await QueueFiller(database=committed, messengers=MESSENGER_LABELS).fill()
+    clock = (lambda: now) if now else (lambda: datetime.now(UTC))
+    await QueueFiller(database=committed, messengers=MESSENGER_LABELS, clock=clock).fill()
 
 
 async def post(client: Client, path: str, **fields: str) -> ClientResponse:

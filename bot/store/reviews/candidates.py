@@ -39,21 +39,21 @@ _STRATA: dict[Strata | None, ColumnElement[Any]] = {
 #: first changes come first, so what is beyond the bound is found by the next look.
 _CHANGED = (
     text(
-        f"""
+        """
     SELECT id, min(at) AS at FROM (
         (SELECT id, settled_at AS at FROM turns WHERE settled_at > :since
-         ORDER BY settled_at LIMIT {MAX_CHANGED})
+         ORDER BY settled_at LIMIT :n)
         UNION ALL
         (SELECT turn_id, updated_at FROM feedback WHERE updated_at > :since
-         ORDER BY updated_at LIMIT {MAX_CHANGED})
+         ORDER BY updated_at LIMIT :n)
         UNION ALL
         (SELECT turn_id, updated_at FROM judged_turns WHERE updated_at > :since
-         ORDER BY updated_at LIMIT {MAX_CHANGED})
+         ORDER BY updated_at LIMIT :n)
         UNION ALL
         (SELECT turn_id, updated_at FROM deliveries
          WHERE state IN ('failed', 'unconfirmed') AND updated_at > :since
-         ORDER BY updated_at LIMIT {MAX_CHANGED})
-    ) AS changes GROUP BY id ORDER BY min(at) LIMIT {MAX_CHANGED}
+         ORDER BY updated_at LIMIT :n)
+    ) AS changes GROUP BY id ORDER BY min(at) LIMIT :n
     """
     )
     .bindparams(bindparam("since", type_=DateTime(timezone=True)))
@@ -109,7 +109,7 @@ async def next_block(
 
 async def changed_since(connection: AsyncConnection, since: datetime) -> dict[UUID, datetime]:
     """Turns that changed after that moment, each with its change; the first ``MAX_CHANGED``."""
-    rows = await connection.execute(_CHANGED, {"since": since})
+    rows = await connection.execute(_CHANGED, {"since": since, "n": MAX_CHANGED})
     return {row.id: row.at for row in rows}
 
 
