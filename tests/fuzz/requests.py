@@ -142,6 +142,14 @@ PATHS = [
     "/admin/live/events?messenger=x",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/reviews",
+    "/admin/reviews/new?q=%EA%B2%80%ED%86%A0:x",
+    "/admin/reviews/agreement?queue=%00",
+    "/admin/reviews/queues/1",
+    "/admin/reviews/queues/99999999999999999999/next",
+    "/admin/reviews/queues/x/state",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000?queue=1",
+    "/admin/reviews/turns/x/verdict",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -443,12 +451,19 @@ PAGES = [
     "/admin/alerts",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/reviews",
+    "/admin/reviews/new",
+    "/admin/reviews/agreement",
+    "/admin/reviews/queues/1",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000",
 ]
 PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
-    *("user", "action", "month", "done", "range", "end", "state", "x"),
+    *("user", "action", "month", "done", "range", "end", "state", "queue", "part", "x"),
 ]
 FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
+FIELDS += ["which", "size", "strata", "seed", "reviewers", "minutes", "queue", "version", "act"]
+FIELDS += ["verdict", "reason_wrong", "note", "correction", "anyway", "state"]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -470,6 +485,12 @@ FORMS = [
     "/admin/dead-letters/orders/1/stop",
     "/admin/alerts/model_gone/acknowledge",
     "/admin/alerts/model_gone/silence",
+    "/admin/reviews",
+    "/admin/reviews/queues/1/next",
+    "/admin/reviews/queues/1/state",
+    "/admin/reviews/turns/x",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000/verdict",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]
