@@ -18,11 +18,12 @@ function move(by) {
 }
 
 /** Good takes all problems back; a problem makes the answer bad, the last one taken back unmakes it. */
-function choose(digit) {
-  const chosen = form?.querySelector(`[data-key="${digit}"]`);
+function choose(digit, target) {
+  const judged = target.closest("form[data-judged]") ?? form;
+  const chosen = judged?.querySelector(`[data-key="${CSS.escape(digit)}"]`);
   if (!chosen) return false;
-  const problems = [...form.querySelectorAll("[type=checkbox][data-key]")];
-  const bad = form.querySelector("[data-bad]");
+  const problems = [...judged.querySelectorAll("[type=checkbox][data-key]")];
+  const bad = judged.querySelector("[data-bad]");
   if (chosen.type === "radio") {
     chosen.checked = true;
     for (const problem of problems) problem.checked = false;
@@ -34,8 +35,10 @@ function choose(digit) {
   return true;
 }
 
-function save() {
-  const button = form?.querySelector("[data-save]") ?? document.querySelector("[data-start]");
+/** Sends the form that one is in; else the reviewer's, or on a queue's page the one that begins. */
+function save(target) {
+  const judged = target.closest("form[data-judged]") ?? form;
+  const button = judged?.querySelector("[data-save]") ?? document.querySelector("[data-start]");
   button?.form.requestSubmit(button);
 }
 
@@ -63,7 +66,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey) {
     if (event.key !== "Enter" || event.repeat) return;
     event.preventDefault();
-    save();
+    save(event.target);
     return;
   }
   if (event.target.matches(TYPED)) {
@@ -72,6 +75,6 @@ document.addEventListener("keydown", (event) => {
   }
   const act = ACTIONS[event.key];
   if (act) act();
-  else if (!choose(event.key)) return;
+  else if (!choose(event.key, event.target)) return;
   event.preventDefault();
 });
