@@ -33,7 +33,7 @@ TIMEOUT_S = 300.0
 #: After a fault of one queue; the others go on.
 REST_S = 60.0
 #: Blocks between two notes of how far the filling has come.
-_NOTED_BLOCKS = 16
+_NOTED_BLOCKS = 64
 
 
 def _now() -> datetime:

@@ -144,6 +144,9 @@ _PAGE = {
     ),
     "최종 판정으로 저장": "Save the decision",
     "검토 기록": "Reviews",
+    "다른 검토자의 의견 보기 (먼저 판정하면 영향을 받지 않습니다)": (
+        "Show what others say (judge first to stay independent)"
+    ),
     "다른 검토자의 의견은 먼저 판정하면 볼 수 있습니다.": (
         "You see what others say once you have judged it yourself."
     ),

@@ -307,6 +307,8 @@ async def test_the_adjudicators_word_counts_and_ends_the_reviews(
     await judge(other, turn_id, queue, verdict="bad", reason_format="1")
     assert (await counting(database, turn_id))[0] is None
     path = f"/admin/reviews/turns/{turn_id}/verdict"
+    assert path in await page(operator, turn_id)
+    assert path not in await page(reviewer, turn_id)
     word = {"verdict": "bad", "reason_wrong": "1", "correction": MINE, "version": "0"}
     assert (await post(reviewer, path, **word)).status == 403
     assert (await post(operator, path, **word | {"verdict": ""})).status == 303

@@ -107,6 +107,18 @@ async def test_a_stratified_sample_has_as_many_of_each_kind(
     assert set(slack) < set(chosen)
 
 
+async def test_a_sample_can_have_as_many_of_each_reason_that_people_gave(
+    operator: Client, database: AsyncEngine
+) -> None:
+    every = await add_turns(database, 20)
+    await rows(database, VOTE, id=every[3])
+    await rows(database, VOTE.replace("wrong", "unsafe"), id=every[7])
+    sample = {"which": "stratified", "size": "4", "strata": "reason", "seed": "1"}
+    chosen = await turns_of(database, await new_queue(operator, database, **sample))
+    assert len(chosen) == 4
+    assert {every[3], every[7]} < set(chosen)
+
+
 async def test_a_queue_that_fills_itself_takes_what_is_answered_or_voted_on_later(
     operator: Client, database: AsyncEngine
 ) -> None:
