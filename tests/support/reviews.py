@@ -39,7 +39,9 @@ async def post(client: Client, path: str, **fields: str) -> ClientResponse:
     return await client.post(path, data=data, allow_redirects=False)
 
 
-async def judge(client: Client, turn_id: UUID, queue: int | str | None = None, **fields: str) -> Any:
+async def judge(
+    client: Client, turn_id: UUID, queue: int | str | None = None, **fields: str
+) -> Any:
     """Send the form of a turn; good where no verdict is given."""
     known = {"verdict": "good", "version": "0"} | ({"queue": str(queue)} if queue else {})
     return await post(client, f"/admin/reviews/turns/{turn_id}", **known | fields)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.reviews.filler import QueueFiller
@@ -194,14 +195,14 @@ async def test_one_queues_fault_is_told_and_stops_no_other(
     committed = database.execution_options(isolation_level="READ COMMITTED")
     async with committed.begin() as connection:
         await connection.execute(
-            queues.text(
+            text(
                 "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
                 f" $$ BEGIN IF NEW.queue_id = {broken} THEN RAISE 'broken'; END IF;"
                 " RETURN NEW; END $$"
             )
         )
         await connection.execute(
-            queues.text(
+            text(
                 "CREATE TRIGGER refuse BEFORE INSERT ON review_items"
                 " FOR EACH ROW EXECUTE FUNCTION refuse()"
             )
