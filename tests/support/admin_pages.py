@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from playwright.async_api import Page
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.dashboard_users import Role
-from tests.support.admin import add_user
+from tests.support.admin import PASSWORD, add_user
 from tests.support.sample_turns import add_samples, add_turn, conversation_of
 
 
@@ -66,3 +67,20 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
         )
     user = await add_user(database, "김하나", Role.REVIEWER)
     return {"conversation": str(await conversation_of(database)), "user": str(user)}
+
+
+async def log_in(page: Page, home: str) -> None:
+    """Through the form, as a person does."""
+    await page.goto(f"{home}/")
+    await page.fill("#user", "admin")
+    await page.fill("#password", PASSWORD)
+    await page.press("#password", "Enter")
+    await page.wait_for_url(f"{home}/")
+
+
+async def begin_second_factor(page: Page, home: str) -> None:
+    """Its page shows a secret that a form on another page asks for."""
+    await page.goto(f"{home}/account")
+    await page.fill("#on-current", PASSWORD)
+    await page.press("#on-current", "Enter")
+    await page.wait_for_url(f"{home}/account/second-factor")

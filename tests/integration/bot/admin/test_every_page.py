@@ -12,8 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.app import create_admin
 from bot.settings import Settings
-from tests.support.admin import HASHED, PASSWORD, StartAdmin, no_workers
-from tests.support.admin_pages import NO_PAGES, PAGES, add_everything
+from tests.support.admin import HASHED, StartAdmin, no_workers
+from tests.support.admin_pages import (
+    NO_PAGES,
+    PAGES,
+    add_everything,
+    begin_second_factor,
+    log_in,
+)
 
 #: The document alone: the style sheets and scripts are fetched once.
 MAX_BYTES = 60_000
@@ -48,29 +54,20 @@ async def test_every_page_is_accessible_and_fits(
     await browser_page.set_viewport_size({"width": width, "height": 800})
     await browser_page.goto(f"{home}/")
     found = await _faults(browser_page)
-    await browser_page.get_by_label("아이디").fill("admin")
-    await browser_page.get_by_label("비밀번호", exact=True).fill(PASSWORD)
-    await browser_page.keyboard.press("Enter")
-    await browser_page.wait_for_url(f"{home}/")
-    await _begin_second_factor(browser_page, home)
+    await log_in(browser_page, home)
+    await begin_second_factor(browser_page, home)
     for page in PAGES.values():
         response = await browser_page.goto(home + page.address.format_map(ids))
         assert response
         assert response.status == 200, page
         assert len(await response.body()) < MAX_BYTES, page
         found += await _faults(browser_page)
+        here = await browser_page.locator(".submenu [aria-current=page]").count()
+        assert here == (0 if page.address.startswith("/account") else 1), page
         await browser_page.set_viewport_size({"width": widest, "height": 800})
         found += await _overflow(browser_page)
         await browser_page.set_viewport_size({"width": width, "height": 800})
     assert not found, "\n".join(found)
-
-
-async def _begin_second_factor(page: Page, home: str) -> None:
-    """Its page shows a secret that a form on another page asks for."""
-    await page.goto(f"{home}/account")
-    await page.locator("#on-current").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url(f"{home}/account/second-factor")
 
 
 async def _faults(page: Page) -> list[str]:
