@@ -40,6 +40,7 @@ from bot.admin.search import views as search_views
 from bot.admin.turns import views
 from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
+from bot.admin.web.rendering import rendered
 from bot.admin.workers import views as workers_page
 from bot.privacy.audit_trail import AuditTrail
 from bot.settings import Settings, split_keys
@@ -71,6 +72,7 @@ def create_admin(
     app = web.Application(
         middlewares=[
             language.from_browser,
+            rendered,
             session_middleware(CookieStorage(session_key, gate.is_https)),
             pages.with_error_pages,
             auth.closed_by_default,
@@ -135,7 +137,7 @@ _ROUTES = [
     web.get("/reviews", review_queues.show_queues, name="review_queues"),
     web.post("/reviews", review_queues.create_queue),
     web.get("/reviews/new", review_queues.show_new, name="review_new"),
-    web.get("/reviews/agreement", agreement.show_agreement, name="review_agreement"),
+    web.get("/agreement", agreement.show_agreement, name="review_agreement"),
     web.get("/reviews/queues/{id}", review_queues.show_queue, name="review_queue"),
     web.post("/reviews/queues/{id}/next", review_queues.go_on, name="review_next"),
     web.post("/reviews/queues/{id}/state", review_queues.change_state, name="review_state"),

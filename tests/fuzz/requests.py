@@ -144,7 +144,7 @@ PATHS = [
     "/admin/dead-letters",
     "/admin/reviews",
     "/admin/reviews/new?q=%EA%B2%80%ED%86%A0:x",
-    "/admin/reviews/agreement?queue=%00",
+    "/admin/agreement?queue=%00",
     "/admin/reviews/queues/1",
     "/admin/reviews/queues/99999999999999999999/next",
     "/admin/reviews/queues/x/state",
@@ -453,7 +453,7 @@ PAGES = [
     "/admin/dead-letters",
     "/admin/reviews",
     "/admin/reviews/new",
-    "/admin/reviews/agreement",
+    "/admin/agreement",
     "/admin/reviews/queues/1",
     "/admin/reviews/turns/00000000-0000-4000-8000-000000000000",
 ]

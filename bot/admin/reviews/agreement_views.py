@@ -54,7 +54,7 @@ class Line:
 
 @needs(Role.VIEWER)
 async def show_agreement(request: web.Request) -> web.StreamResponse:
-    """GET /admin/reviews/agreement?queue=: alpha and kappa of a queue, or of all reviews."""
+    """GET /admin/agreement?queue=: alpha and kappa of a queue, or of all reviews."""
     raw = request.query.get("queue", "")
     queue_id = read_id(raw)
     async with request.app[DATABASE].connect() as connection:

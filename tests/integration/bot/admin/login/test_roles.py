@@ -45,7 +45,7 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", "/reviews"): Role.VIEWER,
     ("POST", "/reviews"): Role.REVIEWER,
     ("GET", "/reviews/new"): Role.REVIEWER,
-    ("GET", "/reviews/agreement"): Role.VIEWER,
+    ("GET", "/agreement"): Role.VIEWER,
     ("GET", "/reviews/queues/{id}"): Role.VIEWER,
     ("POST", "/reviews/queues/{id}/next"): Role.REVIEWER,
     ("POST", "/reviews/queues/{id}/state"): Role.REVIEWER,

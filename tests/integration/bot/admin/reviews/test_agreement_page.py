@@ -49,12 +49,12 @@ def lines(page: str) -> dict[str, tuple[int, str, str]]:
 async def test_the_agreement_of_all_and_of_a_pair_is_shown_with_its_interval(
     operator: Client, database: AsyncEngine
 ) -> None:
-    empty = await (await operator.get("/admin/reviews/agreement")).text()
+    empty = await (await operator.get("/admin/agreement")).text()
     assert "두 명 이상이 검토한 답변이 아직 없습니다" in empty
     await add_reviews(database)
     queue = await new_queue(operator, database, reviewers="2")
-    everything = await (await operator.get("/admin/reviews/agreement")).text()
-    of_the_queue = await (await operator.get(f"/admin/reviews/agreement?queue={queue}")).text()
+    everything = await (await operator.get("/admin/agreement")).text()
+    of_the_queue = await (await operator.get(f"/admin/agreement?queue={queue}")).text()
     found = lines(everything)
     assert found["kim · lee"][:2] == (50, "0.400")
     low, high = map(float, found["kim · lee"][2].split(" – "))
@@ -67,6 +67,11 @@ async def test_the_agreement_of_all_and_of_a_pair_is_shown_with_its_interval(
     assert "agreement_read" in [one.action for one in await logged(database)]
 
 
+async def test_a_queue_that_there_is_not_is_told(operator: Client) -> None:
+    for query in ("7", "x", "99999999999999999999"):
+        assert (await operator.get(f"/admin/agreement?queue={query}")).status == 404
+
+
 async def test_turns_outside_a_queue_do_not_count_for_it(
     operator: Client, database: AsyncEngine
 ) -> None:
@@ -74,5 +79,5 @@ async def test_turns_outside_a_queue_do_not_count_for_it(
     turn_id = await add_turn(database, "환불")
     queue = await new_queue(operator, database, q="환불")
     await judge(operator, turn_id, queue)
-    page = await (await operator.get(f"/admin/reviews/agreement?queue={queue}")).text()
+    page = await (await operator.get(f"/admin/agreement?queue={queue}")).text()
     assert "두 명 이상이 검토한 답변이 아직 없습니다" in page

@@ -346,7 +346,7 @@ async def test_the_search_of_the_list_begins_a_queue(
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/queues/x", 404), ("/queues/99", 404), ("?before=x", 400), ("/agreement?queue=7", 404)],
+    [("/queues/x", 404), ("/queues/99", 404), ("?before=x", 400)],
 )
 async def test_addresses_that_cannot_be_read_are_told(
     operator: Client, path: str, status: int
