@@ -53,7 +53,7 @@ async def _judge(
     for number, turn_id in enumerate(turn_ids[:-2]):
         for user in users:
             writing = Writing(turn_id=turn_id, user_id=user, version=0, queue_id=queue_id)
-            judged = WRONG if number % 3 == 1 and user is users[0] else GOOD
+            judged = WRONG if number % 3 == 1 and user == users[0] else GOOD
             assert await judgements.save(connection, writing, judged) is Outcome.SAVED
 
 
