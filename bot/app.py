@@ -22,6 +22,9 @@ from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
 from bot.admin.charts.counter import StatisticsCounter
 from bot.admin.dead_letters.resender import BulkResender
+from bot.admin.exported_lists import exported_lists
+from bot.admin.exports.exporter import Exporter
+from bot.admin.exports.limits import Limits
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
@@ -374,6 +377,17 @@ def _audit_retention(base: Base) -> AuditRetention:
     return AuditRetention(base.database, kept_days=settings.audit_retention_days)
 
 
+def _exporter(base: Base) -> Exporter:
+    settings = base.configuration.settings
+    labels = {messenger.name: messenger.label for messenger in base.configuration.messengers}
+    return Exporter(
+        database=base.database,
+        lists=exported_lists(labels),
+        limits=Limits.of(settings),
+        data_dir=settings.data_dir,
+    )
+
+
 def _alerts(base: Base) -> AlertWatch:
     settings = base.configuration.settings
     return AlertWatch(
@@ -423,6 +437,7 @@ async def _run(
         EventSweeper(database=base.database).keep_sweeping,
         StatisticsCounter(database=base.database).keep_counting,
         BulkResender(database=base.database).keep_sending,
+        _exporter(base).keep_exporting,
         DiskWatch(base.configuration.settings.data_dir).keep_looking,
         _alerts(base).keep_watching,
         conversation.sweeper.keep_forgetting,

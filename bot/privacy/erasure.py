@@ -20,6 +20,7 @@ from bot.domain.deliveries import ReplyHandle
 from bot.domain.turns import Person
 from bot.store import erasure, history_cache
 from bot.store.erasure import ErasedBatch
+from bot.store.exports import orders
 from inference_queue.token_stream import stream_keys
 from runtime.database import sqlstate
 from runtime.tasks import TaskSet
@@ -97,6 +98,7 @@ class Eraser:
         async with self._database.begin() as connection:
             counts["votes"] = await erasure.erase_mentions(connection, person)
             counts["installations"] = await erasure.erase_installer(connection, person)
+            counts["exports"] = await orders.withdraw(connection, person.key)
             return await erasure.write_receipt(connection, person, counts)
 
     async def close(self) -> None:

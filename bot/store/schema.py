@@ -31,6 +31,8 @@ from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
+from bot.store.datasets.tables import datasets_table, items_table, opt_outs_table
+from bot.store.exports.tables import exports_table, parts_table, people_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
 from bot.store.search.tables import (
     entries_table,
@@ -369,3 +371,13 @@ statistics_progress = progress_table(metadata)
 statistics_open = open_table(metadata)
 bulk_resends = resends_table(metadata)
 alerts = alerts_table(metadata)
+
+# Files of lists (bot.store.exports).
+exports = exports_table(metadata)
+export_parts = parts_table(metadata)
+export_people = people_table(metadata)
+
+# Training data out of judged turns, and who wants to be in none (bot.store.datasets).
+datasets = datasets_table(metadata)
+dataset_items = items_table(metadata)
+training_opt_outs = opt_outs_table(metadata)

@@ -142,6 +142,8 @@ PATHS = [
     "/admin/live/events?messenger=x",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/exports",
+    "/admin/exports/1",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -268,6 +270,8 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled |= {"user": "admin", "password": draw(text), "next": draw(text)}
     filled |= {"name": draw(text), "q": draw(text), "code": draw(text), "language": draw(text)}
     filled |= {"role": draw(st.sampled_from(["viewer", "admin", "owner"])), "reason": draw(text)}
+    filled |= {"list": draw(st.sampled_from(["turns", "audit", "x"])), "query": draw(text)}
+    filled |= {"format": draw(st.sampled_from(["csv", "xlsx", "zip"]))}
     filled["payload"] = json.dumps(draw(value))
     kept = {name: filled[name] for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
@@ -443,12 +447,17 @@ PAGES = [
     "/admin/alerts",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/exports",
+    "/admin/exports/1",
 ]
 PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
     *("user", "action", "month", "done", "range", "end", "state", "x"),
 ]
-FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
+FIELDS = [
+    *("csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"),
+    *("list", "format", "query"),
+]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -470,6 +479,9 @@ FORMS = [
     "/admin/dead-letters/orders/1/stop",
     "/admin/alerts/model_gone/acknowledge",
     "/admin/alerts/model_gone/silence",
+    "/admin/exports",
+    "/admin/exports/1/download",
+    "/admin/exports/x/cancel",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.admin.web.english.account import ACCOUNT
 from bot.admin.web.english.audit import AUDIT
 from bot.admin.web.english.charts import CHARTS
+from bot.admin.web.english.improve import IMPROVE
 from bot.admin.web.english.provider import PROVIDER
 from bot.admin.web.english.search import SEARCH
 from bot.admin.web.english.shared import SHARED
@@ -18,6 +19,7 @@ ENGLISH: dict[str, str] = {
     **SEARCH,
     **CHARTS,
     **WATCH,
+    **IMPROVE,
     **ACCOUNT,
     **USERS,
     **AUDIT,

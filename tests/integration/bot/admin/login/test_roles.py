@@ -66,6 +66,11 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("POST", "/users/{id}/second-factor"): Role.ADMIN,
     ("GET", "/audit"): Role.ADMIN,
     ("GET", "/audit/report"): Role.ADMIN,
+    ("GET", "/exports"): Role.REVIEWER,
+    ("POST", "/exports"): Role.REVIEWER,
+    ("GET", "/exports/{id}"): Role.REVIEWER,
+    ("POST", "/exports/{id}/download"): Role.REVIEWER,
+    ("POST", "/exports/{id}/cancel"): Role.REVIEWER,
     ("GET", "/static/{name}"): PUBLIC,
 }
 
