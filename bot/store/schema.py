@@ -31,9 +31,16 @@ from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
-from bot.store.datasets.tables import datasets_table, items_table, opt_outs_table
+from bot.store.datasets.tables import dataset_items_table, datasets_table, opt_outs_table
 from bot.store.exports.tables import exports_table, parts_table, people_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
+from bot.store.reviews.tables import (
+    items_table,
+    judged_table,
+    queues_table,
+    reviews_table,
+    verdicts_table,
+)
 from bot.store.search.tables import (
     entries_table,
     queue_table,
@@ -372,6 +379,13 @@ statistics_open = open_table(metadata)
 bulk_resends = resends_table(metadata)
 alerts = alerts_table(metadata)
 
+# Reviewers' judgements, and what counts of them.
+review_queues = queues_table(metadata)
+review_items = items_table(metadata)
+reviews = reviews_table(metadata)
+review_verdicts = verdicts_table(metadata)
+judged_turns = judged_table(metadata)
+
 # Files of lists (bot.store.exports).
 exports = exports_table(metadata)
 export_parts = parts_table(metadata)
@@ -379,5 +393,5 @@ export_people = people_table(metadata)
 
 # Training data out of judged turns, and who wants to be in none (bot.store.datasets).
 datasets = datasets_table(metadata)
-dataset_items = items_table(metadata)
+dataset_items = dataset_items_table(metadata)
 training_opt_outs = opt_outs_table(metadata)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Select
 
 from bot.store.search.segments import BEGINNING, END
 
@@ -24,6 +25,8 @@ class Criteria:
     since: datetime = BEGINNING
     until: datetime = END  #: exclusive
     whole_texts: bool = False  #: words are looked for, anywhere in the texts
+    #: The ``turn_id`` and ``received_at`` of a few turns, of which the found ones are some.
+    among: Select[Any] | None = None
 
     @property
     def hashed(self) -> bool:

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta, timezone
 from bot.admin.web.language import translate as _
 from bot.domain.dashboard_users import Role
 from bot.domain.deliveries import DeliveryState, DeliveryVia
+from bot.domain.feedback import Reason
+from bot.domain.reviews import Verdict
 from bot.domain.turns import STORAGE_FAULT, TurnStatus
 from inference_queue.protocol import FailureReason, FinishReason
 
@@ -72,10 +74,20 @@ ROLES: dict[str, str] = {
     Role.ADMIN: "관리자",
 }
 
+VERDICTS: dict[str, str] = {Verdict.GOOD: "좋음", Verdict.BAD: "문제 있음"}
+
+REASONS: dict[str, str] = {
+    Reason.WRONG: "틀림",
+    Reason.UNHELPFUL: "도움 안 됨",
+    Reason.UNSAFE: "안전하지 않음",
+    Reason.FORMAT: "형식",
+    Reason.KOREAN: "한국어 어색함",
+}
+
 #: Each badge has a shape too, for readers who do not see its colour. All other states are open.
 _TONES: dict[str, set[str]] = {
-    "good": {TurnStatus.ANSWERED, DeliveryState.DELIVERED},
-    "bad": {TurnStatus.FAILED, DeliveryState.FAILED},
+    "good": {TurnStatus.ANSWERED, DeliveryState.DELIVERED, Verdict.GOOD},
+    "bad": {TurnStatus.FAILED, DeliveryState.FAILED, Verdict.BAD},
     "warn": {TurnStatus.EXPIRED, DeliveryState.EXPIRED, DeliveryState.UNCONFIRMED},
     "quiet": {TurnStatus.CANCELLED, TurnStatus.MERGED},
 }

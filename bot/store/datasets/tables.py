@@ -68,7 +68,7 @@ def datasets_table(metadata: MetaData) -> Table:
     )
 
 
-def items_table(metadata: MetaData) -> Table:
+def dataset_items_table(metadata: MetaData) -> Table:
     """The items, masked, as they are exported."""
     return Table(
         "dataset_items",
