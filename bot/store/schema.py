@@ -34,6 +34,7 @@ from bot.store.dashboard_tables import audit_table, identities_table, users_tabl
 from bot.store.datasets.tables import dataset_items_table, datasets_table, opt_outs_table
 from bot.store.exports.tables import exports_table, parts_table, people_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
+from bot.store.replays.tables import replay_items_table, replay_votes_table, replays_table
 from bot.store.reviews.tables import (
     items_table,
     judged_table,
@@ -395,3 +396,8 @@ export_people = people_table(metadata)
 datasets = datasets_table(metadata)
 dataset_items = dataset_items_table(metadata)
 training_opt_outs = opt_outs_table(metadata)
+
+# Replays of turns against another model.
+replays = replays_table(metadata)
+replay_items = replay_items_table(metadata)
+replay_votes = replay_votes_table(metadata)
