@@ -21,6 +21,7 @@ from bot.admin.alerts.conditions import Conditions
 from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
 from bot.admin.charts.counter import StatisticsCounter
+from bot.admin.datasets.builder import DatasetBuilder
 from bot.admin.dead_letters.resender import BulkResender
 from bot.admin.exported_lists import exported_lists
 from bot.admin.exports.exporter import Exporter
@@ -377,12 +378,19 @@ def _audit_retention(base: Base) -> AuditRetention:
     return AuditRetention(base.database, kept_days=settings.audit_retention_days)
 
 
+def _messenger_labels(base: Base) -> dict[str, str]:
+    return {messenger.name: messenger.label for messenger in base.configuration.messengers}
+
+
+def _dataset_builder(base: Base) -> DatasetBuilder:
+    return DatasetBuilder(database=base.database, messenger_labels=_messenger_labels(base))
+
+
 def _exporter(base: Base) -> Exporter:
     settings = base.configuration.settings
-    labels = {messenger.name: messenger.label for messenger in base.configuration.messengers}
     return Exporter(
         database=base.database,
-        lists=exported_lists(labels),
+        lists=exported_lists(_messenger_labels(base)),
         limits=Limits.of(settings),
         data_dir=settings.data_dir,
     )
@@ -438,6 +446,7 @@ async def _run(
         StatisticsCounter(database=base.database).keep_counting,
         BulkResender(database=base.database).keep_sending,
         _exporter(base).keep_exporting,
+        _dataset_builder(base).keep_building,
         DiskWatch(base.configuration.settings.data_dir).keep_looking,
         _alerts(base).keep_watching,
         conversation.sweeper.keep_forgetting,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.admin.audit.exported import ExportedAudit
+from bot.admin.datasets.exported import ExportedDataset
 from bot.admin.dead_letters.exported import ExportedDeadLetters
 from bot.admin.exports.lists import ExportedList
 from bot.admin.turns.exported import ExportedTurns
@@ -18,5 +19,6 @@ def exported_lists(messenger_labels: Mapping[str, str]) -> dict[str, ExportedLis
         ExportedDeadLetters(messenger_labels),
         ExportedAudit(),
         ExportedUsers(),
+        ExportedDataset(),
     )
     return {one.name: one for one in lists}

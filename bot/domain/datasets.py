@@ -45,7 +45,9 @@ class LeftOut(StrEnum):
     DUPLICATE = "duplicate"
     NOT_GOOD = "not_good"  #: SFT: nobody called the answer good, or wrote a better one
     NO_PAIR = "no_pair"  #: DPO: there is no better and worse answer, or nobody said which
-    OTHERS_WORDS = "others_words"  #: the question quotes other people, or comes with pictures
+    OTHERS_WORDS = "others_words"  #: the question quotes other people
+    PICTURES = "pictures"  #: the question comes with pictures, which are not kept
+    CONTINUED = "continued"  #: the answer goes on with another one
     EMPTY = "empty"  #: the question or the answer has no text
     TOO_LONG = "too_long"  #: rendered for the model
     NOT_RENDERED = "not_rendered"  #: the preset's template refuses it

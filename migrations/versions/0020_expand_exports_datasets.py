@@ -56,6 +56,7 @@ def upgrade() -> None:
     _create_export_parts()
     _create_datasets()
     _create_items()
+    _create_checks()
     _create_opt_outs()
 
 
@@ -135,6 +136,8 @@ def _create_datasets() -> None:
         _text("query"),
         sa.Column("loose", sa.Boolean, nullable=False),
         _text("preset", ""),
+        sa.Column("max_tokens", sa.Integer, nullable=False),
+        sa.Column("batch_id", sa.Uuid, nullable=False),
         _text("author"),
         _text("state", "building"),
         _text("cursor", ""),
@@ -191,6 +194,24 @@ def _create_items() -> None:
     op.create_index("ix_dataset_items_person", "dataset_items", ["person"])
 
 
+def _create_checks() -> None:
+    columns = ["dataset_id", "item_id"]
+    op.create_table(
+        "dataset_checks",
+        sa.Column("job_id", sa.Uuid, nullable=False),
+        sa.Column("dataset_id", sa.BigInteger, nullable=False),
+        _text("item_id"),
+        sa.PrimaryKeyConstraint("job_id", name="pk_dataset_checks"),
+        sa.ForeignKeyConstraint(
+            columns,
+            ["dataset_items.dataset_id", "dataset_items.id"],
+            name="fk_dataset_checks_dataset_id_item_id",
+            ondelete="CASCADE",
+        ),
+    )
+    op.create_index("ix_dataset_checks_dataset_id_item_id", "dataset_checks", columns)
+
+
 _TURNS = ("turn_id", "first_turn_id", "other_turn_id")
 
 
@@ -207,6 +228,6 @@ def _create_opt_outs() -> None:
 
 
 def downgrade() -> None:
-    tables = ("training_opt_outs", "dataset_items", "datasets")
+    tables = ("training_opt_outs", "dataset_checks", "dataset_items", "datasets")
     for table in (*tables, "export_people", "export_parts", "exports"):
         op.drop_table(table)

@@ -51,6 +51,8 @@ DETAILS: dict[str, str] = {
     "dataset": "데이터 세트",
     "kind": "종류",
     "version": "버전",
+    "items": "지운 항목",
+    "files": "지운 파일",
     "turns": "읽은 질문",
     "searched": "검색어 사용",
     "terms": "검색 조건",

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     func,
     text,
 )
@@ -42,6 +44,10 @@ def datasets_table(metadata: MetaData) -> Table:
         Column("loose", Boolean, nullable=False),
         # Its template and tokenizer check the items; empty: they are not checked.
         Column("preset", Text, nullable=False, server_default=""),
+        # Longer ones are left out by the check; with the answer, in tokens.
+        Column("max_tokens", Integer, nullable=False),
+        # Of the check's jobs in the background lane.
+        Column("batch_id", Uuid, nullable=False),
         Column("author", Text, nullable=False),
         Column("state", Text, nullable=False, server_default=DatasetState.BUILDING.value),
         # Where the next page of the list begins.
@@ -91,7 +97,7 @@ def dataset_items_table(metadata: MetaData) -> Table:
         Column("model", Text, nullable=False),
         Column("preset", Text, nullable=False),
         Column("config_version", BigInteger),
-        # Rendered with the data set's preset.
+        # Rendered with the data set's preset; null: not checked.
         Column("tokens", Integer),
         UniqueConstraint("dataset_id", "hash"),
         _one_of("split", Split),
@@ -104,6 +110,23 @@ def dataset_items_table(metadata: MetaData) -> Table:
             postgresql_where=text("other_turn_id IS NOT NULL"),
         ),
         Index("ix_dataset_items_person", "person"),
+    )
+
+
+def checks_table(metadata: MetaData) -> Table:
+    """Jobs of the background lane that render an item, until their results are taken."""
+    return Table(
+        "dataset_checks",
+        metadata,
+        Column("job_id", Uuid, primary_key=True),
+        Column("dataset_id", BigInteger, nullable=False),
+        Column("item_id", Text, nullable=False),
+        ForeignKeyConstraint(
+            ["dataset_id", "item_id"],
+            ["dataset_items.dataset_id", "dataset_items.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_dataset_checks_dataset_id_item_id", "dataset_id", "item_id"),
     )
 
 

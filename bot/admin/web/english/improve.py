@@ -128,6 +128,8 @@ _AUDIT = {
     "데이터 세트": "Data set",
     "종류": "Kind",
     "버전": "Version",
+    "지운 항목": "Items deleted",
+    "지운 파일": "Files deleted",
 }
 
 IMPROVE: dict[str, str] = {**_EXPORTS, **_ENDS, **_ORDERS, **_COLUMNS, **_AUDIT}
