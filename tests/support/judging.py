@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store.schema import feedback, judged_turns
-from tests.support.sample_turns import NOON
+from bot.store.schema import feedback, judged_turns, turns
 
 
 async def judge(
@@ -21,7 +21,7 @@ async def judge(
     """What counts of a turn's reviews."""
     row = {
         "turn_id": turn_id,
-        "received_at": NOON,
+        "received_at": select(turns.c.received_at).where(turns.c.id == turn_id).scalar_subquery(),
         "verdict": verdict,
         "correction": correction,
         "reasons": ["wrong"] if verdict == "bad" else [],

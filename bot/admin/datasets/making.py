@@ -111,14 +111,13 @@ def _is_whole(answered: Answered) -> bool:
 
 def _item(judged: Judged, kind: DatasetKind, question: str, choice: Choice, *, loose: bool) -> Item:
     turn, history = judged.turn, own_history(judged)
-    oldest = min([*history, turn], key=lambda one: one.seq)
     answers = [choice.better, choice.worse] if kind is DatasetKind.DPO else [choice.better]
     name = item_id(kind, turn.id)
     masked = [mask(answer) for answer in answers]
     return Item(
         id=name,
         turn_id=turn.id,
-        first_turn_id=oldest.id,
+        first_turn_id=history[0].id if history else turn.id,
         other_turn_id=choice.other.turn.id if choice.other else None,
         person=turn.person.key,
         split=split_of(turn.conversation_id),

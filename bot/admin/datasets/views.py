@@ -65,8 +65,9 @@ async def show_datasets(request: web.Request) -> web.StreamResponse:
 async def make_dataset(request: web.Request) -> web.StreamResponse:
     """POST /admin/datasets: order a data set, to be built by a job."""
     form = await read_form(request)
+    messengers: dict[str, str] = request.app[MESSENGER_LABELS]
     try:
-        recipe = read_recipe(form, all_fields(request.app[MESSENGER_LABELS]))
+        recipe = read_recipe(form, all_fields(messengers))
     except BadRecipe as error:
         return await _list_page(request, None, asked=form, sentence=str(error))
     return await _make(request, recipe)

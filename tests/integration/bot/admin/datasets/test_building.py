@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.admin.datasets import builder
 from bot.admin.datasets.identity import split_of
+from bot.admin.datasets.judged import Judged, read_page
 from tests.support.admin import Client
 from tests.support.datasets import build, contents, order_dataset, stored
 from tests.support.exporting import page_of, transactions
@@ -228,15 +232,12 @@ async def test_a_bot_that_dies_leaves_a_data_set_that_another_one_ends(
 
     calls = []
 
-    async def dies(*args: object, **kwargs: object) -> None:
-        calls.append(args)
+    async def dies(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Judged]:
+        calls.append(ids)
         if len(calls) == 2:
             raise Killed
-        return await real(*args, **kwargs)  # type: ignore[arg-type]
+        return await read_page(connection, ids)
 
-    from bot.admin.datasets import builder
-
-    real = builder.read_page
     monkeypatch.setattr(builder, "read_page", dies)
     with pytest.raises(Killed):
         await build(transactions)
@@ -255,8 +256,6 @@ async def test_an_error_ends_the_data_set_and_the_next_one_goes_on(
     transactions: AsyncEngine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from bot.admin.datasets import builder
-
     async def broken(*_: object) -> None:
         raise ValueError("a bug")
 
