@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from bot.admin.datasets import labels as words
 from bot.admin.web.labels import label, stamp
 from bot.admin.web.language import translate as _
-from bot.domain.datasets import Split
 from bot.store.datasets.items import Counts
 from bot.store.datasets.sets import Dataset
 
@@ -24,9 +23,8 @@ def file_name(split: str) -> str:
 
 def card(dataset: Dataset, counts: Counts, *, exported_at: str = "") -> str:
     """The README: a front matter for programs, and sections for people in their language."""
-    present = [split.value for split in Split if counts.by["split"].get(split)]
     parts = [
-        "\n".join(_front_matter(dataset, present)),
+        "\n".join(_front_matter(dataset)),
         f"# {one_line(dataset.name)} v{dataset.version}",
         _table(_facts(dataset, counts, exported_at)),
         *_counted(dataset, counts),
@@ -35,19 +33,17 @@ def card(dataset: Dataset, counts: Counts, *, exported_at: str = "") -> str:
     return "\n\n".join(parts)
 
 
-def _front_matter(dataset: Dataset, splits: Sequence[str]) -> Iterator[str]:
-    """The YAML that the hub reads; a name is quoted as JSON, which is YAML too."""
+def _front_matter(dataset: Dataset) -> Iterator[str]:
+    """The YAML that the hub reads; a name is quoted as JSON, which is YAML too.
+
+    It names no files: ``datasets`` knows the splits by their file names. With ``configs`` it (5.2)
+    takes a folder for any other of the same name that it has loaded before.
+    """
     yield "---"
     yield f"pretty_name: {json.dumps(one_line(dataset.name), ensure_ascii=False)}"
     yield "language: [ko]"
     yield "license: other"
     yield f"tags: [trl, {dataset.kind}]"
-    yield "configs:"
-    yield "- config_name: default"
-    yield "  data_files:" if splits else "  data_files: []"
-    for split in splits:
-        yield f"  - split: {split}"
-        yield f"    path: {file_name(split)}"
     yield "---"
 
 

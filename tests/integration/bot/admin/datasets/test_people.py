@@ -26,8 +26,10 @@ __all__ = ["transactions"]
 async def two_people(database: AsyncEngine) -> UUID:
     """A judged turn of each; that of person-1."""
     turns = [
-        await add_turn(database, f"질문 {number}", f"답 {number}", sender=f"person-{number}", key=key)
-        for number, key in ((1, "a"), (2, "b"))
+        await add_turn(
+            database, f"질문 {number}", f"답 {number}", sender=f"person-{number}", key=f"{number}"
+        )
+        for number in (1, 2)
     ]
     for turn in turns:
         await judge(database, turn)
