@@ -144,6 +144,10 @@ PATHS = [
     "/admin/dead-letters",
     "/admin/exports",
     "/admin/exports/1",
+    "/admin/datasets",
+    "/admin/datasets/1",
+    "/admin/datasets/1/items",
+    "/admin/opt-outs",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -272,6 +276,8 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled |= {"role": draw(st.sampled_from(["viewer", "admin", "owner"])), "reason": draw(text)}
     filled |= {"list": draw(st.sampled_from(["turns", "audit", "x"])), "query": draw(text)}
     filled |= {"format": draw(st.sampled_from(["csv", "xlsx", "zip"]))}
+    filled |= {"kind": draw(st.sampled_from(["sft", "dpo", "x"])), "preset": draw(text)}
+    filled |= {"max_tokens": draw(text), "turn": draw(text)}
     filled["payload"] = json.dumps(draw(value))
     kept = {name: filled[name] for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
@@ -449,14 +455,18 @@ PAGES = [
     "/admin/dead-letters",
     "/admin/exports",
     "/admin/exports/1",
+    "/admin/datasets",
+    "/admin/datasets/1",
+    "/admin/datasets/1/items",
+    "/admin/opt-outs",
 ]
 PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
-    *("user", "action", "month", "done", "range", "end", "state", "x"),
+    *("user", "action", "month", "done", "range", "end", "state", "split", "x"),
 ]
 FIELDS = [
     *("csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"),
-    *("list", "format", "query"),
+    *("list", "format", "query", "kind", "preset", "max_tokens", "turn"),
 ]
 FORMS = [
     "/admin/login",
@@ -482,6 +492,10 @@ FORMS = [
     "/admin/exports",
     "/admin/exports/1/download",
     "/admin/exports/x/cancel",
+    "/admin/datasets",
+    *(f"/admin/datasets/1/{act}" for act in ("again", "export", "end-check", "delete")),
+    "/admin/opt-outs",
+    "/admin/opt-outs/x/revoke",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]

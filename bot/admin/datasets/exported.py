@@ -51,7 +51,8 @@ class ExportedDataset:
         head = [] if after else await _card(database, dataset)
         rows = [(file_name(split), json.dumps(item.content, ensure_ascii=False)) for item in found]
         return Page(
-            rows=[*head, *rows],
+            rows=rows,
+            head=head,
             people=frozenset(item.person for item in found),
             after=_next(split, found[-1].id if len(found) == PAGE_SIZE else ""),
         )

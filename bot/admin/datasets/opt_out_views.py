@@ -29,7 +29,7 @@ from bot.store.whole_turns import whole_turns
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 50
-_DIGEST_CHARS = 32
+_PERSON_CHARS = 32
 
 _NO_TURN = (
     "그 턴 ID의 대화를 찾을 수 없습니다. 대화 화면에서 그 사람의 질문에 있는 턴 ID를 옮겨 적어"
@@ -54,7 +54,7 @@ class _Place:
     def parse(cls, raw: str) -> _Place:
         """Raises ValueError for what ``str`` did not make."""
         seconds, _dash, person = raw.partition("-")
-        if len(person) != _DIGEST_CHARS or not person.isalnum() or not person.isascii():
+        if len(person) != _PERSON_CHARS or not person.isalnum() or not person.isascii():
             raise ValueError(raw)
         return cls(datetime.fromtimestamp(float(seconds), UTC), person)
 
@@ -103,7 +103,7 @@ async def revoke_opt_out(request: web.Request) -> web.StreamResponse:
     person = request.match_info["id"]
     reason = read_reason_of(await read_form(request))
     async with request.app[DATABASE].begin() as connection:
-        if len(person) != _DIGEST_CHARS or not await opt_outs.revoke(connection, person):
+        if len(person) != _PERSON_CHARS or not await opt_outs.revoke(connection, person):
             return error_page(request, 404, _(_UNKNOWN))
         about = f"person:{person[:8]}"
         act = entry(request, AuditAction.OPT_OUT_REVOKED, about, reason=reason)

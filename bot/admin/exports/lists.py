@@ -26,6 +26,7 @@ class Page:
     """Some rows of a list, and where the next ones begin."""
 
     rows: Sequence[Row]
+    head: Sequence[Row] = ()  #: written before them, and not counted
     people: frozenset[str] = frozenset()  #: whose words they hold: digests (Person.key)
     after: str = ""  #: empty: there are no more
 

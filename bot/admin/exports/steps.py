@@ -28,6 +28,7 @@ _MARGIN = 3
 class _Read:
     """What a step has read of its list."""
 
+    head: Sequence[Row]
     rows: Sequence[Row]
     people: frozenset[str]
     cursor: str
@@ -70,10 +71,12 @@ class ExportSteps:
         asked = self._lists[export.list]
         query = dict(parse_qsl(export.query))
         rows: list[Row] = []
+        head: list[Row] = []
         people: set[str] = set()
         cursor, size = export.cursor, 0
         for _page in range(STEP_PAGES):
             page = await asked.page(self._database, query, cursor)
+            head += page.head
             rows += page.rows
             people |= page.people
             cursor = page.after
@@ -83,6 +86,7 @@ class ExportSteps:
         left = max(self._limits.max_rows - export.rows, 0)
         is_cut = len(rows) > left or (len(rows) == left and bool(cursor))
         return _Read(
+            head=head,
             rows=rows[:left],
             people=frozenset(people),
             cursor=cursor,
@@ -95,7 +99,7 @@ class ExportSteps:
         number = await progress.next_part(connection, export, of_file=form.is_stream)
         columns = [_(name) for name in self._lists[export.list].columns]
         head = b"" if number or not read.rows else form.head(columns)
-        data = head + await run_masking(lambda: form.rows(read.rows))
+        data = head + await run_masking(lambda: form.rows([*read.head, *read.rows]))
         if export.bytes + len(data) > self._limits.max_bytes:
             raise TooLargeError
         if data:

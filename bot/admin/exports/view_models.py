@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from bot.admin.exports import labels as words
 from bot.admin.exports.lists import ExportedList
+from bot.admin.turns.view_models import Badge
 from bot.admin.web import labels
 from bot.admin.web.language import translate as _
 from bot.domain.exports import OPEN_EXPORTS, ExportState
@@ -16,15 +17,6 @@ from bot.store.exports.orders import Export
 
 _SHAPES = {"good": "✓", "bad": "✕", "warn": "!", "quiet": "–", "open": "…"}
 _UNITS = ("B", "kB", "MB", "GB")
-
-
-@dataclass(frozen=True, slots=True)
-class StateBadge:
-    """A state as a label, a shape and a colour."""
-
-    label: str
-    shape: str
-    tone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +29,7 @@ class ExportItem:
     query: str  #: its URL's query; of others' exports nothing
     conditions: tuple[str, ...]
     format: str
-    state: StateBadge
+    state: Badge
     sentence: str
     author: str
     reason: str
@@ -65,9 +57,7 @@ def export_item(export: Export, lists: Mapping[str, ExportedList], *, reader: st
         conditions=tuple(f"{name}: {value}" for name, value in parse_qsl(query)),
         format=labels.label(export.format, words.FORMATS),
         state=_badge(export.state),
-        sentence=labels.label(export.failure or export.state, words.SENTENCES)
-        if (export.failure or export.state) in words.SENTENCES
-        else "",
+        sentence=_sentence(export.failure or export.state),
         author=export.author,
         reason=export.reason,
         rows=f"{export.rows:,}",
@@ -81,9 +71,14 @@ def export_item(export: Export, lists: Mapping[str, ExportedList], *, reader: st
     )
 
 
-def _badge(state: str) -> StateBadge:
+def _sentence(end: str) -> str:
+    """What happened and what to do; empty where nothing is to be said."""
+    return _(words.SENTENCES[end]) if end in words.SENTENCES else ""
+
+
+def _badge(state: str) -> Badge:
     tone = words.TONES.get(state, "open")
-    return StateBadge(labels.label(state, words.STATES), _SHAPES[tone], tone)
+    return Badge(labels.label(state, words.STATES), _SHAPES[tone], tone)
 
 
 def _size(count: int) -> str:

@@ -1,4 +1,4 @@
-// Follows long work: shows the page's part "progress" anew until the work is done.
+// Follows long work: shows the page's part "progress" anew, and at the end the whole page.
 "use strict";
 
 const EVERY_MS = 2000;
@@ -11,7 +11,11 @@ async function look() {
     if (response.ok && !response.redirected) {
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const fresh = page.getElementById("progress");
-      if (fresh && fresh.outerHTML !== shown.outerHTML) shown.replaceWith(fresh);
+      if (!fresh || !("open" in fresh.dataset)) {
+        location.reload();
+        return;
+      }
+      if (fresh.outerHTML !== shown.outerHTML) shown.replaceWith(fresh);
     } else if (response.redirected) {
       return;
     }

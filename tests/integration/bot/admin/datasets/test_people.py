@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.admin.datasets import builder
+from bot.admin.datasets.judged import Judged, read_page
 from bot.domain.turns import Person
 from bot.privacy.erasure import Eraser
 from tests.support.admin import Client, send
@@ -53,13 +57,13 @@ async def test_a_person_who_is_left_out_is_in_no_later_data_set(
 
 
 async def test_leaving_out_deletes_items_and_files_that_exist_and_is_written_down(
-    operator: Client, database: AsyncEngine, transactions: AsyncEngine, tmp_path: object
+    operator: Client, database: AsyncEngine, transactions: AsyncEngine, tmp_path: Path
 ) -> None:
     turn = await two_people(database)
     address = await order_dataset(operator)
     await build(transactions)
     ordered = await send(operator, f"{address}/export", reason=REASON)
-    await an_exporter(transactions, tmp_path).export()  # type: ignore[arg-type]
+    await an_exporter(transactions, tmp_path).export()
     assert await opt_out(operator, turn) == 303
     assert len(await contents(database)) == 1
     assert "회수됨" in await page_of(operator, ordered.headers["Location"])
@@ -104,14 +108,12 @@ async def test_an_opt_out_waits_for_the_step_that_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What the step read before the opt-out is deleted behind it."""
-    from bot.admin.datasets import builder
-
     turn = await two_people(database)
     await order_dataset(operator)
-    real, read, go_on = builder.read_page, asyncio.Event(), asyncio.Event()
+    read, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow(*args: object) -> object:
-        found = await real(*args)  # type: ignore[arg-type]
+    async def slow(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Judged]:
+        found = await read_page(connection, ids)
         read.set()
         await go_on.wait()
         return found
@@ -134,14 +136,14 @@ async def test_an_erased_person_leaves_items_and_files_and_the_receipt_counts_th
     operator: Client,
     database: AsyncEngine,
     transactions: AsyncEngine,
-    tmp_path: object,
+    tmp_path: Path,
     redis_url: str,
 ) -> None:
     await two_people(database)
     address = await order_dataset(operator)
     await build(transactions)
     ordered = await send(operator, f"{address}/export", reason=REASON)
-    await an_exporter(transactions, tmp_path).export()  # type: ignore[arg-type]
+    await an_exporter(transactions, tmp_path).export()
 
     async def nothing(*_: object) -> bool:
         return True

@@ -71,6 +71,17 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", "/exports/{id}"): Role.REVIEWER,
     ("POST", "/exports/{id}/download"): Role.REVIEWER,
     ("POST", "/exports/{id}/cancel"): Role.REVIEWER,
+    ("GET", "/datasets"): Role.REVIEWER,
+    ("POST", "/datasets"): Role.REVIEWER,
+    ("GET", "/datasets/{id}"): Role.REVIEWER,
+    ("GET", "/datasets/{id}/items"): Role.REVIEWER,
+    ("POST", "/datasets/{id}/again"): Role.REVIEWER,
+    ("POST", "/datasets/{id}/export"): Role.REVIEWER,
+    ("POST", "/datasets/{id}/end-check"): Role.REVIEWER,
+    ("POST", "/datasets/{id}/delete"): Role.ADMIN,
+    ("GET", "/opt-outs"): Role.ADMIN,
+    ("POST", "/opt-outs"): Role.ADMIN,
+    ("POST", "/opt-outs/{id}/revoke"): Role.ADMIN,
     ("GET", "/static/{name}"): PUBLIC,
 }
 
