@@ -60,6 +60,7 @@ class Exporter:
         """``free`` tells the free bytes of a folder's disk."""
         disk = DiskSpace(data_dir, reserve=limits.reserve_bytes, free=free)
         self._database = database
+        self._names = tuple(lists)
         self._limits = limits
         self._steps = ExportSteps(database, lists, limits=limits, disk=disk)
         self._assembly = Assembly(database, data_dir / FOLDER, disk, max_bytes=limits.max_bytes)
@@ -77,7 +78,7 @@ class Exporter:
 
     async def _claim(self) -> Export | None:
         async with self._database.begin() as connection:
-            return await progress.claim(connection)
+            return await progress.claim(connection, self._names)
 
     async def _carry_out(self, export: Export) -> None:
         choose(export.language)

@@ -23,12 +23,18 @@ CLAIM_S = 60.0
 _OPEN = [state.value for state in OPEN_EXPORTS]
 
 
-async def claim(connection: AsyncConnection, *, claim_s: float = CLAIM_S) -> Export | None:
-    """Claim the oldest open export that no bot works on; None: there is none."""
+async def claim(
+    connection: AsyncConnection, lists: Collection[str], *, claim_s: float = CLAIM_S
+) -> Export | None:
+    """Claim the oldest open export of these lists that no bot works on; None: there is none.
+
+    A newer bot's list is left to it.
+    """
     free = (
         select(exports.c.id)
         .where(
             exports.c.state.in_(_OPEN),
+            exports.c.list.in_(lists),
             or_(exports.c.claimed_until.is_(None), exports.c.claimed_until < func.now()),
         )
         .order_by(exports.c.id)

@@ -263,7 +263,7 @@ async def test_a_killed_bots_export_is_free_after_its_claim(
     await add_turn(database)
     address = await order(operator)
     async with transactions.begin() as connection:
-        killed = await progress.claim(connection)
+        killed = await progress.claim(connection, ["turns"])
     assert killed
     await an_exporter(transactions, tmp_path).export()
     assert "만드는 중" in await page_of(operator, address)
