@@ -19,6 +19,8 @@ from bot.admin.login.access import public
 from bot.admin.login.identity import USER
 from bot.admin.web import labels, language
 from bot.admin.web.language import translate as _
+from bot.admin.web.navigation import menu
+from bot.admin.web.rendering import page_of
 from bot.domain.dashboard_users import Role
 
 log = structlog.get_logger(__name__)
@@ -90,16 +92,19 @@ def set_up_templates(app: web.Application) -> None:
 def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
     """Render a page within the base template."""
     user = request.get(USER)
+    sections, section_pages = menu(request)
     shared = {
         "csrf": request.get(CSRF, ""),
         "static_version": STATIC_VERSION,
         "language": language.chosen(),
         "user": user,
+        "sections": sections,
+        "section_pages": section_pages,
         "is_reviewer": user is not None and user.role.includes(Role.REVIEWER),
         "is_admin": user is not None and user.role.includes(Role.ADMIN),
         "list_query": _without_place(request),
     }
-    return aiohttp_jinja2.render_template(template, request, shared | context, status=status)
+    return page_of(request, template, shared | context, status=status)
 
 
 def _without_place(request: web.Request) -> str:
