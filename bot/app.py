@@ -26,6 +26,7 @@ from bot.admin.dead_letters.resender import BulkResender
 from bot.admin.exported_lists import exported_lists
 from bot.admin.exports.exporter import Exporter
 from bot.admin.exports.limits import Limits
+from bot.admin.reviews.filler import QueueFiller
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
@@ -405,6 +406,11 @@ def _alerts(base: Base) -> AlertWatch:
     )
 
 
+def _queue_filler(base: Base) -> QueueFiller:
+    labels = {messenger.name: messenger.label for messenger in base.configuration.messengers}
+    return QueueFiller(database=base.database, messengers=labels)
+
+
 def _prompts(base: Base) -> PromptBuilder:
     settings = base.configuration.settings
     limits = {
@@ -451,6 +457,7 @@ async def _run(
         _alerts(base).keep_watching,
         conversation.sweeper.keep_forgetting,
         SearchIndexer(database=base.database).keep_indexing,
+        _queue_filler(base).keep_filling,
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,

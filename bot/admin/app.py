@@ -36,6 +36,10 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.oidc import views as provider
 from bot.admin.oidc.configured import read_oidc
+from bot.admin.reviews import adjudication_views as adjudication
+from bot.admin.reviews import agreement_views as agreement
+from bot.admin.reviews import judging_views as judging
+from bot.admin.reviews import queue_views as review_queues
 from bot.admin.search import saved_views
 from bot.admin.search import views as search_views
 from bot.admin.turns import views
@@ -136,6 +140,16 @@ _ROUTES = [
     web.post("/searches", saved_views.save_search, name="save_search"),
     web.post("/searches/{id}/delete", saved_views.delete_search, name="delete_search"),
     web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
+    web.get("/reviews", review_queues.show_queues, name="review_queues"),
+    web.post("/reviews", review_queues.create_queue),
+    web.get("/reviews/new", review_queues.show_new, name="review_new"),
+    web.get("/agreement", agreement.show_agreement, name="review_agreement"),
+    web.get("/reviews/queues/{id}", review_queues.show_queue, name="review_queue"),
+    web.post("/reviews/queues/{id}/next", review_queues.go_on, name="review_next"),
+    web.post("/reviews/queues/{id}/state", review_queues.change_state, name="review_state"),
+    web.get("/reviews/turns/{id}", judging.show_turn, name="review"),
+    web.post("/reviews/turns/{id}", judging.judge),
+    web.post("/reviews/turns/{id}/verdict", adjudication.decide, name="review_verdict"),
     web.get("/login", login.show_login, name="login"),
     web.post("/login", login.log_in),
     web.get("/login/code", login.show_code, name="login_code"),

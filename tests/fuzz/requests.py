@@ -142,6 +142,14 @@ PATHS = [
     "/admin/live/events?messenger=x",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/reviews",
+    "/admin/reviews/new?q=%EA%B2%80%ED%86%A0:x",
+    "/admin/agreement?queue=%00",
+    "/admin/reviews/queues/1",
+    "/admin/reviews/queues/99999999999999999999/next",
+    "/admin/reviews/queues/x/state",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000?queue=1",
+    "/admin/reviews/turns/x/verdict",
     "/admin/exports",
     "/admin/exports/1",
     "/admin/datasets",
@@ -277,9 +285,8 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled |= {"list": draw(st.sampled_from(["turns", "audit", "x"])), "query": draw(text)}
     filled |= {"format": draw(st.sampled_from(["csv", "xlsx", "zip"]))}
     filled |= {"kind": draw(st.sampled_from(["sft", "dpo", "x"])), "preset": draw(text)}
-    filled |= {"max_tokens": draw(text), "turn": draw(text)}
     filled["payload"] = json.dumps(draw(value))
-    kept = {name: filled[name] for name in fields if draw(st.integers(0, 9))}
+    kept = {name: filled.get(name) or draw(text) for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
     kept |= draw(odd) if draw(st.booleans()) else {}
     return urlencode(kept, errors="surrogatepass").encode()
@@ -459,15 +466,20 @@ PAGES = [
     "/admin/datasets/1",
     "/admin/datasets/1/items",
     "/admin/opt-outs",
+    "/admin/reviews",
+    "/admin/reviews/new",
+    "/admin/agreement",
+    "/admin/reviews/queues/1",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000",
 ]
 PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
-    *("user", "action", "month", "done", "range", "end", "state", "split", "x"),
+    *("user", "action", "month", "done", "range", "end", "state", "queue", "part", "split", "x"),
 ]
-FIELDS = [
-    *("csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"),
-    *("list", "format", "query", "kind", "preset", "max_tokens", "turn"),
-]
+FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
+FIELDS += ["which", "size", "strata", "seed", "reviewers", "minutes", "queue", "version", "act"]
+FIELDS += ["verdict", "reason_wrong", "note", "correction", "anyway", "state"]
+FIELDS += ["list", "format", "query", "kind", "preset", "max_tokens", "turn"]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -489,6 +501,12 @@ FORMS = [
     "/admin/dead-letters/orders/1/stop",
     "/admin/alerts/model_gone/acknowledge",
     "/admin/alerts/model_gone/silence",
+    "/admin/reviews",
+    "/admin/reviews/queues/1/next",
+    "/admin/reviews/queues/1/state",
+    "/admin/reviews/turns/x",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000/verdict",
     "/admin/exports",
     "/admin/exports/1/download",
     "/admin/exports/x/cancel",

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.dashboard_users import Role
 from tests.support.admin import PASSWORD, add_user
+from tests.support.sample_reviews import add_reviews
 from tests.support.sample_turns import add_samples, add_turn, conversation_of
 
 
@@ -25,6 +26,11 @@ class Shown:
 PAGES = {
     "/": Shown("turns", "/"),
     "/conversations/{id}": Shown("conversation", "/conversations/{conversation}"),
+    "/reviews": Shown("review-queues", "/reviews"),
+    "/reviews/new": Shown("review-new", "/reviews/new?q=feedback:bad"),
+    "/reviews/queues/{id}": Shown("review-queue", "/reviews/queues/{queue}"),
+    "/reviews/turns/{id}": Shown("review", "/reviews/turns/{reviewed}?queue={queue}"),
+    "/agreement": Shown("agreement", "/agreement"),
     "/charts": Shown("charts", "/charts?range=1h"),
     "/charts/{name}": Shown("chart", "/charts/volume?range=1h"),
     "/alerts": Shown("alerts", "/alerts"),
@@ -66,7 +72,8 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
             expires_at=now + timedelta(hours=1),
         )
     user = await add_user(database, "김하나", Role.REVIEWER)
-    return {"conversation": str(await conversation_of(database)), "user": str(user)}
+    ids = {"conversation": str(await conversation_of(database)), "user": str(user)}
+    return ids | await add_reviews(database)
 
 
 async def log_in(page: Page, home: str) -> None:

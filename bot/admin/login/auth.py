@@ -30,7 +30,7 @@ from bot.http import client_address
 
 log = structlog.get_logger(__name__)
 
-_SESSION_OVER = "로그인이 만료되어 저장하지 못했습니다. 새 창에서 로그인한 뒤 이 페이지로 돌아와 다시 보내 주세요."
+_SESSION_OVER = "로그인이 만료되어 저장하지 못했습니다. 새 창에서 로그인한 뒤 다시 보내 주세요."
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -110,7 +110,7 @@ async def role_required(request: web.Request, handler: Handler) -> web.StreamRes
         seen = entry(request, AuditAction.ROLE_REFUSED, path.canonical if path else "")
         await try_to_record(seen, request.app[TRAIL])
         sentence = _("이 페이지를 볼 권한이 없습니다. 관리자에게 요청해 주세요.")
-        if keeps_text(request):
+        if keeps_text(request) and request.content_length:
             return await kept_text_page(request, sentence)
         return error_page(request, 403, sentence)
     if user.must_change_password and not rule.temporary_password:
@@ -134,7 +134,7 @@ async def csrf_checked(request: web.Request, handler: Handler) -> web.StreamResp
 
 
 async def _to_login(request: web.Request) -> web.StreamResponse:
-    if keeps_text(request):
+    if keeps_text(request) and request.content_length:
         return await kept_text_page(request, _(_SESSION_OVER), sendable=True)
     raise web.HTTPSeeOther(login_url(request))
 

@@ -14,7 +14,7 @@ from itertools import groupby
 
 #: Words inserted and deleted that are looked for; two texts that differ in more are shown as a
 #: whole. So the work is linear in the texts.
-MAX_EDITS = 300
+MAX_EDITS = 150
 
 _WORDS = re.compile(r"\s+|\S+")
 
@@ -60,16 +60,16 @@ def _middle(old: Sequence[str], new: Sequence[str]) -> list[Part]:
 def _trace(old: Sequence[str], new: Sequence[str]) -> list[dict[int, int]] | None:
     """For each number of edits, how far each diagonal gets; None: there are too many edits."""
     reached = {1: 0}
-    trace = []
+    trace: list[dict[int, int]] = []
+    width, height = len(old), len(new)
     for edits in range(MAX_EDITS + 1):
         trace.append(dict(reached))
         for diagonal in range(-edits, edits + 1, 2):
             x = _step(reached, diagonal, edits)
-            y = x - diagonal
-            while x < len(old) and y < len(new) and old[x] == new[y]:
-                x, y = x + 1, y + 1
+            while x < width and x - diagonal < height and old[x] == new[x - diagonal]:
+                x += 1
             reached[diagonal] = x
-            if x >= len(old) and y >= len(new):
+            if x >= width and x - diagonal >= height:
                 return trace
     return None
 

@@ -9,6 +9,7 @@ turns.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -32,15 +33,29 @@ TIMEOUT_S = 300.0
 #: After a fault of one queue; the others go on.
 REST_S = 60.0
 #: Blocks between two notes of how far the filling has come.
-_NOTED_BLOCKS = 16
+_NOTED_BLOCKS = 64
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class QueueFiller:
-    """Fills open queues. ``messengers``: their labels by name, which queries may hold."""
+    """Fills open queues.
 
-    def __init__(self, *, database: AsyncEngine, messengers: dict[str, str]) -> None:
+    ``messengers``: their labels by name, which queries may hold. ``clock``: the aware time.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: AsyncEngine,
+        messengers: dict[str, str],
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
         self._database = database
         self._messengers = messengers
+        self._clock = clock
         self._rests_until: dict[int, float] = {}
 
     async def keep_filling(self) -> None:
@@ -51,7 +66,7 @@ class QueueFiller:
         """Fill every queue that is due. Raises DATABASE_ERRORS where Postgres is gone."""
         async with self._database.connect() as connection:
             listed = await queues.to_fill(connection)
-        now = datetime.now(UTC)
+        now = self._clock()
         for queue in listed:
             rests = self._rests_until.get(queue.id, 0) > time.monotonic()
             if not rests and (window := due(queue, now)):

@@ -37,6 +37,7 @@ def due(queue: Queue, now: datetime) -> Window | None:
     if queue.sampling is Sampling.ALL:
         seen = Window(since=BEGINNING, until=now, changed_after=filled)
         return seen if now - filled >= LOOK_BACK + _LOOK_EVERY else None
-    midnight = now.astimezone(KST).replace(hour=0, minute=0, second=0, microsecond=0)
-    is_over = filled < midnight and now >= midnight + _AFTER_MIDNIGHT
+    day = filled.astimezone(KST).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = day + timedelta(days=1)
+    is_over = now >= midnight + _AFTER_MIDNIGHT
     return Window(since=filled, until=midnight) if is_over else None

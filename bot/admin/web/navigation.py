@@ -52,6 +52,10 @@ SECTIONS = (
         ),
     ),
     Section(
+        "검토",
+        (Entry("검토 대기열", "review_queues"), Entry("검토자 일치도", "review_agreement")),
+    ),
+    Section(
         "운영",
         (Entry("차트", "charts"), Entry("워커", "workers"), Entry("알림", "alerts")),
     ),

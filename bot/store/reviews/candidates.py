@@ -16,15 +16,16 @@ from sqlalchemy.types import DateTime, Uuid
 from bot.domain.reviews import Strata
 from bot.store.schema import deliveries, feedback, turns
 
-#: Turns of one statement; fewer where their texts are read, because words are searched for.
-BLOCK, WORDY_BLOCK = 8192, 512
+#: Turns of one statement, whose rows take the event loop some milliseconds; fewer where their texts
+#: are read, because words are searched for.
+BLOCK, WORDY_BLOCK = 1024, 256
 #: Of each text, as the search reads it.
 _SEARCHED_CHARS = 20_000
 #: Turns that changed since the last look and are considered at once.
 MAX_CHANGED = 5000
 
 _REASON = (
-    select(func.min(func.unnest(feedback.c.reasons).column_valued("reason")))
+    select(func.min(feedback.c.reasons[1]))
     .where(feedback.c.turn_id == turns.c.id)
     .scalar_subquery()
 )
@@ -39,21 +40,21 @@ _STRATA: dict[Strata | None, ColumnElement[Any]] = {
 #: first changes come first, so what is beyond the bound is found by the next look.
 _CHANGED = (
     text(
-        f"""
+        """
     SELECT id, min(at) AS at FROM (
         (SELECT id, settled_at AS at FROM turns WHERE settled_at > :since
-         ORDER BY settled_at LIMIT {MAX_CHANGED})
+         ORDER BY settled_at LIMIT :n)
         UNION ALL
         (SELECT turn_id, updated_at FROM feedback WHERE updated_at > :since
-         ORDER BY updated_at LIMIT {MAX_CHANGED})
+         ORDER BY updated_at LIMIT :n)
         UNION ALL
         (SELECT turn_id, updated_at FROM judged_turns WHERE updated_at > :since
-         ORDER BY updated_at LIMIT {MAX_CHANGED})
+         ORDER BY updated_at LIMIT :n)
         UNION ALL
         (SELECT turn_id, updated_at FROM deliveries
          WHERE state IN ('failed', 'unconfirmed') AND updated_at > :since
-         ORDER BY updated_at LIMIT {MAX_CHANGED})
-    ) AS changes GROUP BY id ORDER BY min(at) LIMIT {MAX_CHANGED}
+         ORDER BY updated_at LIMIT :n)
+    ) AS changes GROUP BY id ORDER BY min(at) LIMIT :n
     """
     )
     .bindparams(bindparam("since", type_=DateTime(timezone=True)))
@@ -70,7 +71,7 @@ class Selection:
     with_texts: bool  #: read the texts: masking may hide a word that is searched for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class FoundTurn:
     """A turn that meets the conditions; its texts are empty unless they were asked for."""
 
@@ -104,12 +105,12 @@ async def next_block(
         .where(received_at >= (start or since), received_at < below)
         .order_by(received_at.desc(), turns.c.id.desc())
     )
-    return Block([FoundTurn(**row._asdict()) for row in rows], size, start)
+    return Block([FoundTurn(*row) for row in rows], size, start)
 
 
 async def changed_since(connection: AsyncConnection, since: datetime) -> dict[UUID, datetime]:
     """Turns that changed after that moment, each with its change; the first ``MAX_CHANGED``."""
-    rows = await connection.execute(_CHANGED, {"since": since})
+    rows = await connection.execute(_CHANGED, {"since": since, "n": MAX_CHANGED})
     return {row.id: row.at for row in rows}
 
 
@@ -120,7 +121,7 @@ async def found_among(
     named = turns.c.id == func.any(bindparam(None, list(turn_ids), ARRAY(Uuid)))
     newest_first = (turns.c.received_at.desc(), turns.c.id.desc())
     rows = await connection.execute(_found(selection).where(named).order_by(*newest_first))
-    return [FoundTurn(**row._asdict()) for row in rows]
+    return [FoundTurn(*row) for row in rows]
 
 
 def _found(selection: Selection) -> Select[Any]:
