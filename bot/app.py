@@ -21,7 +21,11 @@ from bot.admin.alerts.conditions import Conditions
 from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
 from bot.admin.charts.counter import StatisticsCounter
+from bot.admin.datasets.builder import DatasetBuilder
 from bot.admin.dead_letters.resender import BulkResender
+from bot.admin.exported_lists import exported_lists
+from bot.admin.exports.exporter import Exporter
+from bot.admin.exports.limits import Limits
 from bot.admin.reviews.filler import QueueFiller
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
@@ -375,6 +379,24 @@ def _audit_retention(base: Base) -> AuditRetention:
     return AuditRetention(base.database, kept_days=settings.audit_retention_days)
 
 
+def _messenger_labels(base: Base) -> dict[str, str]:
+    return {messenger.name: messenger.label for messenger in base.configuration.messengers}
+
+
+def _dataset_builder(base: Base) -> DatasetBuilder:
+    return DatasetBuilder(database=base.database, messenger_labels=_messenger_labels(base))
+
+
+def _exporter(base: Base) -> Exporter:
+    settings = base.configuration.settings
+    return Exporter(
+        database=base.database,
+        lists=exported_lists(_messenger_labels(base)),
+        limits=Limits.of(settings),
+        data_dir=settings.data_dir,
+    )
+
+
 def _alerts(base: Base) -> AlertWatch:
     settings = base.configuration.settings
     return AlertWatch(
@@ -429,6 +451,8 @@ async def _run(
         EventSweeper(database=base.database).keep_sweeping,
         StatisticsCounter(database=base.database).keep_counting,
         BulkResender(database=base.database).keep_sending,
+        _exporter(base).keep_exporting,
+        _dataset_builder(base).keep_building,
         DiskWatch(base.configuration.settings.data_dir).keep_looking,
         _alerts(base).keep_watching,
         conversation.sweeper.keep_forgetting,

@@ -15,7 +15,12 @@ from bot.admin.alerts import views as alert_views
 from bot.admin.alerts.channels import channel_names
 from bot.admin.audit import views as audit_log
 from bot.admin.charts import views as charts
+from bot.admin.datasets import opt_out_views as opt_outs
+from bot.admin.datasets import views as datasets
 from bot.admin.dead_letters import views as dead_letters
+from bot.admin.exported_lists import exported_lists
+from bot.admin.exports import views as exports
+from bot.admin.exports.lists import LISTS
 from bot.admin.live import views as live
 from bot.admin.live.feed import LiveFeed
 from bot.admin.login import auth
@@ -89,6 +94,7 @@ def create_admin(
     app[workers_page.WORKERS] = workers
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
+    app[LISTS] = exported_lists(messenger_labels)
     app[live.FEED] = LiveFeed(database, dict(messenger_labels))
     app.on_shutdown.append(live.end_streams)
     app.on_response_prepare.append(pages.harden)
@@ -179,5 +185,21 @@ _ROUTES = [
     web.get("/dead-letters", dead_letters.show_dead_letters, name="dead_letters"),
     web.post("/dead-letters/send-again", dead_letters.send_all_again, name="dead_letters_send"),
     web.post("/dead-letters/orders/{id}/stop", dead_letters.stop_order, name="dead_letters_stop"),
+    web.get("/exports", exports.show_exports, name="exports"),
+    web.post("/exports", exports.order_export, name="order_export"),
+    web.get("/exports/{id}", exports.show_export, name="export"),
+    web.post("/exports/{id}/download", exports.download, name="export_download"),
+    web.post("/exports/{id}/cancel", exports.cancel, name="export_cancel"),
+    web.get("/datasets", datasets.show_datasets, name="datasets"),
+    web.post("/datasets", datasets.make_dataset),
+    web.get("/datasets/{id}", datasets.show_dataset, name="dataset"),
+    web.get("/datasets/{id}/items", datasets.show_items, name="dataset_items"),
+    web.post("/datasets/{id}/again", datasets.build_again, name="dataset_again"),
+    web.post("/datasets/{id}/export", datasets.export_dataset, name="dataset_export"),
+    web.post("/datasets/{id}/end-check", datasets.end_check, name="dataset_end_check"),
+    web.post("/datasets/{id}/delete", datasets.delete_dataset, name="dataset_delete"),
+    web.get("/opt-outs", opt_outs.show_opt_outs, name="opt_outs"),
+    web.post("/opt-outs", opt_outs.record_opt_out),
+    web.post("/opt-outs/{id}/revoke", opt_outs.revoke_opt_out, name="opt_out_revoke"),
     web.get("/static/{name}", pages.static_file, name="static"),
 ]

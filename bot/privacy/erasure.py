@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.domain.deliveries import ReplyHandle
 from bot.domain.turns import Person
 from bot.store import erasure, history_cache
+from bot.store.datasets.leaving import leave, leave_files
 from bot.store.erasure import ErasedBatch
 from inference_queue.token_stream import stream_keys
 from runtime.database import sqlstate
@@ -75,6 +76,8 @@ class Eraser:
         """
         counts: Counter[str] = Counter()
         touched: set[int] = set()
+        # Counted before they go with their turns.
+        counts["items"] = await _repeated(lambda: self._leave_datasets(person))
         full = True
         while full:
             # What the person sends meanwhile is erased too.
@@ -93,10 +96,16 @@ class Eraser:
         log.info("person_erased", receipt=str(receipt), **counts)
         return receipt
 
+    async def _leave_datasets(self, person: Person) -> int:
+        async with self._database.begin() as connection:
+            return await leave(connection, person.key)
+
     async def _finish(self, person: Person, counts: Counter[str]) -> UUID:
         async with self._database.begin() as connection:
             counts["votes"] = await erasure.erase_mentions(connection, person)
             counts["installations"] = await erasure.erase_installer(connection, person)
+            counts["items"] += await leave(connection, person.key)
+            counts["exports"] = await leave_files(connection, person.key)
             return await erasure.write_receipt(connection, person, counts)
 
     async def close(self) -> None:

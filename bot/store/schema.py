@@ -31,7 +31,15 @@ from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
+from bot.store.datasets.tables import (
+    checks_table,
+    dataset_items_table,
+    datasets_table,
+    opt_outs_table,
+)
+from bot.store.exports.tables import exports_table, parts_table, people_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
+from bot.store.replays.tables import replay_items_table, replay_votes_table, replays_table
 from bot.store.reviews.tables import (
     items_table,
     judged_table,
@@ -383,3 +391,19 @@ review_items = items_table(metadata)
 reviews = reviews_table(metadata)
 review_verdicts = verdicts_table(metadata)
 judged_turns = judged_table(metadata)
+
+# Files of lists (bot.store.exports).
+exports = exports_table(metadata)
+export_parts = parts_table(metadata)
+export_people = people_table(metadata)
+
+# Training data out of judged turns, and who wants to be in none (bot.store.datasets).
+datasets = datasets_table(metadata)
+dataset_items = dataset_items_table(metadata)
+dataset_checks = checks_table(metadata)
+training_opt_outs = opt_outs_table(metadata)
+
+# Replays of turns against another model.
+replays = replays_table(metadata)
+replay_items = replay_items_table(metadata)
+replay_votes = replay_votes_table(metadata)

@@ -150,6 +150,12 @@ PATHS = [
     "/admin/reviews/queues/x/state",
     "/admin/reviews/turns/00000000-0000-4000-8000-000000000000?queue=1",
     "/admin/reviews/turns/x/verdict",
+    "/admin/exports",
+    "/admin/exports/1",
+    "/admin/datasets",
+    "/admin/datasets/1",
+    "/admin/datasets/1/items",
+    "/admin/opt-outs",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -276,8 +282,11 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled |= {"user": "admin", "password": draw(text), "next": draw(text)}
     filled |= {"name": draw(text), "q": draw(text), "code": draw(text), "language": draw(text)}
     filled |= {"role": draw(st.sampled_from(["viewer", "admin", "owner"])), "reason": draw(text)}
+    filled |= {"list": draw(st.sampled_from(["turns", "audit", "x"])), "query": draw(text)}
+    filled |= {"format": draw(st.sampled_from(["csv", "xlsx", "zip"]))}
+    filled |= {"kind": draw(st.sampled_from(["sft", "dpo", "x"])), "preset": draw(text)}
     filled["payload"] = json.dumps(draw(value))
-    kept = {name: filled[name] for name in fields if draw(st.integers(0, 9))}
+    kept = {name: filled.get(name) or draw(text) for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
     kept |= draw(odd) if draw(st.booleans()) else {}
     return urlencode(kept, errors="surrogatepass").encode()
@@ -451,6 +460,12 @@ PAGES = [
     "/admin/alerts",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/exports",
+    "/admin/exports/1",
+    "/admin/datasets",
+    "/admin/datasets/1",
+    "/admin/datasets/1/items",
+    "/admin/opt-outs",
     "/admin/reviews",
     "/admin/reviews/new",
     "/admin/agreement",
@@ -459,11 +474,12 @@ PAGES = [
 ]
 PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
-    *("user", "action", "month", "done", "range", "end", "state", "queue", "part", "x"),
+    *("user", "action", "month", "done", "range", "end", "state", "queue", "part", "split", "x"),
 ]
 FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
 FIELDS += ["which", "size", "strata", "seed", "reviewers", "minutes", "queue", "version", "act"]
 FIELDS += ["verdict", "reason_wrong", "note", "correction", "anyway", "state"]
+FIELDS += ["list", "format", "query", "kind", "preset", "max_tokens", "turn"]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -491,6 +507,13 @@ FORMS = [
     "/admin/reviews/turns/x",
     "/admin/reviews/turns/00000000-0000-4000-8000-000000000000",
     "/admin/reviews/turns/00000000-0000-4000-8000-000000000000/verdict",
+    "/admin/exports",
+    "/admin/exports/1/download",
+    "/admin/exports/x/cancel",
+    "/admin/datasets",
+    *(f"/admin/datasets/1/{act}" for act in ("again", "export", "end-check", "delete")),
+    "/admin/opt-outs",
+    "/admin/opt-outs/x/revoke",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]

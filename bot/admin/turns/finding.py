@@ -44,7 +44,7 @@ async def find_turns(
     """The ``PAGE_SIZE`` newest turns below ``after`` that meet the criteria."""
     async with read_only(database) as connection:
         search = _Search(Rows(connection), criteria, after)
-        if criteria.conditions:
+        if criteria.conditions or criteria.among is not None:
             await search.run()
         else:
             await search.list_all()

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.search.compile import compile_query
@@ -41,9 +43,16 @@ async def list_items(
     query: Query,
     after: Cursor | None,
     messenger_labels: Mapping[str, str],
+    *,
+    among: Select[Any] | None = None,
 ) -> Listing:
-    """The newest turns below ``after`` that meet the query, at most ``PAGE_SIZE``."""
+    """The newest turns below ``after`` that meet the query, at most ``PAGE_SIZE``.
+
+    ``among``: the ``turn_id`` and ``received_at`` of those to look at; None: all.
+    """
     criteria = compile_query(query, datetime.now(UTC), await find_identities(database, query))
+    if among is not None:
+        criteria = criteria.within(among)
     shown: list[tuple[TurnRow, TurnListItem]] = []
     reached = None
     for _ in range(MAX_ROUNDS):

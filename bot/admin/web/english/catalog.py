@@ -5,6 +5,8 @@ from __future__ import annotations
 from bot.admin.web.english.account import ACCOUNT
 from bot.admin.web.english.audit import AUDIT
 from bot.admin.web.english.charts import CHARTS
+from bot.admin.web.english.datasets import DATASETS
+from bot.admin.web.english.improve import IMPROVE
 from bot.admin.web.english.provider import PROVIDER
 from bot.admin.web.english.reviews import REVIEWS
 from bot.admin.web.english.search import SEARCH
@@ -20,6 +22,8 @@ ENGLISH: dict[str, str] = {
     **REVIEWS,
     **CHARTS,
     **WATCH,
+    **IMPROVE,
+    **DATASETS,
     **ACCOUNT,
     **USERS,
     **AUDIT,

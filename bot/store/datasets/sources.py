@@ -1,0 +1,98 @@
+"""What items are made of: the turns that somebody judged, and what stands around them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Uuid, bindparam, select, text, union
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.schema import feedback, judged_turns, turns
+
+#: Earlier answers in an item's messages.
+MAX_HISTORY = 6
+
+_IDS = bindparam("ids", type_=ARRAY(Uuid))
+#: As a prompt's history: of the same epoch, without the answers that were replaced until then.
+_HISTORIES = text(
+    f"""
+    SELECT asked.id AS asked_id, earlier.*
+    FROM turns AS asked CROSS JOIN LATERAL (
+        SELECT turns.id, turns.seq, turns.sender, turns.text, turns.answer,
+            turns.prompt IS NOT NULL OR turns.media <> '[]' AS is_mixed
+        FROM turns
+        WHERE turns.conversation_id = asked.conversation_id AND turns.epoch = asked.epoch
+          AND turns.seq < asked.seq AND turns.status = 'answered' AND turns.answer IS NOT NULL
+          AND NOT EXISTS (
+            SELECT FROM turns AS again
+            WHERE again.regenerates = turns.id AND again.seq <= asked.seq
+              AND again.status = 'answered'
+          )
+        ORDER BY turns.seq DESC LIMIT {MAX_HISTORY}
+    ) AS earlier
+    WHERE asked.id = ANY(:ids)
+    ORDER BY earlier.seq DESC
+    """
+).bindparams(_IDS)
+#: A burst is the turns right before the one that answers them.
+_MERGED = text(
+    """
+    SELECT asked.id AS asked_id, merged.sender, merged.text
+    FROM turns AS asked JOIN turns AS merged
+      ON merged.conversation_id = asked.conversation_id AND merged.merged_into = asked.id
+     AND merged.seq < asked.seq AND merged.seq > asked.seq - 200
+    WHERE asked.id = ANY(:ids) ORDER BY merged.seq
+    """
+).bindparams(_IDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """An earlier question and its answer."""
+
+    id: UUID
+    seq: int
+    sender: str
+    text: str
+    answer: str
+    is_mixed: bool  #: the model read more than the text: others' words, or pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A message that was answered together with a later one."""
+
+    sender: str
+    text: str
+
+
+def judged_or_asked_again() -> Select[Any]:
+    """The ``turn_id`` and ``received_at`` of turns that may become items."""
+    reviewed = select(judged_turns.c.turn_id, judged_turns.c.received_at)
+    voted = select(turns.c.id, turns.c.received_at).join(feedback, feedback.c.turn_id == turns.c.id)
+    again = select(turns.c.id, turns.c.received_at).where(turns.c.regenerates.is_not(None))
+    every = union(reviewed, voted, again).subquery("judged")
+    return select(every.c.turn_id, every.c.received_at)
+
+
+async def histories(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, list[Exchange]]:
+    """The answered turns before each of these, the newest first."""
+    found: dict[UUID, list[Exchange]] = defaultdict(list)
+    for row in await connection.execute(_HISTORIES, {"ids": list(ids)}):
+        values = row._asdict()
+        found[values.pop("asked_id")].append(Exchange(**values))
+    return found
+
+
+async def merged(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, list[Merged]]:
+    """The messages that each of these turns answers beside its own, the oldest first."""
+    found: dict[UUID, list[Merged]] = defaultdict(list)
+    if ids:
+        for row in await connection.execute(_MERGED, {"ids": list(ids)}):
+            found[row.asked_id].append(Merged(row.sender, row.text))
+    return found
