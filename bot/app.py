@@ -22,6 +22,8 @@ from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
 from bot.admin.charts.counter import StatisticsCounter
 from bot.admin.dead_letters.resender import BulkResender
+from bot.admin.replay.feeder import ReplayFeeder
+from bot.admin.replay.past_prompts import PastPrompts, PromptDefaults
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
@@ -383,17 +385,36 @@ def _alerts(base: Base) -> AlertWatch:
     )
 
 
-def _prompts(base: Base) -> PromptBuilder:
+def _replays(base: Base) -> ReplayFeeder:
     settings = base.configuration.settings
-    limits = {
+    defaults = PromptDefaults(
+        preset=settings.preset,
+        system_prompt=settings.system_prompt,
+        history_turns=settings.history_turns,
+        max_new_tokens=_token_limits(base),
+        date=PromptDate(read_zone(settings.timezone), settings.language),
+    )
+    return ReplayFeeder(
+        database=base.database,
+        prompts=PastPrompts(defaults),
+        messenger_labels={one.name: one.label for one in base.configuration.messengers},
+    )
+
+
+def _token_limits(base: Base) -> Mapping[str, int]:
+    return {
         messenger.name: messenger.max_new_tokens
         for messenger in base.configuration.messengers
         if messenger.max_new_tokens is not None
     }
+
+
+def _prompts(base: Base) -> PromptBuilder:
+    settings = base.configuration.settings
     return PromptBuilder(
         preset=settings.preset,
         system_prompt=settings.system_prompt,
-        max_new_tokens=limits,
+        max_new_tokens=_token_limits(base),
         workers=base.workers,
         picture_prompt=TEXTS[settings.language].picture_prompt,
         date=PromptDate(read_zone(settings.timezone), settings.language),
@@ -423,6 +444,7 @@ async def _run(
         EventSweeper(database=base.database).keep_sweeping,
         StatisticsCounter(database=base.database).keep_counting,
         BulkResender(database=base.database).keep_sending,
+        _replays(base).keep_feeding,
         DiskWatch(base.configuration.settings.data_dir).keep_looking,
         _alerts(base).keep_watching,
         conversation.sweeper.keep_forgetting,

@@ -32,7 +32,12 @@ from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
-from bot.store.replays.tables import replay_items_table, replay_votes_table, replays_table
+from bot.store.replays.tables import (
+    replay_items_table,
+    replay_reveals_table,
+    replay_votes_table,
+    replays_table,
+)
 from bot.store.search.tables import (
     entries_table,
     queue_table,
@@ -374,3 +379,4 @@ alerts = alerts_table(metadata)
 replays = replays_table(metadata)
 replay_items = replay_items_table(metadata)
 replay_votes = replay_votes_table(metadata)
+replay_reveals = replay_reveals_table(metadata)
