@@ -31,6 +31,8 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.oidc import views as provider
 from bot.admin.oidc.configured import read_oidc
+from bot.admin.replay import compare_views, export_views
+from bot.admin.replay import views as replays
 from bot.admin.search import saved_views
 from bot.admin.search import views as search_views
 from bot.admin.turns import views
@@ -163,5 +165,15 @@ _ROUTES = [
     web.get("/dead-letters", dead_letters.show_dead_letters, name="dead_letters"),
     web.post("/dead-letters/send-again", dead_letters.send_all_again, name="dead_letters_send"),
     web.post("/dead-letters/orders/{id}/stop", dead_letters.stop_order, name="dead_letters_stop"),
+    web.get("/replays", replays.show_replays, name="replays"),
+    web.post("/replays", replays.order),
+    web.get("/replays/new", replays.show_new, name="replay_new"),
+    web.get("/replays/{id}", replays.show_replay, name="replay"),
+    web.post("/replays/{id}/stop", replays.stop, name="replay_stop"),
+    web.post("/replays/{id}/resume", replays.resume, name="replay_resume"),
+    web.get("/replays/{id}/compare", compare_views.show_pair, name="replay_compare"),
+    web.post("/replays/{id}/compare", compare_views.vote),
+    web.post("/replays/{id}/reveal", compare_views.reveal, name="replay_reveal"),
+    web.get("/replays/{id}/export", export_views.export, name="replay_export"),
     web.get("/static/{name}", pages.static_file, name="static"),
 ]

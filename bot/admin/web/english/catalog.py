@@ -6,6 +6,7 @@ from bot.admin.web.english.account import ACCOUNT
 from bot.admin.web.english.audit import AUDIT
 from bot.admin.web.english.charts import CHARTS
 from bot.admin.web.english.provider import PROVIDER
+from bot.admin.web.english.replay import REPLAY
 from bot.admin.web.english.search import SEARCH
 from bot.admin.web.english.shared import SHARED
 from bot.admin.web.english.turns import TURNS
@@ -22,4 +23,5 @@ ENGLISH: dict[str, str] = {
     **USERS,
     **AUDIT,
     **PROVIDER,
+    **REPLAY,
 }
