@@ -142,6 +142,13 @@ PATHS = [
     "/admin/live/events?messenger=x",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/replays",
+    "/admin/replays?before=%00",
+    "/admin/replays/new",
+    "/admin/replays/1",
+    "/admin/replays/99999999999999999999999",
+    "/admin/replays/1/compare?at=x",
+    "/admin/replays/1/export?format=exe",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -443,12 +450,21 @@ PAGES = [
     "/admin/alerts",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/replays",
+    "/admin/replays/new",
+    "/admin/replays/1",
+    "/admin/replays/1/compare",
+    "/admin/replays/1/export",
 ]
 PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
     *("user", "action", "month", "done", "range", "end", "state", "x"),
+    *("at", "format"),
 ]
-FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
+FIELDS = [
+    *("csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"),
+    *("position", "choice", "engine", "preset", "temperature", "max_turns", "system_prompt"),
+]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -468,6 +484,11 @@ FORMS = [
     "/admin/searches/x/delete",
     "/admin/dead-letters/send-again",
     "/admin/dead-letters/orders/1/stop",
+    "/admin/replays",
+    "/admin/replays/1/stop",
+    "/admin/replays/1/resume",
+    "/admin/replays/1/compare",
+    "/admin/replays/x/reveal",
     "/admin/alerts/model_gone/acknowledge",
     "/admin/alerts/model_gone/silence",
     "/admin/turns/x/send-again",

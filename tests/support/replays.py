@@ -47,9 +47,8 @@ def a_feeder(database: AsyncEngine, **changes: Any) -> ReplayFeeder:
 async def order_replay(
     database: AsyncEngine, *, options: ReplayOptions | None = None, seed: int = 1, **fields: Any
 ) -> int:
-    new = NewReplay(
-        **{"name": "새 프롬프트", "author": "admin", "options": options or ReplayOptions()} | fields
-    )
+    given: dict[str, Any] = {"name": "새 프롬프트", "author": "admin"}
+    new = NewReplay(**given | fields, options=options or ReplayOptions())
     async with database.begin() as connection:
         return await records.order(connection, new, seed=seed)
 

@@ -15,7 +15,7 @@ from bot.privacy.erasure import Eraser
 from bot.store.replays import items, records
 from bot.store.replays.records import NewReplay
 from inference_queue.background import client
-from inference_queue.background.protocol import Target
+from inference_queue.background.protocol import BackgroundResult, Target
 from inference_queue.protocol import Failure, FailureReason, Role
 from runtime.redis_client import connect_redis
 from tests.support.replays import (
@@ -167,7 +167,11 @@ async def test_failures_and_empty_answers_end_their_turns_alone(database: AsyncE
     replay_id, feeder = await order_replay(database), a_feeder(database)
     await feed(feeder)
     long = Failure(reason=FailureReason.PROMPT_TOO_LONG, message="too long")
-    replies = {"질문 0": completed("네"), "질문 1": long, "질문 2": completed("  ")}
+    replies: dict[str, BackgroundResult] = {
+        "질문 0": completed("네"),
+        "질문 1": long,
+        "질문 2": completed("  "),
+    }
     await answer_all(database, lambda job: replies[job.messages[-1].content])
     await feed(feeder)
     counts = await counts_of(database, replay_id)
