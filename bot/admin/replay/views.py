@@ -109,16 +109,19 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
         if revealed:
             given = await votes.votes_of(connection, replay.id)
             found = outcome(given, await votes.equal_pairs(connection, replay.id))
+    may_vote = user.role.includes(Role.REVIEWER) and not revealed
     row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
     return page(
         request,
         "replay.html",
         replay=row,
         failures={labels.label(name, FAILURES): count for name, count in failures.items()},
+        # What was changed could tell which answer is new.
+        shows_options=not may_vote or user.name == replay.author,
         own=own,
         reviewers=reviewers,
         outcome=found,
-        may_vote=user.role.includes(Role.REVIEWER) and not revealed,
+        may_vote=may_vote,
         may_export=user.role.includes(Role.REVIEWER) and revealed,
     )
 

@@ -66,6 +66,7 @@ _PROGRESS = {
     "프롬프트가 너무 김": "prompt too long",
     "워커가 여러 번 멈춤": "workers died",
     "아무것도 바꾸지 않고 그대로 다시 물어봅니다.": "Nothing is changed: asked as it was.",
+    "무엇을 바꿨는지는 결과와 함께 보입니다.": "What was changed is shown with the outcome.",
     "이어서 하기": "Resume",
     "해당 비교를 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다.": (
         "There is no such comparison. It was deleted, or the address is wrong."

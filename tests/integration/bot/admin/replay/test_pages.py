@@ -246,6 +246,23 @@ async def test_two_reviewers_vote_apart_and_do_not_see_each_other(
     }
 
 
+async def test_a_reviewer_learns_what_was_changed_with_the_outcome(
+    start_admin: StartAdmin, database: AsyncEngine
+) -> None:
+    await add_user(database, "kim", Role.REVIEWER)
+    await add_turn(database)
+    options = ReplayOptions(system_prompt="짧게 답해요.")
+    replay_id, feeder = await order_replay(database, options=options), a_feeder(database)
+    await feed(feeder)
+    await answer_all(database)
+    await feed(feeder)
+    kim = await start_admin(database)
+    await log_in(kim, user="kim")
+    assert "짧게 답해요." not in await shown(kim, f"/{replay_id}")
+    await send(kim, f"/{replay_id}/reveal")
+    assert "짧게 답해요." in await shown(kim, f"/{replay_id}")
+
+
 async def test_a_viewer_sees_the_outcome_and_no_pair(
     start_admin: StartAdmin, operator: Client, database: AsyncEngine
 ) -> None:
