@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from benchmarks import accept, background, memory, overhead, overload, search, streams
+from benchmarks import accept, background, memory, overhead, overload, readers, search, streams
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
 from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
@@ -50,6 +50,11 @@ def _overload(length: Length) -> Measured:
 def _streams(length: Length) -> Measured:
     quick = streams.Size(at_once=((2, 1),), many=25, crowd=25, slow=2, letters=5_000)
     return streams.bench(quick if length is Length.QUICK else streams.Size())
+
+
+def _readers(length: Length) -> Measured:
+    quick = readers.Size(pairs=2, block_s=0.5, rate=20, readers=1, pause_s=0.1)
+    return readers.bench(quick if length is Length.QUICK else readers.Size())
 
 
 def _search(length: Length) -> Measured:
@@ -95,6 +100,7 @@ BENCHES: dict[str, Bench] = {
     "streams": _streams,
     "search": _search,
     "background": _background,
+    "readers": _readers,
     "engine": _engine,
     "conversations": _conversations,
     "product": _product,

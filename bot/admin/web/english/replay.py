@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _LIST = {
+    "개선": "Improve",
     "답변 비교": "Comparisons",
     "새 비교 시작": "New comparison",
     "이전 비교": "Older comparisons",

@@ -1,0 +1,108 @@
+"""The dashboard's pages with something on each: for tests over all of them, and for pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from playwright.async_api import Page
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.domain.dashboard_users import Role
+from bot.domain.replays import Preference
+from bot.store.replays import records, votes
+from tests.support.admin import PASSWORD, add_user
+from tests.support.replays import a_feeder, answer_all, feed, order_replay
+from tests.support.sample_turns import add_samples, add_turn, conversation_of
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page's picture by its name, and its address below ``/admin``, with ids in braces."""
+
+    name: str
+    address: str
+
+
+#: By the route's pattern. A new route must be added here or to ``NO_PAGES``.
+PAGES = {
+    "/": Shown("turns", "/"),
+    "/conversations/{id}": Shown("conversation", "/conversations/{conversation}"),
+    "/charts": Shown("charts", "/charts?range=1h"),
+    "/charts/{name}": Shown("chart", "/charts/volume?range=1h"),
+    "/alerts": Shown("alerts", "/alerts"),
+    "/live": Shown("live", "/live"),
+    "/workers": Shown("workers", "/workers"),
+    "/dead-letters": Shown("dead-letters", "/dead-letters"),
+    "/replays": Shown("replays", "/replays"),
+    "/replays/new": Shown("replay-new", "/replays/new?q=%ED%99%98%EB%B6%88"),
+    "/replays/{id}": Shown("replay", "/replays/{revealed}"),
+    "/replays/{id}/compare": Shown("replay-compare", "/replays/{replay}/compare"),
+    "/account": Shown("account", "/account"),
+    "/account/second-factor": Shown("second-factor", "/account/second-factor"),
+    "/users": Shown("users", "/users"),
+    "/users/{id}": Shown("user", "/users/{user}"),
+    "/audit": Shown("audit", "/audit"),
+    "/audit/report": Shown("audit-report", "/audit/report"),
+}
+#: They are read by programs, lead elsewhere, or are met on the way in.
+NO_PAGES = {
+    "",
+    "/search/suggestions",
+    "/live/events",
+    "/replays/{id}/export",
+    "/static/{name}",
+    "/login",
+    "/login/code",
+    "/login/oidc",
+    "/login/oidc/callback",
+}
+
+
+async def add_everything(database: AsyncEngine) -> dict[str, str]:
+    """Rows for every page; the ids that addresses name."""
+    await add_samples(database)
+    now = datetime.now(UTC)
+    for number in range(3):
+        await add_turn(
+            database,
+            "오늘 안에 배송되나요?",
+            key=f"dead-{number}",
+            messenger="slack",
+            delivery="failed",
+            received_at=now - timedelta(minutes=number),
+            expires_at=now + timedelta(hours=1),
+        )
+    user = await add_user(database, "김하나", Role.REVIEWER)
+    ids = {"conversation": str(await conversation_of(database)), "user": str(user)}
+    return ids | await _add_replays(database)
+
+
+async def _add_replays(database: AsyncEngine) -> dict[str, str]:
+    """One whose answers the admin compares, and one whose outcome the admin knows."""
+    ids = [await order_replay(database, name=name, query="환불") for name in ("새 판", "옛 판")]
+    feeder = a_feeder(database)
+    await feed(feeder)
+    await answer_all(database)
+    await feed(feeder)
+    async with database.begin() as connection:
+        await votes.vote(connection, ids[1], 1, "김하나", Preference.NEW)
+        await records.reveal(connection, ids[1], "admin")
+    return {"replay": str(ids[0]), "revealed": str(ids[1])}
+
+
+async def log_in(page: Page, home: str) -> None:
+    """Through the form, as a person does."""
+    await page.goto(f"{home}/")
+    await page.fill("#user", "admin")
+    await page.fill("#password", PASSWORD)
+    await page.press("#password", "Enter")
+    await page.wait_for_url(f"{home}/")
+
+
+async def begin_second_factor(page: Page, home: str) -> None:
+    """Its page shows a secret that a form on another page asks for."""
+    await page.goto(f"{home}/account")
+    await page.fill("#on-current", PASSWORD)
+    await page.press("#on-current", "Enter")
+    await page.wait_for_url(f"{home}/account/second-factor")
