@@ -26,6 +26,8 @@ from bot.admin.dead_letters.resender import BulkResender
 from bot.admin.exported_lists import exported_lists
 from bot.admin.exports.exporter import Exporter
 from bot.admin.exports.limits import Limits
+from bot.admin.replay.feeder import ReplayFeeder
+from bot.admin.replay.past_prompts import PastPrompts, PromptDefaults
 from bot.admin.reviews.filler import QueueFiller
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
@@ -411,17 +413,36 @@ def _queue_filler(base: Base) -> QueueFiller:
     return QueueFiller(database=base.database, messengers=labels)
 
 
-def _prompts(base: Base) -> PromptBuilder:
+def _replays(base: Base) -> ReplayFeeder:
     settings = base.configuration.settings
-    limits = {
+    defaults = PromptDefaults(
+        preset=settings.preset,
+        system_prompt=settings.system_prompt,
+        history_turns=settings.history_turns,
+        max_new_tokens=_token_limits(base),
+        date=PromptDate(read_zone(settings.timezone), settings.language),
+    )
+    return ReplayFeeder(
+        database=base.database,
+        prompts=PastPrompts(defaults),
+        messenger_labels={one.name: one.label for one in base.configuration.messengers},
+    )
+
+
+def _token_limits(base: Base) -> Mapping[str, int]:
+    return {
         messenger.name: messenger.max_new_tokens
         for messenger in base.configuration.messengers
         if messenger.max_new_tokens is not None
     }
+
+
+def _prompts(base: Base) -> PromptBuilder:
+    settings = base.configuration.settings
     return PromptBuilder(
         preset=settings.preset,
         system_prompt=settings.system_prompt,
-        max_new_tokens=limits,
+        max_new_tokens=_token_limits(base),
         workers=base.workers,
         picture_prompt=TEXTS[settings.language].picture_prompt,
         date=PromptDate(read_zone(settings.timezone), settings.language),
@@ -453,6 +474,7 @@ async def _run(
         BulkResender(database=base.database).keep_sending,
         _exporter(base).keep_exporting,
         _dataset_builder(base).keep_building,
+        _replays(base).keep_feeding,
         DiskWatch(base.configuration.settings.data_dir).keep_looking,
         _alerts(base).keep_watching,
         conversation.sweeper.keep_forgetting,

@@ -36,6 +36,8 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.oidc import views as provider
 from bot.admin.oidc.configured import read_oidc
+from bot.admin.replay import compare_views, export_views
+from bot.admin.replay import views as replays
 from bot.admin.reviews import adjudication_views as adjudication
 from bot.admin.reviews import agreement_views as agreement
 from bot.admin.reviews import judging_views as judging
@@ -201,5 +203,15 @@ _ROUTES = [
     web.get("/opt-outs", opt_outs.show_opt_outs, name="opt_outs"),
     web.post("/opt-outs", opt_outs.record_opt_out),
     web.post("/opt-outs/{id}/revoke", opt_outs.revoke_opt_out, name="opt_out_revoke"),
+    web.get("/replays", replays.show_replays, name="replays"),
+    web.post("/replays", replays.order),
+    web.get("/replays/new", replays.show_new, name="replay_new"),
+    web.get("/replays/{id}", replays.show_replay, name="replay"),
+    web.post("/replays/{id}/stop", replays.stop, name="replay_stop"),
+    web.post("/replays/{id}/resume", replays.resume, name="replay_resume"),
+    web.get("/replays/{id}/compare", compare_views.show_pair, name="replay_compare"),
+    web.post("/replays/{id}/compare", compare_views.vote),
+    web.post("/replays/{id}/reveal", compare_views.reveal, name="replay_reveal"),
+    web.get("/replays/{id}/export", export_views.export, name="replay_export"),
     web.get("/static/{name}", pages.static_file, name="static"),
 ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from inference_queue.background.protocol import Target
+from inference_queue.protocol import SamplingParams
 
 
 class ReplayState(StrEnum):
@@ -80,6 +81,16 @@ class ReplayOptions:
     top_p: float | None = None
     max_new_tokens: int | None = None
     seed: int | None = None  #: of the sampling
+
+    def applied_to(self, sampling: SamplingParams) -> SamplingParams:
+        """The sampling with what is set here."""
+        wanted: dict[str, Any] = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_new_tokens": self.max_new_tokens,
+            "seed": self.seed,
+        }
+        return replace(sampling, **{k: v for k, v in wanted.items() if v is not None})
 
     def dump(self) -> dict[str, Any]:
         """As JSON-ready data."""

@@ -21,6 +21,7 @@ from bot.domain.turns import Person
 from bot.store import erasure, history_cache
 from bot.store.datasets.leaving import leave, leave_files
 from bot.store.erasure import ErasedBatch
+from bot.store.replays import items as replay_items
 from inference_queue.token_stream import stream_keys
 from runtime.database import sqlstate
 from runtime.tasks import TaskSet
@@ -149,6 +150,7 @@ class Eraser:
 
     async def _erase_quotes_in(self, person: Person, conversation_id: int) -> int:
         async with self._database.begin() as connection:
+            await replay_items.reask(connection, conversation_id)
             return await erasure.erase_quotes(connection, person, conversation_id)
 
     async def _forget(self, batch: ErasedBatch) -> None:

@@ -39,7 +39,12 @@ from bot.store.datasets.tables import (
 )
 from bot.store.exports.tables import exports_table, parts_table, people_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
-from bot.store.replays.tables import replay_items_table, replay_votes_table, replays_table
+from bot.store.replays.tables import (
+    replay_items_table,
+    replay_reveals_table,
+    replay_votes_table,
+    replays_table,
+)
 from bot.store.reviews.tables import (
     items_table,
     judged_table,
@@ -407,3 +412,4 @@ training_opt_outs = opt_outs_table(metadata)
 replays = replays_table(metadata)
 replay_items = replay_items_table(metadata)
 replay_votes = replay_votes_table(metadata)
+replay_reveals = replay_reveals_table(metadata)

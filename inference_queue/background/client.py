@@ -28,10 +28,11 @@ from inference_queue.protocol import Failure, FailureReason, ProtocolError
 
 _ENQUEUE = text(
     """
-    INSERT INTO background_jobs (id, batch_id, kind, payload, model, preset, engine, adapter)
+    INSERT INTO background_jobs
+        (id, batch_id, kind, payload, model, preset, engine, adapter, created_at)
     SELECT CAST(job ->> 'id' AS uuid), :batch_id, job ->> 'kind', job -> 'payload',
-        :model, :preset, :engine, :adapter
-    FROM jsonb_array_elements(CAST(:jobs AS jsonb)) AS job
+        :model, :preset, :engine, :adapter, now() + place * interval '1 microsecond'
+    FROM jsonb_array_elements(CAST(:jobs AS jsonb)) WITH ORDINALITY AS element (job, place)
     ON CONFLICT (id) DO NOTHING
     """
 ).bindparams(
@@ -91,7 +92,7 @@ async def enqueue(
     jobs: Sequence[BackgroundJob],
     target: Target,
 ) -> None:
-    """Add jobs to a batch; one whose id is in the table already stays as it is."""
+    """Add jobs to a batch, in this order; one whose id is in the table stays as it is."""
     if not jobs:
         return
     body = [

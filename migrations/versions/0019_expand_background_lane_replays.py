@@ -158,8 +158,18 @@ def _create_votes() -> None:
         ),
         sa.PrimaryKeyConstraint("replay_id", "position", "reviewer", name="pk_replay_votes"),
     )
+    op.create_table(
+        "replay_reveals",
+        sa.Column("replay_id", sa.BigInteger, nullable=False),
+        sa.Column("reviewer", sa.Text, nullable=False),
+        _at("revealed_at", now=True),
+        sa.ForeignKeyConstraint(
+            ["replay_id"], ["replays.id"], name="fk_replay_reveals_replay_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("replay_id", "reviewer", name="pk_replay_reveals"),
+    )
 
 
 def downgrade() -> None:
-    for table in ("replay_votes", "replay_items", "replays", "background_jobs"):
+    for table in ("replay_reveals", "replay_votes", "replay_items", "replays", "background_jobs"):
         op.drop_table(table)

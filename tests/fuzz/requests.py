@@ -156,6 +156,13 @@ PATHS = [
     "/admin/datasets/1",
     "/admin/datasets/1/items",
     "/admin/opt-outs",
+    "/admin/replays",
+    "/admin/replays?before=%00",
+    "/admin/replays/new",
+    "/admin/replays/1",
+    "/admin/replays/99999999999999999999999",
+    "/admin/replays/1/compare?at=x",
+    "/admin/replays/1/export?format=exe",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -471,15 +478,22 @@ PAGES = [
     "/admin/agreement",
     "/admin/reviews/queues/1",
     "/admin/reviews/turns/00000000-0000-4000-8000-000000000000",
+    "/admin/replays",
+    "/admin/replays/new",
+    "/admin/replays/1",
+    "/admin/replays/1/compare",
+    "/admin/replays/1/export",
 ]
 PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
     *("user", "action", "month", "done", "range", "end", "state", "queue", "part", "split", "x"),
+    *("at", "format"),
 ]
 FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
 FIELDS += ["which", "size", "strata", "seed", "reviewers", "minutes", "queue", "version", "act"]
 FIELDS += ["verdict", "reason_wrong", "note", "correction", "anyway", "state"]
 FIELDS += ["list", "format", "query", "kind", "preset", "max_tokens", "turn"]
+FIELDS += ["position", "choice", "engine", "temperature", "max_turns", "system_prompt"]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -499,6 +513,11 @@ FORMS = [
     "/admin/searches/x/delete",
     "/admin/dead-letters/send-again",
     "/admin/dead-letters/orders/1/stop",
+    "/admin/replays",
+    "/admin/replays/1/stop",
+    "/admin/replays/1/resume",
+    "/admin/replays/1/compare",
+    "/admin/replays/x/reveal",
     "/admin/alerts/model_gone/acknowledge",
     "/admin/alerts/model_gone/silence",
     "/admin/reviews",

@@ -9,7 +9,10 @@ from playwright.async_api import Page
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.dashboard_users import Role
+from bot.domain.replays import Preference
+from bot.store.replays import records, votes
 from tests.support.admin import PASSWORD, add_user
+from tests.support.replays import a_feeder, answer_all, feed, order_replay
 from tests.support.sample_reviews import add_reviews
 from tests.support.sample_turns import add_samples, add_turn, conversation_of
 
@@ -37,6 +40,10 @@ PAGES = {
     "/live": Shown("live", "/live"),
     "/workers": Shown("workers", "/workers"),
     "/dead-letters": Shown("dead-letters", "/dead-letters"),
+    "/replays": Shown("replays", "/replays"),
+    "/replays/new": Shown("replay-new", "/replays/new?q=%ED%99%98%EB%B6%88"),
+    "/replays/{id}": Shown("replay", "/replays/{revealed}"),
+    "/replays/{id}/compare": Shown("replay-compare", "/replays/{replay}/compare"),
     "/account": Shown("account", "/account"),
     "/account/second-factor": Shown("second-factor", "/account/second-factor"),
     "/users": Shown("users", "/users"),
@@ -49,6 +56,7 @@ NO_PAGES = {
     "",
     "/search/suggestions",
     "/live/events",
+    "/replays/{id}/export",
     "/static/{name}",
     "/login",
     "/login/code",
@@ -73,7 +81,20 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
         )
     user = await add_user(database, "김하나", Role.REVIEWER)
     ids = {"conversation": str(await conversation_of(database)), "user": str(user)}
-    return ids | await add_reviews(database)
+    return ids | await add_reviews(database) | await _add_replays(database)
+
+
+async def _add_replays(database: AsyncEngine) -> dict[str, str]:
+    """One whose answers the admin compares, and one whose outcome the admin knows."""
+    ids = [await order_replay(database, name=name, query="환불") for name in ("새 판", "옛 판")]
+    feeder = a_feeder(database)
+    await feed(feeder)
+    await answer_all(database)
+    await feed(feeder)
+    async with database.begin() as connection:
+        await votes.vote(connection, ids[1], 1, "김하나", Preference.NEW)
+        await records.reveal(connection, ids[1], "admin")
+    return {"replay": str(ids[0]), "revealed": str(ids[1])}
 
 
 async def log_in(page: Page, home: str) -> None:

@@ -51,6 +51,7 @@ SECTIONS = (
             Entry("전송 실패 답변", "dead_letters"),
         ),
     ),
+    Section("개선", (Entry("답변 비교", "replays"),)),
     Section(
         "검토",
         (Entry("검토 대기열", "review_queues"), Entry("검토자 일치도", "review_agreement")),

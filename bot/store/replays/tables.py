@@ -96,5 +96,16 @@ def replay_votes_table(metadata: MetaData) -> Table:
     )
 
 
+def replay_reveals_table(metadata: MetaData) -> Table:
+    """Who knows the outcome of a replay, and therefore votes no more."""
+    return Table(
+        "replay_reveals",
+        metadata,
+        Column("replay_id", ForeignKey("replays.id", ondelete="CASCADE"), primary_key=True),
+        Column("reviewer", Text, primary_key=True),
+        Column("revealed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    )
+
+
 def _one_of(column: str, values: type[ReplayState | ItemState | Preference]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"

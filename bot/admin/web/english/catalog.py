@@ -8,6 +8,7 @@ from bot.admin.web.english.charts import CHARTS
 from bot.admin.web.english.datasets import DATASETS
 from bot.admin.web.english.improve import IMPROVE
 from bot.admin.web.english.provider import PROVIDER
+from bot.admin.web.english.replay import REPLAY
 from bot.admin.web.english.reviews import REVIEWS
 from bot.admin.web.english.search import SEARCH
 from bot.admin.web.english.shared import SHARED
@@ -28,4 +29,5 @@ ENGLISH: dict[str, str] = {
     **USERS,
     **AUDIT,
     **PROVIDER,
+    **REPLAY,
 }

@@ -58,6 +58,8 @@ _WORKERS = {
     "모델을 읽지 못함": "model not loaded",
     "엔진": "Engine",
     "슬롯": "Slots",
+    "어댑터": "Adapter",
+    "배경 작업": "Background jobs",
     "{busy} / {slots} 사용 중": "{busy} of {slots} in use",
     "사진": "Pictures",
     "볼 수 있음": "understood",

@@ -92,6 +92,16 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", "/opt-outs"): Role.ADMIN,
     ("POST", "/opt-outs"): Role.ADMIN,
     ("POST", "/opt-outs/{id}/revoke"): Role.ADMIN,
+    ("GET", "/replays"): Role.VIEWER,
+    ("POST", "/replays"): Role.ADMIN,
+    ("GET", "/replays/new"): Role.ADMIN,
+    ("GET", "/replays/{id}"): Role.VIEWER,
+    ("POST", "/replays/{id}/stop"): Role.ADMIN,
+    ("POST", "/replays/{id}/resume"): Role.ADMIN,
+    ("GET", "/replays/{id}/compare"): Role.REVIEWER,
+    ("POST", "/replays/{id}/compare"): Role.REVIEWER,
+    ("POST", "/replays/{id}/reveal"): Role.REVIEWER,
+    ("GET", "/replays/{id}/export"): Role.REVIEWER,
     ("GET", "/static/{name}"): PUBLIC,
 }
 

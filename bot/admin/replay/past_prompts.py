@@ -1,0 +1,93 @@
+"""The job that asks a past turn again: its exact messages, except what the replay changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.configs.effective import effective
+from bot.conversation.prompt_date import PromptDate
+from bot.domain.bot_config import BotConfig, Scope
+from bot.domain.replays import ReplayOptions
+from bot.store.replays.asked import AskedTurn, asked_turns
+from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
+from inference_queue.protocol import Job, Message, Role, SamplingParams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptDefaults:
+    """The environment's part in prompts, as it is now: what it was then is not stored."""
+
+    preset: str
+    system_prompt: str
+    history_turns: int
+    max_new_tokens: Mapping[str, int]  #: by messenger
+    date: PromptDate
+
+
+class PastPrompts:
+    """Builds jobs like those of then: system prompt, history and sampling of the turn's version."""
+
+    def __init__(self, defaults: PromptDefaults) -> None:
+        self._defaults = defaults
+
+    async def jobs(
+        self, connection: AsyncConnection, turn_ids: Sequence[UUID], options: ReplayOptions
+    ) -> dict[UUID, Job]:
+        """A job by turn; turns that were erased have none."""
+        asked = await asked_turns(connection, turn_ids, max_turns=self._defaults.history_turns)
+        configs: dict[tuple[Scope, int | None], BotConfig] = {}
+        jobs = {}
+        for turn_id, turn in asked.items():
+            key = (turn.scope, turn.config_version)
+            if key not in configs:
+                configs[key] = await _config_of(connection, turn)
+            jobs[turn_id] = self.job(turn, configs[key], options)
+        return jobs
+
+    def job(self, turn: AskedTurn, config: BotConfig, options: ReplayOptions) -> Job:
+        """The job of one turn, with the settings that counted for it."""
+        preset = self._preset(turn, options)
+        history = _newest(turn.history, config.history_turns)
+        messages = [Message(Role.SYSTEM, self._system(turn, preset, config, options))]
+        for question, answer in history:
+            messages += [Message(Role.USER, question), Message(Role.ASSISTANT, answer)]
+        return Job(
+            id=uuid4(),
+            messages=(*messages, Message(Role.USER, turn.text)),
+            sampling=self._sampling(turn, preset, config, options),
+            continues=turn.goes_on and bool(history),
+        )
+
+    def _preset(self, turn: AskedTurn, options: ReplayOptions) -> Preset:
+        names = (options.preset, turn.preset, self._defaults.preset, DEFAULT_PRESET)
+        return next(PRESETS[name] for name in names if name in PRESETS)
+
+    def _system(
+        self, turn: AskedTurn, preset: Preset, config: BotConfig, options: ReplayOptions
+    ) -> str:
+        own = options.system_prompt or config.system_prompt or self._defaults.system_prompt
+        date = replace(self._defaults.date, now=lambda: turn.received_at)
+        return date.fill(own) or preset.system_prompt
+
+    def _sampling(
+        self, turn: AskedTurn, preset: Preset, config: BotConfig, options: ReplayOptions
+    ) -> SamplingParams:
+        sampling = preset.sampling
+        limit = config.max_new_tokens or self._defaults.max_new_tokens.get(turn.scope.messenger)
+        if limit is not None and limit < sampling.max_new_tokens:
+            sampling = replace(sampling, max_new_tokens=limit)
+        return options.applied_to(sampling)
+
+
+async def _config_of(connection: AsyncConnection, turn: AskedTurn) -> BotConfig:
+    if turn.config_version is None:
+        return BotConfig()
+    return (await effective(connection, turn.scope, turn.config_version)).values
+
+
+def _newest(history: Sequence[tuple[str, str]], limit: int | None) -> Sequence[tuple[str, str]]:
+    return history if limit is None else history[max(len(history) - limit, 0) :]
