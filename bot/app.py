@@ -182,7 +182,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     app[app_keys.FORECAST] = base.forecast
     app[app_keys.WAITERS] = conversation.waiters
     app[app_keys.INBOX] = conversation.inbox
-    _add_routes(app, services, configuration)
+    _add_routes(app, services, configuration, _prompts(base))
     loops = [loop for one in configuration.messengers for loop in one.loops()]
     app.cleanup_ctx.append(functools.partial(_run, base, delivery, conversation, loops, warm))
     return app
@@ -213,7 +213,12 @@ def serve(configuration: Configuration) -> None:
     )
 
 
-def _add_routes(app: web.Application, services: Services, configuration: Configuration) -> None:
+def _add_routes(
+    app: web.Application,
+    services: Services,
+    configuration: Configuration,
+    prompts: PromptBuilder,
+) -> None:
     settings, messengers = configuration.settings, configuration.messengers
     for messenger in messengers:
         app.add_routes(messenger.routes(services))
@@ -226,7 +231,10 @@ def _add_routes(app: web.Application, services: Services, configuration: Configu
     app.add_routes(health.routes())
     labels = {messenger.name: messenger.label for messenger in messengers}
     app.add_subapp(
-        "/admin/", create_admin(settings, services.database, labels, workers=services.workers)
+        "/admin/",
+        create_admin(
+            settings, services.database, labels, workers=services.workers, prompts=prompts
+        ),
     )
     if settings.simulator:
         url = functools.partial(own_url, settings)

@@ -14,6 +14,15 @@ from bot.admin.account import views as account
 from bot.admin.alerts import views as alert_views
 from bot.admin.alerts.channels import channel_names
 from bot.admin.audit import views as audit_log
+from bot.admin.bot_settings import (
+    comparing,
+    draft_acts,
+    editing,
+    history,
+    publishing,
+    scope_list,
+)
+from bot.admin.bot_settings.inherited import DEPLOYMENT, Deployment
 from bot.admin.charts import views as charts
 from bot.admin.dead_letters import views as dead_letters
 from bot.admin.live import views as live
@@ -37,6 +46,7 @@ from bot.admin.turns import views
 from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
 from bot.admin.workers import views as workers_page
+from bot.conversation.prompt import PromptBuilder
 from bot.privacy.audit_trail import AuditTrail
 from bot.settings import Settings, split_keys
 from bot.workers import WorkerRegistry
@@ -50,14 +60,15 @@ def create_admin(
     messenger_labels: Mapping[str, str],
     *,
     workers: WorkerRegistry,
+    prompts: PromptBuilder,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The dashboard, to be mounted at ``PREFIX``.
 
     ``messenger_labels``: the Korean name of each messenger, by its name in the tables.
-    ``workers``: those that a page shows. ``clock``: seconds since the epoch, for the ages of
-    sessions and the rate of logins. Raises ValueError for a malformed argon2 hash. A password in
-    plain text takes a quarter of a second to hash.
+    ``workers``: those that a page shows. ``prompts``: of the sandbox chat. ``clock``: seconds
+    since the epoch, for the ages of sessions and the rate of logins. Raises ValueError for a
+    malformed argon2 hash. A password in plain text takes a quarter of a second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
@@ -81,6 +92,7 @@ def create_admin(
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     _add_provider(app, read_oidc(settings, clock))
     app[workers_page.WORKERS] = workers
+    app[DEPLOYMENT] = Deployment(settings, prompts)
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app[live.FEED] = LiveFeed(database, dict(messenger_labels))
@@ -163,5 +175,14 @@ _ROUTES = [
     web.get("/dead-letters", dead_letters.show_dead_letters, name="dead_letters"),
     web.post("/dead-letters/send-again", dead_letters.send_all_again, name="dead_letters_send"),
     web.post("/dead-letters/orders/{id}/stop", dead_letters.stop_order, name="dead_letters_stop"),
+    web.get("/bot-settings", scope_list.show_scopes, name="bot_settings"),
+    web.get("/bot-settings/scope", editing.show_scope, name="bot_settings_scope"),
+    web.get("/bot-settings/compare", comparing.show_comparison, name="bot_settings_compare"),
+    web.get("/bot-settings/history", history.show_history, name="bot_settings_history"),
+    web.post("/bot-settings/draft", editing.save_draft, name="bot_settings_draft"),
+    web.post("/bot-settings/draft/discard", draft_acts.discard_draft, name="bot_settings_discard"),
+    web.post("/bot-settings/draft/move", draft_acts.move_draft, name="bot_settings_move"),
+    web.post("/bot-settings/publish", publishing.publish_draft, name="bot_settings_publish"),
+    web.post("/bot-settings/restore", publishing.restore_version, name="bot_settings_restore"),
     web.get("/static/{name}", pages.static_file, name="static"),
 ]

@@ -113,8 +113,7 @@ def _equal_runs(
     for edits in range(len(trace) - 1, -1, -1):
         furthest, diagonal = trace[edits], x - y
         down = diagonal == -edits or (
-            diagonal != edits
-            and furthest.get(diagonal - 1, -1) < furthest.get(diagonal + 1, -1)
+            diagonal != edits and furthest.get(diagonal - 1, -1) < furthest.get(diagonal + 1, -1)
         )
         previous = diagonal + 1 if down else diagonal - 1
         from_x = furthest.get(previous, 0) if edits else 0

@@ -66,7 +66,7 @@ class Origin:
 
     author: str
     note: str = ""  #: why, in the author's words
-    #: The version that was looked at, 0 for none: a newer one is OutdatedError. None: whatever it is.
+    #: The version that was looked at, 0 for none: a newer one is OutdatedError. None: any.
     seen: int | None = None
 
 

@@ -26,6 +26,15 @@ class PlannedJob:
     config_version: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the model reads, how it samples, and the preset's name."""
+
+    messages: tuple[Message, ...]
+    sampling: SamplingParams
+    preset: str
+
+
 class PromptBuilder:
     """Builds jobs with the preset of the settings or of the workers.
 
@@ -67,22 +76,40 @@ class PromptBuilder:
         """The job that answers the burst's newest turn."""
         config = self._config_for(conversation.messenger, conversation.tenant, conversation.room)
         turn, values = burst[-1], config.values
-        name, preset = self._workers.preset(values.preset or self._preset)
         history = _newest(exchanges, values.history_turns)
+        question = Message(Role.USER, self._text(burst, values, pictures), pictures)
+        prompt = self.compose(values, turn.person.messenger, history, question)
         job = Job(
             id=uuid4(),
-            messages=(
-                *_messages(self._system(preset, values), history),
-                Message(Role.USER, self._text(burst, values, pictures), pictures),
-            ),
-            sampling=self._sampling(preset.sampling, turn.person.messenger, values),
+            messages=prompt.messages,
+            sampling=prompt.sampling,
             due=turn.reply_handle.due(turn.received_at),
             deadline=turn.expires_at,
             cache_key=f"{conversation.tenant}:{conversation.id}:{conversation.epoch}",
             fairness_key=turn.person.key,
             continues=not pictures and _goes_on(burst, history),
         )
-        return PlannedJob(job=job, preset=name, config_version=config.version)
+        return PlannedJob(job=job, preset=prompt.preset, config_version=config.version)
+
+    def compose(
+        self,
+        values: BotConfig,
+        messenger: str,
+        exchanges: Sequence[Exchange],
+        question: Message,
+    ) -> Prompt:
+        """The prompt of a question after the newest exchanges that the settings allow."""
+        name, preset = self._workers.preset(values.preset or self._preset)
+        history = _newest(exchanges, values.history_turns)
+        return Prompt(
+            messages=(*_messages(self._system(preset, values), history), question),
+            sampling=self._sampling(preset.sampling, messenger, values),
+            preset=name,
+        )
+
+    def max_new_tokens(self, messenger: str) -> int | None:
+        """The maximum length of the messenger's answers where no scope sets one."""
+        return self._max_new_tokens.get(messenger)
 
     def _text(
         self, burst: Sequence[WaitingTurn], values: BotConfig, pictures: tuple[Picture, ...]

@@ -184,7 +184,7 @@ async def history(
 async def list_live(
     connection: AsyncConnection, *, after: Scope | None, limit: int
 ) -> list[LiveScope]:
-    """What the scopes behind ``after`` set now, the wider before the closer; None: from the first."""
+    """What the scopes behind ``after`` set now, the wider before the closer; None: the first."""
     start = after or Scope()
     values = {**start._asdict(), "resumes": after is not None, "limit": limit}
     return [

@@ -40,9 +40,7 @@ def upgrade() -> None:
         *(_text(name) for name in ("owner", *SCOPE)),
         sa.Column("values", JSONB, nullable=False),
         sa.Column("base_version", sa.BigInteger, nullable=False),
-        sa.Column(
-            "revision", sa.Uuid, nullable=False, server_default=sa.text("gen_random_uuid()")
-        ),
+        sa.Column("revision", sa.Uuid, nullable=False, server_default=sa.text("gen_random_uuid()")),
         _now("saved_at"),
         sa.PrimaryKeyConstraint("owner", *SCOPE, name="pk_config_drafts"),
     )

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.admin.app import create_admin
+from bot.conversation.prompt import PromptBuilder
 from bot.domain.dashboard_users import Role
 from bot.settings import Settings
 from bot.store import dashboard_users
@@ -80,9 +81,15 @@ async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
         workers = WorkerRegistry(redis)
         await workers.refresh()
         root.on_cleanup.append(lambda _: redis.aclose())
-        root.add_subapp(
-            "/admin/", create_admin(chosen, engine, MESSENGER_LABELS, clock=clock, workers=workers)
+        admin = create_admin(
+            chosen,
+            engine,
+            MESSENGER_LABELS,
+            clock=clock,
+            workers=workers,
+            prompts=prompts(chosen, workers),
         )
+        root.add_subapp("/admin/", admin)
         client = TestClient(TestServer(root), cookie_jar=None)
         await client.start_server()
         clients.append(client)
@@ -122,6 +129,17 @@ async def operator(start_admin: StartAdmin, database: AsyncEngine) -> Client:
 def no_workers() -> WorkerRegistry:
     """The registry of a bot without Redis."""
     return WorkerRegistry(connect_redis(NO_REDIS))
+
+
+def prompts(settings: Settings, workers: WorkerRegistry) -> PromptBuilder:
+    """What the sandbox asks with."""
+    return PromptBuilder(
+        preset=settings.preset,
+        system_prompt=settings.system_prompt,
+        max_new_tokens={"kakao": 1300},
+        workers=workers,
+        picture_prompt="",
+    )
 
 
 async def log_in(

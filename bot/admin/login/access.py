@@ -10,6 +10,9 @@ from aiohttp.typedefs import Handler
 
 from bot.domain.dashboard_users import Role
 
+#: Of most forms: names, numbers and a reason.
+MAX_FORM_BYTES = 16 * 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
@@ -18,6 +21,7 @@ class Rule:
     role: Role | None  #: None: everybody, without a login
     temporary_password: bool = False  #: also before the user has chosen a password
     offline: bool = False  #: also without Postgres, for whomever the cookie names
+    max_form_bytes: int = MAX_FORM_BYTES
 
 
 _RULES: dict[Handler, Rule] = {}
@@ -30,10 +34,19 @@ def public(view: Handler) -> Handler:
 
 
 def needs(
-    role: Role, *, temporary_password: bool = False, offline: bool = False
+    role: Role,
+    *,
+    temporary_password: bool = False,
+    offline: bool = False,
+    max_form_bytes: int = MAX_FORM_BYTES,
 ) -> Callable[[Handler], Handler]:
     """Open a view to users with the role, or one that includes it."""
-    rule = Rule(role=role, temporary_password=temporary_password, offline=offline)
+    rule = Rule(
+        role=role,
+        temporary_password=temporary_password,
+        offline=offline,
+        max_form_bytes=max_form_bytes,
+    )
 
     def mark(view: Handler) -> Handler:
         _RULES[view] = rule

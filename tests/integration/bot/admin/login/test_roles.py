@@ -16,7 +16,16 @@ from bot.admin.login.access import rule_for
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.settings import Settings
-from tests.support.admin import HASHED, Client, StartAdmin, add_user, log_in, no_workers, send
+from tests.support.admin import (
+    HASHED,
+    Client,
+    StartAdmin,
+    add_user,
+    log_in,
+    no_workers,
+    prompts,
+    send,
+)
 from tests.support.audit import logged
 from tests.support.sample_turns import add_turn, conversation_of
 
@@ -66,6 +75,15 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("POST", "/users/{id}/second-factor"): Role.ADMIN,
     ("GET", "/audit"): Role.ADMIN,
     ("GET", "/audit/report"): Role.ADMIN,
+    ("GET", "/bot-settings"): Role.VIEWER,
+    ("GET", "/bot-settings/scope"): Role.VIEWER,
+    ("GET", "/bot-settings/compare"): Role.VIEWER,
+    ("GET", "/bot-settings/history"): Role.VIEWER,
+    ("POST", "/bot-settings/draft"): Role.REVIEWER,
+    ("POST", "/bot-settings/draft/discard"): Role.REVIEWER,
+    ("POST", "/bot-settings/draft/move"): Role.REVIEWER,
+    ("POST", "/bot-settings/publish"): Role.ADMIN,
+    ("POST", "/bot-settings/restore"): Role.ADMIN,
     ("GET", "/static/{name}"): PUBLIC,
 }
 
@@ -77,7 +95,9 @@ class Served(NamedTuple):
 
 
 def served(database: AsyncEngine) -> list[Served]:
-    app = create_admin(Settings(admin_password=HASHED), database, {}, workers=no_workers())
+    settings, workers = Settings(admin_password=HASHED), no_workers()
+    made = prompts(settings, workers)
+    app = create_admin(settings, database, {}, workers=workers, prompts=made)
     web.Application().add_subapp("/admin/", app)
     paths = [
         (route, route.resource.canonical.removeprefix("/admin") if route.resource else "")
