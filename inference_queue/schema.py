@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from inference_queue.background.schema import background_jobs_table
+
 metadata = MetaData()
 
 
@@ -80,3 +82,5 @@ fairness_keys = Table(
     Column("key", Text, primary_key=True),
     Column("served_at", DateTime(timezone=True), nullable=False),
 )
+
+background_jobs = background_jobs_table(metadata)

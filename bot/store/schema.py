@@ -33,6 +33,7 @@ from bot.domain.turns import TurnStatus
 from bot.store.config_tables import answers_table, drafts_table, questions_table
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
+from bot.store.replays.tables import replay_items_table, replay_votes_table, replays_table
 from bot.store.search.tables import (
     entries_table,
     queue_table,
@@ -376,3 +377,7 @@ statistics_progress = progress_table(metadata)
 statistics_open = open_table(metadata)
 bulk_resends = resends_table(metadata)
 alerts = alerts_table(metadata)
+
+replays = replays_table(metadata)
+replay_items = replay_items_table(metadata)
+replay_votes = replay_votes_table(metadata)

@@ -82,6 +82,11 @@ class LocalEngine:
         """What it is doing now."""
         return self._model.scheduler.usage if self._model else Usage()
 
+    @property
+    def template(self) -> ChatTemplate | None:
+        """The model's own chat template."""
+        return self._model.template if self._model else None
+
     async def check(self) -> str:
         """Nothing that a later answer could not show."""
         return ""
