@@ -20,6 +20,7 @@ from bot.admin.alerts.channels import Channels, origins
 from bot.admin.alerts.conditions import Conditions
 from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
+from bot.admin.bot_settings.sandbox.expiry import SandboxExpiry
 from bot.admin.charts.counter import StatisticsCounter
 from bot.admin.dead_letters.resender import BulkResender
 from bot.admin.search.indexer import SearchIndexer
@@ -433,6 +434,7 @@ async def _run(
         BulkResender(database=base.database).keep_sending,
         DiskWatch(base.configuration.settings.data_dir).keep_looking,
         _alerts(base).keep_watching,
+        SandboxExpiry(base.database).keep_expiring,
         conversation.sweeper.keep_forgetting,
         SearchIndexer(database=base.database).keep_indexing,
         delivery.dispatcher.keep_delivering,

@@ -23,6 +23,8 @@ from bot.admin.bot_settings import (
     scope_list,
 )
 from bot.admin.bot_settings.inherited import DEPLOYMENT, Deployment
+from bot.admin.bot_settings.sandbox import views as sandbox
+from bot.admin.bot_settings.sandbox.chat import Sandbox
 from bot.admin.charts import views as charts
 from bot.admin.dead_letters import views as dead_letters
 from bot.admin.live import views as live
@@ -93,6 +95,7 @@ def create_admin(
     _add_provider(app, read_oidc(settings, clock))
     app[workers_page.WORKERS] = workers
     app[DEPLOYMENT] = Deployment(settings, prompts)
+    app[sandbox.SANDBOX] = Sandbox(database, prompts, history_turns=settings.history_turns)
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app[live.FEED] = LiveFeed(database, dict(messenger_labels))
@@ -182,6 +185,9 @@ _ROUTES = [
     web.post("/bot-settings/draft", editing.save_draft, name="bot_settings_draft"),
     web.post("/bot-settings/draft/discard", draft_acts.discard_draft, name="bot_settings_discard"),
     web.post("/bot-settings/draft/move", draft_acts.move_draft, name="bot_settings_move"),
+    web.get("/bot-settings/sandbox", sandbox.show_sandbox, name="bot_settings_sandbox"),
+    web.post("/bot-settings/sandbox", sandbox.ask, name="bot_settings_ask"),
+    web.post("/bot-settings/sandbox/clear", sandbox.clear, name="bot_settings_clear"),
     web.post("/bot-settings/publish", publishing.publish_draft, name="bot_settings_publish"),
     web.post("/bot-settings/restore", publishing.restore_version, name="bot_settings_restore"),
     web.get("/static/{name}", pages.static_file, name="static"),

@@ -57,6 +57,8 @@ def questions_table(metadata: MetaData) -> Table:
         Column("owner", Text, nullable=False),
         *_scope(),
         Column("question", Text, nullable=False),
+        # Of the background jobs that answer it.
+        Column("batch_id", Uuid, nullable=False),
         Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Index("ix_sandbox_questions_chat", "owner", "messenger", "tenant", "room", "id"),
     )

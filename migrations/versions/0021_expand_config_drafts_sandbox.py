@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0021"
-down_revision = "0015"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
@@ -53,6 +53,8 @@ def _create_sandbox() -> None:
         "sandbox_questions",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True)),
         *(_text(name) for name in ("owner", *SCOPE, "question")),
+        # Of the background jobs that answer it.
+        sa.Column("batch_id", sa.Uuid, nullable=False),
         _now("asked_at"),
         sa.PrimaryKeyConstraint("id", name="pk_sandbox_questions"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,57 +15,30 @@ from bot.domain.bot_config import Scope
 from bot.domain.dashboard_users import Role
 from bot.store import bot_configs, config_drafts
 from bot.store.config_drafts import MAX_DRAFTS, TooManyDraftsError
+from tests.integration.bot.admin.bot_settings.pages import (
+    PAGES,
+    ROOM,
+    hidden,
+    publish,
+    publish_past_the_pages,
+    save_draft,
+    shown,
+)
 from tests.support.admin import Client, StartAdmin, add_user, log_in, send
 from tests.support.audit import logged
 
-ROOM = {"messenger": "slack", "tenant": "T1", "room": "C1"}
-PAGES = "/admin/bot-settings"
 
-
-async def add(database: AsyncEngine, scope: tuple[str, ...], values: Mapping[str, object]) -> int:
-    """Publish past the dashboard, as the command line does."""
-    engine = database.execution_options(isolation_level="READ COMMITTED")
-    async with engine.begin() as connection:
-        await bot_configs.lock(connection)
-        return await bot_configs.add(connection, Scope(*scope), values, author="kim")
-
-
-async def live(database: AsyncEngine, scope: tuple[str, ...] = ("slack", "T1", "C1")) -> object:
+async def live(database: AsyncEngine) -> dict[str, Any]:
+    """What the room sets now."""
     async with database.connect() as connection:
-        rows = await bot_configs.at_version(connection, [Scope(*scope)])
+        rows = await bot_configs.at_version(connection, [Scope(**ROOM)])
     return as_object(rows[0].values) if rows else {}
-
-
-async def shown(client: Client, page: str = "scope", **query: str) -> str:
-    response = await client.get(f"{PAGES}/{page}", params=ROOM | query)
-    assert response.status == 200, await response.text()
-    return await response.text()
-
-
-def hidden(html: str, name: str) -> str:
-    found = re.findall(rf'name="{name}" value="([^"]*)"', html)
-    assert found, f"no hidden field {name}"
-    return str(found[-1])
-
-
-async def draft(client: Client, **typed: str) -> int:
-    """Type into the form of the room and save it; the status."""
-    html = await shown(client)
-    fields = {"base": hidden(html, "base"), "revision": hidden(html, "revision"), **ROOM, **typed}
-    return (await send(client, f"{PAGES}/draft", **fields)).status
-
-
-async def publish(client: Client, note: str = "더 공손하게", **changed: str) -> tuple[int, str]:
-    html = await shown(client, "compare")
-    fields = {name: hidden(html, name) for name in ("owner", "revision")}
-    response = await send(client, f"{PAGES}/publish", note=note, **ROOM, **fields | changed)
-    return response.status, await response.text()
 
 
 async def test_a_draft_counts_nowhere_until_it_is_published(
     operator: Client, database: AsyncEngine
 ) -> None:
-    assert await draft(operator, system_prompt="너는 상담원이야.", history_turns="3") == 303
+    assert await save_draft(operator, system_prompt="너는 상담원이야.", history_turns="3") == 303
     assert await live(database) == {}
     html = await shown(operator)
     assert "너는 상담원이야." in html
@@ -122,21 +95,23 @@ async def test_bad_input_is_a_sentence_beside_its_field_and_all_that_was_typed_s
 async def test_the_longest_texts_fit_into_the_form(operator: Client, database: AsyncEngine) -> None:
     prompt = "🙂" * 20_000
     texts = dict.fromkeys(("texts.about", "texts.help", "texts.failed", "texts.busy"), "가" * 900)
-    assert await draft(operator, system_prompt=prompt, **texts) == 303
+    assert await save_draft(operator, system_prompt=prompt, **texts) == 303
     assert (await publish(operator))[0] == 303
-    assert (await live(database))["system_prompt"] == prompt  # type: ignore[index]
+    assert (await live(database))["system_prompt"] == prompt
 
 
 async def test_of_two_editors_the_later_is_told_and_nothing_is_overwritten(
     start_admin: StartAdmin, database: AsyncEngine
 ) -> None:
-    await add(database, ("slack", "T1", "C1"), {"system_prompt": "처음", "history_turns": 9})
+    await publish_past_the_pages(
+        database, ("slack", "T1", "C1"), {"system_prompt": "처음", "history_turns": 9}
+    )
     await add_user(database, "lee", Role.ADMIN)
     kim, lee = await start_admin(database), await start_admin(database)
     await log_in(kim)
     await log_in(lee, user="lee")
-    await draft(kim, system_prompt="김의 글")
-    await draft(lee, system_prompt="이의 글", preset="demo")
+    await save_draft(kim, system_prompt="김의 글")
+    await save_draft(lee, system_prompt="이의 글", preset="demo")
     assert "lee님도 이 범위의 초안을 쓰고 있습니다" in await shown(kim)
     late_page = await shown(kim, "compare")
     assert (await publish(lee))[0] == 303
@@ -147,7 +122,7 @@ async def test_of_two_editors_the_later_is_told_and_nothing_is_overwritten(
     assert "그 사이 다른 사람이 버전 2을 게시했습니다" in told
     assert "<del>이의</del> 글" in told
     assert "<ins>김의</ins> 글" in told
-    assert (await live(database))["system_prompt"] == "이의 글"  # type: ignore[index]
+    assert (await live(database))["system_prompt"] == "이의 글"
     revision = hidden(await shown(kim), "revision")
     moved = await send(kim, f"{PAGES}/draft/move", revision=revision, **ROOM)
     after = await (await kim.get(moved.headers["Location"])).text()
@@ -161,9 +136,9 @@ async def test_of_two_editors_the_later_is_told_and_nothing_is_overwritten(
 
 
 async def test_two_windows_of_one_user_do_not_overwrite_each_other(operator: Client) -> None:
-    await draft(operator, system_prompt="하나")
+    await save_draft(operator, system_prompt="하나")
     stale = await shown(operator)
-    await draft(operator, system_prompt="둘")
+    await save_draft(operator, system_prompt="둘")
     fields = {"base": "0", "revision": hidden(stale, "revision"), **ROOM}
     late = await send(operator, f"{PAGES}/draft", system_prompt="셋", **fields)
     assert late.status == 409
@@ -181,8 +156,10 @@ async def test_two_windows_of_one_user_do_not_overwrite_each_other(operator: Cli
 async def test_an_old_version_comes_back_as_a_new_one(
     operator: Client, database: AsyncEngine
 ) -> None:
-    first = await add(database, ("slack", "T1", "C1"), {"system_prompt": "옛 글", "tone": 1})
-    await add(database, ("slack", "T1", "C1"), {"system_prompt": "새 글"})
+    first = await publish_past_the_pages(
+        database, ("slack", "T1", "C1"), {"system_prompt": "옛 글", "tone": 1}
+    )
+    await publish_past_the_pages(database, ("slack", "T1", "C1"), {"system_prompt": "새 글"})
     page = await shown(operator, "compare", **{"from": "live", "to": str(first)})
     assert "<del>새</del> 글" in page
     assert "<ins>옛</ins> 글" in page
@@ -203,8 +180,8 @@ async def test_an_old_version_comes_back_as_a_new_one(
 async def test_a_version_that_the_scope_never_had_is_not_found(
     operator: Client, database: AsyncEngine
 ) -> None:
-    other = await add(database, ("kakao",), {"history_turns": 1})
-    await add(database, ("slack", "T1", "C1"), {"history_turns": 2})
+    other = await publish_past_the_pages(database, ("kakao",), {"history_turns": 1})
+    await publish_past_the_pages(database, ("slack", "T1", "C1"), {"history_turns": 2})
     for name in (str(other), "999", "-1", "x", "9" * 40):
         response = await operator.get(f"{PAGES}/compare", params=ROOM | {"to": name})
         assert response.status == 404, name
@@ -222,7 +199,7 @@ async def test_a_reviewer_drafts_an_admin_publishes_and_a_viewer_reads(
     await log_in(lee, user="lee")
     await log_in(choi, user="choi")
     await log_in(admin)
-    await draft(lee, preset="demo")
+    await save_draft(lee, preset="demo")
     own = await shown(lee, "compare")
     assert "게시와 되돌리기는 관리자가 합니다." in own
     assert "/publish" not in own
@@ -243,9 +220,9 @@ async def test_a_reviewer_drafts_an_admin_publishes_and_a_viewer_reads(
 async def test_what_was_seen_is_published_or_nothing(
     operator: Client, database: AsyncEngine
 ) -> None:
-    await draft(operator, preset="demo")
+    await save_draft(operator, preset="demo")
     seen = hidden(await shown(operator, "compare"), "revision")
-    await draft(operator, preset="bllossom-8b")
+    await save_draft(operator, preset="bllossom-8b")
     status, _page = await publish(operator, revision=seen)
     assert status == 409
     assert await live(database) == {}
@@ -258,10 +235,12 @@ async def test_scopes_are_listed_the_wider_before_the_closer(
     operator: Client, database: AsyncEngine
 ) -> None:
     hostile = "<b>방</b>"
-    await add(database, ("slack", "T1", hostile), {"thread_rule": "always"})
-    await add(database, ("slack",), {"history_turns": 1})
-    await add(database, (), {"preset": "demo"})
-    version = await add(database, ("slack", "T1", hostile), {"thread_rule": "never", "new": 1})
+    await publish_past_the_pages(database, ("slack", "T1", hostile), {"thread_rule": "always"})
+    await publish_past_the_pages(database, ("slack",), {"history_turns": 1})
+    await publish_past_the_pages(database, (), {"preset": "demo"})
+    version = await publish_past_the_pages(
+        database, ("slack", "T1", hostile), {"thread_rule": "never", "new": 1}
+    )
     page = await (await operator.get(PAGES)).text()
     words = re.findall(r'class="scope"><a[^>]*>([^<]*)</a>', page)
     assert words == ["전체", "Slack 전체", "Slack · T1 · &lt;b&gt;방&lt;/b&gt;"]
@@ -274,7 +253,9 @@ async def test_the_list_goes_on_behind_the_last_scope_of_a_page(
     operator: Client, database: AsyncEngine
 ) -> None:
     for number in range(52):
-        await add(database, ("kakao", f"b{number:02}"), {"history_turns": number})
+        await publish_past_the_pages(
+            database, ("kakao", f"b{number:02}"), {"history_turns": number}
+        )
     page = await (await operator.get(PAGES)).text()
     assert "b49" in page
     assert "b50" not in page
@@ -289,12 +270,14 @@ async def test_the_list_goes_on_behind_the_last_scope_of_a_page(
 async def test_inherited_values_say_where_they_are_from(
     operator: Client, database: AsyncEngine
 ) -> None:
-    wide = await add(database, ("slack",), {"system_prompt": "슬랙의 글"})
+    wide = await publish_past_the_pages(database, ("slack",), {"system_prompt": "슬랙의 글"})
     page = await shown(operator)
     assert "슬랙의 글" in page
     assert f"Slack 전체 · 버전 {wide}" in page
     assert "BOT_HISTORY_TURNS" in page
-    own = await add(database, ("slack", "T1", "C1"), {"system_prompt": "방의 글"})
+    own = await publish_past_the_pages(
+        database, ("slack", "T1", "C1"), {"system_prompt": "방의 글"}
+    )
     compared = await shown(operator, "compare", **{"from": "inherited", "to": str(own)})
     assert "<del>슬랙의</del> 글" in compared
     assert "<ins>방의</ins> 글" in compared
@@ -304,9 +287,11 @@ async def test_inherited_values_say_where_they_are_from(
 async def test_values_of_a_newer_program_survive_a_draft_of_this_one(
     operator: Client, database: AsyncEngine
 ) -> None:
-    await add(database, ("slack", "T1", "C1"), {"tone": "warm", "preset": "new-70b"})
+    await publish_past_the_pages(
+        database, ("slack", "T1", "C1"), {"tone": "warm", "preset": "new-70b"}
+    )
     assert "그대로 두었습니다: preset, tone" in await shown(operator)
-    await draft(operator, history_turns="2")
+    await save_draft(operator, history_turns="2")
     assert "new-70b" not in await shown(operator, "compare"), "no difference"
     assert (await publish(operator))[0] == 303
     assert await live(database) == {"tone": "warm", "preset": "new-70b", "history_turns": 2}
@@ -327,7 +312,7 @@ async def test_a_scope_that_cannot_be_is_a_sentence(operator: Client) -> None:
 async def test_a_discarded_draft_is_gone_and_cannot_be_discarded_twice(
     operator: Client, database: AsyncEngine
 ) -> None:
-    await draft(operator, preset="demo")
+    await save_draft(operator, preset="demo")
     revision = hidden(await shown(operator), "revision")
     fields = {**ROOM, "revision": revision}
     assert (await send(operator, f"{PAGES}/draft/discard", **fields)).status == 303
