@@ -142,6 +142,11 @@ PATHS = [
     "/admin/live/events?messenger=x",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/bot-settings",
+    "/admin/bot-settings/scope?messenger=slack&tenant=T1",
+    "/admin/bot-settings/compare?from=live&to=1",
+    "/admin/bot-settings/history?below=x",
+    "/admin/bot-settings/sandbox",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -268,6 +273,10 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled |= {"user": "admin", "password": draw(text), "next": draw(text)}
     filled |= {"name": draw(text), "q": draw(text), "code": draw(text), "language": draw(text)}
     filled |= {"role": draw(st.sampled_from(["viewer", "admin", "owner"])), "reason": draw(text)}
+    filled |= {"messenger": draw(st.sampled_from(["", "slack", "kakao", "x"])), "tenant": "T1"}
+    filled |= {"room": draw(text), "base": draw(st.sampled_from(["0", "1", "x"])), "revision": ""}
+    filled |= {"system_prompt": draw(text), "max_new_tokens": str(draw(number)), "both": "1"}
+    filled |= {"note": draw(text), "version": "1", "seen": "1", "owner": "", "question": draw(text)}
     filled["payload"] = json.dumps(draw(value))
     kept = {name: filled[name] for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
@@ -443,12 +452,20 @@ PAGES = [
     "/admin/alerts",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/bot-settings",
+    "/admin/bot-settings/scope",
+    "/admin/bot-settings/compare",
+    "/admin/bot-settings/history",
+    "/admin/bot-settings/sandbox",
 ]
 PARAMETERS = [
+    *("tenant", "room", "owner", "below", "contested", "both"),
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
     *("user", "action", "month", "done", "range", "end", "state", "x"),
 ]
 FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
+FIELDS += ["messenger", "tenant", "room", "base", "revision", "system_prompt", "max_new_tokens"]
+FIELDS += ["note", "version", "seen", "owner", "question", "both"]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -470,6 +487,13 @@ FORMS = [
     "/admin/dead-letters/orders/1/stop",
     "/admin/alerts/model_gone/acknowledge",
     "/admin/alerts/model_gone/silence",
+    "/admin/bot-settings/draft",
+    "/admin/bot-settings/draft/discard",
+    "/admin/bot-settings/draft/move",
+    "/admin/bot-settings/publish",
+    "/admin/bot-settings/restore",
+    "/admin/bot-settings/sandbox",
+    "/admin/bot-settings/sandbox/clear",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]

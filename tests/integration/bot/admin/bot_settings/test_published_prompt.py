@@ -44,7 +44,7 @@ async def test_a_prompt_published_for_one_room_is_asked_there_and_nowhere_else(
     team = (await bot.rows("SELECT tenant FROM turns"))[0].tenant
     scope = {"messenger": "slack", "tenant": team, "room": HERE}
     async with ClientSession(base_url=bot.url, cookie_jar=CookieJar(unsafe=True)) as session:
-        client = cast(Client, session)
+        client = cast("Client", session)
         await log_in(client, ADMIN_PASSWORD)
         assert await save_draft(client, scope, system_prompt=PROMPT) == 303
         assert await asked_with(bot, server, HERE, "초안 뒤 질문") == usual
