@@ -79,14 +79,17 @@ HISTORY = (
 LIVE = (
     text(
         """
-        SELECT DISTINCT ON (messenger, tenant, room)
-            version, messenger, tenant, room, author, created_at, note,
+        SELECT version, messenger, tenant, room, author, created_at, note,
             CASE jsonb_typeof("values") WHEN 'object'
                 THEN ARRAY(SELECT jsonb_object_keys("values")) ELSE '{}' END AS keys
-        FROM bot_configs
-        WHERE NOT CAST(:resumes AS boolean)
-           OR (messenger, tenant, room) > (:messenger, :tenant, :room)
-        ORDER BY messenger, tenant, room, version DESC LIMIT :limit
+        FROM (
+            SELECT DISTINCT ON (messenger, tenant, room) version FROM bot_configs
+            WHERE NOT CAST(:resumes AS boolean)
+               OR (messenger, tenant, room) > (:messenger, :tenant, :room)
+            ORDER BY messenger, tenant, room, version DESC LIMIT :limit
+        ) AS newest
+        JOIN bot_configs USING (version)
+        ORDER BY messenger, tenant, room
         """
     )
     .bindparams(

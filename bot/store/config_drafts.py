@@ -40,6 +40,15 @@ class Draft:
     saved_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftMention:
+    """A draft without its values, which may be long."""
+
+    owner: str
+    scope: Scope
+    saved_at: datetime
+
+
 async def find(
     connection: AsyncConnection, owner: str, scope: Scope, *, lock: bool = False
 ) -> Draft | None:
@@ -87,18 +96,30 @@ async def discard(connection: AsyncConnection, draft: Draft) -> None:
         raise DraftChangedError
 
 
-async def list_of(connection: AsyncConnection, owner: str) -> list[Draft]:
+async def list_of(connection: AsyncConnection, owner: str) -> list[DraftMention]:
     """The user's drafts, the newest first."""
-    table = config_drafts.c
-    statement = select(config_drafts).where(table.owner == owner).order_by(table.saved_at.desc())
-    return [_draft(row) for row in await connection.execute(statement.limit(MAX_DRAFTS))]
+    return await _mentions(connection, config_drafts.c.owner == owner, limit=MAX_DRAFTS)
 
 
-async def list_for(connection: AsyncConnection, scope: Scope, *, limit: int) -> list[Draft]:
+async def list_for(connection: AsyncConnection, scope: Scope, *, limit: int) -> list[DraftMention]:
     """Everybody's drafts for the scope, the newest first."""
-    statement = select(config_drafts).where(_is_for(scope))
-    newest = statement.order_by(config_drafts.c.saved_at.desc()).limit(limit)
-    return [_draft(row) for row in await connection.execute(newest)]
+    return await _mentions(connection, _is_for(scope), limit=limit)
+
+
+async def _mentions(
+    connection: AsyncConnection, which: ColumnElement[bool], *, limit: int
+) -> list[DraftMention]:
+    table = config_drafts.c
+    columns = (table.owner, table.messenger, table.tenant, table.room, table.saved_at)
+    newest = select(*columns).where(which).order_by(table.saved_at.desc()).limit(limit)
+    return [
+        DraftMention(
+            owner=row.owner,
+            scope=Scope(row.messenger, row.tenant, row.room),
+            saved_at=row.saved_at,
+        )
+        for row in await connection.execute(newest)
+    ]
 
 
 def _is_for(scope: Scope) -> ColumnElement[bool]:

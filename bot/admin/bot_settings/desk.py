@@ -15,7 +15,7 @@ from bot.configs.keys import KEYS, usable_values
 from bot.domain.bot_config import Scope
 from bot.store import bot_configs, config_drafts
 from bot.store.bot_configs import StoredConfig
-from bot.store.config_drafts import Draft
+from bot.store.config_drafts import Draft, DraftMention
 
 #: Drafts of others that a page names.
 MAX_OTHERS = 20
@@ -28,7 +28,7 @@ class Desk:
     scope: Scope
     chain: list[StoredConfig]  #: the live rows of the scope and of those around it
     draft: Draft | None  #: the user's own
-    others: list[Draft]
+    others: list[DraftMention]
     inherited: Mapping[str, Inherited]
 
     @property

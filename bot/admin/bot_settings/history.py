@@ -52,6 +52,7 @@ async def show_history(request: web.Request) -> web.StreamResponse:
     return page(
         request,
         "bot_settings_history.html",
+        scope=scope,
         scope_query=scope._asdict(),
         scope_words=words_of(request, scope),
         items=items,

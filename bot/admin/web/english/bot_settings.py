@@ -236,6 +236,10 @@ _PAGES = {
         "Nothing was published yet. Begin a draft among the settings."
     ),
     "더 오래된 버전이 없습니다.": "There are no older versions.",
+    "두 버전 비교": "Compare two versions",
+    "이전 버전": "Old version",
+    "이후 버전": "New version",
+    "비교하기": "Compare",
 }
 _SANDBOX = {
     (
@@ -262,6 +266,7 @@ _SANDBOX = {
     "지금 설정에도 같은 질문을 보내 나란히 보기": (
         "Ask the live settings the same, and see both side by side"
     ),
+    "물어볼 말": "Your question",
     "보내기": "Send",
     "시험 대화 지우고 새로 시작": "Clear the chat and begin anew",
     "질문을 입력해 주세요.": "Type a question.",

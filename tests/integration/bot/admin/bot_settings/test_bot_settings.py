@@ -95,7 +95,7 @@ async def test_bad_input_is_a_sentence_beside_its_field_and_all_that_was_typed_s
 async def test_the_longest_texts_fit_into_the_form(operator: Client, database: AsyncEngine) -> None:
     prompt = "🙂" * 20_000
     texts = dict.fromkeys(("texts.about", "texts.help", "texts.failed", "texts.busy"), "가" * 900)
-    assert await save_draft(operator, system_prompt=prompt, **texts) == 303
+    assert await save_draft(operator, ROOM, system_prompt=prompt, **texts) == 303
     assert (await publish(operator))[0] == 303
     assert (await live(database))["system_prompt"] == prompt
 
@@ -329,3 +329,31 @@ async def test_a_user_keeps_a_bounded_number_of_drafts(database: AsyncEngine) ->
         with pytest.raises(TooManyDraftsError):
             await config_drafts.add(connection, "kim", Scope("slack"), {}, base_version=0)
         await config_drafts.add(connection, "lee", Scope("slack"), {}, base_version=0)
+
+
+async def test_hostile_words_stay_words_on_every_page(
+    operator: Client, database: AsyncEngine
+) -> None:
+    hostile = '"><script>alert(1)</script>{{ 7*7 }}'
+    room = {"messenger": "slack", "tenant": hostile, "room": hostile}
+    await publish_past_the_pages(database, ("slack",), {"system_prompt": hostile, hostile: 1})
+    assert await save_draft(operator, room, system_prompt=hostile + "\n끝") == 303
+    compared = await shown(operator, "compare", **room)
+    assert (await publish(operator, hostile, room))[0] == 303
+    pages = [await shown(operator, page, **room) for page in ("scope", "history")]
+    wide = {"messenger": "slack", "tenant": "", "room": ""}
+    pages += [await shown(operator, "compare", **wide, **{"from": "0", "to": "live"})]
+    pages += [compared, await (await operator.get(PAGES)).text()]
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+async def test_any_two_versions_are_compared(operator: Client, database: AsyncEngine) -> None:
+    room = ("slack", "T1", "C1")
+    for words in ("하나 둘", "하나 셋", "하나 넷"):
+        await publish_past_the_pages(database, room, {"system_prompt": words})
+    page = await shown(operator, "compare", **{"from": "1", "to": "2"})
+    assert "하나 <del>둘</del>" in page
+    assert "하나 <ins>셋</ins>" in page
+    assert "/restore" not in page, "a version is restored in place of the live one alone"
