@@ -37,7 +37,6 @@ from bot.conversation.event_sweeper import EventSweeper
 from bot.conversation.inbox import Inbox
 from bot.conversation.live_turns import LiveTurns
 from bot.conversation.prompt import PromptBuilder
-from bot.conversation.prompt_date import PromptDate, read_zone
 from bot.conversation.requests import PersonRequests
 from bot.conversation.scheduler import ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
@@ -183,7 +182,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     app[app_keys.FORECAST] = base.forecast
     app[app_keys.WAITERS] = conversation.waiters
     app[app_keys.INBOX] = conversation.inbox
-    _add_routes(app, services, configuration, _prompts(base))
+    _add_routes(app, services, configuration)
     loops = [loop for one in configuration.messengers for loop in one.loops()]
     app.cleanup_ctx.append(functools.partial(_run, base, delivery, conversation, loops, warm))
     return app
@@ -214,12 +213,7 @@ def serve(configuration: Configuration) -> None:
     )
 
 
-def _add_routes(
-    app: web.Application,
-    services: Services,
-    configuration: Configuration,
-    prompts: PromptBuilder,
-) -> None:
+def _add_routes(app: web.Application, services: Services, configuration: Configuration) -> None:
     settings, messengers = configuration.settings, configuration.messengers
     for messenger in messengers:
         app.add_routes(messenger.routes(services))
@@ -234,7 +228,11 @@ def _add_routes(
     app.add_subapp(
         "/admin/",
         create_admin(
-            settings, services.database, labels, workers=services.workers, prompts=prompts
+            settings,
+            services.database,
+            labels,
+            workers=services.workers,
+            max_new_tokens=_max_new_tokens(configuration),
         ),
     )
     if settings.simulator:
@@ -320,7 +318,12 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
             database=database,
             queue=queue,
             history=history,
-            prompts=_prompts(base),
+            prompts=PromptBuilder.configured(
+                settings,
+                base.workers,
+                max_new_tokens=_max_new_tokens(base.configuration),
+                config_for=base.configs.for_scope,
+            ),
             notifier=notifier,
             merge_window_s=settings.merge_window_s,
         ),
@@ -392,22 +395,13 @@ def _alerts(base: Base) -> AlertWatch:
     )
 
 
-def _prompts(base: Base) -> PromptBuilder:
-    settings = base.configuration.settings
-    limits = {
+def _max_new_tokens(configuration: Configuration) -> dict[str, int]:
+    """The maximum length of answers in tokens, by messenger name."""
+    return {
         messenger.name: messenger.max_new_tokens
-        for messenger in base.configuration.messengers
+        for messenger in configuration.messengers
         if messenger.max_new_tokens is not None
     }
-    return PromptBuilder(
-        preset=settings.preset,
-        system_prompt=settings.system_prompt,
-        max_new_tokens=limits,
-        workers=base.workers,
-        picture_prompt=TEXTS[settings.language].picture_prompt,
-        date=PromptDate(read_zone(settings.timezone), settings.language),
-        config_for=base.configs.for_scope,
-    )
 
 
 async def _run(

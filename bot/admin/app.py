@@ -47,6 +47,7 @@ from bot.admin.search import views as search_views
 from bot.admin.turns import views
 from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
+from bot.admin.web.rendering import rendered
 from bot.admin.workers import views as workers_page
 from bot.conversation.prompt import PromptBuilder
 from bot.privacy.audit_trail import AuditTrail
@@ -62,15 +63,16 @@ def create_admin(
     messenger_labels: Mapping[str, str],
     *,
     workers: WorkerRegistry,
-    prompts: PromptBuilder,
+    max_new_tokens: Mapping[str, int] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The dashboard, to be mounted at ``PREFIX``.
 
     ``messenger_labels``: the Korean name of each messenger, by its name in the tables.
-    ``workers``: those that a page shows. ``prompts``: of the sandbox chat. ``clock``: seconds
-    since the epoch, for the ages of sessions and the rate of logins. Raises ValueError for a
-    malformed argon2 hash. A password in plain text takes a quarter of a second to hash.
+    ``workers``: those that a page shows. ``max_new_tokens``: the messengers' maximum length of an
+    answer. ``clock``: seconds since the epoch, for the ages of sessions and the rate of logins.
+    Raises ValueError for a malformed argon2 hash. A password in plain text takes a quarter of a
+    second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
@@ -80,6 +82,7 @@ def create_admin(
     app = web.Application(
         middlewares=[
             language.from_browser,
+            rendered,
             session_middleware(CookieStorage(session_key, gate.is_https)),
             pages.with_error_pages,
             auth.closed_by_default,
@@ -94,6 +97,7 @@ def create_admin(
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     _add_provider(app, read_oidc(settings, clock))
     app[workers_page.WORKERS] = workers
+    prompts = PromptBuilder.configured(settings, workers, max_new_tokens=max_new_tokens or {})
     app[DEPLOYMENT] = Deployment(settings, prompts)
     app[sandbox.SANDBOX] = Sandbox(database, prompts, history_turns=settings.history_turns)
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 from uuid import uuid4
 
 from bot.conversation.bursts import burst_text
-from bot.conversation.prompt_date import PromptDate
+from bot.conversation.prompt_date import PromptDate, read_zone
 from bot.domain.bot_config import BotConfig, ConfigLookup, nothing_set
+from bot.settings import Settings
 from bot.store.conversations import LockedConversation
 from bot.store.history_cache import Exchange, Window, mark
 from bot.store.scheduling import WaitingTurn
+from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from inference_queue.presets import Preset
 from inference_queue.protocol import Job, Message, Picture, Role, SamplingParams
@@ -65,6 +68,26 @@ class PromptBuilder:
         self._max_new_tokens = max_new_tokens
         self._workers = workers
         self._config_for = config_for
+
+    @classmethod
+    def configured(
+        cls,
+        settings: Settings,
+        workers: WorkerRegistry,
+        *,
+        max_new_tokens: Mapping[str, int],
+        config_for: ConfigLookup = nothing_set,
+    ) -> Self:
+        """The builder of a deployment."""
+        return cls(
+            preset=settings.preset,
+            system_prompt=settings.system_prompt,
+            max_new_tokens=max_new_tokens,
+            workers=workers,
+            picture_prompt=TEXTS[settings.language].picture_prompt,
+            date=PromptDate(read_zone(settings.timezone), settings.language),
+            config_for=config_for,
+        )
 
     def plan(
         self,

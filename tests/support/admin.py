@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, web
@@ -12,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.admin.app import create_admin
-from bot.conversation.prompt import PromptBuilder
 from bot.domain.dashboard_users import Role
 from bot.settings import Settings
 from bot.store import dashboard_users
@@ -66,34 +66,41 @@ async def unreachable() -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-@pytest.fixture
-async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
-    """Start the dashboard below a root application, and a client with its own cookies."""
-    clients: list[Client] = []
-
-    async def start(
-        engine: AsyncEngine, *, redis_url: str = NO_REDIS, **settings: object
-    ) -> Client:
-        root = web.Application()
-        given = {"admin_password": HASHED, "admin_secret_keys": SECRET_KEY} | settings
-        chosen = Settings.model_validate(given)
-        redis = connect_redis(redis_url)
-        workers = WorkerRegistry(redis)
-        await workers.refresh()
-        root.on_cleanup.append(lambda _: redis.aclose())
-        admin = create_admin(
+async def serve_admin(
+    engine: AsyncEngine, clock: Callable[[], float], redis_url: str = NO_REDIS, **settings: object
+) -> Client:
+    """The dashboard below a root application, and a client with its own cookies; close it."""
+    root = web.Application()
+    given = {"admin_password": HASHED, "admin_secret_keys": SECRET_KEY} | settings
+    chosen = Settings.model_validate(given)
+    redis = connect_redis(redis_url)
+    workers = WorkerRegistry(redis)
+    await workers.refresh()
+    root.on_cleanup.append(lambda _: redis.aclose())
+    root.add_subapp(
+        "/admin/",
+        create_admin(
             chosen,
             engine,
             MESSENGER_LABELS,
             clock=clock,
             workers=workers,
-            prompts=prompts(chosen, workers),
-        )
-        root.add_subapp("/admin/", admin)
-        client = TestClient(TestServer(root), cookie_jar=None)
-        await client.start_server()
-        clients.append(client)
-        return client
+            max_new_tokens={"kakao": 1300},
+        ),
+    )
+    client = TestClient(TestServer(root), cookie_jar=None)
+    await client.start_server()
+    return client
+
+
+@pytest.fixture
+async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
+    """Start the dashboard and a client, as ``serve_admin`` does."""
+    clients: list[Client] = []
+
+    async def start(engine: AsyncEngine, **options: Any) -> Client:
+        clients.append(await serve_admin(engine, clock, **options))
+        return clients[-1]
 
     yield start
     for client in clients:
@@ -129,17 +136,6 @@ async def operator(start_admin: StartAdmin, database: AsyncEngine) -> Client:
 def no_workers() -> WorkerRegistry:
     """The registry of a bot without Redis."""
     return WorkerRegistry(connect_redis(NO_REDIS))
-
-
-def prompts(settings: Settings, workers: WorkerRegistry) -> PromptBuilder:
-    """What the sandbox asks with."""
-    return PromptBuilder(
-        preset=settings.preset,
-        system_prompt=settings.system_prompt,
-        max_new_tokens={"kakao": 1300},
-        workers=workers,
-        picture_prompt="",
-    )
 
 
 async def log_in(

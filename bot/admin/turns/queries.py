@@ -19,7 +19,8 @@ from bot.admin.turns.rows import (
 )
 from bot.store.schema import conversations, deliveries, delivery_attempts, turns
 
-PAGE_SIZE = 50
+#: With the longest excerpts they take 58 kB; a page is to be below 60.
+PAGE_SIZE = 30
 #: Shown of a turn's reasoning, in characters.
 MAX_REASONING_CHARS = 1000
 

@@ -18,6 +18,8 @@ from bot.admin.login.access import public
 from bot.admin.login.identity import USER
 from bot.admin.web import labels, language
 from bot.admin.web.language import translate as _
+from bot.admin.web.navigation import menu
+from bot.admin.web.rendering import page_of
 from bot.domain.dashboard_users import Role
 
 log = structlog.get_logger(__name__)
@@ -86,14 +88,17 @@ def set_up_templates(app: web.Application) -> None:
 def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
     """Render a page within the base template."""
     user = request.get(USER)
+    sections, section_pages = menu(request)
     shared = {
         "csrf": request.get(CSRF, ""),
         "static_version": STATIC_VERSION,
         "language": language.chosen(),
         "user": user,
+        "sections": sections,
+        "section_pages": section_pages,
         "is_admin": user is not None and user.role.includes(Role.ADMIN),
     }
-    return aiohttp_jinja2.render_template(template, request, shared | context, status=status)
+    return page_of(request, template, shared | context, status=status)
 
 
 def error_page(request: web.Request, status: int, sentence: str = "") -> web.Response:

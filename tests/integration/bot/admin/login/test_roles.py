@@ -23,7 +23,6 @@ from tests.support.admin import (
     add_user,
     log_in,
     no_workers,
-    prompts,
     send,
 )
 from tests.support.audit import logged
@@ -98,9 +97,7 @@ class Served(NamedTuple):
 
 
 def served(database: AsyncEngine) -> list[Served]:
-    settings, workers = Settings(admin_password=HASHED), no_workers()
-    made = prompts(settings, workers)
-    app = create_admin(settings, database, {}, workers=workers, prompts=made)
+    app = create_admin(Settings(admin_password=HASHED), database, {}, workers=no_workers())
     web.Application().add_subapp("/admin/", app)
     paths = [
         (route, route.resource.canonical.removeprefix("/admin") if route.resource else "")

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.turns.queries import PAGE_SIZE
 from tests.support.admin import Client
 from tests.support.sample_turns import NOON, add_samples, add_turn, conversation_of
 
@@ -92,21 +93,22 @@ async def test_a_failure_tells_its_reason(operator: Client, database: AsyncEngin
 async def test_long_conversations_are_paged_both_ways(
     operator: Client, database: AsyncEngine
 ) -> None:
-    for number in range(120):
-        await add_turn(database, f"질문 {number}", None, delivery=None, epoch=number // 60)
+    for number in range(2 * PAGE_SIZE + 20):
+        epoch = number // (PAGE_SIZE + 10)
+        await add_turn(database, f"질문 {number}", None, delivery=None, epoch=epoch)
     home = f"/admin/conversations/{await conversation_of(database)}"
     newest = await (await operator.get(home)).text()
-    assert "질문 119<" in newest
-    assert "질문 70<" in newest
-    assert "질문 69<" not in newest
+    assert f"질문 {2 * PAGE_SIZE + 19}<" in newest
+    assert f"질문 {PAGE_SIZE + 20}<" in newest
+    assert f"질문 {PAGE_SIZE + 19}<" not in newest
     assert "다음 대화" not in newest
     assert "새 대화</span>" not in newest
     older = await (await operator.get(link(newest, "prev"))).text()
-    assert "질문 69<" in older
+    assert f"질문 {PAGE_SIZE + 19}<" in older
     assert "질문 20<" in older
     assert older.count("새 대화</span>") == 1
     assert link(older, "next")
-    assert "질문 119<" in await (await operator.get(link(older, "next"))).text()
+    assert f"질문 {2 * PAGE_SIZE + 19}<" in await (await operator.get(link(older, "next"))).text()
     oldest = await (await operator.get(link(older, "prev"))).text()
     assert "질문 0<" in oldest
     assert not link(oldest, "prev")

@@ -25,12 +25,14 @@ from bot.configs.kinds import Choice, Flag, Number, Prose
 from bot.configs.problems import BadValueError, Problem
 from bot.configs.scopes import ScopeProblem
 from bot.configs.text_diff import Side
+from bot.conversation.prompt import PromptBuilder
 from bot.domain.bot_config import ThreadRule
 from bot.settings import Settings
-from tests.support.admin import no_workers, prompts
+from tests.support.admin import no_workers
 
 HANGUL = re.compile("[가-힣]")
-DEPLOYMENT = Deployment(Settings(), prompts(Settings(), no_workers()))
+PROMPTS = PromptBuilder.configured(Settings(), no_workers(), max_new_tokens={"kakao": 1300})
+DEPLOYMENT = Deployment(Settings(), PROMPTS)
 
 
 @pytest.fixture(params=["ko", "en"])

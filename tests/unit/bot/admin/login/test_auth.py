@@ -23,7 +23,6 @@ from tests.support.admin import (
     csrf_of,
     log_in,
     no_workers,
-    prompts,
 )
 
 SESSION = "bllossom_admin"
@@ -47,9 +46,7 @@ async def test_without_a_password_every_page_says_how_to_open_it(closed_client: 
 async def test_every_route_needs_a_login_unless_marked_public(
     stranger: Client, unreachable: AsyncEngine
 ) -> None:
-    settings, workers = Settings(admin_password=PASSWORD), no_workers()
-    made = prompts(settings, workers)
-    app = create_admin(settings, unreachable, {}, workers=workers, prompts=made)
+    app = create_admin(Settings(admin_password=PASSWORD), unreachable, {}, workers=no_workers())
     protected, public = 0, set()
     for route in app.router.routes():
         rule = rule_for(route.handler)
@@ -102,10 +99,10 @@ async def test_the_setting_may_be_plain_or_an_argon2_hash(
 
 
 def test_malformed_password_hash_stops_the_start(unreachable: AsyncEngine) -> None:
-    settings, workers = Settings(admin_password="$argon2id$v=19"), no_workers()
-    made = prompts(settings, workers)
     with pytest.raises(ValueError, match="BOT_ADMIN_PASSWORD begins with"):
-        create_admin(settings, unreachable, {}, workers=workers, prompts=made)
+        create_admin(
+            Settings(admin_password="$argon2id$v=19"), unreachable, {}, workers=no_workers()
+        )
 
 
 async def test_a_password_typed_decomposed_is_the_same(stranger: Client) -> None:
