@@ -98,8 +98,7 @@ def create_admin(
     _add_provider(app, read_oidc(settings, clock))
     app[workers_page.WORKERS] = workers
     prompts = PromptBuilder.configured(settings, workers, max_new_tokens=max_new_tokens or {})
-    app[DEPLOYMENT] = Deployment(settings, prompts)
-    app[sandbox.SANDBOX] = Sandbox(database, prompts, history_turns=settings.history_turns)
+    _add_bot_settings(app, settings, prompts)
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app[live.FEED] = LiveFeed(database, dict(messenger_labels))
@@ -120,6 +119,12 @@ def _add_provider(app: web.Application, oidc: provider.Oidc | None) -> None:
     app[HAS_PROVIDER] = oidc is not None
     if oidc:
         app[provider.OIDC] = oidc
+
+
+def _add_bot_settings(app: web.Application, settings: Settings, prompts: PromptBuilder) -> None:
+    app[DEPLOYMENT] = Deployment(settings, prompts)
+    database = app[pages.DATABASE]
+    app[sandbox.SANDBOX] = Sandbox(database, prompts, history_turns=settings.history_turns)
 
 
 def _gate(

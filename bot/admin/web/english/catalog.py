@@ -7,6 +7,7 @@ from bot.admin.web.english.audit import AUDIT
 from bot.admin.web.english.bot_settings import BOT_SETTINGS
 from bot.admin.web.english.charts import CHARTS
 from bot.admin.web.english.provider import PROVIDER
+from bot.admin.web.english.sandbox import SANDBOX
 from bot.admin.web.english.search import SEARCH
 from bot.admin.web.english.shared import SHARED
 from bot.admin.web.english.turns import TURNS
@@ -24,4 +25,5 @@ ENGLISH: dict[str, str] = {
     **AUDIT,
     **PROVIDER,
     **BOT_SETTINGS,
+    **SANDBOX,
 }
