@@ -99,40 +99,22 @@ class PromptBuilder:
         """The job that answers the burst's newest turn."""
         config = self._config_for(conversation.messenger, conversation.tenant, conversation.room)
         turn, values = burst[-1], config.values
+        name, preset = self._workers.preset(values.preset or self._preset)
         history = _newest(exchanges, values.history_turns)
-        question = Message(Role.USER, self._text(burst, values, pictures), pictures)
-        prompt = self.compose(values, turn.person.messenger, history, question)
         job = Job(
             id=uuid4(),
-            messages=prompt.messages,
-            sampling=prompt.sampling,
+            messages=(
+                *_messages(self._system(preset, values), history),
+                Message(Role.USER, self._text(burst, values, pictures), pictures),
+            ),
+            sampling=self._sampling(preset.sampling, turn.person.messenger, values),
             due=turn.reply_handle.due(turn.received_at),
             deadline=turn.expires_at,
             cache_key=f"{conversation.tenant}:{conversation.id}:{conversation.epoch}",
             fairness_key=turn.person.key,
             continues=not pictures and _goes_on(burst, history),
         )
-        return PlannedJob(job=job, preset=prompt.preset, config_version=config.version)
-
-    def compose(
-        self,
-        values: BotConfig,
-        messenger: str,
-        exchanges: Sequence[Exchange],
-        question: Message,
-    ) -> Prompt:
-        """The prompt of a question after the newest exchanges that the settings allow."""
-        name, preset = self._workers.preset(values.preset or self._preset)
-        history = _newest(exchanges, values.history_turns)
-        return Prompt(
-            messages=(*_messages(self._system(preset, values), history), question),
-            sampling=self._sampling(preset.sampling, messenger, values),
-            preset=name,
-        )
-
-    def max_new_tokens(self, messenger: str) -> int | None:
-        """The maximum length of the messenger's answers where no scope sets one."""
-        return self._max_new_tokens.get(messenger)
+        return PlannedJob(job=job, preset=name, config_version=config.version)
 
     def _text(
         self, burst: Sequence[WaitingTurn], values: BotConfig, pictures: tuple[Picture, ...]
@@ -155,6 +137,26 @@ class PromptBuilder:
         if limit is None or sampling.max_new_tokens <= limit:
             return sampling
         return replace(sampling, max_new_tokens=limit)
+
+    def compose(
+        self,
+        values: BotConfig,
+        messenger: str,
+        exchanges: Sequence[Exchange],
+        question: Message,
+    ) -> Prompt:
+        """The prompt of a question after the newest exchanges that the settings allow."""
+        name, preset = self._workers.preset(values.preset or self._preset)
+        history = _newest(exchanges, values.history_turns)
+        return Prompt(
+            messages=(*_messages(self._system(preset, values), history), question),
+            sampling=self._sampling(preset.sampling, messenger, values),
+            preset=name,
+        )
+
+    def max_new_tokens(self, messenger: str) -> int | None:
+        """The maximum length of the messenger's answers where no scope sets one."""
+        return self._max_new_tokens.get(messenger)
 
 
 def _messages(system: str, exchanges: Sequence[Exchange]) -> tuple[Message, ...]:

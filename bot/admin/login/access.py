@@ -10,9 +10,6 @@ from aiohttp.typedefs import Handler
 
 from bot.domain.dashboard_users import Role
 
-#: Of most forms: names, numbers and a reason.
-MAX_FORM_BYTES = 16 * 1024
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
@@ -21,7 +18,7 @@ class Rule:
     role: Role | None  #: None: everybody, without a login
     temporary_password: bool = False  #: also before the user has chosen a password
     offline: bool = False  #: also without Postgres, for whomever the cookie names
-    max_form_bytes: int = MAX_FORM_BYTES
+    max_form_bytes: int | None = None  #: of its form; None: as all forms
 
 
 _RULES: dict[Handler, Rule] = {}
@@ -38,7 +35,7 @@ def needs(
     *,
     temporary_password: bool = False,
     offline: bool = False,
-    max_form_bytes: int = MAX_FORM_BYTES,
+    max_form_bytes: int | None = None,
 ) -> Callable[[Handler], Handler]:
     """Open a view to users with the role, or one that includes it."""
     rule = Rule(
