@@ -99,7 +99,10 @@ LIVE = (
     )
     .columns(keys=ARRAY(Text))
 )
-_SCOPES = text("SELECT count(DISTINCT (messenger, tenant, room)) FROM bot_configs")
+#: DISTINCT reads the index in its order; count(DISTINCT ...) would sort all rows.
+_SCOPES = text(
+    "SELECT count(*) FROM (SELECT DISTINCT messenger, tenant, room FROM bot_configs) AS scopes"
+)
 ADD = insert(bot_configs).returning(bot_configs.c.version)
 
 
