@@ -20,6 +20,7 @@ from bot.admin.alerts.channels import Channels, origins
 from bot.admin.alerts.conditions import Conditions
 from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
+from bot.admin.bot_settings.sandbox.expiry import SandboxExpiry
 from bot.admin.charts.counter import StatisticsCounter
 from bot.admin.datasets.builder import DatasetBuilder
 from bot.admin.dead_letters.resender import BulkResender
@@ -233,7 +234,14 @@ def _add_routes(app: web.Application, services: Services, configuration: Configu
     app.add_routes(health.routes())
     labels = {messenger.name: messenger.label for messenger in messengers}
     app.add_subapp(
-        "/admin/", create_admin(settings, services.database, labels, workers=services.workers)
+        "/admin/",
+        create_admin(
+            settings,
+            services.database,
+            labels,
+            workers=services.workers,
+            max_new_tokens=_max_new_tokens(configuration),
+        ),
     )
     if settings.simulator:
         url = functools.partial(own_url, settings)
@@ -318,7 +326,12 @@ def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
             database=database,
             queue=queue,
             history=history,
-            prompts=_prompts(base),
+            prompts=PromptBuilder.configured(
+                settings,
+                base.workers,
+                max_new_tokens=_max_new_tokens(base.configuration),
+                config_for=base.configs.for_scope,
+            ),
             notifier=notifier,
             merge_window_s=settings.merge_window_s,
         ),
@@ -419,7 +432,7 @@ def _replays(base: Base) -> ReplayFeeder:
         preset=settings.preset,
         system_prompt=settings.system_prompt,
         history_turns=settings.history_turns,
-        max_new_tokens=_token_limits(base),
+        max_new_tokens=_max_new_tokens(base.configuration),
         date=PromptDate(read_zone(settings.timezone), settings.language),
     )
     return ReplayFeeder(
@@ -429,25 +442,13 @@ def _replays(base: Base) -> ReplayFeeder:
     )
 
 
-def _token_limits(base: Base) -> Mapping[str, int]:
+def _max_new_tokens(configuration: Configuration) -> dict[str, int]:
+    """The maximum length of answers in tokens, by messenger name."""
     return {
         messenger.name: messenger.max_new_tokens
-        for messenger in base.configuration.messengers
+        for messenger in configuration.messengers
         if messenger.max_new_tokens is not None
     }
-
-
-def _prompts(base: Base) -> PromptBuilder:
-    settings = base.configuration.settings
-    return PromptBuilder(
-        preset=settings.preset,
-        system_prompt=settings.system_prompt,
-        max_new_tokens=_token_limits(base),
-        workers=base.workers,
-        picture_prompt=TEXTS[settings.language].picture_prompt,
-        date=PromptDate(read_zone(settings.timezone), settings.language),
-        config_for=base.configs.for_scope,
-    )
 
 
 async def _run(
@@ -477,6 +478,7 @@ async def _run(
         _replays(base).keep_feeding,
         DiskWatch(base.configuration.settings.data_dir).keep_looking,
         _alerts(base).keep_watching,
+        SandboxExpiry(base.database).keep_expiring,
         conversation.sweeper.keep_forgetting,
         SearchIndexer(database=base.database).keep_indexing,
         _queue_filler(base).keep_filling,

@@ -14,6 +14,17 @@ from bot.admin.account import views as account
 from bot.admin.alerts import views as alert_views
 from bot.admin.alerts.channels import channel_names
 from bot.admin.audit import views as audit_log
+from bot.admin.bot_settings import (
+    comparing,
+    draft_acts,
+    editing,
+    history,
+    publishing,
+    scope_list,
+)
+from bot.admin.bot_settings.inherited import DEPLOYMENT, Deployment
+from bot.admin.bot_settings.sandbox import views as sandbox
+from bot.admin.bot_settings.sandbox.chat import Sandbox
 from bot.admin.charts import views as charts
 from bot.admin.datasets import opt_out_views as opt_outs
 from bot.admin.datasets import views as datasets
@@ -49,6 +60,7 @@ from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
 from bot.admin.web.rendering import rendered
 from bot.admin.workers import views as workers_page
+from bot.conversation.prompt import PromptBuilder
 from bot.privacy.audit_trail import AuditTrail
 from bot.settings import Settings, split_keys
 from bot.workers import WorkerRegistry
@@ -62,14 +74,16 @@ def create_admin(
     messenger_labels: Mapping[str, str],
     *,
     workers: WorkerRegistry,
+    max_new_tokens: Mapping[str, int] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The dashboard, to be mounted at ``PREFIX``.
 
     ``messenger_labels``: the Korean name of each messenger, by its name in the tables.
-    ``workers``: those that a page shows. ``clock``: seconds since the epoch, for the ages of
-    sessions and the rate of logins. Raises ValueError for a malformed argon2 hash. A password in
-    plain text takes a quarter of a second to hash.
+    ``workers``: those that a page shows. ``max_new_tokens``: the messengers' maximum length of an
+    answer. ``clock``: seconds since the epoch, for the ages of sessions and the rate of logins.
+    Raises ValueError for a malformed argon2 hash. A password in plain text takes a quarter of a
+    second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
@@ -94,6 +108,8 @@ def create_admin(
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     _add_provider(app, read_oidc(settings, clock))
     app[workers_page.WORKERS] = workers
+    prompts = PromptBuilder.configured(settings, workers, max_new_tokens=max_new_tokens or {})
+    _add_bot_settings(app, settings, prompts)
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app[LISTS] = exported_lists(messenger_labels)
@@ -115,6 +131,12 @@ def _add_provider(app: web.Application, oidc: provider.Oidc | None) -> None:
     app[HAS_PROVIDER] = oidc is not None
     if oidc:
         app[provider.OIDC] = oidc
+
+
+def _add_bot_settings(app: web.Application, settings: Settings, prompts: PromptBuilder) -> None:
+    app[DEPLOYMENT] = Deployment(settings, prompts)
+    database = app[pages.DATABASE]
+    app[sandbox.SANDBOX] = Sandbox(database, prompts, history_turns=settings.history_turns)
 
 
 def _gate(
@@ -213,5 +235,17 @@ _ROUTES = [
     web.post("/replays/{id}/compare", compare_views.vote),
     web.post("/replays/{id}/reveal", compare_views.reveal, name="replay_reveal"),
     web.get("/replays/{id}/export", export_views.export, name="replay_export"),
+    web.get("/bot-settings", scope_list.show_scopes, name="bot_settings"),
+    web.get("/bot-settings/scope", editing.show_scope, name="bot_settings_scope"),
+    web.get("/bot-settings/compare", comparing.show_comparison, name="bot_settings_compare"),
+    web.get("/bot-settings/history", history.show_history, name="bot_settings_history"),
+    web.post("/bot-settings/draft", editing.save_draft, name="bot_settings_draft"),
+    web.post("/bot-settings/draft/discard", draft_acts.discard_draft, name="bot_settings_discard"),
+    web.post("/bot-settings/draft/move", draft_acts.move_draft, name="bot_settings_move"),
+    web.get("/bot-settings/sandbox", sandbox.show_sandbox, name="bot_settings_sandbox"),
+    web.post("/bot-settings/sandbox", sandbox.ask, name="bot_settings_ask"),
+    web.post("/bot-settings/sandbox/clear", sandbox.clear, name="bot_settings_clear"),
+    web.post("/bot-settings/publish", publishing.publish_draft, name="bot_settings_publish"),
+    web.post("/bot-settings/restore", publishing.restore_version, name="bot_settings_restore"),
     web.get("/static/{name}", pages.static_file, name="static"),
 ]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 from uuid import uuid4
 
 from bot.conversation.bursts import burst_text
-from bot.conversation.prompt_date import PromptDate
+from bot.conversation.prompt_date import PromptDate, read_zone
 from bot.domain.bot_config import BotConfig, ConfigLookup, nothing_set
+from bot.settings import Settings
 from bot.store.conversations import LockedConversation
 from bot.store.history_cache import Exchange, Window, mark
 from bot.store.scheduling import WaitingTurn
+from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from inference_queue.presets import Preset
 from inference_queue.protocol import Job, Message, Picture, Role, SamplingParams
@@ -24,6 +27,15 @@ class PlannedJob:
     job: Job
     preset: str
     config_version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the model reads, how it samples, and the preset's name."""
+
+    messages: tuple[Message, ...]
+    sampling: SamplingParams
+    preset: str
 
 
 class PromptBuilder:
@@ -56,6 +68,26 @@ class PromptBuilder:
         self._max_new_tokens = max_new_tokens
         self._workers = workers
         self._config_for = config_for
+
+    @classmethod
+    def configured(
+        cls,
+        settings: Settings,
+        workers: WorkerRegistry,
+        *,
+        max_new_tokens: Mapping[str, int],
+        config_for: ConfigLookup = nothing_set,
+    ) -> Self:
+        """The builder of a deployment."""
+        return cls(
+            preset=settings.preset,
+            system_prompt=settings.system_prompt,
+            max_new_tokens=max_new_tokens,
+            workers=workers,
+            picture_prompt=TEXTS[settings.language].picture_prompt,
+            date=PromptDate(read_zone(settings.timezone), settings.language),
+            config_for=config_for,
+        )
 
     def plan(
         self,
@@ -105,6 +137,26 @@ class PromptBuilder:
         if limit is None or sampling.max_new_tokens <= limit:
             return sampling
         return replace(sampling, max_new_tokens=limit)
+
+    def compose(
+        self,
+        values: BotConfig,
+        messenger: str,
+        exchanges: Sequence[Exchange],
+        question: Message,
+    ) -> Prompt:
+        """The prompt of a question after the newest exchanges that the settings allow."""
+        name, preset = self._workers.preset(values.preset or self._preset)
+        history = _newest(exchanges, values.history_turns)
+        return Prompt(
+            messages=(*_messages(self._system(preset, values), history), question),
+            sampling=self._sampling(preset.sampling, messenger, values),
+            preset=name,
+        )
+
+    def max_new_tokens(self, messenger: str) -> int | None:
+        """The maximum length of the messenger's answers where no scope sets one."""
+        return self._max_new_tokens.get(messenger)
 
 
 def _messages(system: str, exchanges: Sequence[Exchange]) -> tuple[Message, ...]:

@@ -30,6 +30,7 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
+from bot.store.config_tables import answers_table, drafts_table, questions_table
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
 from bot.store.datasets.tables import (
     checks_table,
@@ -365,8 +366,14 @@ bot_configs = Table(
     Column("values", JSONB, nullable=False),
     Column("author", Text, nullable=False, server_default=""),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("note", Text, nullable=False, server_default=""),
+    # The old version that this one is equal to.
+    Column("restores", BigInteger),
     Index("ix_bot_configs_scope", "messenger", "tenant", "room", "version"),
 )
+config_drafts = drafts_table(metadata)
+sandbox_questions = questions_table(metadata)
+sandbox_answers = answers_table(metadata)
 
 # The dashboard's users, whom a provider knows as whom, and who did what.
 dashboard_users = users_table(metadata)

@@ -163,6 +163,11 @@ PATHS = [
     "/admin/replays/99999999999999999999999",
     "/admin/replays/1/compare?at=x",
     "/admin/replays/1/export?format=exe",
+    "/admin/bot-settings",
+    "/admin/bot-settings/scope?messenger=slack&tenant=T1",
+    "/admin/bot-settings/compare?from=live&to=1",
+    "/admin/bot-settings/history?below=x",
+    "/admin/bot-settings/sandbox",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -292,6 +297,10 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled |= {"list": draw(st.sampled_from(["turns", "audit", "x"])), "query": draw(text)}
     filled |= {"format": draw(st.sampled_from(["csv", "xlsx", "zip"]))}
     filled |= {"kind": draw(st.sampled_from(["sft", "dpo", "x"])), "preset": draw(text)}
+    filled |= {"messenger": draw(st.sampled_from(["", "slack", "kakao", "x"])), "tenant": "T1"}
+    filled |= {"room": draw(text), "base": draw(st.sampled_from(["0", "1", "x"])), "revision": ""}
+    filled |= {"system_prompt": draw(text), "max_new_tokens": str(draw(number)), "both": "1"}
+    filled |= {"note": draw(text), "version": "1", "seen": "1", "owner": "", "question": draw(text)}
     filled["payload"] = json.dumps(draw(value))
     kept = {name: filled.get(name) or draw(text) for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
@@ -483,8 +492,14 @@ PAGES = [
     "/admin/replays/1",
     "/admin/replays/1/compare",
     "/admin/replays/1/export",
+    "/admin/bot-settings",
+    "/admin/bot-settings/scope",
+    "/admin/bot-settings/compare",
+    "/admin/bot-settings/history",
+    "/admin/bot-settings/sandbox",
 ]
 PARAMETERS = [
+    *("tenant", "room", "owner", "below", "contested", "both"),
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
     *("user", "action", "month", "done", "range", "end", "state", "queue", "part", "split", "x"),
     *("at", "format"),
@@ -494,6 +509,8 @@ FIELDS += ["which", "size", "strata", "seed", "reviewers", "minutes", "queue", "
 FIELDS += ["verdict", "reason_wrong", "note", "correction", "anyway", "state"]
 FIELDS += ["list", "format", "query", "kind", "preset", "max_tokens", "turn"]
 FIELDS += ["position", "choice", "engine", "temperature", "max_turns", "system_prompt"]
+FIELDS += ["messenger", "tenant", "room", "base", "revision", "max_new_tokens"]
+FIELDS += ["seen", "owner", "question", "both"]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -533,6 +550,13 @@ FORMS = [
     *(f"/admin/datasets/1/{act}" for act in ("again", "export", "end-check", "delete")),
     "/admin/opt-outs",
     "/admin/opt-outs/x/revoke",
+    "/admin/bot-settings/draft",
+    "/admin/bot-settings/draft/discard",
+    "/admin/bot-settings/draft/move",
+    "/admin/bot-settings/publish",
+    "/admin/bot-settings/restore",
+    "/admin/bot-settings/sandbox",
+    "/admin/bot-settings/sandbox/clear",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]

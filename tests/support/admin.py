@@ -78,7 +78,15 @@ async def serve_admin(
     await workers.refresh()
     root.on_cleanup.append(lambda _: redis.aclose())
     root.add_subapp(
-        "/admin/", create_admin(chosen, engine, MESSENGER_LABELS, clock=clock, workers=workers)
+        "/admin/",
+        create_admin(
+            chosen,
+            engine,
+            MESSENGER_LABELS,
+            clock=clock,
+            workers=workers,
+            max_new_tokens={"kakao": 1300},
+        ),
     )
     client = TestClient(TestServer(root), cookie_jar=None)
     await client.start_server()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from playwright.async_api import Page
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.domain.bot_config import Scope
 from bot.domain.dashboard_users import Role
 from bot.domain.replays import Preference
+from bot.domain.sandbox import SandboxAnswer, SandboxSide
+from bot.store import bot_configs, config_drafts, sandbox
 from bot.store.replays import records, votes
 from tests.support.admin import PASSWORD, add_user
 from tests.support.replays import a_feeder, answer_all, feed, order_replay
@@ -25,6 +29,8 @@ class Shown:
     address: str
 
 
+#: A room with settings of its own, in addresses.
+ROOM = "messenger=slack&tenant=T01&room=C01"
 #: By the route's pattern. A new route must be added here or to ``NO_PAGES``.
 PAGES = {
     "/": Shown("turns", "/"),
@@ -50,6 +56,11 @@ PAGES = {
     "/users/{id}": Shown("user", "/users/{user}"),
     "/audit": Shown("audit", "/audit"),
     "/audit/report": Shown("audit-report", "/audit/report"),
+    "/bot-settings": Shown("bot-settings", "/bot-settings"),
+    "/bot-settings/scope": Shown("bot-settings-scope", f"/bot-settings/scope?{ROOM}"),
+    "/bot-settings/compare": Shown("bot-settings-compare", f"/bot-settings/compare?{ROOM}"),
+    "/bot-settings/history": Shown("bot-settings-history", f"/bot-settings/history?{ROOM}"),
+    "/bot-settings/sandbox": Shown("sandbox", f"/bot-settings/sandbox?{ROOM}&both=1"),
 }
 #: They are read by programs, lead elsewhere, or are met on the way in.
 NO_PAGES = {
@@ -79,6 +90,7 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
             received_at=now - timedelta(minutes=number),
             expires_at=now + timedelta(hours=1),
         )
+    await add_bot_settings(database)
     user = await add_user(database, "김하나", Role.REVIEWER)
     ids = {"conversation": str(await conversation_of(database)), "user": str(user)}
     return ids | await add_reviews(database) | await _add_replays(database)
@@ -95,6 +107,28 @@ async def _add_replays(database: AsyncEngine) -> dict[str, str]:
         await votes.vote(connection, ids[1], 1, "김하나", Preference.NEW)
         await records.reveal(connection, ids[1], "admin")
     return {"replay": str(ids[0]), "revealed": str(ids[1])}
+
+
+async def add_bot_settings(database: AsyncEngine) -> None:
+    """Versions of two scopes, a draft that differs, and an answered question to it."""
+    room = Scope("slack", "T01", "C01")
+    prompt = "너는 인사팀의 상담원이야.\n짧게 답해.\n오늘은 {date}이야."
+    newer = {"system_prompt": f"{prompt}\n모르면 모른다고 해.", "thread_rule": "always"}
+    engine = database.execution_options(isolation_level="READ COMMITTED")
+    async with engine.begin() as connection:
+        await bot_configs.lock(connection)
+        for scope, values in ((Scope("slack"), {"history_turns": 10}), (room, {}), (room, newer)):
+            await bot_configs.add(connection, scope, values, author="김하나", note="첫 설정")
+        version = await bot_configs.newest_version(connection)
+        drafted = {**newer, "system_prompt": newer["system_prompt"].replace("짧게", "공손하게")}
+        await config_drafts.add(connection, "admin", room, drafted, base_version=version)
+        answers = [
+            SandboxAnswer(side=side, job_id=uuid4(), preset="bllossom-8b") for side in SandboxSide
+        ]
+        await sandbox.add(connection, "admin", room, "연차는 며칠이에요?", uuid4(), answers)
+        for answer in answers:
+            told = replace(answer, answer="15일이에요.", outcome="stop", total_ms=840)
+            await sandbox.settle(connection, told)
 
 
 async def log_in(page: Page, home: str) -> None:

@@ -62,7 +62,11 @@ SECTIONS = (
     ),
     Section(
         "관리",
-        (Entry("사용자들", "users", Role.ADMIN), Entry("접속기록", "audit", Role.ADMIN)),
+        (
+            Entry("봇 설정", "bot_settings"),
+            Entry("사용자들", "users", Role.ADMIN),
+            Entry("접속기록", "audit", Role.ADMIN),
+        ),
     ),
 )
 

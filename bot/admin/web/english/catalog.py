@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from bot.admin.web.english.account import ACCOUNT
 from bot.admin.web.english.audit import AUDIT
+from bot.admin.web.english.bot_settings import BOT_SETTINGS
 from bot.admin.web.english.charts import CHARTS
 from bot.admin.web.english.datasets import DATASETS
 from bot.admin.web.english.improve import IMPROVE
 from bot.admin.web.english.provider import PROVIDER
 from bot.admin.web.english.replay import REPLAY
 from bot.admin.web.english.reviews import REVIEWS
+from bot.admin.web.english.sandbox import SANDBOX
 from bot.admin.web.english.search import SEARCH
 from bot.admin.web.english.shared import SHARED
 from bot.admin.web.english.turns import TURNS
@@ -30,4 +32,6 @@ ENGLISH: dict[str, str] = {
     **AUDIT,
     **PROVIDER,
     **REPLAY,
+    **BOT_SETTINGS,
+    **SANDBOX,
 }

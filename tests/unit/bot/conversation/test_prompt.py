@@ -170,3 +170,16 @@ def test_a_job_continues_only_the_answer_that_its_history_ends_with(
 
 def test_a_scope_without_history_continues_nothing() -> None:
     assert not builder(history_turns=0).plan(CONVERSATION, [PRESS], [CUT]).job.continues
+
+
+def test_a_prompt_that_is_tried_is_the_prompt_of_a_turn() -> None:
+    values = BotConfig(
+        system_prompt="오늘은 {date}이야.", preset="demo", max_new_tokens=70, history_turns=1
+    )
+    exchanges = [Exchange(mark="1", text="하나", answer="1"), Exchange("2", "둘", "2")]
+    made = builder_of(values, {"here": 90})
+    planned = made.plan(CONVERSATION, [waiting("셋")], exchanges)
+    tried = made.compose(values, "here", exchanges, Message(Role.USER, "셋"))
+    assert tried.messages == planned.job.messages
+    assert (tried.sampling, tried.preset) == (planned.job.sampling, planned.preset)
+    assert [message.content for message in tried.messages][1:] == ["둘", "2", "셋"]

@@ -16,7 +16,15 @@ from bot.admin.login.access import rule_for
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.settings import Settings
-from tests.support.admin import HASHED, Client, StartAdmin, add_user, log_in, no_workers, send
+from tests.support.admin import (
+    HASHED,
+    Client,
+    StartAdmin,
+    add_user,
+    log_in,
+    no_workers,
+    send,
+)
 from tests.support.audit import logged
 from tests.support.sample_turns import add_turn, conversation_of
 
@@ -102,6 +110,18 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("POST", "/replays/{id}/compare"): Role.REVIEWER,
     ("POST", "/replays/{id}/reveal"): Role.REVIEWER,
     ("GET", "/replays/{id}/export"): Role.REVIEWER,
+    ("GET", "/bot-settings"): Role.VIEWER,
+    ("GET", "/bot-settings/scope"): Role.VIEWER,
+    ("GET", "/bot-settings/compare"): Role.VIEWER,
+    ("GET", "/bot-settings/history"): Role.VIEWER,
+    ("POST", "/bot-settings/draft"): Role.REVIEWER,
+    ("POST", "/bot-settings/draft/discard"): Role.REVIEWER,
+    ("POST", "/bot-settings/draft/move"): Role.REVIEWER,
+    ("GET", "/bot-settings/sandbox"): Role.REVIEWER,
+    ("POST", "/bot-settings/sandbox"): Role.REVIEWER,
+    ("POST", "/bot-settings/sandbox/clear"): Role.REVIEWER,
+    ("POST", "/bot-settings/publish"): Role.ADMIN,
+    ("POST", "/bot-settings/restore"): Role.ADMIN,
     ("GET", "/static/{name}"): PUBLIC,
 }
 
