@@ -37,8 +37,9 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpokenTurn:
-    """A turn as the page of its conversation needs it. States are plain strings: the bot of a
-    newer version may store ones that this one does not know.
+    """A turn as the page of its conversation needs it.
+
+    States are plain strings: a newer bot may store ones that this one does not know.
     """
 
     id: UUID
