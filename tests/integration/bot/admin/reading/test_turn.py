@@ -261,8 +261,8 @@ async def test_a_picture_is_read_with_what_was_written_beside_it(
 async def test_a_turn_of_the_previous_version_says_that_nothing_was_recorded(
     operator: Client, database: AsyncEngine
 ) -> None:
-    for columns in ({}, {"prompt_settings": uuid4()}):
-        turn_id = await add_turn(database, **columns)
+    for digest in (None, uuid4()):
+        turn_id = await add_turn(database, prompt_settings=digest)
         assert "기록되지 않았습니다" in await read(operator, f"/admin/turns/{turn_id}/prompt")
 
 
