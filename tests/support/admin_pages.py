@@ -109,7 +109,9 @@ async def add_read_turn(database: AsyncEngine, person: Person) -> UUID:
         "room": "C7",
         "address": {"kind": "room", "team": "T1", "channel": "C7", "ts": "1763607600.000100"},
     }
-    first = await add_turn(database, "환불 규정을 알려 줘", "7일 안에 환불하실 수 있어요.", **thread)
+    first = await add_turn(
+        database, "환불 규정을 알려 줘", "7일 안에 환불하실 수 있어요.", **thread
+    )
     turn = await add_turn(
         database,
         "조금 더 자세히 알려 줘",

@@ -73,7 +73,7 @@ async def test_the_person_is_left_and_the_bot_right(page: Page, database: AsyncE
     await add_turn(database)
     await page.goto(f"{page.url}conversations/{await conversation_of(database)}")
     person = await page.locator(".bubble.person").bounding_box()
-    bot = await page.locator(".bubble.bot").bounding_box()
+    bot = await page.locator(".bubble.bot").first.bounding_box()
     assert person
     assert bot
     assert person["x"] < bot["x"]
@@ -102,7 +102,7 @@ async def test_the_pages_fit_a_phone(page: Page, database: AsyncEngine) -> None:
     for room in ("room-1", "long"):
         await page.goto(f"{home}conversations/{await conversation_of(database, room)}")
         assert await _overflow(page) <= 0
-        await page.get_by_role("link", name="자세히").first.click()
+        await page.locator(".exchange .outcome a").first.click()
         await expect(page.get_by_role("heading", name="시간표")).to_be_visible()
         assert await _overflow(page) <= 0
     await page.goto(home)
