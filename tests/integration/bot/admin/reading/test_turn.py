@@ -316,7 +316,7 @@ async def test_the_request_shows_what_is_kept_and_no_secret(
         "kind": "room",
         "team": "T1",
         "channel": "C1",
-        "ts": "1763.5",
+        "ts": "1763607600.000100",
         "user_id": "U-SECRET",
         "response_url": "https://hooks.slack.com/commands/T1/SECRET",
         "callback_url": "https://bot-api.kakao.com/callback/SECRET",
@@ -335,7 +335,7 @@ async def test_the_request_shows_what_is_kept_and_no_secret(
     assert "1234-5678" not in html
     assert "<script>" not in html
     told = facts(html)
-    assert (told["team"], told["channel"], told["ts"]) == ("T1", "C1", "1763.5")
+    assert (told["team"], told["channel"], told["ts"]) == ("T1", "C1", "1763607600.000100")
     assert told["이벤트 키"] == "message:C1:1763.5"
     assert told["response_url"] == "<em>42자, 보이지 않음</em>"
     entry = (await logged(database))[-1]
