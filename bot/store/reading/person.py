@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.turns import Person
 from bot.store.schema import conversations, feedback, turns
 
 #: Turns that one page is made of: so many are read along the index of the sender.
-PART = 300
+PART = 200
+#: Conversations of a page: each turn may be in another one.
+MAX_CONVERSATIONS = 50
 #: What is counted, at most.
 MAX_COUNTED = 1_000
 MAX_VOTES = 20
@@ -36,7 +38,7 @@ class PersonConversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonPart:
-    """The conversations of ``PART`` turns, the newest first."""
+    """The conversations of up to ``PART`` turns, the newest first."""
 
     conversations: Sequence[PersonConversation]
     last: tuple[datetime, UUID] | None  #: the turn where the next part begins; None: there is none
@@ -82,10 +84,8 @@ async def read_part(
             .limit(PART + 1)
         )
     ).all()
-    shown = rows[:PART]
-    grouped: dict[int, list[Any]] = {}
-    for row in shown:
-        grouped.setdefault(row.conversation_id, []).append(row)
+    grouped = _grouped(rows[:PART])
+    shown = sum(map(len, grouped.values()))
     named = await _names(connection, list(grouped))
     return PersonPart(
         conversations=[
@@ -101,8 +101,18 @@ async def read_part(
             for conversation_id, own in grouped.items()
             if conversation_id in named
         ],
-        last=(shown[-1].received_at, shown[-1].id) if len(rows) > PART else None,
+        last=(rows[shown - 1].received_at, rows[shown - 1].id) if len(rows) > shown else None,
     )
+
+
+def _grouped(rows: Sequence[Row[Any]]) -> dict[int, list[Row[Any]]]:
+    """The first turns, by their conversation, of as many conversations as a page may have."""
+    grouped: dict[int, list[Row[Any]]] = {}
+    for row in rows:
+        if row.conversation_id not in grouped and len(grouped) == MAX_CONVERSATIONS:
+            break
+        grouped.setdefault(row.conversation_id, []).append(row)
+    return grouped
 
 
 async def _names(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, Any]:

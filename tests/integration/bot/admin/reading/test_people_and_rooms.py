@@ -78,6 +78,23 @@ async def test_a_person_with_many_turns_is_paged(
     assert len(seen) == 10
 
 
+async def test_a_page_of_a_person_in_many_conversations_is_bounded_without_a_gap(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "MAX_CONVERSATIONS", 3)
+    for number in range(8):
+        for _ in range(2):
+            turn_id = await add_turn(
+                database, key=f"chat-{number}", received_at=NOON + timedelta(minutes=number)
+            )
+    url, counts = await page_of(operator, turn_id, "people"), list[str]()
+    while url:
+        html = await read(operator, url)
+        counts += re.findall("<span>질문 ([0-9]+)개", html)
+        url = link(html, "next")
+    assert counts == ["2"] * 8
+
+
 async def test_a_person_of_whom_nothing_is_left_says_so(
     operator: Client, database: AsyncEngine
 ) -> None:
