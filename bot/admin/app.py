@@ -40,6 +40,7 @@ from bot.admin.search import views as search_views
 from bot.admin.turns import views
 from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
+from bot.admin.web.rendering import rendered
 from bot.admin.workers import views as workers_page
 from bot.privacy.audit_trail import AuditTrail
 from bot.settings import Settings, split_keys
@@ -73,6 +74,7 @@ def create_admin(
     app = web.Application(
         middlewares=[
             language.from_browser,
+            rendered,
             session_middleware(CookieStorage(session_key, gate.is_https)),
             pages.with_error_pages,
             auth.closed_by_default,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 
 from bot.admin.login.access import needs
-from bot.admin.reading import conversation_page, person_page
+from bot.admin.reading import conversation_page, person_page, room_page
 from bot.admin.reading.conversation_page import Page
 from bot.admin.reading.parts import DISPLAY, KEYS
 from bot.admin.turns.filters import BadCursor, Cursor
@@ -53,6 +55,7 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
         conversation=conversation,
         messenger=messenger_label(request, conversation.messenger),
         name=pseudonym(conversation.messenger, conversation.tenant, conversation.key),
+        by_human=bool(conversation.human_until and conversation.human_until > datetime.now(UTC)),
         room_key=keys.of_room(room) if conversation.room else "",
         room=pseudonym(room.messenger, room.tenant, room.name),
     )
@@ -80,8 +83,8 @@ async def show_person(request: web.Request) -> web.StreamResponse:
         after = Cursor.parse(raw) if raw else None
     except BadCursor:
         return error_page(request, 400, _(_BAD_CURSOR))
-    count, part, votes = await person_page.load_person(request.app[DATABASE], person, after)
-    shown = await run_masking(lambda: person_page.compose_person(person, count, part, votes, keys))
+    count, part, votes = await person_page.load(request.app[DATABASE], person, after)
+    shown = await run_masking(lambda: person_page.compose(person, count, part, votes, keys))
     details = {"people": [shown.name], "turns": sum(one.turns for one in shown.conversations)}
     await record(request, AuditAction.PERSON_READ, f"person:{shown.name}", details)
     return page(
@@ -105,8 +108,8 @@ async def show_room(request: web.Request) -> web.StreamResponse:
     room = request.app[KEYS].room(request.match_info["key"])
     if room is None:
         return error_page(request, 404, _(_NO_ROOM))
-    count, found = await person_page.load_room(request.app[DATABASE], room, before)
-    shown = person_page.compose_room(room, count, found)
+    count, found = await room_page.load(request.app[DATABASE], room, before)
+    shown = room_page.compose(room, count, found)
     details = {"turns": len(shown.conversations)}
     await record(request, AuditAction.ROOM_READ, f"room:{shown.name}", details)
     return page(

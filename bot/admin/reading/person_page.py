@@ -1,4 +1,4 @@
-"""The pages of a person and of a room: their conversations, and what else is kept."""
+"""The page of a person: their conversations and their votes."""
 
 from __future__ import annotations
 
@@ -10,33 +10,20 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.reading.bounds import bounded
+from bot.admin.reading.conversation_line import ConversationLine
 from bot.admin.reading.keys import ObjectKeys
-from bot.admin.reading.turn_page import REASONS, VOTES
+from bot.admin.reading.turn_beside import REASONS, VOTES
 from bot.admin.turns.filters import Cursor
 from bot.admin.turns.queries import read_only
 from bot.admin.web import labels
 from bot.domain.turns import Person
 from bot.privacy.masking import mask, pseudonym
 from bot.store.reading import person as people
-from bot.store.reading import room as rooms
 from bot.store.reading.person import PersonPart, PersonVote
-from bot.store.reading.room import Room, RoomConversation
+from bot.store.reading.room import Room
 
 #: Of a vote's note, in bytes of HTML.
 MAX_NOTE_BYTES = 600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationLine:
-    """A conversation in a list."""
-
-    id: int
-    name: str  #: the pseudonym of its key
-    room_key: str  #: "" where the messenger has no rooms
-    turns: int
-    before: int  #: of the page with the newest of these turns
-    since: datetime
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +49,7 @@ class PersonPage:
     votes: Sequence[VoteLine]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoomPage:
-    """What the page of a room shows."""
-
-    name: str  #: the pseudonym
-    count: int
-    has_more: bool  #: than ``count``
-    conversations: Sequence[ConversationLine]
-    older: int | None  #: ``before`` of the next page
-
-
-async def load_person(
+async def load(
     database: AsyncEngine, person: Person, after: Cursor | None
 ) -> tuple[int, PersonPart, Sequence[PersonVote]]:
     """The number of the person's turns, a part of them, and the newest votes."""
@@ -84,7 +60,7 @@ async def load_person(
         return count, part, await people.votes_of(connection, person)
 
 
-def compose_person(
+def compose(
     person: Person, count: int, part: PersonPart, votes: Sequence[PersonVote], keys: ObjectKeys
 ) -> PersonPage:
     """The page. Masks: not for the event loop."""
@@ -107,38 +83,6 @@ def compose_person(
         ],
         older=str(Cursor(*part.last)) if part.last else "",
         votes=[_vote(vote) for vote in votes],
-    )
-
-
-async def load_room(
-    database: AsyncEngine, room: Room, before: int | None
-) -> tuple[int, Sequence[RoomConversation]]:
-    """The number of the room's conversations, and those of a page, with one more."""
-    async with read_only(database) as connection:
-        count = await rooms.count_conversations(connection, room)
-        return count, await rooms.conversations_of(connection, room, before)
-
-
-def compose_room(room: Room, count: int, found: Sequence[RoomConversation]) -> RoomPage:
-    """The page."""
-    shown = found[: rooms.PAGE_SIZE]
-    return RoomPage(
-        name=pseudonym(room.messenger, room.tenant, room.name),
-        count=count,
-        has_more=count == rooms.MAX_COUNTED,
-        conversations=[
-            ConversationLine(
-                id=one.id,
-                name=pseudonym(room.messenger, room.tenant, one.key),
-                room_key="",
-                turns=one.last_seq,
-                before=one.last_seq + 1,
-                since=one.created_at,
-                until=one.updated_at,
-            )
-            for one in shown
-        ],
-        older=shown[-1].id if len(found) > len(shown) else None,
     )
 
 

@@ -115,6 +115,7 @@ def _of_the_delivery(turn: ReadTurn) -> list[tuple[str, str]]:
         ("전달 내용", mask_detail(turn.delivery_detail or "")),
         ("순번", _("{seq} (세션 {epoch})", seq=turn.seq, epoch=turn.epoch)),
         ("턴 ID", str(turn.id)),
+        ("작업 ID", str(turn.job_id or "")),
     ]
 
 

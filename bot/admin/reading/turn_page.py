@@ -11,18 +11,24 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.reading import explanations
-from bot.admin.reading.bounds import bounded
 from bot.admin.reading.explanations import Explanation, explained
 from bot.admin.reading.keys import ObjectKeys
 from bot.admin.reading.parts import AnswerDisplay
 from bot.admin.reading.spoken import SpokenItem, spoken_item
 from bot.admin.reading.timeline import Timeline, draw
+from bot.admin.reading.turn_beside import (
+    Link,
+    PostItem,
+    VoteItem,
+    links_of,
+    post_item,
+    vote_item,
+)
 from bot.admin.reading.turn_facts import facts_of, moments_of, step_detail, step_label
 from bot.admin.turns.queries import read_only
 from bot.admin.web import labels
 from bot.admin.web.language import translate as _
-from bot.domain.turns import Person
-from bot.privacy.masking import mask, pseudonym
+from bot.privacy.masking import pseudonym
 from bot.store.reading import conversation as conversations
 from bot.store.reading import turn as stored
 from bot.store.reading.conversation import SpokenTurn
@@ -30,24 +36,8 @@ from bot.store.reading.room import Room
 from bot.store.reading.turn import Attempt, GivenVote, ReadTurn, Relative, ShownPost
 from bot.store.turn_outcomes import TurnOutcome, load_outcomes
 
-#: Of the notes of votes, in bytes of HTML.
-MAX_NOTE_BYTES = 1_200
-MAX_VOTES = 5
-
-VOTES = {"good": "👍", "bad": "👎"}
-REASONS = {
-    "wrong": "사실과 다름",
-    "unhelpful": "도움이 안 됨",
-    "unsafe": "불쾌하거나 위험함",
-    "format": "읽기 불편함",
-    "korean": "말이 어색함",
-}
-POST_STATES = {
-    "starting": "보내는 중",
-    "streaming": "스트리밍 중",
-    "writing": "고쳐 쓰는 중",
-    "final": "다 보임",
-}
+#: Votes on the page, and attempts among the facts.
+MAX_VOTES, MAX_SHOWN_ATTEMPTS = 5, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,37 +65,6 @@ class StepItem:
     start: str  #: since the receipt
     length: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """Another turn, and what it has to do with this one."""
-
-    label: str
-    turn_id: UUID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoteItem:
-    """A vote on the answer."""
-
-    mark: str
-    voter: str
-    voter_key: str
-    reasons: str
-    note: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostItem:
-    """A message that shows a part of the answer."""
-
-    number: int
-    state: str
-    was_live: bool
-    begun_at: datetime
-    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,14 +116,10 @@ def compose(found: Found, display: AnswerDisplay, keys: ObjectKeys, now: datetim
         steps=list(_steps(drawn)),
         total=labels.duration(drawn.total_ms),
         facts=facts_of(turn, found.attempts[-MAX_SHOWN_ATTEMPTS:]),
-        links=list(_links(turn, found.relatives)),
-        votes=[_vote(vote, turn, keys) for vote in found.votes[-MAX_VOTES:]],
-        posts=[_post(post) for post in found.posts],
+        links=list(links_of(turn, found.relatives)),
+        votes=[vote_item(vote, turn, keys) for vote in found.votes[-MAX_VOTES:]],
+        posts=[post_item(post) for post in found.posts],
     )
-
-
-#: Attempts among the facts.
-MAX_SHOWN_ATTEMPTS = 20
 
 
 def _explanations(turn: ReadTurn) -> Iterator[tuple[str, Explanation]]:
@@ -196,45 +151,3 @@ def _steps(drawn: Timeline) -> Iterator[StepItem]:
             length=length if bar.step.end else _("{length}째", length=length),
             at=bar.step.start,
         )
-
-
-def _links(turn: ReadTurn, relatives: Sequence[Relative]) -> Iterator[Link]:
-    own = (
-        (_("이 질문을 합쳐 답한 질문"), turn.merged_into),
-        (_("다시 답변하기 전의 답변"), turn.regenerates),
-        (_("이어 쓰기 전의 답변"), turn.continues),
-    )
-    for label, turn_id in own:
-        if turn_id is not None:
-            yield Link(label=label, turn_id=turn_id)
-    for relative in relatives:
-        if relative.merged_into == turn.id:
-            yield Link(label=_("함께 답한 질문"), turn_id=relative.id)
-        elif relative.regenerates == turn.id:
-            yield Link(label=_("다시 답변한 질문"), turn_id=relative.id)
-        else:
-            yield Link(label=_("이어서 답변한 질문"), turn_id=relative.id)
-
-
-def _vote(vote: GivenVote, turn: ReadTurn, keys: ObjectKeys) -> VoteItem:
-    note = mask(vote.note)
-    shown = bounded(note, MAX_NOTE_BYTES)
-    voter = Person(messenger=turn.messenger, tenant=turn.tenant, sender=vote.voter)
-    return VoteItem(
-        mark=VOTES.get(vote.vote, vote.vote),
-        voter=pseudonym(turn.messenger, turn.tenant, vote.voter),
-        voter_key=keys.of_person(voter),
-        reasons=", ".join(labels.label(reason, REASONS) for reason in vote.reasons),
-        note=shown + ("…" if len(shown) < len(note) else ""),
-        at=vote.updated_at,
-    )
-
-
-def _post(post: ShownPost) -> PostItem:
-    return PostItem(
-        number=post.part + 1,
-        state=labels.label(post.state, POST_STATES),
-        was_live=post.was_live,
-        begun_at=post.created_at,
-        changed_at=post.updated_at,
-    )

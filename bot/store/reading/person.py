@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.turns import Person
@@ -19,7 +19,7 @@ PART = 200
 #: Conversations of a page: each turn may be in another one.
 MAX_CONVERSATIONS = 50
 #: What is counted, at most.
-MAX_COUNTED = 1_000
+MAX_COUNTED = 500
 MAX_VOTES = 20
 
 
@@ -105,9 +105,9 @@ async def read_part(
     )
 
 
-def _grouped(rows: Sequence[Row[Any]]) -> dict[int, list[Row[Any]]]:
+def _grouped(rows: Sequence[Any]) -> dict[int, list[Any]]:
     """The first turns, by their conversation, of as many conversations as a page may have."""
-    grouped: dict[int, list[Row[Any]]] = {}
+    grouped: dict[int, list[Any]] = {}
     for row in rows:
         if row.conversation_id not in grouped and len(grouped) == MAX_CONVERSATIONS:
             break

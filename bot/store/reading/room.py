@@ -32,7 +32,6 @@ class RoomConversation:
     id: int
     key: str
     last_seq: int
-    human_until: datetime | None
     created_at: datetime
     updated_at: datetime
 

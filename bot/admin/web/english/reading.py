@@ -26,6 +26,9 @@ READING = {
         "A human was called: the bot is silent from here on."
     ),
     "다시 봇이 답변합니다.": "The bot answers again.",
+    "지금은 상담원이 답변하는 대화입니다. {moment}까지 봇은 답변하지 않습니다.": (
+        "A human answers here: the bot is silent until {moment}."
+    ),
     "전체 보기": "Read all",
     "자세히": "Details",
     # a turn
@@ -78,6 +81,7 @@ READING = {
     "{count}자": "{count} characters",
     "{count}회": "{count}",
     "설정 버전": "Settings version",
+    "작업 ID": "Job ID",
     "중간에 멈춤": "stopped",
     "사진을 볼 수 없는 모델": "the model sees no pictures",
     # a prompt

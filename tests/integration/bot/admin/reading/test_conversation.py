@@ -204,6 +204,19 @@ async def test_hand_overs_and_notices_stand_between_the_turns(
     assert "&lt;new kind&gt;" in html
 
 
+async def test_a_conversation_that_a_human_answers_says_until_when(
+    operator: Client, database: AsyncEngine
+) -> None:
+    await add_turn(database)
+    home = await home_of(database)
+    assert "지금은 상담원이" not in await read(operator, home)
+    for moment, is_silent in (("+ interval '1 hour'", True), ("- interval '1 hour'", False)):
+        async with database.begin() as connection:
+            statement = f"UPDATE conversations SET human_until = now() {moment}"
+            await connection.execute(sql(statement))
+        assert ("지금은 상담원이 답변하는" in await read(operator, home)) is is_silent
+
+
 async def test_a_reset_is_a_divider(operator: Client, database: AsyncEngine) -> None:
     await add_samples(database)
     html = await read(operator, await home_of(database))

@@ -15,7 +15,7 @@ from bot.admin.reading.explanations import (
     explained,
 )
 from bot.admin.reading.spoken import PLACES
-from bot.admin.reading.turn_page import POST_STATES, REASONS, VOTES
+from bot.admin.reading.turn_beside import POST_STATES, REASONS, VOTES
 from bot.admin.web import labels, language
 from bot.admin.web.english.catalog import ENGLISH
 from bot.domain.answer_views import Place
