@@ -27,6 +27,7 @@ from bot.admin.dead_letters.resender import BulkResender
 from bot.admin.exported_lists import exported_lists
 from bot.admin.exports.exporter import Exporter
 from bot.admin.exports.limits import Limits
+from bot.admin.reading.parts import AnswerDisplay
 from bot.admin.replay.feeder import ReplayFeeder
 from bot.admin.replay.past_prompts import PastPrompts, PromptDefaults
 from bot.admin.reviews.filler import QueueFiller
@@ -128,6 +129,7 @@ class Base:
 class DeliveryParts:
     """The parts that deliver answers."""
 
+    answers: AnswerPresenter
     sync_window: SyncWindow
     messengers: Mapping[str, Messenger]
     dispatcher: DeliveryDispatcher
@@ -190,7 +192,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     app[app_keys.FORECAST] = base.forecast
     app[app_keys.WAITERS] = conversation.waiters
     app[app_keys.INBOX] = conversation.inbox
-    _add_routes(app, services, configuration)
+    _add_routes(app, services, configuration, _display(services, configuration, delivery.answers))
     loops = [loop for one in configuration.messengers for loop in one.loops()]
     app.cleanup_ctx.append(functools.partial(_run, base, delivery, conversation, loops, warm))
     return app
@@ -221,7 +223,12 @@ def serve(configuration: Configuration) -> None:
     )
 
 
-def _add_routes(app: web.Application, services: Services, configuration: Configuration) -> None:
+def _add_routes(
+    app: web.Application,
+    services: Services,
+    configuration: Configuration,
+    display: AnswerDisplay,
+) -> None:
     settings, messengers = configuration.settings, configuration.messengers
     for messenger in messengers:
         app.add_routes(messenger.routes(services))
@@ -241,12 +248,27 @@ def _add_routes(app: web.Application, services: Services, configuration: Configu
             labels,
             workers=services.workers,
             max_new_tokens=_max_new_tokens(configuration),
+            display=display,
         ),
     )
     if settings.simulator:
         url = functools.partial(own_url, settings)
         panes = [functools.partial(m.simulator_pane, base_url=url) for m in messengers]
         app.add_subapp("/simulator", create_simulator(panes, ModelSwitch.of(settings.data_dir)))
+
+
+def _display(
+    services: Services, configuration: Configuration, answers: AnswerPresenter
+) -> AnswerDisplay:
+    """How the dashboard shows what people saw."""
+    texts = services.texts
+    return AnswerDisplay(
+        compose=answers.bare,
+        viewers={
+            messenger.name: messenger.viewer(texts, services.texts_for)
+            for messenger in configuration.messengers
+        },
+    )
 
 
 def _base(configuration: Configuration) -> Base:
@@ -299,6 +321,7 @@ def _delivery(base: Base) -> DeliveryParts:
     in_flight = TaskSet()
     recorder = OutcomeRecorder(database=database, in_flight=in_flight)
     return DeliveryParts(
+        answers=answers,
         sync_window=SyncWindow(database=database, answers=answers, recorder=recorder),
         messengers=messengers,
         dispatcher=DeliveryDispatcher(

@@ -47,6 +47,10 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.oidc import views as provider
 from bot.admin.oidc.configured import read_oidc
+from bot.admin.reading import conversation_views as reading
+from bot.admin.reading import turn_views
+from bot.admin.reading.keys import ObjectKeys
+from bot.admin.reading.parts import DISPLAY, KEYS, AnswerDisplay
 from bot.admin.replay import compare_views, export_views
 from bot.admin.replay import views as replays
 from bot.admin.reviews import adjudication_views as adjudication
@@ -75,13 +79,15 @@ def create_admin(
     *,
     workers: WorkerRegistry,
     max_new_tokens: Mapping[str, int] | None = None,
+    display: AnswerDisplay | None = None,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The dashboard, to be mounted at ``PREFIX``.
 
     ``messenger_labels``: the Korean name of each messenger, by its name in the tables.
     ``workers``: those that a page shows. ``max_new_tokens``: the messengers' maximum length of an
-    answer. ``clock``: seconds since the epoch, for the ages of sessions and the rate of logins.
+    answer. ``display``: how answers looked; None: as they are stored. ``clock``: seconds since the
+    epoch, for the ages of sessions and the rate of logins.
     Raises ValueError for a malformed argon2 hash. A password in plain text takes a quarter of a
     second to hash.
     """
@@ -110,6 +116,8 @@ def create_admin(
     app[workers_page.WORKERS] = workers
     prompts = PromptBuilder.configured(settings, workers, max_new_tokens=max_new_tokens or {})
     _add_bot_settings(app, settings, prompts)
+    app[DISPLAY] = display or AnswerDisplay()
+    app[KEYS] = ObjectKeys(session_key)
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app[LISTS] = exported_lists(messenger_labels)
@@ -159,7 +167,13 @@ def _gate(
 _ROUTES = [
     web.get("", _to_first_page),
     web.get("/", views.show_turns, name="turns"),
-    web.get("/conversations/{id}", views.show_conversation, name="conversation"),
+    web.get("/conversations/{id}", reading.show_conversation, name="conversation"),
+    web.get("/people/{key}", reading.show_person, name="person"),
+    web.get("/rooms/{key}", reading.show_room, name="room"),
+    web.get("/turns/{id}", turn_views.show_turn, name="turn"),
+    web.get("/turns/{id}/prompt", turn_views.show_prompt, name="prompt"),
+    web.get("/turns/{id}/texts/{name}", turn_views.show_text, name="text"),
+    web.get("/turns/{id}/request", turn_views.show_request, name="request"),
     web.get("/search/suggestions", search_views.show_suggestions, name="suggestions"),
     web.post("/searches", saved_views.save_search, name="save_search"),
     web.post("/searches/{id}/delete", saved_views.delete_search, name="delete_search"),

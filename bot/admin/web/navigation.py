@@ -46,7 +46,11 @@ SECTIONS = (
     Section(
         "대화 기록",
         (
-            Entry("대화 목록", "turns", below=("conversations", "turns", "searches")),
+            Entry(
+                "대화 목록",
+                "turns",
+                below=("conversations", "turns", "people", "rooms", "searches"),
+            ),
             Entry("실시간", "live"),
             Entry("전송 실패 답변", "dead_letters"),
         ),

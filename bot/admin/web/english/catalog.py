@@ -7,8 +7,10 @@ from bot.admin.web.english.audit import AUDIT
 from bot.admin.web.english.bot_settings import BOT_SETTINGS
 from bot.admin.web.english.charts import CHARTS
 from bot.admin.web.english.datasets import DATASETS
+from bot.admin.web.english.explanations import EXPLANATIONS
 from bot.admin.web.english.improve import IMPROVE
 from bot.admin.web.english.provider import PROVIDER
+from bot.admin.web.english.reading import READING
 from bot.admin.web.english.replay import REPLAY
 from bot.admin.web.english.reviews import REVIEWS
 from bot.admin.web.english.sandbox import SANDBOX
@@ -21,6 +23,8 @@ from bot.admin.web.english.watch import WATCH
 ENGLISH: dict[str, str] = {
     **SHARED,
     **TURNS,
+    **READING,
+    **EXPLANATIONS,
     **SEARCH,
     **REVIEWS,
     **CHARTS,
