@@ -38,6 +38,7 @@ from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
 from bot.admin.workers import views as workers_page
 from bot.privacy.audit_trail import AuditTrail
+from bot.privacy.masking_thread import prepare_masking
 from bot.settings import Settings, split_keys
 from bot.workers import WorkerRegistry
 
@@ -84,6 +85,7 @@ def create_admin(
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app[live.FEED] = LiveFeed(database, dict(messenger_labels))
+    app.on_startup.append(_prepare)
     app.on_shutdown.append(live.end_streams)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
@@ -95,6 +97,10 @@ def create_admin(
 async def _to_first_page(_request: web.Request) -> web.StreamResponse:
     """GET /admin: redirect to the one address of the first page."""
     raise web.HTTPPermanentRedirect(PREFIX)
+
+
+async def _prepare(_app: web.Application) -> None:
+    prepare_masking()
 
 
 def _add_provider(app: web.Application, oidc: provider.Oidc | None) -> None:
