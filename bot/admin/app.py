@@ -34,6 +34,8 @@ from bot.admin.oidc.configured import read_oidc
 from bot.admin.search import saved_views
 from bot.admin.search import views as search_views
 from bot.admin.turns import views
+from bot.admin.unmasking import views as unmasking
+from bot.admin.unmasking.unmasked import UNMASKED, Unmasked
 from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
 from bot.admin.workers import views as workers_page
@@ -81,6 +83,7 @@ def create_admin(
     app[audit.TRAIL] = AuditTrail(database)
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     _add_provider(app, read_oidc(settings, clock))
+    app[UNMASKED] = Unmasked(clock)
     app[workers_page.WORKERS] = workers
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
@@ -130,6 +133,8 @@ _ROUTES = [
     web.get("", _to_first_page),
     web.get("/", views.show_turns, name="turns"),
     web.get("/conversations/{id}", views.show_conversation, name="conversation"),
+    web.post("/conversations/{id}/unmask", unmasking.unmask, name="unmask"),
+    web.post("/conversations/{id}/mask", unmasking.mask_again, name="mask_again"),
     web.get("/search/suggestions", search_views.show_suggestions, name="suggestions"),
     web.post("/searches", saved_views.save_search, name="save_search"),
     web.post("/searches/{id}/delete", saved_views.delete_search, name="delete_search"),

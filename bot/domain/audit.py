@@ -21,6 +21,7 @@ class AuditAction(StrEnum):
     ROLE_REFUSED = "role_refused"
     TURNS_READ = "turns_read"
     CONVERSATION_READ = "conversation_read"
+    CONVERSATION_UNMASKED = "conversation_unmasked"
     TURN_SENT_AGAIN = "turn_sent_again"
     DEAD_LETTERS_SENT_AGAIN = "dead_letters_sent_again"
     ORDER_STOPPED = "order_stopped"

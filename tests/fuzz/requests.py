@@ -119,6 +119,8 @@ PATHS = [
     "/admin/login",
     "/admin/logout",
     "/admin/conversations/1",
+    "/admin/conversations/1/unmask",
+    "/admin/conversations/1/mask",
     "/admin/login/code",
     "/admin/login/oidc",
     "/admin/login/oidc/callback?code=x&state=y",
@@ -448,7 +450,19 @@ PARAMETERS = [
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
     *("user", "action", "month", "done", "range", "end", "state", "x"),
 ]
-FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
+FIELDS = [
+    "csrf",
+    "user",
+    "password",
+    "next",
+    "name",
+    "q",
+    "role",
+    "reason",
+    "code",
+    "language",
+    "before",
+]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -470,6 +484,8 @@ FORMS = [
     "/admin/dead-letters/orders/1/stop",
     "/admin/alerts/model_gone/acknowledge",
     "/admin/alerts/model_gone/silence",
+    "/admin/conversations/1/unmask",
+    "/admin/conversations/x/mask",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]

@@ -11,6 +11,7 @@ ACTIONS: dict[str, str] = {
     AuditAction.ROLE_REFUSED: "권한 없음",
     AuditAction.TURNS_READ: "대화 목록 열람",
     AuditAction.CONVERSATION_READ: "대화 열람",
+    AuditAction.CONVERSATION_UNMASKED: "개인정보 보기",
     AuditAction.TURN_SENT_AGAIN: "답변 다시 보내기",
     AuditAction.DEAD_LETTERS_SENT_AGAIN: "전송 실패 답변 모두 다시 보내기",
     AuditAction.ORDER_STOPPED: "다시 보내기 멈춤",
@@ -38,6 +39,8 @@ ACTIONS: dict[str, str] = {
 DETAILS: dict[str, str] = {
     "people": "정보주체",
     "turns": "읽은 질문",
+    "unmasked": "개인정보 표시",
+    "minutes": "시간(분)",
     "searched": "검색어 사용",
     "terms": "검색 조건",
     "messenger": "메신저",

@@ -45,6 +45,13 @@ async def read_conversation(
     return _page(conversation, newest_first, before, attempts)
 
 
+async def conversation_exists(database: AsyncEngine, conversation_id: int) -> bool:
+    """Whether there is a conversation with this id, a BIGINT."""
+    statement = select(conversations.c.id).where(conversations.c.id == conversation_id)
+    async with read_only(database) as connection:
+        return await connection.scalar(statement) is not None
+
+
 async def find_position(database: AsyncEngine, turn_id: UUID) -> TurnPosition | None:
     """The conversation and the seq of a turn; None: no such turn."""
     statement = select(turns.c.conversation_id, turns.c.seq).where(turns.c.id == turn_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +16,19 @@ from bot.admin.web.language import translate as _
 from bot.privacy.masking import mask, mask_detail, pseudonym
 from bot.store.deliveries import DEAD_LETTERS
 from bot.store.search.words import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How people's words are shown: of texts, and of a delivery's details."""
+
+    text: Callable[[str], str]
+    detail: Callable[[str], str]
+
+
+MASKED = Spelling(mask, mask_detail)
+#: For who has unmasked the conversation.
+PLAIN = Spelling(str, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +101,16 @@ def detail(
     epoch_above: int | None,
     attempts: Sequence[DeliveryAttempt],
     messenger_labels: Mapping[str, str],
+    shown: Spelling = MASKED,
 ) -> TurnDetail:
     """The conversation's view of a turn; ``epoch_above``: of the turn above, None at the top."""
-    attempts_made = tuple(_attempt_facts(attempts))
+    attempts_made = tuple(_attempt_facts(attempts, shown))
     return TurnDetail(
         summary=_summary(row, messenger_labels),
         begins_epoch=epoch_above is not None and row.epoch != epoch_above,
-        question=mask(row.text),
-        answer=mask(row.answer or ""),
-        facts=tuple((_(name), fact) for name, fact in _facts(row) if fact) + attempts_made,
+        question=shown.text(row.text),
+        answer=shown.text(row.answer or ""),
+        facts=tuple((_(name), fact) for name, fact in _facts(row, shown) if fact) + attempts_made,
         is_dead_letter=row.delivery_state in DEAD_LETTERS,
     )
 
@@ -127,7 +141,7 @@ def _tokens(row: TurnRow) -> str:
     return f"{row.prompt_tokens or 0:,} + {row.completion_tokens or 0:,}"
 
 
-def _facts(row: ConversationTurnRow) -> list[tuple[str, str]]:
+def _facts(row: ConversationTurnRow, shown: Spelling) -> list[tuple[str, str]]:
     return [
         ("접수", labels.stamp(row.received_at)),
         ("대기열", _since_receipt(row, row.queued_at)),
@@ -144,23 +158,25 @@ def _facts(row: ConversationTurnRow) -> list[tuple[str, str]]:
         ("모델", row.model or ""),
         ("프리셋", row.preset or ""),
         ("종료 사유", labels.label(row.finish_reason, labels.FINISH_REASONS)),
-        ("모델의 추론", mask(row.reasoning or "")),
-        ("실패", _joined(row.failure_reason, mask(row.failure_message or ""))),
+        ("모델의 추론", shown.text(row.reasoning or "")),
+        ("실패", _joined(row.failure_reason, shown.text(row.failure_message or ""))),
         ("전달 방법", labels.label(row.delivery_via, labels.VIAS)),
         ("전달 시도", _("{count}회", count=row.delivery_attempts) if row.delivery_attempts else ""),
-        ("전달 내용", mask_detail(row.delivery_detail or "")),
+        ("전달 내용", shown.detail(row.delivery_detail or "")),
         ("순번", _("{seq} (세션 {epoch})", seq=row.seq, epoch=row.epoch)),
         ("턴 ID", str(row.id)),
     ]
 
 
-def _attempt_facts(attempts: Sequence[DeliveryAttempt]) -> Iterator[tuple[str, str]]:
+def _attempt_facts(
+    attempts: Sequence[DeliveryAttempt], shown: Spelling
+) -> Iterator[tuple[str, str]]:
     """A line for each delivery attempt: its time, its route and its outcome."""
     for number, attempt in enumerate(attempts, 1):
         via = labels.label(attempt.via, labels.VIAS)
         state = labels.label(attempt.state, labels.DELIVERY_STATES)
         line = f"{labels.clock(attempt.claimed_at)} {via} → {state}"
-        yield _("시도 {number}", number=number), _joined(line, mask_detail(attempt.detail))
+        yield _("시도 {number}", number=number), _joined(line, shown.detail(attempt.detail))
 
 
 def _since_receipt(row: TurnRow, moment: datetime | None) -> str:

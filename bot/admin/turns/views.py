@@ -18,7 +18,8 @@ from bot.admin.turns.filters import FIELDS, BadCursor, Cursor, in_url, read_sear
 from bot.admin.turns.listing import Listing, list_items
 from bot.admin.turns.queries import MAX_ID, before_for, find_position, read_conversation
 from bot.admin.turns.rows import ConversationPage
-from bot.admin.turns.view_models import TurnDetail, detail
+from bot.admin.turns.view_models import MASKED, PLAIN, Spelling, TurnDetail, detail
+from bot.admin.unmasking.unmasked import UNMASKED
 from bot.admin.web import labels
 from bot.admin.web.audit import entry, record
 from bot.admin.web.language import translate as _
@@ -73,11 +74,14 @@ async def _record_list(request: web.Request, query: Query, found: Listing) -> No
     await record(request, AuditAction.TURNS_READ, details=details)
 
 
-async def _record_conversation(request: web.Request, found: ConversationPage) -> None:
+async def _record_conversation(
+    request: web.Request, found: ConversationPage, *, unmasked: bool
+) -> None:
     """Write down which turns were read, and whose they are."""
     seqs = [turn.seq for turn in found.turns]
     people = {pseudonym(turn.messenger, turn.tenant, turn.sender) for turn in found.turns}
-    details = {"people": sorted(people), "turns": f"{seqs[0]}-{seqs[-1]}" if seqs else ""}
+    turns = f"{seqs[0]}-{seqs[-1]}" if seqs else ""
+    details = {"people": sorted(people), "turns": turns, "unmasked": unmasked}
     about = f"conversation:{found.conversation.id}"
     await record(request, AuditAction.CONVERSATION_READ, about, details)
 
@@ -118,10 +122,12 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
     found = await read_conversation(request.app[DATABASE], number, before)
     if found is None:
         return error_page(request, 404, _(_NO_CONVERSATION))
-    await _record_conversation(request, found)
-    messenger_labels = request.app[MESSENGER_LABELS]
-    context = await run_masking(lambda: _conversation_context(found, messenger_labels))
-    return page(request, "conversation.html", **context)
+    until = await request.app[UNMASKED].until(request, number)
+    await _record_conversation(request, found, unmasked=until is not None)
+    messenger_labels, shown = request.app[MESSENGER_LABELS], PLAIN if until else MASKED
+    context = await run_masking(lambda: _conversation_context(found, messenger_labels, shown))
+    before_shown = "" if before is None else str(before)
+    return page(request, "conversation.html", unmasked_until=until, before=before_shown, **context)
 
 
 @needs(Role.ADMIN)
@@ -149,7 +155,7 @@ async def send_again(request: web.Request) -> web.StreamResponse:
 
 
 def _conversation_context(
-    found: ConversationPage, messenger_labels: dict[str, str]
+    found: ConversationPage, messenger_labels: dict[str, str], shown: Spelling
 ) -> dict[str, Any]:
     conversation = found.conversation
     return {
@@ -158,16 +164,18 @@ def _conversation_context(
         "room": pseudonym(conversation.messenger, conversation.tenant, conversation.key),
         "created_at": conversation.created_at,
         "total": conversation.last_seq,
-        "turns": _details(found, messenger_labels),
+        "turns": _details(found, messenger_labels, shown),
         "older": found.older,
         "newer": found.newer,
     }
 
 
-def _details(found: ConversationPage, messenger_labels: dict[str, str]) -> list[TurnDetail]:
+def _details(
+    found: ConversationPage, messenger_labels: dict[str, str], shown: Spelling
+) -> list[TurnDetail]:
     epochs_above = [found.epoch_above, *(row.epoch for row in found.turns)]
     return [
-        detail(row, epoch, found.attempts.get(row.id, ()), messenger_labels)
+        detail(row, epoch, found.attempts.get(row.id, ()), messenger_labels, shown)
         for row, epoch in zip(found.turns, epochs_above, strict=False)
     ]
 

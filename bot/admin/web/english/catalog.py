@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.admin.web.english.account import ACCOUNT
 from bot.admin.web.english.audit import AUDIT
 from bot.admin.web.english.charts import CHARTS
+from bot.admin.web.english.protection import PROTECTION
 from bot.admin.web.english.provider import PROVIDER
 from bot.admin.web.english.search import SEARCH
 from bot.admin.web.english.shared import SHARED
@@ -22,4 +23,5 @@ ENGLISH: dict[str, str] = {
     **USERS,
     **AUDIT,
     **PROVIDER,
+    **PROTECTION,
 }

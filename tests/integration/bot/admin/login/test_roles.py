@@ -27,6 +27,8 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", ""): PUBLIC,
     ("GET", "/"): Role.VIEWER,
     ("GET", "/conversations/{id}"): Role.VIEWER,
+    ("POST", "/conversations/{id}/unmask"): Role.ADMIN,
+    ("POST", "/conversations/{id}/mask"): Role.ADMIN,
     ("POST", "/turns/{id}/send-again"): Role.ADMIN,
     ("GET", "/search/suggestions"): Role.VIEWER,
     ("POST", "/searches"): Role.VIEWER,
