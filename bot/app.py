@@ -64,6 +64,7 @@ from bot.observability.disk import DiskWatch
 from bot.observability.metrics import record_block
 from bot.privacy.audit_retention import AuditRetention
 from bot.privacy.erasure import Eraser
+from bot.privacy.retention import Retention
 from bot.settings import Settings
 from bot.simulator.app import create_simulator
 from bot.simulator.model_switch import ModelSwitch
@@ -431,6 +432,7 @@ async def _run(
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,
         _audit_retention(base).keep_trimming,
+        Retention(base.database).keep_deleting,
         *messenger_loops,
     )
     async with contextlib.AsyncExitStack() as stack:

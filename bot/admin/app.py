@@ -31,6 +31,7 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.oidc import views as provider
 from bot.admin.oidc.configured import read_oidc
+from bot.admin.retention import views as retention
 from bot.admin.search import saved_views
 from bot.admin.search import views as search_views
 from bot.admin.turns import views
@@ -83,6 +84,7 @@ def create_admin(
     app[audit.TRAIL] = AuditTrail(database)
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     _add_provider(app, read_oidc(settings, clock))
+    app[retention.AUDIT_DAYS] = settings.audit_retention_days
     app[UNMASKED] = Unmasked(clock)
     app[workers_page.WORKERS] = workers
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
@@ -163,6 +165,9 @@ _ROUTES = [
     web.post("/users/{id}/second-factor", users.reset_second_factor, name="user_second_factor"),
     web.get("/audit", audit_log.show_log, name="audit"),
     web.get("/audit/report", audit_log.show_report, name="audit_report"),
+    web.get("/retention", retention.show_retention, name="retention"),
+    web.post("/retention", retention.set_rule),
+    web.post("/retention/delete", retention.delete_rule, name="retention_delete"),
     web.get("/charts", charts.show_charts, name="charts"),
     web.get("/charts/{name}", charts.show_chart, name="chart"),
     web.get("/alerts", alert_views.show_alerts, name="alerts"),

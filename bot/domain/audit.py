@@ -40,6 +40,7 @@ class AuditAction(StrEnum):
     FACTOR_SWITCHED_OFF = "factor_switched_off"
     RECOVERY_CODE_USED = "recovery_code_used"
     RECOVERY_CODES_MADE = "recovery_codes_made"
+    RETENTION_CHANGED = "retention_changed"
     USERS_READ = "users_read"
     AUDIT_READ = "audit_read"
     AUDIT_TRIMMED = "audit_trimmed"

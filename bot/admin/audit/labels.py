@@ -30,6 +30,7 @@ ACTIONS: dict[str, str] = {
     AuditAction.FACTOR_SWITCHED_OFF: "2단계 인증 끄기",
     AuditAction.RECOVERY_CODE_USED: "복구 코드 사용",
     AuditAction.RECOVERY_CODES_MADE: "복구 코드 발급",
+    AuditAction.RETENTION_CHANGED: "보관 기간 변경",
     AuditAction.USERS_READ: "사용자 목록 열람",
     AuditAction.AUDIT_READ: "접속기록 열람",
     AuditAction.AUDIT_TRIMMED: "오래된 기록 삭제",
