@@ -35,9 +35,9 @@ async def show_retention(request: web.Request) -> web.StreamResponse:
 @needs(Role.ADMIN)
 async def set_rule(request: web.Request) -> web.StreamResponse:
     """POST /admin/retention: a rule, in place of the one of the same scope."""
-    form = await read_form(request)
+    form, messengers = await read_form(request), request.app[MESSENGER_LABELS]
     try:
-        scope, days = Scope.parse(form, request.app[MESSENGER_LABELS]), read_days(form)
+        scope, days = Scope.parse(form, messengers), read_days(form)
     except BadRule as error:
         return await _retention_page(request, 400, _(str(error)))
     by = request[USER].name

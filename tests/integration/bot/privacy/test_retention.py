@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -147,8 +148,9 @@ async def test_a_turn_whose_answer_is_looked_up_stays(database: AsyncEngine) -> 
 async def test_a_turn_that_an_open_one_reads_stays(database: AsyncEngine, link: str) -> None:
     await keep(database, 1)
     older = await add_turn(database, "먼저", received_at=ago(9))
+    read: dict[str, Any] = {link: older}
     await add_turn(
-        database, "다시", None, status="queued", delivery=None, received_at=ago(0), **{link: older}
+        database, "다시", None, status="queued", delivery=None, received_at=ago(0), **read
     )
     assert await run(database) == 0
 
