@@ -22,6 +22,7 @@ from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
 from bot.admin.charts.counter import StatisticsCounter
 from bot.admin.dead_letters.resender import BulkResender
+from bot.admin.reading.parts import AnswerDisplay
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
@@ -121,6 +122,7 @@ class Base:
 class DeliveryParts:
     """The parts that deliver answers."""
 
+    answers: AnswerPresenter
     sync_window: SyncWindow
     messengers: Mapping[str, Messenger]
     dispatcher: DeliveryDispatcher
@@ -183,7 +185,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     app[app_keys.FORECAST] = base.forecast
     app[app_keys.WAITERS] = conversation.waiters
     app[app_keys.INBOX] = conversation.inbox
-    _add_routes(app, services, configuration)
+    _add_routes(app, services, configuration, _display(services, configuration, delivery.answers))
     loops = [loop for one in configuration.messengers for loop in one.loops()]
     app.cleanup_ctx.append(functools.partial(_run, base, delivery, conversation, loops, warm))
     return app
@@ -214,7 +216,12 @@ def serve(configuration: Configuration) -> None:
     )
 
 
-def _add_routes(app: web.Application, services: Services, configuration: Configuration) -> None:
+def _add_routes(
+    app: web.Application,
+    services: Services,
+    configuration: Configuration,
+    display: AnswerDisplay,
+) -> None:
     settings, messengers = configuration.settings, configuration.messengers
     for messenger in messengers:
         app.add_routes(messenger.routes(services))
@@ -227,12 +234,29 @@ def _add_routes(app: web.Application, services: Services, configuration: Configu
     app.add_routes(health.routes())
     labels = {messenger.name: messenger.label for messenger in messengers}
     app.add_subapp(
-        "/admin/", create_admin(settings, services.database, labels, workers=services.workers)
+        "/admin/",
+        create_admin(
+            settings, services.database, labels, workers=services.workers, display=display
+        ),
     )
     if settings.simulator:
         url = functools.partial(own_url, settings)
         panes = [functools.partial(m.simulator_pane, base_url=url) for m in messengers]
         app.add_subapp("/simulator", create_simulator(panes, ModelSwitch.of(settings.data_dir)))
+
+
+def _display(
+    services: Services, configuration: Configuration, answers: AnswerPresenter
+) -> AnswerDisplay:
+    """How the dashboard shows what people saw."""
+    texts = services.texts
+    return AnswerDisplay(
+        compose=answers.bare,
+        viewers={
+            messenger.name: messenger.viewer(texts, services.texts_for)
+            for messenger in configuration.messengers
+        },
+    )
 
 
 def _base(configuration: Configuration) -> Base:
@@ -285,6 +309,7 @@ def _delivery(base: Base) -> DeliveryParts:
     in_flight = TaskSet()
     recorder = OutcomeRecorder(database=database, in_flight=in_flight)
     return DeliveryParts(
+        answers=answers,
         sync_window=SyncWindow(database=database, answers=answers, recorder=recorder),
         messengers=messengers,
         dispatcher=DeliveryDispatcher(

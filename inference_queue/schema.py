@@ -51,6 +51,8 @@ jobs = Table(
     Column("lease", BigInteger, nullable=False, server_default=text("0")),
     Column("lease_until", DateTime(timezone=True)),
     Column("worker", Text),
+    # The claims, oldest first, each {"worker": name, "at": time}; the newest ``MAX_RUNS``.
+    Column("runs", JSONB),
     Column("run_after", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
     Column("result", JSONB),

@@ -31,6 +31,10 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.oidc import views as provider
 from bot.admin.oidc.configured import read_oidc
+from bot.admin.reading import conversation_views as reading
+from bot.admin.reading import turn_views
+from bot.admin.reading.keys import ObjectKeys
+from bot.admin.reading.parts import DISPLAY, KEYS, AnswerDisplay
 from bot.admin.retention import views as retention
 from bot.admin.search import saved_views
 from bot.admin.search import views as search_views
@@ -54,12 +58,14 @@ def create_admin(
     messenger_labels: Mapping[str, str],
     *,
     workers: WorkerRegistry,
+    display: AnswerDisplay | None = None,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The dashboard, to be mounted at ``PREFIX``.
 
     ``messenger_labels``: the Korean name of each messenger, by its name in the tables.
-    ``workers``: those that a page shows. ``clock``: seconds since the epoch, for the ages of
+    ``workers``: those that a page shows. ``display``: how answers looked; None: as they are stored.
+    ``clock``: seconds since the epoch, for the ages of
     sessions and the rate of logins. Raises ValueError for a malformed argon2 hash. A password in
     plain text takes a quarter of a second to hash.
     """
@@ -87,6 +93,8 @@ def create_admin(
     app[retention.AUDIT_DAYS] = settings.audit_retention_days
     app[UNMASKED] = Unmasked(clock)
     app[workers_page.WORKERS] = workers
+    app[DISPLAY] = display or AnswerDisplay()
+    app[KEYS] = ObjectKeys(session_key)
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app[live.FEED] = LiveFeed(database, dict(messenger_labels))
@@ -134,9 +142,15 @@ def _gate(
 _ROUTES = [
     web.get("", _to_first_page),
     web.get("/", views.show_turns, name="turns"),
-    web.get("/conversations/{id}", views.show_conversation, name="conversation"),
     web.post("/conversations/{id}/unmask", unmasking.unmask, name="unmask"),
     web.post("/conversations/{id}/mask", unmasking.mask_again, name="mask_again"),
+    web.get("/conversations/{id}", reading.show_conversation, name="conversation"),
+    web.get("/people/{key}", reading.show_person, name="person"),
+    web.get("/rooms/{key}", reading.show_room, name="room"),
+    web.get("/turns/{id}", turn_views.show_turn, name="turn"),
+    web.get("/turns/{id}/prompt", turn_views.show_prompt, name="prompt"),
+    web.get("/turns/{id}/texts/{name}", turn_views.show_text, name="text"),
+    web.get("/turns/{id}/request", turn_views.show_request, name="request"),
     web.get("/search/suggestions", search_views.show_suggestions, name="suggestions"),
     web.post("/searches", saved_views.save_search, name="save_search"),
     web.post("/searches/{id}/delete", saved_views.delete_search, name="delete_search"),

@@ -8,6 +8,9 @@ word character. In doubt they mask: an order number may look like an account num
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from hashlib import blake2s
 
 from bot.privacy.detectors import detected
@@ -23,6 +26,20 @@ _TAKEN = "\ue000"
 _MESSAGE_TIMESTAMP = re.compile(r"(?<!\S)(\d{10}\.\d{6})(?!\S)")
 
 
+#: Whether texts stay as they are here.
+_plain: ContextVar[bool] = ContextVar("plain", default=False)
+
+
+@contextmanager
+def masking(*, on: bool = True) -> Iterator[None]:
+    """Let ``mask`` leave texts as they are in this context, for whom may read them so."""
+    token = _plain.set(not on)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
+
+
 def mask(text: str) -> str:
     """``text`` with personal data replaced by its kind (``PersonalData``); names cannot be told.
 
@@ -30,6 +47,8 @@ def mask(text: str) -> str:
     Runs of ten digits and more count as account numbers, also with hyphens or dots inside, unless
     they are dates, addresses, versions, decimals or amounts.
     """
+    if _plain.get():
+        return text
     found: list[tuple[int, int, PersonalData]] = []
     spelled = normalized(text)
     for rule in RULES:

@@ -90,6 +90,15 @@ conversations = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("messenger", "tenant", "key"),
+    # The conversations of a room, newest first; most messengers have no rooms.
+    Index(
+        "ix_conversations_room",
+        "messenger",
+        "tenant",
+        "room",
+        "id",
+        postgresql_where=text("room <> ''"),
+    ),
 )
 
 turns = Table(
@@ -129,6 +138,13 @@ turns = Table(
     Column("prompt_tokens", Integer),
     Column("completion_tokens", Integer),
     Column("dropped_messages", Integer),
+    # Cut from the end of the question, which alone was too long for the model.
+    Column("cut_chars", Integer),
+    # What the prompt was made of: its settings, and the answered turns before the question.
+    Column("prompt_settings", Uuid),
+    Column("history_seqs", ARRAY(BigInteger)),
+    # The runs of its job, oldest first: by whom, and since when.
+    Column("runs", JSONB),
     Column("first_token_ms", Float),
     Column("total_ms", Float),
     Column("failure_reason", Text),
@@ -253,6 +269,19 @@ turn_pictures = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+# What prompts are made with beside the turns: written once, and named by its digest.
+prompt_settings = Table(
+    "prompt_settings",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("preset", Text, nullable=False),
+    Column("system_prompt", Text, nullable=False),
+    Column("sampling", JSONB, nullable=False),
+    # What the model reads with pictures that came without a text; null: there were none.
+    Column("picture_prompt", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
 # Events that are no turn (a reset), or to which their messenger gives no id: kept for minutes.
 recent_events = Table(
     "recent_events",
@@ -311,6 +340,8 @@ feedback = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _one_of("vote", Vote),
     Index("ix_feedback_updated_at", "updated_at"),
+    # A person's votes, newest first.
+    Index("ix_feedback_voter_updated_at", "voter", "updated_at"),
 )
 
 # What happened in a conversation beside its turns: resets, notices, hand-overs to a human.

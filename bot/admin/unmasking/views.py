@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp_session import get_session
 
 from bot.admin.login.access import needs
-from bot.admin.turns.queries import MAX_ID, conversation_exists
+from bot.admin.turns.queries import conversation_exists
 from bot.admin.unmasking.unmasked import MINUTES, ROLE, UNMASKED
 from bot.admin.web.audit import TRAIL, entry
 from bot.admin.web.forms import read_form, read_required_reason
@@ -48,8 +48,7 @@ async def mask_again(request: web.Request) -> web.StreamResponse:
 async def _existing(request: web.Request) -> int:
     """The id in the address. Raises HTTPNotFound where there is no such conversation."""
     raw = request.match_info["id"]
-    known = raw.isascii() and raw.isdecimal() and len(raw) <= _MAX_DIGITS
-    if not known or not await conversation_exists(request.app[DATABASE], int(raw)):
+    if not _is_number(raw) or not await conversation_exists(request.app[DATABASE], int(raw)):
         raise web.HTTPNotFound
     return int(raw)
 
@@ -57,6 +56,10 @@ async def _existing(request: web.Request) -> int:
 async def _back(request: web.Request, conversation_id: int) -> web.HTTPSeeOther:
     """To the same turns of the conversation."""
     url = request.app.router["conversation"].url_for(id=str(conversation_id))
-    before = (await read_form(request)).get("before", "")
-    is_place = before.isascii() and before.isdecimal() and int(before) <= MAX_ID
-    return web.HTTPSeeOther(url.with_query(before=before) if is_place else url)
+    form = await read_form(request)
+    places = {name: raw for name in ("before", "after") if _is_number(raw := form.get(name, ""))}
+    return web.HTTPSeeOther(url.with_query(places) if places else url)
+
+
+def _is_number(raw: str) -> bool:
+    return raw.isascii() and raw.isdecimal() and len(raw) <= _MAX_DIGITS

@@ -51,10 +51,12 @@ FINISH_REASONS: dict[str, str] = {
     FinishReason.LENGTH: "길이 제한 도달",
     FinishReason.DEADLINE: "시간 제한 도달",
     FinishReason.REPETITION: "같은 말 반복",
+    FinishReason.CANCELLED: "중간에 멈춤",
 }
 
 FAILURES: dict[str, str] = {
     FailureReason.INVALID_JOB: "잘못된 작업",
+    FailureReason.NO_VISION: "사진을 볼 수 없는 모델",
     FailureReason.PROMPT_TOO_LONG: "질문이 너무 김",
     FailureReason.ENGINE_UNAVAILABLE: "모델 서버에 연결되지 않음",
     FailureReason.ENGINE_OVERLOADED: "모델 서버 과부하",
@@ -119,6 +121,13 @@ def duration(milliseconds: float | None) -> str:
     if whole < 3600:
         return _("{minutes}분 {seconds}초", minutes=whole // 60, seconds=whole % 60)
     return _("{hours}시간", hours=f"{whole / 3600:.1f}")
+
+
+def tokens(prompt: int | None, completion: int | None) -> str:
+    """The tokens of prompt and answer; "" where neither is known."""
+    if prompt is None and completion is None:
+        return ""
+    return f"{prompt or 0:,} + {completion or 0:,}"
 
 
 def label(value: str | None, known: Mapping[str, str]) -> str:

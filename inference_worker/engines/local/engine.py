@@ -143,6 +143,7 @@ class LocalEngine:
             prompt_tokens=len(prompt),
             completion_tokens=end.tokens,
             dropped_messages=fitted.dropped,
+            cut_chars=fitted.cut_chars,
             first_token_ms=output.first_token_ms,
             total_ms=output.elapsed_ms(),
         )

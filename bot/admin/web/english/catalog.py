@@ -5,8 +5,10 @@ from __future__ import annotations
 from bot.admin.web.english.account import ACCOUNT
 from bot.admin.web.english.audit import AUDIT
 from bot.admin.web.english.charts import CHARTS
+from bot.admin.web.english.explanations import EXPLANATIONS
 from bot.admin.web.english.protection import PROTECTION
 from bot.admin.web.english.provider import PROVIDER
+from bot.admin.web.english.reading import READING
 from bot.admin.web.english.search import SEARCH
 from bot.admin.web.english.shared import SHARED
 from bot.admin.web.english.turns import TURNS
@@ -16,6 +18,8 @@ from bot.admin.web.english.watch import WATCH
 ENGLISH: dict[str, str] = {
     **SHARED,
     **TURNS,
+    **READING,
+    **EXPLANATIONS,
     **SEARCH,
     **CHARTS,
     **WATCH,

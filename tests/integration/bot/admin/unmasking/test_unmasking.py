@@ -6,10 +6,12 @@ import json
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
+from bot.store.schema import turns
 from tests.support.admin import Client, Clock, StartAdmin, add_user, log_in, send
 from tests.support.audit import logged
 from tests.support.sample_turns import add_turn, conversation_of
@@ -40,11 +42,27 @@ async def test_a_reason_unmasks_a_conversation_for_ten_minutes(
     assert PHONE not in await html_of(operator, path)
     answer = await send(operator, f"{path}/unmask", reason=REASON, before="7")
     assert (answer.status, answer.headers["Location"]) == (303, f"{path}?before=7")
-    assert (await html_of(operator, path)).count(PHONE) == 4
+    assert (await html_of(operator, path)).count(PHONE) == 2
     clock.now += 599
     assert PHONE in await html_of(operator, path)
     clock.now += 2
     assert PHONE not in await html_of(operator, path)
+
+
+async def test_the_pages_of_its_turns_are_unmasked_too(
+    operator: Client, path: str, database: AsyncEngine
+) -> None:
+    turn_id = await _turn_id(database)
+    pages = [f"/admin/turns/{turn_id}{page}" for page in ("", "/texts/reasoning", "/texts/prompt")]
+    assert not any([PHONE in await html_of(operator, page) for page in pages])
+    await send(operator, f"{path}/unmask", reason=REASON)
+    assert PHONE in await html_of(operator, pages[0])
+    assert PHONE in await html_of(operator, pages[1])
+
+
+async def _turn_id(database: AsyncEngine) -> str:
+    async with database.connect() as connection:
+        return str(await connection.scalar(select(turns.c.id)))
 
 
 async def test_the_reason_and_each_reading_stand_in_the_audit_log(
