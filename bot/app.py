@@ -26,6 +26,7 @@ from bot.admin.reading.parts import AnswerDisplay
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
+from bot.admission.blocklist import Blocklist
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
 from bot.configs.reader import BotConfigs
@@ -65,6 +66,7 @@ from bot.observability.disk import DiskWatch
 from bot.observability.metrics import record_block
 from bot.privacy.audit_retention import AuditRetention
 from bot.privacy.erasure import Eraser
+from bot.privacy.erasure_orders import OrderedErasures
 from bot.privacy.retention import Retention
 from bot.settings import Settings
 from bot.simulator.app import create_simulator
@@ -111,6 +113,7 @@ class Base:
     workers: WorkerRegistry
     configs: BotConfigs
     backlog: Backlog
+    blocklist: Blocklist
     forecast: Forecast
     outbound: OutboundClient
     finished: WakeupSubscriber  #: a worker has finished a job
@@ -275,6 +278,7 @@ def _base(configuration: Configuration) -> Base:
         backlog=Backlog(
             database, settings.max_waiting, max_waiting_turns=settings.max_waiting_turns
         ),
+        blocklist=Blocklist(database),
         forecast=Forecast(database, workers),
         outbound=OutboundClient([*hosts, *origins(settings)]),
         finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
@@ -392,6 +396,7 @@ def _admission(base: Base) -> Admission:
         forecast=base.forecast,
         texts=TEXTS[settings.language],
         config_for=base.configs.for_scope,
+        blocked=base.blocklist,
     )
 
 
@@ -440,6 +445,7 @@ async def _run(
         base.configs.keep,
         base.workers.keep,
         base.backlog.keep,
+        base.blocklist.keep,
         base.forecast.keep,
         conversation.waiters.watch,
         conversation.live.keep_reading,
@@ -458,6 +464,7 @@ async def _run(
         delivery.reconciler.keep_reconciling,
         _audit_retention(base).keep_trimming,
         Retention(base.database).keep_deleting,
+        OrderedErasures(base.database, conversation.eraser).keep_erasing,
         *messenger_loops,
     )
     async with contextlib.AsyncExitStack() as stack:
@@ -466,6 +473,7 @@ async def _run(
         if warm:
             await warm_up(base.database, base.queue, connections=POOL_SIZE)
         await base.configs.load()
+        await base.blocklist.load()
         await stack.enter_async_context(monitored_loop(record_block))
         await stack.enter_async_context(base.outbound)
         await stack.enter_async_context(base.finished)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 
@@ -31,6 +32,9 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.oidc import views as provider
 from bot.admin.oidc.configured import read_oidc
+from bot.admin.people import export_view as person_file
+from bot.admin.people import list_views as people_lists
+from bot.admin.people import views as people
 from bot.admin.reading import conversation_views as reading
 from bot.admin.reading import turn_views
 from bot.admin.reading.keys import ObjectKeys
@@ -91,6 +95,7 @@ def create_admin(
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     _add_provider(app, read_oidc(settings, clock))
     app[retention.AUDIT_DAYS] = settings.audit_retention_days
+    app[person_file.DOWNLOADS] = asyncio.Semaphore(person_file.MAX_DOWNLOADS)
     app[UNMASKED] = Unmasked(clock)
     app[workers_page.WORKERS] = workers
     app[DISPLAY] = display or AnswerDisplay()
@@ -179,6 +184,15 @@ _ROUTES = [
     web.post("/users/{id}/second-factor", users.reset_second_factor, name="user_second_factor"),
     web.get("/audit", audit_log.show_log, name="audit"),
     web.get("/audit/report", audit_log.show_report, name="audit_report"),
+    web.get("/people/{key}/rights", people.show_actions, name="person_rights"),
+    web.post("/people/{key}/block", people.block, name="person_block"),
+    web.post("/people/{key}/unblock", people.unblock, name="person_unblock"),
+    web.post("/people/{key}/erase", people.erase, name="person_erase"),
+    web.post("/people/{key}/download", person_file.download, name="person_download"),
+    web.get("/blocked", people_lists.show_blocked, name="blocked"),
+    web.post("/blocked/unblock", people_lists.unblock, name="unblock"),
+    web.get("/erasures", people_lists.show_erasures, name="erasures"),
+    web.get("/erasures/{id}", people_lists.show_receipt, name="receipt"),
     web.get("/retention", retention.show_retention, name="retention"),
     web.post("/retention", retention.set_rule),
     web.post("/retention/delete", retention.delete_rule, name="retention_delete"),

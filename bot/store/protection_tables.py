@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 
 def _now(name: str) -> Column[object]:
@@ -65,16 +66,23 @@ def retention_runs_table(metadata: MetaData) -> Table:
 
 
 def blocked_people_table(metadata: MetaData) -> Table:
-    """People whom the bot answers with one sentence. Each bot holds all of them in memory."""
+    """People whom the bot answers with one sentence. Each bot holds all of them in memory.
+
+    An erasure empties ``sender`` and ``reason``: nobody gets rid of a block by being erased.
+    """
     return Table(
         "blocked_people",
         metadata,
-        Column("messenger", Text, primary_key=True),
-        Column("tenant", Text, primary_key=True),
-        Column("sender", Text, primary_key=True),
+        # A digest of the person's key (bot.domain.turns.Person.key), and the name for operators.
+        Column("person", Text, primary_key=True),
+        Column("name", Text, nullable=False),
+        Column("messenger", Text, nullable=False),
+        Column("tenant", Text, nullable=False),
+        Column("sender", Text, nullable=False),
         Column("reason", Text, nullable=False),
         Column("blocked_by", Text, nullable=False),
         _now("blocked_at"),
+        Index("ix_blocked_people_blocked_at", "blocked_at", "person"),
     )
 
 
@@ -90,8 +98,14 @@ def erasure_orders_table(metadata: MetaData) -> Table:
         Column("sender", Text, nullable=False),
         # A digest of the person's key (bot.domain.turns.Person.key).
         Column("person", Text, nullable=False),
+        # The name for operators (bot.privacy.masking.pseudonym).
+        Column("name", Text, nullable=False),
         Column("actor", Text, nullable=False),
         _now("ordered_at"),
+        # Until then the bot that carries it out counts as alive.
+        Column("taken_until", DateTime(timezone=True)),
+        # What is deleted so far.
+        Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
         Column("finished_at", DateTime(timezone=True)),
         # The receipt in ``erasures``.
         Column("receipt", Uuid),

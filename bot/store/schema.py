@@ -370,6 +370,7 @@ erasures = Table(
     Column("erased_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     # Who had the person erased; empty: the person.
     Column("actor", Text, nullable=False, server_default=""),
+    Index("ix_erasures_erased_at", "erased_at", "id"),
 )
 
 # Stored settings of a bot, a workspace or a room: each change is a new row, the newest counts.

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0018"
 down_revision = "0017"
@@ -33,6 +34,7 @@ def upgrade() -> None:
     _create_retention()
     _create_blocked_people()
     _create_erasure_orders()
+    op.create_index("ix_erasures_erased_at", "erasures", ["erased_at", "id"])
     # Who had a person erased; empty: the person.
     op.add_column("erasures", sa.Column("actor", sa.Text, nullable=False, server_default=""))
     # Until when a password that somebody else chose lets its user in; null: for ever.
@@ -69,14 +71,17 @@ def _create_retention() -> None:
 def _create_blocked_people() -> None:
     op.create_table(
         "blocked_people",
+        _text("person"),
+        _text("name"),
         _text("messenger"),
         _text("tenant"),
         _text("sender"),
         _text("reason"),
         _text("blocked_by"),
         _time("blocked_at", now=True),
-        sa.PrimaryKeyConstraint("messenger", "tenant", "sender", name="pk_blocked_people"),
+        sa.PrimaryKeyConstraint("person", name="pk_blocked_people"),
     )
+    op.create_index("ix_blocked_people_blocked_at", "blocked_people", ["blocked_at", "person"])
 
 
 def _create_erasure_orders() -> None:
@@ -87,8 +92,11 @@ def _create_erasure_orders() -> None:
         _text("tenant"),
         _text("sender"),
         _text("person"),
+        _text("name"),
         _text("actor"),
         _time("ordered_at", now=True),
+        _time("taken_until"),
+        sa.Column("counts", JSONB, nullable=False, server_default=sa.text("'{}'")),
         _time("finished_at"),
         sa.Column("receipt", sa.Uuid),
         sa.PrimaryKeyConstraint("id", name="pk_erasure_orders"),
@@ -105,6 +113,7 @@ def _create_erasure_orders() -> None:
 def downgrade() -> None:
     op.drop_column("dashboard_users", "temporary_until")
     op.drop_column("erasures", "actor")
+    op.drop_index("ix_erasures_erased_at", "erasures")
     op.drop_table("erasure_orders")
     op.drop_table("blocked_people")
     op.drop_table("retention_runs")

@@ -56,6 +56,82 @@ PROTECTION = {
     "보관 기간은 {count}개까지 정할 수 있습니다. 쓰지 않는 것을 지워 주세요.": (
         "There can be {count} rules. Delete one that is not used."
     ),
+    "차단·삭제·내려받기": "Block, erase, download",
+    "차단": "Block",
+    "차단 풀기": "Unblock",
+    "차단한 사용자": "Blocked people",
+    "차단되어 있지 않은 사용자입니다.": "This person is not blocked.",
+    "{moment}부터 차단 중입니다.": "Blocked since {moment}.",
+    (
+        "차단하면 몇 초 안에 봇이 이 사용자의 질문에 안내 한 문장으로만 답합니다. 이미 받은"
+        " 질문에는 답합니다."
+    ): (
+        "Within seconds the bot answers this person's questions with one sentence alone. Questions"
+        " that came before are answered."
+    ),
+    (
+        "차단한 사용자가 없습니다. 사용자 페이지의 ‘차단·삭제·내려받기’에서 차단할 수 있습니다."
+    ): "Nobody is blocked. A person's page leads to “Block, erase, download”.",
+    "{count}명까지 차단할 수 있습니다. 필요 없는 차단을 먼저 풀어 주세요.": (
+        "{count} people can be blocked. Unblock somebody first."
+    ),
+    "내려받기": "Download",
+    (
+        "이 사용자에 대해 보관하는 모든 내용을 JSON 파일 하나로 내려받습니다. 개인정보를 가리지"
+        " 않습니다."
+    ): "All that is kept of this person as one JSON file, with personal data unmasked.",
+    "다른 내려받기가 끝난 뒤에 다시 시도해 주세요.": "Try again when another download has ended.",
+    "삭제": "Erase",
+    "삭제됨": "erased",
+    "모두 삭제": "Erase everything",
+    (
+        "질문과 답변, 대화, 첨부, 평가, 검색 색인과 진행 중인 작업을 모두 지웁니다. 되돌릴 수"
+        " 없습니다. 차단은 남습니다."
+    ): (
+        "Deletes questions, answers, conversations, attachments, votes, search entries and jobs."
+        " This cannot be undone. A block stays."
+    ),
+    "되돌릴 수 없다는 것을 확인했습니다.": "I know that this cannot be undone.",
+    "되돌릴 수 없다는 것을 확인해 주세요.": "Confirm that this cannot be undone.",
+    "{moment}에 삭제를 마쳤습니다.": "Erased at {moment}.",
+    "{moment}에 시작해 지금까지 질문 {count}개를 지웠습니다.": (
+        "Begun at {moment}: {count} turns are deleted so far."
+    ),
+    "새로고침": "Reload",
+    "사유를 적어 주세요. 사유는 접속기록에 남습니다.": "Give a reason. It stands in the audit log.",
+    "삭제한 사용자": "Erased people",
+    "사용자가 직접 삭제했거나 관리자가 삭제한 기록입니다. 누구였는지는 남기지 않습니다.": (
+        "What people or admins have erased. Who they were is not kept."
+    ),
+    "사용자 본인": "the person",
+    (
+        "아직 삭제한 사용자가 없습니다. 사용자 페이지의 ‘차단·삭제·내려받기’에서 삭제할 수"
+        " 있습니다."
+    ): "Nobody was erased yet. A person's page leads to “Block, erase, download”.",
+    "삭제 확인서": "Receipt of an erasure",
+    "지운 것": "Deleted",
+    "개수": "Number",
+    "확인서 번호": "Receipt",
+    "사용자의 해시": "the person's digest",
+    (
+        "첨부와 전달 기록, 검색 색인은 질문과 함께 지워집니다. 해시로는 누구였는지 알 수 없고,"
+        " 같은 사람인지 확인할 수만 있습니다."
+    ): (
+        "Attachments, deliveries and search entries go with their turns. The digest tells nobody's"
+        " name: it only shows whether a person is the same."
+    ),
+    "질문과 답변": "Questions and answers",
+    "진행 중이던 작업": "Jobs",
+    "다른 사람 질문 속의 인용": "Quotes in others' questions",
+    "남긴 평가": "Votes",
+    "앱 설치 기록": "Installations of the app",
+    "저장된 검색": "Saved searches",
+    "사용자 차단": "Person blocked",
+    "사용자 차단 풀기": "Person unblocked",
+    "사용자 삭제": "Person erased",
+    "사용자 정보 내려받기": "Person's data downloaded",
+    "차단 목록 열람": "Blocked people read",
+    "삭제 번호": "order",
     "개인정보 보기": "Show personal data",
     "개인정보 표시": "unmasked",
     "시간(분)": "minutes",
