@@ -22,6 +22,7 @@ from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
 from bot.admin.charts.counter import StatisticsCounter
 from bot.admin.dead_letters.resender import BulkResender
+from bot.admin.login.key_change import KeyChange
 from bot.admin.reading.parts import AnswerDisplay
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
@@ -68,7 +69,7 @@ from bot.privacy.audit_retention import AuditRetention
 from bot.privacy.erasure import Eraser
 from bot.privacy.erasure_orders import OrderedErasures
 from bot.privacy.retention import Retention
-from bot.settings import Settings
+from bot.settings import Settings, split_keys
 from bot.simulator.app import create_simulator
 from bot.simulator.model_switch import ModelSwitch
 from bot.store.history_cache import RecentHistory
@@ -463,6 +464,9 @@ async def _run(
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,
         _audit_retention(base).keep_trimming,
+        KeyChange(
+            base.database, split_keys(base.configuration.settings.admin_secret_keys)
+        ).keep_encrypting,
         Retention(base.database).keep_deleting,
         OrderedErasures(base.database, conversation.eraser).keep_erasing,
         *messenger_loops,

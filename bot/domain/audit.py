@@ -16,6 +16,7 @@ class AuditAction(StrEnum):
     """What was done. The table may hold others: a newer bot's."""
 
     LOGIN = "login"
+    LOGOUT = "logout"
     LOGIN_REFUSED = "login_refused"
     CODE_REFUSED = "code_refused"
     ROLE_REFUSED = "role_refused"
@@ -27,6 +28,8 @@ class AuditAction(StrEnum):
     REQUEST_READ = "request_read"
     PERSON_READ = "person_read"
     ROOM_READ = "room_read"
+    SEARCH_SAVED = "search_saved"
+    SEARCH_DELETED = "search_deleted"
     TURN_SENT_AGAIN = "turn_sent_again"
     DEAD_LETTERS_SENT_AGAIN = "dead_letters_sent_again"
     ORDER_STOPPED = "order_stopped"

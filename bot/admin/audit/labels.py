@@ -6,6 +6,7 @@ from bot.domain.audit import AuditAction
 
 ACTIONS: dict[str, str] = {
     AuditAction.LOGIN: "로그인",
+    AuditAction.LOGOUT: "로그아웃",
     AuditAction.LOGIN_REFUSED: "로그인 실패",
     AuditAction.CODE_REFUSED: "2단계 코드 실패",
     AuditAction.ROLE_REFUSED: "권한 없음",
@@ -17,6 +18,8 @@ ACTIONS: dict[str, str] = {
     AuditAction.REQUEST_READ: "요청 열람",
     AuditAction.PERSON_READ: "사용자 열람",
     AuditAction.ROOM_READ: "대화방 열람",
+    AuditAction.SEARCH_SAVED: "검색 저장",
+    AuditAction.SEARCH_DELETED: "저장한 검색 삭제",
     AuditAction.TURN_SENT_AGAIN: "답변 다시 보내기",
     AuditAction.DEAD_LETTERS_SENT_AGAIN: "전송 실패 답변 모두 다시 보내기",
     AuditAction.ORDER_STOPPED: "다시 보내기 멈춤",
