@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from benchmarks import accept, memory, overhead, overload, search, streams
+from benchmarks import accept, memory, overhead, overload, readers, search, streams
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
 from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
@@ -52,6 +52,11 @@ def _streams(length: Length) -> Measured:
     return streams.bench(quick if length is Length.QUICK else streams.Size())
 
 
+def _readers(length: Length) -> Measured:
+    quick = readers.Size(pairs=2, block_s=0.5, rate=20, readers=1, pause_s=0.1)
+    return readers.bench(quick if length is Length.QUICK else readers.Size())
+
+
 def _search(length: Length) -> Measured:
     quick = search.Size(turns=20_000, searches=3, compared=1, costed=500)
     return search.bench(quick if length is Length.QUICK else search.Size())
@@ -89,6 +94,7 @@ BENCHES: dict[str, Bench] = {
     "overload": _overload,
     "streams": _streams,
     "search": _search,
+    "readers": _readers,
     "engine": _engine,
     "conversations": _conversations,
     "product": _product,

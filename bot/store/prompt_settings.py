@@ -50,14 +50,14 @@ async def keep(
     return set(new)
 
 
-async def find(connection: AsyncConnection, digest: UUID) -> PromptSettings | None:
-    """The settings of this digest, or None."""
+async def find(connection: AsyncConnection, settings_id: UUID) -> PromptSettings | None:
+    """The settings of this id, or None."""
     columns = prompt_settings.c
     row = (
         await connection.execute(
             select(
                 columns.preset, columns.system_prompt, columns.sampling, columns.picture_prompt
-            ).where(columns.id == digest)
+            ).where(columns.id == settings_id)
         )
     ).one_or_none()
     if row is None:

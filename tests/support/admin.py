@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, web
@@ -75,36 +76,41 @@ async def unreachable() -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
+async def serve_admin(
+    engine: AsyncEngine, clock: Callable[[], float], redis_url: str = NO_REDIS, **settings: object
+) -> Client:
+    """The dashboard below a root application, and a client with its own cookies; close it."""
+    root = web.Application()
+    given = {"admin_password": HASHED, "admin_secret_keys": SECRET_KEY} | settings
+    chosen = Settings.model_validate(given)
+    redis = connect_redis(redis_url)
+    workers = WorkerRegistry(redis)
+    await workers.refresh()
+    root.on_cleanup.append(lambda _: redis.aclose())
+    root.add_subapp(
+        "/admin/",
+        create_admin(
+            chosen,
+            engine,
+            MESSENGER_LABELS,
+            clock=clock,
+            workers=workers,
+            display=display_of(engine, redis, workers),
+        ),
+    )
+    client = TestClient(TestServer(root), cookie_jar=None)
+    await client.start_server()
+    return client
+
+
 @pytest.fixture
 async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
-    """Start the dashboard below a root application, and a client with its own cookies."""
+    """Start the dashboard and a client, as ``serve_admin`` does."""
     clients: list[Client] = []
 
-    async def start(
-        engine: AsyncEngine, *, redis_url: str = NO_REDIS, **settings: object
-    ) -> Client:
-        root = web.Application()
-        given = {"admin_password": HASHED, "admin_secret_keys": SECRET_KEY} | settings
-        chosen = Settings.model_validate(given)
-        redis = connect_redis(redis_url)
-        workers = WorkerRegistry(redis)
-        await workers.refresh()
-        root.on_cleanup.append(lambda _: redis.aclose())
-        root.add_subapp(
-            "/admin/",
-            create_admin(
-                chosen,
-                engine,
-                MESSENGER_LABELS,
-                clock=clock,
-                workers=workers,
-                display=display_of(engine, redis, workers),
-            ),
-        )
-        client = TestClient(TestServer(root), cookie_jar=None)
-        await client.start_server()
-        clients.append(client)
-        return client
+    async def start(engine: AsyncEngine, **options: Any) -> Client:
+        clients.append(await serve_admin(engine, clock, **options))
+        return clients[-1]
 
     yield start
     for client in clients:

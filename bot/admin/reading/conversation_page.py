@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -40,7 +41,7 @@ class Slice:
 
     conversation: Conversation
     turns: Sequence[SpokenTurn]
-    outcomes: Mapping[object, TurnOutcome]
+    outcomes: Mapping[UUID, TurnOutcome]
     events: Sequence[ConversationEvent]
     ascends: bool  #: the anchor is at the beginning of the page, not at its end
     newest_seq: int  #: of the whole conversation; 0: it has no turns
@@ -94,7 +95,7 @@ async def load(
         return Slice(
             conversation=conversation,
             turns=rows,
-            outcomes={**await load_outcomes(connection, [row.id for row in rows])},
+            outcomes=await load_outcomes(connection, [row.id for row in rows]),
             events=await stored.events_between(connection, conversation_id, since, None),
             ascends=after is not None,
             newest_seq=newest[0].seq if newest else 0,

@@ -54,7 +54,7 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
         "conversation.html",
         shown=shown,
         conversation=conversation,
-        messenger=labels.label(conversation.messenger, request.app[MESSENGER_LABELS]),
+        messenger=messenger_label(request, conversation.messenger),
         name=pseudonym(conversation.messenger, conversation.tenant, conversation.key),
         room_key=keys.of_room(room) if conversation.room else "",
         room=pseudonym(room.messenger, room.tenant, room.name),
@@ -98,7 +98,7 @@ async def show_person(request: web.Request) -> web.StreamResponse:
         shown=shown,
         person=person,
         key=request.match_info["key"],
-        messenger=labels.label(person.messenger, request.app[MESSENGER_LABELS]),
+        messenger=messenger_label(request, person.messenger),
         is_first=not raw,
     )
 
@@ -122,9 +122,15 @@ async def show_room(request: web.Request) -> web.StreamResponse:
         "room.html",
         shown=shown,
         key=request.match_info["key"],
-        messenger=labels.label(room.messenger, request.app[MESSENGER_LABELS]),
+        messenger=messenger_label(request, room.messenger),
         is_first=raw is None,
     )
+
+
+def messenger_label(request: web.Request, name: str) -> str:
+    """The messenger's name in the language of the page."""
+    known: dict[str, str] = request.app[MESSENGER_LABELS]
+    return labels.label(name, known)
 
 
 def read_number(raw: str) -> int | None:

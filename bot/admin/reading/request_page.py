@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.admin.reading.bounds import bounded
+from bot.admin.web import labels
 from bot.admin.web.language import translate as _
-from bot.privacy.masking import mask, pseudonym
+from bot.privacy.masking import mask, mask_detail, pseudonym
 from bot.store.reading.turn import ReadTurn
 
 #: Of a value, in bytes of HTML.
@@ -42,8 +43,8 @@ def request_facts(turn: ReadTurn) -> Sequence[RequestFact]:
         (_("이벤트 키"), turn.event_key),
         (_("글"), turn.text),
         (_("첨부"), json.dumps(turn.media, ensure_ascii=False) if turn.media else ""),
-        (_("접수"), turn.received_at.isoformat()),
-        (_("답변 기한"), turn.expires_at.isoformat()),
+        (_("접수"), labels.stamp(turn.received_at)),
+        (_("답변 기한"), labels.stamp(turn.expires_at)),
     )
     facts = [RequestFact(label=label, value=_shown(value)) for label, value in named if value]
     return [*facts, *_handle(turn)]
@@ -71,6 +72,6 @@ def _field(name: str, value: Any) -> RequestFact:
 
 
 def _shown(value: str) -> str:
-    masked = mask(value)
+    masked = mask_detail(value)
     shown = bounded(masked, MAX_VALUE_BYTES)
     return shown + ("…" if len(shown) < len(masked) else "")

@@ -28,7 +28,6 @@ MAX_QUESTION_BYTES, MAX_ANSWER_BYTES = 3_500, 9_500
 MAX_TURN_BYTES = MAX_QUESTION_BYTES + MAX_ANSWER_BYTES
 
 PLACES: Mapping[str, str] = {
-    Place.CHAT: "1:1 대화",
     Place.THREAD: "스레드에 보임",
     Place.CHANNEL: "채널의 모두에게 보임",
     Place.ONLY_ASKER: "질문한 사람에게만 보임",
@@ -124,7 +123,7 @@ def notes_of(row: SpokenTurn, view: AnswerView | None) -> Iterator[str]:
         yield _("사진 거절") if declined else _("사진 {count}장", count=row.media_count)
     if row.was_live:
         yield _("쓰는 동안 보임")
-    if view is not None:
+    if view is not None and view.place is not Place.CHAT:
         yield _(PLACES[view.place])
 
 

@@ -10,11 +10,10 @@ from aiohttp import web
 
 from bot.admin.login.access import needs
 from bot.admin.reading import prompt_page, text_page, turn_page
-from bot.admin.reading.conversation_views import read_number
+from bot.admin.reading.conversation_views import messenger_label, read_number
 from bot.admin.reading.parts import DISPLAY, KEYS
 from bot.admin.reading.request_page import request_facts
 from bot.admin.turns.queries import before_for, find_position, read_only
-from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.unmasking.unmasked import UNMASKED
 from bot.admin.web import labels
 from bot.admin.web.audit import record
@@ -46,7 +45,7 @@ async def show_turn(request: web.Request) -> web.StreamResponse:
         request,
         "turn.html",
         shown=shown,
-        messenger=labels.label(found.turn.messenger, request.app[MESSENGER_LABELS]),
+        messenger=messenger_label(request, found.turn.messenger),
         before=before_for(found.turn.seq),
     )
 

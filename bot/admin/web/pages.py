@@ -18,6 +18,7 @@ from bot.admin.login.access import public
 from bot.admin.login.identity import USER
 from bot.admin.web import labels, language
 from bot.admin.web.language import translate as _
+from bot.admin.web.navigation import menu
 from bot.domain.dashboard_users import Role
 
 log = structlog.get_logger(__name__)
@@ -86,11 +87,14 @@ def set_up_templates(app: web.Application) -> None:
 def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
     """Render a page within the base template."""
     user = request.get(USER)
+    sections, section_pages = menu(request)
     shared = {
         "csrf": request.get(CSRF, ""),
         "static_version": STATIC_VERSION,
         "language": language.chosen(),
         "user": user,
+        "sections": sections,
+        "section_pages": section_pages,
         "is_admin": user is not None and user.role.includes(Role.ADMIN),
     }
     return aiohttp_jinja2.render_template(template, request, shared | context, status=status)

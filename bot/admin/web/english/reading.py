@@ -4,7 +4,6 @@ from __future__ import annotations
 
 READING = {
     # what people saw
-    "1:1 대화": "one person's chat",
     "스레드에 보임": "in a thread",
     "채널의 모두에게 보임": "to everybody in the channel",
     "질문한 사람에게만 보임": "to the asker alone",

@@ -77,7 +77,7 @@ async def test_a_read_conversation_names_whose_it_is_as_the_pages_do(
     [row] = await acts(database, AuditAction.CONVERSATION_READ)
     details = json.loads(row.details)
     assert (row.actor, row.object) == ("admin", f"conversation:{room}")
-    assert sorted(set(re.findall(r"사용자 <code>(\w+)</code>", html))) == details["people"]
+    assert sorted(set(re.findall(r"사용자 </span><code>(\w+)</code>", html))) == details["people"]
     assert details["turns"] == "1-2"
     assert "person-1" not in repr(await logged(database))
 

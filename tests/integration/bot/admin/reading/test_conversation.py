@@ -152,7 +152,6 @@ async def test_stopped_answers_and_sentences_in_place_of_answers_are_shown_as_se
     ("address", "place"),
     [
         ({"kind": "room", "channel": "C1", "thread_ts": "1.2"}, "스레드에"),
-        ({"kind": "direct", "channel": "D1"}, "1:1 대화"),
         (
             {"response_url": "https://hooks.slack.com/x", "visibility": "ephemeral"},
             "질문한 사람에게만",

@@ -117,7 +117,7 @@ async def test_personal_data_is_masked_in_list_and_dialogue(
     operator: Client, database: AsyncEngine
 ) -> None:
     secrets = ("010-1234-5678", "hong@example.com", "900101-1234567", "1234-5678-9012-3456")
-    await add_turn(
+    turn = await add_turn(
         database,
         " ".join(f"{secret}로" for secret in secrets),
         f"{secrets[0]}로 전화드릴게요",
@@ -127,8 +127,9 @@ async def test_personal_data_is_masked_in_list_and_dialogue(
         failure_message=f"refused {secrets[1]}",
     )
     room = await conversation_of(database, "room-secret")
-    for path in ("/admin/", f"/admin/conversations/{room}"):
-        html = await (await operator.get(path)).text()
+    pages = [f"turns/{turn}{page}" for page in ("", "/request", "/texts/question", "/texts/prompt")]
+    for path in ("", f"conversations/{room}", *pages):
+        html = await (await operator.get(f"/admin/{path}")).text()
         assert "[전화번호]로" in html
         for secret in (*secrets, "person-secret", "room-secret"):
             assert secret not in html

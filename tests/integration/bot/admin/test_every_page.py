@@ -1,0 +1,85 @@
+"""Every page of the dashboard in a real Chromium: accessible, narrow and wide, dark and light."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from aiohttp import web
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.admin.app import create_admin
+from bot.settings import Settings
+from tests.support.admin import HASHED, StartAdmin, no_workers
+from tests.support.admin_pages import (
+    NO_PAGES,
+    PAGES,
+    add_everything,
+    begin_second_factor,
+    log_in,
+)
+
+#: The document alone: the style sheets and scripts are fetched once.
+MAX_BYTES = 60_000
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+async def test_every_route_that_is_read_is_listed(unreachable: AsyncEngine) -> None:
+    app = create_admin(Settings(admin_password=HASHED), unreachable, {}, workers=no_workers())
+    web.Application().add_subapp("/admin/", app)
+    read = {
+        route.resource.canonical.removeprefix("/admin")
+        for route in app.router.routes()
+        if route.method == "GET" and route.resource
+    }
+    assert read == set(PAGES) | NO_PAGES
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)  # dozens of pages
+@pytest.mark.parametrize(("width", "widest", "scheme"), [(360, 480, "dark"), (1280, 2560, "light")])
+async def test_every_page_is_accessible_and_fits(
+    browser_page: Page,
+    start_admin: StartAdmin,
+    database: AsyncEngine,
+    width: int,
+    widest: int,
+    scheme: Literal["dark", "light"],
+) -> None:
+    ids = await add_everything(database)
+    home = str((await start_admin(database)).make_url("/admin"))
+    await browser_page.emulate_media(color_scheme=scheme)
+    await browser_page.set_viewport_size({"width": width, "height": 800})
+    await browser_page.goto(f"{home}/")
+    found = await _faults(browser_page)
+    await log_in(browser_page, home)
+    await begin_second_factor(browser_page, home)
+    for page in PAGES.values():
+        response = await browser_page.goto(home + page.address.format_map(ids))
+        assert response
+        assert response.status == 200, page
+        assert len(await response.body()) < MAX_BYTES, page
+        found += await _faults(browser_page)
+        here = await browser_page.locator(".submenu [aria-current=page]").count()
+        assert here == (0 if page.address.startswith("/account") else 1), page
+        await browser_page.set_viewport_size({"width": widest, "height": 800})
+        found += await _overflow(browser_page)
+        await browser_page.set_viewport_size({"width": width, "height": 800})
+    assert not found, "\n".join(found)
+
+
+async def _faults(page: Page) -> list[str]:
+    """What axe-core complains about, and whether the page is wider than its window."""
+    results = await Axe().run(page)
+    faults = [
+        f"{page.url}: {violation['id']}: {violation['help']}: {node['html'][:200]}"
+        for violation in results.response["violations"]
+        for node in violation["nodes"][:3]
+    ]
+    return faults + await _overflow(page)
+
+
+async def _overflow(page: Page) -> list[str]:
+    return [f"{page.url}: wider than the window"] if await page.evaluate(OVERFLOW) > 0 else []

@@ -1,0 +1,175 @@
+"""The dashboard's pages with something on each: for tests over all of them, and for pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from playwright.async_api import Page
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.admin.login.password import Password
+from bot.admin.reading.keys import ObjectKeys
+from bot.domain.dashboard_users import Role
+from bot.domain.turns import Person
+from bot.store import prompt_settings
+from bot.store.prompt_settings import PromptSettings
+from bot.store.reading.room import Room
+from bot.store.schema import delivery_attempts, feedback
+from inference_queue.protocol import SamplingParams
+from tests.support.admin import HASHED, PASSWORD, add_user
+from tests.support.sample_turns import NOON, add_event, add_samples, add_turn, conversation_of
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page's picture by its name, and its address below ``/admin``, with ids in braces."""
+
+    name: str
+    address: str
+
+
+#: By the route's pattern. A new route must be added here or to ``NO_PAGES``.
+PAGES = {
+    "/": Shown("turns", "/"),
+    "/conversations/{id}": Shown("conversation", "/conversations/{conversation}"),
+    "/turns/{id}": Shown("turn", "/turns/{turn}"),
+    "/turns/{id}/prompt": Shown("prompt", "/turns/{turn}/prompt"),
+    "/turns/{id}/texts/{name}": Shown("text", "/turns/{turn}/texts/answer"),
+    "/turns/{id}/request": Shown("request", "/turns/{turn}/request"),
+    "/people/{key}": Shown("person", "/people/{person}"),
+    "/rooms/{key}": Shown("room", "/rooms/{room}"),
+    "/charts": Shown("charts", "/charts?range=1h"),
+    "/charts/{name}": Shown("chart", "/charts/volume?range=1h"),
+    "/alerts": Shown("alerts", "/alerts"),
+    "/live": Shown("live", "/live"),
+    "/workers": Shown("workers", "/workers"),
+    "/dead-letters": Shown("dead-letters", "/dead-letters"),
+    "/account": Shown("account", "/account"),
+    "/account/second-factor": Shown("second-factor", "/account/second-factor"),
+    "/users": Shown("users", "/users"),
+    "/users/{id}": Shown("user", "/users/{user}"),
+    "/audit": Shown("audit", "/audit"),
+    "/audit/report": Shown("audit-report", "/audit/report"),
+}
+#: They are read by programs, lead elsewhere, or are met on the way in.
+NO_PAGES = {
+    "",
+    "/search/suggestions",
+    "/live/events",
+    "/static/{name}",
+    "/login",
+    "/login/code",
+    "/login/oidc",
+    "/login/oidc/callback",
+}
+
+
+async def add_everything(database: AsyncEngine) -> dict[str, str]:
+    """Rows for every page; the ids that addresses name."""
+    await add_samples(database)
+    now = datetime.now(UTC)
+    for number in range(3):
+        await add_turn(
+            database,
+            "오늘 안에 배송되나요?",
+            key=f"dead-{number}",
+            messenger="slack",
+            delivery="failed",
+            received_at=now - timedelta(minutes=number),
+            expires_at=now + timedelta(hours=1),
+        )
+    user = await add_user(database, "김하나", Role.REVIEWER)
+    keys = ObjectKeys(Password("admin", HASHED).session_key())
+    person = Person(messenger="slack", tenant="shop", sender="U7")
+    return {
+        "conversation": str(await conversation_of(database)),
+        "user": str(user),
+        "turn": str(await add_read_turn(database, person)),
+        "person": keys.of_person(person),
+        "room": keys.of_room(Room(messenger="slack", tenant="shop", name="C7")),
+    }
+
+
+async def add_read_turn(database: AsyncEngine, person: Person) -> UUID:
+    """A turn of a thread with everything that a page can show of it."""
+    settings = PromptSettings(
+        preset="bllossom-8b",
+        system_prompt="당신은 쇼핑몰의 친절한 상담원입니다. 모르는 것은 모른다고 말하세요.",
+        sampling=SamplingParams(temperature=0.6, top_p=0.9, max_new_tokens=1024),
+    )
+    second = timedelta(seconds=1)
+    thread: dict[str, Any] = {
+        "messenger": person.messenger,
+        "sender": person.sender,
+        "key": "thread:C7:1",
+        "room": "C7",
+        "address": {"kind": "room", "team": "T1", "channel": "C7", "ts": "1763607600.000100"},
+    }
+    first = await add_turn(
+        database, "환불 규정을 알려 줘", "7일 안에 환불하실 수 있어요.", **thread
+    )
+    turn = await add_turn(
+        database,
+        "조금 더 자세히 알려 줘",
+        "받으신 날부터 **7일** 안에 신청하시면 됩니다.\n\n1. 주문 내역을 열어 주세요.\n"
+        "2. ‘환불 신청’을 눌러 주세요.",
+        **thread,
+        received_at=NOON + 30 * second,
+        regenerates=first,
+        prompt_settings=settings.id,
+        history_seqs=[1],
+        dropped_messages=2,
+        config_version=3,
+        queued_at=NOON + 31 * second,
+        started_at=NOON + 33 * second,
+        runs=[
+            {"worker": "gpu-1", "at": (NOON + 33 * second).isoformat()},
+            {"worker": "gpu-2", "at": (NOON + 36 * second).isoformat()},
+        ],
+        first_token_ms=900.0,
+        total_ms=5_200.0,
+        settled_at=NOON + 42 * second,
+        finish_reason="length",
+    )
+    attempts = [
+        {
+            "turn_id": turn,
+            "claim": number,
+            "via": "post",
+            "state": state,
+            "detail": detail,
+            "claimed_at": NOON + (42 + 3 * number) * second,
+            "recorded_at": NOON + (43 + 3 * number) * second,
+        }
+        for number, (state, detail) in enumerate(
+            [("pending", "HTTP 429"), ("delivered", "HTTP 200")]
+        )
+    ]
+    vote = {"turn_id": turn, "voter": "U7", "vote": "bad", "reasons": ["format"], "note": "길어요"}
+    async with database.begin() as connection:
+        await prompt_settings.keep(connection, [settings], kept=())
+        await connection.execute(insert(delivery_attempts).values(attempts))
+        await connection.execute(insert(feedback).values(vote))
+    await add_event(database, "human_called", NOON + 50 * second, key="thread:C7:1", actor="U7")
+    return turn
+
+
+async def log_in(page: Page, home: str) -> None:
+    """Through the form, as a person does."""
+    await page.goto(f"{home}/")
+    await page.fill("#user", "admin")
+    await page.fill("#password", PASSWORD)
+    await page.press("#password", "Enter")
+    await page.wait_for_url(f"{home}/")
+
+
+async def begin_second_factor(page: Page, home: str) -> None:
+    """Its page shows a secret that a form on another page asks for."""
+    await page.goto(f"{home}/account")
+    await page.fill("#on-current", PASSWORD)
+    await page.press("#on-current", "Enter")
+    await page.wait_for_url(f"{home}/account/second-factor")
