@@ -65,7 +65,8 @@ async def bench(size: Size) -> list[Figure]:
     ):
         rig = Rig(stores, bot, people, size)
         await rig.block()  # statements are compiled and pools filled
-        quiet, read = [], []
+        quiet: list[float] = []
+        read: list[float] = []
         for number in range(size.pairs):
             for with_readers in (number % 2 == 0, number % 2 == 1):
                 (read if with_readers else quiet).append(await rig.block(with_readers))

@@ -47,6 +47,7 @@ from bot.admin.unmasking import views as unmasking
 from bot.admin.unmasking.unmasked import UNMASKED, Unmasked
 from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
+from bot.admin.web.rendering import rendered
 from bot.admin.workers import views as workers_page
 from bot.privacy.audit_trail import AuditTrail
 from bot.privacy.masking_thread import prepare_masking
@@ -81,6 +82,7 @@ def create_admin(
     app = web.Application(
         middlewares=[
             language.from_browser,
+            rendered,
             session_middleware(CookieStorage(session_key, gate.is_https)),
             pages.with_error_pages,
             auth.closed_by_default,

@@ -10,7 +10,7 @@ from bot.domain.normal_form import nfc
 from bot.store.search.words import Word
 
 #: Code points of an excerpt, and of its part before a match.
-LENGTH = 140
+LENGTH = 120
 _LEAD = 40
 
 

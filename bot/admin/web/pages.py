@@ -19,6 +19,7 @@ from bot.admin.login.identity import USER
 from bot.admin.web import labels, language
 from bot.admin.web.language import translate as _
 from bot.admin.web.navigation import menu
+from bot.admin.web.rendering import page_of
 from bot.domain.dashboard_users import Role
 
 log = structlog.get_logger(__name__)
@@ -97,7 +98,7 @@ def page(request: web.Request, template: str, status: int = 200, **context: Any)
         "section_pages": section_pages,
         "is_admin": user is not None and user.role.includes(Role.ADMIN),
     }
-    return aiohttp_jinja2.render_template(template, request, shared | context, status=status)
+    return page_of(request, template, shared | context, status=status)
 
 
 def error_page(request: web.Request, status: int, sentence: str = "") -> web.Response:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.search.indexer import SearchIndexer
 from bot.admin.turns import finding
+from bot.admin.turns.queries import PAGE_SIZE
 from bot.domain.turns import Person
 from bot.privacy.masking import pseudonym
 from bot.store import erasure
@@ -207,7 +208,7 @@ async def test_pages_cross_segments_without_gaps_or_repeats(
             await index_all(database)
     assert await count(database, "search_segments") == 3
     newest = await found(database, "환불")
-    assert len(newest) == 50, "of which the older half came out of two segments in one statement"
+    assert len(newest) == PAGE_SIZE, "of which the older came out of a segment"
     every = await found_on_all_pages(database, "환불")
     assert sorted(every) == [f"환불 {number:02}" for number in range(95)]
     seconds = [int(question[-2:]) // 2 for question in every]

@@ -1,3 +1,4 @@
+import math
 import re
 from datetime import timedelta
 from html import unescape
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.turns.queries import PAGE_SIZE
 from tests.support.admin import Client
 from tests.support.sample_turns import NOON, add_turn, conversation_of
 
@@ -101,7 +103,7 @@ async def test_pages_have_neither_gaps_nor_repeats_while_rows_arrive(
         await add_turn(database, f"환불 {number}", key=str(number % 7), received_at=at)
     seen: list[str] = []
     query = "?q=환불&messenger=kakao"
-    for _ in range(3):
+    for _ in range(math.ceil(120 / PAGE_SIZE)):
         html = await (await operator.get(f"/admin/{query}")).text()
         seen += questions_of(html)
         await add_turn(database, "환불 새것", received_at=NOON + timedelta(hours=1))
@@ -175,7 +177,7 @@ async def test_hidden_matches_take_no_place_on_the_pages(
         html = await (await operator.get(f"/admin/{query}")).text()
         found = questions_of(html)
         query = older_link(html)
-        assert len(found) == 50 or not query
+        assert len(found) == PAGE_SIZE or not query
         seen += found
     assert seen == [f"주문 5678 {number}" for number in range(129, 0, -2)]
 
@@ -215,3 +217,13 @@ async def test_a_search_that_takes_too_long_says_so(
         response = await operator.get("/admin/?q=환")
     assert response.status == 503
     assert "제한 시간 안에 검색을 마치지 못했습니다" in await response.text()
+
+
+async def test_a_page_of_the_longest_turns_is_below_60_kilobytes(
+    operator: Client, database: AsyncEngine
+) -> None:
+    for number in range(PAGE_SIZE + 1):
+        await add_turn(database, "가" * 500, "나" * 2000, delivery="unconfirmed", key=str(number))
+    response = await operator.get("/admin/")
+    assert len(questions_of(await response.text())) == PAGE_SIZE
+    assert len(await response.read()) < 60_000
