@@ -54,12 +54,12 @@ async def test_a_blocked_person_hears_a_sentence_until_the_block_ends(
                 assert await blocked_people.block(connection, person, name="n", reason="r", by="a")
         statuses = {name: (await until_blocked(ask)).status for name, ask in asks.items()}
         assert statuses == {"kakao": 200, "slack": 200, "generic": 403}
-        [before] = await chat.stack.rows("SELECT count(*) FROM turns")
+        [(before,)] = await chat.stack.rows("SELECT count(*) FROM turns")
         for ask in asks.values():
             assert BLOCKED in str((await ask()).body)
         other = await chat.stack.say_kakao("저는요?", user="영희")
         assert BLOCKED not in other.bubbles
-        assert await chat.stack.rows("SELECT count(*) FROM turns") == [(before.count + 1,)]
+        assert await chat.stack.rows("SELECT count(*) FROM turns") == [(before + 1,)]
         async with chat.stack.database.begin() as connection:
             assert await blocked_people.unblock(connection, people["kakao"].key)
         async with asyncio.timeout(60):
