@@ -27,6 +27,7 @@ from bot.admin.dead_letters.resender import BulkResender
 from bot.admin.exported_lists import exported_lists
 from bot.admin.exports.exporter import Exporter
 from bot.admin.exports.limits import Limits
+from bot.admin.login.key_change import KeyChange
 from bot.admin.reading.parts import AnswerDisplay
 from bot.admin.replay.feeder import ReplayFeeder
 from bot.admin.replay.past_prompts import PastPrompts, PromptDefaults
@@ -34,6 +35,7 @@ from bot.admin.reviews.filler import QueueFiller
 from bot.admin.search.indexer import SearchIndexer
 from bot.admission.admission import Admission
 from bot.admission.backlog import Backlog
+from bot.admission.blocklist import Blocklist
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
 from bot.configs.reader import BotConfigs
@@ -73,7 +75,9 @@ from bot.observability.disk import DiskWatch
 from bot.observability.metrics import record_block
 from bot.privacy.audit_retention import AuditRetention
 from bot.privacy.erasure import Eraser
-from bot.settings import Settings
+from bot.privacy.erasure_orders import OrderedErasures
+from bot.privacy.retention import Retention
+from bot.settings import Settings, split_keys
 from bot.simulator.app import create_simulator
 from bot.simulator.model_switch import ModelSwitch
 from bot.store.history_cache import RecentHistory
@@ -118,6 +122,7 @@ class Base:
     workers: WorkerRegistry
     configs: BotConfigs
     backlog: Backlog
+    blocklist: Blocklist
     forecast: Forecast
     outbound: OutboundClient
     finished: WakeupSubscriber  #: a worker has finished a job
@@ -287,6 +292,7 @@ def _base(configuration: Configuration) -> Base:
         backlog=Backlog(
             database, settings.max_waiting, max_waiting_turns=settings.max_waiting_turns
         ),
+        blocklist=Blocklist(database),
         forecast=Forecast(database, workers),
         outbound=OutboundClient([*hosts, *origins(settings)]),
         finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
@@ -409,6 +415,7 @@ def _admission(base: Base) -> Admission:
         forecast=base.forecast,
         texts=TEXTS[settings.language],
         config_for=base.configs.for_scope,
+        blocked=base.blocklist,
     )
 
 
@@ -487,6 +494,7 @@ async def _run(
         base.configs.keep,
         base.workers.keep,
         base.backlog.keep,
+        base.blocklist.keep,
         base.forecast.keep,
         conversation.waiters.watch,
         conversation.live.keep_reading,
@@ -509,6 +517,11 @@ async def _run(
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,
         _audit_retention(base).keep_trimming,
+        KeyChange(
+            base.database, split_keys(base.configuration.settings.admin_secret_keys)
+        ).keep_encrypting,
+        Retention(base.database).keep_deleting,
+        OrderedErasures(base.database, conversation.eraser).keep_erasing,
         *messenger_loops,
     )
     async with contextlib.AsyncExitStack() as stack:
@@ -517,6 +530,7 @@ async def _run(
         if warm:
             await warm_up(base.database, base.queue, connections=POOL_SIZE)
         await base.configs.load()
+        await base.blocklist.load()
         await stack.enter_async_context(monitored_loop(record_block))
         await stack.enter_async_context(base.outbound)
         await stack.enter_async_context(base.finished)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 
@@ -47,12 +48,16 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.oidc import views as provider
 from bot.admin.oidc.configured import read_oidc
+from bot.admin.people import export_view as person_file
+from bot.admin.people import list_views as people_lists
+from bot.admin.people import views as people
 from bot.admin.reading import conversation_views as reading
 from bot.admin.reading import turn_views
 from bot.admin.reading.keys import ObjectKeys
 from bot.admin.reading.parts import DISPLAY, KEYS, AnswerDisplay
 from bot.admin.replay import compare_views, export_views
 from bot.admin.replay import views as replays
+from bot.admin.retention import views as retention
 from bot.admin.reviews import adjudication_views as adjudication
 from bot.admin.reviews import agreement_views as agreement
 from bot.admin.reviews import judging_views as judging
@@ -60,12 +65,15 @@ from bot.admin.reviews import queue_views as review_queues
 from bot.admin.search import saved_views
 from bot.admin.search import views as search_views
 from bot.admin.turns import views
+from bot.admin.unmasking import views as unmasking
+from bot.admin.unmasking.unmasked import UNMASKED, Unmasked
 from bot.admin.users import views as users
 from bot.admin.web import audit, language, pages
 from bot.admin.web.rendering import rendered
 from bot.admin.workers import views as workers_page
 from bot.conversation.prompt import PromptBuilder
 from bot.privacy.audit_trail import AuditTrail
+from bot.privacy.masking_thread import prepare_masking
 from bot.settings import Settings, split_keys
 from bot.workers import WorkerRegistry
 
@@ -113,6 +121,9 @@ def create_admin(
     app[audit.TRAIL] = AuditTrail(database)
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     _add_provider(app, read_oidc(settings, clock))
+    app[retention.AUDIT_DAYS] = settings.audit_retention_days
+    app[person_file.DOWNLOADS] = asyncio.Semaphore(person_file.MAX_DOWNLOADS)
+    app[UNMASKED] = Unmasked(clock)
     app[workers_page.WORKERS] = workers
     prompts = PromptBuilder.configured(settings, workers, max_new_tokens=max_new_tokens or {})
     _add_bot_settings(app, settings, prompts)
@@ -122,6 +133,7 @@ def create_admin(
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
     app[LISTS] = exported_lists(messenger_labels)
     app[live.FEED] = LiveFeed(database, dict(messenger_labels))
+    app.on_startup.append(_prepare)
     app.on_shutdown.append(live.end_streams)
     app.on_response_prepare.append(pages.harden)
     app.router.add_routes(_ROUTES)
@@ -133,6 +145,10 @@ def create_admin(
 async def _to_first_page(_request: web.Request) -> web.StreamResponse:
     """GET /admin: redirect to the one address of the first page."""
     raise web.HTTPPermanentRedirect(PREFIX)
+
+
+async def _prepare(_app: web.Application) -> None:
+    prepare_masking()
 
 
 def _add_provider(app: web.Application, oidc: provider.Oidc | None) -> None:
@@ -167,6 +183,8 @@ def _gate(
 _ROUTES = [
     web.get("", _to_first_page),
     web.get("/", views.show_turns, name="turns"),
+    web.post("/conversations/{id}/unmask", unmasking.unmask, name="unmask"),
+    web.post("/conversations/{id}/mask", unmasking.mask_again, name="mask_again"),
     web.get("/conversations/{id}", reading.show_conversation, name="conversation"),
     web.get("/people/{key}", reading.show_person, name="person"),
     web.get("/rooms/{key}", reading.show_room, name="room"),
@@ -212,6 +230,18 @@ _ROUTES = [
     web.post("/users/{id}/second-factor", users.reset_second_factor, name="user_second_factor"),
     web.get("/audit", audit_log.show_log, name="audit"),
     web.get("/audit/report", audit_log.show_report, name="audit_report"),
+    web.get("/people/{key}/rights", people.show_actions, name="person_rights"),
+    web.post("/people/{key}/block", people.block, name="person_block"),
+    web.post("/people/{key}/unblock", people.unblock, name="person_unblock"),
+    web.post("/people/{key}/erase", people.erase, name="person_erase"),
+    web.post("/people/{key}/download", person_file.download, name="person_download"),
+    web.get("/blocked", people_lists.show_blocked, name="blocked"),
+    web.post("/blocked/unblock", people_lists.unblock, name="unblock"),
+    web.get("/erasures", people_lists.show_erasures, name="erasures"),
+    web.get("/erasures/{id}", people_lists.show_receipt, name="receipt"),
+    web.get("/retention", retention.show_retention, name="retention"),
+    web.post("/retention", retention.set_rule),
+    web.post("/retention/delete", retention.delete_rule, name="retention_delete"),
     web.get("/charts", charts.show_charts, name="charts"),
     web.get("/charts/{name}", charts.show_chart, name="chart"),
     web.get("/alerts", alert_views.show_alerts, name="alerts"),

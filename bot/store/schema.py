@@ -40,6 +40,12 @@ from bot.store.datasets.tables import (
 )
 from bot.store.exports.tables import exports_table, parts_table, people_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
+from bot.store.protection_tables import (
+    blocked_people_table,
+    erasure_orders_table,
+    retention_rules_table,
+    retention_runs_table,
+)
 from bot.store.replays.tables import (
     replay_items_table,
     replay_reveals_table,
@@ -383,6 +389,9 @@ erasures = Table(
     Column("person", Text, nullable=False),
     Column("counts", JSONB, nullable=False),
     Column("erased_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # Who had the person erased; empty: the person.
+    Column("actor", Text, nullable=False, server_default=""),
+    Index("ix_erasures_erased_at", "erased_at", "id"),
 )
 
 # Stored settings of a bot, a workspace or a room: each change is a new row, the newest counts.
@@ -410,6 +419,12 @@ sandbox_answers = answers_table(metadata)
 dashboard_users = users_table(metadata)
 dashboard_identities = identities_table(metadata)
 audit_log = audit_table(metadata)
+
+# The protection of personal data (bot.privacy).
+retention_rules = retention_rules_table(metadata)
+retention_runs = retention_runs_table(metadata)
+blocked_people = blocked_people_table(metadata)
+erasure_orders = erasure_orders_table(metadata)
 
 # Slack's workspaces: as Postgres sees them, the secrets encrypted (bot.store.installations).
 slack_installations = installations_table(metadata, Text())

@@ -119,6 +119,8 @@ PATHS = [
     "/admin/login",
     "/admin/logout",
     "/admin/conversations/1",
+    "/admin/conversations/1/unmask",
+    "/admin/conversations/1/mask",
     "/admin/people/%EA%B0%80",
     "/admin/rooms/x",
     "/admin/turns/00000000-0000-4000-8000-000000000000",
@@ -140,6 +142,14 @@ PATHS = [
     "/admin/audit",
     "/admin/audit/report",
     "/admin/audit/report?month=9999-99",
+    "/admin/people/x/rights",
+    "/admin/people/%F0%9F%98%80/download",
+    "/admin/blocked",
+    "/admin/blocked?after=x",
+    "/admin/erasures",
+    "/admin/erasures/x",
+    "/admin/retention",
+    "/admin/retention/delete",
     "/admin/search/suggestions?token=%EC%83%81%ED%83%9C:",
     "/admin/charts",
     "/admin/charts/volume",
@@ -503,12 +513,17 @@ PAGES = [
     "/admin/bot-settings/compare",
     "/admin/bot-settings/history",
     "/admin/bot-settings/sandbox",
+    "/admin/retention",
+    "/admin/people/x/rights",
+    "/admin/blocked",
+    "/admin/erasures",
+    "/admin/erasures/x",
 ]
 PARAMETERS = [
     *("tenant", "room", "owner", "below", "contested", "both"),
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
     *("user", "action", "month", "done", "range", "end", "state", "queue", "part", "split", "x"),
-    *("at", "format"),
+    *("at", "format", "days", "keep", "sure", "person"),
 ]
 FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
 FIELDS += ["which", "size", "strata", "seed", "reviewers", "minutes", "queue", "version", "act"]
@@ -516,7 +531,7 @@ FIELDS += ["verdict", "reason_wrong", "note", "correction", "anyway", "state"]
 FIELDS += ["list", "format", "query", "kind", "preset", "max_tokens", "turn"]
 FIELDS += ["position", "choice", "engine", "temperature", "max_turns", "system_prompt"]
 FIELDS += ["messenger", "tenant", "room", "base", "revision", "max_new_tokens"]
-FIELDS += ["seen", "owner", "question", "both"]
+FIELDS += ["seen", "owner", "question", "both", "before"]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -563,6 +578,15 @@ FORMS = [
     "/admin/bot-settings/restore",
     "/admin/bot-settings/sandbox",
     "/admin/bot-settings/sandbox/clear",
+    "/admin/people/x/block",
+    "/admin/people/x/unblock",
+    "/admin/people/x/erase",
+    "/admin/people/x/download",
+    "/admin/blocked/unblock",
+    "/admin/retention",
+    "/admin/retention/delete",
+    "/admin/conversations/1/unmask",
+    "/admin/conversations/x/mask",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]

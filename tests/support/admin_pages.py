@@ -18,11 +18,21 @@ from bot.domain.dashboard_users import Role
 from bot.domain.replays import Preference
 from bot.domain.sandbox import SandboxAnswer, SandboxSide
 from bot.domain.turns import Person
-from bot.store import bot_configs, config_drafts, prompt_settings, sandbox
+from bot.privacy.masking import pseudonym
+from bot.store import (
+    blocked_people,
+    bot_configs,
+    config_drafts,
+    erasure_orders,
+    prompt_settings,
+    retention_rules,
+    sandbox,
+)
+from bot.store.erasure import write_receipt
 from bot.store.prompt_settings import PromptSettings
 from bot.store.reading.room import Room
 from bot.store.replays import records, votes
-from bot.store.schema import delivery_attempts, feedback
+from bot.store.schema import delivery_attempts, feedback, retention_runs
 from inference_queue.protocol import SamplingParams
 from tests.support.admin import HASHED, PASSWORD, add_user
 from tests.support.replays import a_feeder, answer_all, feed, order_replay
@@ -76,6 +86,11 @@ PAGES = {
     "/bot-settings/compare": Shown("bot-settings-compare", f"/bot-settings/compare?{ROOM}"),
     "/bot-settings/history": Shown("bot-settings-history", f"/bot-settings/history?{ROOM}"),
     "/bot-settings/sandbox": Shown("sandbox", f"/bot-settings/sandbox?{ROOM}&both=1"),
+    "/people/{key}/rights": Shown("person-rights", "/people/{person}/rights"),
+    "/retention": Shown("retention", "/retention"),
+    "/blocked": Shown("blocked", "/blocked"),
+    "/erasures": Shown("erasures", "/erasures"),
+    "/erasures/{id}": Shown("receipt", "/erasures/{receipt}"),
 }
 #: They are read by programs, lead elsewhere, or are met on the way in.
 NO_PAGES = {
@@ -109,11 +124,13 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
     user = await add_user(database, "김하나", Role.REVIEWER)
     keys = ObjectKeys(Password("admin", HASHED).session_key())
     person = Person(messenger="slack", tenant="shop", sender="U7")
+    receipt = await add_protection(database, person)
     ids = {
         "conversation": str(await conversation_of(database)),
         "user": str(user),
         "turn": str(await add_read_turn(database, person)),
         "person": keys.of_person(person),
+        "receipt": str(receipt),
         "room": keys.of_room(Room(messenger="slack", tenant="shop", name="C7")),
     }
     return ids | await add_reviews(database) | await _add_replays(database)
@@ -152,6 +169,27 @@ async def add_bot_settings(database: AsyncEngine) -> None:
         for answer in answers:
             told = replace(answer, answer="15일이에요.", outcome="stop", total_ms=840)
             await sandbox.settle(connection, told)
+
+
+async def add_protection(database: AsyncEngine, person: Person) -> UUID:
+    """Rules, runs, a block and erasures; the id of a receipt."""
+    counts = {"turns": 128, "conversations": 2, "jobs": 0, "votes": 3, "quotes": 1}
+    async with database.begin() as connection:
+        await retention_rules.set_rule(connection, "", "", 365, by="admin")
+        await retention_rules.set_rule(connection, "slack", "T0BLLOSSOM", None, by="김하나")
+        await connection.execute(
+            insert(retention_runs).values(
+                [
+                    {"until": NOON, "reached_at": NOON, "turns": 12_345, "finished_at": NOON},
+                    {"until": NOON, "reached_at": NOON, "turns": 67, "finished_at": None},
+                ]
+            )
+        )
+        for one in (person, Person(messenger="kakao", tenant="shop", sender="x")):
+            name = pseudonym(one.messenger, one.tenant, one.sender)
+            await blocked_people.block(connection, one, name=name, reason="욕설 반복", by="admin")
+        await erasure_orders.order(connection, person, name="1a2b3c4d", actor="admin")
+        return await write_receipt(connection, person, counts, "admin")
 
 
 async def add_read_turn(database: AsyncEngine, person: Person) -> UUID:

@@ -13,13 +13,14 @@ from bot.admin.reading.parts import DISPLAY, KEYS
 from bot.admin.turns.filters import BadCursor, Cursor
 from bot.admin.turns.queries import MAX_ID
 from bot.admin.turns.views import MESSENGER_LABELS
+from bot.admin.unmasking.unmasked import UNMASKED
 from bot.admin.web import labels
 from bot.admin.web.audit import record
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
-from bot.privacy.masking import pseudonym
+from bot.privacy.masking import masking, pseudonym
 from bot.privacy.masking_thread import run_masking
 from bot.store.reading.conversation import Conversation
 from bot.store.reading.room import Room
@@ -42,9 +43,11 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
     found = None if number is None else await conversation_page.load(database, number, **read)
     if found is None:
         return error_page(request, 404, _(_NO_CONVERSATION))
-    shown = await run_masking(lambda: conversation_page.compose(found, display, keys))
     conversation = found.conversation
-    await _record(request, conversation, shown)
+    until = await request.app[UNMASKED].until(request, conversation.id)
+    with masking(on=until is None):
+        shown = await run_masking(lambda: conversation_page.compose(found, display, keys))
+    await _record(request, conversation, shown, unmasked=until is not None)
     room = Room(
         messenger=conversation.messenger, tenant=conversation.tenant, name=conversation.room
     )
@@ -58,15 +61,20 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
         by_human=bool(conversation.human_until and conversation.human_until > datetime.now(UTC)),
         room_key=keys.of_room(room) if conversation.room else "",
         room=pseudonym(room.messenger, room.tenant, room.name),
+        unmasked_until=until,
+        anchors={name: raw for name, raw in anchors.items() if raw is not None},
     )
 
 
-async def _record(request: web.Request, conversation: Conversation, shown: Page) -> None:
+async def _record(
+    request: web.Request, conversation: Conversation, shown: Page, *, unmasked: bool
+) -> None:
     """Write down which turns were read, and whose they are."""
     items = [entry.turn for entry in shown.entries]
     details = {
         "people": sorted({item.sender for item in items}),
         "turns": f"{items[0].seq}-{items[-1].seq}" if items else "",
+        "unmasked": unmasked,
     }
     about = f"conversation:{conversation.id}"
     await record(request, AuditAction.CONVERSATION_READ, about, details)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,14 +13,15 @@ from bot.admin.reading import prompt_page, text_page, turn_page
 from bot.admin.reading.conversation_views import messenger_label, read_number
 from bot.admin.reading.parts import DISPLAY, KEYS
 from bot.admin.reading.request_page import request_facts
-from bot.admin.turns.queries import before_for, read_only
+from bot.admin.turns.queries import before_for, find_position, read_only
+from bot.admin.unmasking.unmasked import UNMASKED
 from bot.admin.web import labels
 from bot.admin.web.audit import record
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
-from bot.privacy.masking import pseudonym
+from bot.privacy.masking import masking, pseudonym
 from bot.privacy.masking_thread import run_masking
 from bot.store.reading import turn as stored
 from bot.store.reading.turn import ReadTurn
@@ -36,7 +38,8 @@ async def show_turn(request: web.Request) -> web.StreamResponse:
     if found is None:
         return error_page(request, 404, _(_NO_TURN))
     display, keys, now = request.app[DISPLAY], request.app[KEYS], datetime.now(UTC)
-    shown = await run_masking(lambda: turn_page.compose(found, display, keys, now))
+    with await _masking(request, found.turn.conversation_id):
+        shown = await run_masking(lambda: turn_page.compose(found, display, keys, now))
     await _record(request, AuditAction.TURN_READ, found.turn)
     return page(
         request,
@@ -57,7 +60,8 @@ async def show_prompt(request: web.Request) -> web.StreamResponse:
     found = await prompt_page.load(request.app[DATABASE], turn_id) if turn_id else None
     if found is None:
         return error_page(request, 404, _(_NO_TURN))
-    shown = await run_masking(lambda: prompt_page.compose(found, first))
+    with await _masking(request, found.turn.conversation_id):
+        shown = await run_masking(lambda: prompt_page.compose(found, first))
     await _record(request, AuditAction.PROMPT_READ, found.turn)
     return page(request, "prompt.html", shown=shown, first=first)
 
@@ -72,7 +76,9 @@ async def show_text(request: web.Request) -> web.StreamResponse:
     text = await text_page.load(request.app[DATABASE], turn_id, name) if turn_id else None
     if text is None:
         return error_page(request, 404, _(_NO_TURN))
-    shown = await run_masking(lambda: text_page.part_of(text, start))
+    position = await find_position(request.app[DATABASE], turn_id) if turn_id else None
+    with await _masking(request, position.conversation_id if position else 0):
+        shown = await run_masking(lambda: text_page.part_of(text, start))
     await record(request, AuditAction.TURN_READ, f"turn:{turn_id}")
     title = labels.label(name, text_page.NAMES)
     return page(request, "text.html", shown=shown, title=title, name=name, id=str(turn_id))
@@ -90,6 +96,13 @@ async def show_request(request: web.Request) -> web.StreamResponse:
     facts = await run_masking(lambda: request_facts(turn))
     await _record(request, AuditAction.REQUEST_READ, turn)
     return page(request, "request.html", facts=facts, id=str(turn_id))
+
+
+async def _masking(
+    request: web.Request, conversation_id: int
+) -> contextlib.AbstractContextManager[None]:
+    """Texts are masked unless the conversation is unmasked for the request's user."""
+    return masking(on=await request.app[UNMASKED].until(request, conversation_id) is None)
 
 
 async def _record(request: web.Request, action: AuditAction, turn: ReadTurn) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.admin.turns.rows import TurnPosition
-from bot.store.schema import deliveries, turns
+from bot.store.schema import conversations, deliveries, turns
 
 #: With the longest excerpts they take 58 kB; a page is to be below 60.
 PAGE_SIZE = 30
@@ -20,6 +20,13 @@ STATEMENT_TIMEOUT_MS = 3000
 
 #: The largest BIGINT.
 MAX_ID = 2**63 - 1
+
+
+async def conversation_exists(database: AsyncEngine, conversation_id: int) -> bool:
+    """Whether there is a conversation with this id, a BIGINT."""
+    statement = select(conversations.c.id).where(conversations.c.id == conversation_id)
+    async with read_only(database) as connection:
+        return await connection.scalar(statement) is not None
 
 
 async def find_position(database: AsyncEngine, turn_id: UUID) -> TurnPosition | None:

@@ -72,6 +72,14 @@ SECTIONS = (
             Entry("접속기록", "audit", Role.ADMIN),
         ),
     ),
+    Section(
+        "개인정보",
+        (
+            Entry("보관 기간", "retention", Role.ADMIN),
+            Entry("차단한 사용자", "blocked", Role.ADMIN),
+            Entry("삭제한 사용자", "erasures", Role.ADMIN),
+        ),
+    ),
 )
 
 

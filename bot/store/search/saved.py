@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.turns import Person
 from bot.store.schema import saved_searches
 
 #: Of one owner.
 MAX_SAVED = 50
+
+#: The names of the search box's field for people.
+_PERSON = ("person", "사람")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +35,16 @@ async def list_saved(connection: AsyncConnection, owner: str) -> list[SavedSearc
     return [SavedSearch(**row._asdict()) for row in rows]
 
 
-async def save(connection: AsyncConnection, owner: str, name: str, query: str) -> bool:
-    """Save a search, in place of one of the same name; False: the owner has too many."""
+async def save(connection: AsyncConnection, owner: str, name: str, query: str) -> int | None:
+    """Save a search, in place of one of the same name; its id, None: the owner has too many."""
     table = saved_searches.c
     others = select(func.count()).where(table.owner == owner, table.name != name)
     if (await connection.scalar(others) or 0) >= MAX_SAVED:
-        return False
+        return None
     new = insert(saved_searches).values(owner=owner, name=name, query=query)
-    await connection.execute(
-        new.on_conflict_do_update(index_elements=["owner", "name"], set_={"query": query})
-    )
-    return True
+    saved = new.on_conflict_do_update(index_elements=["owner", "name"], set_={"query": query})
+    search_id: int | None = await connection.scalar(saved.returning(table.id))
+    return search_id
 
 
 async def delete_saved(connection: AsyncConnection, owner: str, search_id: int) -> bool:
@@ -49,3 +52,12 @@ async def delete_saved(connection: AsyncConnection, owner: str, search_id: int) 
     table = saved_searches.c
     statement = delete(saved_searches).where(table.id == search_id, table.owner == owner)
     return bool((await connection.execute(statement)).rowcount)
+
+
+async def erase_searches(connection: AsyncConnection, person: Person, pseudonym: str) -> int:
+    """Delete all searches for the person, by id or pseudonym; their number."""
+    ids, query = (pseudonym, person.sender), saved_searches.c.query.concat(" ")
+    values = [spelled for name in ids for spelled in (f"{name} ", f'"{name}"')]
+    terms = [f"{field}:{value}" for field in _PERSON for value in values]
+    named = or_(*(func.strpos(query, term) > 0 for term in terms))
+    return (await connection.execute(delete(saved_searches).where(named))).rowcount

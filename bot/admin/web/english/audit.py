@@ -6,6 +6,8 @@ AUDIT = {
     "로그인 실패": "Login refused",
     "2단계 코드 실패": "Code refused",
     "권한 없음": "Role refused",
+    "검색 저장": "Search saved",
+    "저장한 검색 삭제": "Saved search deleted",
     "대화 목록 열람": "Turns read",
     "대화 열람": "Conversation read",
     "답변 다시 보내기": "Answer sent again",

@@ -9,6 +9,7 @@ from bot.admin.web.english.charts import CHARTS
 from bot.admin.web.english.datasets import DATASETS
 from bot.admin.web.english.explanations import EXPLANATIONS
 from bot.admin.web.english.improve import IMPROVE
+from bot.admin.web.english.protection import PROTECTION
 from bot.admin.web.english.provider import PROVIDER
 from bot.admin.web.english.reading import READING
 from bot.admin.web.english.replay import REPLAY
@@ -38,4 +39,5 @@ ENGLISH: dict[str, str] = {
     **REPLAY,
     **BOT_SETTINGS,
     **SANDBOX,
+    **PROTECTION,
 }

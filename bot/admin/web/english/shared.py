@@ -19,9 +19,10 @@ SHARED = {
     "로그인": "Log in",
     "아이디": "User name",
     "비밀번호": "Password",
-    "시각은 모두 한국 시간(KST, Asia/Seoul)입니다. 개인정보는 가려서 표시합니다.": (
-        "All times are Korean (KST, Asia/Seoul). Personal data is masked."
-    ),
+    (
+        "시각은 모두 한국 시간(KST, Asia/Seoul)입니다. 개인정보는 가려서 표시하지만,"
+        " 이름은 가리지 못합니다."
+    ): "All times are Korean (KST, Asia/Seoul). Personal data is masked, except names.",
     "2단계 인증": "Second factor",
     "인증 앱의 코드 6자리 또는 복구 코드": "The app's 6 digits, or a recovery code",
     "확인": "Continue",

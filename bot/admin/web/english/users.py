@@ -18,6 +18,7 @@ USERS = {
     ),
     "사유 (접속기록에 남습니다)": "Reason (it stays in the audit log)",
     "일회용 비밀번호": "One-time password",
+    "{moment}까지 쓸 수 있습니다.": "It can be used until {moment}.",
     "이 비밀번호는 지금 한 번만 보입니다. 안전한 방법으로 사용자에게 전해 주세요.": (
         "This password is shown this once. Hand it to the user in a safe way."
     ),

@@ -35,6 +35,8 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", ""): PUBLIC,
     ("GET", "/"): Role.VIEWER,
     ("GET", "/conversations/{id}"): Role.VIEWER,
+    ("POST", "/conversations/{id}/unmask"): Role.ADMIN,
+    ("POST", "/conversations/{id}/mask"): Role.ADMIN,
     ("GET", "/people/{key}"): Role.VIEWER,
     ("GET", "/rooms/{key}"): Role.VIEWER,
     ("GET", "/turns/{id}"): Role.VIEWER,
@@ -44,6 +46,18 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("POST", "/turns/{id}/send-again"): Role.ADMIN,
     ("GET", "/search/suggestions"): Role.VIEWER,
     ("POST", "/searches"): Role.VIEWER,
+    ("GET", "/people/{key}/rights"): Role.ADMIN,
+    ("POST", "/people/{key}/block"): Role.ADMIN,
+    ("POST", "/people/{key}/unblock"): Role.ADMIN,
+    ("POST", "/people/{key}/erase"): Role.ADMIN,
+    ("POST", "/people/{key}/download"): Role.ADMIN,
+    ("GET", "/blocked"): Role.ADMIN,
+    ("POST", "/blocked/unblock"): Role.ADMIN,
+    ("GET", "/erasures"): Role.ADMIN,
+    ("GET", "/erasures/{id}"): Role.ADMIN,
+    ("GET", "/retention"): Role.ADMIN,
+    ("POST", "/retention"): Role.ADMIN,
+    ("POST", "/retention/delete"): Role.ADMIN,
     ("GET", "/charts"): Role.VIEWER,
     ("GET", "/charts/{name}"): Role.VIEWER,
     ("GET", "/live"): Role.VIEWER,
@@ -173,7 +187,7 @@ async def test_each_role_is_let_into_its_routes_and_no_others(
         if needed is PUBLIC:
             continue
         url = "/admin" + path.replace("{id}", ids.get(path.split("/")[1], "1"))
-        url = url.replace("{name}", "model_gone")
+        url = url.replace("{name}", "model_gone").replace("{key}", "x")
         if method == "GET":
             response = await client.get(url, allow_redirects=False)
         else:

@@ -137,7 +137,14 @@ async def test_personal_data_is_masked_in_list_and_dialogue(
             assert secret not in html
 
 
-HIDDEN = ("010-1234-5678", "hong@example.com", "900101-1234567", "1234-5678-9012-3456")
+HIDDEN = (
+    "010-1234-5678",
+    "hong@example.com",
+    "900101-1234567",
+    "1234-5678-9012-3456",
+    "12나 3456",
+    "서울시 종로구 세종대로 175",
+)
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
