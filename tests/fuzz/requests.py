@@ -300,6 +300,14 @@ def _try_change(document: Any, path: tuple[Any, ...], new: Any) -> Any:
         return document
 
 
+#: The fields of a review queue and of a judgement, each with one that is taken.
+REVIEW = {
+    "which": "random", "size": "5", "strata": "preset", "seed": "1", "reviewers": "2",
+    "minutes": "15", "queue": "1", "version": "0", "act": "preview", "verdict": "bad",
+    "reason_wrong": "1", "note": "메모", "correction": "고친 답변", "anyway": "1", "state": "open",
+}  # fmt: skip
+
+
 @st.composite
 def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     """A form with some of its fields odd or missing."""
@@ -317,7 +325,7 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled |= {"room": draw(text), "base": draw(st.sampled_from(["0", "1", "x"])), "revision": ""}
     filled |= {"system_prompt": draw(text), "max_new_tokens": str(draw(number)), "both": "1"}
     filled |= {"note": draw(text), "version": "1", "seen": "1", "owner": "", "question": draw(text)}
-    filled["payload"] = json.dumps(draw(value))
+    filled |= REVIEW | {"payload": json.dumps(draw(value))}
     kept = {name: filled.get(name) or draw(text) for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
     kept |= draw(odd) if draw(st.booleans()) else {}
@@ -526,8 +534,7 @@ PARAMETERS = [
     *("at", "format", "days", "keep", "sure", "person"),
 ]
 FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
-FIELDS += ["which", "size", "strata", "seed", "reviewers", "minutes", "queue", "version", "act"]
-FIELDS += ["verdict", "reason_wrong", "note", "correction", "anyway", "state"]
+FIELDS += list(REVIEW)
 FIELDS += ["list", "format", "query", "kind", "preset", "max_tokens", "turn"]
 FIELDS += ["position", "choice", "engine", "temperature", "max_turns", "system_prompt"]
 FIELDS += ["messenger", "tenant", "room", "base", "revision", "max_new_tokens"]
