@@ -60,6 +60,9 @@ const ACTIONS = {
   "?": toggleKeys,
 };
 
+/** With Hangul switched on the J key says ㅓ outside of fields, too: then its place counts. */
+const LETTERS = { KeyE: "e", KeyJ: "j", KeyK: "k", KeyN: "n" };
+
 document.addEventListener("keydown", (event) => {
   // While an IME composes, its keys are its own; 229 is what some browsers call them.
   if (event.isComposing || event.keyCode === 229 || event.altKey || event.metaKey) return;
@@ -73,8 +76,8 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  const act = ACTIONS[event.key];
-  if (act) act();
+  const name = event.key.charCodeAt(0) > 127 ? LETTERS[event.code] : event.key;
+  if (name in ACTIONS) ACTIONS[name]();
   else if (!choose(event.key, event.target)) return;
   event.preventDefault();
 });

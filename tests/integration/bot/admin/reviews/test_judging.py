@@ -170,6 +170,32 @@ async def test_while_somebody_holds_a_turn_another_cannot_save_and_keeps_the_tex
     assert empty.headers["Location"] == f"/admin/reviews/queues/{queue}?end=1"
 
 
+async def test_reviewers_who_begin_at_once_get_different_turns(
+    reviewer: Client, other: Client, database: AsyncEngine
+) -> None:
+    every = [await add_turn(database, received_at=NOON - timedelta(days=n)) for n in range(3)]
+    queue = await new_queue(reviewer, database)
+    address = f"/admin/reviews/queues/{queue}/next"
+    began = await asyncio.gather(*(post(client, address) for client in (reviewer, other)))
+    places = {response.headers["Location"] for response in began}
+    assert len(places) == 2
+    assert places < {f"/admin/reviews/turns/{turn_id}?queue={queue}" for turn_id in every}
+
+
+async def test_a_third_opinion_is_asked_for_where_two_differ(
+    operator: Client, reviewer: Client, other: Client, database: AsyncEngine
+) -> None:
+    turn_id = await add_turn(database)
+    await judge(reviewer, turn_id)
+    await judge(other, turn_id, verdict="bad", reason_wrong="1")
+    queue = await new_queue(operator, database, q="review:disputed", reviewers="3")
+    taken = await post(operator, f"/admin/reviews/queues/{queue}/next")
+    assert str(turn_id) in taken.headers["Location"]
+    await judge(operator, turn_id, queue)
+    found = await counting(database, turn_id)
+    assert (found[0], found[4]) == (Verdict.GOOD, True)
+
+
 async def test_a_reservation_that_ran_out_while_one_wrote_loses_nothing(
     reviewer: Client, other: Client, database: AsyncEngine
 ) -> None:

@@ -24,6 +24,10 @@ COMPOSE = """() => {
     }
 }"""
 
+#: The J key while Hangul is switched on.
+HANGUL_J = """() => document.body.dispatchEvent(
+    new KeyboardEvent("keydown", { key: "ㅓ", code: "KeyJ", bubbles: true }))"""
+
 
 @pytest.fixture
 async def client(start_admin: StartAdmin, database: AsyncEngine) -> Client:
@@ -73,8 +77,9 @@ async def test_keys_choose_move_and_explain_themselves_but_not_while_one_writes(
     page: Page, database: AsyncEngine
 ) -> None:
     keys = page.keyboard
+    await page.evaluate(HANGUL_J)
+    await expect(page.locator("[data-moves] a").first).to_be_focused()
     await keys.press("j")
-    await keys.press("ArrowDown")
     await keys.press("k")
     await keys.press("Enter")
     await expect(page.get_by_text("질문 0", exact=True)).to_be_visible()
