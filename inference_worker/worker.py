@@ -114,6 +114,7 @@ class Worker:
             QueueReaper(connections.database).run,
             lane.keep_claiming,
             lane.keep_renewing,
+            lane.keep_memory_free,
             BackgroundReaper(connections.database).run,
             self._watchdog.run,
         )

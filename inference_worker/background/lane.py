@@ -34,6 +34,7 @@ REAP_EVERY_S = 5.0
 RETRY_S = 5.0
 #: No jobs are claimed for so long after answers had to wait for memory.
 CROWDED_PAUSE_S = 10.0
+CROWDED_POLL_S = 0.1
 
 
 class BackgroundLane:
@@ -69,7 +70,20 @@ class BackgroundLane:
                 await asyncio.wait_for(self._ended.wait(), POLL_S)
             self._ended.clear()
             self._running.cancel_again()
-            self._yield_memory()
+
+    async def keep_memory_free(self) -> None:
+        """Give all jobs back while answers wait for memory, until cancelled.
+
+        Looked at twice: for one step of the engine a live job waits for the slot that it got.
+        """
+        was_crowded = False
+        while True:
+            await asyncio.sleep(CROWDED_POLL_S)
+            is_crowded = len(self._running) > 0 and self._runner.is_crowded
+            if is_crowded and was_crowded:
+                self._running.stop_some(len(self._running))
+                self._crowded_until = time.monotonic() + CROWDED_PAUSE_S
+            was_crowded = is_crowded
 
     async def keep_renewing(self) -> None:
         """Keep the leases until cancelled; stop the jobs whose lease is lost."""
@@ -97,12 +111,6 @@ class BackgroundLane:
             if run.lease.id not in held and run in self._running.current():
                 log.info("background_lease_lost", job_id=str(run.lease.id))
                 self._running.abandon(run)
-
-    def _yield_memory(self) -> None:
-        """Where answers wait for memory, background jobs hold some of it."""
-        if len(self._running) and self._runner.is_crowded:
-            self._running.stop_some(len(self._running))
-            self._crowded_until = time.monotonic() + CROWDED_PAUSE_S
 
     async def _do(self, lease: BackgroundLease) -> None:
         result = await self._runner.run(lease.job)

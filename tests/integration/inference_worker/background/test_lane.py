@@ -9,6 +9,7 @@ from inference_queue.background import client
 from inference_queue.background.protocol import Rendering
 from inference_queue.protocol import Completion, Failure, FailureReason
 from inference_queue.worker_registry import list_workers
+from inference_worker.engines.base import Usage
 from inference_worker.engines.local.engine import LocalEngine
 from tests.support.background import (
     background_row,
@@ -17,7 +18,7 @@ from tests.support.background import (
     rendering,
     taken,
 )
-from tests.support.desk import Desk, busy
+from tests.support.desk import Desk, Stuck, busy
 from tests.support.stack import running_worker, served
 
 
@@ -148,6 +149,26 @@ async def test_an_overloaded_engine_costs_no_attempt(desk: Desk) -> None:
         await server.until(lambda s: s.overloaded == 0)
         row = await until_state(desk, job.id, "queued")
         assert row.attempt == 0
+
+
+class Crowded(Stuck):
+    """An engine without memory for another answer."""
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(running=1, waiting=1)
+
+    async def close(self) -> None: ...
+
+
+async def test_where_answers_wait_for_memory_background_jobs_are_given_back(desk: Desk) -> None:
+    job = question("배경")
+    await put_background(desk.database, job)
+    async with running_worker(*desk.urls, Crowded()) as worker:
+        await until_state(desk, job.id, "running")
+        row = await until_state(desk, job.id, "queued")
+        assert row.attempt == 0
+        assert worker.status().background == 0
 
 
 async def test_a_prompt_is_rendered_by_a_worker_that_has_the_template(
