@@ -17,7 +17,8 @@ from inference_queue.background.leases import BackgroundLeases, Offer
 from inference_queue.leases import LeaseClient
 from inference_queue.protocol import FailureReason
 from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
-from inference_worker.background.lane import BackgroundLane, BackgroundReaper
+from inference_worker.background.lane import BackgroundLane
+from inference_worker.background.reaper import BackgroundReaper
 from inference_worker.background.runner import BackgroundRunner
 from inference_worker.background.running import RunningBackground
 from inference_worker.engines.base import Engine, Usage
@@ -95,14 +96,7 @@ class Worker:
         self._claimer = JobClaimer(
             leases=leases, running=running, runner=runner, throughput=throughput, stop=stop
         )
-        self._lane = lane = BackgroundLane(
-            leases=BackgroundLeases(
-                connections.database, worker=leases.worker, lease_s=leases.lease_s
-            ),
-            running=background,
-            runner=BackgroundRunner(engine),
-            offer=lambda: _offer(lifecycle.status()),
-        )
+        self._lane = lane = _lane(connections, engine, background, lifecycle)
         self._drain = _Drain(running=running, writer=writer, timeout_s=timeouts.drain_s)
         keeper = LeaseKeeper(
             leases=leases, running=running, cancellations=connections.cancellations
@@ -167,6 +161,22 @@ class Worker:
         if not task.cancelled() and (error := task.exception()):
             log.error("background_broke", error=repr(error))
             self.stop()
+
+
+def _lane(
+    connections: WorkerConnections,
+    engine: Engine,
+    running: RunningBackground,
+    lifecycle: Lifecycle,
+) -> BackgroundLane:
+    """The lane of background jobs, under the name and with the leases of the live ones."""
+    live = connections.leases
+    return BackgroundLane(
+        leases=BackgroundLeases(connections.database, worker=live.worker, lease_s=live.lease_s),
+        running=running,
+        runner=BackgroundRunner(engine),
+        offer=lambda: _offer(lifecycle.status()),
+    )
 
 
 def _offer(status: WorkerStatus) -> Offer | None:

@@ -55,7 +55,7 @@ from bot.admin.reading import conversation_views as reading
 from bot.admin.reading import turn_views
 from bot.admin.reading.keys import ObjectKeys
 from bot.admin.reading.parts import DISPLAY, KEYS, AnswerDisplay
-from bot.admin.replay import compare_views, export_views
+from bot.admin.replay import compare_views, export_views, order_views
 from bot.admin.replay import views as replays
 from bot.admin.retention import views as retention
 from bot.admin.reviews import adjudication_views as adjudication
@@ -270,8 +270,8 @@ _ROUTES = [
     web.post("/opt-outs", opt_outs.record_opt_out),
     web.post("/opt-outs/{id}/revoke", opt_outs.revoke_opt_out, name="opt_out_revoke"),
     web.get("/replays", replays.show_replays, name="replays"),
-    web.post("/replays", replays.order),
-    web.get("/replays/new", replays.show_new, name="replay_new"),
+    web.post("/replays", order_views.order),
+    web.get("/replays/new", order_views.show_new, name="replay_new"),
     web.get("/replays/{id}", replays.show_replay, name="replay"),
     web.post("/replays/{id}/stop", replays.stop, name="replay_stop"),
     web.post("/replays/{id}/resume", replays.resume, name="replay_resume"),

@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_queue.background.leases import BackgroundLease, BackgroundLeases, Offer
 from inference_queue.background.protocol import BackgroundResult
-from inference_queue.background.reaper import forget_results, reap_background
 from inference_queue.protocol import Failure, FailureReason
 from inference_queue.reaper import MAX_ATTEMPTS
 from inference_worker.background.runner import BackgroundRunner
@@ -29,7 +27,6 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.5
 #: Also the longest time until a cancelled job stops.
 RENEW_EVERY_S = 2.0
-REAP_EVERY_S = 5.0
 #: Before a job is tried again that an engine or Postgres could not take.
 RETRY_S = 5.0
 #: No jobs are claimed for so long after answers had to wait for memory.
@@ -159,22 +156,3 @@ def _may_retry(lease: BackgroundLease, failure: Failure) -> bool:
     if failure.reason in ENGINE_FAULTS:
         return True
     return failure.retryable and lease.attempt < MAX_ATTEMPTS
-
-
-class BackgroundReaper:
-    """Takes back the background jobs of dead workers."""
-
-    def __init__(self, database: AsyncEngine) -> None:
-        self._database = database
-
-    async def run(self) -> None:
-        """Reap until cancelled."""
-        await run_periodically(self.reap, REAP_EVERY_S)
-
-    async def reap(self) -> None:
-        """Reap once. Raises DATABASE_ERRORS."""
-        async with self._database.begin() as connection:
-            reaped = await reap_background(connection)
-            await forget_results(connection)
-        if reaped:
-            log.info("background_reaped", jobs=reaped)

@@ -31,7 +31,7 @@ from bot.store import (
 from bot.store.erasure import write_receipt
 from bot.store.prompt_settings import PromptSettings
 from bot.store.reading.room import Room
-from bot.store.replays import records, votes
+from bot.store.replays import reveals, votes
 from bot.store.schema import delivery_attempts, feedback, retention_runs
 from inference_queue.protocol import SamplingParams
 from tests.support.admin import HASHED, PASSWORD, add_user
@@ -145,7 +145,7 @@ async def _add_replays(database: AsyncEngine) -> dict[str, str]:
     await feed(feeder)
     async with database.begin() as connection:
         await votes.vote(connection, ids[1], 1, "김하나", Preference.NEW)
-        await records.reveal(connection, ids[1], "admin")
+        await reveals.reveal(connection, ids[1], "admin")
     return {"replay": str(ids[0]), "revealed": str(ids[1])}
 
 

@@ -12,8 +12,9 @@ from bot.admin.replay.feeder import ReplayFeeder
 from bot.admin.replay.past_prompts import PastPrompts, PromptDefaults
 from bot.conversation.prompt_date import PromptDate
 from bot.domain.replays import ReplayOptions
-from bot.store.replays import records
-from bot.store.replays.records import ItemCounts, NewReplay
+from bot.store.replays import orders, records
+from bot.store.replays.orders import NewReplay
+from bot.store.replays.records import ItemCounts
 from bot.store.schema import replay_items
 from inference_queue.background.leases import BackgroundLeases, Offer
 from inference_queue.background.protocol import BackgroundResult
@@ -50,7 +51,7 @@ async def order_replay(
     given: dict[str, Any] = {"name": "새 프롬프트", "author": "admin"}
     new = NewReplay(**given | fields, options=options or ReplayOptions())
     async with database.begin() as connection:
-        return await records.order(connection, new, seed=seed)
+        return await orders.order(connection, new, seed=seed)
 
 
 async def feed(feeder: ReplayFeeder, rounds: int = 3) -> None:

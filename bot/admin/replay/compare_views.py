@@ -19,7 +19,7 @@ from bot.domain.replays import Side, new_stands_left, preference, side_of
 from bot.privacy.masking import mask
 from bot.privacy.masking_thread import run_masking
 from bot.store import audit_log
-from bot.store.replays import records, votes
+from bot.store.replays import reveals, votes
 from bot.store.replays.asked import AskedTurn, asked_turns
 from bot.store.replays.records import Replay
 from bot.store.replays.votes import Pair
@@ -110,7 +110,7 @@ async def vote(request: web.Request) -> web.StreamResponse:
     user = request[USER].name
     chosen = preference(side, new_left=new_stands_left(replay.seed, position))
     async with request.app[DATABASE].begin() as connection:
-        if await records.is_revealed(connection, replay.id, user):
+        if await reveals.is_revealed(connection, replay.id, user):
             return error_page(request, 409, _(_REVEALED))
         if await votes.find_pair(connection, replay.id, position) is None:
             return error_page(request, 404, _(_NO_PAIR))
@@ -135,7 +135,7 @@ async def reveal(request: web.Request) -> web.StreamResponse:
     if replay is None:
         return error_page(request, 404, _(NO_REPLAY))
     async with request.app[DATABASE].begin() as connection:
-        if await records.reveal(connection, replay.id, request[USER].name):
+        if await reveals.reveal(connection, replay.id, request[USER].name):
             act = entry(request, AuditAction.REPLAY_REVEALED, f"replay:{replay.id}")
             await audit_log.append(connection, [act])
     raise web.HTTPSeeOther(address(request, replay.id))

@@ -14,7 +14,7 @@ from bot.admin.search.fields import all_fields
 from bot.admin.turns.filters import BadCursor, Cursor, read_search
 from bot.admin.turns.listing import list_items
 from bot.domain.replays import ReplayState
-from bot.store.replays import items, records
+from bot.store.replays import items, orders, records
 from bot.store.replays.records import Replay
 from inference_queue.background import client
 from runtime.periodic import run_periodically
@@ -54,7 +54,7 @@ class ReplayFeeder:
     async def feed(self) -> None:
         """Do one step of each replay that goes on. Raises DATABASE_ERRORS."""
         async with self._database.connect() as connection:
-            open_ids = await records.open_ids(connection)
+            open_ids = await orders.open_ids(connection)
         for replay_id in open_ids:
             for _ in range(PAGES):
                 if not await run_with_timeout(TIMEOUT_S, self._step(replay_id)):
@@ -65,7 +65,7 @@ class ReplayFeeder:
         async with self._database.begin() as connection:
             if not await connection.scalar(_TRY_LOCK):
                 return False
-            replay = await records.lock_open(connection, replay_id)
+            replay = await orders.lock_open(connection, replay_id)
             if replay is None:
                 return False
             if replay.state is ReplayState.COLLECTING:
@@ -79,11 +79,11 @@ class ReplayFeeder:
         found = await list_items(self._database, query, _cursor(replay.cursor), self._messengers)
         counts = await records.count_items(connection, [replay.id])
         room = replay.max_turns - (counts[replay.id].total if replay.id in counts else 0)
-        added = await records.add_items(
+        added = await orders.add_items(
             connection, replay.id, [item.summary.id for item in found.items], at_most=room
         )
         is_over = found.after is None or added >= room
-        await records.collected_to(connection, replay.id, None if is_over else str(found.after))
+        await orders.collected_to(connection, replay.id, None if is_over else str(found.after))
 
     async def _run(self, connection: AsyncConnection, replay: Replay) -> bool:
         finished = await client.take_finished(connection, replay.batch_id, BATCH)
@@ -95,7 +95,7 @@ class ReplayFeeder:
         queued = await items.count_queued(connection, replay.id)
         fed = await self._fill(connection, replay, WINDOW - queued) if queued < WINDOW else 0
         if not queued and not fed:
-            await records.end(connection, replay.id)
+            await orders.end(connection, replay.id)
             log.info("replay_ended", replay=replay.id)
         return len(finished) == BATCH
 

@@ -9,7 +9,7 @@ from bot.admin.replay.engines import read_engine
 from bot.admin.web.language import translate as _
 from bot.domain.replays import ReplayOptions
 from bot.domain.turns import clean_text, has_visible
-from bot.store.replays.records import MAX_TURNS, NewReplay
+from bot.store.replays.orders import MAX_TURNS, NewReplay
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import MAX_NEW_TOKENS
 

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-
 import structlog
 from aiohttp import web
 
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
-from bot.admin.replay.engines import offered_engines
-from bot.admin.replay.order_form import (
-    DEFAULT_TURNS,
-    FIELDS,
-    MAX_NAME_CHARS,
-    MAX_PROMPT_CHARS,
-    UnreadableOrderError,
-    read_order,
-)
 from bot.admin.replay.view_models import FAILURES, Outcome, outcome, replay_row
 from bot.admin.web import labels
 from bot.admin.web.audit import entry
-from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.admin.workers.views import WORKERS
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.store import audit_log
-from bot.store.replays import items, records, votes
-from bot.store.replays.records import MAX_TURNS, ItemCounts, Replay
-from inference_queue.presets import PRESETS
+from bot.store.replays import items, orders, records, reveals, votes
+from bot.store.replays.records import ItemCounts, Replay
 
 log = structlog.get_logger(__name__)
 
@@ -65,31 +51,6 @@ async def show_replays(request: web.Request) -> web.StreamResponse:
 
 
 _BAD_CURSOR = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
-
-
-@needs(Role.ADMIN)
-async def show_new(request: web.Request) -> web.StreamResponse:
-    """GET /admin/replays/new: the form, for the search in the address."""
-    return _form_page(request, request.query)
-
-
-@needs(Role.ADMIN)
-async def order(request: web.Request) -> web.StreamResponse:
-    """POST /admin/replays: order a replay of a search."""
-    form = await read_form(request)
-    try:
-        new = read_order(form, request[USER].name)
-    except UnreadableOrderError as error:
-        return _form_page(request, form, 400, str(error))
-    async with request.app[DATABASE].begin() as connection:
-        replay_id = await records.order(connection, new, seed=secrets.randbits(62))
-        options = {name: value for name, value in new.options.dump().items() if value is not None}
-        # The words of a prompt and of a search stay out of the log.
-        details = {"turns": new.max_turns, "options": sorted(options), "searched": bool(new.query)}
-        act = entry(request, AuditAction.REPLAY_ORDERED, f"replay:{replay_id}", details=details)
-        await audit_log.append(connection, [act])
-    log.info("replay_ordered", replay=replay_id)
-    raise web.HTTPSeeOther(address(request, replay_id))
 
 
 @needs(Role.VIEWER)
@@ -129,13 +90,13 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
 @needs(Role.ADMIN)
 async def stop(request: web.Request) -> web.StreamResponse:
     """POST /admin/replays/{id}/stop: take its jobs back; what is answered stays."""
-    return await _change(request, records.stop, AuditAction.REPLAY_STOPPED, _NOT_NOW)
+    return await _change(request, orders.stop, AuditAction.REPLAY_STOPPED, _NOT_NOW)
 
 
 @needs(Role.ADMIN)
 async def resume(request: web.Request) -> web.StreamResponse:
     """POST /admin/replays/{id}/resume: go on with what is left."""
-    return await _change(request, records.resume, AuditAction.REPLAY_RESUMED, _NOT_STOPPED)
+    return await _change(request, orders.resume, AuditAction.REPLAY_RESUMED, _NOT_STOPPED)
 
 
 def number(raw: str) -> int | None:
@@ -164,11 +125,11 @@ async def may_know(request: web.Request, replay_id: int) -> bool:
     if not user.role.includes(Role.REVIEWER):
         return True
     async with request.app[DATABASE].connect() as connection:
-        return await records.is_revealed(connection, replay_id, user.name)
+        return await reveals.is_revealed(connection, replay_id, user.name)
 
 
 async def _change(
-    request: web.Request, change: records.Change, action: AuditAction, refusal: str
+    request: web.Request, change: orders.Change, action: AuditAction, refusal: str
 ) -> web.StreamResponse:
     replay_id = number(request.match_info["id"])
     if replay_id is None:
@@ -182,21 +143,3 @@ async def _change(
         return error_page(request, 409, _(refusal))
     log.info(action.value, replay=replay_id)
     raise web.HTTPSeeOther(address(request, replay_id))
-
-
-def _form_page(
-    request: web.Request, asked: Mapping[str, str], status: int = 200, sentence: str = ""
-) -> web.Response:
-    return page(
-        request,
-        "replay_new.html",
-        status,
-        asked={name: asked.get(name, "") for name in FIELDS},
-        engines={one.key: one.label for one in offered_engines(request.app[WORKERS].ready)},
-        presets={name: name for name in PRESETS},
-        default_turns=DEFAULT_TURNS,
-        max_turns=MAX_TURNS,
-        max_name=MAX_NAME_CHARS,
-        max_prompt=MAX_PROMPT_CHARS,
-        sentence=sentence,
-    )

@@ -12,8 +12,8 @@ from bot.admin.replay.feeder import WINDOW
 from bot.domain.replays import ReplayOptions
 from bot.domain.turns import Person
 from bot.privacy.erasure import Eraser
-from bot.store.replays import items, records
-from bot.store.replays.records import NewReplay
+from bot.store.replays import items, orders, records
+from bot.store.replays.orders import NewReplay
 from inference_queue.background import client
 from inference_queue.background.protocol import BackgroundResult, Target
 from inference_queue.protocol import Failure, FailureReason, Role
@@ -119,15 +119,15 @@ async def test_a_stopped_replay_takes_its_jobs_back_and_resumes(database: AsyncE
     await answer_all(database, at_most=1)
     await feed(feeder)
     async with database.begin() as connection:
-        assert await records.stop(connection, replay_id)
-        assert not await records.stop(connection, replay_id)
+        assert await orders.stop(connection, replay_id)
+        assert not await orders.stop(connection, replay_id)
     await feed(feeder)
     assert await answer_all(database) == []
     counts = await counts_of(database, replay_id)
     assert (counts.answered, counts.waiting) == (1, 3)
     async with database.begin() as connection:
-        assert await records.resume(connection, replay_id)
-        assert not await records.resume(connection, replay_id)
+        assert await orders.resume(connection, replay_id)
+        assert not await orders.resume(connection, replay_id)
     await feed(feeder)
     assert len(await answer_all(database)) == 3
     await feed(feeder)
@@ -140,8 +140,8 @@ async def test_a_replay_that_is_stopped_while_it_collects_goes_on_collecting(
     await add_turns(database, 2)
     replay_id = await order_replay(database)
     async with database.begin() as connection:
-        assert await records.stop(connection, replay_id)
-        assert await records.resume(connection, replay_id)
+        assert await orders.stop(connection, replay_id)
+        assert await orders.resume(connection, replay_id)
     assert await state_of(database, replay_id) == "collecting"
     await feed(a_feeder(database))
     assert (await counts_of(database, replay_id)).queued == 2
@@ -189,7 +189,7 @@ async def test_given_turns_such_as_a_data_set_s_are_asked_in_their_order(
     ids = [await add_turn(database, f"질문 {n}", "답", key=f"r{n}") for n in range(3)]
     new = NewReplay(name="모음", author="lee", options=ReplayOptions())
     async with database.begin() as connection:
-        replay_id = await records.order_turns(
+        replay_id = await orders.order_turns(
             connection, new, seed=1, source="데이터 세트 1", turn_ids=[ids[2], uuid4(), ids[0]]
         )
     assert [item.turn_id for item in await items_of(database, replay_id)] == [ids[2], ids[0]]
