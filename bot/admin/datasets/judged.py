@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -54,6 +54,7 @@ class Judged:
     replaced: Answered | None
     history: Sequence[Exchange]  #: the newest first
     merged: Sequence[Merged]  #: messages that were answered with it, the oldest first
+    is_borrowed: bool  #: somebody else asked the question first
     opted_out: bool
 
     @property
@@ -68,23 +69,46 @@ async def read_page(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Ju
     replaced = [turn.regenerates for turn in turns.values() if turn.regenerates]
     turns |= await whole_turns(connection, [one for one in replaced if one not in turns])
     answered = await _answered(connection, turns)
-    listed = [turn_id for turn_id in ids if turn_id in turns]
-    before = await sources.histories(connection, listed)
-    bursts = await sources.merged(connection, [one for one in listed if turns[one].prompt])
-    people = {turns[turn_id].person.key for turn_id in listed}
-    out = await opt_outs.among(connection, people)
+    listed = [turns[turn_id] for turn_id in ids if turn_id in turns]
+    around = await _read_around(connection, listed)
     return [
         Judged(
-            answered=answered[turn_id],
-            replaced=answered.get(turns[turn_id].regenerates or turn_id)
-            if turns[turn_id].regenerates
-            else None,
-            history=before.get(turn_id, ()),
-            merged=bursts.get(turn_id, ()),
-            opted_out=turns[turn_id].person.key in out,
+            answered=answered[turn.id],
+            replaced=answered.get(turn.regenerates) if turn.regenerates else None,
+            history=around.history(turn.id),
+            merged=around.merged.get(turn.id, ()),
+            is_borrowed=turn.id in around.borrowed,
+            opted_out=turn.person.key in around.opted_out,
         )
-        for turn_id in listed
+        for turn in listed
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What stands around the turns of a page."""
+
+    histories: Mapping[UUID, Sequence[Exchange]]
+    merged: Mapping[UUID, Sequence[Merged]]
+    borrowed: set[UUID]  #: of the turns and their histories
+    opted_out: set[str]
+
+    def history(self, turn_id: UUID) -> list[Exchange]:
+        """The exchanges before a turn, the newest first."""
+        found = self.histories.get(turn_id, ())
+        return [replace(one, is_mixed=one.is_mixed or one.id in self.borrowed) for one in found]
+
+
+async def _read_around(connection: AsyncConnection, turns: Sequence[WholeTurn]) -> _Around:
+    ids = [turn.id for turn in turns]
+    histories = await sources.histories(connection, ids)
+    earlier = {one.id for history in histories.values() for one in history}
+    return _Around(
+        histories=histories,
+        merged=await sources.merged(connection, [turn.id for turn in turns if turn.prompt]),
+        borrowed=await sources.borrowed(connection, [*ids, *earlier]),
+        opted_out=await opt_outs.among(connection, {turn.person.key for turn in turns}),
+    )
 
 
 async def _answered(

@@ -46,6 +46,8 @@ def _question(judged: Judged) -> str | LeftOut:
     turn = judged.turn
     if judged.opted_out:
         return LeftOut.OPTED_OUT
+    if judged.is_borrowed:
+        return LeftOut.OTHERS_WORDS
     if turn.has_media:
         return LeftOut.PICTURES
     if turn.continues:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,8 +15,10 @@ from bot.admin.turns.listing import list_items
 from bot.admin.turns.queries import read_only
 from bot.admin.web import labels
 from bot.domain.dashboard_users import Role
+from bot.domain.reviews import CountingVerdict
 from bot.privacy.masking import mask, pseudonym
 from bot.privacy.masking_thread import run_masking
+from bot.store.reviews.judged_turns import read_judged
 from bot.store.whole_turns import WholeTurn, whole_turns
 
 
@@ -47,6 +49,9 @@ class ExportedTurns:
         "걸린 시간(ms)",
         "👍",
         "👎",
+        "판정",
+        "판정 이유",
+        "고친 답변",
         "턴 ID",
     )
 
@@ -64,9 +69,12 @@ class ExportedTurns:
         ids = [item.summary.id for item in found.items]
         async with read_only(database) as connection:
             turns = await whole_turns(connection, ids)
+            verdicts = await read_judged(connection, ids)
         listed = [turns[turn_id] for turn_id in ids if turn_id in turns]
         return Page(
-            rows=await run_masking(lambda: self._rows(listed)),
+            rows=await run_masking(
+                lambda: [self._row(turn, verdicts.get(turn.id)) for turn in listed]
+            ),
             people=frozenset(turn.person.key for turn in listed),
             after=str(found.after or ""),
         )
@@ -74,10 +82,7 @@ class ExportedTurns:
     def _search(self, query: Mapping[str, str]) -> Query:
         return read_search(query, all_fields(self._messengers), datetime.now(UTC))
 
-    def _rows(self, turns: Sequence[WholeTurn]) -> list[Row]:
-        return [self._row(turn) for turn in turns]
-
-    def _row(self, turn: WholeTurn) -> Row:
+    def _row(self, turn: WholeTurn, judged: CountingVerdict | None) -> Row:
         latency_ms = labels.elapsed_ms(turn.received_at, turn.delivered_at or turn.settled_at)
         return (
             turn.received_at,
@@ -99,5 +104,14 @@ class ExportedTurns:
             None if latency_ms is None else round(latency_ms),
             turn.good_votes,
             turn.bad_votes,
+            *_judged(judged),
             str(turn.id),
         )
+
+
+def _judged(judged: CountingVerdict | None) -> tuple[str, str, str]:
+    """What counts of the turn's reviews."""
+    if judged is None:
+        return "", "", ""
+    reasons = ", ".join(labels.label(reason, labels.REASONS) for reason in judged.reasons)
+    return labels.label(judged.verdict, labels.VERDICTS), reasons, mask(judged.correction or "")

@@ -51,6 +51,21 @@ _MERGED = text(
 ).bindparams(_IDS)
 
 
+#: Whoever asks again repeats the words of whoever asked first.
+_BORROWED = text(
+    """
+    WITH RECURSIVE asked AS (
+        SELECT id AS asked_id, sender AS by, sender, regenerates FROM turns
+        WHERE id = ANY(:ids) AND regenerates IS NOT NULL
+        UNION ALL
+        SELECT asked.asked_id, asked.by, earlier.sender, earlier.regenerates
+        FROM asked JOIN turns AS earlier ON earlier.id = asked.regenerates
+    )
+    SELECT DISTINCT asked_id FROM asked WHERE sender <> by
+    """
+).bindparams(_IDS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """An earlier question and its answer."""
@@ -96,3 +111,8 @@ async def merged(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID,
         for row in await connection.execute(_MERGED, {"ids": list(ids)}):
             found[row.asked_id].append(Merged(row.sender, row.text))
     return found
+
+
+async def borrowed(connection: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these turns whose question somebody else asked first."""
+    return set((await connection.execute(_BORROWED, {"ids": list(ids)})).scalars())

@@ -162,6 +162,24 @@ async def test_what_others_said_pictures_and_cut_answers_are_left_out(
     }
 
 
+async def test_a_question_that_another_person_asked_first_is_no_item_and_no_history(
+    operator: Client, database: AsyncEngine, transactions: AsyncEngine
+) -> None:
+    first = await add_turn(database, "남의 질문", "하나")
+    again = await add_turn(database, "남의 질문", "둘", sender="person-2", regenerates=first)
+    third = await add_turn(database, "남의 질문", "셋", sender="person-2", regenerates=again)
+    own = await add_turn(database, "내 질문", "넷", sender="person-2")
+    for turn in (again, third, own):
+        await judge(database, turn)
+    await order_dataset(operator)
+    await order_dataset(operator, "dpo", name="고르기")
+    await build(transactions)
+    [item] = await contents(database)
+    assert item["messages"] == [said("user", "내 질문"), said("assistant", "넷")]
+    assert (await stored(database)).left_out == {"others_words": 2}
+    assert await contents(database, 2) == []
+
+
 async def test_messages_sent_in_a_row_by_one_person_are_one_question(
     operator: Client, database: AsyncEngine, transactions: AsyncEngine
 ) -> None:
