@@ -142,8 +142,7 @@ HIDDEN = (
     "hong@example.com",
     "900101-1234567",
     "1234-5678-9012-3456",
-    "12나 3456",
-    "서울시 종로구 세종대로 175",
+    "12나3456",
 )
 
 
@@ -162,6 +161,19 @@ async def test_a_search_finds_nothing_of_what_masking_hides(
         assert await listed(operator, f"?q={quote(across)}") == [], across
     for shown, found in (("것은", 2), ("입니다", 1), ("로 보낼", 1)):
         assert len(await listed(operator, f"?q={quote(shown)}")) == found, shown
+
+
+@pytest.mark.parametrize(
+    "guess",
+    ["종로구", "세종대로175", '"세종대로 175"', '"서울시 종로구"', "ㅅㅈㄷㄹ", "서울시 배송", "75"],
+)
+async def test_a_search_finds_nothing_of_a_masked_address(
+    operator: Client, database: AsyncEngine, guess: str
+) -> None:
+    address = "서울시 종로구 세종대로 175"
+    await add_turn(database, f"배송은 {address}입니다", f"{address}에 배송해요")
+    assert await listed(operator, f"?q={quote(guess)}") == []
+    assert len(await listed(operator, "?q=" + quote('"배송은"'))) == 1
 
 
 async def test_hidden_matches_take_no_place_on_the_pages(
