@@ -26,6 +26,7 @@ class ShownMessage:
     bubbles: tuple[str, ...]  #: empty: which sentence it was is not kept
     buttons: tuple[str, ...] = ()  #: their labels
     behind: str = ""  #: the label of the button that brings it; "": it comes by itself
+    is_prelude: bool = False  #: shown before the answer, whatever becomes of that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,8 +44,9 @@ class KakaoViewer:
 
 def _before(via: DeliveryVia, texts: Texts) -> tuple[ShownMessage, ...]:
     if via is DeliveryVia.CALLBACK:
-        return (ShownMessage(bubbles=(texts.callback_waiting,)),)
+        return (ShownMessage(bubbles=(texts.callback_waiting,), is_prelude=True),)
     if via is DeliveryVia.HELD:
         # One of several sentences, by the load of that moment.
-        return (ShownMessage(bubbles=(), buttons=(texts.fetch_label, texts.stop_label)),)
+        buttons = (texts.fetch_label, texts.stop_label)
+        return (ShownMessage(bubbles=(), buttons=buttons, is_prelude=True),)
     return ()

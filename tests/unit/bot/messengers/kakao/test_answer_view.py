@@ -48,6 +48,7 @@ def test_a_callback_comes_after_a_promise() -> None:
     promise, answer = view("답", DeliveryVia.CALLBACK, bot_id="B1").messages
     assert promise.bubbles == (TEXT.callback_waiting,)
     assert (answer.bubbles, answer.behind) == (("답",), "")
+    assert (promise.is_prelude, answer.is_prelude) == (True, False)
 
 
 def test_a_held_answer_comes_behind_its_button() -> None:
