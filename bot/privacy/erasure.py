@@ -23,7 +23,7 @@ from bot.store import blocked_people, erasure, history_cache
 from bot.store.datasets.leaving import leave, leave_files
 from bot.store.erasure import ErasedBatch
 from bot.store.replays import items as replay_items
-from bot.store.search.saved import erase_searches
+from bot.store.search.naming import erase_searches
 from inference_queue.token_stream import stream_keys
 from runtime.database import sqlstate
 from runtime.tasks import TaskSet

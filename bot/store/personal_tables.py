@@ -15,10 +15,11 @@ class Erased(Enum):
 
     WITH_ITS_TURN = "its turns are deleted, and it with them by its foreign key"
     WITH_ITS_CONVERSATION = "the same with conversations"
-    BY_STATEMENT = "bot.store.erasure has a statement for it"
+    BY_STATEMENT = "the eraser has a statement for it"
     KEEPS_A_DIGEST = "what is left holds a digest or a pseudonym, and no personal data"
     HOLDS_NO_PERSON = "it holds nothing of the people who talk with the bot"
-    EXPIRES = "its rows go by themselves within the hour"
+    EXPIRES = "its rows go by themselves, within a day at most"
+    STAFF = "words of the dashboard's own users, which go within a day or when they are published"
 
 
 TABLES: Mapping[str, Erased] = {
@@ -31,13 +32,33 @@ TABLES: Mapping[str, Erased] = {
     "posts": Erased.WITH_ITS_TURN,
     "feedback": Erased.WITH_ITS_TURN,  # votes on others' answers: by statement
     "search_entries": Erased.WITH_ITS_TURN,
+    "reviews": Erased.WITH_ITS_TURN,
+    "review_items": Erased.WITH_ITS_TURN,
+    "review_verdicts": Erased.WITH_ITS_TURN,
+    "judged_turns": Erased.WITH_ITS_TURN,
+    "replay_items": Erased.WITH_ITS_TURN,
+    "replay_votes": Erased.WITH_ITS_TURN,
+    "dataset_items": Erased.WITH_ITS_TURN,
+    "dataset_checks": Erased.WITH_ITS_TURN,
     "conversation_events": Erased.WITH_ITS_CONVERSATION,  # in others' ones: by statement
     "slack_installations": Erased.BY_STATEMENT,
     "saved_searches": Erased.BY_STATEMENT,
+    "background_jobs": Erased.BY_STATEMENT,  # with what they were asked for
+    "exports": Erased.BY_STATEMENT,
+    "export_parts": Erased.BY_STATEMENT,
+    "export_people": Erased.BY_STATEMENT,
+    "review_queues": Erased.BY_STATEMENT,  # their searches may name somebody
+    "replays": Erased.BY_STATEMENT,
+    "datasets": Erased.BY_STATEMENT,
     "blocked_people": Erased.KEEPS_A_DIGEST,
     "erasure_orders": Erased.KEEPS_A_DIGEST,
     "erasures": Erased.KEEPS_A_DIGEST,
     "audit_log": Erased.KEEPS_A_DIGEST,
+    "training_opt_outs": Erased.KEEPS_A_DIGEST,
+    "replay_reveals": Erased.HOLDS_NO_PERSON,
+    "config_drafts": Erased.STAFF,
+    "sandbox_questions": Erased.STAFF,
+    "sandbox_answers": Erased.STAFF,
     "search_queue": Erased.EXPIRES,
     "recent_events": Erased.EXPIRES,
     "fairness_keys": Erased.EXPIRES,

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.turns import Person
 from bot.store.schema import saved_searches
 
 #: Of one owner.
 MAX_SAVED = 50
-
-#: The names of the search box's field for people.
-_PERSON = ("person", "사람")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +48,3 @@ async def delete_saved(connection: AsyncConnection, owner: str, search_id: int) 
     table = saved_searches.c
     statement = delete(saved_searches).where(table.id == search_id, table.owner == owner)
     return bool((await connection.execute(statement)).rowcount)
-
-
-async def erase_searches(connection: AsyncConnection, person: Person, pseudonym: str) -> int:
-    """Delete all searches for the person, by id or pseudonym; their number."""
-    ids, query = (pseudonym, person.sender), saved_searches.c.query.concat(" ")
-    values = [spelled for name in ids for spelled in (f"{name} ", f'"{name}"')]
-    terms = [f"{field}:{value}" for field in _PERSON for value in values]
-    named = or_(*(func.strpos(query, term) > 0 for term in terms))
-    return (await connection.execute(delete(saved_searches).where(named))).rowcount
