@@ -46,7 +46,8 @@ def changes(before: str, after: str) -> list[Part]:
         *middle,
         Part(Change.SAME, "".join(old[len(old) - last :])),
     ]
-    return _joined(list(_refined(_joined(parts))))
+    runs = _joined(list(_without_islands(_joined(parts))))
+    return _joined(list(_refined(runs)))
 
 
 def _middle(old: Sequence[str], new: Sequence[str]) -> list[Part]:
@@ -114,6 +115,16 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
             text = "".join(part.text for part in several if part.change is change)
             found += [Part(change, text)] if text else []
     return found
+
+
+def _without_islands(parts: Sequence[Part]) -> Iterator[Part]:
+    """A blank between two changed words has changed with them: so a rewritten line reads as one."""
+    for place, part in enumerate(parts):
+        if part.change is Change.SAME and part.text.isspace() and 0 < place < len(parts) - 1:
+            yield Part(Change.REMOVED, part.text)
+            yield Part(Change.ADDED, part.text)
+        else:
+            yield part
 
 
 def _refined(parts: Sequence[Part]) -> Iterator[Part]:

@@ -31,6 +31,12 @@ def test_words_are_removed_added_and_kept() -> None:
     )
 
 
+def test_a_rewritten_line_reads_as_one_change() -> None:
+    assert shown("답: 내일 오후 옵니다", "답: 모레 아침 옵니다") == (
+        "답: [-내일 오후-][+모레 아침+] 옵니다"
+    )
+
+
 def test_equal_texts_are_one_part_and_empty_ones_none() -> None:
     assert changes("같은 글", "같은 글") == [Part(Change.SAME, "같은 글")]
     assert changes("", "") == []
