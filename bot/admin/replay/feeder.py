@@ -17,12 +17,15 @@ from bot.domain.replays import ReplayState
 from bot.store.replays import items, orders, records
 from bot.store.replays.records import Replay
 from inference_queue.background import client
+from runtime.database import DATABASE_ERRORS, fault_fields
 from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
+#: The failure of a turn that is no job any more.
+UNASKABLE = "unaskable"
 #: Jobs of one replay in the lane: enough for many slots, and little to take back.
 WINDOW = 64
 #: Results written, and pages of a search read, at a time.
@@ -52,13 +55,26 @@ class ReplayFeeder:
         await run_periodically(self.feed, LOOK_EVERY_S)
 
     async def feed(self) -> None:
-        """Do one step of each replay that goes on. Raises DATABASE_ERRORS."""
+        """Do the next steps of each replay that goes on.
+
+        Raises DATABASE_ERRORS, once every replay has had its turn.
+        """
         async with self._database.connect() as connection:
             open_ids = await orders.open_ids(connection)
+        failed: Exception | None = None
         for replay_id in open_ids:
-            for _ in range(PAGES):
-                if not await run_with_timeout(TIMEOUT_S, self._step(replay_id)):
-                    break
+            try:
+                await self._steps(replay_id)
+            except DATABASE_ERRORS as error:
+                log.warning("replay_step_failed", replay=replay_id, **fault_fields(error))
+                failed = error
+        if failed is not None:
+            raise failed
+
+    async def _steps(self, replay_id: int) -> None:
+        for _ in range(PAGES):
+            if not await run_with_timeout(TIMEOUT_S, self._step(replay_id)):
+                return
 
     async def _step(self, replay_id: int) -> bool:
         """Whether there is more to do at once."""
@@ -113,7 +129,7 @@ class ReplayFeeder:
         ids = {position: job.id for position, job in asked.items()}
         await items.mark_queued(connection, replay.id, ids)
         lost = [item.position for item in waiting if item.position not in asked]
-        await items.mark_failed(connection, replay.id, lost, "turn_gone")
+        await items.mark_failed(connection, replay.id, lost, UNASKABLE)
         return len(waiting)
 
 

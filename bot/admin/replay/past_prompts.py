@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.configs.effective import effective
@@ -14,7 +15,9 @@ from bot.domain.bot_config import BotConfig, Scope
 from bot.domain.replays import ReplayOptions
 from bot.store.replays.asked import AskedTurn, asked_turns
 from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
-from inference_queue.protocol import Job, Message, Role, SamplingParams
+from inference_queue.protocol import Job, Message, ProtocolError, Role, SamplingParams
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class PastPrompts:
     async def jobs(
         self, connection: AsyncConnection, turn_ids: Sequence[UUID], options: ReplayOptions
     ) -> dict[UUID, Job]:
-        """A job by turn; turns that were erased have none."""
+        """A job by turn; turns that were erased, or that make no job, have none."""
         asked = await asked_turns(connection, turn_ids, max_turns=self._defaults.history_turns)
         configs: dict[tuple[Scope, int | None], BotConfig] = {}
         jobs = {}
@@ -45,7 +48,10 @@ class PastPrompts:
             key = (turn.scope, turn.config_version)
             if key not in configs:
                 configs[key] = await _config_of(connection, turn)
-            jobs[turn_id] = self.job(turn, configs[key], options)
+            try:
+                jobs[turn_id] = self.job(turn, configs[key], options)
+            except ProtocolError as error:
+                log.warning("turn_not_asked_again", turn_id=str(turn_id), reason=str(error))
         return jobs
 
     def job(self, turn: AskedTurn, config: BotConfig, options: ReplayOptions) -> Job:

@@ -28,7 +28,7 @@ VERDICTS = {
     Verdict.CANNOT_TELL: Badge("차이를 알 수 없습니다", "=", "quiet"),
 }
 FAILURES = {
-    "turn_gone": "질문이 삭제됨",
+    "unaskable": "다시 물어볼 수 없음",
     "empty": "빈 답변",
     "invalid_job": "엔진이 거부함",
     "prompt_too_long": "프롬프트가 너무 김",

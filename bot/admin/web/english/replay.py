@@ -61,7 +61,7 @@ _PROGRESS = {
         " 물어봅니다."
     ): ("No worker has this engine now. Once one is back, the remaining questions are asked."),
     "실패한 이유:": "Why they failed:",
-    "질문이 삭제됨": "question deleted",
+    "다시 물어볼 수 없음": "cannot be asked again",
     "빈 답변": "empty answer",
     "엔진이 거부함": "refused by the engine",
     "프롬프트가 너무 김": "prompt too long",

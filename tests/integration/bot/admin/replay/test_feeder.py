@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.replay.feeder import WINDOW
@@ -181,6 +183,41 @@ async def test_failures_and_empty_answers_end_their_turns_alone(database: AsyncE
             "empty": 1,
             "prompt_too_long": 1,
         }
+
+
+async def test_options_that_make_no_job_fail_their_own_turns_alone(database: AsyncEngine) -> None:
+    await add_turns(database, 2)
+    odd, sound = await order_replay(database), await order_replay(database)
+    async with database.begin() as connection:
+        newer = """UPDATE replays SET options = '{"max_new_tokens": "many"}' WHERE id = :id"""
+        await connection.execute(text(newer), {"id": odd})
+    feeder = a_feeder(database)
+    await feed(feeder)
+    assert await state_of(database, odd) == "ended"
+    assert (await counts_of(database, odd)).failed == 2
+    assert len(await answer_all(database)) == 2
+    await feed(feeder)
+    assert (await counts_of(database, sound)).answered == 2
+
+
+async def test_a_replay_that_postgres_refuses_holds_up_no_other(database: AsyncEngine) -> None:
+    await add_turns(database, 2)
+    refused, sound = await order_replay(database), await order_replay(database)
+    async with database.begin() as connection:
+        await connection.execute(text(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'no'; END $$"
+        ))  # fmt: skip
+        await connection.execute(text(
+            "CREATE TRIGGER refuse BEFORE INSERT ON replay_items FOR EACH ROW "
+            f"WHEN (NEW.replay_id = {refused}) EXECUTE FUNCTION refuse()"
+        ))  # fmt: skip
+    feeder = a_feeder(database)
+    for _ in range(2):
+        with pytest.raises(DBAPIError):
+            await feeder.feed()
+    assert await state_of(database, refused) == "collecting"
+    assert (await counts_of(database, sound)).queued == 2
 
 
 async def test_given_turns_such_as_a_data_set_s_are_asked_in_their_order(
