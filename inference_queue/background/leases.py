@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Float, Integer, Text, Uuid, bindparam, text
+import structlog
+from sqlalchemy import BigInteger, Float, Integer, Row, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,7 +16,9 @@ from inference_queue.background.protocol import BackgroundJob, BackgroundKind, B
 from inference_queue.background.wire import dump_background_result, load_background_job
 from inference_queue.claim_order import CLAIMABLE
 from inference_queue.protocol import Failure, FailureReason, ProtocolError
-from runtime.database import LAZY_COMMIT_SQL
+from runtime.database import DATABASE_ERRORS, LAZY_COMMIT_SQL, fault_fields
+
+log = structlog.get_logger(__name__)
 
 #: The oldest jobs that this worker can do, and none while a live job waits for any worker. The
 #: commits are lazy as those of live jobs: what a crash of Postgres undoes is done again.
@@ -142,16 +145,8 @@ class BackgroundLeases:
         }
         async with self._database.connect() as connection:
             rows = (await connection.execute(_CLAIM, values)).all()
-        leases = []
-        for row in rows:
-            try:
-                job = load_background_job(row.kind, row.payload)
-            except ProtocolError as error:
-                failure = Failure(reason=FailureReason.INVALID_JOB, message=str(error))
-                await self._finish(row.id, row.lease, failure)
-            else:
-                leases.append(BackgroundLease(job=job, number=row.lease, attempt=row.attempt))
-        return leases
+        leases = [await self._read(row) for row in rows]
+        return [lease for lease in leases if lease is not None]
 
     async def renew(self, leases: Iterable[BackgroundLease]) -> set[UUID]:
         """Prolong the leases; the jobs that are still held."""
@@ -182,6 +177,20 @@ class BackgroundLeases:
         }
         async with self._database.connect() as connection:
             return (await connection.execute(_RELEASE, values)).rowcount == 1
+
+    async def _read(self, row: Row[Any]) -> BackgroundLease | None:
+        try:
+            job = load_background_job(row.kind, row.payload)
+        except ProtocolError as error:
+            failure = Failure(reason=FailureReason.INVALID_JOB, message=str(error))
+        else:
+            return BackgroundLease(job=job, number=row.lease, attempt=row.attempt)
+        try:
+            await self._finish(row.id, row.lease, failure)
+        except DATABASE_ERRORS as error:
+            # Not raised: the other leases must not be lost. This one expires by itself.
+            log.warning("database_fault", job_id=str(row.id), **fault_fields(error))
+        return None
 
     async def _finish(self, job_id: UUID, number: int, result: BackgroundResult) -> bool:
         values = {"id": job_id, "lease": number, "result": dump_background_result(result)}

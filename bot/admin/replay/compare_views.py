@@ -16,7 +16,7 @@ from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.domain.replays import Side, new_stands_left, preference, side_of
-from bot.privacy.masking import mask
+from bot.privacy.masking import mask, pseudonym
 from bot.privacy.masking_thread import run_masking
 from bot.store import audit_log
 from bot.store.replays import reveals, votes
@@ -58,39 +58,26 @@ async def show_pair(request: web.Request) -> web.StreamResponse:
         return error_page(request, 404, _(NO_REPLAY))
     if await may_know(request, replay.id):
         return error_page(request, 409, _(_REVEALED))
-    at, user = number(request.query.get("at", "")), request[USER].name
-    after = number(request.query.get("after", "")) or 0
-    async with request.app[DATABASE].connect() as connection:
-        found = (
-            await votes.next_pair(connection, replay.id, user, after=after)
-            if at is None
-            else await votes.find_pair(connection, replay.id, at)
-        )
-        own = await votes.progress(connection, replay.id, user)
-        given = found and await votes.own_vote(connection, replay.id, found.position, user)
-        asked = await asked_turns(connection, [found.turn_id], max_turns=HISTORY) if found else {}
-    if at is not None and found is None:
+    pair = await _wanted_pair(request, replay)
+    if pair is None and request.query.get("at"):
         return error_page(request, 404, _(_NO_PAIR))
-    shown = None
-    if found is not None:
-        turn = asked.get(found.turn_id)
-        shown = await run_masking(lambda: _blind(replay, found, turn))
-        await record(
-            request,
-            AuditAction.REPLAY_READ,
-            f"turn:{found.turn_id}",
-            {"replay": replay.id, "position": found.position},
-        )
-    new_left = found is not None and new_stands_left(replay.seed, found.position)
+    shown, chosen = None, ""
+    if pair is not None:
+        shown, chosen = await _shown(request, replay, pair)
+        sender = pseudonym(pair.messenger, pair.tenant, pair.sender)
+        details = {"replay": replay.id, "position": pair.position, "people": [sender]}
+        await record(request, AuditAction.REPLAY_READ, f"turn:{pair.turn_id}", details)
+    async with request.app[DATABASE].connect() as connection:
+        own = await votes.progress(connection, replay.id, request[USER].name)
     return page(
         request,
         "replay_compare.html",
         replay=replay,
         pair=shown,
         own=own,
-        chosen=side_of(given, new_left=new_left).value if given else "",
+        chosen=chosen,
         choices={side.value: _(label) for side, label in CHOICES.items()},
-        is_skipping=after > 0,
+        is_skipping="after" in request.query,
     )
 
 
@@ -100,15 +87,12 @@ async def vote(request: web.Request) -> web.StreamResponse:
     replay, form = await find_replay(request), await read_form(request)
     if replay is None:
         return error_page(request, 404, _(NO_REPLAY))
-    position = number(form.get("position", ""))
-    try:
-        side = Side(form.get("choice", ""))
-    except ValueError:
-        return error_page(request, 400, _(_BAD_CHOICE))
-    if position is None or position >= 2**31:
+    position = _position(form.get("position", ""))
+    choice = form.get("choice", "")
+    if position is None or choice not in CHOICES:
         return error_page(request, 400, _(_BAD_CHOICE))
     user = request[USER].name
-    chosen = preference(side, new_left=new_stands_left(replay.seed, position))
+    chosen = preference(Side(choice), new_left=new_stands_left(replay.seed, position))
     async with request.app[DATABASE].begin() as connection:
         if await reveals.is_revealed(connection, replay.id, user):
             return error_page(request, 409, _(_REVEALED))
@@ -139,6 +123,37 @@ async def reveal(request: web.Request) -> web.StreamResponse:
             act = entry(request, AuditAction.REPLAY_REVEALED, f"replay:{replay.id}")
             await audit_log.append(connection, [act])
     raise web.HTTPSeeOther(address(request, replay.id))
+
+
+async def _wanted_pair(request: web.Request, replay: Replay) -> Pair | None:
+    at = request.query.get("at")
+    async with request.app[DATABASE].connect() as connection:
+        if at:
+            position = _position(at)
+            if position is None:
+                return None
+            return await votes.find_pair(connection, replay.id, position)
+        after = _position(request.query.get("after", "")) or 0
+        return await votes.next_pair(connection, replay.id, request[USER].name, after=after)
+
+
+async def _shown(request: web.Request, replay: Replay, pair: Pair) -> tuple[BlindPair, str]:
+    """The pair as the reviewer sees it, and the side that the reviewer has chosen before."""
+    async with request.app[DATABASE].connect() as connection:
+        asked = await asked_turns(
+            connection, [pair.turn_id], max_turns=HISTORY, max_recorded=HISTORY
+        )
+        given = await votes.own_vote(connection, replay.id, pair.position, request[USER].name)
+    turn = asked.get(pair.turn_id)
+    blind = await run_masking(lambda: _blind(replay, pair, turn))
+    new_left = new_stands_left(replay.seed, pair.position)
+    return blind, side_of(given, new_left=new_left).value if given else ""
+
+
+def _position(raw: str) -> int | None:
+    """An INTEGER, or None."""
+    found = number(raw)
+    return found if found is not None and found < 2**31 else None
 
 
 def _blind(replay: Replay, pair: Pair, turn: AskedTurn | None) -> BlindPair:

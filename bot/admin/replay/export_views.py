@@ -12,6 +12,8 @@ from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
+from bot.privacy.masking import pseudonym
+from bot.store.replays import votes
 
 _BLIND = "투표를 마치고 결과를 본 뒤에 내려받을 수 있습니다."
 _BAD_FORMAT = "알 수 없는 조건입니다. 목록에서 골라 주세요."
@@ -28,8 +30,11 @@ async def export(request: web.Request) -> web.StreamResponse:
         return error_page(request, 400, _(_BAD_FORMAT))
     if not await may_know(request, replay.id):
         return error_page(request, 409, _(_BLIND))
-    about = f"replay:{replay.id}"
-    await record(request, AuditAction.REPLAY_EXPORTED, about, {"format": chosen})
+    async with request.app[DATABASE].connect() as connection:
+        people = await votes.people_of(connection, replay.id)
+    names = sorted(pseudonym(one.messenger, one.tenant, one.sender) for one in people)
+    details = {"format": chosen, "people": names}
+    await record(request, AuditAction.REPLAY_EXPORTED, f"replay:{replay.id}", details)
     content_type, head, lines = FORMATS[chosen]
     response = web.StreamResponse()
     response.content_type, response.charset = content_type, "utf-8"

@@ -20,6 +20,7 @@ from bot.admin.replay.order_form import (
     read_order,
 )
 from bot.admin.replay.views import address
+from bot.admin.search.saved_views import saved_of
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.pages import DATABASE, page
@@ -37,7 +38,7 @@ log = structlog.get_logger(__name__)
 @needs(Role.ADMIN)
 async def show_new(request: web.Request) -> web.StreamResponse:
     """GET /admin/replays/new: the form, for the search in the address."""
-    return _form_page(request, request.query)
+    return await _form_page(request, request.query)
 
 
 @needs(Role.ADMIN)
@@ -47,7 +48,7 @@ async def order(request: web.Request) -> web.StreamResponse:
     try:
         new = read_order(form, request[USER].name)
     except UnreadableOrderError as error:
-        return _form_page(request, form, 400, str(error))
+        return await _form_page(request, form, 400, str(error))
     async with request.app[DATABASE].begin() as connection:
         replay_id = await orders.order(connection, new, seed=secrets.randbits(62))
         options = {name: value for name, value in new.options.dump().items() if value is not None}
@@ -59,7 +60,7 @@ async def order(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(address(request, replay_id))
 
 
-def _form_page(
+async def _form_page(
     request: web.Request, asked: Mapping[str, str], status: int = 200, sentence: str = ""
 ) -> web.Response:
     return page(
@@ -68,6 +69,7 @@ def _form_page(
         status,
         asked={name: asked.get(name, "") for name in FIELDS},
         engines={one.key: one.label for one in offered_engines(request.app[WORKERS].ready)},
+        saved=await saved_of(request),
         presets={name: name for name in PRESETS},
         default_turns=DEFAULT_TURNS,
         max_turns=MAX_TURNS,

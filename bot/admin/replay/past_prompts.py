@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptDefaults:
-    """The environment's part in prompts, as it is now: what it was then is not stored."""
+    """The environment's part in prompts, as it is now: for turns without a record of theirs."""
 
     preset: str
     system_prompt: str
@@ -32,7 +32,10 @@ class PromptDefaults:
 
 
 class PastPrompts:
-    """Builds jobs like those of then: system prompt, history and sampling of the turn's version."""
+    """Builds jobs like those of then, of what was recorded of each prompt.
+
+    Turns that are older than records are put together from their settings' version and the log.
+    """
 
     def __init__(self, defaults: PromptDefaults) -> None:
         self._defaults = defaults
@@ -57,7 +60,9 @@ class PastPrompts:
     def job(self, turn: AskedTurn, config: BotConfig, options: ReplayOptions) -> Job:
         """The job of one turn, with the settings that counted for it."""
         preset = self._preset(turn, options)
-        history = _newest(turn.history, config.history_turns)
+        # What was recorded is whole.
+        limit = None if turn.settings else config.history_turns
+        history = _newest(turn.history, limit)
         messages = [Message(Role.SYSTEM, self._system(turn, preset, config, options))]
         for question, answer in history:
             messages += [Message(Role.USER, question), Message(Role.ASSISTANT, answer)]
@@ -69,24 +74,36 @@ class PastPrompts:
         )
 
     def _preset(self, turn: AskedTurn, options: ReplayOptions) -> Preset:
-        names = (options.preset, turn.preset, self._defaults.preset, DEFAULT_PRESET)
+        recorded = turn.settings.preset if turn.settings else turn.preset
+        names = (options.preset, recorded, self._defaults.preset, DEFAULT_PRESET)
         return next(PRESETS[name] for name in names if name in PRESETS)
 
     def _system(
         self, turn: AskedTurn, preset: Preset, config: BotConfig, options: ReplayOptions
     ) -> str:
-        own = options.system_prompt or config.system_prompt or self._defaults.system_prompt
         date = replace(self._defaults.date, now=lambda: turn.received_at)
+        if turn.settings and not options.system_prompt:
+            own = turn.settings.system_prompt
+            # Another preset brings its prompt where that of then was its preset's.
+            return preset.system_prompt if own == _prompt_of(turn.settings.preset) else own
+        own = options.system_prompt or config.system_prompt or self._defaults.system_prompt
         return date.fill(own) or preset.system_prompt
 
     def _sampling(
         self, turn: AskedTurn, preset: Preset, config: BotConfig, options: ReplayOptions
     ) -> SamplingParams:
         sampling = preset.sampling
+        if turn.settings and not options.preset:
+            return options.applied_to(turn.settings.sampling)
         limit = config.max_new_tokens or self._defaults.max_new_tokens.get(turn.scope.messenger)
         if limit is not None and limit < sampling.max_new_tokens:
             sampling = replace(sampling, max_new_tokens=limit)
         return options.applied_to(sampling)
+
+
+def _prompt_of(preset: str) -> str:
+    known = PRESETS.get(preset)
+    return known.system_prompt if known else ""
 
 
 async def _config_of(connection: AsyncConnection, turn: AskedTurn) -> BotConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, and_, func, select, tuple_
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
 from bot.domain.replays import ItemState, Preference
+from bot.domain.turns import Person
 from bot.store.schema import replay_items, replay_votes, turns
 
 _IS_COMPARABLE = and_(replay_items.c.state == ItemState.ANSWERED.value, turns.c.answer.is_not(None))
@@ -25,6 +27,9 @@ class Pair:
     position: int
     turn_id: UUID
     conversation_id: int
+    messenger: str
+    tenant: str
+    sender: str
     question: str
     old: str
     new: str
@@ -80,6 +85,19 @@ async def pairs_after(
     """The pairs behind a position, those with equal answers too."""
     wanted = _pairs(replay_id).where(replay_items.c.position > after).limit(limit)
     return [_pair(row) for row in await connection.execute(wanted)]
+
+
+async def people_of(connection: AsyncConnection, replay_id: int) -> list[Person]:
+    """Whose questions the pairs answer."""
+    columns = (turns.c.messenger, turns.c.tenant, turns.c.sender)
+    wanted = (
+        select(*columns)
+        .distinct()
+        .join(replay_items, replay_items.c.turn_id == turns.c.id)
+        .where(replay_items.c.replay_id == replay_id, _IS_COMPARABLE)
+        .order_by(*columns)
+    )
+    return [Person(**row._mapping) for row in await connection.execute(wanted)]
 
 
 async def vote(
@@ -170,13 +188,7 @@ async def votes_of(
     return [(row.position, row.conversation_id, Preference(row.preferred)) for row in rows]
 
 
-_Columns = tuple[
-    int, UUID, str | None, str | None, int | None, float | None, int, str, str | None, str | None,
-    int | None, float | None,
-]  # fmt: skip
-
-
-def _pairs(replay_id: int) -> Select[_Columns]:
+def _pairs(replay_id: int) -> Select[Any]:
     columns = replay_items.c
     return (
         select(
@@ -187,6 +199,9 @@ def _pairs(replay_id: int) -> Select[_Columns]:
             columns.completion_tokens.label("new_tokens"),
             columns.total_ms.label("new_ms"),
             turns.c.conversation_id,
+            turns.c.messenger,
+            turns.c.tenant,
+            turns.c.sender,
             func.coalesce(turns.c.prompt, turns.c.text).label("question"),
             turns.c.answer.label("old"),
             turns.c.model.label("old_model"),
@@ -199,7 +214,7 @@ def _pairs(replay_id: int) -> Select[_Columns]:
     )
 
 
-def _pair(row: Row[_Columns]) -> Pair:
+def _pair(row: Row[Any]) -> Pair:
     values = {**row._mapping}
     for name in ("new", "new_model", "old", "old_model", "question"):
         values[name] = values[name] or ""

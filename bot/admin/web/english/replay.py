@@ -151,6 +151,7 @@ _AUDIT = {
     "답변 비교 결과 열람": "Outcome of a comparison seen",
     "답변 비교 내려받기": "Comparison downloaded",
     "바꾼 조건": "Changed",
+    "파일 형식": "Format",
 }
 
 REPLAY = {**_LIST, **_FORM, **_PROGRESS, **_VOTES, **_OUTCOME, **_AUDIT}

@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.dashboard_users import Role
 from bot.domain.replays import ReplayOptions, new_stands_left
+from bot.privacy.masking import pseudonym
+from bot.store.search import saved
 from inference_queue.background.protocol import BackgroundResult, Target
 from inference_queue.protocol import Job
 from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
@@ -104,6 +106,18 @@ async def test_a_replay_is_ordered_from_the_list_of_turns(
     assert "환불 비교" in await shown(operator)
 
 
+async def test_a_saved_search_is_offered_in_the_form(
+    operator: Client, database: AsyncEngine
+) -> None:
+    async with database.begin() as connection:
+        await saved.save(connection, "admin", "<b>환불</b>", "환불 메신저:kakao")
+        await saved.save(connection, "kim", "남의 검색", "배송")
+    form = await shown(operator, "/new")
+    [query] = re.findall(r'href="/admin/replays/new(\?q=[^"]+)">&lt;b&gt;환불', form)
+    assert "남의 검색" not in form
+    assert 'value="환불 메신저:kakao"' in await shown(operator, f"/new{query}")
+
+
 async def test_a_form_that_cannot_be_read_keeps_what_was_written(operator: Client) -> None:
     response = await send(operator, name="비교", q="환불", temperature="아주", system_prompt="짧게")
     assert response.status == 400
@@ -154,7 +168,8 @@ async def test_nothing_tells_a_reviewer_which_answer_is_new(
     without = page.replace(left, "").replace(right, "")
     assert not re.search("new-model|Bllossom-8B|seed|시드|이전 답변|새 답변", without)
     [read] = [one for one in await logged(database) if one.action == "replay_read"]
-    assert json.loads(read.details) == {"replay": replay_id, "position": 1}
+    sender = pseudonym("kakao", "shop", "person-1")
+    assert json.loads(read.details) == {"replay": replay_id, "position": 1, "people": [sender]}
 
 
 async def test_the_sides_stay_where_they_are_and_differ_by_seed(
@@ -345,6 +360,7 @@ async def test_a_replay_is_downloaded_after_the_outcome(
     await shown(operator, f"/{replay_id}/export?format=exe", 400)
     exported = [one for one in await logged(database) if one.action == "replay_exported"]
     assert [json.loads(one.details)["format"] for one in exported] == ["csv", "jsonl"]
+    assert json.loads(exported[0].details)["people"] == [pseudonym("kakao", "shop", "person-1")]
 
 
 async def test_unknown_replays_and_odd_addresses_are_refused(operator: Client) -> None:
@@ -353,6 +369,16 @@ async def test_unknown_replays_and_odd_addresses_are_refused(operator: Client) -
     for path in ("/1/stop", "/1/resume"):
         assert (await send(operator, path)).status == 409
     await shown(operator, "?before=x", 400)
+
+
+async def test_positions_that_no_pair_can_have_are_refused(
+    operator: Client, database: AsyncEngine
+) -> None:
+    replay_id = await answered_replay(database, 1)
+    for at in ("x", "0", "99", str(2**31), "9" * 30):
+        await shown(operator, f"/{replay_id}/compare?at={at}", 404)
+    for after in ("x", str(2**31)):
+        assert "왼쪽 답변" in await shown(operator, f"/{replay_id}/compare?after={after}")
 
 
 async def test_older_replays_are_on_the_next_page(operator: Client, database: AsyncEngine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.admin.replay.past_prompts import PastPrompts
 from bot.domain.bot_config import Scope
 from bot.domain.replays import ReplayOptions
-from bot.store import bot_configs
+from bot.store import bot_configs, prompt_settings
+from bot.store.prompt_settings import PromptSettings
 from inference_queue.presets import PRESETS
-from inference_queue.protocol import Job
+from inference_queue.protocol import Job, SamplingParams
 from tests.support.replays import OWN_PROMPT, defaults
 from tests.support.sample_turns import NOON, add_turn
 
@@ -106,6 +108,50 @@ async def test_another_preset_brings_its_prompt_unless_one_was_set(database: Asy
     assert job.messages[0].content == PRESETS["demo"].system_prompt
     job = await job_of(database, turn_id, demo, system_prompt="우리 가게예요.")
     assert job.messages[0].content == "우리 가게예요."
+
+
+RECORDED = PromptSettings(
+    preset="bllossom-8b",
+    system_prompt="어제는 2026년 11월 19일이에요.",
+    sampling=SamplingParams(temperature=0.3, max_new_tokens=77),
+)
+
+
+async def recorded_turn(database: AsyncEngine, settings: PromptSettings) -> UUID:
+    """The third turn of a conversation, whose prompt held the first alone."""
+    async with database.begin() as connection:
+        await prompt_settings.keep(connection, [settings], kept=())
+    for number in range(2):
+        at = NOON + timedelta(minutes=number)
+        await add_turn(database, f"질문 {number}", f"답 {number}", received_at=at)
+    return await add_turn(
+        database, "셋째", "네", prompt_settings=settings.id, history_seqs=[1],
+        received_at=NOON + timedelta(minutes=5),
+    )  # fmt: skip
+
+
+async def test_what_was_recorded_counts_before_what_the_log_tells(database: AsyncEngine) -> None:
+    turn_id = await recorded_turn(database, RECORDED)
+    job = await job_of(database, turn_id, system_prompt=OWN_PROMPT, max_new_tokens={"kakao": 5})
+    assert [m.content for m in job.messages] == [
+        RECORDED.system_prompt,
+        "질문 0",
+        "답 0",
+        "셋째",
+    ]
+    assert job.sampling == RECORDED.sampling
+
+
+async def test_another_preset_replaces_a_recorded_one_and_keeps_a_prompt_of_one_s_own(
+    database: AsyncEngine,
+) -> None:
+    demo = ReplayOptions(preset="demo")
+    job = await job_of(database, await recorded_turn(database, RECORDED), demo)
+    assert job.messages[0].content == RECORDED.system_prompt
+    assert job.sampling == PRESETS["demo"].sampling
+    preset_s = replace(RECORDED, system_prompt=PRESETS["bllossom-8b"].system_prompt)
+    job = await job_of(database, await recorded_turn(database, preset_s), demo)
+    assert job.messages[0].content == PRESETS["demo"].system_prompt
 
 
 async def test_a_messenger_s_longest_answer_is_a_bound(database: AsyncEngine) -> None:

@@ -39,7 +39,7 @@ async def test_a_replay_goes_on_after_a_restart_of_the_bot_and_of_its_engine(
     ):
         await until_ended(database, replay_id)
         [row] = await stack.rows("SELECT count(*) FROM jobs")
-        assert row.count == 0
+        assert row[0] == 0
     assert (await counts_of(database, replay_id)).answered == 3
     async with database.connect() as connection:
         found = await connection.exec_driver_sql("SELECT answer FROM replay_items ORDER BY answer")
