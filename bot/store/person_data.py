@@ -6,7 +6,7 @@ held while somebody downloads it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -175,6 +175,14 @@ SECTIONS: Sequence[Section] = (
         """,
     ),
 )
+
+
+#: Tables with a person's data that no section has, and why.
+NOT_HANDED_OUT: Mapping[str, str] = {
+    "jobs": "copies of turns, until their answers are settled",
+    "search_entries": "hashes of what the turns say",
+    "saved_searches": "operators' own, whatever they search for",
+}
 
 
 async def read_some(

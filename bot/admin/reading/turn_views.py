@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -38,9 +37,10 @@ async def show_turn(request: web.Request) -> web.StreamResponse:
     if found is None:
         return error_page(request, 404, _(_NO_TURN))
     display, keys, now = request.app[DISPLAY], request.app[KEYS], datetime.now(UTC)
-    with await _masking(request, found.turn.conversation_id):
+    unmasked = await _is_unmasked(request, found.turn.conversation_id)
+    with masking(on=not unmasked):
         shown = await run_masking(lambda: turn_page.compose(found, display, keys, now))
-    await _record(request, AuditAction.TURN_READ, found.turn)
+    await _record(request, AuditAction.TURN_READ, found.turn, unmasked=unmasked)
     return page(
         request,
         "turn.html",
@@ -60,9 +60,10 @@ async def show_prompt(request: web.Request) -> web.StreamResponse:
     found = await prompt_page.load(request.app[DATABASE], turn_id) if turn_id else None
     if found is None:
         return error_page(request, 404, _(_NO_TURN))
-    with await _masking(request, found.turn.conversation_id):
+    unmasked = await _is_unmasked(request, found.turn.conversation_id)
+    with masking(on=not unmasked):
         shown = await run_masking(lambda: prompt_page.compose(found, first))
-    await _record(request, AuditAction.PROMPT_READ, found.turn)
+    await _record(request, AuditAction.PROMPT_READ, found.turn, unmasked=unmasked)
     return page(request, "prompt.html", shown=shown, first=first)
 
 
@@ -77,9 +78,10 @@ async def show_text(request: web.Request) -> web.StreamResponse:
     if text is None:
         return error_page(request, 404, _(_NO_TURN))
     position = await find_position(request.app[DATABASE], turn_id) if turn_id else None
-    with await _masking(request, position.conversation_id if position else 0):
+    unmasked = position is not None and await _is_unmasked(request, position.conversation_id)
+    with masking(on=not unmasked):
         shown = await run_masking(lambda: text_page.part_of(text, start))
-    await record(request, AuditAction.TURN_READ, f"turn:{turn_id}")
+    await record(request, AuditAction.TURN_READ, f"turn:{turn_id}", {"unmasked": unmasked})
     title = labels.label(name, text_page.NAMES)
     return page(request, "text.html", shown=shown, title=title, name=name, id=str(turn_id))
 
@@ -98,16 +100,16 @@ async def show_request(request: web.Request) -> web.StreamResponse:
     return page(request, "request.html", facts=facts, id=str(turn_id))
 
 
-async def _masking(
-    request: web.Request, conversation_id: int
-) -> contextlib.AbstractContextManager[None]:
-    """Texts are masked unless the conversation is unmasked for the request's user."""
-    return masking(on=await request.app[UNMASKED].until(request, conversation_id) is None)
+async def _is_unmasked(request: web.Request, conversation_id: int) -> bool:
+    """Whether the request's user may read the conversation's texts as they are."""
+    return await request.app[UNMASKED].until(request, conversation_id) is not None
 
 
-async def _record(request: web.Request, action: AuditAction, turn: ReadTurn) -> None:
+async def _record(
+    request: web.Request, action: AuditAction, turn: ReadTurn, *, unmasked: bool = False
+) -> None:
     people = [pseudonym(turn.messenger, turn.tenant, turn.sender)]
-    await record(request, action, f"turn:{turn.id}", {"people": people})
+    await record(request, action, f"turn:{turn.id}", {"people": people, "unmasked": unmasked})
 
 
 def _turn_id(request: web.Request) -> UUID | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import Table
 
 from bot.store import schema
+from bot.store.person_data import NOT_HANDED_OUT, SECTIONS
 from bot.store.personal_tables import TABLES, Erased
 from inference_queue import schema as queue_schema
 
@@ -29,6 +32,18 @@ def test_what_goes_with_its_turn_or_conversation_does_so_by_its_foreign_key() ->
             if not any(key.ondelete == "CASCADE" for key in keys):
                 broken.append(name)
     assert broken == []
+
+
+def test_what_an_erasure_deletes_is_in_the_person_s_file() -> None:
+    """A new table of people's data: add a section to bot/store/person_data.py, or say why not."""
+    personal = {Erased.WITH_ITS_TURN, Erased.WITH_ITS_CONVERSATION, Erased.BY_STATEMENT}
+    statements = " ".join(str(section.statement) for section in SECTIONS)
+    missing = {
+        name
+        for name, erased in TABLES.items()
+        if erased in personal and re.search(rf"\b{name}\b", statements) is None
+    }
+    assert missing == set(NOT_HANDED_OUT)
 
 
 def test_what_holds_no_person_has_no_column_for_one() -> None:
