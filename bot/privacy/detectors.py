@@ -30,6 +30,15 @@ _POINT, _CURRENCY = re.compile(r"\d\.$"), re.compile(r" ?(?:원|달러|엔|유�
 #: Every address with a number has a road or a quarter just before it. The search for addresses
 #: takes twice as long as all others together.
 _HOUSE_NUMBER = re.compile(r"[로길동읍면리] *[0-9]")
+#: After a number that counts.
+_COUNTER = re.compile(
+    r" ?(?:번(?!지)|분|개|월|년|일|시|명|그릇|인분|박|곳|가지|회|차|만|천|원|대|미터|킬로|"
+    r"[A-Za-z%])"
+)
+#: Plates whose syllable counts as well, and the words that stand around a plate.
+_COUNTING_PLATE = re.compile(r"\d+ ?[도호조주구부로대배국해오거] ?\d+")
+_VEHICLE = re.compile(r"차[량는가를을번 ,.]|번호판|주차|택시|렌터카|렌트|자동차|트럭|버스")
+_AROUND_A_PLATE = 15
 #: Of an address with a number; a quarter alone tells nobody's home, and ko-pii is less sure of it.
 _SURE = 0.75
 
@@ -44,7 +53,8 @@ class Found(Protocol):
     confidence: float
 
 
-Check = Callable[[Found], bool]
+#: Whether what was found in the text is personal data.
+Check = Callable[[str, Found], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +63,35 @@ class Detector:
 
     module: str
     kind: PersonalData
-    holds: Check = lambda _: True
+    holds: Check = lambda _text, _found: True
     needs: re.Pattern[str] = _SIGN  #: where it finds nothing, nothing is to be detected
 
 
-def _is_private_line(found: Found) -> bool:
+def _is_private_line(_text: str, found: Found) -> bool:
     return not _COMPANY_LINE.fullmatch(found.text)
 
 
-def _has_domain(found: Found) -> bool:
+def _has_domain(_text: str, found: Found) -> bool:
     return found.text[-1:].isalpha()
 
 
-def _is_account(found: Found) -> bool:
+def _is_account(_text: str, found: Found) -> bool:
     groups = re.findall(r"\d+", found.text)
     return not (are_dates(groups) or is_counting(groups))
 
 
-def _is_sure(found: Found) -> bool:
-    return found.confidence >= _SURE
+def _is_address(text: str, found: Found) -> bool:
+    """Whether it is an address with a number, and no place before a count (강남대로 3번 출구)."""
+    counts = found.text[-1:].isdecimal() and _COUNTER.match(text, found.end)
+    return found.confidence >= _SURE and not counts
+
+
+def _is_plate(text: str, found: Found) -> bool:
+    """Whether it is a vehicle's number: some of its syllables also count (180도 1000W, 101호)."""
+    if re.match(r"[A-Za-z%]", text[found.end : found.end + 1]):
+        return False
+    around = text[max(found.start - _AROUND_A_PLATE, 0) : found.end + _AROUND_A_PLATE]
+    return _COUNTING_PLATE.fullmatch(found.text) is None or _VEHICLE.search(around) is not None
 
 
 _DETECTORS = (
@@ -82,9 +102,9 @@ _DETECTORS = (
     Detector("account", PersonalData.ACCOUNT, _is_account),
     Detector("phone", PersonalData.PHONE, _is_private_line),
     Detector("email", PersonalData.EMAIL, _has_domain),
-    Detector("vehicle", PersonalData.VEHICLE),
+    Detector("vehicle", PersonalData.VEHICLE, _is_plate),
     Detector("birth", PersonalData.BIRTH),
-    Detector("address", PersonalData.ADDRESS, _is_sure, _HOUSE_NUMBER),
+    Detector("address", PersonalData.ADDRESS, _is_address, _HOUSE_NUMBER),
 )
 
 
@@ -123,8 +143,8 @@ def _parts(spelled: str) -> Iterator[tuple[int, int]]:
 def _detected_in(part: str) -> Iterator[tuple[int, int, PersonalData]]:
     for detector, detect in load_detectors():
         if detector.needs.search(part):
-            for found in filter(detector.holds, detect(part)):
-                if not _is_quantity(part, found):
+            for found in detect(part):
+                if detector.holds(part, found) and not _is_quantity(part, found):
                     yield found.start, found.end, detector.kind
 
 
