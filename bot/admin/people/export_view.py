@@ -15,9 +15,9 @@ from bot.admin.login.access import needs
 from bot.admin.people.subject import Subject
 from bot.admin.people.views import NO_REASON
 from bot.admin.web.audit import TRAIL
-from bot.admin.web.forms import read_required_reason
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page
+from bot.admin.web.reasons import read_required_reason
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.domain.turns import Person

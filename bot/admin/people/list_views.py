@@ -137,6 +137,8 @@ COUNTS = {
     "votes": "남긴 평가",
     "installations": "앱 설치 기록",
     "searches": "저장된 검색",
+    "items": "학습 데이터 항목",
+    "exports": "내보낸 파일",
 }
 
 

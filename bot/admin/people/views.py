@@ -10,9 +10,10 @@ from bot.admin.people.subject import Subject
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
 from bot.admin.web.audit import record
-from bot.admin.web.forms import read_form, read_reason, read_required_reason
+from bot.admin.web.forms import read_form, read_reason
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, page
+from bot.admin.web.reasons import read_required_reason
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.store import audit_log, blocked_people, erasure_orders

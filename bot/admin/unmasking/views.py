@@ -9,9 +9,10 @@ from bot.admin.login.access import needs
 from bot.admin.turns.queries import conversation_exists
 from bot.admin.unmasking.unmasked import MINUTES, ROLE, UNMASKED
 from bot.admin.web.audit import TRAIL, entry
-from bot.admin.web.forms import read_form, read_required_reason
+from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page
+from bot.admin.web.reasons import read_required_reason
 from bot.domain.audit import AuditAction
 
 _NO_REASON = "개인정보를 보려면 사유를 적어 주세요. 사유는 접속기록에 남습니다."

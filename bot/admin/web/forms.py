@@ -11,8 +11,6 @@ from bot.http.body import read_body
 MAX_FORM_BYTES = 16 * 1024
 #: The reason for an act, in the audit log.
 MAX_REASON_CHARS = 200
-#: Letters and digits of a reason that is asked for.
-_MIN_REASON_CHARS = 2
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
@@ -37,12 +35,6 @@ async def read_form(request: web.Request) -> dict[str, str]:
 async def read_reason(request: web.Request) -> str:
     """The form's reason, cut where it is far too long."""
     return clean_text((await read_form(request)).get("reason", ""))[:MAX_REASON_CHARS]
-
-
-async def read_required_reason(request: web.Request) -> str | None:
-    """The form's reason; None where it says nothing."""
-    reason = await read_reason(request)
-    return reason if sum(map(str.isalnum, reason)) >= _MIN_REASON_CHARS else None
 
 
 def _max_bytes(request: web.Request) -> int:

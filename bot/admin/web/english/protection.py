@@ -126,6 +126,8 @@ PROTECTION = {
     "남긴 평가": "Votes",
     "앱 설치 기록": "Installations of the app",
     "저장된 검색": "Saved searches",
+    "학습 데이터 항목": "Items of data sets",
+    "내보낸 파일": "Exported files",
     "사용자 차단": "Person blocked",
     "사용자 차단 풀기": "Person unblocked",
     "사용자 삭제": "Person erased",
