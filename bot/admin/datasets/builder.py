@@ -11,16 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.admin.datasets.checker import DatasetChecker
 from bot.admin.datasets.judged import Judged, read_page
 from bot.admin.datasets.making import make_item
+from bot.admin.search.criteria import Criteria
 from bot.admin.search.fields import all_fields
 from bot.admin.search.query import parse
 from bot.admin.turns.filters import Cursor
 from bot.admin.turns.listing import list_items
 from bot.domain.datasets import DatasetKind, DatasetState, LeftOut
 from bot.privacy.masking_thread import run_masking
-from bot.store.datasets import items, sets
+from bot.store.datasets import items, sets, sources
 from bot.store.datasets.items import Item
 from bot.store.datasets.sets import Dataset
-from bot.store.datasets.sources import judged_or_asked_again
 from runtime.database import DATABASE_ERRORS, is_gone
 from runtime.periodic import run_periodically
 
@@ -75,9 +75,9 @@ class DatasetBuilder:
     async def _add_page(self, connection: AsyncConnection, dataset: Dataset) -> None:
         query = parse(dataset.query, all_fields(self._messengers))
         after = Cursor.parse(dataset.cursor) if dataset.cursor else None
-        found = await list_items(
-            self._database, query, after, self._messengers, among=judged_or_asked_again()
-        )
+        few = await sources.are_few(connection)
+        narrowed = _listed if few else _walked
+        found = await list_items(self._database, query, after, self._messengers, narrowed=narrowed)
         judged = await read_page(connection, [item.summary.id for item in found.items])
         made, left_out = await run_masking(lambda: _made(judged, dataset))
         added = await items.add(connection, dataset.id, made)
@@ -97,6 +97,14 @@ class DatasetBuilder:
         state = DatasetState.CHECKING if dataset.preset else DatasetState.READY
         await sets.turn_to(connection, dataset, state)
         log.info("dataset_built", dataset=dataset.id, state=state.value)
+
+
+def _listed(criteria: Criteria) -> Criteria:
+    return criteria.within(sources.candidates())
+
+
+def _walked(criteria: Criteria) -> Criteria:
+    return criteria.meeting(sources.is_candidate())
 
 
 def _made(judged: Sequence[Judged], dataset: Dataset) -> tuple[list[Item], Counter[str]]:

@@ -38,6 +38,10 @@ class Criteria:
         )
         return replace(self, among=both)
 
+    def meeting(self, condition: ColumnElement[bool]) -> Criteria:
+        """The same, with another condition."""
+        return replace(self, conditions=(*self.conditions, condition))
+
     @property
     def hashed(self) -> bool:
         """Whether the index knows where to look."""

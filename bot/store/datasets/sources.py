@@ -8,14 +8,30 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, bindparam, select, text, union
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    union,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.schema import feedback, judged_turns, turns
 
+#: A list of so many is sorted anew for each page.
+FEW = 10_000
 #: Earlier answers in an item's messages.
 MAX_HISTORY = 6
+#: Turns that are looked at for them, and for the messages of a burst.
+_LOOKED_BACK = 100
 
 _IDS = bindparam("ids", type_=ARRAY(Uuid))
 #: As a prompt's history: of the same epoch, without the answers that were replaced until then.
@@ -27,7 +43,8 @@ _HISTORIES = text(
             turns.prompt IS NOT NULL OR turns.media <> '[]' AS is_mixed
         FROM turns
         WHERE turns.conversation_id = asked.conversation_id AND turns.epoch = asked.epoch
-          AND turns.seq < asked.seq AND turns.status = 'answered' AND turns.answer IS NOT NULL
+          AND turns.seq < asked.seq AND turns.seq > asked.seq - {_LOOKED_BACK}
+          AND turns.status = 'answered' AND turns.answer IS NOT NULL
           AND NOT EXISTS (
             SELECT FROM turns AS again
             WHERE again.regenerates = turns.id AND again.seq <= asked.seq
@@ -41,11 +58,11 @@ _HISTORIES = text(
 ).bindparams(_IDS)
 #: A burst is the turns right before the one that answers them.
 _MERGED = text(
-    """
+    f"""
     SELECT asked.id AS asked_id, merged.sender, merged.text
     FROM turns AS asked JOIN turns AS merged
       ON merged.conversation_id = asked.conversation_id AND merged.merged_into = asked.id
-     AND merged.seq < asked.seq AND merged.seq > asked.seq - 200
+     AND merged.seq < asked.seq AND merged.seq > asked.seq - {_LOOKED_BACK}
     WHERE asked.id = ANY(:ids) ORDER BY merged.seq
     """
 ).bindparams(_IDS)
@@ -86,13 +103,34 @@ class Merged:
     text: str
 
 
-def judged_or_asked_again() -> Select[Any]:
+def candidates() -> Select[Any]:
     """The ``turn_id`` and ``received_at`` of turns that may become items."""
-    reviewed = select(judged_turns.c.turn_id, judged_turns.c.received_at)
-    voted = select(turns.c.id, turns.c.received_at).join(feedback, feedback.c.turn_id == turns.c.id)
-    again = select(turns.c.id, turns.c.received_at).where(turns.c.regenerates.is_not(None))
-    every = union(reviewed, voted, again).subquery("judged")
+    every = union(*_kinds()).subquery("candidates")
     return select(every.c.turn_id, every.c.received_at)
+
+
+def is_candidate() -> ColumnElement[bool]:
+    """Whether the turn may become an item: it was judged, or asks again."""
+    return or_(
+        exists(select(judged_turns.c.turn_id).where(judged_turns.c.turn_id == turns.c.id)),
+        exists(select(feedback.c.turn_id).where(feedback.c.turn_id == turns.c.id)),
+        turns.c.regenerates.is_not(None),
+    )
+
+
+async def are_few(connection: AsyncConnection) -> bool:
+    """Whether the candidates are so few that their list is quicker than a walk over the log."""
+    some = union_all(*_kinds()).limit(FEW + 1).subquery("some")
+    return (await connection.scalar(select(func.count()).select_from(some)) or 0) <= FEW
+
+
+def _kinds() -> tuple[Select[Any], ...]:
+    place = (turns.c.id.label("turn_id"), turns.c.received_at)
+    return (
+        select(judged_turns.c.turn_id, judged_turns.c.received_at),
+        select(*place).join(feedback, feedback.c.turn_id == turns.c.id),
+        select(*place).where(turns.c.regenerates.is_not(None)),
+    )
 
 
 async def histories(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, list[Exchange]]:

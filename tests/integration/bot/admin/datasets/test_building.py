@@ -26,9 +26,15 @@ def said(role: str, words: str) -> dict[str, str]:
     return {"role": role, "content": words}
 
 
+@pytest.mark.parametrize("few", [10_000, 0])
 async def test_corrected_and_good_answers_become_items_and_others_do_not(
-    operator: Client, database: AsyncEngine, transactions: AsyncEngine
+    operator: Client,
+    database: AsyncEngine,
+    transactions: AsyncEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
 ) -> None:
+    monkeypatch.setattr("bot.store.datasets.sources.FEW", few)
     corrected = await add_turn(database, "언제 와요?", "몰라요.", key="a")
     good = await add_turn(database, "환불돼요?", "네, 7일 안에 돼요.", key="b")
     bad = await add_turn(database, "교환돼요?", "글쎄요.", key="c")
