@@ -27,10 +27,12 @@ from bot.admin.bot_settings.inherited import DEPLOYMENT, Deployment
 from bot.admin.bot_settings.sandbox import views as sandbox
 from bot.admin.bot_settings.sandbox.chat import Sandbox
 from bot.admin.charts import views as charts
+from bot.admin.datasets import item_views as dataset_items
 from bot.admin.datasets import opt_out_views as opt_outs
 from bot.admin.datasets import views as datasets
 from bot.admin.dead_letters import views as dead_letters
 from bot.admin.exported_lists import exported_lists
+from bot.admin.exports import download_views as export_download
 from bot.admin.exports import views as exports
 from bot.admin.exports.lists import LISTS
 from bot.admin.live import views as live
@@ -256,14 +258,14 @@ _ROUTES = [
     web.get("/exports", exports.show_exports, name="exports"),
     web.post("/exports", exports.order_export, name="order_export"),
     web.get("/exports/{id}", exports.show_export, name="export"),
-    web.post("/exports/{id}/download", exports.download, name="export_download"),
+    web.post("/exports/{id}/download", export_download.download, name="export_download"),
     web.post("/exports/{id}/cancel", exports.cancel, name="export_cancel"),
     web.get("/datasets", datasets.show_datasets, name="datasets"),
     web.post("/datasets", datasets.make_dataset),
     web.get("/datasets/{id}", datasets.show_dataset, name="dataset"),
-    web.get("/datasets/{id}/items", datasets.show_items, name="dataset_items"),
+    web.get("/datasets/{id}/items", dataset_items.show_items, name="dataset_items"),
     web.post("/datasets/{id}/again", datasets.build_again, name="dataset_again"),
-    web.post("/datasets/{id}/export", datasets.export_dataset, name="dataset_export"),
+    web.post("/datasets/{id}/export", dataset_items.export_dataset, name="dataset_export"),
     web.post("/datasets/{id}/end-check", datasets.end_check, name="dataset_end_check"),
     web.post("/datasets/{id}/delete", datasets.delete_dataset, name="dataset_delete"),
     web.get("/opt-outs", opt_outs.show_opt_outs, name="opt_outs"),

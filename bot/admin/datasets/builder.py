@@ -18,7 +18,7 @@ from bot.admin.turns.filters import Cursor
 from bot.admin.turns.listing import list_items
 from bot.domain.datasets import DatasetKind, DatasetState, LeftOut
 from bot.privacy.masking_thread import run_masking
-from bot.store.datasets import items, sets, sources
+from bot.store.datasets import items, progress, sources
 from bot.store.datasets.items import Item
 from bot.store.datasets.sets import Dataset
 from runtime.database import DATABASE_ERRORS, is_gone
@@ -53,16 +53,16 @@ class DatasetBuilder:
                     raise
                 log.exception("dataset_failed", dataset=dataset.id)
                 async with self._database.begin() as connection:
-                    await sets.turn_to(connection, dataset, DatasetState.FAILED)
+                    await progress.turn_to(connection, dataset, DatasetState.FAILED)
 
     async def _claim(self) -> Dataset | None:
         async with self._database.begin() as connection:
-            return await sets.claim(connection)
+            return await progress.claim(connection)
 
     async def _step(self, claimed: Dataset) -> None:
         """One step, while the row is locked: an erasure or opt-out that comes meanwhile waits."""
         async with self._database.begin() as connection:
-            dataset = await sets.renew(connection, claimed)
+            dataset = await progress.renew(connection, claimed)
             if dataset is None:
                 return
             waits = False
@@ -70,7 +70,7 @@ class DatasetBuilder:
                 waits = await self._checker.step(connection, dataset)
             else:
                 await self._add_page(connection, dataset)
-            await sets.release(connection, dataset, pause_s=CHECK_EVERY_S if waits else 0)
+            await progress.release(connection, dataset, pause_s=CHECK_EVERY_S if waits else 0)
 
     async def _add_page(self, connection: AsyncConnection, dataset: Dataset) -> None:
         query = parse(dataset.query, all_fields(self._messengers))
@@ -82,7 +82,7 @@ class DatasetBuilder:
         made, left_out = await run_masking(lambda: _made(judged, dataset))
         added = await items.add(connection, dataset.id, made)
         left_out[LeftOut.DUPLICATE] += len(made) - added
-        await sets.advance(
+        await progress.advance(
             connection,
             dataset,
             cursor=str(found.after or ""),
@@ -95,7 +95,7 @@ class DatasetBuilder:
 
     async def _end(self, connection: AsyncConnection, dataset: Dataset) -> None:
         state = DatasetState.CHECKING if dataset.preset else DatasetState.READY
-        await sets.turn_to(connection, dataset, state)
+        await progress.turn_to(connection, dataset, state)
         log.info("dataset_built", dataset=dataset.id, state=state.value)
 
 

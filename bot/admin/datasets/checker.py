@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.datasets import DatasetState, LeftOut
-from bot.store.datasets import checks, items, sets
+from bot.store.datasets import checks, items, progress
 from bot.store.datasets.items import StoredItem
 from bot.store.datasets.sets import Dataset
 from inference_queue.background import client
@@ -36,11 +36,11 @@ class DatasetChecker:
         left_out = await _judge(connection, dataset, finished)
         sent, cursor = await _send(connection, dataset)
         removed = sum(left_out.values())
-        await sets.advance(connection, dataset, cursor=cursor, made=-removed, left_out=left_out)
+        await progress.advance(connection, dataset, cursor=cursor, made=-removed, left_out=left_out)
         if not sent and not await checks.outstanding(connection, dataset.id):
             # Of items that were erased meanwhile nobody takes the results.
             await client.cancel(connection, dataset.batch_id)
-            await sets.turn_to(connection, dataset, DatasetState.READY)
+            await progress.turn_to(connection, dataset, DatasetState.READY)
         return not finished
 
 

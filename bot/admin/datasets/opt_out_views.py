@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.admin.exports.views import read_reason_of
+from bot.admin.exports.ordering import read_reason
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
 from bot.admin.web.audit import entry
@@ -85,7 +85,7 @@ async def show_opt_outs(request: web.Request) -> web.StreamResponse:
 async def record_opt_out(request: web.Request) -> web.StreamResponse:
     """POST /admin/opt-outs: leave a person out, by one of the person's turns."""
     form = await read_form(request)
-    reason = read_reason_of(form)
+    reason = read_reason(form)
     if not reason:
         return error_page(request, 400, _(_NO_REASON))
     async with request.app[DATABASE].begin() as connection:
@@ -101,7 +101,7 @@ async def record_opt_out(request: web.Request) -> web.StreamResponse:
 async def revoke_opt_out(request: web.Request) -> web.StreamResponse:
     """POST /admin/opt-outs/{id}/revoke: the person may be in data sets again."""
     person = request.match_info["id"]
-    reason = read_reason_of(await read_form(request))
+    reason = read_reason(await read_form(request))
     async with request.app[DATABASE].begin() as connection:
         if len(person) != _PERSON_CHARS or not await opt_outs.revoke(connection, person):
             return error_page(request, 404, _(_UNKNOWN))

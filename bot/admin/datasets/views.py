@@ -10,44 +10,34 @@ from aiohttp import web
 from bot.admin.datasets import forms
 from bot.admin.datasets import labels as words
 from bot.admin.datasets.card import card
-from bot.admin.datasets.exported import NOT_READY, ExportedDataset
 from bot.admin.datasets.forms import BadRecipe, read_recipe
-from bot.admin.datasets.view_models import counted, dataset_item, shown_item
-from bot.admin.exports import views as exports
-from bot.admin.exports.lists import LISTS
+from bot.admin.datasets.item_views import NO_DATASET, find_dataset
+from bot.admin.datasets.view_models import counted, dataset_item
+from bot.admin.exports.ordering import read_id
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
 from bot.admin.search.fields import all_fields
 from bot.admin.search.saved_views import saved_of
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
-from bot.admin.web.audit import entry, record
+from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
-from bot.domain.datasets import DatasetState, Split
-from bot.domain.exports import ExportFormat
-from bot.domain.turns import clean_text
 from bot.store import audit_log
-from bot.store.datasets import items, sets
-from bot.store.datasets.sets import MAX_OPEN, Dataset, Recipe
-from bot.store.exports.orders import MAX_OPEN as MAX_OPEN_EXPORTS
+from bot.store.datasets import items, progress, sets
+from bot.store.datasets.sets import MAX_OPEN, Recipe
 from inference_queue.background import client
 from inference_queue.presets import PRESETS
 
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 30
-#: Each has up to a dozen messages.
-ITEMS = 10
-_MAX_ID_CHARS = 60
 
-_NO_DATASET = "해당 데이터 세트를 찾을 수 없습니다. 삭제되었을 수 있습니다."
 _TOO_MANY = "데이터 세트는 {count}개까지 한꺼번에 만들 수 있습니다. 끝난 뒤에 다시 눌러 주세요."
 _TOO_MANY_EXPORTS = "내보내기는 {count}개까지 한꺼번에 할 수 있습니다. 끝난 뒤에 다시 눌러 주세요."
-_NOTHING = "항목이 없어 내보낼 것이 없습니다. 대화를 더 평가하거나 조건을 넓혀 다시 만들어 주세요."
 _NO_CHECK = "진행 중인 토큰 검사가 없습니다."
 
 
@@ -55,7 +45,7 @@ _NO_CHECK = "진행 중인 토큰 검사가 없습니다."
 async def show_datasets(request: web.Request) -> web.StreamResponse:
     """GET /admin/datasets: data sets, newest first, and the form for another one."""
     raw = request.query.get("before", "")
-    before = exports.number(raw)
+    before = read_id(raw)
     if raw and before is None:
         return error_page(request, 400)
     return await _list_page(request, before)
@@ -76,9 +66,9 @@ async def make_dataset(request: web.Request) -> web.StreamResponse:
 @needs(Role.REVIEWER)
 async def show_dataset(request: web.Request) -> web.StreamResponse:
     """GET /admin/datasets/{id}: how far it is, what it holds, and its card."""
-    dataset = await _find(request)
+    dataset = await find_dataset(request)
     if dataset is None:
-        return error_page(request, 404, _(_NO_DATASET))
+        return error_page(request, 404, _(NO_DATASET))
     async with request.app[DATABASE].connect() as connection:
         counts = await items.count(connection, dataset.id)
         checks = await client.count(connection, dataset.batch_id)
@@ -96,74 +86,22 @@ async def show_dataset(request: web.Request) -> web.StreamResponse:
 
 
 @needs(Role.REVIEWER)
-async def show_items(request: web.Request) -> web.StreamResponse:
-    """GET /admin/datasets/{id}/items: the items, as they are exported."""
-    dataset = await _find(request)
-    if dataset is None:
-        return error_page(request, 404, _(_NO_DATASET))
-    split, after = request.query.get("split", ""), clean_text(request.query.get("after", ""))
-    if (split and split not in set(Split)) or len(after) > _MAX_ID_CHARS:
-        return error_page(request, 400)
-    async with request.app[DATABASE].connect() as connection:
-        found = await items.listed(
-            connection, dataset.id, split=split, after=after, limit=ITEMS + 1
-        )
-    shown = found[:ITEMS]
-    people = sorted({item.person[:8] for item in shown})
-    details = {"people": people, "turns": len(shown)}
-    await record(request, AuditAction.DATASET_READ, f"dataset:{dataset.id}", details)
-    return page(
-        request,
-        "dataset_items.html",
-        item=dataset_item(dataset),
-        items=[shown_item(one) for one in shown],
-        splits=labels.translated(words.SPLITS),
-        split=split,
-        after=shown[-1].id if len(found) > ITEMS else "",
-        is_first=not after,
-    )
-
-
-@needs(Role.REVIEWER)
 async def build_again(request: web.Request) -> web.StreamResponse:
     """POST /admin/datasets/{id}/again: the same recipe over today's turns, as a new version."""
-    dataset = await _find(request)
+    dataset = await find_dataset(request)
     if dataset is None:
-        return error_page(request, 404, _(_NO_DATASET))
+        return error_page(request, 404, _(NO_DATASET))
     return await _make(request, dataset.recipe)
-
-
-@needs(Role.REVIEWER)
-async def export_dataset(request: web.Request) -> web.StreamResponse:
-    """POST /admin/datasets/{id}/export: freeze it, and order its file."""
-    dataset = await _find(request)
-    if dataset is None:
-        return error_page(request, 404, _(_NO_DATASET))
-    reason = exports.read_reason_of(await read_form(request))
-    if not reason:
-        return error_page(request, 400, _(exports.NO_REASON))
-    if dataset.state != DatasetState.READY:
-        return error_page(request, 409, _(NOT_READY))
-    async with request.app[DATABASE].begin() as connection:
-        if not (await items.count(connection, dataset.id)).all:
-            return error_page(request, 409, _(_NOTHING))
-        await sets.freeze(connection, dataset.id)
-    asked = request.app[LISTS][ExportedDataset.name]
-    query = {"dataset": str(dataset.id)}
-    export_id = await exports.place(request, asked, ExportFormat.DATASET, query, reason)
-    if export_id is None:
-        return error_page(request, 409, _(_TOO_MANY_EXPORTS, count=MAX_OPEN_EXPORTS))
-    raise web.HTTPSeeOther(request.app.router["export"].url_for(id=str(export_id)))
 
 
 @needs(Role.REVIEWER)
 async def end_check(request: web.Request) -> web.StreamResponse:
     """POST /admin/datasets/{id}/end-check: leave the rest of the items unchecked."""
-    dataset = await _find(request)
+    dataset = await find_dataset(request)
     if dataset is None:
-        return error_page(request, 404, _(_NO_DATASET))
+        return error_page(request, 404, _(NO_DATASET))
     async with request.app[DATABASE].begin() as connection:
-        if not await sets.end_check(connection, dataset.id):
+        if not await progress.end_check(connection, dataset.id):
             return error_page(request, 409, _(_NO_CHECK))
         await client.cancel(connection, dataset.batch_id)
     log.info("dataset_check_ended", dataset=dataset.id)
@@ -173,9 +111,9 @@ async def end_check(request: web.Request) -> web.StreamResponse:
 @needs(Role.ADMIN)
 async def delete_dataset(request: web.Request) -> web.StreamResponse:
     """POST /admin/datasets/{id}/delete: delete it with its items; files that exist stay."""
-    dataset = await _find(request)
+    dataset = await find_dataset(request)
     if dataset is None:
-        return error_page(request, 404, _(_NO_DATASET))
+        return error_page(request, 404, _(NO_DATASET))
     async with request.app[DATABASE].begin() as connection:
         await client.cancel(connection, dataset.batch_id)
         await sets.remove(connection, dataset.id)
@@ -224,14 +162,6 @@ async def _list_page(
         presets={name: name for name in PRESETS},
         saved=await saved_of(request),
     )
-
-
-async def _find(request: web.Request) -> Dataset | None:
-    dataset_id = exports.number(request.match_info["id"])
-    if dataset_id is None:
-        return None
-    async with request.app[DATABASE].connect() as connection:
-        return await sets.find(connection, dataset_id)
 
 
 def _address(request: web.Request, dataset_id: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.store.datasets import checks, items, sets
+from bot.store.datasets import checks, items, progress
 from bot.store.exports import orders
 from inference_queue.background import client
 
@@ -15,7 +15,7 @@ async def leave(connection: AsyncConnection, person: str) -> int:
     ``person``: the digest of the key. Waits for the steps that run, so that none adds an item
     afterwards of what it has read before.
     """
-    await sets.hold_open(connection)
+    await progress.hold_open(connection)
     await client.cancel_jobs(connection, await checks.of_person(connection, person))
     return await items.remove_person(connection, person)
 
