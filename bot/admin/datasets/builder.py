@@ -17,11 +17,12 @@ from bot.admin.search.query import parse
 from bot.admin.turns.filters import Cursor
 from bot.admin.turns.listing import list_items
 from bot.domain.datasets import DatasetKind, DatasetState, LeftOut
+from bot.privacy.erasure import ROLLED_BACK
 from bot.privacy.masking_thread import run_masking
 from bot.store.datasets import items, progress, sources
 from bot.store.datasets.items import Item
 from bot.store.datasets.sets import Dataset
-from runtime.database import DATABASE_ERRORS, is_gone
+from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
 from runtime.periodic import run_periodically
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class DatasetBuilder:
             try:
                 await self._step(dataset)
             except Exception as error:
-                if isinstance(error, DATABASE_ERRORS) and is_gone(error):
+                if _is_passing(error):
                     raise
                 log.exception("dataset_failed", dataset=dataset.id)
                 async with self._database.begin() as connection:
@@ -97,6 +98,13 @@ class DatasetBuilder:
         state = DatasetState.CHECKING if dataset.preset else DatasetState.READY
         await progress.turn_to(connection, dataset, state)
         log.info("dataset_built", dataset=dataset.id, state=state.value)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the step may succeed later: Postgres is gone, or two waited for each other."""
+    if not isinstance(error, DATABASE_ERRORS):
+        return False
+    return is_gone(error) or sqlstate(error) in ROLLED_BACK
 
 
 def _listed(criteria: Criteria) -> Criteria:

@@ -23,6 +23,7 @@ from bot.admin.exports.lists import ExportedList
 from bot.admin.exports.steps import ExportSteps
 from bot.admin.web.language import choose
 from bot.domain.exports import ExportFailure, ExportState
+from bot.privacy.erasure import ROLLED_BACK
 from bot.store.exports import progress
 from bot.store.exports.orders import Export
 from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
@@ -134,14 +135,16 @@ class Exporter:
 
 
 def _failure(error: Exception) -> ExportFailure | None:
-    """What to tell of the error; None: Postgres is gone, and the export waits for it."""
+    """What to tell of the error; None: it passes, and the export goes on later."""
     no_room = isinstance(error, OSError) and error.errno == errno.ENOSPC
     if no_room or isinstance(error, DiskFullError) or sqlstate(error) == _DISK_FULL:
         return ExportFailure.DISK_FULL
     if isinstance(error, TooLargeError):
         return ExportFailure.TOO_LARGE
-    gone = isinstance(error, DATABASE_ERRORS) and is_gone(error)
-    return None if gone else ExportFailure.FAULT
+    passing = isinstance(error, DATABASE_ERRORS) and (
+        is_gone(error) or sqlstate(error) in ROLLED_BACK
+    )
+    return None if passing else ExportFailure.FAULT
 
 
 def _news(failure: ExportFailure) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.admin.datasets import builder
@@ -272,6 +273,30 @@ async def test_a_bot_that_dies_leaves_a_data_set_that_another_one_ends(
     await build(transactions)
     ended = await stored(database)
     assert (ended.state, ended.looked_at, ended.made) == ("ready", 5, 5)
+
+
+async def test_a_step_that_postgres_has_rolled_back_is_done_again(
+    operator: Client,
+    database: AsyncEngine,
+    transactions: AsyncEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await judge(database, await add_turn(database))
+
+    async def rolled_back(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Judged]:
+        raising = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$"
+        await connection.execute(text(raising))
+        return await read_page(connection, ids)
+
+    monkeypatch.setattr(builder, "read_page", rolled_back)
+    await order_dataset(operator)
+    with pytest.raises(DBAPIError):
+        await build(transactions)
+    monkeypatch.undo()
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE datasets SET claimed_until = NULL"))
+    await build(transactions)
+    assert len(await contents(database)) == 1
 
 
 async def test_an_error_ends_the_data_set_and_the_next_one_goes_on(
