@@ -154,6 +154,52 @@ SECTIONS: Sequence[Section] = (
         """,
     ),
     _section(
+        "reviews",
+        "reviews.created_at",
+        "reviews.id::text",
+        """
+        'turn', turn_id, 'verdict', verdict, 'reasons', reasons, 'note', note,
+        'corrected_answer', correction, 'reviewed_at', reviews.updated_at
+        """,
+        f"FROM reviews JOIN turns ON turns.id = turn_id WHERE {_OF_THE_PERSON}",
+    ),
+    _section(
+        "final_verdicts",
+        "review_verdicts.created_at",
+        "turn_id::text",
+        """
+        'turn', turn_id, 'verdict', verdict, 'reasons', reasons, 'note', note,
+        'corrected_answer', correction, 'decided_at', review_verdicts.updated_at
+        """,
+        f"FROM review_verdicts JOIN turns ON turns.id = turn_id WHERE {_OF_THE_PERSON}",
+    ),
+    _section(
+        "answers_of_comparisons",
+        "replays.created_at",
+        "replays.id || ':' || position",
+        """
+        'turn', turn_id, 'asked_at', replays.created_at, 'answer', replay_items.answer,
+        'model', replay_items.model
+        """,
+        f"""
+        FROM replay_items JOIN replays ON replays.id = replay_id
+        JOIN turns ON turns.id = turn_id WHERE {_OF_THE_PERSON}
+        """,
+    ),
+    _section(
+        "items_of_data_sets",
+        "datasets.created_at",
+        "datasets.id || ':' || dataset_items.id",
+        """
+        'turn', turn_id, 'data_set', datasets.name, 'version', datasets.version,
+        'split', split, 'item', content, 'made_at', datasets.created_at
+        """,
+        f"""
+        FROM dataset_items JOIN datasets ON datasets.id = dataset_id
+        JOIN turns ON turns.id = turn_id WHERE {_OF_THE_PERSON}
+        """,
+    ),
+    _section(
         "installations",
         "installed_at",
         "id::text",
@@ -182,6 +228,15 @@ NOT_HANDED_OUT: Mapping[str, str] = {
     "jobs": "copies of turns, until their answers are settled",
     "search_entries": "hashes of what the turns say",
     "saved_searches": "operators' own, whatever they search for",
+    "review_queues": "the same, with a name",
+    "review_items": "which queue waits for a turn's review",
+    "judged_turns": "what counts of the reviews, which are handed out",
+    "replay_votes": "which of two answers reviewers like better",
+    "dataset_checks": "which items are being checked",
+    "background_jobs": "copies of turns and of items, until they are answered",
+    "exports": "orders of files that end after days",
+    "export_parts": "files made of what is handed out",
+    "export_people": "digests of whom a file is about",
 }
 
 

@@ -17,6 +17,7 @@ from bot.privacy.retention import Retention, last_night
 from bot.store import retention, retention_rules
 from bot.store.retention import RetentionRun
 from bot.store.schema import conversations, turns
+from tests.support.admin import add_user
 from tests.support.sample_turns import add_turn
 
 NOW = datetime.now(UTC)
@@ -168,9 +169,52 @@ async def test_everything_that_hangs_on_a_turn_goes_with_it(database: AsyncEngin
     assert await rows_of(database, new) == before
 
 
+#: The turn in a queue, judged, decided on.
+REVIEWED = (
+    (
+        "INSERT INTO review_queues (name, sampling, seed, created_by) "
+        "SELECT 'q', 'all', 1, max(id) FROM dashboard_users"
+    ),
+    (
+        "INSERT INTO review_items (queue_id, turn_id, received_at, missing) "
+        "SELECT max(id), :turn, now(), 1 FROM review_queues"
+    ),
+    (
+        "INSERT INTO reviews (turn_id, reviewer_id, verdict) "
+        "SELECT :turn, max(id), 'good' FROM dashboard_users"
+    ),
+    (
+        "INSERT INTO review_verdicts (turn_id, adjudicator_id, verdict) "
+        "SELECT :turn, max(id), 'good' FROM dashboard_users"
+    ),
+    "INSERT INTO judged_turns (turn_id, received_at) VALUES (:turn, now())",
+)
+#: The turn in a comparison and in a data set.
+USED_AGAIN = (
+    (
+        "INSERT INTO replays (name, author, state, max_turns, options, batch_id, seed) "
+        "VALUES ('r', 'admin', 'ended', 1, '{}', gen_random_uuid(), 1)"
+    ),
+    (
+        "INSERT INTO replay_items (replay_id, position, turn_id) "
+        "SELECT max(id), 1, :turn FROM replays"
+    ),
+    (
+        "INSERT INTO datasets (name, version, kind, query, loose, max_tokens, batch_id, author) "
+        "SELECT 'd', count(*), 'sft', '', false, 0, gen_random_uuid(), 'admin' FROM datasets"
+    ),
+    (
+        "INSERT INTO dataset_items (dataset_id, id, turn_id, first_turn_id, person, split, source,"
+        " content, hash, model, preset) SELECT max(id), 'i', :turn, :turn, 'p', 'train', 'review',"
+        " '{}', '', 'm', 'p' FROM datasets"
+    ),
+)
+
+
 async def fill(database: AsyncEngine, turn_id: UUID) -> None:
     """A row in each table that refers to turns, a job, and an event of the conversation."""
     job, of = uuid4(), {"turn": turn_id}
+    await add_user(database, f"reviewer of {turn_id}")
     for statement in (
         f"INSERT INTO jobs (id, payload, state) VALUES ('{job}', '{{}}', 'finished')",
         f"UPDATE turns SET job_id = '{job}' WHERE id = :turn",
@@ -189,6 +233,8 @@ async def fill(database: AsyncEngine, turn_id: UUID) -> None:
             "INSERT INTO conversation_events (conversation_id, kind, at) "
             "SELECT conversation_id, 'reset', received_at FROM turns WHERE id = :turn"
         ),
+        *REVIEWED,
+        *USED_AGAIN,
     ):
         await execute(database, statement, **of)
 
