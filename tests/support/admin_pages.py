@@ -15,6 +15,8 @@ from bot.admin.login.password import Password
 from bot.admin.reading.keys import ObjectKeys
 from bot.domain.bot_config import Scope
 from bot.domain.dashboard_users import Role
+from bot.domain.datasets import DatasetKind
+from bot.domain.exports import ExportFormat
 from bot.domain.replays import Preference
 from bot.domain.sandbox import SandboxAnswer, SandboxSide
 from bot.domain.turns import Person
@@ -28,13 +30,18 @@ from bot.store import (
     retention_rules,
     sandbox,
 )
+from bot.store.datasets import opt_outs, sets
+from bot.store.datasets.sets import Recipe
 from bot.store.erasure import write_receipt
+from bot.store.exports import orders
+from bot.store.exports.orders import Order
 from bot.store.prompt_settings import PromptSettings
 from bot.store.reading.room import Room
 from bot.store.replays import reveals, votes
 from bot.store.schema import delivery_attempts, feedback, retention_runs
 from inference_queue.protocol import SamplingParams
 from tests.support.admin import HASHED, PASSWORD, add_user
+from tests.support.datasets import build
 from tests.support.replays import a_feeder, answer_all, feed, order_replay
 from tests.support.sample_reviews import add_reviews
 from tests.support.sample_turns import NOON, add_event, add_samples, add_turn, conversation_of
@@ -75,6 +82,12 @@ PAGES = {
     "/replays/new": Shown("replay-new", "/replays/new?q=%ED%99%98%EB%B6%88"),
     "/replays/{id}": Shown("replay", "/replays/{revealed}"),
     "/replays/{id}/compare": Shown("replay-compare", "/replays/{replay}/compare"),
+    "/exports": Shown("exports", "/exports"),
+    "/exports/{id}": Shown("export", "/exports/{export}"),
+    "/datasets": Shown("datasets", "/datasets"),
+    "/datasets/{id}": Shown("dataset", "/datasets/{dataset}"),
+    "/datasets/{id}/items": Shown("dataset-items", "/datasets/{dataset}/items"),
+    "/opt-outs": Shown("opt-outs", "/opt-outs"),
     "/account": Shown("account", "/account"),
     "/account/second-factor": Shown("second-factor", "/account/second-factor"),
     "/users": Shown("users", "/users"),
@@ -133,7 +146,28 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
         "receipt": str(receipt),
         "room": keys.of_room(Room(messenger="slack", tenant="shop", name="C7")),
     }
-    return ids | await add_reviews(database) | await _add_replays(database)
+    ids |= await add_reviews(database)
+    ids |= await _add_replays(database)
+    return ids | await _add_dataset(database)
+
+
+async def _add_dataset(database: AsyncEngine) -> dict[str, str]:
+    """One that is built of the judged turns, its order of a file, and a person who is left out."""
+    recipe = Recipe(
+        name="환불 안내", kind=DatasetKind.DPO, query="", loose=False, preset="", max_tokens=2048
+    )
+    order = Order(
+        author="admin", list="turns", query="q=환불", format=ExportFormat.XLSX,
+        reason="월간 점검", language="ko",
+    )  # fmt: skip
+    async with database.begin() as connection:
+        dataset = await sets.make(connection, recipe, author="admin")
+        export = await orders.place(connection, order)
+        await opt_outs.record(
+            connection, person="0" * 32, pseudonym="ab12cd34", author="admin", reason="본인 요청"
+        )
+    await build(database)
+    return {"dataset": str(dataset), "export": str(export)}
 
 
 async def _add_replays(database: AsyncEngine) -> dict[str, str]:

@@ -55,22 +55,23 @@ SECTIONS = (
             Entry("전송 실패 답변", "dead_letters"),
         ),
     ),
-    Section("개선", (Entry("답변 비교", "replays"),)),
     Section(
         "검토",
         (Entry("검토 대기열", "review_queues"), Entry("검토자 일치도", "review_agreement")),
     ),
     Section(
+        "개선",
+        (
+            Entry("답변 비교", "replays"),
+            Entry("데이터 세트", "datasets", Role.REVIEWER),
+            Entry("내보낸 파일", "exports", Role.REVIEWER),
+            Entry("학습에서 제외한 사람", "opt_outs", Role.ADMIN),
+        ),
+    ),
+    Section("봇 설정", (Entry("봇 설정", "bot_settings"),)),
+    Section(
         "운영",
         (Entry("차트", "charts"), Entry("워커", "workers"), Entry("알림", "alerts")),
-    ),
-    Section(
-        "관리",
-        (
-            Entry("봇 설정", "bot_settings"),
-            Entry("사용자들", "users", Role.ADMIN),
-            Entry("접속기록", "audit", Role.ADMIN),
-        ),
     ),
     Section(
         "개인정보",
@@ -79,6 +80,10 @@ SECTIONS = (
             Entry("차단한 사용자", "blocked", Role.ADMIN),
             Entry("삭제한 사용자", "erasures", Role.ADMIN),
         ),
+    ),
+    Section(
+        "관리",
+        (Entry("사용자들", "users", Role.ADMIN), Entry("접속기록", "audit", Role.ADMIN)),
     ),
 )
 

@@ -37,7 +37,6 @@ AUDIT = {
     "컴퓨터의 사용자": "system user",
     "삭제한 마지막 번호": "last deleted row",
     "삭제한 마지막 해시": "its hash",
-    "알 수 없음": "unknown",
     "누가, 언제, 어디서, 누구의 정보를, 어떻게 했는지 남깁니다. 지우거나 고칠 수 없습니다.": (
         "Who did what, when, from where, with whose data. Nothing here is changed or deleted."
     ),

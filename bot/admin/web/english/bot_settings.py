@@ -7,7 +7,6 @@ _WORDS = {
     "한도": "Budgets",
     "문구": "Texts",
     "스레드 규칙": "Thread rules",
-    "시스템 프롬프트": "System prompt",
     (
         "모델이 대화보다 먼저 읽는 지시문입니다. {date}와 {weekday}는 그날의 날짜와 요일이 됩니다."
         " 비밀번호나 API 키는 적지 마세요. 사람들이 모델에게서 알아낼 수 있습니다."
@@ -209,7 +208,6 @@ _PAGES = {
     "다른 사람도 바꾼 설정은 초안의 값으로 두었습니다: {keys}": (
         "Where somebody else changed the same setting, the draft's value stays: {keys}"
     ),
-    "비교": "Comparison",
     "두 설정이 같습니다.": "Both are the same.",
     "초안을 쓴 사용자가 지금 버전 위로 옮긴 뒤에 게시할 수 있습니다.": (
         "It can be published once its owner has moved it onto the live version."
@@ -239,7 +237,6 @@ _PAGES = {
     "두 버전 비교": "Compare two versions",
     "이전 버전": "Old version",
     "이후 버전": "New version",
-    "비교하기": "Compare",
 }
 _AUDIT = {
     "봇 설정 게시": "Bot settings published",
@@ -249,7 +246,6 @@ _AUDIT = {
     "봇 설정 초안 버림": "Draft of bot settings discarded",
     "봇 설정 시험": "Bot settings tried",
     "봇 설정 시험 지움": "Trial of bot settings cleared",
-    "버전": "Version",
     "되돌린 버전": "Restored version",
     "바뀐 설정": "Changed settings",
     "초안을 쓴 사용자": "Owner of the draft",

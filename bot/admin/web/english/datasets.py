@@ -81,7 +81,6 @@ _PAGE = {
     "항목": "Items",
     "항목 고르기": "Choose items",
     "나눔": "Split",
-    "{count}토큰": "{count} tokens",
     "이 조건의 항목이 없습니다.": "There are no such items.",
     "다음 항목": "Next items",
     "더 나은 답변": "Better answer",
@@ -183,7 +182,6 @@ _CARD = {
     "좋은 답변의 출처": "Where good answers come from",
     "답변한 모델": "Models that answered",
     "넣지 않은 대화와 그 까닭": "Turns left out, and why",
-    "알 수 없음": "Unknown",
     "나누는 법": "Splits",
     (
         "대화 번호의 해시로 나눕니다. 한 대화의 항목은 모두 같은 쪽에 있고, 데이터가 늘어도 바뀌지"
@@ -192,7 +190,6 @@ _CARD = {
         "By a hash of the conversation's number. All items of a conversation are in one split, also"
         " when the data grows. 90 % are for training, 5 % for validation, 5 % for the test."
     ),
-    "개인정보": "Personal data",
     (
         "전화번호, 이메일, 주민등록번호, 카드·계좌·여권 번호는 종류의 이름으로 바꿨습니다. 사람"
         " 이름과 주소는 알아낼 수 없어 남아 있을 수 있습니다. 학습 제외를 요청한 사람의 대화는"

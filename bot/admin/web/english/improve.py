@@ -4,11 +4,9 @@ from __future__ import annotations
 
 _EXPORTS = {
     "내보내기": "Export",
-    "형식": "Format",
     "엑셀 (XLSX)": "Excel (XLSX)",
     "데이터 세트 (ZIP)": "Data set (ZIP)",
     "내보내는 사유 (접속기록에 남습니다)": "Reason for the export (kept in the audit log)",
-    "내보낸 파일": "Exported files",
     (
         "개인정보는 가려서 내보내고, 누가 왜 내보냈는지 접속기록에 남깁니다. 파일은 만든 사람만"
         " 받을 수 있습니다."
@@ -16,7 +14,6 @@ _EXPORTS = {
         "Personal data is masked, and the audit log keeps who exported what, and why. Only its"
         " author can download a file."
     ),
-    "{count}건": "{count} rows",
     "아직 내보낸 파일이 없습니다. 목록에서 ‘내보내기’를 누르면 여기에 나타납니다.": (
         "There are no files yet. Press “Export” on a list, and its file appears here."
     ),
@@ -38,7 +35,6 @@ _EXPORTS = {
     "만든 사람": "Author",
     "조건": "Conditions",
     "요청 시각": "Ordered at",
-    "보관": "Kept",
     "기다리는 중": "Waiting",
     "만드는 중": "Being made",
     "완료": "Done",
@@ -101,18 +97,12 @@ _ORDERS = {
 
 _COLUMNS = {
     "대화 번호": "Conversation",
-    "설정 버전": "Settings version",
-    "프롬프트 토큰": "Prompt tokens",
-    "답변 토큰": "Answer tokens",
     "걸린 시간(ms)": "Time taken (ms)",
     "번호": "Number",
-    "시각": "Time",
-    "대상": "Object",
     "접속지": "Address",
     "바뀐 시각": "Changed at",
     "시도": "Attempts",
     "만든 시각": "Created at",
-    "마지막 로그인": "Last login",
 }
 
 _AUDIT = {
@@ -124,10 +114,8 @@ _AUDIT = {
     "학습 제외 등록": "Left out of training",
     "학습 제외 해제": "No longer left out of training",
     "목록": "List",
-    "건수": "Rows",
     "데이터 세트": "Data set",
     "종류": "Kind",
-    "버전": "Version",
     "지운 항목": "Items deleted",
     "지운 파일": "Files deleted",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 PROTECTION = {
-    "개인정보": "Personal data",
     "보관 기간": "Retention",
     "보관 기간 변경": "Retention changed",
     (
@@ -15,7 +14,6 @@ PROTECTION = {
         " with attachments, deliveries, votes and search entries. This cannot be undone. Turns"
         " that are open or not delivered yet stay."
     ),
-    "모든 메신저": "All messengers",
     "모든 워크스페이스": "all workspaces",
     "{count}일": "{count} days",
     "계속 보관": "for ever",
@@ -27,15 +25,12 @@ PROTECTION = {
     ): "There is no rule, so all turns are kept for ever. Make one below.",
     "기간 정하기": "Make a rule",
     "워크스페이스 (비워 두면 모두)": "Workspace (empty: all)",
-    "보관": "Keep",
     "아래 기간만": "for the days below",
     "기간(일)": "Days",
-    "저장": "Save",
     "지우기": "Delete",
     "지운 기록": "Deletions",
     "지운 질문": "Turns",
     "지운 대화": "Conversations",
-    "끝남": "ended",
     "{moment}의 대화까지 확인": "reached turns of {moment}",
     "시작하는 중": "beginning",
     "아직 지운 적이 없습니다.": "Nothing was deleted yet.",
@@ -81,7 +76,6 @@ PROTECTION = {
         " 않습니다."
     ): "All that is kept of this person as one JSON file, with personal data unmasked.",
     "다른 내려받기가 끝난 뒤에 다시 시도해 주세요.": "Try again when another download has ended.",
-    "삭제": "Erase",
     "삭제됨": "erased",
     "모두 삭제": "Erase everything",
     (
@@ -97,7 +91,6 @@ PROTECTION = {
     "{moment}에 시작해 지금까지 질문 {count}개를 지웠습니다.": (
         "Begun at {moment}: {count} turns are deleted so far."
     ),
-    "새로고침": "Reload",
     "사유를 적어 주세요. 사유는 접속기록에 남습니다.": "Give a reason. It stands in the audit log.",
     "삭제한 사용자": "Erased people",
     "사용자가 직접 삭제했거나 관리자가 삭제한 기록입니다. 누구였는지는 남기지 않습니다.": (
@@ -123,11 +116,9 @@ PROTECTION = {
     "질문과 답변": "Questions and answers",
     "진행 중이던 작업": "Jobs",
     "다른 사람 질문 속의 인용": "Quotes in others' questions",
-    "남긴 평가": "Votes",
     "앱 설치 기록": "Installations of the app",
     "저장된 검색": "Saved searches",
     "학습 데이터 항목": "Items of data sets",
-    "내보낸 파일": "Exported files",
     "사용자 차단": "Person blocked",
     "사용자 차단 풀기": "Person unblocked",
     "사용자 삭제": "Person erased",

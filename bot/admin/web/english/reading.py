@@ -30,7 +30,6 @@ READING = {
         "A human answers here: the bot is silent until {moment}."
     ),
     "전체 보기": "Read all",
-    "자세히": "Details",
     # a turn
     "대화 {conversation}의 질문 {seq}": "Question {seq} of conversation {conversation}",
     "이 질문": "This question",
@@ -46,7 +45,6 @@ READING = {
     "무슨 일이 있었나요": "What happened",
     "시간표": "Time line",
     "접수부터 {total} 동안을 실제 비율로 그렸습니다.": "{total} since the receipt, to scale.",
-    "단계": "Step",
     "비율": "Scale",
     "순서 기다림": "Waiting its turn",
     "실행 {number}": "Run {number}",
@@ -77,17 +75,11 @@ READING = {
     "다 보임": "whole",
     "모든 기록": "All facts",
     "질문에서 잘린 글자": "Cut from the question",
-    "{count}개": "{count}",
     "{count}자": "{count} characters",
-    "{count}회": "{count}",
-    "설정 버전": "Settings version",
     "작업 ID": "Job ID",
     "중간에 멈춤": "stopped",
     "사진을 볼 수 없는 모델": "the model sees no pictures",
     # a prompt
-    "시스템 프롬프트": "System prompt",
-    "프롬프트 토큰": "Prompt tokens",
-    "답변 토큰": "Answer tokens",
     "메시지": "Messages",
     "이 질문의 프롬프트는 기록되지 않았습니다. 아직 대기열에 들어가지 않았거나 이전 버전의 봇이 처리한 질문입니다.": (  # noqa: E501
         "The prompt of this question was not recorded: it is not queued yet, or a previous "
@@ -140,7 +132,6 @@ READING = {
     "이 사용자의 질문이 남아 있지 않습니다. 삭제되었을 수 있습니다.": (
         "Nothing is left of this person. It may have been erased."
     ),
-    "남긴 평가": "Votes given",
     "채널": "Channel",
     "대화 {count}개": "{count} conversations",
     "대화 {count}개 이상": "{count} conversations or more",

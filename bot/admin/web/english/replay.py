@@ -40,7 +40,6 @@ _FORM = {
     "난수 시드": "Seed",
     "매번 다르게": "another each time",
     "시스템 프롬프트 (비워 두면 그때와 같게)": "System prompt (empty: as it was)",
-    "시스템 프롬프트": "System prompt",
     "질문 수": "Questions",
     "다시 물어보기": "Ask again",
     "{field}에는 {low}부터 {high}까지의 수를 써 주세요.": (
@@ -77,12 +76,10 @@ _PROGRESS = {
 }
 
 _VOTES = {
-    "비교": "Comparison",
     "비교할 답변 {all}쌍 가운데 {voted}쌍에 투표했습니다.": (
         "You have voted on {voted} of {all} pairs."
     ),
     "투표 진행": "Progress of your votes",
-    "비교하기": "Compare",
     "투표를 마치고 결과 보기": "End voting and see the outcome",
     "결과를 보고 나면 이 비교에는 더 투표할 수 없습니다.": (
         "Once you have seen the outcome you cannot vote here any more."
@@ -151,7 +148,6 @@ _AUDIT = {
     "답변 비교 결과 열람": "Outcome of a comparison seen",
     "답변 비교 내려받기": "Comparison downloaded",
     "바꾼 조건": "Changed",
-    "파일 형식": "Format",
 }
 
 REPLAY = {**_LIST, **_FORM, **_PROGRESS, **_VOTES, **_OUTCOME, **_AUDIT}

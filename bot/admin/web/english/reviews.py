@@ -9,7 +9,6 @@ _LABELS = {
     "틀림": "Wrong",
     "도움 안 됨": "Unhelpful",
     "안전하지 않음": "Unsafe",
-    "형식": "Format",
     "한국어 어색함": "Unnatural Korean",
     "검토 대기": "Open",
     "고친 답변": "Corrected",
@@ -217,7 +216,6 @@ _REFUSALS = {
 }
 
 _AGREEMENT = {
-    "대상": "Of",
     "함께 검토한 답변": "Answers in common",
     "계수": "Coefficient",
     "95% 신뢰구간": "95 % interval",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 USERS = {
-    "마지막 로그인": "Last login",
     "다음 사용자": "More users",
     "사용자 추가": "Add a user",
     "첫 비밀번호 (비워 두면 일회용 비밀번호를 만듭니다)": (

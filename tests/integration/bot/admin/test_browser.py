@@ -116,7 +116,9 @@ async def _overflow(page: Page) -> int:
 
 async def test_page_can_be_used_by_keyboard_and_screen_reader(page: Page) -> None:
     unlabelled = "[...document.querySelectorAll('input:not([type=hidden]), select, button')]"
-    names = f"{unlabelled}.filter(e => !(e.labels && e.labels.length) && !e.innerText).length"
+    names = (
+        f"{unlabelled}.filter(e => !(e.labels && e.labels.length) && !e.textContent.trim()).length"
+    )
     assert await page.evaluate(names) == 0
     assert await page.evaluate("document.documentElement.lang") == "ko"
     await page.goto(page.url)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from datetime import datetime
+from itertools import cycle, islice
 
 import pytest
 from sqlalchemy import text
@@ -190,14 +191,13 @@ async def test_full_pages_stay_below_60_kilobytes(operator: Client, database: As
     details = {"people": people, "turns": 50, "searched": True, "messenger": "kakao"}
     entries = [
         AuditEntry(
-            actor=f"somebody.with.a.long.name.{n:02}@example.com",
+            actor=f"somebody.with.a.long.name.{n:03}@example.com",
             action=action,
             details=details,
             address="2001:db8:1234:5678:9abc:def0:1234:5678",
             reason="사유" * 100,
         )
-        for n in range(40)
-        for action in AuditAction
+        for n, action in enumerate(islice(cycle(AuditAction), 120))
     ]
     async with database.begin() as connection:
         await audit_log.append(connection, entries)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bot.admin.replay.win_rate import (
@@ -69,6 +69,7 @@ def test_the_order_of_the_votes_does_not_matter(some: list[JudgedItem], rng: ran
     assert math.isclose(rate_of(shuffled).low, rate_of(some).low, abs_tol=1e-9)
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(items, st.integers(2, 5))
 def test_copies_within_a_conversation_are_no_more_evidence(
     some: list[JudgedItem], times: int
