@@ -10,9 +10,9 @@ from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.admin import app as admin_app
 from bot.admin.app import create_admin
 from bot.admin.login.access import rule_for
+from bot.admin.routes import ROUTES
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.settings import Settings
@@ -206,8 +206,8 @@ async def test_a_view_without_a_rule_is_closed_to_admins_too(
         return web.Response(text="open")
 
     monkeypatch.setattr(
-        "bot.admin.app._ROUTES",
-        [*admin_app._ROUTES, web.get("/forgotten", forgotten), web.post("/forgotten", forgotten)],
+        "bot.admin.app.ROUTES",
+        [*ROUTES, web.get("/forgotten", forgotten), web.post("/forgotten", forgotten)],
     )
     client = await start_admin(database)
     assert (await client.get("/admin/forgotten", allow_redirects=False)).status == 303
