@@ -44,6 +44,7 @@ from tests.support.admin import HASHED, PASSWORD, add_user
 from tests.support.datasets import build
 from tests.support.replays import a_feeder, answer_all, feed, order_replay
 from tests.support.sample_reviews import add_reviews
+from tests.support.sample_statistics import add_statistics
 from tests.support.sample_turns import NOON, add_event, add_samples, add_turn, conversation_of
 
 
@@ -134,6 +135,7 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
             expires_at=now + timedelta(hours=1),
         )
     await add_bot_settings(database)
+    await add_statistics(database)
     user = await add_user(database, "김하나", Role.REVIEWER)
     keys = ObjectKeys(Password("admin", HASHED).session_key())
     person = Person(messenger="slack", tenant="shop", sender="U7")
