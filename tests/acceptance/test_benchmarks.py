@@ -73,7 +73,7 @@ pytestmark = pytest.mark.timeout(330)
             "background",
             {
                 *(f"background.live_p95{end}" for end in ("", ".bound", ".without")),
-                "background.jobs",
+                *("background.wait_p95", "background.wait_p95.without", "background.jobs"),
             },
         ),
     ],
