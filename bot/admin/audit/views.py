@@ -24,7 +24,7 @@ from bot.store.audit_log import Selection
 
 PAGE_SIZE = 25
 #: On a page of the report; each has as many lines as there are acts.
-REPORT_USERS = 15
+REPORT_USERS = 8
 #: Longer than any user's name.
 MAX_CHARS = 200
 

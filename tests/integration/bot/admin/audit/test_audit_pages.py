@@ -209,7 +209,9 @@ async def test_full_pages_stay_below_60_kilobytes(operator: Client, database: As
         while path and pages < 4:
             html = await (await operator.get(path)).text()
             assert len(html.encode()) < 60_000, (path, len(html.encode()))
-            found = set(re.findall(r"somebody[\w.]+@example\.com</(?:a|th|strong)", html))
+            # A page of the log may hold one user's acts alone: their numbers differ.
+            rows = r'somebody[\w.]+@example\.com</(?:a|th)|<span class="sr">\d+'
+            found = set(re.findall(rows, html))
             assert found - seen
             seen |= found
             older = re.search(r'rel="next" href="([^"]+)"', html)
