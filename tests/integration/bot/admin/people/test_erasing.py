@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.domain.audit import AuditAction
 from bot.domain.turns import Person
 from bot.store import blocked_people
+from bot.store.erasure import write_receipt
 from bot.store.search import saved
 from tests.integration.bot.privacy.erasers import ordered_erasures
 from tests.support.admin import Client, send
@@ -114,3 +116,30 @@ async def test_an_order_whose_bot_died_is_carried_out_by_another(
 @pytest.mark.parametrize("receipt", ["x", "00000000-0000-4000-8000-000000000000"])
 async def test_an_unknown_receipt_is_404(operator: Client, receipt: str) -> None:
     assert (await operator.get(f"/admin/erasures/{receipt}")).status == 404
+
+
+async def test_receipts_come_in_pages(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.admin.people.list_views.PAGE_SIZE", 2)
+    people = [Person(messenger="kakao", tenant="shop", sender=f"p{n}") for n in range(5)]
+    written = set()
+    for one in people:
+        async with database.begin() as connection:
+            written.add(str(await write_receipt(connection, one, {"turns": 1}, "")))
+    seen, path = set[str](), "/admin/erasures"
+    while path:
+        html = await (await operator.get(path)).text()
+        assert "사용자 본인" in html
+        seen |= set(re.findall(r'href="/admin/erasures/([0-9a-f-]{36})"', html))
+        older = re.search(r'rel="next" href="([^"]+)"', html)
+        path = older[1] if older else ""
+    assert seen == written
+
+
+@pytest.mark.parametrize("page", ["blocked", "erasures"])
+@pytest.mark.parametrize("after", ["x", "AAAA", "가", "%00"])
+async def test_a_place_that_cannot_be_read_is_said(operator: Client, page: str, after: str) -> None:
+    answer = await operator.get(f"/admin/{page}?after={after}")
+    assert answer.status == 400
+    assert "첫 페이지부터" in await answer.text()
