@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from bot.admin.replay.engines import read_engine
 from bot.admin.web.language import translate as _
+from bot.configs.keys import MAX_PROMPT_CHARS
 from bot.domain.replays import ReplayOptions
 from bot.domain.turns import clean_text, has_visible
 from bot.store.replays.orders import MAX_TURNS, NewReplay
@@ -15,8 +16,9 @@ from inference_queue.protocol import MAX_NEW_TOKENS
 
 MAX_NAME_CHARS = 60
 MAX_QUERY_CHARS = 800
-MAX_PROMPT_CHARS = 1_500
 DEFAULT_TURNS = 200
+#: The longest prompt in percent-encoded UTF-8, nine bytes a syllable, and some room.
+MAX_ORDER_BYTES = 9 * MAX_PROMPT_CHARS + 16 * 1024
 
 _BAD_NAME = "이름은 1자에서 {count}자까지 쓸 수 있습니다."
 _BAD_NUMBER = "{field}에는 {low}부터 {high}까지의 수를 써 주세요."

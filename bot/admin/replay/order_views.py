@@ -15,7 +15,7 @@ from bot.admin.replay.order_form import (
     DEFAULT_TURNS,
     FIELDS,
     MAX_NAME_CHARS,
-    MAX_PROMPT_CHARS,
+    MAX_ORDER_BYTES,
     UnreadableOrderError,
     read_order,
 )
@@ -25,6 +25,7 @@ from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.pages import DATABASE, page
 from bot.admin.workers.views import WORKERS
+from bot.configs.keys import MAX_PROMPT_CHARS
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.store import audit_log
@@ -41,7 +42,7 @@ async def show_new(request: web.Request) -> web.StreamResponse:
     return await _form_page(request, request.query)
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, max_form_bytes=MAX_ORDER_BYTES)
 async def order(request: web.Request) -> web.StreamResponse:
     """POST /admin/replays: order a replay of a search."""
     form = await read_form(request)

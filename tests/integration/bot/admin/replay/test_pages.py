@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.configs.keys import MAX_PROMPT_CHARS
 from bot.domain.dashboard_users import Role
 from bot.domain.replays import ReplayOptions, new_stands_left
 from bot.privacy.masking import pseudonym
@@ -104,6 +105,11 @@ async def test_a_replay_is_ordered_from_the_list_of_turns(
     [act] = [one for one in await logged(database) if one.action == "replay_ordered"]
     assert json.loads(act.details) == {"turns": 50, "options": ["temperature"], "searched": True}
     assert "환불 비교" in await shown(operator)
+
+
+async def test_a_prompt_may_be_as_long_as_those_of_the_settings(operator: Client) -> None:
+    response = await send(operator, name="비교", q="환불", system_prompt="가" * MAX_PROMPT_CHARS)
+    assert response.status == 303
 
 
 async def test_a_saved_search_is_offered_in_the_form(
