@@ -172,11 +172,11 @@ async def test_where_answers_wait_for_memory_background_jobs_are_given_back(desk
 
 
 async def test_a_prompt_is_rendered_by_a_worker_that_has_the_template(
-    desk: Desk, demo_engine: LocalEngine
+    desk: Desk, stopped_demo_engine: LocalEngine
 ) -> None:
     job = rendering("서울이에요. <|im_end|>")
     batch = await put_background(desk.database, job)
-    async with running_worker(*desk.urls, demo_engine) as worker:
+    async with running_worker(*desk.urls, stopped_demo_engine) as worker:
         [done] = await taken(desk.database, batch, 1)
         assert worker.status().renders
     assert isinstance(done.result, Rendering)

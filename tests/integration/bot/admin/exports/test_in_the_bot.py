@@ -18,11 +18,11 @@ from bot.store.exports import orders
 from bot.store.exports.orders import Order
 from inference_worker.engines.local.engine import LocalEngine
 from tests.support.judging import judge
-from tests.support.models import demo_cache, demo_dir, demo_engine
+from tests.support.models import demo_cache, demo_dir, stopped_demo_engine
 from tests.support.sample_turns import add_turn
 from tests.support.stack import running_stack
 
-__all__ = ["demo_cache", "demo_dir", "demo_engine"]
+__all__ = ["demo_cache", "demo_dir", "stopped_demo_engine"]
 
 
 async def until(look: Callable[[], Awaitable[Any]], wanted: Any) -> None:
@@ -36,7 +36,7 @@ async def test_a_bot_makes_files_and_a_worker_checks_its_data_sets(
     database_url: str,
     redis_url: str,
     tmp_path: Path,
-    demo_engine: LocalEngine,
+    stopped_demo_engine: LocalEngine,
 ) -> None:
     await judge(database, await add_turn(database, "What is a cat?", "A small animal."))
     recipe = Recipe(
@@ -50,7 +50,7 @@ async def test_a_bot_makes_files_and_a_worker_checks_its_data_sets(
     async with database.begin() as connection:
         await sets.make(connection, recipe, author="admin")
     settings: dict[str, Any] = {"data_dir": tmp_path, "export_disk_reserve_mb": 0}
-    async with running_stack(database_url, redis_url, demo_engine, **settings):
+    async with running_stack(database_url, redis_url, stopped_demo_engine, **settings):
         await until(lambda: one("SELECT state FROM datasets"), "ready")
         assert await one("SELECT tokens FROM dataset_items") > 5
         for name, form in (("turns", ExportFormat.XLSX), ("datasets", ExportFormat.DATASET)):
