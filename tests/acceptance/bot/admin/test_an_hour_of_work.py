@@ -6,8 +6,10 @@ import asyncio
 import json
 import re
 import time
+import warnings
 import zipfile
 from collections import Counter
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,13 @@ PAIRS = 5
 
 
 async def test_an_hour_of_work(
-    stack: Stack, browser_page: Page, second_browser_page: Page, tmp_path: Path
+    stack: Stack,
+    browser_page: Page,
+    second_browser_page: Page,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     admin, reviewer = browser_page, second_browser_page
     await people_ask(stack)
     await log_in_with_a_second_factor(admin, stack)
@@ -52,13 +59,15 @@ async def test_an_hour_of_work(
     await make_a_queue(reviewer)
     await judge_by_keyboard(reviewer)
     archive = await build_and_download(reviewer, tmp_path)
-    read_back(archive, tmp_path / "set")
+    await asyncio.to_thread(read_back, archive, tmp_path / "set")
     await ask_again(admin)
     await compare_blind(reviewer)
     await read_the_win_rate(reviewer)
     await erase_a_person(admin)
     await search_in_vain(admin, reviewer)
-    await check_the_audit_log(stack)
+    await find_them_in_no_data_set(reviewer)
+    await read_the_audit_log(admin)
+    await check_the_audit_chain(stack)
 
 
 async def people_ask(stack: Stack) -> None:
@@ -212,8 +221,9 @@ def read_back(archive: Path, folder: Path) -> None:
 def load(folder: Path) -> list[dict[str, Any]]:
     """The items, as `datasets` reads them; where it is not installed, as JSON."""
     if find_spec("datasets"):
-        datasets = pytest.importorskip("datasets")
-        splits = datasets.load_dataset(str(folder), cache_dir=str(folder.parent / "cache"))
+        with warnings.catch_warnings(action="ignore"):  # what other packages warn of is not ours
+            datasets = import_module("datasets")
+            splits = datasets.load_dataset(str(folder), cache_dir=str(folder.parent / "cache"))
         return [row for split in splits.values() for row in split]
     texts = [file.read_bytes().decode() for file in sorted(folder.glob("*.jsonl"))]
     return [json.loads(line) for text in texts for line in text.split("\n") if line]
@@ -288,7 +298,30 @@ async def expect_nothing(page: Page) -> None:
     await expect(page.locator(".turns > li")).to_have_count(0)
 
 
-async def check_the_audit_log(stack: Stack) -> None:
+async def find_them_in_no_data_set(page: Page) -> None:
+    await page.get_by_role("link", name="개선", exact=True).click()
+    await page.get_by_role("link", name="데이터 세트", exact=True).click()
+    await page.get_by_role("link", name="환불 학습 v1").click()
+    await page.get_by_role("link", name="항목 보기").click()
+    await expect(page.locator(".items > li")).to_have_count(10, timeout=WAIT_MS)
+    await expect(page.get_by_text("보라색")).to_have_count(0)
+    await page.get_by_role("link", name="다음 항목").click()
+    rest = TURNS - len(SUBJECTS) - 10
+    await expect(page.locator(".items > li")).to_have_count(rest, timeout=WAIT_MS)
+    await expect(page.get_by_text("보라색")).to_have_count(0)
+
+
+async def read_the_audit_log(page: Page) -> None:
+    await page.get_by_role("link", name="관리", exact=True).click()
+    await page.get_by_role("link", name="접속기록").click()
+    await page.get_by_label("작업").select_option(label="사용자 삭제")
+    await page.get_by_role("button", name="검색").click()
+    act = page.locator(".acts > li")
+    await expect(act).to_have_count(1, timeout=WAIT_MS)
+    await expect(act).to_contain_text(f"사유: {REASON}")
+
+
+async def check_the_audit_chain(stack: Stack) -> None:
     async with stack.database.connect() as connection:
         checked = await check_chain(connection)
     rows = await logged(stack.database)
