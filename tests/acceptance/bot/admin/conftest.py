@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Page, expect
 
 from fakes.engine_server import last_user_text
 from fakes.oidc import CLIENT_ID, CLIENT_SECRET, oidc_provider
@@ -17,6 +18,10 @@ from tests.support.raw_http import free_port
 from tests.support.stack import Stack, running_stack, served
 
 __all__ = ["browser_page", "second_browser_page"]
+
+#: How long something may take to be seen, on a busy machine.
+WAIT_MS = 30_000
+PLAYWRIGHTS_OWN_MS = 5_000
 
 #: Of a system prompt that makes the stand-in's answers begin with ``POLITE``.
 BE_POLITE = "정중하게 답해 주세요."
@@ -50,3 +55,13 @@ async def stack(database_url: str, redis_url: str, tmp_path: Path) -> AsyncItera
         }
         async with running_stack(database_url, redis_url, engine, **settings) as running:
             yield running
+
+
+@pytest.fixture(autouse=True)
+def patience(browser_page: Page, second_browser_page: Page) -> Iterator[None]:
+    """Wait ``WAIT_MS`` for what is to be seen or clicked."""
+    for page in (browser_page, second_browser_page):
+        page.set_default_timeout(WAIT_MS)
+    expect.set_options(timeout=WAIT_MS)
+    yield
+    expect.set_options(timeout=PLAYWRIGHTS_OWN_MS)

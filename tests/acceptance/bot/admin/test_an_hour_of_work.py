@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -26,7 +27,6 @@ from tests.support.stack import ADMIN_PASSWORD, Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
-WAIT_MS = 30_000
 #: How long a page is looked at before it is loaded again.
 LOOK_MS = 1_000
 LOOKS = 60
@@ -89,13 +89,14 @@ async def log_in_with_a_second_factor(page: Page, stack: Stack) -> None:
     secret = (await page.locator(".secret code").first.inner_text()).replace(" ", "")
     await page.get_by_label("앱에 보이는 6자리 코드").fill(code(secret))
     await page.get_by_role("button", name="켜기").click()
-    await expect(page.locator(".codes li")).to_have_count(10, timeout=WAIT_MS)
+    await expect(page.locator(".codes li")).to_have_count(10)
     await page.get_by_role("button", name="로그아웃").click()
+    await expect(page.get_by_role("heading", name="로그인")).to_be_visible()
     await give_password(page, stack)
     # The first code is used up; clocks may differ by a step, so the next one is good already.
     await page.get_by_label("인증 앱의 코드").fill(code(secret, steps=1))
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", name="대화 목록")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_role("heading", name="대화 목록")).to_be_visible()
 
 
 async def give_password(page: Page, stack: Stack) -> None:
@@ -114,33 +115,33 @@ def code(secret: str, steps: int = 0) -> str:
 async def log_in_by_the_provider(page: Page, stack: Stack) -> None:
     await page.goto(f"{stack.url}/admin/")
     await page.get_by_role("link", name="회사 계정으로 로그인").click()
-    await expect(page.get_by_role("heading", name="대화 목록")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_role("heading", name="대화 목록")).to_be_visible()
     await page.get_by_role("link", name="내 계정").click()
-    await expect(page.get_by_text("kim · 검토자")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_text("kim · 검토자")).to_be_visible()
 
 
 async def find_and_save(page: Page) -> None:
     for words in ("ㅎㅂ", "환불"):
         await search(page, words)
-        await expect(page.locator(".turns > li")).to_have_count(TURNS, timeout=WAIT_MS)
+        await expect(page.locator(".turns > li")).to_have_count(TURNS)
         await expect(page.locator("mark", has_text="환불").first).to_be_visible()
         await expect(page.get_by_text("배송은 언제 오나요?")).to_have_count(0)
     await page.get_by_text("이 검색을 저장").click()
     await page.get_by_label("이름").fill("환불 문의")
     await page.get_by_role("button", name="저장").click()
-    await expect(page.get_by_role("link", name="환불 문의")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_role("link", name="환불 문의")).to_be_visible()
 
 
 async def search(page: Page, words: str) -> None:
     await open_list(page)
     await page.get_by_label("질문·답변 검색").fill(words)
     await page.keyboard.press("Enter")
-    await expect(page).to_have_url(re.compile(r"[?&]q=."), timeout=WAIT_MS)
+    await expect(page).to_have_url(re.compile(r"[?&]q=."))
 
 
 async def open_list(page: Page) -> None:
-    await page.get_by_role("link", name="Bllossom 대시보드").click()
-    await expect(page.get_by_role("heading", name="대화 목록")).to_be_visible(timeout=WAIT_MS)
+    await page.goto(urljoin(page.url, "/admin/"))
+    await expect(page.get_by_role("heading", name="대화 목록")).to_be_visible()
 
 
 async def read(page: Page) -> None:
@@ -149,15 +150,13 @@ async def read(page: Page) -> None:
     dialogue = page.locator(".dialogue")
     for subject in SUBJECTS:
         question = f"보라색 코트 환불 {subject} 알려 주세요"
-        await expect(dialogue.get_by_text(question, exact=True)).to_be_visible(timeout=WAIT_MS)
+        await expect(dialogue.get_by_text(question, exact=True)).to_be_visible()
         await expect(dialogue.get_by_text(f"답: {question}", exact=True)).to_be_visible()
     await dialogue.get_by_role("link", name="자세히 2", exact=True).click()
-    await expect(page.get_by_role("heading", name="의 질문 2")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_role("heading", name="의 질문 2")).to_be_visible()
     await expect(page.get_by_role("heading", name="시간표")).to_be_visible()
     await page.get_by_role("link", name="모델이 읽은 대로").click()
-    await expect(page.get_by_text("보라색 코트 환불 수수료 알려 주세요").last).to_be_visible(
-        timeout=WAIT_MS
-    )
+    await expect(page.get_by_text("보라색 코트 환불 수수료 알려 주세요").last).to_be_visible()
 
 
 async def make_a_queue(page: Page) -> None:
@@ -165,15 +164,17 @@ async def make_a_queue(page: Page) -> None:
     await page.get_by_role("link", name="이 검색으로 검토 대기열 만들기").click()
     await page.get_by_label("이름").fill("환불 답변")
     await page.get_by_role("button", name="대기열 만들기").click()
-    await expect(page.get_by_role("heading", name="환불 답변")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_role("heading", name="환불 답변")).to_be_visible()
     await reload_until(page, page.get_by_text(f"{TURNS}개 가운데 0개 마침"))
 
 
 async def judge_by_keyboard(page: Page) -> None:
     keys = page.keyboard
+    await page.wait_for_load_state()
     await keys.press("Control+Enter")
     for place in range(1, TURNS + 1):
-        await expect(page.get_by_text(f"{place}번째", exact=True)).to_be_visible(timeout=WAIT_MS)
+        await expect(page.get_by_text(f"{place}번째", exact=True)).to_be_visible()
+        await page.wait_for_load_state()  # the script of the keys, too
         await keys.press("2" if place == 1 else "1")
         if place == 1:
             await keys.press("e")
@@ -181,7 +182,7 @@ async def judge_by_keyboard(page: Page) -> None:
             await keys.insert_text(CORRECTION)
             await keys.press("Escape")
         await keys.press("Control+Enter")
-    await expect(page.get_by_text("답변을 모두 보았습니다")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_text("답변을 모두 보았습니다")).to_be_visible()
     await expect(page.get_by_text(f"{TURNS}개 가운데 {TURNS}개 마침")).to_be_visible()
     await expect(page.get_by_role("row", name="kim")).to_contain_text(str(TURNS))
 
@@ -194,11 +195,11 @@ async def build_and_download(page: Page, folder: Path) -> Path:
     await page.get_by_label("종류").select_option("sft")
     await page.get_by_role("button", name="만들기").click()
     made = f"대화 {TURNS}건을 보고 {TURNS}개 항목을 만들었습니다."
-    await expect(page.get_by_text(made)).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_text(made)).to_be_visible()
     await page.get_by_label("내보내는 사유").fill(REASON)
     await page.get_by_role("button", name="내보내기").click()
-    await expect(page.locator("#progress")).to_contain_text("완료", timeout=WAIT_MS)
-    async with page.expect_download(timeout=WAIT_MS) as download:
+    await expect(page.locator("#progress")).to_contain_text("완료")
+    async with page.expect_download() as download:
         await page.get_by_role("button", name="파일 받기").click()
     archive = folder / "set.zip"
     await (await download.value).save_as(archive)
@@ -247,7 +248,7 @@ async def compare_blind(page: Page) -> None:
     await page.get_by_role("link", name="비교하기").click()
     for voted in range(PAIRS):
         counted = page.get_by_text(f"{PAIRS}쌍 가운데 {voted}쌍에 투표했습니다.")
-        await expect(counted).to_be_visible(timeout=WAIT_MS)
+        await expect(counted).to_be_visible()
         left = page.get_by_role("region", name="왼쪽 답변")
         better = "왼쪽이 더 나음" if POLITE in await left.inner_text() else "오른쪽이 더 나음"
         await page.get_by_role("button", name="비슷함" if voted == 0 else better).click()
@@ -258,7 +259,7 @@ async def read_the_win_rate(page: Page) -> None:
     await expect(page.get_by_text("승률")).to_have_count(0)
     await page.get_by_role("button", name="투표를 마치고 결과 보기").click()
     rate = page.get_by_text(re.compile(r"새 답변의 승률 90\.0% \(95% 신뢰구간 [\d.]+%~[\d.]+%\)"))
-    await expect(rate).to_be_visible(timeout=WAIT_MS)
+    await expect(rate).to_be_visible()
     for side, votes in (("새 답변", PAIRS - 1), ("이전 답변", 0), ("비슷함", 1)):
         await expect(page.get_by_role("row", name=f"{side} {votes}", exact=True)).to_be_visible()
     await expect(page.get_by_text(BE_POLITE)).to_be_visible()
@@ -268,7 +269,7 @@ async def erase_a_person(page: Page) -> None:
     await search(page, "코트 조건")
     await page.get_by_role("link", name="대화 보기").click()
     await page.locator(".bubble.person .name a code").first.click()
-    await expect(page.get_by_text(f"질문 {len(SUBJECTS)}개").first).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_text(f"질문 {len(SUBJECTS)}개").first).to_be_visible()
     await page.get_by_role("link", name="차단·삭제·내려받기").click()
     form = page.locator("form", has=page.get_by_role("heading", name="삭제", exact=True))
     await form.get_by_label("사유").fill(REASON)
@@ -276,7 +277,7 @@ async def erase_a_person(page: Page) -> None:
     await form.get_by_role("button", name="모두 삭제").click()
     await reload_until(page, page.get_by_text("삭제를 마쳤습니다"))
     await page.get_by_role("link", name="삭제 확인서").click()
-    await expect(page.get_by_role("heading", name="삭제 확인서")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_role("heading", name="삭제 확인서")).to_be_visible()
     erased = page.get_by_role("row", name=f"질문과 답변 {len(SUBJECTS)}", exact=True)
     await expect(erased).to_be_visible()
 
@@ -290,11 +291,11 @@ async def search_in_vain(*pages: Page) -> None:
             await expect_nothing(page)
         await search(page, "환불")
         left = TURNS - len(SUBJECTS)
-        await expect(page.locator(".turns > li")).to_have_count(left, timeout=WAIT_MS)
+        await expect(page.locator(".turns > li")).to_have_count(left)
 
 
 async def expect_nothing(page: Page) -> None:
-    await expect(page.get_by_text("조건에 맞는 대화가 없습니다.")).to_be_visible(timeout=WAIT_MS)
+    await expect(page.get_by_text("조건에 맞는 대화가 없습니다.")).to_be_visible()
     await expect(page.locator(".turns > li")).to_have_count(0)
 
 
@@ -303,11 +304,11 @@ async def find_them_in_no_data_set(page: Page) -> None:
     await page.get_by_role("link", name="데이터 세트", exact=True).click()
     await page.get_by_role("link", name="환불 학습 v1").click()
     await page.get_by_role("link", name="항목 보기").click()
-    await expect(page.locator(".items > li")).to_have_count(10, timeout=WAIT_MS)
+    await expect(page.locator(".items > li")).to_have_count(10)
     await expect(page.get_by_text("보라색")).to_have_count(0)
     await page.get_by_role("link", name="다음 항목").click()
     rest = TURNS - len(SUBJECTS) - 10
-    await expect(page.locator(".items > li")).to_have_count(rest, timeout=WAIT_MS)
+    await expect(page.locator(".items > li")).to_have_count(rest)
     await expect(page.get_by_text("보라색")).to_have_count(0)
 
 
@@ -317,7 +318,7 @@ async def read_the_audit_log(page: Page) -> None:
     await page.get_by_label("작업").select_option(label="사용자 삭제")
     await page.get_by_role("button", name="검색").click()
     act = page.locator(".acts > li")
-    await expect(act).to_have_count(1, timeout=WAIT_MS)
+    await expect(act).to_have_count(1)
     await expect(act).to_contain_text(f"사유: {REASON}")
 
 
