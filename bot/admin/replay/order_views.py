@@ -20,7 +20,9 @@ from bot.admin.replay.order_form import (
     read_order,
 )
 from bot.admin.replay.views import address
+from bot.admin.search.fields import all_fields
 from bot.admin.search.saved_views import saved_of
+from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.pages import DATABASE, page
@@ -46,7 +48,7 @@ async def order(request: web.Request) -> web.StreamResponse:
     """POST /admin/replays: order a replay of a search."""
     form = await read_form(request)
     try:
-        new = read_order(form, request[USER].name)
+        new = read_order(form, request[USER].name, all_fields(request.app[MESSENGER_LABELS]))
     except UnreadableOrderError as error:
         return await _form_page(request, form, 400, str(error))
     async with request.app[DATABASE].begin() as connection:
