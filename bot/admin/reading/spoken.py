@@ -17,6 +17,7 @@ from bot.admin.web.language import translate as _
 from bot.domain.answer_views import AnswerView, Place, ShownMessage
 from bot.domain.deliveries import DeliveryState
 from bot.domain.turns import Person, TurnStatus
+from bot.privacy.cutting import whole_beginning
 from bot.privacy.masking import mask, pseudonym
 from bot.store.deliveries import DEAD_LETTERS
 from bot.store.reading.conversation import MAX_TEXT_CHARS, SpokenTurn
@@ -71,7 +72,7 @@ def spoken_item(
 ) -> SpokenItem:
     """The turn with its texts masked and bounded."""
     view = None if outcome is None else display.view(_beginning(outcome), row.delivery_via)
-    question = mask(row.text)
+    question = mask(whole_beginning(row.text, MAX_TEXT_CHARS))
     shown = bounded(question, MAX_QUESTION_BYTES)
     messages, is_cut = _bounded(view.messages if view else ())
     latency_ms = labels.elapsed_ms(row.received_at, row.delivered_at or row.settled_at)
@@ -129,9 +130,8 @@ def notes_of(row: SpokenTurn, view: AnswerView | None) -> Iterator[str]:
 
 def _beginning(outcome: TurnOutcome) -> TurnOutcome:
     """The same with as much of the answer as the page of a conversation shows."""
-    if len(outcome.answer or "") <= MAX_TEXT_CHARS:
-        return outcome
-    return replace(outcome, answer=(outcome.answer or "")[:MAX_TEXT_CHARS])
+    answer = outcome.answer
+    return replace(outcome, answer=answer and whole_beginning(answer, MAX_TEXT_CHARS))
 
 
 def _bounded(messages: tuple[ShownMessage, ...]) -> tuple[tuple[ShownMessage, ...], bool]:
