@@ -58,6 +58,7 @@ class SpokenItem:
     bad: int
     is_cut: bool  #: the page of the turn shows more
     is_dead_letter: bool
+    has_answer: bool  #: of the model's, to be reviewed; others are the bot's sentences
 
     @property
     def bytes(self) -> int:
@@ -98,6 +99,7 @@ def spoken_item(
         bad=row.bad,
         is_cut=is_cut or row.is_shortened or len(shown) < len(question),
         is_dead_letter=row.delivery_state in DEAD_LETTERS,
+        has_answer=row.answer_chars is not None,
     )
 
 
