@@ -18,6 +18,7 @@ from bot.domain.dashboard_users import Role
 from bot.domain.replays import ReplayOptions, new_stands_left
 from bot.privacy.masking import pseudonym
 from bot.store.replays import votes
+from bot.store.replays.orders import MAX_OPEN
 from bot.store.search import saved
 from inference_queue.background.protocol import BackgroundResult, Target
 from inference_queue.protocol import Job
@@ -106,6 +107,18 @@ async def test_a_replay_is_ordered_from_the_list_of_turns(
     [act] = [one for one in await logged(database) if one.action == "replay_ordered"]
     assert json.loads(act.details) == {"turns": 50, "options": ["temperature"], "searched": True}
     assert "환불 비교" in await shown(operator)
+
+
+async def test_one_replay_too_many_is_refused_and_nothing_typed_is_lost(
+    operator: Client, database: AsyncEngine
+) -> None:
+    for _ in range(MAX_OPEN):
+        await order_replay(database)
+    refused = await send(operator, name="환불 비교", q="환불")
+    assert refused.status == 409
+    page = await refused.text()
+    assert f"비교는 {MAX_OPEN}개까지" in page
+    assert 'value="환불 비교"' in page
 
 
 async def test_a_saved_search_is_offered_in_the_form(
