@@ -53,8 +53,9 @@ async def show_new(request: web.Request) -> web.StreamResponse:
 async def order(request: web.Request) -> web.StreamResponse:
     """POST /admin/replays: order a replay of a search."""
     form = await read_form(request)
+    messengers: dict[str, str] = request.app[MESSENGER_LABELS]
     try:
-        new = read_order(form, request[USER].name, all_fields(request.app[MESSENGER_LABELS]))
+        new = read_order(form, request[USER].name, all_fields(messengers))
     except UnreadableOrderError as error:
         return await _form_page(request, form, 400, str(error))
     async with request.app[DATABASE].begin() as connection:
