@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -84,7 +85,7 @@ async def test_nothing_is_left_in_any_table(database: AsyncEngine, redis_url: st
 async def test_no_job_of_a_replay_holds_the_words_once_the_receipt_is_written(
     database: AsyncEngine, redis_url: str
 ) -> None:
-    place = {"messenger": "slack", "tenant": "T1", "key": "room"}
+    place: dict[str, Any] = {"messenger": "slack", "tenant": "T1", "key": "room"}
     await add_turn(database, WORDS, WORDS, sender=ID, **place)
     await add_turn(database, "남의 것", "답", sender="U2", prompt=f"{ID}: {WORDS}", **place)
     await order_replay(database)
