@@ -108,6 +108,7 @@ class Eraser:
             if progress:
                 await progress(counts)
         await self._erase_quotes(person, touched, counts)
+        counts["jobs"] += await _repeated(self._cancel_replayed)
         receipt = await _repeated(lambda: self._finish(person, counts, actor))
         log.info("person_erased", receipt=str(receipt), **counts)
         return receipt
@@ -115,6 +116,11 @@ class Eraser:
     async def _leave_datasets(self, person: Person) -> int:
         async with self._database.begin() as connection:
             return await leave(connection, person.key)
+
+    async def _cancel_replayed(self) -> int:
+        """Remove what replays still ask of the erased turns, and of others that quoted them."""
+        async with self._database.begin() as connection:
+            return await replay_items.cancel_orphaned(connection)
 
     async def _finish(self, person: Person, counts: Counter[str], actor: str) -> UUID:
         name = pseudonym(person.messenger, person.tenant, person.sender)

@@ -57,11 +57,11 @@ def _section(name: str, at: str, record_id: str, document: str, source: str) -> 
         {source} AND {at} >= :at AND ({at}, {record_id}) > (:at, :id)
         ORDER BY 1, 2 LIMIT {BATCH}
     """
-    names = ("messenger", "tenant", "sender", "id")
+    names = ("messenger", "tenant", "sender", "person", "id")
     return Section(
         name,
         text(statement).bindparams(
-            *(bindparam(one, type_=Text) for one in names),
+            *(bindparam(one, type_=Text) for one in names if f":{one}" in statement),
             bindparam("at", type_=DateTime(timezone=True)),
         ),
     )
@@ -220,6 +220,13 @@ SECTIONS: Sequence[Section] = (
         WHERE messenger = :messenger AND tenant = :tenant AND sender = :sender
         """,
     ),
+    _section(
+        "training_opt_out",
+        "created_at",
+        "person",
+        "'reason', reason, 'since', created_at",
+        "FROM training_opt_outs WHERE person = :person",
+    ),
 )
 
 
@@ -248,6 +255,7 @@ async def read_some(
         "messenger": person.messenger,
         "tenant": person.tenant,
         "sender": person.sender,
+        "person": person.key,
         "at": after.at,
         "id": after.id,
     }

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from bot.admin.datasets import labels as words
 from bot.admin.web.labels import label, stamp
 from bot.admin.web.language import translate as _
+from bot.privacy.masking import mask
 from bot.store.datasets.items import Counts
 from bot.store.datasets.sets import Dataset
 
@@ -53,7 +54,7 @@ def _facts(dataset: Dataset, counts: Counts, exported_at: str) -> Iterator[tuple
     yield _("만든 시각"), stamp(dataset.created_at)
     if exported_at:
         yield _("내보낸 시각"), exported_at
-    yield _("조건"), one_line(dataset.query) or _("없음 (평가가 있는 모든 대화)")
+    yield _("조건"), one_line(mask(dataset.query)) or _("없음 (평가가 있는 모든 대화)")
     yield _("살펴본 대화"), f"{dataset.looked_at:,}"
     yield _("항목"), f"{counts.all:,}"
     yield _("만든 뒤 삭제된 항목"), f"{max(dataset.made - counts.all, 0):,}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -29,7 +30,8 @@ from bot.store.whole_turns import whole_turns
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 50
-_PERSON_CHARS = 32
+#: A digest (``Person.key``).
+_PERSON = re.compile(r"[0-9a-f]{32}")
 
 _NO_TURN = (
     "그 턴 ID의 대화를 찾을 수 없습니다. 대화 화면에서 그 사람의 질문에 있는 턴 ID를 옮겨 적어"
@@ -54,7 +56,7 @@ class _Place:
     def parse(cls, raw: str) -> _Place:
         """Raises ValueError for what ``str`` did not make."""
         seconds, _dash, person = raw.partition("-")
-        if len(person) != _PERSON_CHARS or not person.isalnum() or not person.isascii():
+        if not _PERSON.fullmatch(person):
             raise ValueError(raw)
         return cls(datetime.fromtimestamp(float(seconds), UTC), person)
 
@@ -103,7 +105,7 @@ async def revoke_opt_out(request: web.Request) -> web.StreamResponse:
     person = request.match_info["id"]
     reason = read_reason(await read_form(request))
     async with request.app[DATABASE].begin() as connection:
-        if len(person) != _PERSON_CHARS or not await opt_outs.revoke(connection, person):
+        if not _PERSON.fullmatch(person) or not await opt_outs.revoke(connection, person):
             return error_page(request, 404, _(_UNKNOWN))
         about = f"person:{person[:8]}"
         act = entry(request, AuditAction.OPT_OUT_REVOKED, about, reason=reason)

@@ -9,6 +9,7 @@ from bot.admin.exports.ordering import find_export
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
 from bot.admin.web.audit import TRAIL, entry
+from bot.admin.web.downloads import FileGoneError, cut_on_failure
 from bot.admin.web.labels import KST
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page
@@ -48,14 +49,20 @@ async def _stream(request: web.Request, export: Export) -> web.StreamResponse:
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.content_length = export.bytes
     await response.prepare(request)
-    part, data = 0, await _part(request, export, 0)
-    while data is not None:
-        await response.write(data)
-        part += 1
-        data = await _part(request, export, part)
-    # Where the file was deleted meanwhile, the browser sees that it is shorter than it was told.
-    await response.write_eof()
+    with cut_on_failure(request):
+        await _send(request, export, response)
     return response
+
+
+async def _send(request: web.Request, export: Export, response: web.StreamResponse) -> None:
+    """Raises FileGoneError where an erasure or its author deletes the file meanwhile."""
+    part, left = 0, export.bytes
+    while (data := await _part(request, export, part)) is not None:
+        await response.write(data)
+        part, left = part + 1, left - len(data)
+    if left:
+        raise FileGoneError
+    await response.write_eof()
 
 
 async def _part(request: web.Request, export: Export, part: int) -> bytes | None:

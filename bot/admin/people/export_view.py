@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import structlog
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +14,7 @@ from bot.admin.login.access import needs
 from bot.admin.people.subject import Subject
 from bot.admin.people.views import NO_REASON
 from bot.admin.web.audit import TRAIL
+from bot.admin.web.downloads import cut_on_failure
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page
 from bot.admin.web.reasons import read_required_reason
@@ -23,9 +23,6 @@ from bot.domain.dashboard_users import Role
 from bot.domain.turns import Person
 from bot.store import person_data
 from bot.store.person_data import BEGINNING, SECTIONS, Section
-from runtime.database import DATABASE_ERRORS
-
-log = structlog.get_logger(__name__)
 
 #: At once in a bot, so that downloads leave its connections to others.
 MAX_DOWNLOADS = 2
@@ -57,15 +54,10 @@ async def _stream(request: web.Request, subject: Subject) -> web.StreamResponse:
     response.content_type, response.charset = "application/json", "utf-8"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     await response.prepare(request)
-    try:
+    with cut_on_failure(request):
         async for part in _document(request.app[DATABASE], subject.person, made_at):
             await asyncio.wait_for(response.write(part.encode("utf-8", "replace")), WRITE_S)
         await response.write_eof()
-    except (OSError, *DATABASE_ERRORS) as error:
-        # The file has begun, so no page can say it: the browser shows a download that broke off.
-        log.warning("download_cut", error=type(error).__name__)
-        if request.transport:
-            request.transport.abort()
     return response
 
 

@@ -17,6 +17,7 @@ from bot.admin.web.language import translate as _
 from bot.domain.answer_views import AnswerView, Place, ShownMessage
 from bot.domain.deliveries import DeliveryState
 from bot.domain.turns import Person, TurnStatus
+from bot.privacy.cutting import whole_beginning
 from bot.privacy.masking import mask, pseudonym
 from bot.store.deliveries import DEAD_LETTERS
 from bot.store.reading.conversation import MAX_TEXT_CHARS, SpokenTurn
@@ -57,6 +58,7 @@ class SpokenItem:
     bad: int
     is_cut: bool  #: the page of the turn shows more
     is_dead_letter: bool
+    has_answer: bool  #: of the model's, to be reviewed; others are the bot's sentences
 
     @property
     def bytes(self) -> int:
@@ -71,7 +73,7 @@ def spoken_item(
 ) -> SpokenItem:
     """The turn with its texts masked and bounded."""
     view = None if outcome is None else display.view(_beginning(outcome), row.delivery_via)
-    question = mask(row.text)
+    question = mask(whole_beginning(row.text, MAX_TEXT_CHARS))
     shown = bounded(question, MAX_QUESTION_BYTES)
     messages, is_cut = _bounded(view.messages if view else ())
     latency_ms = labels.elapsed_ms(row.received_at, row.delivered_at or row.settled_at)
@@ -97,6 +99,7 @@ def spoken_item(
         bad=row.bad,
         is_cut=is_cut or row.is_shortened or len(shown) < len(question),
         is_dead_letter=row.delivery_state in DEAD_LETTERS,
+        has_answer=row.answer_chars is not None,
     )
 
 
@@ -129,9 +132,8 @@ def notes_of(row: SpokenTurn, view: AnswerView | None) -> Iterator[str]:
 
 def _beginning(outcome: TurnOutcome) -> TurnOutcome:
     """The same with as much of the answer as the page of a conversation shows."""
-    if len(outcome.answer or "") <= MAX_TEXT_CHARS:
-        return outcome
-    return replace(outcome, answer=(outcome.answer or "")[:MAX_TEXT_CHARS])
+    answer = outcome.answer
+    return replace(outcome, answer=answer and whole_beginning(answer, MAX_TEXT_CHARS))
 
 
 def _bounded(messages: tuple[ShownMessage, ...]) -> tuple[tuple[ShownMessage, ...], bool]:

@@ -8,6 +8,7 @@ from bot.admin.login.access import needs
 from bot.admin.replay.exported import FORMATS, exported_rows
 from bot.admin.replay.views import NO_REPLAY, find_replay, may_know
 from bot.admin.web.audit import record
+from bot.admin.web.downloads import cut_on_failure
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page
 from bot.domain.audit import AuditAction
@@ -40,8 +41,9 @@ async def export(request: web.Request) -> web.StreamResponse:
     response.content_type, response.charset = content_type, "utf-8"
     response.headers["Content-Disposition"] = f'attachment; filename="replay-{replay.id}.{chosen}"'
     await response.prepare(request)
-    await response.write(head.encode())
-    async for rows in exported_rows(request.app[DATABASE], replay.id):
-        await response.write(lines(rows).encode("utf-8", "replace"))
-    await response.write_eof()
+    with cut_on_failure(request):
+        await response.write(head.encode())
+        async for rows in exported_rows(request.app[DATABASE], replay.id):
+            await response.write(lines(rows).encode("utf-8", "replace"))
+        await response.write_eof()
     return response

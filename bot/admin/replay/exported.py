@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.exports.csv_format import defused
 from bot.domain.replays import Preference
 from bot.privacy.masking import mask
 from bot.privacy.masking_thread import run_masking
@@ -18,8 +19,6 @@ from bot.store.replays.votes import Pair
 
 #: Pairs read, masked and sent at a time.
 BATCH = 100
-#: A cell that begins so is a formula to a spreadsheet (OWASP, CSV injection).
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 Cell = str | int | float | None
 COLUMNS = (
@@ -29,17 +28,16 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def defused(cell: Cell) -> Cell:
-    """Text behind an apostrophe where a spreadsheet would compute it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_SIGNS) else cell
-
-
 def csv_lines(rows: Sequence[Mapping[str, Cell]]) -> str:
     """Rows as CSV (RFC 4180), without the header."""
     lines = io.StringIO()
     writer = csv.writer(lines)
-    writer.writerows([defused(row[column]) for column in COLUMNS] for row in rows)
+    writer.writerows([_defused(row[column]) for column in COLUMNS] for row in rows)
     return lines.getvalue()
+
+
+def _defused(cell: Cell) -> Cell:
+    return defused(cell) if isinstance(cell, str) else cell
 
 
 def json_lines(rows: Sequence[Mapping[str, Cell]]) -> str:

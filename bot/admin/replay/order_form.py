@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from bot.admin.replay.engines import read_engine
+from bot.admin.search.fields import Field
+from bot.admin.turns.filters import read_search
 from bot.admin.web.language import translate as _
 from bot.configs.keys import MAX_PROMPT_CHARS
 from bot.domain.replays import ReplayOptions
@@ -35,8 +38,8 @@ class UnreadableOrderError(ValueError):
     """The form cannot be read; the text is a sentence for its author."""
 
 
-def read_order(form: Mapping[str, str], author: str) -> NewReplay:
-    """What is ordered. Raises UnreadableOrderError."""
+def read_order(form: Mapping[str, str], author: str, fields: Sequence[Field]) -> NewReplay:
+    """What is ordered; ``fields``: of its search. Raises UnreadableOrderError."""
     name = " ".join(clean_text(form.get("name", "")).split())
     if not has_visible(name) or len(name) > MAX_NAME_CHARS:
         raise UnreadableOrderError(_(_BAD_NAME, count=MAX_NAME_CHARS))
@@ -44,10 +47,19 @@ def read_order(form: Mapping[str, str], author: str) -> NewReplay:
     return NewReplay(
         name=name,
         author=author,
-        query=_text(form, "q", _("검색"), MAX_QUERY_CHARS),
+        query=_query(form, fields),
         max_turns=max_turns or DEFAULT_TURNS,
         options=_options(form),
     )
+
+
+def _query(form: Mapping[str, str], fields: Sequence[Field]) -> str:
+    """The search. One that is read in part would ask other turns again than those meant."""
+    query = _text(form, "q", _("검색"), MAX_QUERY_CHARS)
+    problems = read_search({"q": query}, fields, datetime.now(UTC)).problems
+    if problems:
+        raise UnreadableOrderError("; ".join(f"{one.token}: {one.reason}" for one in problems))
+    return query
 
 
 def _options(form: Mapping[str, str]) -> ReplayOptions:

@@ -22,6 +22,9 @@ Z_80 = 0.841621
 #: Student's for 1 to 10 degrees of freedom; beyond, a series is exact to three digits.
 _STUDENT_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
+#: Of a sum of squares: what floating point leaves of none, and far below what one vote makes.
+_ROUNDING = 1e-18
+
 _SCORES = {Preference.NEW: 1.0, Preference.OLD: 0.0, Preference.TIE: 0.5, Preference.BOTH_BAD: 0.5}
 
 
@@ -109,7 +112,7 @@ def effective_size(clusters: Sequence[Sequence[float]]) -> float:
     mean = math.fsum(score for same in clusters for score in same) / count
     squares = math.fsum(math.fsum(score - mean for score in same) ** 2 for same in clusters)
     variance = groups / (groups - 1) * squares / count**2
-    if mean <= 0 or mean >= 1 or variance <= 0:
+    if mean <= 0 or mean >= 1 or squares < _ROUNDING:
         return float(groups)
     size = mean * (1 - mean) / variance * (Z_95 / student_t(groups - 1)) ** 2
     return min(float(count), max(1.0, size))

@@ -12,13 +12,13 @@ from aiohttp import web
 from bot.admin.reviews.common import read_id, read_uuid
 from bot.admin.reviews.judgement_form import JudgementForm
 from bot.admin.reviews.turn_page import Opened, Shown, open_turn, render
+from bot.admin.reviews.view_models import shown_answer
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import error_page
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.reviews import Judgement
-from bot.privacy.masking import mask
 from bot.privacy.masking_thread import run_masking
 from bot.store.reviews.judgements import Outcome, Writing
 
@@ -89,12 +89,12 @@ async def read_sent(request: web.Request) -> Sent | None:
     opened = await open_turn(request, turn_id, queue_id) if turn_id else None
     if opened is None:
         return None
-    stored = opened.found.turn.answer
+    turn = opened.found.turn
     return Sent(
         opened=opened,
         form=JudgementForm.read(fields),
         act=fields.get("act", ""),
-        answer=await run_masking(lambda: mask(stored)),
+        answer=await run_masking(lambda: shown_answer(turn)),
         queue_id=queue_id if opened.place else None,
     )
 

@@ -12,8 +12,16 @@ from bot.admin.turns.queries import before_for
 from bot.admin.turns.view_models import Badge
 from bot.admin.web import labels
 from bot.domain.feedback import Vote
+from bot.privacy.cutting import whole_beginning
 from bot.privacy.masking import mask, pseudonym
-from bot.store.reviews.reading import PersonVote, TurnUnderReview, WrittenReview
+from bot.store.reviews.reading import (
+    CONTEXT_CHARS,
+    MAX_TEXT_CHARS,
+    PersonVote,
+    ReviewedTurn,
+    TurnUnderReview,
+    WrittenReview,
+)
 
 _VOTES = {Vote.GOOD.value: "좋아요", Vote.BAD.value: "싫어요"}
 
@@ -70,7 +78,7 @@ class TurnView:
 def turn_view(found: TurnUnderReview, messengers: Mapping[str, str]) -> TurnView:
     """The view of a turn. Masking and comparing take time: call it in the masking thread."""
     turn = found.turn
-    answer = mask(turn.answer)
+    answer = shown_answer(turn)
     facts = (turn.preset, turn.model, labels.label(turn.finish_reason, labels.FINISH_REASONS))
     return TurnView(
         id=turn.id,
@@ -80,13 +88,18 @@ def turn_view(found: TurnUnderReview, messengers: Mapping[str, str]) -> TurnView
         sender=pseudonym(turn.messenger, turn.tenant, turn.sender),
         received_at=turn.received_at,
         media_count=turn.media_count,
-        said=Said(mask(turn.text), answer),
-        earlier=[Said(mask(one.text), mask(one.answer or "")) for one in found.earlier],
+        said=Said(mask(whole_beginning(turn.text, MAX_TEXT_CHARS)), answer),
+        earlier=[Said(_earlier(one.text), _earlier(one.answer or "")) for one in found.earlier],
         facts=" · ".join(fact for fact in facts if fact),
         votes=[_vote(vote) for vote in found.votes],
         reviews=[_review(one, answer) for one in found.reviews],
         decided=_review(found.decided, answer) if found.decided else None,
     )
+
+
+def shown_answer(turn: ReviewedTurn) -> str:
+    """The answer, masked; a correction of it begins so. Call it in the masking thread."""
+    return mask(whole_beginning(turn.answer, MAX_TEXT_CHARS))
 
 
 def verdict_badge(verdict: str) -> Badge:
@@ -97,6 +110,10 @@ def verdict_badge(verdict: str) -> Badge:
 def reason_names(reasons: Sequence[str]) -> str:
     """The reasons in words."""
     return ", ".join(labels.label(reason, labels.REASONS) for reason in reasons)
+
+
+def _earlier(text: str) -> str:
+    return mask(whole_beginning(text, CONTEXT_CHARS))
 
 
 def _vote(vote: PersonVote) -> VoteView:

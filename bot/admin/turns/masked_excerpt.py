@@ -9,11 +9,14 @@ from itertools import islice
 
 from bot.admin.turns.excerpt import LENGTH, Excerpt, excerpt
 from bot.domain.normal_form import nfc
+from bot.privacy.cutting import whole_beginning
 from bot.privacy.masking import mask
 from bot.store.search.words import Word
 
 #: Code points around an excerpt that are masked with it, so that no number is cut before masking.
 _MARGIN = 600
+#: Read of a text that no word is looked for in; lists without a search read no more of it.
+_READ_CHARS = 600
 #: Matches of a word that are tried: one may stand in what is masked.
 _MAX_MATCHES = 3
 
@@ -34,7 +37,8 @@ def masked_excerpt(text: str, words: Sequence[Word] = ()) -> MaskedExcerpt:
     found = ((word, _visible(line, word, masked)) for word in words)
     visible = {word: place for word, place in found if place is not None}
     if not visible:
-        return MaskedExcerpt(excerpt(mask(line[: LENGTH + _MARGIN])))
+        beginning = whole_beginning(text, _READ_CHARS)
+        return MaskedExcerpt(excerpt(mask(" ".join(nfc(beginning).split()))))
     shown = excerpt(next(iter(visible.values())), words)
     return MaskedExcerpt(shown, frozenset(visible))
 

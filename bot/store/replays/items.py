@@ -54,6 +54,18 @@ _ORPHANED = text(
     )
     """
 ).bindparams(bindparam("id", type_=BigInteger), bindparam("batch_id", type_=Uuid))
+#: A step that runs may ask what it has read before: it is waited for, and the next ones wait.
+_HOLD_OPEN = text(
+    "SELECT id FROM replays WHERE state IN ('collecting', 'running') ORDER BY id FOR UPDATE"
+)
+_CANCEL_ORPHANED = text(
+    """
+    DELETE FROM background_jobs AS job USING replays
+    WHERE job.batch_id = replays.batch_id AND NOT EXISTS (
+        SELECT FROM replay_items WHERE job_id = job.id AND replay_id = replays.id
+    )
+    """
+)
 _RETURN_LOST = text(
     """
     UPDATE replay_items SET state = 'waiting', job_id = NULL
@@ -122,6 +134,12 @@ async def orphaned_jobs(connection: AsyncConnection, replay_id: int, batch_id: U
     """The jobs in the lane that no turn of the replay waits for."""
     values = {"id": replay_id, "batch_id": batch_id}
     return list((await connection.execute(_ORPHANED, values)).scalars())
+
+
+async def cancel_orphaned(connection: AsyncConnection) -> int:
+    """Remove the jobs of all replays that no turn waits for any more; their number."""
+    await connection.execute(_HOLD_OPEN)
+    return (await connection.execute(_CANCEL_ORPHANED)).rowcount
 
 
 async def return_lost(connection: AsyncConnection, replay_id: int) -> int:

@@ -18,6 +18,8 @@ from inference_queue.background import client
 COLLECTED = "end"
 #: The maximum of turns in a replay.
 MAX_TURNS = 2_000
+#: Replays that go on, over all authors: each takes its steps in every round.
+MAX_OPEN = 20
 _OPEN = (ReplayState.COLLECTING.value, ReplayState.RUNNING.value)
 #: Fits a BIGINT.
 _SEEDS = 2**63 - 1

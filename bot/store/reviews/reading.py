@@ -17,7 +17,7 @@ from bot.store.reviews.counting import read_judgement
 #: Of the question and of the answer, in code points.
 MAX_TEXT_CHARS = 20_000
 #: Turns shown before it, and the beginning of each of their texts.
-_CONTEXT, _CONTEXT_CHARS = 4, 1000
+_CONTEXT, CONTEXT_CHARS = 4, 1000
 _MAX_VOTES, _MAX_REVIEWS = 20, 20
 
 _TURN = bindparam("turn_id", type_=Uuid)
@@ -31,7 +31,7 @@ _READ = text(
 ).bindparams(_TURN)
 _BEFORE = text(
     f"""
-    SELECT left(text, {_CONTEXT_CHARS}) AS text, left(answer, {_CONTEXT_CHARS}) AS answer
+    SELECT left(text, {CONTEXT_CHARS}) AS text, left(answer, {CONTEXT_CHARS}) AS answer
     FROM turns WHERE conversation_id = :conversation_id AND epoch = :epoch AND seq < :seq
     ORDER BY seq DESC LIMIT {_CONTEXT}
     """

@@ -17,7 +17,7 @@ from bot.domain.turns import Person
 from bot.store.schema import datasets, exports, replays, review_queues, saved_searches
 
 #: The names of the search box's field for people.
-_FIELDS = ("person", "사람")
+FIELDS = ("person", "사용자", "사람")
 #: What stands for a person who is named no more; no pseudonym and no id of a messenger.
 _NOBODY = r"\1erased"
 
@@ -50,12 +50,12 @@ async def _take_out(connection: AsyncConnection, table: Table, pattern: str) -> 
 
 def _typed(names: Sequence[str]) -> str:
     """In the text of the box: a field, and a name that may stand in quotes."""
-    return rf"(({_either(_FIELDS)}):)(\"?)({_either(names)})\3(?=\s|$)"
+    return rf"(({_either(FIELDS)}):)(\"?)({_either(names)})\3(?=\s|$)"
 
 
 def _in_urls(names: Sequence[str]) -> str:
     """The same where the text is a parameter of a URL."""
-    fields, quoted = map(quote_plus, _FIELDS), map(quote_plus, names)
+    fields, quoted = map(quote_plus, FIELDS), map(quote_plus, names)
     return rf"(({_either(fields)})%3A)((?:%22)?)({_either(quoted)})\3(?=[+&]|$)"
 
 

@@ -26,6 +26,13 @@ _LIST = {
 }
 
 _FORM = {
+    (
+        "비교는 {count}개까지 한꺼번에 할 수 있습니다. 진행 중인 것이 끝나거나 멈춘 뒤에 다시 눌러"
+        " 주세요."
+    ): (
+        "At most {count} comparisons go on at the same time. Try again once one has ended or was"
+        " stopped."
+    ),
     "무엇을": "What",
     "질문 수 (최대 {count})": "Questions (at most {count})",
     "검색 (비워 두면 모든 질문에서 최근 것부터)": "Search (empty: all questions, newest first)",

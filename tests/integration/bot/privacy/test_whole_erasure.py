@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -14,6 +15,7 @@ from bot.store import blocked_people, erasure_orders
 from bot.store.search import saved
 from tests.integration.bot.privacy.erasers import ordered_erasures
 from tests.integration.bot.privacy.test_retention import execute, fill
+from tests.support.replays import a_feeder, feed, order_replay
 from tests.support.sample_turns import add_turn
 
 ID, WORDS = "U-SECRET-PERSON", "SECRET-WORDS"
@@ -77,4 +79,20 @@ async def test_nothing_is_left_in_any_table(database: AsyncEngine, redis_url: st
         await erasures.erase()
     # The room is another person's as well, and its key is the messenger's name for it.
     await execute(database, "UPDATE conversations SET key = 'room'")
+    assert await tables_with(database, ID, WORDS) == set()
+
+
+async def test_no_job_of_a_replay_holds_the_words_once_the_receipt_is_written(
+    database: AsyncEngine, redis_url: str
+) -> None:
+    place: dict[str, Any] = {"messenger": "slack", "tenant": "T1", "key": "room"}
+    await add_turn(database, WORDS, WORDS, sender=ID, **place)
+    await add_turn(database, "남의 것", "답", sender="U2", prompt=f"{ID}: {WORDS}", **place)
+    await order_replay(database)
+    await feed(a_feeder(database))
+    assert "background_jobs" in await tables_with(database, WORDS)
+    async with database.begin() as connection:
+        await erasure_orders.order(connection, PERSON, name="n", actor="lee")
+    async with ordered_erasures(database, redis_url) as erasures:
+        await erasures.erase()
     assert await tables_with(database, ID, WORDS) == set()

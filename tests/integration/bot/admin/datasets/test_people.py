@@ -12,12 +12,13 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from yarl import URL
 
 from bot.admin.datasets import builder
 from bot.admin.datasets.judged import Judged, read_page
 from bot.domain.turns import Person
 from bot.privacy.erasure import Eraser
-from tests.support.admin import Client, send
+from tests.support.admin import Client, csrf_of, send
 from tests.support.audit import logged
 from tests.support.datasets import build, contents, order_dataset, stored
 from tests.support.exporting import REASON, an_exporter, page_of, transactions
@@ -180,3 +181,10 @@ async def _waiting(database: AsyncEngine) -> bool:
     statement = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     async with database.connect() as connection:
         return bool(await connection.scalar(statement))
+
+
+async def test_no_person_has_a_key_with_nul_bytes(operator: Client) -> None:
+    address = URL(f"/admin/opt-outs/{'%00' * 32}/revoke", encoded=True)
+    csrf = csrf_of(await (await operator.get("/admin/opt-outs")).text())
+    answer = await operator.post(address, data={"csrf": csrf, "reason": "본인 요청"})
+    assert answer.status == 404

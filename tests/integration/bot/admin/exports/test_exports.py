@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientError
 from openpyxl import load_workbook
 from sqlalchemy import text
+from sqlalchemy.exc import InterfaceError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.exports import steps
@@ -129,6 +131,33 @@ async def test_ordering_and_downloading_are_written_down_with_the_reason(
         assert acts[action].object == f"export:{address.rsplit('/', 1)[1]}"
         assert "비밀스러운" not in acts[action].details
     assert json.loads(acts["export_downloaded"].details)["rows"] == 1
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_a_file_that_ends_early_breaks_the_download_off(
+    operator: Client,
+    database: AsyncEngine,
+    transactions: AsyncEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_gone: bool,
+) -> None:
+    await add_turn(database)
+    address = await order(operator)
+    await an_exporter(transactions, tmp_path).export()
+
+    async def erased(*_args: object, **_kwargs: object) -> bytes | None:
+        if is_gone:
+            return None
+        raise InterfaceError("gone", None, Exception())
+
+    monkeypatch.setattr(progress, "read_part", erased)
+
+    async def fetch() -> bytes:
+        return await (await send(operator, f"{address}/download")).read()
+
+    with pytest.raises(ClientError):
+        await asyncio.wait_for(fetch(), 20)
 
 
 async def test_an_order_without_a_reason_or_with_an_unreadable_part_is_refused_in_words(

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.domain.audit import AuditAction
 from bot.domain.turns import Person
 from bot.store import person_data
+from bot.store.datasets import opt_outs
 from tests.support.admin import Client, send
 from tests.support.audit import logged
 from tests.support.sample_turns import NOON, add_turn
@@ -69,6 +70,18 @@ async def test_the_file_holds_what_is_kept_of_the_person_and_of_nobody_else(
     assert len(found["events"]) == 2
     assert "남의 것".encode() not in found["raw"]
     assert "😀".encode() in found["raw"]
+
+
+async def test_the_file_says_that_the_person_is_left_out_of_training(
+    operator: Client, database: AsyncEngine, person: Person, path_of: PathOf
+) -> None:
+    async with database.begin() as connection:
+        for key, reason in ((person.key, "본인 요청"), ("0" * 32, "남의 것")):
+            await opt_outs.record(
+                connection, person=key, pseudonym="ab12cd34", author="admin", reason=reason
+            )
+    found = await downloaded(operator, path_of(person))
+    assert [one["reason"] for one in found["training_opt_out"]] == ["본인 요청"]
 
 
 async def test_the_reason_is_asked_for_and_stands_in_the_log(

@@ -68,6 +68,15 @@ async def test_conversation_page_follows_the_order_of_seq(
     assert await said(operator, await home_of(database)) == expected
 
 
+@pytest.mark.parametrize("length", [3_989, 3_992, 3_996])
+async def test_no_part_of_a_number_is_shown_where_a_long_answer_is_cut(
+    operator: Client, database: AsyncEngine, length: int
+) -> None:
+    text = ("word " * 1_000)[:length]
+    await add_turn(database, f"{text}010-1234-5678", f"{text}010-1234-5678 more", messenger="slack")
+    assert not re.search(r"\d", "".join(await said(operator, await home_of(database))))
+
+
 async def test_kakao_shows_a_promise_three_bubbles_and_the_rest_behind_a_button(
     operator: Client, database: AsyncEngine
 ) -> None:

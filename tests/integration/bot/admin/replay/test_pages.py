@@ -10,13 +10,16 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientError, ClientResponse
+from sqlalchemy.exc import InterfaceError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.configs.keys import MAX_PROMPT_CHARS
 from bot.domain.dashboard_users import Role
 from bot.domain.replays import ReplayOptions, new_stands_left
 from bot.privacy.masking import pseudonym
+from bot.store.replays import votes
+from bot.store.replays.orders import MAX_OPEN
 from bot.store.search import saved
 from inference_queue.background.protocol import BackgroundResult, Target
 from inference_queue.protocol import Job
@@ -110,6 +113,18 @@ async def test_a_replay_is_ordered_from_the_list_of_turns(
 async def test_a_prompt_may_be_as_long_as_those_of_the_settings(operator: Client) -> None:
     response = await send(operator, name="비교", q="환불", system_prompt="가" * MAX_PROMPT_CHARS)
     assert response.status == 303
+
+
+async def test_one_replay_too_many_is_refused_and_nothing_typed_is_lost(
+    operator: Client, database: AsyncEngine
+) -> None:
+    for _ in range(MAX_OPEN):
+        await order_replay(database)
+    refused = await send(operator, name="환불 비교", q="환불")
+    assert refused.status == 409
+    page = await refused.text()
+    assert f"비교는 {MAX_OPEN}개까지" in page
+    assert 'value="환불 비교"' in page
 
 
 async def test_a_saved_search_is_offered_in_the_form(
@@ -367,6 +382,24 @@ async def test_a_replay_is_downloaded_after_the_outcome(
     exported = [one for one in await logged(database) if one.action == "replay_exported"]
     assert [json.loads(one.details)["format"] for one in exported] == ["csv", "jsonl"]
     assert json.loads(exported[0].details)["people"] == [pseudonym("kakao", "shop", "person-1")]
+
+
+async def test_a_failure_in_the_middle_breaks_the_download_off(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay_id = await answered_replay(database, 1)
+    await send(operator, f"/{replay_id}/reveal")
+
+    async def failing(*_args: object, **_kwargs: object) -> list[votes.Pair]:
+        raise InterfaceError("gone", None, Exception())
+
+    monkeypatch.setattr(votes, "pairs_after", failing)
+
+    async def fetch() -> bytes:
+        return await (await operator.get(f"{PAGE}/{replay_id}/export")).read()
+
+    with pytest.raises(ClientError):
+        await fetch()
 
 
 async def test_unknown_replays_and_odd_addresses_are_refused(operator: Client) -> None:

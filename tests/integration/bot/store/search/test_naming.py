@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.search.fields import all_fields
 from bot.domain.turns import Person
 from bot.store.schema import exports, review_queues, saved_searches
-from bot.store.search.naming import erase_searches
+from bot.store.search.naming import FIELDS, erase_searches
 from tests.support.admin import add_user
 
 PERSON = Person(messenger="slack", tenant="T1", sender="U12.3+(x)")
@@ -21,6 +22,7 @@ PSEUDONYM = "e66212f1"
         ("환불 사람:U12.3+(x)", "환불 사람:erased"),
         ('person:"U12.3+(x)" status:failed', "person:erased status:failed"),
         ("PERSON:e66212f1 -환불", "PERSON:erased -환불"),
+        ("사용자:e66212f1", "사용자:erased"),
         ("사람:U12.3+(x)9", "사람:U12.3+(x)9"),
         ("사람:U12a3+(x)", "사람:U12a3+(x)"),
         ("U12.3+(x)", "U12.3+(x)"),
@@ -58,3 +60,8 @@ async def test_an_export_names_the_person_no_more(database: AsyncEngine) -> None
         await erase_searches(connection, PERSON, PSEUDONYM)
         left = await connection.scalar(select(exports.c.query))
     assert left == "q=%EC%82%AC%EB%9E%8C%3Aerased+%ED%99%98%EB%B6%88&messenger=kakao"
+
+
+def test_every_name_of_the_field_for_people_is_known() -> None:
+    [field] = [field for field in all_fields({}) if field.name == "person"]
+    assert set(FIELDS) == set(field.names)

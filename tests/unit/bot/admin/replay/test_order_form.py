@@ -8,13 +8,16 @@ import pytest
 
 from bot.admin.replay.engines import is_gone, offered_engines, read_engine
 from bot.admin.replay.order_form import DEFAULT_TURNS, UnreadableOrderError, read_order
+from bot.admin.search.fields import all_fields
 from bot.domain.replays import ReplayOptions
 from inference_queue.background.protocol import Target
 from inference_queue.worker_registry import WorkerState, WorkerStatus
 
+FIELDS = all_fields({"kakao": "카카오톡"})
+
 
 def test_an_order_without_changes_asks_as_it_was() -> None:
-    new = read_order({"name": " 첫  비교 ", "q": "환불"}, "lee")
+    new = read_order({"name": " 첫  비교 ", "q": "환불"}, "lee", FIELDS)
     assert (new.name, new.author, new.query) == ("첫 비교", "lee", "환불")
     assert (new.max_turns, new.options) == (DEFAULT_TURNS, ReplayOptions())
 
@@ -32,7 +35,7 @@ def test_everything_that_is_set_is_read() -> None:
         "seed": "7",
         "max_turns": "2,000".replace(",", ""),
     }
-    new = read_order(form, "lee")
+    new = read_order(form, "lee", FIELDS)
     assert new.max_turns == 2_000
     assert new.options == ReplayOptions(
         target=Target(model="m", engine="served", adapter=""),
@@ -51,6 +54,9 @@ def test_everything_that_is_set_is_read() -> None:
         {"name": " \u200b "},
         {"name": "가" * 61},
         {"q": "가" * 801},
+        {"q": "메신저:없음"},
+        {"q": "색:빨강"},
+        {"q": "날짜:2026-11-22..2026-11-20"},
         {"preset": "gpt"},
         {"engine": "{}"},
         {"engine": "[" * 5_000},
@@ -69,7 +75,7 @@ def test_everything_that_is_set_is_read() -> None:
 )
 def test_what_cannot_be_read_is_a_sentence(wrong: dict[str, str]) -> None:
     with pytest.raises(UnreadableOrderError) as refused:
-        read_order({"name": "비교"} | wrong, "lee")
+        read_order({"name": "비교"} | wrong, "lee", FIELDS)
     assert str(refused.value)
 
 

@@ -62,6 +62,13 @@ def test_changing_sides_mirrors_everything(some: list[JudgedItem]) -> None:
     assert math.isclose(found.rate, 1 - back.rate, abs_tol=1e-9)
 
 
+def test_equal_conversations_count_once_each_whatever_rounding_leaves_of_their_variance() -> None:
+    low, high = 1 / 6, 5 / 6
+    assert effective_size([[low, 0.0], [low, 0.0]]) == 2.0
+    assert effective_size([[high, 1.0], [high, 1.0]]) == 2.0
+    assert effective_size([[0.1, 0.2], [0.3, 0.0]]) == 2.0
+
+
 @given(items, st.randoms(use_true_random=False))
 def test_the_order_of_the_votes_does_not_matter(some: list[JudgedItem], rng: random.Random) -> None:
     shuffled = list(some)
