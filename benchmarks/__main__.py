@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from benchmarks import accept, memory, overhead, overload, readers, search, streams
+from benchmarks import accept, background, memory, overhead, overload, readers, search, streams
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
 from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
@@ -62,6 +62,11 @@ def _search(length: Length) -> Measured:
     return search.bench(quick if length is Length.QUICK else search.Size())
 
 
+def _background(length: Length) -> Measured:
+    quick = background.Size(pairs=2, seconds=1.0)
+    return background.bench(quick if length is Length.QUICK else background.Size())
+
+
 def _engine(length: Length) -> Measured:
     from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
 
@@ -94,6 +99,7 @@ BENCHES: dict[str, Bench] = {
     "overload": _overload,
     "streams": _streams,
     "search": _search,
+    "background": _background,
     "readers": _readers,
     "engine": _engine,
     "conversations": _conversations,

@@ -1,94 +1,53 @@
-"""The composition root: builds the parts of the bot, in the order of their dependencies."""
+"""The bot as one aiohttp application: its parts, its routes, and its life."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import gc
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 
 import structlog
 import uvloop
 from aiohttp import web
-from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import app_keys
-from bot.admin.alerts.channels import Channels, origins
-from bot.admin.alerts.conditions import Conditions
-from bot.admin.alerts.watch import AlertWatch
 from bot.admin.app import create_admin
-from bot.admin.charts.counter import StatisticsCounter
-from bot.admin.dead_letters.resender import BulkResender
-from bot.admin.search.indexer import SearchIndexer
-from bot.admission.admission import Admission
-from bot.admission.backlog import Backlog
-from bot.admission.forecast import Forecast
-from bot.admission.rate_limit import RateLimit
-from bot.configs.reader import BotConfigs
+from bot.admin.reading.parts import AnswerDisplay
+from bot.background import answering_loops, dashboard_loops, privacy_loops, running
 from bot.configs.texts import ScopedTexts
 from bot.configuration import Configuration
-from bot.conversation.cancellation import TurnCanceller
-from bot.conversation.enqueuer import JobEnqueuer
-from bot.conversation.event_sweeper import EventSweeper
-from bot.conversation.inbox import Inbox
-from bot.conversation.live_turns import LiveTurns
-from bot.conversation.prompt import PromptBuilder
-from bot.conversation.prompt_date import PromptDate, read_zone
-from bot.conversation.requests import PersonRequests
-from bot.conversation.scheduler import ConversationScheduler
-from bot.conversation.settlement_events import SettlementNotifier
-from bot.conversation.settlement_follow_up import SettlementFollowUp
-from bot.conversation.settlement_waiters import SettlementWaiters
-from bot.conversation.settler import Settler
-from bot.conversation.sweeper import TurnSweeper
 from bot.delivery.answers import AnswerPresenter
-from bot.delivery.claimer import DeliveryClaimer
-from bot.delivery.dispatcher import DeliveryDispatcher
-from bot.delivery.outcome_recorder import OutcomeRecorder
-from bot.delivery.reconciler import Reconciler
-from bot.delivery.sender import DeliverySender
-from bot.delivery.sweeper import DeliverySweeper
-from bot.delivery.sync_window import SyncWindow
-from bot.delivery.withdrawals import Withdrawals
-from bot.domain.messenger import Messenger
 from bot.health import Health
 from bot.http.errors import MAX_BODY_BYTES, refuse
 from bot.http.origin import origin
-from bot.http.outbound import OutboundClient
 from bot.http.server_log import quote_no_requests
-from bot.messengers.plugin import AdapterServices, Loop, Services
-from bot.observability.disk import DiskWatch
+from bot.messengers.plugin import Loop, Services
 from bot.observability.metrics import record_block
-from bot.privacy.audit_retention import AuditRetention
-from bot.privacy.erasure import Eraser
+from bot.parts import (
+    POOL_SIZE,
+    Base,
+    ConversationParts,
+    DeliveryParts,
+    conversation_parts,
+    delivery_parts,
+    shared_parts,
+)
 from bot.settings import Settings
 from bot.simulator.app import create_simulator
 from bot.simulator.model_switch import ModelSwitch
-from bot.store.history_cache import RecentHistory
 from bot.store.migrations import SchemaCheck
 from bot.store.warmup import warm_up
 from bot.text.catalog import TEXTS
-from bot.workers import WorkerRegistry
-from inference_queue.channels import FINISHED_CHANNEL
-from inference_queue.client import JobQueue
-from runtime.database import connect_database
 from runtime.http_server import (
     CONNECTION_SETTINGS,
     discard_unread_bodies,
     refuse_costly_requests,
 )
 from runtime.loop_monitor import monitored_loop
-from runtime.pubsub import WakeupPublisher, WakeupSubscriber
-from runtime.redis_client import connect_redis
-from runtime.tasks import TaskSet, cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
-SETTLED_CHANNEL = "bllossom:turns:settled"
-POOL_SIZE = 16
 #: The time-out of running requests after SIGTERM: a Kakao webhook waits 3.8 s.
 SHUTDOWN_S = 10.0
 #: The time-out of idle connections: above a proxy's, far below aiohttp's default of an hour.
@@ -96,49 +55,6 @@ KEEPALIVE_S = 75.0
 #: New objects until the youngest are looked through for garbage: a millisecond's work. A webhook
 #: makes hundreds that live on for some seconds, and Python's 700 would take a tenth of its time.
 GC_OBJECTS = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
-    """The shared dependencies of all parts."""
-
-    configuration: Configuration
-    database: AsyncEngine
-    redis: Redis
-    queue: JobQueue
-    workers: WorkerRegistry
-    configs: BotConfigs
-    backlog: Backlog
-    forecast: Forecast
-    outbound: OutboundClient
-    finished: WakeupSubscriber  #: a worker has finished a job
-    settled: WakeupSubscriber  #: a bot has settled turns
-    settled_publisher: WakeupPublisher
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryParts:
-    """The parts that deliver answers."""
-
-    sync_window: SyncWindow
-    messengers: Mapping[str, Messenger]
-    dispatcher: DeliveryDispatcher
-    sweeper: DeliverySweeper
-    reconciler: Reconciler
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationParts:
-    """The parts that turn utterances into jobs, and jobs into settled turns."""
-
-    inbox: Inbox
-    requests: PersonRequests
-    eraser: Eraser
-    live: LiveTurns
-    scheduler: ConversationScheduler
-    settler: Settler
-    sweeper: TurnSweeper
-    waiters: SettlementWaiters
 
 
 def create_app(configuration: Configuration, *, warm: bool = False) -> web.Application:
@@ -149,9 +65,9 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     quote_no_requests()
     settings = configuration.settings
     texts = TEXTS[settings.language]
-    base = _base(configuration)
-    delivery = _delivery(base)
-    conversation = _conversation(base, delivery)
+    base = shared_parts(configuration)
+    delivery = delivery_parts(base)
+    conversation = conversation_parts(base, delivery)
     services = Services(
         settings=settings,
         texts=texts,
@@ -182,7 +98,7 @@ def create_app(configuration: Configuration, *, warm: bool = False) -> web.Appli
     app[app_keys.FORECAST] = base.forecast
     app[app_keys.WAITERS] = conversation.waiters
     app[app_keys.INBOX] = conversation.inbox
-    _add_routes(app, services, configuration)
+    _add_routes(app, services, configuration, _display(services, configuration, delivery.answers))
     loops = [loop for one in configuration.messengers for loop in one.loops()]
     app.cleanup_ctx.append(functools.partial(_run, base, delivery, conversation, loops, warm))
     return app
@@ -213,7 +129,12 @@ def serve(configuration: Configuration) -> None:
     )
 
 
-def _add_routes(app: web.Application, services: Services, configuration: Configuration) -> None:
+def _add_routes(
+    app: web.Application,
+    services: Services,
+    configuration: Configuration,
+    display: AnswerDisplay,
+) -> None:
     settings, messengers = configuration.settings, configuration.messengers
     for messenger in messengers:
         app.add_routes(messenger.routes(services))
@@ -224,9 +145,16 @@ def _add_routes(app: web.Application, services: Services, configuration: Configu
         forecast=services.forecast,
     )
     app.add_routes(health.routes())
-    labels = {messenger.name: messenger.label for messenger in messengers}
     app.add_subapp(
-        "/admin/", create_admin(settings, services.database, labels, workers=services.workers)
+        "/admin/",
+        create_admin(
+            settings,
+            services.database,
+            configuration.messenger_labels,
+            workers=services.workers,
+            max_new_tokens=configuration.max_new_tokens,
+            display=display,
+        ),
     )
     if settings.simulator:
         url = functools.partial(own_url, settings)
@@ -234,170 +162,17 @@ def _add_routes(app: web.Application, services: Services, configuration: Configu
         app.add_subapp("/simulator", create_simulator(panes, ModelSwitch.of(settings.data_dir)))
 
 
-def _base(configuration: Configuration) -> Base:
-    settings = configuration.settings
-    redis = connect_redis(settings.redis_url.get_secret_value())
-    hosts = [host for messenger in configuration.messengers for host in messenger.outbound_hosts]
-    database = connect_database(settings.database_url.get_secret_value(), pool_size=POOL_SIZE)
-    workers = WorkerRegistry(redis)
-    return Base(
-        configuration=configuration,
-        database=database,
-        redis=redis,
-        queue=JobQueue(redis),
-        workers=workers,
-        configs=BotConfigs(database),
-        backlog=Backlog(
-            database, settings.max_waiting, max_waiting_turns=settings.max_waiting_turns
-        ),
-        forecast=Forecast(database, workers),
-        outbound=OutboundClient([*hosts, *origins(settings)]),
-        finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
-        settled=WakeupSubscriber(redis, SETTLED_CHANNEL),
-        settled_publisher=WakeupPublisher(redis, SETTLED_CHANNEL),
-    )
-
-
-def _adapters(base: Base) -> Mapping[str, Messenger]:
-    texts = TEXTS[base.configuration.settings.language]
-    services = AdapterServices(
-        texts=texts,
-        texts_for=ScopedTexts(texts, base.configs.for_scope).for_scope,
-        outbound=base.outbound,
-        database=base.database,
-    )
-    return {
-        messenger.name: messenger.adapter(services) for messenger in base.configuration.messengers
-    }
-
-
-def _delivery(base: Base) -> DeliveryParts:
-    settings, database, messengers = base.configuration.settings, base.database, _adapters(base)
-    answers = AnswerPresenter(
-        database=database,
-        texts=TEXTS[settings.language],
-        queue=base.queue,
-        workers=base.workers,
-        ai_notice=settings.ai_notice,
-        config_for=base.configs.for_scope,
-    )
-    in_flight = TaskSet()
-    recorder = OutcomeRecorder(database=database, in_flight=in_flight)
-    return DeliveryParts(
-        sync_window=SyncWindow(database=database, answers=answers, recorder=recorder),
-        messengers=messengers,
-        dispatcher=DeliveryDispatcher(
-            claimer=DeliveryClaimer(database=database, messengers=messengers),
-            sender=DeliverySender(
-                database=database, messengers=messengers, answers=answers, recorder=recorder
-            ),
-            in_flight=in_flight,
-        ),
-        sweeper=DeliverySweeper(database=database),
-        reconciler=Reconciler(database=database, messengers=messengers),
-    )
-
-
-def _conversation(base: Base, delivery: DeliveryParts) -> ConversationParts:
-    settings, database, queue = base.configuration.settings, base.database, base.queue
-    waiters = SettlementWaiters(database, base.settled)
-    notifier = SettlementNotifier(
-        base.settled_publisher, waiters.notify, delivery.dispatcher.deliver_soon
-    )
-    history = RecentHistory(base.redis, max_turns=settings.history_turns)
-    scheduler = ConversationScheduler(
-        database=database,
-        enqueuer=JobEnqueuer(
-            database=database,
-            queue=queue,
-            history=history,
-            prompts=_prompts(base),
-            notifier=notifier,
-            merge_window_s=settings.merge_window_s,
-        ),
-        notifier=notifier,
-    )
-    follow_up = SettlementFollowUp(
-        history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon
-    )
-    canceller = _canceller(base, notifier)
-    return ConversationParts(
-        inbox=Inbox(
-            database=database,
-            admission=_admission(base),
-            canceller=canceller,
-            schedule_soon=scheduler.schedule_soon,
-            max_waiting_turns=settings.max_waiting_turns,
-            config_for=base.configs.for_scope,
-        ),
-        requests=PersonRequests(
-            database=database, canceller=canceller, human_s=settings.human_minutes * 60
-        ),
-        live=LiveTurns(database=database, redis=base.redis),
-        eraser=Eraser(
-            database=database,
-            redis=base.redis,
-            cancel=canceller.cancel,
-            withdraw=Withdrawals(delivery.messengers).withdraw,
-        ),
-        scheduler=scheduler,
-        settler=Settler(
-            database=database, queue=queue, finished=base.finished, follow_up=follow_up
-        ),
-        sweeper=TurnSweeper(database=database, scheduler=scheduler, notifier=notifier),
-        waiters=waiters,
-    )
-
-
-def _canceller(base: Base, notifier: SettlementNotifier) -> TurnCanceller:
-    return TurnCanceller(
-        database=base.database,
-        queue=base.queue,
-        notifier=notifier,
-        settle_soon=base.finished.notify_local,
-    )
-
-
-def _admission(base: Base) -> Admission:
-    settings = base.configuration.settings
-    return Admission(
-        rate_limit=RateLimit(base.redis, settings.rate_limit_per_minute),
-        backlog=base.backlog,
-        forecast=base.forecast,
-        texts=TEXTS[settings.language],
-        config_for=base.configs.for_scope,
-    )
-
-
-def _audit_retention(base: Base) -> AuditRetention:
-    settings = base.configuration.settings
-    return AuditRetention(base.database, kept_days=settings.audit_retention_days)
-
-
-def _alerts(base: Base) -> AlertWatch:
-    settings = base.configuration.settings
-    return AlertWatch(
-        database=base.database,
-        conditions=Conditions(workers=base.workers, data_dir=settings.data_dir),
-        channels=Channels(settings, base.outbound),
-    )
-
-
-def _prompts(base: Base) -> PromptBuilder:
-    settings = base.configuration.settings
-    limits = {
-        messenger.name: messenger.max_new_tokens
-        for messenger in base.configuration.messengers
-        if messenger.max_new_tokens is not None
-    }
-    return PromptBuilder(
-        preset=settings.preset,
-        system_prompt=settings.system_prompt,
-        max_new_tokens=limits,
-        workers=base.workers,
-        picture_prompt=TEXTS[settings.language].picture_prompt,
-        date=PromptDate(read_zone(settings.timezone), settings.language),
-        config_for=base.configs.for_scope,
+def _display(
+    services: Services, configuration: Configuration, answers: AnswerPresenter
+) -> AnswerDisplay:
+    """How the dashboard shows what people saw."""
+    texts = services.texts
+    return AnswerDisplay(
+        compose=answers.bare,
+        viewers={
+            messenger.name: messenger.viewer(texts, services.texts_for)
+            for messenger in configuration.messengers
+        },
     )
 
 
@@ -410,27 +185,10 @@ async def _run(
     _app: web.Application,
 ) -> AsyncIterator[None]:
     """Connect, run the background loops, and finish running work at the end."""
-    loops: tuple[Loop, ...] = (
-        base.configs.keep,
-        base.workers.keep,
-        base.backlog.keep,
-        base.forecast.keep,
-        conversation.waiters.watch,
-        conversation.live.keep_reading,
-        conversation.settler.keep_settling,
-        conversation.sweeper.keep_marking,
-        conversation.sweeper.keep_sweeping,
-        EventSweeper(database=base.database).keep_sweeping,
-        StatisticsCounter(database=base.database).keep_counting,
-        BulkResender(database=base.database).keep_sending,
-        DiskWatch(base.configuration.settings.data_dir).keep_looking,
-        _alerts(base).keep_watching,
-        conversation.sweeper.keep_forgetting,
-        SearchIndexer(database=base.database).keep_indexing,
-        delivery.dispatcher.keep_delivering,
-        delivery.sweeper.keep_sweeping,
-        delivery.reconciler.keep_reconciling,
-        _audit_retention(base).keep_trimming,
+    loops = (
+        *answering_loops(base, delivery, conversation),
+        *dashboard_loops(base),
+        *privacy_loops(base, conversation.eraser),
         *messenger_loops,
     )
     async with contextlib.AsyncExitStack() as stack:
@@ -439,11 +197,12 @@ async def _run(
         if warm:
             await warm_up(base.database, base.queue, connections=POOL_SIZE)
         await base.configs.load()
+        await base.blocklist.load()
         await stack.enter_async_context(monitored_loop(record_block))
         await stack.enter_async_context(base.outbound)
         await stack.enter_async_context(base.finished)
         await stack.enter_async_context(base.settled)
-        async with _running(loops):
+        async with running(loops):
             yield
         for messenger in base.configuration.messengers:
             await messenger.close()
@@ -452,22 +211,3 @@ async def _run(
         await delivery.dispatcher.close()
         await base.queue.close()
         await base.settled_publisher.close()
-
-
-@contextlib.asynccontextmanager
-async def _running(loops: tuple[Loop, ...]) -> AsyncIterator[None]:
-    """Run the background loops, each restarted after an error."""
-    tasks = [asyncio.create_task(_forever(loop), name=loop.__qualname__) for loop in loops]
-    try:
-        yield
-    finally:
-        await cancel_and_wait(*tasks)
-
-
-async def _forever(loop: Loop) -> None:
-    while True:
-        try:
-            await loop()
-        except Exception:
-            log.exception("loop_broke", loop=loop.__qualname__)
-            await asyncio.sleep(1.0)

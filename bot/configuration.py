@@ -25,6 +25,20 @@ class Configuration:
     settings: Settings
     messengers: tuple[MessengerPlugin, ...]
 
+    @property
+    def messenger_labels(self) -> dict[str, str]:
+        """The Korean name of each messenger, by its name in the tables."""
+        return {messenger.name: messenger.label for messenger in self.messengers}
+
+    @property
+    def max_new_tokens(self) -> dict[str, int]:
+        """The maximum length of answers in tokens, by the names of the messengers that have one."""
+        return {
+            messenger.name: messenger.max_new_tokens
+            for messenger in self.messengers
+            if messenger.max_new_tokens is not None
+        }
+
 
 class ConfigurationError(Exception):
     """Some values are wrong; ``lines`` names each variable and says why."""

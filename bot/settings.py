@@ -146,6 +146,13 @@ class Settings(EnvironmentSettings):
     #: How long it is kept who did what on the dashboard: two years at least.
     audit_retention_days: int = Field(730, ge=730, le=36_500)
 
+    #: Exports of the dashboard: rows of a file, its size, how long it is kept, and what stays free
+    #: of the disk.
+    export_max_rows: int = Field(200_000, ge=1, le=MAX_COUNT)
+    export_max_mb: int = Field(256, ge=1, le=4096)
+    export_kept_days: int = Field(7, ge=1, le=90)
+    export_disk_reserve_mb: int = Field(1024, ge=0, le=MAX_COUNT)
+
     #: Where alerts go, each by itself: a Slack room's incoming webhook, any webhook, mail.
     alert_slack_url: SecretStr = SecretStr("")
     alert_webhook_url: SecretStr = SecretStr("")

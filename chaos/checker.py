@@ -34,13 +34,14 @@ class CheckResult:
     untrue: list[str] = field(default_factory=list)  #: the screen is not what the log says
     unsteady: list[str] = field(default_factory=list)  #: shrank or changed while they grew
     undone: list[str] = field(default_factory=list)  #: votes and stops without their effect
+    unrun: list[str] = field(default_factory=list)  #: background jobs without their result
 
     @property
     def holds(self) -> bool:
         """Whether no guarantee was broken."""
         on_screens = self.orphaned or self.untrue or self.unsteady or self.undone
         broken = self.lost or self.duplicated or self.out_of_order or self.misdelivered
-        return not (broken or on_screens)
+        return not (broken or on_screens or self.unrun)
 
     @property
     def offenders(self) -> list[str]:

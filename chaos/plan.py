@@ -36,6 +36,11 @@ class Plan:
         return [f"{kinds[number % len(kinds)]}{number}" for number in range(count)]
 
     @property
+    def background_jobs(self) -> int:
+        """Background jobs that wait from the start on: the lane is seldom empty."""
+        return max(20, self.messages // 10)
+
+    @property
     def surfaces(self) -> str:
         """The kinds of conversations. Slack sends events once every bot's guarantee covers them.
 

@@ -38,6 +38,7 @@ def _rows(plan: Plan, result: Result) -> list[tuple[str, int]]:
         ("SHOWN OTHERWISE THAN IN THE LOG", len(check.untrue)),
         ("CHANGED WHILE IT GREW", len(check.unsteady)),
         ("VOTES AND STOPS WITHOUT EFFECT", len(check.undone)),
+        ("BACKGROUND JOBS LOST", len(check.unrun)),
         ("late", len(check.late)),
         *((f"rooms: {deed}", count) for deed, count in sorted(result.deeds.items())),
         *((f"platform: {fault}", count) for fault, count in sorted(result.faults.items())),
@@ -57,6 +58,7 @@ def _offenders(check: CheckResult) -> list[str]:
         "not in the log": check.untrue,
         "changed": check.unsteady,
         "without effect": check.undone,
+        "background job": check.unrun,
     }
     return [
         f"{name}: {offender}"
@@ -79,6 +81,7 @@ def measures(plan: Plan, result: Result) -> list[dict[str, object]]:
         "untrue": len(check.untrue),
         "unsteady": len(check.unsteady),
         "undone": len(check.undone),
+        "unrun": len(check.unrun),
         "late": len(check.late),
         **{f"end.{_key(end)}": count for end, count in check.ends.items()},
     }

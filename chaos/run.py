@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos import ledger
+from chaos.background import BackgroundBatch
 from chaos.checker import CheckResult, check, suspects, without_callback
 from chaos.clients import ClientPool
 from chaos.cluster import Cluster
@@ -52,6 +53,8 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
     began = time.monotonic()
     journal = Journal()
     async with running_world(plan, folder, journal) as world:
+        batch = BackgroundBatch(world.cluster.database_url, plan.background_jobs)
+        await batch.put()
         say(f"up after {time.monotonic() - began:.1f} s; {plan.messages} messages to send")
         injector = FaultInjector(world.cluster, plan.rng("injections"), plan.kinds)
         background = (
@@ -63,6 +66,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Result:
         async with _in_background(*background):
             await _send_and_drain(plan, world, injector, journal, say)
         found, accounts = await _check(plan, world, journal, injector.injections)
+        found.unrun = await batch.broken()
     return Result(
         check=found,
         accounts=accounts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from aiohttp import ClientSession, TCPConnector
 
 from bot.text.catalog import TEXTS
+from chaos import background
 from chaos.bot_client import BotClient
 from chaos.clients import ClientPool
 from chaos.cluster import Cluster, StandIns, running_cluster
@@ -55,7 +56,7 @@ async def running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIter
     """Start everything."""
     async with (
         running_platforms() as platforms,
-        engine_server(reply=journal.reply, delay_per_token_s=TOKEN_S) as engine,
+        engine_server(reply=_reply(journal), delay_per_token_s=TOKEN_S) as engine,
         ClientSession(connector=TCPConnector(limit=0, force_close=True)) as http,
         running_cluster(
             folder,
@@ -74,6 +75,15 @@ async def running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIter
         rooms = _rooms(plan, journal, cluster, platforms, notices, http)
         clients = _clients(plan, journal, cluster, platforms, notices, http, rooms)
         yield World(cluster=cluster, clients=clients, platforms=platforms, rooms=rooms)
+
+
+def _reply(journal: Journal) -> Callable[[list[dict[str, str]]], str]:
+    def reply(messages: list[dict[str, str]]) -> str:
+        if background.is_background(messages):
+            return background.reply(messages)
+        return journal.reply(messages)
+
+    return reply
 
 
 def _notices(plan: Plan) -> Notices:

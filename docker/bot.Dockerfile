@@ -15,6 +15,8 @@ COPY migrations ./migrations
 # Editable: the migrations lie beside the packages. What the lock names is installed above.
 RUN pip install --no-deps --no-build-isolation -e .
 
+# Of BOT_DATA_DIR: exports are put together there.
+RUN install --directory --owner=bllossom --mode=0700 data
 USER bllossom
 EXPOSE 8080
 CMD ["python", "-m", "bot", "serve"]

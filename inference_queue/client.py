@@ -67,11 +67,11 @@ COMPLETED = (
         ORDER BY finished_at
         FOR UPDATE SKIP LOCKED LIMIT :limit
     ))
-    RETURNING id, result, remarks, started_at
+    RETURNING id, result, remarks, started_at, runs
     """
     )
     .bindparams(bindparam("only", type_=ARRAY(Uuid)), bindparam("excluded", type_=ARRAY(Uuid)))
-    .columns(result=JSONB, remarks=JSONB)
+    .columns(result=JSONB, remarks=JSONB, runs=JSONB)
 )
 
 FINISHED = text(
@@ -89,6 +89,8 @@ class FinishedJob:
     id: UUID
     result: Completion | Failure
     started_at: datetime | None  #: its first claim; None: never claimed
+    #: Its claims, oldest first, each {"worker": name, "at": ISO time}; None: not recorded.
+    runs: list[dict[str, str]] | None = None
 
 
 class JobQueue:
@@ -140,7 +142,7 @@ class JobQueue:
         }
         rows = await connection.execute(COMPLETED, values)
         return [
-            FinishedJob(row.id, _read_result(row.result, row.remarks), row.started_at)
+            FinishedJob(row.id, _read_result(row.result, row.remarks), row.started_at, row.runs)
             for row in rows
         ]
 

@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 #: Called with the statement's name, the error and the job whose row caused it.
 OnFault = Callable[[str, BaseException, UUID], None]
 
+#: The claims of a job that are remembered: the first, and the newest.
+MAX_RUNS = 20
+
 #: The assumed deadline of a job without one, from its creation; for the order only.
 PATIENCE_S = 600.0
 
@@ -51,7 +54,10 @@ def _claim(picked: str) -> TextClause:
             SET state = 'running', attempt = attempt + 1, worker = :worker,
                 lease = greatest(lease + 1, CAST(extract(epoch FROM now()) * 1000000 AS bigint)),
                 lease_until = now() + make_interval(secs => :lease_s),
-                started_at = coalesce(started_at, now())
+                started_at = coalesce(started_at, now()),
+                runs = CASE WHEN jsonb_array_length(runs) >= {MAX_RUNS} THEN runs - 1
+                    ELSE coalesce(runs, '[]') END
+                    || jsonb_build_object('worker', CAST(:worker AS text), 'at', now())
             FROM picked WHERE jobs.id = picked.id
             RETURNING jobs.id, payload, lease, attempt, created_at, fairness_key
         ), served AS ({NOTE_SERVED})

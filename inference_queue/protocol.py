@@ -189,6 +189,7 @@ class Completion:
     prompt_tokens: int
     completion_tokens: int
     dropped_messages: int = 0  #: oldest messages left out to fit the context
+    cut_chars: int = 0  #: code points cut from the newest message, which alone was too long
     first_token_ms: float | None = None
     total_ms: float | None = None
     reasoning: str = ""  #: what the model thought before it answered; for operators only
@@ -196,7 +197,12 @@ class Completion:
     def __post_init__(self) -> None:
         is_text = isinstance(self.text, str) and isinstance(self.reasoning, str)
         _require(is_text, "text and reasoning must be text")
-        counts = (self.prompt_tokens, self.completion_tokens, self.dropped_messages)
+        counts = (
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.dropped_messages,
+            self.cut_chars,
+        )
         _require(
             all(_is_whole(n) and 0 <= n < 2**31 for n in counts), "counts must be whole numbers"
         )

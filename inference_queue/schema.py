@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from inference_queue.background.schema import background_jobs_table
+
 metadata = MetaData()
 
 
@@ -51,6 +53,8 @@ jobs = Table(
     Column("lease", BigInteger, nullable=False, server_default=text("0")),
     Column("lease_until", DateTime(timezone=True)),
     Column("worker", Text),
+    # The claims, oldest first, each {"worker": name, "at": time}; the newest ``MAX_RUNS``.
+    Column("runs", JSONB),
     Column("run_after", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
     Column("result", JSONB),
@@ -80,3 +84,5 @@ fairness_keys = Table(
     Column("key", Text, primary_key=True),
     Column("served_at", DateTime(timezone=True), nullable=False),
 )
+
+background_jobs = background_jobs_table(metadata)

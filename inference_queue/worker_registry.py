@@ -51,6 +51,9 @@ class WorkerStatus:
     busy: int = 0
     answer_s: float = 0.0  #: running mean of an answer's duration; 0: unknown
     tokens_per_s: float = 0.0  #: of one answer
+    adapter: str = ""  #: the name of the LoRA weights on its model
+    renders: bool = False  #: it has the model's chat template and tokenizer
+    background: int = 0  #: background jobs beside the ``busy`` live ones
 
 
 class Heartbeat:

@@ -10,6 +10,7 @@ import structlog
 
 from inference_queue.protocol import Completion, Failure, FailureReason
 from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
+from inference_worker.background.running import RunningBackground
 from inference_worker.engines.base import Engine, Usage
 from inference_worker.errors import EngineError
 from inference_worker.running_jobs import RunningJobs
@@ -59,6 +60,7 @@ class StatusSource:
     engine: Engine
     engine_name: str
     running: RunningJobs
+    background: RunningBackground
     throughput: ThroughputEstimator
 
     def status(self, worker: str, state: WorkerState, detail: str) -> WorkerStatus:
@@ -76,6 +78,9 @@ class StatusSource:
             vision=card.vision if card else False,
             slots=self.running.slots,
             busy=len(self.running),
+            background=len(self.background),
+            adapter=card.adapter if card else "",
+            renders=is_loaded and self.engine.template is not None,
             answer_s=round(self.throughput.answer_s, 3),
             tokens_per_s=round(self.throughput.tokens_per_s, 3),
         )

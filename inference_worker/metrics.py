@@ -24,6 +24,9 @@ TOKENS_PER_SECOND = Histogram(
     "Of one answer, after its first token",
     buckets=(1, 2, 5, 10, 20, 40, 80, 160, 320),
 )
+BACKGROUND_JOBS = Counter(
+    "worker_background_jobs_total", "Background jobs ended or given back, by outcome", ["outcome"]
+)
 BATCH_SIZE = Gauge("worker_batch_size", "Answers being written at once")
 ENGINE_WAITING = Gauge("worker_engine_waiting", "Answers claimed that wait for room in memory")
 KV_TOKENS = Gauge("worker_kv_tokens", "Tokens that memory is taken for", ["by"])

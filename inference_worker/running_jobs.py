@@ -36,6 +36,7 @@ class RunningJobs:
 
     def __init__(self, *, slots: int, on_end: Callable[[], None]) -> None:
         self.slots = slots
+        self.on_start: Callable[[], None] = lambda: None  #: called after each start
         self._on_end = on_end
         self._jobs: dict[UUID, RunningJob] = {}
         self._tasks = TaskSet()
@@ -63,6 +64,7 @@ class RunningJobs:
         job.task = self._tasks.start(answer(job), name=f"job {job.id}")
         self._jobs[job.id] = job
         job.task.add_done_callback(lambda _: self._end(job))
+        self.on_start()
 
     def abandon(self, job: RunningJob, *, cancelled: bool) -> None:
         """Stop generating: the job was cancelled, or its lease is lost."""

@@ -13,9 +13,14 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from inference_queue.background.leases import BackgroundLeases, Offer
 from inference_queue.leases import LeaseClient
 from inference_queue.protocol import FailureReason
-from inference_queue.worker_registry import Heartbeat, WorkerStatus
+from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
+from inference_worker.background.lane import BackgroundLane
+from inference_worker.background.reaper import BackgroundReaper
+from inference_worker.background.runner import BackgroundRunner
+from inference_worker.background.running import RunningBackground
 from inference_worker.engines.base import Engine, Usage
 from inference_worker.errors import EngineStuckError
 from inference_worker.job_claimer import JobClaimer
@@ -69,8 +74,14 @@ class Worker:
         self._stop = stop = StopSignal(connections.wake)
         self._watchdog = Watchdog(engine, stuck_s=timeouts.stuck_s, stop=stop)
         running = RunningJobs(slots=slots, on_end=connections.wake.notify_local)
+        background = RunningBackground(running)
+        running.on_start = background.make_room
         source = StatusSource(
-            engine=engine, engine_name=engine_name, running=running, throughput=throughput
+            engine=engine,
+            engine_name=engine_name,
+            running=running,
+            background=background,
+            throughput=throughput,
         )
         lifecycle = Lifecycle(source=source, heartbeat=connections.heartbeat, stop=stop)
         self._lifecycle = lifecycle
@@ -85,6 +96,7 @@ class Worker:
         self._claimer = JobClaimer(
             leases=leases, running=running, runner=runner, throughput=throughput, stop=stop
         )
+        self._lane = lane = _lane(connections, engine, background, lifecycle)
         self._drain = _Drain(running=running, writer=writer, timeout_s=timeouts.drain_s)
         keeper = LeaseKeeper(
             leases=leases, running=running, cancellations=connections.cancellations
@@ -94,6 +106,10 @@ class Worker:
             lifecycle.keep_checking,
             keeper.run,
             QueueReaper(connections.database).run,
+            lane.keep_claiming,
+            lane.keep_renewing,
+            lane.keep_memory_free,
+            BackgroundReaper(connections.database).run,
             self._watchdog.run,
         )
 
@@ -128,6 +144,7 @@ class Worker:
             if await self._lifecycle.start_engine():
                 await self._claimer.run()
                 self._lifecycle.begin_draining()
+                await self._lane.close(counts=self.is_stuck)
                 await self._drain.run(is_stuck=self.is_stuck)
         finally:
             await cancel_and_wait(*background)
@@ -144,6 +161,35 @@ class Worker:
         if not task.cancelled() and (error := task.exception()):
             log.error("background_broke", error=repr(error))
             self.stop()
+
+
+def _lane(
+    connections: WorkerConnections,
+    engine: Engine,
+    running: RunningBackground,
+    lifecycle: Lifecycle,
+) -> BackgroundLane:
+    """The lane of background jobs, under the name and with the leases of the live ones."""
+    live = connections.leases
+    return BackgroundLane(
+        leases=BackgroundLeases(connections.database, worker=live.worker, lease_s=live.lease_s),
+        running=running,
+        runner=BackgroundRunner(engine),
+        offer=lambda: _offer(lifecycle.status()),
+    )
+
+
+def _offer(status: WorkerStatus) -> Offer | None:
+    """What it can do in the background; None while it takes no jobs."""
+    if status.state is not WorkerState.READY:
+        return None
+    return Offer(
+        model=status.model,
+        preset=status.preset,
+        engine=status.engine,
+        adapter=status.adapter,
+        renders=status.renders,
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 
@@ -9,18 +10,16 @@ from aiohttp import web
 from aiohttp_session import session_middleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.admin.account import second_factor_views as second_factor
-from bot.admin.account import views as account
 from bot.admin.alerts import views as alert_views
 from bot.admin.alerts.channels import channel_names
-from bot.admin.audit import views as audit_log
-from bot.admin.charts import views as charts
-from bot.admin.dead_letters import views as dead_letters
+from bot.admin.bot_settings.inherited import DEPLOYMENT, Deployment
+from bot.admin.bot_settings.sandbox import views as sandbox
+from bot.admin.bot_settings.sandbox.chat import Sandbox
+from bot.admin.exported_lists import exported_lists
+from bot.admin.exports.lists import LISTS
 from bot.admin.live import views as live
 from bot.admin.live.feed import LiveFeed
 from bot.admin.login import auth
-from bot.admin.login import views as login
-from bot.admin.login.access import public
 from bot.admin.login.accounts import Accounts
 from bot.admin.login.devices import Devices
 from bot.admin.login.ended_sessions import EndedSessions
@@ -31,14 +30,19 @@ from bot.admin.login.sessions import MAX_AGE_S, PREFIX, CookieStorage, Sessions
 from bot.admin.login.throttle import Throttle
 from bot.admin.oidc import views as provider
 from bot.admin.oidc.configured import read_oidc
-from bot.admin.search import saved_views
-from bot.admin.search import views as search_views
+from bot.admin.people import export_view as person_file
+from bot.admin.reading.keys import ObjectKeys
+from bot.admin.reading.parts import DISPLAY, KEYS, AnswerDisplay
+from bot.admin.retention import views as retention
+from bot.admin.routes import ROUTES
 from bot.admin.turns import views
-from bot.admin.users import views as users
+from bot.admin.unmasking.unmasked import UNMASKED, Unmasked
 from bot.admin.web import audit, language, pages
 from bot.admin.web.rendering import rendered
 from bot.admin.workers import views as workers_page
+from bot.conversation.prompt import PromptBuilder
 from bot.privacy.audit_trail import AuditTrail
+from bot.privacy.masking_thread import prepare_masking
 from bot.settings import Settings, split_keys
 from bot.workers import WorkerRegistry
 
@@ -51,14 +55,17 @@ def create_admin(
     messenger_labels: Mapping[str, str],
     *,
     workers: WorkerRegistry,
+    max_new_tokens: Mapping[str, int] | None = None,
+    display: AnswerDisplay | None = None,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The dashboard, to be mounted at ``PREFIX``.
 
     ``messenger_labels``: the Korean name of each messenger, by its name in the tables.
-    ``workers``: those that a page shows. ``clock``: seconds since the epoch, for the ages of
-    sessions and the rate of logins. Raises ValueError for a malformed argon2 hash. A password in
-    plain text takes a quarter of a second to hash.
+    ``workers``: those that a page shows. ``max_new_tokens``: the messengers' maximum length of an
+    answer. ``display``: how answers looked; None: as they are stored. ``clock``: seconds since the
+    epoch, for the ages of sessions and the rate of logins. Raises ValueError for a malformed
+    argon2 hash. A password in plain text takes a quarter of a second to hash.
     """
     password = Password(settings.admin_user, settings.admin_password.get_secret_value())
     session_key = password.session_key()
@@ -82,27 +89,40 @@ def create_admin(
     app[audit.TRAIL] = AuditTrail(database)
     app[audit.BEHIND_PROXY] = settings.admin_behind_proxy
     _add_provider(app, read_oidc(settings, clock))
+    app[retention.AUDIT_DAYS] = settings.audit_retention_days
+    app[person_file.DOWNLOADS] = asyncio.Semaphore(person_file.MAX_DOWNLOADS)
+    app[UNMASKED] = Unmasked(clock)
     app[workers_page.WORKERS] = workers
+    prompts = PromptBuilder.configured(settings, workers, max_new_tokens=max_new_tokens or {})
+    _add_bot_settings(app, settings, prompts)
+    app[DISPLAY] = display or AnswerDisplay()
+    app[KEYS] = ObjectKeys(session_key)
     app[alert_views.CHANNEL_NAMES] = channel_names(settings)
     app[views.MESSENGER_LABELS] = dict(messenger_labels)
+    app[LISTS] = exported_lists(messenger_labels)
     app[live.FEED] = LiveFeed(database, dict(messenger_labels))
+    app.on_startup.append(_prepare)
     app.on_shutdown.append(live.end_streams)
     app.on_response_prepare.append(pages.harden)
-    app.router.add_routes(_ROUTES)
+    app.router.add_routes(ROUTES)
     pages.set_up_templates(app)
     return app
 
 
-@public
-async def _to_first_page(_request: web.Request) -> web.StreamResponse:
-    """GET /admin: redirect to the one address of the first page."""
-    raise web.HTTPPermanentRedirect(PREFIX)
+async def _prepare(_app: web.Application) -> None:
+    prepare_masking()
 
 
 def _add_provider(app: web.Application, oidc: provider.Oidc | None) -> None:
     app[HAS_PROVIDER] = oidc is not None
     if oidc:
         app[provider.OIDC] = oidc
+
+
+def _add_bot_settings(app: web.Application, settings: Settings, prompts: PromptBuilder) -> None:
+    app[DEPLOYMENT] = Deployment(settings, prompts)
+    database = app[pages.DATABASE]
+    app[sandbox.SANDBOX] = Sandbox(database, prompts, history_turns=settings.history_turns)
 
 
 def _gate(
@@ -120,50 +140,3 @@ def _gate(
         second_factor=SecondFactor(split_keys(settings.admin_secret_keys), clock),
         behind_proxy=settings.admin_behind_proxy,
     )
-
-
-_ROUTES = [
-    web.get("", _to_first_page),
-    web.get("/", views.show_turns, name="turns"),
-    web.get("/conversations/{id}", views.show_conversation, name="conversation"),
-    web.get("/search/suggestions", search_views.show_suggestions, name="suggestions"),
-    web.post("/searches", saved_views.save_search, name="save_search"),
-    web.post("/searches/{id}/delete", saved_views.delete_search, name="delete_search"),
-    web.post("/turns/{id}/send-again", views.send_again, name="send_again"),
-    web.get("/login", login.show_login, name="login"),
-    web.post("/login", login.log_in),
-    web.get("/login/code", login.show_code, name="login_code"),
-    web.post("/login/code", login.check_code),
-    web.get("/login/oidc", provider.begin, name="login_oidc"),
-    web.get("/login/oidc/callback", provider.come_back),
-    web.post("/logout", login.log_out, name="logout"),
-    web.get("/account", account.show_account, name="account"),
-    web.post("/account/password", account.change_password, name="account_password"),
-    web.post("/account/language", account.change_language, name="account_language"),
-    web.get("/account/second-factor", second_factor.show_secret, name="second_factor"),
-    web.post("/account/second-factor", second_factor.begin),
-    web.post("/account/second-factor/confirm", second_factor.confirm, name="second_factor_confirm"),
-    web.post("/account/second-factor/off", second_factor.switch_off, name="second_factor_off"),
-    web.post("/account/recovery-codes", second_factor.make_recovery_codes, name="recovery_codes"),
-    web.get("/users", users.show_users, name="users"),
-    web.post("/users", users.add_user),
-    web.get("/users/{id}", users.show_user, name="user"),
-    web.post("/users/{id}/role", users.change_role, name="user_role"),
-    web.post("/users/{id}/state", users.change_state, name="user_state"),
-    web.post("/users/{id}/password", users.set_password, name="user_password"),
-    web.post("/users/{id}/second-factor", users.reset_second_factor, name="user_second_factor"),
-    web.get("/audit", audit_log.show_log, name="audit"),
-    web.get("/audit/report", audit_log.show_report, name="audit_report"),
-    web.get("/charts", charts.show_charts, name="charts"),
-    web.get("/charts/{name}", charts.show_chart, name="chart"),
-    web.get("/alerts", alert_views.show_alerts, name="alerts"),
-    web.post("/alerts/{name}/acknowledge", alert_views.acknowledge, name="alert_acknowledge"),
-    web.post("/alerts/{name}/silence", alert_views.silence, name="alert_silence"),
-    web.get("/live", live.show_live, name="live"),
-    web.get("/live/events", live.stream_events, name="live_events"),
-    web.get("/workers", workers_page.show_workers, name="workers"),
-    web.get("/dead-letters", dead_letters.show_dead_letters, name="dead_letters"),
-    web.post("/dead-letters/send-again", dead_letters.send_all_again, name="dead_letters_send"),
-    web.post("/dead-letters/orders/{id}/stop", dead_letters.stop_order, name="dead_letters_stop"),
-    web.get("/static/{name}", pages.static_file, name="static"),
-]

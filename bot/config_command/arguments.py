@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from bot.configs.keys import KEYS, check
+from bot.configs.scopes import MAX_NAME_CHARS, BadScopeError, ScopeProblem, read_scope
 from bot.domain.bot_config import Scope
 from bot.domain.turns import clean_text
 
-#: A name of a scope's part, or of an author.
-MAX_NAME_CHARS = 200
+#: Why a version is made.
+MAX_NOTE_CHARS = 200
 #: Above the longest prompt in UTF-8.
 MAX_FILE_BYTES = 100_000
 #: Postgres' numbers end here: those of versions, and those of rows.
@@ -26,6 +27,7 @@ examples:
   config set --messenger kakao --tenant BOT_ID system_prompt=@prompt.txt
   config set --messenger slack --tenant T01 --room C01 preset=   wider scopes decide again
   config show --messenger slack --tenant T01 --version 12        as a turn of version 12 ran
+  config rollback --messenger slack --tenant T01 12 --note "the new prompt was too long"
 
 keys: """ + ", ".join(KEYS)
 
@@ -35,20 +37,24 @@ class WrongArgumentsError(ValueError):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The three subcommands and their options."""
+    """The subcommands and their options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
     actions = parser.add_subparsers(dest="action", required=True)
     show = actions.add_parser("show", help="what counts in a scope, and which scope sets it")
     change = actions.add_parser("set", help="add a version with other values")
+    back = actions.add_parser("rollback", help="add a version equal to an old one")
     history = actions.add_parser("history", help="the versions of a scope, the newest first")
-    for one in (show, change, history):
+    for one in (show, change, back, history):
         one.add_argument("--messenger", default="", help="kakao, slack or generic; empty: all")
         one.add_argument("--tenant", default="", help="a Kakao bot, a Slack workspace; empty: all")
         one.add_argument("--room", default="", help="a room of the tenant; empty: all")
         one.add_argument("--json", action="store_true", help="print JSON")
     show.add_argument("--version", type=_version, metavar="N", help="as it was at version N")
-    change.add_argument("--author", metavar="NAME", help="who changes it; default: this user")
+    for one in (change, back):
+        one.add_argument("--author", metavar="NAME", help="who changes it; default: this user")
+        one.add_argument("--note", default="", metavar="TEXT", help="why")
+    back.add_argument("version", type=_version, metavar="N", help="the version to go back to")
     change.add_argument(
         "assignments",
         nargs="+",
@@ -58,20 +64,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     history.add_argument("--limit", type=_limit, default=20, metavar="N", help="at most N")
 
 
-def read_scope(arguments: argparse.Namespace, messengers: Iterable[str]) -> Scope:
+def scope_of(arguments: argparse.Namespace, messengers: Collection[str]) -> Scope:
     """The scope of the options. Raises WrongArgumentsError."""
-    parts = {name: clean_text(getattr(arguments, name)) for name in Scope._fields}
-    scope = Scope(**parts)
-    known = list(messengers)
-    if scope.messenger and scope.messenger not in known:
-        raise WrongArgumentsError(f"--messenger is one of {', '.join(known)}.")
-    if scope.tenant and not scope.messenger:
-        raise WrongArgumentsError("--tenant needs --messenger.")
-    if scope.room and not scope.tenant:
-        raise WrongArgumentsError("--room needs --tenant.")
-    if any(len(part) > MAX_NAME_CHARS for part in scope):
-        raise WrongArgumentsError(f"A name of a scope has at most {MAX_NAME_CHARS} characters.")
-    return scope
+    typed = (arguments.messenger, arguments.tenant, arguments.room)
+    try:
+        return read_scope(*typed, messengers=messengers)
+    except BadScopeError as error:
+        sentences = {
+            ScopeProblem.UNKNOWN_MESSENGER: f"--messenger is one of {', '.join(messengers)}.",
+            ScopeProblem.TENANT_ALONE: "--tenant needs --messenger.",
+            ScopeProblem.ROOM_ALONE: "--room needs --tenant.",
+            ScopeProblem.LONG: f"A name of a scope has at most {MAX_NAME_CHARS} characters.",
+        }
+        raise WrongArgumentsError(sentences[error.problem]) from None
+
+
+def read_note(arguments: argparse.Namespace) -> str:
+    """Why the change is made."""
+    return clean_text(arguments.note)[:MAX_NOTE_CHARS]
 
 
 def read_author(arguments: argparse.Namespace) -> str:

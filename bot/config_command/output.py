@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC
 from typing import Any
 
-from bot.config_command.actions import Change, Shown, as_object
+from bot.configs.versions import Change, Shown, as_object
 from bot.domain.bot_config import Scope
 from bot.store.bot_configs import StoredConfig
 
@@ -47,7 +47,10 @@ def change_lines(change: Change) -> str:
     """A version and its difference to the one before."""
     row = change.row
     by = f" by {row.author}" if row.author else ""
-    lines = [f"{row.scope}: version {row.version}, {_time(row)}{by}"]
+    restored = f", equal to version {row.restores}" if row.restores else ""
+    lines = [f"{row.scope}: version {row.version}, {_time(row)}{by}{restored}"]
+    if row.note:
+        lines += _indented("  # ", row.note)
     now = as_object(row.values)
     for key in change.keys:
         if key in change.before:
@@ -84,6 +87,8 @@ def _change(change: Change) -> dict[str, Any]:
         "scope": row.scope._asdict(),
         "author": row.author,
         "created_at": row.created_at.astimezone(UTC).isoformat(),
+        "note": row.note,
+        "restores": row.restores,
         "changed": {key: _pair(key, change) for key in change.keys},
         "values": row.values,
     }

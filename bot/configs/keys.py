@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from bot.configs.kinds import Choice, Flag, Kind, Number, Prose, placeholders
+from bot.configs.problems import BadValueError, Problem
 from bot.domain.bot_config import BotConfig, ThreadRule
 from bot.settings import MAX_COUNT
 from bot.text.catalog import TEXTS
@@ -41,8 +42,9 @@ _OWN_TEXTS = (
 def _same_placeholders(original: str, sentence: str) -> None:
     wanted, found = placeholders(original), placeholders(sentence)
     if wanted != found:
-        words = ", ".join(f"{{{name}}}" for name in sorted(wanted)) or "no placeholder"
-        raise ValueError(f"the sentence must hold {words}, like the original")
+        words = ", ".join(f"{{{name}}}" for name in sorted(wanted))
+        sentence = f"the sentence must hold {words or 'no placeholder'}, like the original"
+        raise BadValueError(Problem.PLACEHOLDERS, sentence, words=words)
 
 
 def _text_kinds() -> dict[str, Kind]:
@@ -70,12 +72,18 @@ KEYS: Mapping[str, Kind] = {
 
 
 def read_values(stored: object) -> tuple[BotConfig, dict[str, str]]:
-    """The settings in a stored row, and why each unusable key of it is ignored.
+    """The settings in a stored row, and why each unusable key of it is ignored."""
+    accepted, ignored = usable_values(stored)
+    return _config(accepted), ignored
+
+
+def usable_values(stored: object) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values in a stored row by key, and why each unusable key of it is ignored.
 
     A row may come from a newer version, with keys and values that this one does not know.
     """
     if not isinstance(stored, dict):
-        return BotConfig(), {"": "the row is no JSON object"}
+        return {}, {"": "the row is no JSON object"}
     accepted: dict[str, Any] = {}
     ignored: dict[str, str] = {}
     for key, value in stored.items():
@@ -83,13 +91,14 @@ def read_values(stored: object) -> tuple[BotConfig, dict[str, str]]:
             accepted[key] = check(key, value)
         except ValueError as error:
             ignored[key] = str(error)
-    return _config(accepted), ignored
+    return accepted, ignored
 
 
 def check(key: str, value: object) -> object:
-    """The value of the key, cleaned. Raises ValueError with the end of a sentence."""
+    """The value of the key, cleaned. Raises BadValueError."""
     if key not in KEYS:
-        raise ValueError(f"no such key; there are {', '.join(KEYS)}")
+        sentence = f"no such key; there are {', '.join(KEYS)}"
+        raise BadValueError(Problem.UNKNOWN_KEY, sentence)
     return KEYS[key].check(value)
 
 

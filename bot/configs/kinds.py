@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.configs.problems import BadValueError, Problem
 from bot.domain.turns import clean_text, has_visible
 
 #: What people type for a flag.
@@ -20,7 +21,7 @@ class Kind(Protocol):
         """The JSON value in what was typed; what is none comes back as typed, for ``check``."""
 
     def check(self, value: object) -> object:
-        """The JSON value, cleaned. Raises ValueError with the end of a sentence."""
+        """The JSON value, cleaned. Raises BadValueError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,11 @@ class Number:
         return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 12 else typed
 
     def check(self, value: object) -> int:
-        """The number. Raises ValueError."""
+        """The number. Raises BadValueError."""
         if type(value) is int and self.low <= value <= self.high:
             return value
-        raise ValueError(f"a whole number from {self.low} to {self.high} is needed")
+        sentence = f"a whole number from {self.low} to {self.high} is needed"
+        raise BadValueError(Problem.NUMBER, sentence, low=self.low, high=self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,10 @@ class Flag:
         return _FLAGS.get(typed.lower(), typed)
 
     def check(self, value: object) -> bool:
-        """The flag. Raises ValueError."""
+        """The flag. Raises BadValueError."""
         if isinstance(value, bool):
             return value
-        raise ValueError("true or false is needed")
+        raise BadValueError(Problem.FLAG, "true or false is needed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,11 @@ class Choice:
         return typed
 
     def check(self, value: object) -> str:
-        """The word. Raises ValueError."""
+        """The word. Raises BadValueError."""
         if isinstance(value, str) and value in self.words:
             return str(value)
-        raise ValueError(f"one of {', '.join(self.words)} is needed")
+        words = ", ".join(self.words)
+        raise BadValueError(Problem.CHOICE, f"one of {words} is needed", words=words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Prose:
 
     max_chars: int
     count: Callable[[str], int] = len
-    #: Checks more of the cleaned text; raises ValueError.
+    #: Checks more of the cleaned text; raises BadValueError.
     also: Callable[[str], None] = lambda _: None
 
     def parse(self, typed: str) -> object:
@@ -90,24 +93,23 @@ class Prose:
         return typed
 
     def check(self, value: object) -> str:
-        """The cleaned text. Raises ValueError."""
+        """The cleaned text. Raises BadValueError."""
         if not isinstance(value, str):
-            raise ValueError("a text is needed")
+            raise BadValueError(Problem.TEXT, "a text is needed")
         cleaned = clean_text(value)
         if not has_visible(cleaned):
-            raise ValueError("the text is empty")
+            raise BadValueError(Problem.EMPTY, "the text is empty")
         if (chars := self.count(cleaned)) > self.max_chars:
-            raise ValueError(
-                f"the text has {chars:,} characters, and at most {self.max_chars:,} fit"
-            )
+            sentence = f"the text has {chars:,} characters, and at most {self.max_chars:,} fit"
+            raise BadValueError(Problem.LONG, sentence, chars=chars, max_chars=self.max_chars)
         self.also(cleaned)
         return cleaned
 
 
 def placeholders(sentence: str) -> set[str]:
-    """The placeholders of a sentence, such as {"max:,"}. Raises ValueError for a stray brace."""
+    """The placeholders of a sentence, such as {"max:,"}. Raises BadValueError for a stray brace."""
     try:
         parsed = list(string.Formatter().parse(sentence))
     except ValueError as error:
-        raise ValueError("a brace has no partner") from error
+        raise BadValueError(Problem.BRACE, "a brace has no partner") from error
     return {f"{name}:{form}" if form else name for _, name, form, _ in parsed if name is not None}

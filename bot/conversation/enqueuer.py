@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.conversation.bursts import burst_text, burst_wait_s, next_burst
 from bot.conversation.prompt import PlannedJob, PromptBuilder, history_window
 from bot.conversation.settlement_events import SettlementNotifier
-from bot.store import conversations, scheduling
+from bot.store import conversations, prompt_settings, scheduling
 from bot.store.conversations import LockedConversation
 from bot.store.history_cache import RecentHistory
 from bot.store.scheduling import QueuedTurn, WaitingTurn
@@ -22,6 +22,8 @@ from inference_queue.protocol import Picture
 #: Jobs with pictures in one transaction: each may have a megabyte.
 MAX_WITH_PICTURES = 8
 CROWDED_WAIT_S = 0.05
+#: Settings of prompts that a bot remembers as stored: far more than it has rooms with their own.
+MAX_KEPT_SETTINGS = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ class JobEnqueuer:
         self._prompts = prompts
         self._notifier = notifier
         self._merge_window_s = merge_window_s
+        self._kept_settings: set[UUID] = set()
 
     async def enqueue(
         self, conversation_ids: Iterable[int], tried: dict[int, UUID]
@@ -62,7 +65,10 @@ class JobEnqueuer:
             waiting = await scheduling.waiting_turns(connection, locked)
             bursts = self._ready_bursts(waiting, waits)
             tried |= {burst[0].conversation_id: burst[0].id for burst in bursts}
-            queued = await self._queue_bursts(connection, locked, bursts) if bursts else {}
+            plans = await self._plan(connection, locked, bursts) if bursts else []
+            kept = await self._keep_settings(connection, plans)
+            queued = await self._queue_plans(connection, bursts, plans)
+        self._kept_settings |= kept
         if queued:
             self._queue.wake()
             self._notifier.notify([turn.id for burst in bursts for turn in burst[:-1]])
@@ -87,17 +93,17 @@ class JobEnqueuer:
                 ready.append(burst)
         return ready
 
-    async def _queue_bursts(
+    async def _plan(
         self,
         connection: AsyncConnection,
         locked: Mapping[int, LockedConversation],
         bursts: Sequence[list[WaitingTurn]],
-    ) -> dict[UUID, UUID]:
-        """Enqueue a job for the newest turn of each burst; the turn's id by its job's."""
+    ) -> list[PlannedJob]:
+        """The job for the newest turn of each burst."""
         windows = [history_window(locked[burst[-1].conversation_id], burst[-1]) for burst in bursts]
         histories = await self._history.load(connection, windows)
         pictures = await _pictures(connection, bursts)
-        plans = [
+        return [
             self._prompts.plan(
                 locked[window.conversation],
                 burst,
@@ -106,6 +112,25 @@ class JobEnqueuer:
             )
             for burst, window in zip(bursts, windows, strict=True)
         ]
+
+    async def _keep_settings(
+        self, connection: AsyncConnection, plans: Sequence[PlannedJob]
+    ) -> set[UUID]:
+        """Store the settings of prompts that are new; their ids, certain with the commit."""
+        if len(self._kept_settings) > MAX_KEPT_SETTINGS:
+            self._kept_settings.clear()
+        used = [plan.settings for plan in plans]
+        return await prompt_settings.keep(connection, used, kept=self._kept_settings)
+
+    async def _queue_plans(
+        self,
+        connection: AsyncConnection,
+        bursts: Sequence[list[WaitingTurn]],
+        plans: Sequence[PlannedJob],
+    ) -> dict[UUID, UUID]:
+        """Enqueue the jobs; the turn's id by its job's."""
+        if not plans:
+            return {}
         for burst in bursts:
             await _merge(connection, burst)
         queued = [_queued(burst[-1], plan) for burst, plan in zip(bursts, plans, strict=True)]
@@ -120,6 +145,8 @@ def _queued(turn: WaitingTurn, plan: PlannedJob) -> QueuedTurn:
         job_id=plan.job.id,
         preset=plan.preset,
         config_version=plan.config_version,
+        prompt_settings=plan.settings.id,
+        history=plan.history,
     )
 
 

@@ -15,7 +15,7 @@ from bot.admission.admission import Admission
 from bot.conversation.accept_batcher import AcceptBatcher
 from bot.conversation.cancellation import TurnCanceller
 from bot.domain.bot_config import ConfigLookup, nothing_set
-from bot.domain.turns import RepeatWindow, Utterance
+from bot.domain.turns import Person, RepeatWindow, Utterance
 from bot.observability.database_errors import report_fault
 from bot.observability.metrics import ACCEPT_SECONDS
 from bot.store import conversations
@@ -66,6 +66,10 @@ class Inbox:
     async def rejection(self, utterance: Utterance) -> str:
         """The sentence for an utterance that is not admitted now; "" for an admitted one."""
         return await self._admission.rejection(utterance)
+
+    def is_blocked(self, person: Person) -> bool:
+        """Whether an admin has blocked the person; ``rejection`` has the sentence."""
+        return self._admission.is_blocked(person)
 
     async def submit(self, utterance: Utterance) -> Accepted:
         """Commit the utterance as a turn.

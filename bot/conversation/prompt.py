@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 from uuid import uuid4
 
 from bot.conversation.bursts import burst_text
-from bot.conversation.prompt_date import PromptDate
+from bot.conversation.prompt_date import PromptDate, read_zone
 from bot.domain.bot_config import BotConfig, ConfigLookup, nothing_set
+from bot.settings import Settings
 from bot.store.conversations import LockedConversation
-from bot.store.history_cache import Exchange, Window, mark
+from bot.store.history_cache import Exchange, Window, mark, seq_of
+from bot.store.prompt_settings import PromptSettings
 from bot.store.scheduling import WaitingTurn
+from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from inference_queue.presets import Preset
 from inference_queue.protocol import Job, Message, Picture, Role, SamplingParams
@@ -22,8 +26,23 @@ class PlannedJob:
     """A job, and what it was made with."""
 
     job: Job
-    preset: str
+    settings: PromptSettings
     config_version: int | None
+    history: tuple[int, ...]  #: the seqs of the turns in the prompt, oldest first
+
+    @property
+    def preset(self) -> str:
+        """The name of the preset."""
+        return self.settings.preset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the model reads, how it samples, and the preset's name."""
+
+    messages: tuple[Message, ...]
+    sampling: SamplingParams
+    preset: str
 
 
 class PromptBuilder:
@@ -57,6 +76,26 @@ class PromptBuilder:
         self._workers = workers
         self._config_for = config_for
 
+    @classmethod
+    def configured(
+        cls,
+        settings: Settings,
+        workers: WorkerRegistry,
+        *,
+        max_new_tokens: Mapping[str, int],
+        config_for: ConfigLookup = nothing_set,
+    ) -> Self:
+        """The builder of a deployment."""
+        return cls(
+            preset=settings.preset,
+            system_prompt=settings.system_prompt,
+            max_new_tokens=max_new_tokens,
+            workers=workers,
+            picture_prompt=TEXTS[settings.language].picture_prompt,
+            date=PromptDate(read_zone(settings.timezone), settings.language),
+            config_for=config_for,
+        )
+
     def plan(
         self,
         conversation: LockedConversation,
@@ -69,29 +108,35 @@ class PromptBuilder:
         turn, values = burst[-1], config.values
         name, preset = self._workers.preset(values.preset or self._preset)
         history = _newest(exchanges, values.history_turns)
+        settings = PromptSettings(
+            preset=name,
+            system_prompt=self._system(preset, values),
+            sampling=self._sampling(preset.sampling, turn.person.messenger, values),
+            picture_prompt=self._pictures_alone(values) if pictures else None,
+        )
         job = Job(
             id=uuid4(),
             messages=(
-                *_messages(self._system(preset, values), history),
-                Message(Role.USER, self._text(burst, values, pictures), pictures),
+                *_messages(settings.system_prompt, history),
+                Message(Role.USER, _text(burst, settings.picture_prompt), pictures),
             ),
-            sampling=self._sampling(preset.sampling, turn.person.messenger, values),
+            sampling=settings.sampling,
             due=turn.reply_handle.due(turn.received_at),
             deadline=turn.expires_at,
             cache_key=f"{conversation.tenant}:{conversation.id}:{conversation.epoch}",
             fairness_key=turn.person.key,
             continues=not pictures and _goes_on(burst, history),
         )
-        return PlannedJob(job=job, preset=name, config_version=config.version)
+        return PlannedJob(
+            job=job,
+            settings=settings,
+            config_version=config.version,
+            history=tuple(seq_of(exchange.mark) for exchange in history),
+        )
 
-    def _text(
-        self, burst: Sequence[WaitingTurn], values: BotConfig, pictures: tuple[Picture, ...]
-    ) -> str:
-        """What the burst asks; in place of a picture's own text what was written beside it."""
-        if not pictures:
-            return burst_text(burst)
-        written = [turn for turn in burst if not turn.pictures]
-        return burst_text(written) or values.texts.get("picture_prompt", self._picture_prompt)
+    def _pictures_alone(self, values: BotConfig) -> str:
+        """What the model reads with pictures that came without a text."""
+        return values.texts.get("picture_prompt", self._picture_prompt)
 
     def _system(self, preset: Preset, values: BotConfig) -> str:
         own = values.system_prompt or self._system_prompt
@@ -105,6 +150,33 @@ class PromptBuilder:
         if limit is None or sampling.max_new_tokens <= limit:
             return sampling
         return replace(sampling, max_new_tokens=limit)
+
+    def compose(
+        self,
+        values: BotConfig,
+        messenger: str,
+        exchanges: Sequence[Exchange],
+        question: Message,
+    ) -> Prompt:
+        """The prompt of a question after the newest exchanges that the settings allow."""
+        name, preset = self._workers.preset(values.preset or self._preset)
+        history = _newest(exchanges, values.history_turns)
+        return Prompt(
+            messages=(*_messages(self._system(preset, values), history), question),
+            sampling=self._sampling(preset.sampling, messenger, values),
+            preset=name,
+        )
+
+    def max_new_tokens(self, messenger: str) -> int | None:
+        """The maximum length of the messenger's answers where no scope sets one."""
+        return self._max_new_tokens.get(messenger)
+
+
+def _text(burst: Sequence[WaitingTurn], picture_prompt: str | None) -> str:
+    """What the burst asks; in place of a picture's own text what was written beside it."""
+    if picture_prompt is None:
+        return burst_text(burst)
+    return burst_text([turn for turn in burst if not turn.pictures]) or picture_prompt
 
 
 def _messages(system: str, exchanges: Sequence[Exchange]) -> tuple[Message, ...]:

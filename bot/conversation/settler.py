@@ -127,6 +127,7 @@ class Settler:
                     started_at=job.started_at,
                     failure_reason=STORAGE_FAULT,
                     failure_message=describe_fault(error),
+                    runs=job.runs,
                 )
                 for job in finished
             ]
@@ -146,6 +147,7 @@ def settlement_of(job: FinishedJob) -> Settlement:
             status=TurnStatus.CANCELLED if stopped else TurnStatus.ANSWERED,
             started_at=job.started_at,
             completion=result,
+            runs=job.runs,
         )
     return Settlement(
         job_id=job.id,
@@ -153,4 +155,5 @@ def settlement_of(job: FinishedJob) -> Settlement:
         started_at=job.started_at,
         failure_reason=result.reason.value,
         failure_message=result.message,
+        runs=job.runs,
     )

@@ -50,7 +50,7 @@ class AnswerPresenter:
         self, connection: AsyncConnection, turn: TurnOutcome, *, expiry_notices: bool = True
     ) -> Answer:
         """The answer of a settled turn, with held answers to offer and expiry notices."""
-        bare = self._bare(turn)
+        bare = self.bare(turn)
         if _stands_alone(turn):
             return bare
         earlier = await deliveries.earlier_held(connection, turn.conversation_id, turn.seq)
@@ -66,12 +66,12 @@ class AnswerPresenter:
         except DATABASE_ERRORS as error:
             # The claim is still ours: the answer goes out without the additions from the database.
             report_database_error("present", error, [turn.id])
-        return self._bare(turn) if turn.status in SETTLED else self._holding(turn, partial="")
+        return self.bare(turn) if turn.status in SETTLED else self._holding(turn, partial="")
 
     async def _full(self, turn: TurnOutcome) -> Answer:
         settled = turn.status in SETTLED
         if settled and _stands_alone(turn):
-            return self._bare(turn)
+            return self.bare(turn)
         if not settled and turn.job_id is None:
             return self._holding(turn, partial="")
         async with self._autocommit.connect() as connection:
@@ -80,7 +80,8 @@ class AnswerPresenter:
             partial = await self._queue.partial(connection, turn.job_id)
             return self._holding(turn, partial=partial)
 
-    def _bare(self, turn: TurnOutcome) -> Answer:
+    def bare(self, turn: TurnOutcome) -> Answer:
+        """The answer of a settled turn alone, with the texts that are set now."""
         stopped = turn.status is TurnStatus.CANCELLED and bool(turn.answer)
         answered = turn.status is TurnStatus.ANSWERED or stopped
         notice = answered and not turn.answered_before and self._shows_notice(turn)

@@ -39,6 +39,12 @@ class DashboardUser:
     disabled_at: datetime | None = None
     created_at: datetime | None = None
     last_login_at: datetime | None = None
+    temporary_until: datetime | None = None  #: the password's end; None: it has none
+
+    def may_log_in(self, now: datetime) -> bool:
+        """Whether a right password lets the user in; ``now``: aware."""
+        ends = self.temporary_until if self.must_change_password else None
+        return self.disabled_at is None and (ends is None or now < ends)
 
     @property
     def has_second_factor(self) -> bool:

@@ -17,6 +17,7 @@ from bot.conversation.live_turns import LiveTurns
 from bot.conversation.requests import PersonRequests
 from bot.conversation.settlement_waiters import SettlementWaiters
 from bot.delivery.sync_window import SyncWindow
+from bot.domain.answer_views import AnswerViewer
 from bot.domain.bot_config import ConfigLookup
 from bot.domain.findings import Finding
 from bot.domain.messenger import Messenger
@@ -122,6 +123,9 @@ class MessengerPlugin(Protocol):
 
     def adapter(self, services: AdapterServices) -> Messenger:
         """The adapter that delivers answers; made before the routes."""
+
+    def viewer(self, texts: Texts, texts_for: TextsLookup, /) -> AnswerViewer:
+        """Tells operators what its people see of an answer."""
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """Its HTTP endpoints."""

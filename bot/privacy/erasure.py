@@ -18,8 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import ReplyHandle
 from bot.domain.turns import Person
-from bot.store import erasure, history_cache
+from bot.privacy.masking import pseudonym
+from bot.store import blocked_people, erasure, history_cache
+from bot.store.datasets.leaving import leave, leave_files
 from bot.store.erasure import ErasedBatch
+from bot.store.replays import items as replay_items
+from bot.store.search.naming import erase_searches
 from inference_queue.token_stream import stream_keys
 from runtime.database import sqlstate
 from runtime.tasks import TaskSet
@@ -32,6 +36,8 @@ ROLLED_BACK = frozenset({"40P01", "40001"})
 REPEAT_AFTER_S = (0.05, 0.2, 0.5, 1.0)
 
 Cancel = Callable[[UUID], Awaitable[bool]]
+#: Hears what is erased so far.
+Progress = Callable[[Counter[str]], Awaitable[None]]
 #: Takes back a message: the messenger, its place and its id.
 Withdraw = Callable[[str, ReplyHandle, str], Coroutine[Any, Any, None]]
 
@@ -68,13 +74,24 @@ class Eraser:
         task.result()
         return True
 
-    async def erase_all(self, person: Person) -> UUID:
+    async def erase_all(
+        self,
+        person: Person,
+        *,
+        actor: str = "",
+        counts: Counter[str] | None = None,
+        progress: Progress | None = None,
+    ) -> UUID:
         """Erase everything about the person; the receipt's id. Raises database errors.
 
-        A failure leaves a part behind, and the next request erases the rest.
+        A failure leaves a part behind, and the next request erases the rest. ``actor``: who had it
+        done; empty: the person. ``counts``: what an attempt before has erased; they grow, and
+        ``progress`` hears of it after each batch.
         """
-        counts: Counter[str] = Counter()
+        counts = Counter() if counts is None else counts
         touched: set[int] = set()
+        # Counted before they go with their turns.
+        counts["items"] += await _repeated(lambda: self._leave_datasets(person))
         full = True
         while full:
             # What the person sends meanwhile is erased too.
@@ -88,16 +105,33 @@ class Eraser:
                 self._tasks.start(taken_back, name="withdraw")
             touched |= {conversation_id for conversation_id, _ in batch.windows}
             full = batch.full
+            if progress:
+                await progress(counts)
         await self._erase_quotes(person, touched, counts)
-        receipt = await _repeated(lambda: self._finish(person, counts))
+        counts["jobs"] += await _repeated(self._cancel_replayed)
+        receipt = await _repeated(lambda: self._finish(person, counts, actor))
         log.info("person_erased", receipt=str(receipt), **counts)
         return receipt
 
-    async def _finish(self, person: Person, counts: Counter[str]) -> UUID:
+    async def _leave_datasets(self, person: Person) -> int:
+        async with self._database.begin() as connection:
+            return await leave(connection, person.key)
+
+    async def _cancel_replayed(self) -> int:
+        """Remove what replays still ask of the erased turns, and of others that quoted them."""
+        async with self._database.begin() as connection:
+            return await replay_items.cancel_orphaned(connection)
+
+    async def _finish(self, person: Person, counts: Counter[str], actor: str) -> UUID:
+        name = pseudonym(person.messenger, person.tenant, person.sender)
         async with self._database.begin() as connection:
             counts["votes"] = await erasure.erase_mentions(connection, person)
             counts["installations"] = await erasure.erase_installer(connection, person)
-            return await erasure.write_receipt(connection, person, counts)
+            counts["searches"] = await erase_searches(connection, person, name)
+            counts["items"] += await leave(connection, person.key)
+            counts["exports"] = await leave_files(connection, person.key)
+            await blocked_people.forget(connection, person)
+            return await erasure.write_receipt(connection, person, counts, actor)
 
     async def close(self) -> None:
         """Wait for the erasures that have begun."""
@@ -140,6 +174,7 @@ class Eraser:
 
     async def _erase_quotes_in(self, person: Person, conversation_id: int) -> int:
         async with self._database.begin() as connection:
+            await replay_items.reask(connection, conversation_id)
             return await erasure.erase_quotes(connection, person, conversation_id)
 
     async def _forget(self, batch: ErasedBatch) -> None:

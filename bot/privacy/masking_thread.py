@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
+from bot.privacy.detectors import load_detectors
+
 Result = TypeVar("Result")
 
 #: One thread: the pages of several operators wait for each other, not the webhooks for them.
@@ -21,3 +23,8 @@ async def run_masking(work: Callable[[], Result]) -> Result:
     """
     context = copy_context()
     return await asyncio.get_running_loop().run_in_executor(_THREAD, context.run, work)
+
+
+def prepare_masking() -> None:
+    """Load what masking needs, in its thread: the first page does not wait for it."""
+    _THREAD.submit(load_detectors)

@@ -13,6 +13,9 @@ class PersonalData(StrEnum):
     RESIDENT = "[주민등록번호]"
     ACCOUNT = "[카드·계좌번호]"
     PASSPORT = "[여권번호]"
+    VEHICLE = "[차량번호]"
+    BIRTH = "[생년월일]"
+    ADDRESS = "[주소]"
 
 
 #: Names of banks, and the words around an account number; some are everyday words.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.privacy.dates import are_dates, are_years
@@ -35,6 +35,12 @@ _SPOKEN_DOMAIN = rf"(?:[A-Za-z0-9-]{{1,63}}+{_SPOKEN_DOT}){{1,8}}{_TOP_LEVEL}"
 _SPOKEN_SITE = (
     r"(?:[A-Za-z0-9-]{1,63}|[가-힣]{1,10}) ?(?:\.|닷|점|쩜) ?"
     r"(?:컴|넷|케이알|com|net|kr)(?![A-Za-z])"
+)
+
+#: The words before the number of an order, a parcel or a booking.
+_ORDER_WORDS = re.compile(
+    r"(?:주문|송장|운송장|배송|예약|접수|결제|승인|거래|상품|제품|모델) ?(?:번호|코드)"
+    r"(?:은|는|이|가)? ?[:#]? ?$"
 )
 
 _NUMBER = r"\d++(?:[-._/·~]\d++)*+"
@@ -112,6 +118,8 @@ def _is_account(found: re.Match[str]) -> bool:
     digits = "".join(groups)
     if len(digits) < 10 or is_ip_address(number) or are_dates(groups) or is_counting(groups):
         return False
+    if _is_order(found, groups):
+        return False
     parts = re.split(r"[/~]", number)
     if len(parts) > 1 and any(not part.isdecimal() for part in parts):
         return any(len(_digits(part)) >= 10 and not is_ip_address(part) for part in parts)
@@ -120,6 +128,13 @@ def _is_account(found: re.Match[str]) -> bool:
         return False
     is_plain = is_round(digits) or set(digits) <= {"0", "1"} or _is_money(found)
     return not (number.isdecimal() and is_plain)
+
+
+def _is_order(found: re.Match[str], groups: Sequence[str]) -> bool:
+    """Whether it is the number of an order: named so, or a day and a count (20241122-0001234)."""
+    if _ORDER_WORDS.search(found.string, max(found.start() - 12, 0), found.start()):
+        return True
+    return len(groups) == 2 and len(groups[0]) == 8 and "-" in found[0] and are_dates(groups[:1])
 
 
 def _is_money(found: re.Match[str]) -> bool:

@@ -48,6 +48,8 @@ def users_table(metadata: MetaData) -> Table:
         Column("disabled_at", DateTime(timezone=True)),
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("last_login_at", DateTime(timezone=True)),
+        # Until when a password that somebody else chose lets its user in; null: for ever.
+        Column("temporary_until", DateTime(timezone=True)),
         UniqueConstraint("name"),
         CheckConstraint(f"role IN ({roles})", name="role"),
     )

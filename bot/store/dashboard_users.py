@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, literal, select, update
+from sqlalchemy import Row, Select, bindparam, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
@@ -27,7 +27,12 @@ _USER: Select[Any] = select(
     users.c.disabled_at,
     users.c.created_at,
     users.c.last_login_at,
+    users.c.temporary_until,
 )
+#: How long a password that another has chosen lets its user in.
+TEMPORARY_DAYS = 3
+_TEMPORARY = func.now() + text(f"interval '{TEMPORARY_DAYS} days'")
+
 _BY_NAME = _USER.where(users.c.name == bindparam("name"))
 _BY_ID = _USER.where(users.c.id == bindparam("id"))
 
@@ -58,7 +63,11 @@ async def add(
     given = {"name": name, "role": role.value, "password_hash": password_hash}
     statement = (
         insert(users)
-        .values(**given, must_change_password=password_hash is not None)
+        .values(
+            **given,
+            must_change_password=password_hash is not None,
+            temporary_until=_TEMPORARY if password_hash is not None else None,
+        )
         .on_conflict_do_nothing(index_elements=[users.c.name])
         .returning(users.c.id)
     )
@@ -91,6 +100,7 @@ async def set_password(
         user_id,
         password_hash=password_hash,
         must_change_password=by_another,
+        temporary_until=_TEMPORARY if by_another else None,
         generation=users.c.generation + 1,
     )
 

@@ -140,12 +140,12 @@ ERASE_INSTALLER = text(
 
 RECEIPT = text(
     """
-    INSERT INTO erasures (id, messenger, tenant, person, counts)
-    VALUES (:id, :messenger, :tenant, :person, :counts)
+    INSERT INTO erasures (id, messenger, tenant, person, counts, actor)
+    VALUES (:id, :messenger, :tenant, :person, :counts, :actor)
     """
 ).bindparams(
     bindparam("id", type_=Uuid),
-    *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "person")),
+    *(bindparam(name, type_=Text) for name in ("messenger", "tenant", "person", "actor")),
     bindparam("counts", type_=JSONB),
 )
 
@@ -215,15 +215,19 @@ async def erase_installer(connection: AsyncConnection, person: Person) -> int:
 
 
 async def write_receipt(
-    connection: AsyncConnection, person: Person, counts: Mapping[str, int]
+    connection: AsyncConnection, person: Person, counts: Mapping[str, int], actor: str
 ) -> UUID:
-    """Record an erasure without its person's name; the receipt's id."""
+    """Record an erasure without its person's name; the receipt's id.
+
+    ``actor``: who had it done; empty: the person.
+    """
     values: dict[str, Any] = {
         "id": uuid4(),
         "messenger": person.messenger,
         "tenant": person.tenant,
         "person": person.key,
         "counts": dict(counts),
+        "actor": actor,
     }
     await connection.execute(RECEIPT, values)
     return UUID(str(values["id"]))

@@ -60,6 +60,12 @@ def mark(seq: int, settled_at: datetime | None) -> str:
     return f"{seq}@{settled_at}" if seq else ""
 
 
+def seq_of(mark: str) -> int:
+    """The seq of the turn whose answer has this mark; 0 for a mark that names none."""
+    seq = mark.partition("@")[0]
+    return int(seq) if seq.isascii() and seq.isdecimal() and len(seq) < 19 else 0
+
+
 class RecentHistory:
     """Reads through Redis, falls back to Postgres; every Redis error costs only time."""
 

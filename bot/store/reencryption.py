@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,22 +25,41 @@ class Reencryption:
     unreadable: int = 0  #: rows with a secret that no key opens; they stay as they are
 
 
-async def encrypt_again(engine: AsyncEngine, cipher: SecretCipher) -> Reencryption:
-    """Encrypt all secrets with the first key. Raises DATABASE_ERRORS."""
+async def encrypt_again(
+    engine: AsyncEngine, cipher: SecretCipher, secrets: Mapping[str, Sequence[str]] = SECRETS
+) -> Reencryption:
+    """Encrypt all secrets with the first key. Raises DATABASE_ERRORS.
+
+    ``secrets``: the encrypted columns by the names of their tables, which have an ``id``.
+    """
     result = Reencryption()
-    for table in (schema.slack_bots, schema.slack_installations):
+    for name, columns in secrets.items():
+        place = _Place(schema.metadata.tables[name], columns)
         after: int | None = 0
         while after is not None:
             async with engine.begin() as connection:
-                after = await _batch(connection, table, after, cipher, result)
+                after = await _batch(connection, place, after, cipher, result)
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where secrets are."""
+
+    table: Table
+    columns: Sequence[str]
+
+
 async def _batch(
-    connection: AsyncConnection, table: Table, after: int, cipher: SecretCipher, into: Reencryption
+    connection: AsyncConnection,
+    place: _Place,
+    after: int,
+    cipher: SecretCipher,
+    into: Reencryption,
 ) -> int | None:
     """Encrypt the rows behind the id ``after``; the last id, or None at the end."""
-    columns = [table.c.id, *(table.c[name] for name in SECRETS[table.name])]
+    table = place.table
+    columns = [table.c.id, *(table.c[name] for name in place.columns)]
     rows = (
         select(*columns).where(table.c.id > after).order_by(table.c.id).limit(BATCH)
     ).with_for_update()

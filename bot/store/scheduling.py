@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Text, Uuid, bindparam, column, func, text, update
+from sqlalchemy import BigInteger, Row, Text, Uuid, bindparam, cast, column, func, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,12 +59,17 @@ _job = (
         bindparam("turns", type_=ARRAY(Uuid)),
         bindparam("presets", type_=ARRAY(Text)),
         bindparam("versions", type_=ARRAY(BigInteger)),
+        bindparam("settings", type_=ARRAY(Uuid)),
+        bindparam("histories", type_=ARRAY(Text)),
     )
     .table_valued(
         column("id", Uuid),
         column("turn_id", Uuid),
         column("preset", Text),
         column("config_version", BigInteger),
+        column("settings", Uuid),
+        # An array of arrays of different lengths is none: each is written as text.
+        column("history", Text),
     )
     .render_derived("job")
 )
@@ -76,6 +81,8 @@ QUEUE = (
         job_id=_job.c.id,
         preset=_job.c.preset,
         config_version=_job.c.config_version,
+        prompt_settings=_job.c.settings,
+        history_seqs=cast(_job.c.history, ARRAY(BigInteger)),
         queued_at=func.now(),
     )
 )
@@ -153,6 +160,8 @@ class QueuedTurn:
     job_id: UUID
     preset: str
     config_version: int | None = None  #: of the settings in the database; None: none are set
+    prompt_settings: UUID | None = None  #: the record of the prompt's other settings
+    history: tuple[int, ...] = ()  #: the seqs of the answered turns in the prompt, oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +224,8 @@ async def queue_turns(connection: AsyncConnection, queued: Sequence[QueuedTurn])
         "turns": [turn.turn_id for turn in queued],
         "presets": [turn.preset for turn in queued],
         "versions": [turn.config_version for turn in queued],
+        "settings": [turn.prompt_settings for turn in queued],
+        "histories": [f"{{{','.join(map(str, turn.history))}}}" for turn in queued],
     }
     await connection.execute(QUEUE, values)
 

@@ -30,8 +30,35 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
+from bot.store.config_tables import answers_table, drafts_table, questions_table
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
+from bot.store.datasets.tables import (
+    checks_table,
+    dataset_items_table,
+    datasets_table,
+    opt_outs_table,
+)
+from bot.store.exports.tables import exports_table, parts_table, people_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
+from bot.store.protection_tables import (
+    blocked_people_table,
+    erasure_orders_table,
+    retention_rules_table,
+    retention_runs_table,
+)
+from bot.store.replays.tables import (
+    replay_items_table,
+    replay_reveals_table,
+    replay_votes_table,
+    replays_table,
+)
+from bot.store.reviews.tables import (
+    items_table,
+    judged_table,
+    queues_table,
+    reviews_table,
+    verdicts_table,
+)
 from bot.store.search.tables import (
     entries_table,
     queue_table,
@@ -84,6 +111,15 @@ conversations = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("messenger", "tenant", "key"),
+    # The conversations of a room, newest first; most messengers have no rooms.
+    Index(
+        "ix_conversations_room",
+        "messenger",
+        "tenant",
+        "room",
+        "id",
+        postgresql_where=text("room <> ''"),
+    ),
 )
 
 turns = Table(
@@ -123,6 +159,13 @@ turns = Table(
     Column("prompt_tokens", Integer),
     Column("completion_tokens", Integer),
     Column("dropped_messages", Integer),
+    # Cut from the end of the question, which alone was too long for the model.
+    Column("cut_chars", Integer),
+    # What the prompt was made of: its settings, and the answered turns before the question.
+    Column("prompt_settings", Uuid),
+    Column("history_seqs", ARRAY(BigInteger)),
+    # The runs of its job, oldest first: by whom, and since when.
+    Column("runs", JSONB),
     Column("first_token_ms", Float),
     Column("total_ms", Float),
     Column("failure_reason", Text),
@@ -247,6 +290,19 @@ turn_pictures = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+# What prompts are made with beside the turns: written once, and named by its digest.
+prompt_settings = Table(
+    "prompt_settings",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("preset", Text, nullable=False),
+    Column("system_prompt", Text, nullable=False),
+    Column("sampling", JSONB, nullable=False),
+    # What the model reads with pictures that came without a text; null: there were none.
+    Column("picture_prompt", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
 # Events that are no turn (a reset), or to which their messenger gives no id: kept for minutes.
 recent_events = Table(
     "recent_events",
@@ -305,6 +361,8 @@ feedback = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _one_of("vote", Vote),
     Index("ix_feedback_updated_at", "updated_at"),
+    # A person's votes, newest first.
+    Index("ix_feedback_voter_updated_at", "voter", "updated_at"),
 )
 
 # What happened in a conversation beside its turns: resets, notices, hand-overs to a human.
@@ -331,6 +389,9 @@ erasures = Table(
     Column("person", Text, nullable=False),
     Column("counts", JSONB, nullable=False),
     Column("erased_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # Who had the person erased; empty: the person.
+    Column("actor", Text, nullable=False, server_default=""),
+    Index("ix_erasures_erased_at", "erased_at", "id"),
 )
 
 # Stored settings of a bot, a workspace or a room: each change is a new row, the newest counts.
@@ -345,13 +406,25 @@ bot_configs = Table(
     Column("values", JSONB, nullable=False),
     Column("author", Text, nullable=False, server_default=""),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("note", Text, nullable=False, server_default=""),
+    # The old version that this one is equal to.
+    Column("restores", BigInteger),
     Index("ix_bot_configs_scope", "messenger", "tenant", "room", "version"),
 )
+config_drafts = drafts_table(metadata)
+sandbox_questions = questions_table(metadata)
+sandbox_answers = answers_table(metadata)
 
 # The dashboard's users, whom a provider knows as whom, and who did what.
 dashboard_users = users_table(metadata)
 dashboard_identities = identities_table(metadata)
 audit_log = audit_table(metadata)
+
+# The protection of personal data (bot.privacy).
+retention_rules = retention_rules_table(metadata)
+retention_runs = retention_runs_table(metadata)
+blocked_people = blocked_people_table(metadata)
+erasure_orders = erasure_orders_table(metadata)
 
 # Slack's workspaces: as Postgres sees them, the secrets encrypted (bot.store.installations).
 slack_installations = installations_table(metadata, Text())
@@ -369,3 +442,27 @@ statistics_progress = progress_table(metadata)
 statistics_open = open_table(metadata)
 bulk_resends = resends_table(metadata)
 alerts = alerts_table(metadata)
+
+# Reviewers' judgements, and what counts of them.
+review_queues = queues_table(metadata)
+review_items = items_table(metadata)
+reviews = reviews_table(metadata)
+review_verdicts = verdicts_table(metadata)
+judged_turns = judged_table(metadata)
+
+# Files of lists (bot.store.exports).
+exports = exports_table(metadata)
+export_parts = parts_table(metadata)
+export_people = people_table(metadata)
+
+# Training data out of judged turns, and who wants to be in none (bot.store.datasets).
+datasets = datasets_table(metadata)
+dataset_items = dataset_items_table(metadata)
+dataset_checks = checks_table(metadata)
+training_opt_outs = opt_outs_table(metadata)
+
+# Replays of turns against another model.
+replays = replays_table(metadata)
+replay_items = replay_items_table(metadata)
+replay_votes = replay_votes_table(metadata)
+replay_reveals = replay_reveals_table(metadata)

@@ -44,7 +44,7 @@ SETTLE = text(
             job_id uuid, status text, sources text[], started_at timestamptz, answer text,
             finish_reason text, model text, prompt_tokens int, completion_tokens int,
             dropped_messages int, first_token_ms float8, total_ms float8, reasoning text,
-            failure_reason text, failure_message text
+            failure_reason text, failure_message text, cut_chars int, runs jsonb
         )
     ), settled AS (
         UPDATE turns
@@ -54,7 +54,8 @@ SETTLE = text(
             prompt_tokens = result.prompt_tokens, completion_tokens = result.completion_tokens,
             dropped_messages = result.dropped_messages, reasoning = result.reasoning,
             first_token_ms = result.first_token_ms, total_ms = result.total_ms,
-            failure_reason = result.failure_reason, failure_message = result.failure_message
+            failure_reason = result.failure_reason, failure_message = result.failure_message,
+            cut_chars = result.cut_chars, runs = result.runs
         FROM result WHERE turns.job_id = result.job_id AND turns.status = ANY(result.sources)
         RETURNING turns.id, turns.job_id, conversation_id, seq, epoch, messenger, turns.status,
             coalesce(prompt, text) AS prompt, turns.answer, received_at, settled_at,
@@ -88,6 +89,7 @@ class Settlement:
     completion: Completion | None = None
     failure_reason: str = ""
     failure_message: str = ""  #: for the operator
+    runs: list[dict[str, str]] | None = None  #: of the job, as ``FinishedJob`` has them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,7 @@ def _settle_values(settlement: Settlement) -> dict[str, Any]:
         "status": settlement.status.value,
         "sources": turn_before(settlement.status),
         "started_at": stamp(settlement.started_at),
+        "runs": settlement.runs,
     }
     if settlement.completion is not None:
         return values | _completion_values(settlement.completion)
@@ -172,6 +175,7 @@ def _completion_values(completion: Completion) -> dict[str, Any]:
         "prompt_tokens": completion.prompt_tokens,
         "completion_tokens": completion.completion_tokens,
         "dropped_messages": completion.dropped_messages,
+        "cut_chars": completion.cut_chars,
         "reasoning": completion.reasoning or None,
         "first_token_ms": completion.first_token_ms,
         "total_ms": completion.total_ms,

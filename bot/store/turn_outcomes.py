@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Row, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
@@ -45,6 +46,12 @@ LOAD_OUTCOME = text(f"SELECT {OUTCOME_COLUMNS} FROM turns WHERE turns.id = :turn
 )
 
 
+LOAD_OUTCOMES = (
+    text(f"SELECT {OUTCOME_COLUMNS} FROM turns WHERE turns.id = ANY(:turn_ids)")
+    .bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
+    .columns(reply_handle=JSONB)
+)
+
 #: The stored reasons of an answer that is not whole.
 _TRUNCATED = frozenset({FinishReason.LENGTH.value, FinishReason.DEADLINE.value})
 
@@ -73,6 +80,14 @@ class TurnOutcome:
 async def load_outcome(connection: AsyncConnection, turn_id: UUID) -> TurnOutcome:
     """The part of the turn that its delivery needs."""
     return outcome_from_row((await connection.execute(LOAD_OUTCOME, {"turn_id": turn_id})).one())
+
+
+async def load_outcomes(
+    connection: AsyncConnection, turn_ids: Sequence[UUID]
+) -> dict[UUID, TurnOutcome]:
+    """The same of many turns, by their ids; without those whose status only a newer bot knows."""
+    rows = await connection.execute(LOAD_OUTCOMES, {"turn_ids": list(turn_ids)})
+    return {row.id: outcome_from_row(row) for row in rows if row.status in set(TurnStatus)}
 
 
 def outcome_from_row(row: Row[Any]) -> TurnOutcome:

@@ -16,6 +16,7 @@ class Texts:
     unreadable: str  #: the request has no person or no text
     too_long: str
     rate_limited: str
+    blocked: str  #: an admin has blocked the person
     conversation_full: str  #: the person's earlier questions have no answer yet
     storage_down: str
     storage_fault: str  #: Postgres refuses this one message; sending it unchanged does not help
@@ -116,6 +117,7 @@ TEXTS: dict[str, Texts] = {
         media_unsupported="아직 사진이나 파일은 볼 수 없어요. 글로 적어 보내 주세요.",
         unreadable="메시지를 읽지 못했어요. 다시 한번 보내 주세요.",
         too_long="메시지가 너무 길어요. {max:,}자까지 읽을 수 있으니 줄이거나 나누어 보내 주세요.",
+        blocked="이 챗봇을 더 이상 이용하실 수 없어요. 궁금한 점은 운영자에게 문의해 주세요.",
         rate_limited="짧은 시간에 메시지를 많이 보내셨어요. 1분쯤 뒤에 다시 보내 주세요.",
         conversation_full=(
             "앞서 보내 주신 질문에 아직 답하고 있어요. 답변을 받으신 뒤에 다시 보내 주세요."
@@ -250,6 +252,7 @@ TEXTS: dict[str, Texts] = {
         media_unsupported="I cannot look at pictures or files yet. Please write it as text.",
         unreadable="I could not read the message. Please send it once more.",
         too_long="The message is too long: I can read {max:,} characters. Please shorten it.",
+        blocked="You can no longer use this bot. Please ask the people who run it.",
         rate_limited="That was many messages in a short time. Please try again in about a minute.",
         conversation_full=(
             "I am still answering your earlier questions. Please send this again after that."

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from inference_queue.protocol import Completion, FailureReason, Job
 from inference_worker.errors import EngineError
+from inference_worker.prompt.chat_template import ChatTemplate
 
 
 class Vision(StrEnum):
@@ -32,6 +33,7 @@ class ModelCard:
     context_window: int | None = None  #: tokens, prompt and answer together; None = unknown
     demo: bool = False  #: a stand-in for trying things out, English only
     vision: bool = False  #: it sees the pictures of messages; if not, ``refuse_pictures``
+    adapter: str = ""  #: the name of the LoRA weights on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ class Engine(Protocol):
     @property
     def usage(self) -> Usage:
         """What it is doing now; from any thread, at any time."""
+
+    @property
+    def template(self) -> ChatTemplate | None:
+        """The model's own chat template; None: a server has it, out of reach."""
 
     async def start(self, progress: Callable[[str], None]) -> None:
         """Load or reach the model, reporting each step as a sentence. Raises EngineError."""

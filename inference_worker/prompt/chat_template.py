@@ -102,6 +102,25 @@ class ChatTemplate:
         """How many tokens the prompt takes."""
         return len(self.encode(messages))
 
+    def as_trained(self, messages: Sequence[Message], *, is_open: bool) -> str:
+        """The messages as a trainer renders them; ``is_open``: the assistant is to speak next.
+
+        Raises TemplateError.
+        """
+        chat = [{"role": m.role.value, "content": m.content} for m in messages]
+        return str(
+            self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=is_open)
+        )
+
+    def encode_as_trained(self, text: str) -> list[int]:
+        """The token ids that a trainer has of a rendered text: markers are control tokens."""
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def markers_in(self, text: str) -> list[str]:
+        """The control tokens' texts that stand in the text."""
+        return self._marker.findall(text) if self._controls else []
+
     def _renders_system(self) -> bool:
         """Whether the template takes a system message; some refuse it, others leave it out."""
         question, mark = Message(Role.USER, "?"), secrets.token_hex(8)

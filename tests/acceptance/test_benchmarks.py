@@ -69,8 +69,18 @@ pytestmark = pytest.mark.timeout(330)
                 "search accept.postgres",
             },
         ),
+        (
+            "background",
+            {
+                *(f"background.live_p95{end}" for end in ("", ".bound", ".without")),
+                *("background.wait_p95", "background.wait_p95.without", "background.jobs"),
+            },
+        ),
     ],
-    ids=["accept", "overhead", "engine", "conversations", "product", "readers", "search"],
+    ids=[
+        *("accept", "overhead", "engine", "conversations", "product", "readers", "search"),
+        "background",
+    ],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:
     run = subprocess.run(

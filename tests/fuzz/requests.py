@@ -119,6 +119,14 @@ PATHS = [
     "/admin/login",
     "/admin/logout",
     "/admin/conversations/1",
+    "/admin/conversations/1/unmask",
+    "/admin/conversations/1/mask",
+    "/admin/people/%EA%B0%80",
+    "/admin/rooms/x",
+    "/admin/turns/00000000-0000-4000-8000-000000000000",
+    "/admin/turns/%00/prompt?from=-1",
+    "/admin/turns/x/texts/answer",
+    "/admin/turns/x/request",
     "/admin/login/code",
     "/admin/login/oidc",
     "/admin/login/oidc/callback?code=x&state=y",
@@ -134,6 +142,14 @@ PATHS = [
     "/admin/audit",
     "/admin/audit/report",
     "/admin/audit/report?month=9999-99",
+    "/admin/people/x/rights",
+    "/admin/people/%F0%9F%98%80/download",
+    "/admin/blocked",
+    "/admin/blocked?after=x",
+    "/admin/erasures",
+    "/admin/erasures/x",
+    "/admin/retention",
+    "/admin/retention/delete",
     "/admin/search/suggestions?token=%EC%83%81%ED%83%9C:",
     "/admin/charts",
     "/admin/charts/volume",
@@ -142,6 +158,32 @@ PATHS = [
     "/admin/live/events?messenger=x",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/reviews",
+    "/admin/reviews/new?q=%EA%B2%80%ED%86%A0:x",
+    "/admin/agreement?queue=%00",
+    "/admin/reviews/queues/1",
+    "/admin/reviews/queues/99999999999999999999/next",
+    "/admin/reviews/queues/x/state",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000?queue=1",
+    "/admin/reviews/turns/x/verdict",
+    "/admin/exports",
+    "/admin/exports/1",
+    "/admin/datasets",
+    "/admin/datasets/1",
+    "/admin/datasets/1/items",
+    "/admin/opt-outs",
+    "/admin/replays",
+    "/admin/replays?before=%00",
+    "/admin/replays/new",
+    "/admin/replays/1",
+    "/admin/replays/99999999999999999999999",
+    "/admin/replays/1/compare?at=x",
+    "/admin/replays/1/export?format=exe",
+    "/admin/bot-settings",
+    "/admin/bot-settings/scope?messenger=slack&tenant=T1",
+    "/admin/bot-settings/compare?from=live&to=1",
+    "/admin/bot-settings/history?below=x",
+    "/admin/bot-settings/sandbox",
     "/admin/static/style.css",
     "/simulator",
     "/simulator/events",
@@ -258,6 +300,14 @@ def _try_change(document: Any, path: tuple[Any, ...], new: Any) -> Any:
         return document
 
 
+#: The fields of a review queue and of a judgement, each with one that is taken.
+REVIEW = {
+    "which": "random", "size": "5", "strata": "preset", "seed": "1", "reviewers": "2",
+    "minutes": "15", "queue": "1", "version": "0", "act": "preview", "verdict": "bad",
+    "reason_wrong": "1", "note": "메모", "correction": "고친 답변", "anyway": "1", "state": "open",
+}  # fmt: skip
+
+
 @st.composite
 def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     """A form with some of its fields odd or missing."""
@@ -268,8 +318,15 @@ def form(draw: st.DrawFn, target: Target, fields: list[str]) -> bytes:
     filled |= {"user": "admin", "password": draw(text), "next": draw(text)}
     filled |= {"name": draw(text), "q": draw(text), "code": draw(text), "language": draw(text)}
     filled |= {"role": draw(st.sampled_from(["viewer", "admin", "owner"])), "reason": draw(text)}
-    filled["payload"] = json.dumps(draw(value))
-    kept = {name: filled[name] for name in fields if draw(st.integers(0, 9))}
+    filled |= {"list": draw(st.sampled_from(["turns", "audit", "x"])), "query": draw(text)}
+    filled |= {"format": draw(st.sampled_from(["csv", "xlsx", "zip"]))}
+    filled |= {"kind": draw(st.sampled_from(["sft", "dpo", "x"])), "preset": draw(text)}
+    filled |= {"messenger": draw(st.sampled_from(["", "slack", "kakao", "x"])), "tenant": "T1"}
+    filled |= {"room": draw(text), "base": draw(st.sampled_from(["0", "1", "x"])), "revision": ""}
+    filled |= {"system_prompt": draw(text), "max_new_tokens": str(draw(number)), "both": "1"}
+    filled |= {"note": draw(text), "version": "1", "seen": "1", "owner": "", "question": draw(text)}
+    filled |= REVIEW | {"payload": json.dumps(draw(value))}
+    kept = {name: filled.get(name) or draw(text) for name in fields if draw(st.integers(0, 9))}
     odd = st.dictionaries(st.sampled_from(fields) | text, text | st.sampled_from(ADDRESSES))
     kept |= draw(odd) if draw(st.booleans()) else {}
     return urlencode(kept, errors="surrogatepass").encode()
@@ -443,12 +500,45 @@ PAGES = [
     "/admin/alerts",
     "/admin/workers",
     "/admin/dead-letters",
+    "/admin/exports",
+    "/admin/exports/1",
+    "/admin/datasets",
+    "/admin/datasets/1",
+    "/admin/datasets/1/items",
+    "/admin/opt-outs",
+    "/admin/reviews",
+    "/admin/reviews/new",
+    "/admin/agreement",
+    "/admin/reviews/queues/1",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000",
+    "/admin/replays",
+    "/admin/replays/new",
+    "/admin/replays/1",
+    "/admin/replays/1/compare",
+    "/admin/replays/1/export",
+    "/admin/bot-settings",
+    "/admin/bot-settings/scope",
+    "/admin/bot-settings/compare",
+    "/admin/bot-settings/history",
+    "/admin/bot-settings/sandbox",
+    "/admin/retention",
+    "/admin/people/x/rights",
+    "/admin/blocked",
+    "/admin/erasures",
+    "/admin/erasures/x",
 ]
 PARAMETERS = [
+    *("tenant", "room", "owner", "below", "contested", "both"),
     *("q", "messenger", "status", "delivery", "from", "to", "after", "before", "next", "token"),
-    *("user", "action", "month", "done", "range", "end", "state", "x"),
+    *("user", "action", "month", "done", "range", "end", "state", "queue", "part", "split", "x"),
+    *("at", "format", "days", "keep", "sure", "person"),
 ]
 FIELDS = ["csrf", "user", "password", "next", "name", "q", "role", "reason", "code", "language"]
+FIELDS += list(REVIEW)
+FIELDS += ["list", "format", "query", "kind", "preset", "max_tokens", "turn"]
+FIELDS += ["position", "choice", "engine", "temperature", "max_turns", "system_prompt"]
+FIELDS += ["messenger", "tenant", "room", "base", "revision", "max_new_tokens"]
+FIELDS += ["seen", "owner", "question", "both", "before"]
 FORMS = [
     "/admin/login",
     "/admin/login/code",
@@ -468,8 +558,42 @@ FORMS = [
     "/admin/searches/x/delete",
     "/admin/dead-letters/send-again",
     "/admin/dead-letters/orders/1/stop",
+    "/admin/replays",
+    "/admin/replays/1/stop",
+    "/admin/replays/1/resume",
+    "/admin/replays/1/compare",
+    "/admin/replays/x/reveal",
     "/admin/alerts/model_gone/acknowledge",
     "/admin/alerts/model_gone/silence",
+    "/admin/reviews",
+    "/admin/reviews/queues/1/next",
+    "/admin/reviews/queues/1/state",
+    "/admin/reviews/turns/x",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000",
+    "/admin/reviews/turns/00000000-0000-4000-8000-000000000000/verdict",
+    "/admin/exports",
+    "/admin/exports/1/download",
+    "/admin/exports/x/cancel",
+    "/admin/datasets",
+    *(f"/admin/datasets/1/{act}" for act in ("again", "export", "end-check", "delete")),
+    "/admin/opt-outs",
+    "/admin/opt-outs/x/revoke",
+    "/admin/bot-settings/draft",
+    "/admin/bot-settings/draft/discard",
+    "/admin/bot-settings/draft/move",
+    "/admin/bot-settings/publish",
+    "/admin/bot-settings/restore",
+    "/admin/bot-settings/sandbox",
+    "/admin/bot-settings/sandbox/clear",
+    "/admin/people/x/block",
+    "/admin/people/x/unblock",
+    "/admin/people/x/erase",
+    "/admin/people/x/download",
+    "/admin/blocked/unblock",
+    "/admin/retention",
+    "/admin/retention/delete",
+    "/admin/conversations/1/unmask",
+    "/admin/conversations/x/mask",
     "/admin/turns/x/send-again",
     "/admin/turns/00000000-0000-4000-8000-000000000000/send-again",
 ]

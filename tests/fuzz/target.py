@@ -119,6 +119,7 @@ class Echo:
 
     card = ModelCard(name="echo", preset="bllossom-8b", demo=True)
     usage = Usage()
+    template = None
 
     async def check(self) -> str:
         return ""

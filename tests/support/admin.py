@@ -9,14 +9,24 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
+from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.admin.app import create_admin
+from bot.admin.reading.parts import AnswerDisplay
+from bot.configs.texts import ScopedTexts
+from bot.delivery.answers import AnswerPresenter
 from bot.domain.dashboard_users import Role
+from bot.messengers.generic.plugin import GenericPlugin
+from bot.messengers.kakao.plugin import KakaoPlugin
+from bot.messengers.plugin import MessengerPlugin
+from bot.messengers.slack.plugin import SlackPlugin
 from bot.settings import Settings
 from bot.store import dashboard_users
+from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
+from inference_queue.client import JobQueue
 from runtime.redis_client import connect_redis
 
 PASSWORD = "맞는 비밀번호"
@@ -78,7 +88,16 @@ async def serve_admin(
     await workers.refresh()
     root.on_cleanup.append(lambda _: redis.aclose())
     root.add_subapp(
-        "/admin/", create_admin(chosen, engine, MESSENGER_LABELS, clock=clock, workers=workers)
+        "/admin/",
+        create_admin(
+            chosen,
+            engine,
+            MESSENGER_LABELS,
+            clock=clock,
+            workers=workers,
+            max_new_tokens={"kakao": 1300},
+            display=display_of(engine, redis, workers),
+        ),
     )
     client = TestClient(TestServer(root), cookie_jar=None)
     await client.start_server()
@@ -97,6 +116,23 @@ async def start_admin(clock: Clock) -> AsyncIterator[StartAdmin]:
     yield start
     for client in clients:
         await client.close()
+
+
+def display_of(database: AsyncEngine, redis: Redis, workers: WorkerRegistry) -> AnswerDisplay:
+    """The real messengers, with the settings that nothing changes."""
+    texts = TEXTS["ko"]
+    answers = AnswerPresenter(
+        database=database, texts=texts, queue=JobQueue(redis), workers=workers, ai_notice=True
+    )
+    plugins: list[MessengerPlugin] = [
+        KakaoPlugin.configured(secret="secret"),
+        SlackPlugin.configured(signing_secret="secret"),
+        GenericPlugin.configured(secret="secret"),
+    ]
+    texts_for = ScopedTexts(texts).for_scope
+    return AnswerDisplay(
+        compose=answers.bare, viewers={one.name: one.viewer(texts, texts_for) for one in plugins}
+    )
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ from playwright.async_api import Page, ViewportSize, async_playwright
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.store.migrations import migrate
-from onebox.embedded_servers import embedded_postgres
+from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
+from onebox.embedded_servers import embedded_postgres, embedded_valkey
+from runtime.redis_client import connect_redis
 from tests.support.admin import serve_admin
 from tests.support.admin_pages import PAGES, add_everything, begin_second_factor, log_in
 from tests.support.browser import ARGS, chromium
@@ -35,15 +37,38 @@ async def shoot(page: Page, name: str) -> None:
     cut.quantize(COLORS).save(IMAGES / f"{name}.png", optimize=True)
 
 
+async def add_workers(redis_url: str) -> None:
+    """One that works, and one whose model is not there."""
+    redis = connect_redis(redis_url)
+    model = "MLP-KTLim/llama-3-Korean-Bllossom-8B"
+    for status in (
+        WorkerStatus(
+            id="gpu-01-4242", state=WorkerState.READY, engine="local", model=model,
+            preset="bllossom-8b", slots=8, busy=5, answer_s=4.3, tokens_per_s=48.2,
+        ),
+        WorkerStatus(
+            id="gpu-02-17", state=WorkerState.FAILED, engine="local", slots=8,
+            detail="there is no model in /models/bllossom",
+        ),
+    ):  # fmt: skip
+        await Heartbeat(redis, worker=status.id).publish(status)
+    await redis.aclose()
+
+
 async def main() -> None:
     """Make all of them."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bot-pictures-") as folder:
-        async with embedded_postgres(Path(folder), durable=False) as url, async_playwright() as pw:
+        async with (
+            embedded_postgres(Path(folder), durable=False) as url,
+            embedded_valkey(Path(folder)) as redis_url,
+            async_playwright() as pw,
+        ):
             await migrate(url)
             database = create_async_engine(url, isolation_level="AUTOCOMMIT")
             ids = await add_everything(database)
-            client = await serve_admin(database, time.time)
+            await add_workers(redis_url)
+            client = await serve_admin(database, time.time, redis_url)
             home = str(client.make_url("/admin"))
             browser = await pw.chromium.launch(executable_path=chromium(), args=ARGS)
             page = await browser.new_page(locale="ko-KR", timezone_id="Asia/Seoul", viewport=WINDOW)

@@ -85,6 +85,7 @@ class Stuck:
 
     card = ModelCard(name="stuck", preset="demo")
     began = 0.0
+    template = None
 
     @property
     def usage(self) -> Usage:

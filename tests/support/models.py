@@ -108,6 +108,13 @@ def demo_engine(demo_dir: Path, demo_cache: Path) -> Iterator[LocalEngine]:
     asyncio.run(engine.close())
 
 
+@pytest.fixture
+def stopped_demo_engine(demo_dir: Path, demo_cache: Path) -> LocalEngine:
+    """The same for a worker, which starts it and closes it: the others are shared."""
+    assert demo_dir.is_dir()
+    return LocalEngine("demo", cache_dir=demo_cache, dtype="float32", slots=3, device="cpu")
+
+
 @pytest.fixture(scope="session")
 def noise_engine(noise_llama_dir: Path, demo_cache: Path) -> Iterator[LocalEngine]:
     engine = started(str(noise_llama_dir), demo_cache, dtype="float32", slots=3)

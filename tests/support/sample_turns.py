@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.domain.turns import clean_text
-from bot.store.schema import conversations, deliveries, turns
+from bot.store.schema import conversation_events, conversations, deliveries, turns
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)  #: twelve o'clock in Seoul
 
@@ -27,12 +27,19 @@ async def add_turn(
     key: str = "room-1",
     sender: str = "person-1",
     delivery: str | None = "delivered",
+    via: str | None = None,
+    address: dict[str, Any] | None = None,
+    room: str = "",
     **columns: Any,
 ) -> UUID:
-    """One turn at the end of its conversation, settled unless ``answer`` is None."""
+    """One turn at the end of its conversation, settled unless ``answer`` is None.
+
+    ``via``: of the delivery; ``address``: of the reply handle.
+    """
     async with database.begin() as connection:
-        conversation_id, seq = await _next_seq(connection, messenger, key)
+        conversation_id, seq = await _next_seq(connection, messenger, key, room)
         row = _turn_row(question, answer, received_at) | columns
+        row["reply_handle"] = row["reply_handle"] | {"address": address or {}}
         row |= {
             "id": uuid4(),
             "conversation_id": conversation_id,
@@ -42,7 +49,7 @@ async def add_turn(
         }
         await connection.execute(insert(turns).values(row))
         if delivery:
-            await connection.execute(insert(deliveries).values(_delivery_row(row, delivery)))
+            await connection.execute(insert(deliveries).values(_delivery_row(row, delivery, via)))
     return UUID(str(row["id"]))
 
 
@@ -55,8 +62,24 @@ async def conversation_of(database: AsyncEngine, key: str = "room-1") -> int:
         return int(found.scalar_one())
 
 
-async def _next_seq(connection: AsyncConnection, messenger: str, key: str) -> tuple[int, int]:
-    new = insert(conversations).values(messenger=messenger, tenant="shop", key=key)
+async def add_event(
+    database: AsyncEngine, kind: str, at: datetime, *, key: str = "room-1", actor: str = ""
+) -> None:
+    """Something that happened in a conversation beside its turns."""
+    values = {
+        "conversation_id": await conversation_of(database, key),
+        "kind": kind,
+        "actor": actor,
+        "at": at,
+    }
+    async with database.begin() as connection:
+        await connection.execute(insert(conversation_events).values(values))
+
+
+async def _next_seq(
+    connection: AsyncConnection, messenger: str, key: str, room: str
+) -> tuple[int, int]:
+    new = insert(conversations).values(messenger=messenger, tenant="shop", key=key, room=room)
     upsert = new.on_conflict_do_update(
         index_elements=["messenger", "tenant", "key"],
         set_={"last_seq": conversations.c.last_seq + 1},
@@ -100,12 +123,12 @@ def _turn_row(question: str, answer: str | None, received_at: datetime) -> dict[
     return row
 
 
-def _delivery_row(row: dict[str, Any], state: str) -> dict[str, Any]:
+def _delivery_row(row: dict[str, Any], state: str, via: str | None) -> dict[str, Any]:
     settled = row.get("settled_at") or row["received_at"]
     return {
         "turn_id": row["id"],
         "messenger": row["messenger"],
-        "via": "callback" if row["messenger"] == "kakao" else "post",
+        "via": via or ("callback" if row["messenger"] == "kakao" else "post"),
         "state": state,
         "not_before": row["received_at"],
         "expires_at": row["expires_at"],

@@ -51,6 +51,8 @@ async def an_engine(
 ) -> AsyncIterator[ServedEngine]:
     if server.dialect == "transformers":
         settings.setdefault("model", server.model)
+    # On a busy machine even this process's own server may be late.
+    settings.setdefault("connect_timeout_s", 60.0)
     engine = ServedEngine(server.url + suffix, **settings)
     await engine.start(lambda _step: None)
     try:

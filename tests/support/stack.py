@@ -261,13 +261,15 @@ async def running_worker(
 
 
 @asynccontextmanager
-async def running_bot(configuration: Configuration) -> AsyncIterator[tuple[str, web.Application]]:
-    """A bot on a free port. As in production, a request runs on when its client hangs up."""
+async def running_bot(
+    configuration: Configuration, port: int = 0
+) -> AsyncIterator[tuple[str, web.Application]]:
+    """A bot on a port, 0: any. As in production, a request runs on when its client hangs up."""
     app = create_app(configuration)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         host, port = runner.addresses[0][:2]
         yield f"http://{host}:{port}", app
     finally:
@@ -288,7 +290,7 @@ async def running_stack(
         changes.setdefault("slack_api_url", slack.api_url)
         configured = settings_for(database_url, redis_url, **changes)
         http = await exits.enter_async_context(ClientSession())
-        url, app = await exits.enter_async_context(running_bot(configured))
+        url, app = await exits.enter_async_context(running_bot(configured, changes.get("port", 0)))
         database = connect_database(database_url, pool_size=2)
         exits.push_async_callback(database.dispose)
         stack = Stack(url, app, http, kakao, slack, database, configured)

@@ -41,7 +41,7 @@ TITLES = {
 SUBJECTS = {
     AlertName.DEAD_LETTERS: "답변 전달",
     AlertName.MODEL_GONE: "모델",
-    AlertName.ANSWERS_LATE: "답변 기한",
+    AlertName.ANSWERS_LATE: "답변 기한 준수",
     AlertName.DISK_FULL: "디스크",
 }
 #: Their details; the numbers are kept as JSON, so that each page says them in its language.

@@ -22,9 +22,9 @@ from bot.store import audit_log
 from bot.store.audit_chain import StoredEntry
 from bot.store.audit_log import Selection
 
-PAGE_SIZE = 30
+PAGE_SIZE = 25
 #: On a page of the report; each has as many lines as there are acts.
-REPORT_USERS = 15
+REPORT_USERS = 8
 #: Longer than any user's name.
 MAX_CHARS = 200
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
+from bot.admin.dead_letters.choice import BAD_CHOICE, STATES, read_choice
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
 from bot.admin.turns.filters import BadCursor, Cursor
@@ -25,7 +26,6 @@ from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
-from bot.domain.deliveries import DeliveryState
 from bot.privacy.masking import mask_detail, pseudonym
 from bot.privacy.masking_thread import run_masking
 from bot.store import audit_log, bulk_resends
@@ -44,11 +44,6 @@ PAGE_SIZE = 50
 #: Orders shown above the list.
 MAX_ORDERS = 5
 
-STATES = {
-    DeliveryState.FAILED.value: labels.DELIVERY_STATES[DeliveryState.FAILED],
-    DeliveryState.UNCONFIRMED.value: labels.DELIVERY_STATES[DeliveryState.UNCONFIRMED],
-}
-_BAD_CHOICE = "알 수 없는 조건입니다. 목록에서 골라 주세요."
 _BAD_CURSOR = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
 _NO_ORDER = "이미 끝났거나 없는 작업입니다."
 
@@ -75,7 +70,7 @@ async def show_dead_letters(request: web.Request) -> web.StreamResponse:
     """GET /admin/dead-letters: undelivered answers, newest first, and the orders of late."""
     choice = _choice(request, request.query)
     if choice is None:
-        return error_page(request, 400, _(_BAD_CHOICE))
+        return error_page(request, 400, _(BAD_CHOICE))
     raw = request.query.get("after", "")
     try:
         after = Cursor.parse(raw) if raw else None
@@ -113,7 +108,7 @@ async def send_all_again(request: web.Request) -> web.StreamResponse:
     """POST /admin/dead-letters/send-again: order those of a choice to be sent again."""
     choice = _choice(request, await read_form(request))
     if choice is None:
-        return error_page(request, 400, _(_BAD_CHOICE))
+        return error_page(request, 400, _(BAD_CHOICE))
     async with request.app[DATABASE].begin() as connection:
         order_id = await bulk_resends.order(connection, choice, author=request[USER].name)
         act = entry(
@@ -143,11 +138,8 @@ async def stop_order(request: web.Request) -> web.StreamResponse:
 
 
 def _choice(request: web.Request, fields: Mapping[str, str]) -> Choice | None:
-    """The choice in a query or form; None: it names what there is not."""
-    messenger, state = fields.get("messenger", ""), fields.get("state", "")
-    if messenger and messenger not in request.app[MESSENGER_LABELS]:
-        return None
-    return Choice(messenger=messenger, state=state) if not state or state in STATES else None
+    messengers: dict[str, str] = request.app[MESSENGER_LABELS]
+    return read_choice(fields, messengers)
 
 
 def _address(request: web.Request, choice: Choice) -> str:

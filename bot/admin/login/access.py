@@ -18,6 +18,9 @@ class Rule:
     role: Role | None  #: None: everybody, without a login
     temporary_password: bool = False  #: also before the user has chosen a password
     offline: bool = False  #: also without Postgres, for whomever the cookie names
+    max_form_bytes: int | None = None  #: of its form; None: as all forms
+    #: The view that shows a form again whose token is of an ended session: nothing typed is lost.
+    when_stale: Handler | None = None
 
 
 _RULES: dict[Handler, Rule] = {}
@@ -30,10 +33,24 @@ def public(view: Handler) -> Handler:
 
 
 def needs(
-    role: Role, *, temporary_password: bool = False, offline: bool = False
+    role: Role,
+    *,
+    temporary_password: bool = False,
+    offline: bool = False,
+    max_form_bytes: int | None = None,
+    when_stale: Handler | None = None,
 ) -> Callable[[Handler], Handler]:
-    """Open a view to users with the role, or one that includes it."""
-    rule = Rule(role=role, temporary_password=temporary_password, offline=offline)
+    """Open a view to users with the role, or one that includes it.
+
+    ``when_stale``: called in its place for a form without the session's token. It changes nothing.
+    """
+    rule = Rule(
+        role=role,
+        temporary_password=temporary_password,
+        offline=offline,
+        max_form_bytes=max_form_bytes,
+        when_stale=when_stale,
+    )
 
     def mark(view: Handler) -> Handler:
         _RULES[view] = rule
@@ -51,3 +68,9 @@ def is_public(request: web.Request) -> bool:
     """Whether the request's view is public; an unknown path has no view."""
     rule = rule_for(request.match_info.handler)
     return rule is not None and rule.role is None
+
+
+def keeps_text(request: web.Request) -> bool:
+    """Whether the request is a form whose text must not be lost, whoever may not send it."""
+    rule = rule_for(request.match_info.handler)
+    return request.method == "POST" and rule is not None and rule.when_stale is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -50,7 +51,7 @@ class Accounts:
             return await self._first_admin() if right else None
         user = await self.find(name)
         right = await self._password.hashes.matches(user.password_hash if user else None, typed)
-        return user if user and right and not user.disabled_at else None
+        return user if user and right and user.may_log_in(datetime.now(UTC)) else None
 
     async def find(self, name: str) -> DashboardUser | None:
         """The user of that name. Raises DATABASE_ERRORS."""

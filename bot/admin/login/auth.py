@@ -12,7 +12,7 @@ from aiohttp_session import get_session
 from yarl import URL
 
 from bot.admin.login import devices
-from bot.admin.login.access import is_public, rule_for
+from bot.admin.login.access import is_public, keeps_text, rule_for
 from bot.admin.login.accounts import Accounts
 from bot.admin.login.devices import Devices
 from bot.admin.login.identity import LOGIN_COOKIE, USER
@@ -22,6 +22,7 @@ from bot.admin.login.throttle import Caller, Throttle
 from bot.admin.web import language
 from bot.admin.web.audit import TRAIL, entry, try_to_record
 from bot.admin.web.forms import read_form
+from bot.admin.web.kept_text import kept_text_page
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import CSRF, error_page, static_file
 from bot.domain.audit import AuditAction
@@ -29,6 +30,7 @@ from bot.http import client_address
 
 log = structlog.get_logger(__name__)
 
+_SESSION_OVER = "로그인이 만료되어 저장하지 못했습니다. 새 창에서 로그인한 뒤 다시 보내 주세요."
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -86,11 +88,11 @@ async def login_required(request: web.Request, handler: Handler) -> web.StreamRe
         request[CSRF] = session["csrf"]
         return await handler(request)
     if not await gate.sessions.is_alive(session):
-        raise web.HTTPSeeOther(login_url(request))
+        return await _to_login(request)
     user = await gate.accounts.find(session["user"])
     if user is None or not opens_for(session, user):
         session.invalidate()
-        raise web.HTTPSeeOther(login_url(request))
+        return await _to_login(request)
     request[USER], request[CSRF] = user, session["csrf"]
     language.choose(user.language)
     return await handler(request)
@@ -107,9 +109,10 @@ async def role_required(request: web.Request, handler: Handler) -> web.StreamRes
         path = request.match_info.route.resource
         seen = entry(request, AuditAction.ROLE_REFUSED, path.canonical if path else "")
         await try_to_record(seen, request.app[TRAIL])
-        return error_page(
-            request, 403, _("이 페이지를 볼 권한이 없습니다. 관리자에게 요청해 주세요.")
-        )
+        sentence = _("이 페이지를 볼 권한이 없습니다. 관리자에게 요청해 주세요.")
+        if keeps_text(request) and request.content_length:
+            return await kept_text_page(request, sentence)
+        return error_page(request, 403, sentence)
     if user.must_change_password and not rule.temporary_password:
         raise web.HTTPSeeOther(request.app.router["account"].url_for())
     return await handler(request)
@@ -123,8 +126,17 @@ async def csrf_checked(request: web.Request, handler: Handler) -> web.StreamResp
     expected = request.cookies.get(LOGIN_COOKIE) if is_public(request) else request[CSRF]
     # Without a page of ours behind it a form is not even read.
     if not expected or not _same((await read_form(request)).get("csrf", ""), expected):
+        rule = rule_for(request.match_info.handler)
+        if rule and rule.when_stale:
+            return await rule.when_stale(request)
         raise web.HTTPForbidden
     return await handler(request)
+
+
+async def _to_login(request: web.Request) -> web.StreamResponse:
+    if keeps_text(request) and request.content_length:
+        return await kept_text_page(request, _(_SESSION_OVER), sendable=True)
+    raise web.HTTPSeeOther(login_url(request))
 
 
 def login_url(request: web.Request) -> URL:

@@ -86,7 +86,10 @@ async def check_code(request: web.Request) -> web.StreamResponse:
 @needs(Role.VIEWER, temporary_password=True, offline=True)
 async def log_out(request: web.Request) -> web.StreamResponse:
     """End the session: POST /admin/logout."""
-    await request.app[GATE].sessions.end(await get_session(request))
+    session = await get_session(request)
+    noted = entry(request, AuditAction.LOGOUT, actor=session["user"])
+    await request.app[GATE].sessions.end(session)
+    await try_to_record(noted, request.app[TRAIL])
     raise web.HTTPSeeOther(request.app.router["login"].url_for())
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, exists, extract, func, or_, select
 from bot.admin.search.criteria import Criteria
 from bot.admin.search.fields import DEAD_LETTER, NO_DELIVERY, date_range, milliseconds, number
 from bot.admin.search.query import Query, Term
+from bot.admin.search.reviewed import is_reviewed, reviewed
 from bot.admin.search.turn_hashes import sizes_between
 from bot.domain.deliveries import DeliveryState
 from bot.store.deliveries import DEAD_LETTERS
@@ -58,6 +59,7 @@ def compile_query(query: Query, now: datetime, identities: Identities | None = N
         since=since,
         until=until,
         whole_texts=bool(query.words),
+        among=reviewed(term.value for term in query.terms if term.field == "review"),
     )
 
 
@@ -133,6 +135,10 @@ def _feedback(term: Term) -> Compiled:
     return voted, (field_hash("feedback", term.value),)
 
 
+def _review(term: Term) -> Compiled:
+    return is_reviewed(term.value), ()
+
+
 def _latency(term: Term) -> Compiled:
     limit = milliseconds(term.value)
     return _compared(_LATENCY_MS, term.comparison, limit), _sizes("latency", term, limit)
@@ -162,6 +168,7 @@ _COMPILERS: Mapping[str, Callable[[Term], Compiled]] = {
     "room": _room,
     "delivery": _delivery,
     "feedback": _feedback,
+    "review": _review,
     "latency": _latency,
     "tokens": _tokens,
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Select, select
 
 from bot.store.search.segments import BEGINNING, END
 
@@ -24,6 +25,22 @@ class Criteria:
     since: datetime = BEGINNING
     until: datetime = END  #: exclusive
     whole_texts: bool = False  #: words are looked for, anywhere in the texts
+    #: The ``turn_id`` and ``received_at`` of a few turns, of which the found ones are some.
+    among: Select[Any] | None = None
+
+    def within(self, few: Select[Any]) -> Criteria:
+        """The same, of a few turns only: ``turn_id`` and ``received_at`` of each."""
+        if self.among is None:
+            return replace(self, among=few)
+        mine, others = self.among.subquery("mine"), few.subquery("others")
+        both = select(mine.c.turn_id, mine.c.received_at).where(
+            mine.c.turn_id.in_(select(others.c.turn_id))
+        )
+        return replace(self, among=both)
+
+    def meeting(self, condition: ColumnElement[bool]) -> Criteria:
+        """The same, with another condition."""
+        return replace(self, conditions=(*self.conditions, condition))
 
     @property
     def hashed(self) -> bool:

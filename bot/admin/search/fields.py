@@ -12,7 +12,9 @@ from bot.admin.web.labels import (
     FAILURES,
     FINISH_REASONS,
     KST,
+    REASONS,
     STATUSES,
+    VERDICTS,
 )
 from bot.admin.web.language import DEFAULT, chosen
 from bot.admin.web.language import translate as _
@@ -25,6 +27,14 @@ NO_DELIVERY = "none"
 DEAD_LETTER = "dead"
 
 DELIVERIES = DELIVERY_STATES | {NO_DELIVERY: "기록 없음", DEAD_LETTER: "전송 실패 답변"}
+#: Values of the review field beside verdicts and reasons.
+OPEN_REVIEW = "open"
+CORRECTED = "corrected"
+DISPUTED = "disputed"
+DECIDED = "decided"
+REVIEWS = VERDICTS | REASONS
+REVIEWS |= {OPEN_REVIEW: "검토 대기", CORRECTED: "고친 답변", DISPUTED: "의견 갈림"}
+REVIEWS |= {DECIDED: "최종 판정"}
 VOTES = {Vote.GOOD.value: "좋아요", Vote.BAD.value: "싫어요"}
 
 MAX_VALUE_CHARS = 100
@@ -184,6 +194,7 @@ def all_fields(messengers: Mapping[str, str]) -> tuple[Field, ...]:
         ),
         _field("tokens", "토큰", example=">1000", compared=True, read=_readable(number)),
         _choice("feedback", "평가", "투표", choices=VOTES, example="bad"),
+        _choice("review", "검토", choices=REVIEWS, example="wrong"),
         _choice("failure", "실패", "실패사유", choices=FAILURES, example="out_of_memory"),
         _choice("finish", "종료", "종료사유", choices=FINISH_REASONS, example="length"),
         _field(

@@ -7,10 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
+from bot.admin.web.audit import entry
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page
+from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.domain.turns import clean_text, has_visible
+from bot.store import audit_log
 from bot.store.search import saved
 from bot.store.search.saved import MAX_SAVED, SavedSearch
 
@@ -42,8 +45,12 @@ async def save_search(request: web.Request) -> web.StreamResponse:
     if len(query) > MAX_QUERY_CHARS:
         return error_page(request, 400, _(_TOO_LONG, count=MAX_QUERY_CHARS))
     async with request.app[DATABASE].begin() as connection:
-        if not await saved.save(connection, request[USER].name, name, query):
+        search_id = await saved.save(connection, request[USER].name, name, query)
+        if search_id is None:
             return error_page(request, 409, _(_TOO_MANY, count=MAX_SAVED))
+        # By its number: name and words may be a person's.
+        noted = entry(request, AuditAction.SEARCH_SAVED, f"search:{search_id}")
+        await audit_log.append(connection, [noted])
     raise web.HTTPSeeOther(request.app.router["turns"].url_for().with_query(q=query))
 
 
@@ -56,4 +63,6 @@ async def delete_search(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].begin() as connection:
         if not await saved.delete_saved(connection, request[USER].name, int(raw)):
             return error_page(request, 404, _(_NO_SEARCH))
+        noted = entry(request, AuditAction.SEARCH_DELETED, f"search:{int(raw)}")
+        await audit_log.append(connection, [noted])
     raise web.HTTPSeeOther(request.app.router["turns"].url_for())

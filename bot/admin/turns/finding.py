@@ -5,7 +5,8 @@ The newest ``PROBED`` turns are compared one by one: what is common fills the pa
 is rare is found by the index, segment by segment from the newest, one, two, four at a time; where
 it has no key, or an older log is not indexed yet, the walk over the rows goes on. Between two steps
 the time is looked at: a page that takes longer than ``BUDGET_S`` ends there, and says how far it
-came. One snapshot serves all statements of a page.
+came. One snapshot serves all statements of a page. Turns of a short list, such as the reviewed
+ones, are read along that list.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ async def find_turns(
     """The ``PAGE_SIZE`` newest turns below ``after`` that meet the criteria."""
     async with read_only(database) as connection:
         search = _Search(Rows(connection), criteria, after)
-        if criteria.conditions:
+        if criteria.conditions or criteria.among is not None:
             await search.run()
         else:
             await search.list_all()
@@ -67,7 +68,10 @@ class _Search:
 
     async def run(self) -> None:
         """Compare the newest rows, then go on with the index, or without."""
-        if await self._scan_block(None, PROBED):
+        if self._criteria.among is not None:
+            few = plans.among(self._criteria, self._criteria.among, self._below)
+            self._found = await self._rows.look_up(few)
+        elif await self._scan_block(None, PROBED):
             if self._criteria.hashed:
                 await self._read_index()
             else:

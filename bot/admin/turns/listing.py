@@ -5,7 +5,7 @@ Otherwise a search would tell the digits of a masked number, a few at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.search.compile import compile_query
+from bot.admin.search.criteria import Criteria
 from bot.admin.search.query import Query
 from bot.admin.turns.filters import Cursor
 from bot.admin.turns.finding import find_turns
@@ -41,9 +42,15 @@ async def list_items(
     query: Query,
     after: Cursor | None,
     messenger_labels: Mapping[str, str],
+    *,
+    narrowed: Callable[[Criteria], Criteria] = lambda criteria: criteria,
 ) -> Listing:
-    """The newest turns below ``after`` that meet the query, at most ``PAGE_SIZE``."""
-    criteria = compile_query(query, datetime.now(UTC), await find_identities(database, query))
+    """The newest turns below ``after`` that meet the query, at most ``PAGE_SIZE``.
+
+    ``narrowed`` may add what the turns have to meet beside the query.
+    """
+    identities = await find_identities(database, query)
+    criteria = narrowed(compile_query(query, datetime.now(UTC), identities))
     shown: list[tuple[TurnRow, TurnListItem]] = []
     reached = None
     for _ in range(MAX_ROUNDS):

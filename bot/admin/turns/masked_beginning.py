@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.normal_form import nfc
+from bot.privacy.cutting import whole_beginning
 from bot.privacy.masking import mask
 
 #: Code points shown.
@@ -13,5 +14,5 @@ _MARGIN = 460
 
 def masked_beginning(text: str) -> str:
     """One line of at most ``LENGTH`` code points and an ellipsis, without personal data."""
-    masked = mask(" ".join(nfc(text[: LENGTH + _MARGIN]).split()))
+    masked = mask(" ".join(nfc(whole_beginning(text, LENGTH + _MARGIN)).split()))
     return masked if len(masked) <= LENGTH else f"{masked[:LENGTH]}…"

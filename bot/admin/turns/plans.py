@@ -121,6 +121,28 @@ def block_start(
     )
 
 
+def among(criteria: Criteria, few: Select[Any], below: Cursor | None) -> Select[Any]:
+    """Of a few turns, each with its ``turn_id`` and ``received_at``: read in the order of time."""
+    listed = few.subquery("few")
+    place = listed.c.received_at, listed.c.turn_id
+    ordered = (
+        select(*place)
+        .where(
+            listed.c.received_at >= criteria.since,
+            listed.c.received_at < criteria.until,
+            *_below(below, *place),
+        )
+        .order_by(*(column.desc() for column in place))
+        .subquery("ordered")
+    )
+    rows = ordered.join(turns, turns.c.id == ordered.c.turn_id).outerjoin(
+        deliveries, deliveries.c.turn_id == turns.c.id
+    )
+    newest_first = ordered.c.received_at.desc(), ordered.c.turn_id.desc()
+    found = _select(criteria).select_from(rows).where(*criteria.conditions)
+    return found.order_by(*newest_first).limit(_ROWS)
+
+
 def waiting(criteria: Criteria, below: Cursor | None) -> Select[Any]:
     """Turns that the index does not have yet: the open ones, and the newest of the queue."""
     ids = _waiting_ids()

@@ -6,7 +6,7 @@ not know, and the page then shows its name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -41,64 +41,12 @@ class TurnRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationTurnRow(TurnRow):
-    """A turn with everything that the page of its conversation shows."""
-
-    epoch: int
-    preset: str | None
-    model: str | None
-    finish_reason: str | None
-    reasoning: str | None  #: its beginning
-    failure_message: str | None
-    dropped_messages: int | None
-    first_token_ms: float | None
-    total_ms: float | None
-    queued_at: datetime | None
-    started_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationRow:
-    """A conversation; ``last_seq`` is also the number of its turns."""
-
-    id: int
-    messenger: str
-    tenant: str
-    key: str
-    last_seq: int
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryAttempt:
-    """One attempt of the ledger."""
-
-    turn_id: UUID
-    via: str
-    state: str
-    detail: str
-    claimed_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnPage:
     """Turns, newest first, and where the older ones begin."""
 
     turns: Sequence[TurnRow]
     after: Cursor | None
     reached: datetime | None = None  #: the time was over: older turns were not looked at
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationPage:
-    """Consecutive turns of a conversation, oldest first."""
-
-    conversation: ConversationRow
-    turns: Sequence[ConversationTurnRow]
-    attempts: Mapping[UUID, Sequence[DeliveryAttempt]]  #: of each turn, oldest first
-    older: int | None  #: the ``before`` of the page above; None at the beginning
-    newer: int | None  #: the ``before`` of the page below; None at the end
-    epoch_above: int | None  #: of the turn above the page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -16,17 +15,13 @@ from bot.admin.search.query import Query
 from bot.admin.search.saved_views import saved_of
 from bot.admin.turns.filters import FIELDS, BadCursor, Cursor, in_url, read_search
 from bot.admin.turns.listing import Listing, list_items
-from bot.admin.turns.queries import MAX_ID, before_for, find_position, read_conversation
-from bot.admin.turns.rows import ConversationPage
-from bot.admin.turns.view_models import TurnDetail, detail
+from bot.admin.turns.queries import before_for, find_position
 from bot.admin.web import labels
 from bot.admin.web.audit import entry, record
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
-from bot.privacy.masking import pseudonym
-from bot.privacy.masking_thread import run_masking
 from bot.store import audit_log, deliveries
 from bot.store.search.saved import SavedSearch
 
@@ -36,8 +31,6 @@ log = structlog.get_logger(__name__)
 MESSENGER_LABELS = web.AppKey("MESSENGER_LABELS", dict[str, str])
 
 _BAD_CURSOR = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
-_NO_CONVERSATION = "해당 대화를 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
-
 _NO_TURN = "해당 질문을 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
 _NOT_DEAD = "이미 전달되었거나 다시 보내는 중인 답변입니다."
 
@@ -73,15 +66,6 @@ async def _record_list(request: web.Request, query: Query, found: Listing) -> No
     await record(request, AuditAction.TURNS_READ, details=details)
 
 
-async def _record_conversation(request: web.Request, found: ConversationPage) -> None:
-    """Write down which turns were read, and whose they are."""
-    seqs = [turn.seq for turn in found.turns]
-    people = {pseudonym(turn.messenger, turn.tenant, turn.sender) for turn in found.turns}
-    details = {"people": sorted(people), "turns": f"{seqs[0]}-{seqs[-1]}" if seqs else ""}
-    about = f"conversation:{found.conversation.id}"
-    await record(request, AuditAction.CONVERSATION_READ, about, details)
-
-
 def _turns_page(
     request: web.Request, found: Listing, query: Query, saved: Sequence[SavedSearch]
 ) -> web.Response:
@@ -103,25 +87,6 @@ def _turns_page(
         statuses=labels.translated(labels.STATUSES),
         deliveries=labels.translated(DELIVERIES),
     )
-
-
-@needs(Role.VIEWER)
-async def show_conversation(request: web.Request) -> web.StreamResponse:
-    """GET /admin/conversations/{id}: consecutive turns of one conversation."""
-    raw_before = request.query.get("before")
-    before = _number(raw_before) if raw_before else None
-    if raw_before is not None and before is None:
-        return error_page(request, 400, _(_BAD_CURSOR))
-    number = _number(request.match_info["id"])
-    if number is None:
-        return error_page(request, 404, _(_NO_CONVERSATION))
-    found = await read_conversation(request.app[DATABASE], number, before)
-    if found is None:
-        return error_page(request, 404, _(_NO_CONVERSATION))
-    await _record_conversation(request, found)
-    messenger_labels = request.app[MESSENGER_LABELS]
-    context = await run_masking(lambda: _conversation_context(found, messenger_labels))
-    return page(request, "conversation.html", **context)
 
 
 @needs(Role.ADMIN)
@@ -146,34 +111,3 @@ async def send_again(request: web.Request) -> web.StreamResponse:
     page_url = request.app.router["conversation"].url_for(id=str(position.conversation_id))
     before = before_for(position.seq)
     raise web.HTTPSeeOther(page_url.with_query(before=before).with_fragment(f"turn-{turn_id}"))
-
-
-def _conversation_context(
-    found: ConversationPage, messenger_labels: dict[str, str]
-) -> dict[str, Any]:
-    conversation = found.conversation
-    return {
-        "id": conversation.id,
-        "messenger": labels.label(conversation.messenger, messenger_labels),
-        "room": pseudonym(conversation.messenger, conversation.tenant, conversation.key),
-        "created_at": conversation.created_at,
-        "total": conversation.last_seq,
-        "turns": _details(found, messenger_labels),
-        "older": found.older,
-        "newer": found.newer,
-    }
-
-
-def _details(found: ConversationPage, messenger_labels: dict[str, str]) -> list[TurnDetail]:
-    epochs_above = [found.epoch_above, *(row.epoch for row in found.turns)]
-    return [
-        detail(row, epoch, found.attempts.get(row.id, ()), messenger_labels)
-        for row, epoch in zip(found.turns, epochs_above, strict=False)
-    ]
-
-
-def _number(raw: str) -> int | None:
-    """A BIGINT, or None."""
-    if not raw.isascii() or not raw.isdecimal() or len(raw) > 19:
-        return None
-    return number if (number := int(raw)) <= MAX_ID else None

@@ -63,8 +63,10 @@ async def add_user(request: web.Request) -> web.StreamResponse:
 @needs(Role.ADMIN)
 async def show_user(request: web.Request) -> web.StreamResponse:
     """GET /admin/users/{id}: one user."""
-    done = _DONE.get(request.query.get("done", ""), "")
-    return await _user_page(request, _id(request), sentence=_(done))
+    done, user_id = _DONE.get(request.query.get("done", ""), ""), _id(request)
+    if found := await _find(request, user_id):
+        await record(request, AuditAction.USERS_READ, f"user:{found.name}")
+    return await _user_page(request, user_id, sentence=_(done))
 
 
 @needs(Role.ADMIN)

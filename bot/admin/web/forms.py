@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from bot.admin.login.access import rule_for
 from bot.domain.turns import clean_text
 from bot.http.body import read_body
 
@@ -20,8 +21,9 @@ async def read_form(request: web.Request) -> dict[str, str]:
         raise web.HTTPUnsupportedMediaType
     if request.content_length is None:
         raise web.HTTPLengthRequired
-    if request.content_length > MAX_FORM_BYTES:
-        raise web.HTTPRequestEntityTooLarge(MAX_FORM_BYTES, request.content_length)
+    max_bytes = _max_bytes(request)
+    if request.content_length > max_bytes:
+        raise web.HTTPRequestEntityTooLarge(max_bytes, request.content_length)
     await read_body(request)
     try:
         fields = await request.post()
@@ -33,3 +35,8 @@ async def read_form(request: web.Request) -> dict[str, str]:
 async def read_reason(request: web.Request) -> str:
     """The form's reason, cut where it is far too long."""
     return clean_text((await read_form(request)).get("reason", ""))[:MAX_REASON_CHARS]
+
+
+def _max_bytes(request: web.Request) -> int:
+    rule = rule_for(request.match_info.handler)
+    return (rule and rule.max_form_bytes) or MAX_FORM_BYTES

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta, timezone
 from bot.admin.web.language import translate as _
 from bot.domain.dashboard_users import Role
 from bot.domain.deliveries import DeliveryState, DeliveryVia
+from bot.domain.feedback import Reason
+from bot.domain.reviews import Verdict
 from bot.domain.turns import STORAGE_FAULT, TurnStatus
 from inference_queue.protocol import FailureReason, FinishReason
 
@@ -51,10 +53,12 @@ FINISH_REASONS: dict[str, str] = {
     FinishReason.LENGTH: "길이 제한 도달",
     FinishReason.DEADLINE: "시간 제한 도달",
     FinishReason.REPETITION: "같은 말 반복",
+    FinishReason.CANCELLED: "중간에 멈춤",
 }
 
 FAILURES: dict[str, str] = {
     FailureReason.INVALID_JOB: "잘못된 작업",
+    FailureReason.NO_VISION: "사진을 볼 수 없는 모델",
     FailureReason.PROMPT_TOO_LONG: "질문이 너무 김",
     FailureReason.ENGINE_UNAVAILABLE: "모델 서버에 연결되지 않음",
     FailureReason.ENGINE_OVERLOADED: "모델 서버 과부하",
@@ -72,10 +76,20 @@ ROLES: dict[str, str] = {
     Role.ADMIN: "관리자",
 }
 
+VERDICTS: dict[str, str] = {Verdict.GOOD: "좋음", Verdict.BAD: "문제 있음"}
+
+REASONS: dict[str, str] = {
+    Reason.WRONG: "틀림",
+    Reason.UNHELPFUL: "도움 안 됨",
+    Reason.UNSAFE: "안전하지 않음",
+    Reason.FORMAT: "형식",
+    Reason.KOREAN: "한국어 어색함",
+}
+
 #: Each badge has a shape too, for readers who do not see its colour. All other states are open.
 _TONES: dict[str, set[str]] = {
-    "good": {TurnStatus.ANSWERED, DeliveryState.DELIVERED},
-    "bad": {TurnStatus.FAILED, DeliveryState.FAILED},
+    "good": {TurnStatus.ANSWERED, DeliveryState.DELIVERED, Verdict.GOOD},
+    "bad": {TurnStatus.FAILED, DeliveryState.FAILED, Verdict.BAD},
     "warn": {TurnStatus.EXPIRED, DeliveryState.EXPIRED, DeliveryState.UNCONFIRMED},
     "quiet": {TurnStatus.CANCELLED, TurnStatus.MERGED},
 }
@@ -119,6 +133,13 @@ def duration(milliseconds: float | None) -> str:
     if whole < 3600:
         return _("{minutes}분 {seconds}초", minutes=whole // 60, seconds=whole % 60)
     return _("{hours}시간", hours=f"{whole / 3600:.1f}")
+
+
+def tokens(prompt: int | None, completion: int | None) -> str:
+    """The tokens of prompt and answer; "" where neither is known."""
+    if prompt is None and completion is None:
+        return ""
+    return f"{prompt or 0:,} + {completion or 0:,}"
 
 
 def label(value: str | None, known: Mapping[str, str]) -> str:

@@ -46,14 +46,40 @@ SECTIONS = (
     Section(
         "대화 기록",
         (
-            Entry("대화 목록", "turns", below=("conversations", "turns", "searches")),
+            Entry(
+                "대화 목록",
+                "turns",
+                below=("conversations", "turns", "people", "rooms", "searches"),
+            ),
             Entry("실시간", "live"),
             Entry("전송 실패 답변", "dead_letters"),
         ),
     ),
     Section(
+        "검토",
+        (Entry("검토 대기열", "review_queues"), Entry("검토자 일치도", "review_agreement")),
+    ),
+    Section(
+        "개선",
+        (
+            Entry("답변 비교", "replays"),
+            Entry("데이터 세트", "datasets", Role.REVIEWER),
+            Entry("내보낸 파일", "exports", Role.REVIEWER),
+            Entry("학습에서 제외한 사람", "opt_outs", Role.ADMIN),
+        ),
+    ),
+    Section("봇 설정", (Entry("봇 설정", "bot_settings"),)),
+    Section(
         "운영",
         (Entry("차트", "charts"), Entry("워커", "workers"), Entry("알림", "alerts")),
+    ),
+    Section(
+        "개인정보",
+        (
+            Entry("보관 기간", "retention", Role.ADMIN),
+            Entry("차단한 사용자", "blocked", Role.ADMIN),
+            Entry("삭제한 사용자", "erasures", Role.ADMIN),
+        ),
     ),
     Section(
         "관리",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp_jinja2
 import jinja2
@@ -23,6 +24,9 @@ from bot.admin.web.rendering import page_of
 from bot.domain.dashboard_users import Role
 
 log = structlog.get_logger(__name__)
+
+#: The names of a list's cursors in its URL.
+PLACES = frozenset({"after", "before"})
 
 DATABASE = web.AppKey("DATABASE", AsyncEngine)
 
@@ -96,9 +100,18 @@ def page(request: web.Request, template: str, status: int = 200, **context: Any)
         "user": user,
         "sections": sections,
         "section_pages": section_pages,
+        "is_reviewer": user is not None and user.role.includes(Role.REVIEWER),
         "is_admin": user is not None and user.role.includes(Role.ADMIN),
+        "list_query": _without_place(request),
     }
     return page_of(request, template, shared | context, status=status)
+
+
+def _without_place(request: web.Request) -> str:
+    """The search of a list, as its URL carries it, from the first page."""
+    return urlencode(
+        [(name, value) for name, value in request.query.items() if value and name not in PLACES]
+    )
 
 
 def error_page(request: web.Request, status: int, sentence: str = "") -> web.Response:

@@ -87,6 +87,8 @@ class GenericEndpoint:
             sentence = problem_sentence(incoming.problem, texts, max_chars=self._max_chars)
             return refuse(422, str(incoming.problem), sentence)
         if sentence := await self._inbox.rejection(incoming.utterance):
+            if self._inbox.is_blocked(incoming.utterance.person):
+                return refuse(403, "this person is blocked", sentence)
             return refuse(429, "too much at once", sentence)
         accepted = await self._inbox.submit(incoming.utterance)
         if not accepted.new and not await self._results.is_of(accepted.turn_id, incoming.utterance):

@@ -8,9 +8,11 @@ from typing import Any, ClassVar, Self
 
 from aiohttp import web
 
+from bot.configs.texts import TextsLookup
 from bot.domain.findings import Finding
 from bot.domain.webhook_probe import WebhookProbe
 from bot.messengers.generic.adapter import GenericAdapter
+from bot.messengers.generic.answer_view import GenericViewer
 from bot.messengers.generic.checks import check_settings
 from bot.messengers.generic.endpoint import GenericEndpoint
 from bot.messengers.generic.event_stream import EventStreams
@@ -21,6 +23,7 @@ from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.generic.simulator_pane import GenericPane
 from bot.messengers.plugin import AdapterServices, LocalDefaults, Loop, MessengerSettings, Services
 from bot.simulator.webhook_client import WebhookClient
+from bot.text.catalog import Texts
 from inference_queue.token_stream import TokenStream
 
 
@@ -55,6 +58,10 @@ class GenericPlugin:
     def adapter(self, services: AdapterServices) -> GenericAdapter:
         """Posts signed results to callback URLs."""
         return GenericAdapter(self.settings, services.texts, services.outbound)
+
+    def viewer(self, texts: Texts, _texts_for: TextsLookup) -> GenericViewer:
+        """The text of a result."""
+        return GenericViewer(texts)
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """Messages, results and events."""

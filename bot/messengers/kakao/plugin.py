@@ -8,9 +8,12 @@ from typing import Any, ClassVar, Self
 
 from aiohttp import web
 
+from bot.configs.texts import TextsLookup
 from bot.domain.findings import Finding
 from bot.domain.webhook_probe import WebhookProbe
 from bot.messengers.kakao.adapter import KakaoAdapter
+from bot.messengers.kakao.answer_view import KakaoViewer
+from bot.messengers.kakao.bubbles import style_of
 from bot.messengers.kakao.checks import check_settings
 from bot.messengers.kakao.endpoint import KakaoEndpoint
 from bot.messengers.kakao.probe import help_probe
@@ -18,6 +21,7 @@ from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.simulator_pane import KakaoPane
 from bot.messengers.plugin import AdapterServices, LocalDefaults, Loop, MessengerSettings, Services
 from bot.simulator.webhook_client import WebhookClient
+from bot.text.catalog import Texts
 
 
 class KakaoPlugin:
@@ -51,6 +55,10 @@ class KakaoPlugin:
     def adapter(self, services: AdapterServices) -> KakaoAdapter:
         """Posts answers to callback URLs."""
         return KakaoAdapter(self.settings, services.texts_for, services.outbound)
+
+    def viewer(self, _texts: Texts, texts_for: TextsLookup) -> KakaoViewer:
+        """Pages of bubbles, with the texts of each bot."""
+        return KakaoViewer(texts_for, style_of(self.settings))
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """The skill webhook."""

@@ -31,7 +31,7 @@ def answer_message(
     answer: Answer, address: Mapping[str, Any], texts: Texts, visibility: Visibility
 ) -> dict[str, Any]:
     """The JSON for a response_url: visibility, blocks, and the fallback text."""
-    markdown = _markdown(answer, texts)
+    markdown = message_markdown(answer, texts)
     blocks: list[dict[str, Any]] = [{"type": "markdown", "text": markdown}]
     if visibility == "in_channel":
         blocks = _quote(address) + blocks
@@ -54,7 +54,7 @@ def plain_message(
 ) -> dict[str, Any]:
     """The same without blocks, for a message that Slack refused; cut to ``max_chars``."""
     quotes = _quote(address) if visibility == "in_channel" else []
-    whole = plain_text(_markdown(answer, texts))
+    whole = plain_text(message_markdown(answer, texts))
     shown = shorten(whole, max_chars, lambda part: utf16_units(escape(part)))
     cut = texts.cut_note if shown != whole else ""
     notice = answer.notice(texts.ai_notice)
@@ -109,7 +109,8 @@ def _quote(address: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]
 
 
-def _markdown(answer: Answer, texts: Texts) -> str:
+def message_markdown(answer: Answer, texts: Texts) -> str:
+    """The Markdown of an answer that is one message: cut where it is too long for it."""
     text = defused(clean_text(answer.text)) or texts.failed
     if utf16_units(text) <= MAX_MARKDOWN_CHARS and not answer.truncated:
         return text

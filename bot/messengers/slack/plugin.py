@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from aiohttp import web
 
+from bot.configs.texts import TextsLookup
 from bot.domain.findings import Finding
 from bot.domain.webhook_probe import WebhookProbe
 from bot.messengers.plugin import (
@@ -19,6 +20,7 @@ from bot.messengers.plugin import (
     SimulatedPlatform,
 )
 from bot.messengers.slack.adapter import SlackAdapter
+from bot.messengers.slack.answer_view import SlackViewer
 from bot.messengers.slack.checks import check_slack
 from bot.messengers.slack.commands import CommandReceiver
 from bot.messengers.slack.endpoint import SlackEndpoint
@@ -29,6 +31,7 @@ from bot.messengers.slack.probe import help_probe
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.simulator_pane import API_PATH, SlackPane
 from bot.simulator.webhook_client import WebhookClient
+from bot.text.catalog import Texts
 
 
 class SlackPlugin:
@@ -73,6 +76,10 @@ class SlackPlugin:
         """Posts answers by Web API or to response URLs."""
         self._parts = SlackParts(self.settings, services)
         return self._parts.adapter
+
+    def viewer(self, texts: Texts, _texts_for: TextsLookup) -> SlackViewer:
+        """Messages, in the catalogue's texts."""
+        return SlackViewer(self.settings, texts)
 
     def routes(self, services: Services) -> list[web.RouteDef]:
         """Commands, events, interactivity, and the pages of an installation."""

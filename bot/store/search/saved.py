@@ -31,17 +31,16 @@ async def list_saved(connection: AsyncConnection, owner: str) -> list[SavedSearc
     return [SavedSearch(**row._asdict()) for row in rows]
 
 
-async def save(connection: AsyncConnection, owner: str, name: str, query: str) -> bool:
-    """Save a search, in place of one of the same name; False: the owner has too many."""
+async def save(connection: AsyncConnection, owner: str, name: str, query: str) -> int | None:
+    """Save a search, in place of one of the same name; its id, None: the owner has too many."""
     table = saved_searches.c
     others = select(func.count()).where(table.owner == owner, table.name != name)
     if (await connection.scalar(others) or 0) >= MAX_SAVED:
-        return False
+        return None
     new = insert(saved_searches).values(owner=owner, name=name, query=query)
-    await connection.execute(
-        new.on_conflict_do_update(index_elements=["owner", "name"], set_={"query": query})
-    )
-    return True
+    saved = new.on_conflict_do_update(index_elements=["owner", "name"], set_={"query": query})
+    search_id: int | None = await connection.scalar(saved.returning(table.id))
+    return search_id
 
 
 async def delete_saved(connection: AsyncConnection, owner: str, search_id: int) -> bool:

@@ -161,6 +161,7 @@ def _adapted(checkpoint: Checkpoint, adapter: str, progress: Progress) -> Checkp
     if not (folder / "adapter_config.json").is_file():
         raise _unavailable(f"{folder} lacks the adapter's adapter_config.json")
     progress(f"loading the adapter {folder.name}")
+    checkpoint = replace(checkpoint, card=replace(checkpoint.card, adapter=Path(adapter).name))
     if getattr(checkpoint.model, "is_quantized", False):
         # Rounded to 4 bits again, most of the training would be lost.
         checkpoint.model.load_adapter(folder)

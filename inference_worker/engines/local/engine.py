@@ -82,6 +82,11 @@ class LocalEngine:
         """What it is doing now."""
         return self._model.scheduler.usage if self._model else Usage()
 
+    @property
+    def template(self) -> ChatTemplate | None:
+        """The model's own chat template."""
+        return self._model.template if self._model else None
+
     async def check(self) -> str:
         """Nothing that a later answer could not show."""
         return ""
@@ -143,6 +148,7 @@ class LocalEngine:
             prompt_tokens=len(prompt),
             completion_tokens=end.tokens,
             dropped_messages=fitted.dropped,
+            cut_chars=fitted.cut_chars,
             first_token_ms=output.first_token_ms,
             total_ms=output.elapsed_ms(),
         )

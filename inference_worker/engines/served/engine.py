@@ -29,6 +29,7 @@ from inference_worker.engines.served.fitting import fit_job, fit_shorter
 from inference_worker.engines.served.generation import Generation
 from inference_worker.engines.served.token_id_prompt import Encoder, load_encoder
 from inference_worker.errors import EngineError
+from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.system_role import SystemRole
 
 log = structlog.get_logger(__name__)
@@ -70,6 +71,12 @@ class ServedEngine:
     def usage(self) -> Usage:
         """Nothing: the work is the server's, and a silent server ends the answer."""
         return Usage()
+
+    @property
+    def template(self) -> ChatTemplate | None:
+        """That of WORKER_TOKENIZER, while it is the served model's."""
+        encoder = self._connection.encoder if self._connection else None
+        return encoder.template if encoder else None
 
     async def start(self, progress: Callable[[str], None]) -> None:
         """Reach the server and learn what it serves. Raises EngineError; may be called again."""

@@ -43,6 +43,7 @@ class Prompt:
     messages: tuple[Message, ...]
     max_new_tokens: int
     dropped: int = 0  #: oldest messages left out
+    cut_chars: int = 0  #: code points cut from the newest message
     markers: tuple[str, ...] = KNOWN_MARKERS  #: control strings that are broken in the messages
     ids: tuple[int, ...] = ()  #: the same as token ids, where the worker has the tokenizer
 

@@ -195,6 +195,7 @@ class Generation:
             prompt_tokens=output.prompt_tokens or 0,
             completion_tokens=output.completion_tokens,
             dropped_messages=self._prompt.dropped,
+            cut_chars=self._prompt.cut_chars,
             first_token_ms=output.first_token_ms,
             total_ms=output.elapsed_ms(),
         )

@@ -17,6 +17,7 @@ from inference_queue.protocol import Completion, FailureReason, Job
 from inference_worker.engines.base import Delta, ModelCard, Usage
 from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.errors import EngineError
+from inference_worker.prompt.chat_template import ChatTemplate
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,12 @@ class ServedPool:
     def usage(self) -> Usage:
         """Nothing: the work is the servers'."""
         return Usage()
+
+    @property
+    def template(self) -> ChatTemplate | None:
+        """That of a server whose tokenizer is here."""
+        templates = (backend.engine.template for backend in self._backends if backend.ready)
+        return next((template for template in templates if template is not None), None)
 
     async def check(self) -> str:
         """Why none of the servers can answer now; empty where one can."""

@@ -50,6 +50,7 @@ class Encoder:
             messages=fitted.messages,
             max_new_tokens=min(wanted, context_window - len(ids)),
             dropped=fitted.dropped,
+            cut_chars=fitted.cut_chars,
             ids=tuple(ids),
         )
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -120,84 +119,6 @@ async def test_the_compose_commands_back_up_and_restore(
     await engine.dispose()
 
 
-def as_libpq(url: str) -> str:
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-async def psql(url: str, statements: str) -> str:
-    env = {"PATH": f"{postgres_binaries()}:{os.environ['PATH']}", "URL": as_libpq(url)}
-    return await run(f'psql "$URL" --set=ON_ERROR_STOP=1 <<"END"\n{statements}\nEND\n', env=env)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
 async def texts(database: AsyncEngine) -> set[str]:
     async with database.connect() as connection:
         return set((await connection.scalars(text("SELECT text FROM turns"))).all())
-
-
-async def keys(database: AsyncEngine) -> set[str]:
-    async with database.connect() as connection:
-        return set((await connection.scalars(text("SELECT key FROM conversations"))).all())
-
-
-async def test_only_old_turns_that_ended_are_deleted_and_empty_conversations(
-    database_url: str, database: AsyncEngine
-) -> None:
-    old = NOW - timedelta(days=91)
-    await add_turn(database, "오래된 질문", received_at=old, key="both")
-    await add_turn(database, "새 질문", received_at=NOW, key="both")
-    await add_turn(database, "오래된 질문만", received_at=old, key="old")
-    await add_turn(
-        database, "아직 답하는 중", None, received_at=old, key="open", delivery="pending"
-    )
-    await psql(database_url, commands("retention", "sql"))
-    assert await texts(database) == {"새 질문", "아직 답하는 중"}
-    assert await keys(database) == {"both", "open"}
-
-
-async def test_one_person_s_turns_are_deleted(database_url: str, database: AsyncEngine) -> None:
-    await add_turn(database, "지울 질문", sender="ID-OF-THE-PERSON")
-    await add_turn(database, "남의 질문", sender="person-2", key="room-2")
-    await psql(database_url, commands("person", "sql"))
-    await psql(database_url, commands("retention", "sql"))
-    assert await texts(database) == {"남의 질문"}
-    assert await keys(database) == {"room-2"}
-
-
-async def test_a_message_that_comes_during_the_deletion_is_kept(
-    database_url: str, database: AsyncEngine
-) -> None:
-    await add_turn(database, "오래된 질문", received_at=NOW - timedelta(days=91))
-    async with database.connect() as accepting:
-        # The accept's own order: the conversation's row first, then the turn.
-        await accepting.execute(text("UPDATE conversations SET last_seq = last_seq + 1"))
-        await accepting.execute(
-            text(
-                "INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key,"
-                " sender, text, reply_handle, expires_at) SELECT gen_random_uuid(), id, last_seq,"
-                " 0, messenger, tenant, 'new', 'person-1', '방금 온 질문', '{}', now()"
-                " FROM conversations"
-            )
-        )
-        deleting = asyncio.create_task(psql(database_url, commands("retention", "sql")))
-        await until_somebody_waits_for_a_lock(database)
-        await accepting.commit()
-        await deleting
-    assert await texts(database) == {"방금 온 질문"}
-
-
-async def until_somebody_waits_for_a_lock(database: AsyncEngine) -> None:
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    async with asyncio.timeout(60), database.connect() as connection:
-        while not await connection.scalar(waiting):
-            await connection.rollback()  # a transaction sees one snapshot of the activity
-            await asyncio.sleep(0.02)

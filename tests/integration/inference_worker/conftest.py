@@ -16,6 +16,7 @@ from tests.support.models import (
     llama3_tokenizer_dir,
     noise_engine,
     noise_llama_dir,
+    stopped_demo_engine,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "llama3_tokenizer_dir",
     "noise_engine",
     "noise_llama_dir",
+    "stopped_demo_engine",
 ]

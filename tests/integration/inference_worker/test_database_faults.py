@@ -100,6 +100,7 @@ class Scripted:
 
     card = ModelCard(name="scripted", preset="demo")
     usage = Usage()
+    template = None
 
     def __init__(self, model_of: Callable[[str], str]) -> None:
         self._model_of = model_of

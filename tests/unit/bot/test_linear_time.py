@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.admin.login.login_page import own_path
+from bot.admin.reviews.diff import changes
 from bot.admin.search.fields import all_fields
 from bot.admin.search.suggestions import suggest
 from bot.admin.turns.excerpt import excerpt
@@ -28,6 +29,7 @@ from bot.messengers.parsing import MAX_JAMO, digest, identifier, json_object, re
 from bot.messengers.slack.rich_text import mrkdwn
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.slash_command import read_command, read_form
+from bot.store.reviews.reading import MAX_TEXT_CHARS
 from bot.store.search.folding import folded, grams
 from bot.store.search.words import Word
 from bot.text.splitting import shorten, split, utf16_units
@@ -106,6 +108,12 @@ def kakao_reply(text: str) -> object:
     return judge_callback(Reply(status=200, body=body, headers={}))
 
 
+def compared(text: str) -> object:
+    """A text and the same one with its halves exchanged: most of it has changed its place."""
+    half = len(text) // 2
+    return changes(text, text[half:] + text[:half])
+
+
 def body(name: str, call: object, *, times: int = 1) -> TextFunction:
     """A function of a text that stands so many times in one request's body."""
     return TextFunction(name, call, MAX_BODY_BYTES // times, in_bytes=True)  # type: ignore[arg-type]
@@ -140,6 +148,7 @@ FUNCTIONS = (
         "suggest", lambda text: asyncio.run(suggest(text, FIELDS, nothing)), MAX_LINE_CHARS
     ),
     TextFunction("excerpt", lambda text: excerpt(text, [Word(text[-9:])]), MAX_ANSWER_CHARS),
+    TextFunction("changes", compared, MAX_TEXT_CHARS),
     TextFunction("kakao.judge_callback", kakao_reply, MAX_REPLY_BYTES // 12),
     TextFunction("slack.mrkdwn", mrkdwn, MAX_SLACK_CHARS),
     TextFunction("neutralise", lambda text: neutralise(text, KNOWN_MARKERS), MAX_ANSWER_CHARS),

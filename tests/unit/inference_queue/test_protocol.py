@@ -40,16 +40,16 @@ def a_completion(**fields: Any) -> Completion:
 
 
 @pytest.mark.parametrize("reason", FinishReason)
-@pytest.mark.parametrize("reasoning", ["", "생각"])
-def test_a_completion_comes_back_whole(reason: FinishReason, reasoning: str) -> None:
-    sent = a_completion(finish_reason=reason, reasoning=reasoning)
+@pytest.mark.parametrize("beside", [{}, {"reasoning": "생각"}, {"cut_chars": 12}])
+def test_a_completion_comes_back_whole(reason: FinishReason, beside: dict[str, Any]) -> None:
+    sent = a_completion(finish_reason=reason, **beside)
     assert load_result(dump_result(sent), dump_remarks(sent)) == sent
 
 
 def test_a_bot_of_the_previous_version_can_read_every_completion() -> None:
-    sent = a_completion(finish_reason=FinishReason.REPETITION, reasoning="생각")
+    sent = a_completion(finish_reason=FinishReason.REPETITION, reasoning="생각", cut_chars=12)
     body = dump_result(sent)
-    assert "reasoning" not in body
+    assert not {"reasoning", "cut_chars"}.intersection(body)
     assert body["finish_reason"] in ("stop", "length", "deadline")
     assert load_result(body) == a_completion(finish_reason=FinishReason.LENGTH)
 

@@ -6,6 +6,8 @@ AUDIT = {
     "로그인 실패": "Login refused",
     "2단계 코드 실패": "Code refused",
     "권한 없음": "Role refused",
+    "검색 저장": "Search saved",
+    "저장한 검색 삭제": "Saved search deleted",
     "대화 목록 열람": "Turns read",
     "대화 열람": "Conversation read",
     "답변 다시 보내기": "Answer sent again",
@@ -35,7 +37,6 @@ AUDIT = {
     "컴퓨터의 사용자": "system user",
     "삭제한 마지막 번호": "last deleted row",
     "삭제한 마지막 해시": "its hash",
-    "알 수 없음": "unknown",
     "누가, 언제, 어디서, 누구의 정보를, 어떻게 했는지 남깁니다. 지우거나 고칠 수 없습니다.": (
         "Who did what, when, from where, with whose data. Nothing here is changed or deleted."
     ),

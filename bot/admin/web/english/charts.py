@@ -9,7 +9,6 @@ CHARTS = {
         "Nothing was recorded in this range. Choose another range or messenger."
     ),
     "표로 보기": "Show the numbers",
-    "시각": "Time",
     "기간": "Range",
     "{start}부터 {end}까지: {summary}. 수치는 표에 있습니다.": (
         "From {start} to {end}: {summary}. The numbers are in the table."
@@ -35,8 +34,6 @@ CHARTS = {
         " minute. Choose another range."
     ),
     "단계별로 걸린 시간": "Time taken by each stage",
-    "단계": "Stage",
-    "건수": "Count",
     "질문 접수부터 답변 전달까지": "received → delivered",
     "접수 → 대기열": "received → queued",
     "대기열 → 생성 시작": "queued → started",
@@ -49,8 +46,6 @@ CHARTS = {
     "걸린 시간: 생성 시작 → 첫 토큰": "Time taken: started → first token",
     "걸린 시간: 생성 시작 → 생성 끝": "Time taken: started → generated",
     "걸린 시간: 답변 확정 → 전달": "Time taken: settled → delivered",
-    "{count}건": "{count}",
-    "{count}토큰": "{count} tokens",
     "처리한 질문": "Questions handled",
     "제시간에 답변한 비율": "Share answered in time",
     (

@@ -29,7 +29,6 @@ TURNS = {
     "(글 없음)": "(no text)",
     "첨부 {count}개": "{count} attached",
     "봇": "Bot",
-    "봇 · 보낸 답변 없음": "Bot · no answer was sent",
     "아직 답변이 없습니다.": "There is no answer yet.",
     "다시 보내기": "Send again",
     "이 구간에는 대화가 없습니다.": "There are no turns in this part.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 USERS = {
-    "마지막 로그인": "Last login",
     "다음 사용자": "More users",
     "사용자 추가": "Add a user",
     "첫 비밀번호 (비워 두면 일회용 비밀번호를 만듭니다)": (
@@ -18,6 +17,7 @@ USERS = {
     ),
     "사유 (접속기록에 남습니다)": "Reason (it stays in the audit log)",
     "일회용 비밀번호": "One-time password",
+    "{moment}까지 쓸 수 있습니다.": "It can be used until {moment}.",
     "이 비밀번호는 지금 한 번만 보입니다. 안전한 방법으로 사용자에게 전해 주세요.": (
         "This password is shown this once. Hand it to the user in a safe way."
     ),

@@ -58,6 +58,8 @@ _WORKERS = {
     "모델을 읽지 못함": "model not loaded",
     "엔진": "Engine",
     "슬롯": "Slots",
+    "어댑터": "Adapter",
+    "배경 작업": "Background jobs",
     "{busy} / {slots} 사용 중": "{busy} of {slots} in use",
     "사진": "Pictures",
     "볼 수 있음": "understood",
@@ -97,7 +99,7 @@ _ALERTS = {
     "답변이 기한보다 늦습니다": "Answers are late",
     "디스크가 거의 찼습니다": "The disk is almost full",
     "답변 전달": "Delivery of answers",
-    "답변 기한": "Answers in time",
+    "답변 기한 준수": "Answers in time",
     "디스크": "Disk",
     "최근 30분 동안 {count}건 가운데 {share}%만 제시간": (
         "of {count} in the last 30 minutes, only {share}% in time"
@@ -127,12 +129,10 @@ _DEAD_LETTERS = {
     "보기": "Show",
     "진행 중": "Running",
     "멈춤": "Stopped",
-    "끝남": "Done",
     "{count}건 다시 보냄": "{count} sent again",
     "{count}건 남음": "{count} left",
     "다시 보내기 진행": "Progress of sending again",
     "멈추기": "Stop",
-    "새로고침": "Reload",
     "조건에 맞는 답변 {all}건 가운데 {sendable}건을 다시 보낼 수 있습니다.": (
         "Of {all} matching answers {sendable} can be sent again."
     ),
@@ -150,12 +150,11 @@ _DEAD_LETTERS = {
     "전송에 실패한 답변이 없습니다. 새로 생기면 여기에서 다시 보낼 수 있습니다.": (
         "There are no undelivered answers. A new one can be sent again from here."
     ),
-    "이전 답변": "Older answers",
+    "이전 목록": "Older answers",
     "알 수 없는 조건입니다. 목록에서 골라 주세요.": (
         "The condition is unknown. Choose one of the list."
     ),
     "이미 끝났거나 없는 작업입니다.": "There is no such order, or it has ended.",
-    "모든 메신저": "all messengers",
     "모든 상태": "all states",
 }
 

@@ -53,6 +53,7 @@ async def test_an_admin_adds_somebody_who_chooses_a_password_and_reads_in_englis
     page: Page,
 ) -> None:
     await log_in(page, "admin", PASSWORD)
+    await page.get_by_role("link", name="관리", exact=True).click()
     await page.get_by_role("link", name="사용자들").click()
     await page.get_by_label("아이디").fill("김하나")
     await page.get_by_label("역할").select_option(label="검토자")
@@ -104,7 +105,9 @@ async def test_every_page_fits_a_phone_and_names_its_fields(
     await log_in(page, "admin", PASSWORD)
     home = page.url
     fields = "[...document.querySelectorAll('input:not([type=hidden], [hidden]), select, button')]"
-    unnamed = f"{fields}.filter(e => !(e.labels && e.labels.length) && !e.innerText).length"
+    unnamed = (
+        f"{fields}.filter(e => !(e.labels && e.labels.length) && !e.textContent.trim()).length"
+    )
     named = "[...document.querySelectorAll('[id]')].map(e => e.id)"
     ids = f"(ids => ids.length - new Set(ids).size)({named})"
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -154,6 +154,31 @@ async def test_setting_what_is_set_adds_no_version(engineer: Engineer) -> None:
     assert len((await engineer.types("history", "--json")).document) == 1
 
 
+async def test_an_old_version_comes_back_as_a_new_one(engineer: Engineer) -> None:
+    await engineer.types("set", *TENANT, "preset=demo")
+    await engineer.types("set", *TENANT, "preset=auto", "history_turns=1", "--note", "길다")
+    back = await engineer.types("rollback", *TENANT, "1", "--note", "틀렸음", "--author", "kim")
+    head, *changed = back.out.splitlines()
+    assert head.startswith("kakao/b1: version 3, ")
+    assert head.endswith(" by kim, equal to version 1")
+    assert changed == [
+        "  # 틀렸음",
+        "  - history_turns = 1",
+        "  - preset = auto",
+        "  + preset = demo",
+    ]
+    [newest, *_] = (await engineer.types("history", *TENANT, "--json")).document
+    assert (newest["values"], newest["note"], newest["restores"]) == (
+        {"preset": "demo"},
+        "틀렸음",
+        1,
+    )
+    again = await engineer.types("rollback", *TENANT, "1")
+    assert again.out == "kakao/b1: nothing changed, as it has these values.\n"
+    missing = await engineer.types("rollback", *TENANT, "9")
+    assert (missing.status, missing.err) == (1, "kakao/b1 never had version 9.\n")
+
+
 async def test_a_scope_without_settings_says_so(engineer: Engineer) -> None:
     shown = await engineer.types("show", *TENANT)
     assert shown.out == (

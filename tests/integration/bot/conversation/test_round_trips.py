@@ -29,6 +29,10 @@ async def test_many_conversations_are_scheduled_and_settled_by_few_statements(
     database_url: str, redis_url: str
 ) -> None:
     async with running_parts(database_url, redis_url) as parts:
+        await parts.wait("먼저")
+        await parts.schedule_all()  # stores the settings of all these prompts, once
+        await parts.work()
+        await parts.settler.settle()
         for number in range(12):
             await parts.wait(f"말 {number}")
         ids = [row.id for row in await parts.rows("SELECT id FROM conversations")]

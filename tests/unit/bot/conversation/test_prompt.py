@@ -16,7 +16,7 @@ from bot.domain.bot_config import BotConfig, EffectiveConfig
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.turns import Person
 from bot.store.conversations import LockedConversation
-from bot.store.history_cache import Exchange, mark
+from bot.store.history_cache import Exchange, mark, seq_of
 from bot.store.scheduling import WaitingTurn
 from bot.workers import WorkerRegistry
 from inference_queue.presets import PRESETS
@@ -85,7 +85,9 @@ def test_an_answer_has_no_more_tokens_than_its_messenger_shows(
 
 def test_a_burst_is_read_after_the_history() -> None:
     exchanges = [Exchange("1@x", "첫 질문", "첫 답")]
-    job = builder().plan(CONVERSATION, [waiting("하나"), waiting("둘")], exchanges).job
+    plan = builder().plan(CONVERSATION, [waiting("하나"), waiting("둘")], exchanges)
+    job = plan.job
+    assert plan.history == (1,)
     assert job.messages == (
         Message(Role.SYSTEM, PRESET.system_prompt),
         Message(Role.USER, "첫 질문"),
@@ -170,3 +172,23 @@ def test_a_job_continues_only_the_answer_that_its_history_ends_with(
 
 def test_a_scope_without_history_continues_nothing() -> None:
     assert not builder(history_turns=0).plan(CONVERSATION, [PRESS], [CUT]).job.continues
+
+
+def test_a_prompt_that_is_tried_is_the_prompt_of_a_turn() -> None:
+    values = BotConfig(
+        system_prompt="오늘은 {date}이야.", preset="demo", max_new_tokens=70, history_turns=1
+    )
+    exchanges = [Exchange(mark="1", text="하나", answer="1"), Exchange("2", "둘", "2")]
+    made = builder_of(values, {"here": 90})
+    planned = made.plan(CONVERSATION, [waiting("셋")], exchanges)
+    tried = made.compose(values, "here", exchanges, Message(Role.USER, "셋"))
+    assert tried.messages == planned.job.messages
+    assert (tried.sampling, tried.preset) == (planned.job.sampling, planned.preset)
+    assert [message.content for message in tried.messages][1:] == ["둘", "2", "셋"]
+
+
+@pytest.mark.parametrize("odd", ["", "@", "x@y", "１@y", "9" * 30 + "@y", "-1@y"])
+def test_a_mark_that_names_no_turn_counts_as_none(odd: str) -> None:
+    assert seq_of(odd) == 0
+    assert builder().plan(CONVERSATION, [waiting()], [Exchange(odd, "질문", "답")]).history == (0,)
+    assert seq_of(mark(12, NOON)) == 12

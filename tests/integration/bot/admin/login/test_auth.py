@@ -2,7 +2,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.login.sessions import MAX_AGE_S, MAX_IDLE_S
+from bot.domain.audit import AuditAction
 from tests.support.admin import HASHED, PASSWORD, Client, Clock, StartAdmin, csrf_of, log_in
+from tests.support.audit import logged
 
 SESSION = "bllossom_admin"
 LOGIN = "bllossom_admin_login"
@@ -115,6 +117,12 @@ async def test_without_postgres_a_logout_counts_here_and_elsewhere_later(
     await client.get("/admin/")
     restarted = await start_admin(database)
     assert (await restarted.get("/admin/", headers=copied, allow_redirects=False)).status == 303
+
+
+async def test_logging_out_is_written_down(operator: Client, database: AsyncEngine) -> None:
+    await log_out(operator)
+    newest = (await logged(database))[-1]
+    assert (newest.actor, newest.action) == ("admin", AuditAction.LOGOUT)
 
 
 async def log_out(client: Client) -> None:

@@ -10,13 +10,21 @@ from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.admin import app as admin_app
 from bot.admin.app import create_admin
 from bot.admin.login.access import rule_for
+from bot.admin.routes import ROUTES
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.settings import Settings
-from tests.support.admin import HASHED, Client, StartAdmin, add_user, log_in, no_workers, send
+from tests.support.admin import (
+    HASHED,
+    Client,
+    StartAdmin,
+    add_user,
+    log_in,
+    no_workers,
+    send,
+)
 from tests.support.audit import logged
 from tests.support.sample_turns import add_turn, conversation_of
 
@@ -27,9 +35,29 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", ""): PUBLIC,
     ("GET", "/"): Role.VIEWER,
     ("GET", "/conversations/{id}"): Role.VIEWER,
+    ("POST", "/conversations/{id}/unmask"): Role.ADMIN,
+    ("POST", "/conversations/{id}/mask"): Role.ADMIN,
+    ("GET", "/people/{key}"): Role.VIEWER,
+    ("GET", "/rooms/{key}"): Role.VIEWER,
+    ("GET", "/turns/{id}"): Role.VIEWER,
+    ("GET", "/turns/{id}/prompt"): Role.VIEWER,
+    ("GET", "/turns/{id}/texts/{name}"): Role.VIEWER,
+    ("GET", "/turns/{id}/request"): Role.ADMIN,
     ("POST", "/turns/{id}/send-again"): Role.ADMIN,
     ("GET", "/search/suggestions"): Role.VIEWER,
     ("POST", "/searches"): Role.VIEWER,
+    ("GET", "/people/{key}/rights"): Role.ADMIN,
+    ("POST", "/people/{key}/block"): Role.ADMIN,
+    ("POST", "/people/{key}/unblock"): Role.ADMIN,
+    ("POST", "/people/{key}/erase"): Role.ADMIN,
+    ("POST", "/people/{key}/download"): Role.ADMIN,
+    ("GET", "/blocked"): Role.ADMIN,
+    ("POST", "/blocked/unblock"): Role.ADMIN,
+    ("GET", "/erasures"): Role.ADMIN,
+    ("GET", "/erasures/{id}"): Role.ADMIN,
+    ("GET", "/retention"): Role.ADMIN,
+    ("POST", "/retention"): Role.ADMIN,
+    ("POST", "/retention/delete"): Role.ADMIN,
     ("GET", "/charts"): Role.VIEWER,
     ("GET", "/charts/{name}"): Role.VIEWER,
     ("GET", "/live"): Role.VIEWER,
@@ -42,6 +70,16 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("POST", "/dead-letters/send-again"): Role.ADMIN,
     ("POST", "/dead-letters/orders/{id}/stop"): Role.ADMIN,
     ("POST", "/searches/{id}/delete"): Role.VIEWER,
+    ("GET", "/reviews"): Role.VIEWER,
+    ("POST", "/reviews"): Role.REVIEWER,
+    ("GET", "/reviews/new"): Role.REVIEWER,
+    ("GET", "/agreement"): Role.VIEWER,
+    ("GET", "/reviews/queues/{id}"): Role.VIEWER,
+    ("POST", "/reviews/queues/{id}/next"): Role.REVIEWER,
+    ("POST", "/reviews/queues/{id}/state"): Role.REVIEWER,
+    ("GET", "/reviews/turns/{id}"): Role.VIEWER,
+    ("POST", "/reviews/turns/{id}"): Role.REVIEWER,
+    ("POST", "/reviews/turns/{id}/verdict"): Role.ADMIN,
     ("GET", "/login"): PUBLIC,
     ("POST", "/login"): PUBLIC,
     ("GET", "/login/code"): PUBLIC,
@@ -66,6 +104,44 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("POST", "/users/{id}/second-factor"): Role.ADMIN,
     ("GET", "/audit"): Role.ADMIN,
     ("GET", "/audit/report"): Role.ADMIN,
+    ("GET", "/exports"): Role.REVIEWER,
+    ("POST", "/exports"): Role.REVIEWER,
+    ("GET", "/exports/{id}"): Role.REVIEWER,
+    ("POST", "/exports/{id}/download"): Role.REVIEWER,
+    ("POST", "/exports/{id}/cancel"): Role.REVIEWER,
+    ("GET", "/datasets"): Role.REVIEWER,
+    ("POST", "/datasets"): Role.REVIEWER,
+    ("GET", "/datasets/{id}"): Role.REVIEWER,
+    ("GET", "/datasets/{id}/items"): Role.REVIEWER,
+    ("POST", "/datasets/{id}/again"): Role.REVIEWER,
+    ("POST", "/datasets/{id}/export"): Role.REVIEWER,
+    ("POST", "/datasets/{id}/end-check"): Role.REVIEWER,
+    ("POST", "/datasets/{id}/delete"): Role.ADMIN,
+    ("GET", "/opt-outs"): Role.ADMIN,
+    ("POST", "/opt-outs"): Role.ADMIN,
+    ("POST", "/opt-outs/{id}/revoke"): Role.ADMIN,
+    ("GET", "/replays"): Role.VIEWER,
+    ("POST", "/replays"): Role.ADMIN,
+    ("GET", "/replays/new"): Role.ADMIN,
+    ("GET", "/replays/{id}"): Role.VIEWER,
+    ("POST", "/replays/{id}/stop"): Role.ADMIN,
+    ("POST", "/replays/{id}/resume"): Role.ADMIN,
+    ("GET", "/replays/{id}/compare"): Role.REVIEWER,
+    ("POST", "/replays/{id}/compare"): Role.REVIEWER,
+    ("POST", "/replays/{id}/reveal"): Role.REVIEWER,
+    ("GET", "/replays/{id}/export"): Role.REVIEWER,
+    ("GET", "/bot-settings"): Role.VIEWER,
+    ("GET", "/bot-settings/scope"): Role.VIEWER,
+    ("GET", "/bot-settings/compare"): Role.VIEWER,
+    ("GET", "/bot-settings/history"): Role.VIEWER,
+    ("POST", "/bot-settings/draft"): Role.REVIEWER,
+    ("POST", "/bot-settings/draft/discard"): Role.REVIEWER,
+    ("POST", "/bot-settings/draft/move"): Role.REVIEWER,
+    ("GET", "/bot-settings/sandbox"): Role.REVIEWER,
+    ("POST", "/bot-settings/sandbox"): Role.REVIEWER,
+    ("POST", "/bot-settings/sandbox/clear"): Role.REVIEWER,
+    ("POST", "/bot-settings/publish"): Role.ADMIN,
+    ("POST", "/bot-settings/restore"): Role.ADMIN,
     ("GET", "/static/{name}"): PUBLIC,
 }
 
@@ -111,7 +187,7 @@ async def test_each_role_is_let_into_its_routes_and_no_others(
         if needed is PUBLIC:
             continue
         url = "/admin" + path.replace("{id}", ids.get(path.split("/")[1], "1"))
-        url = url.replace("{name}", "model_gone")
+        url = url.replace("{name}", "model_gone").replace("{key}", "x")
         if method == "GET":
             response = await client.get(url, allow_redirects=False)
         else:
@@ -130,8 +206,8 @@ async def test_a_view_without_a_rule_is_closed_to_admins_too(
         return web.Response(text="open")
 
     monkeypatch.setattr(
-        "bot.admin.app._ROUTES",
-        [*admin_app._ROUTES, web.get("/forgotten", forgotten), web.post("/forgotten", forgotten)],
+        "bot.admin.app.ROUTES",
+        [*ROUTES, web.get("/forgotten", forgotten), web.post("/forgotten", forgotten)],
     )
     client = await start_admin(database)
     assert (await client.get("/admin/forgotten", allow_redirects=False)).status == 303

@@ -9,8 +9,10 @@ import pytest
 from aiohttp import ClientResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.domain.audit import AuditAction
 from bot.store.search import saved
 from tests.support.admin import Client, StartAdmin, add_user, csrf_of, log_in
+from tests.support.audit import logged
 from tests.support.sample_turns import add_turn
 
 
@@ -47,6 +49,13 @@ async def test_a_saved_search_is_used_again_replaced_and_deleted(
     form = {"csrf": csrf_of(html)}
     assert (await operator.post(deletion[1], data=form, allow_redirects=False)).status == 303
     assert await saved_links(operator) == {}
+    kept = [row for row in await logged(database) if row.object.startswith("search:")]
+    number = deletion[1].split("/")[3]
+    assert [(row.action, row.object) for row in kept] == [
+        (AuditAction.SEARCH_SAVED, f"search:{number}"),
+        (AuditAction.SEARCH_SAVED, f"search:{number}"),
+        (AuditAction.SEARCH_DELETED, f"search:{number}"),
+    ]
     again = await operator.post(deletion[1], data=form, allow_redirects=False)
     assert again.status == 404
     assert "저장한 검색을 찾을 수 없습니다" in await again.text()

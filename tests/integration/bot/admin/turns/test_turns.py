@@ -119,7 +119,7 @@ async def test_personal_data_is_masked_in_list_and_dialogue(
     operator: Client, database: AsyncEngine
 ) -> None:
     secrets = ("010-1234-5678", "hong@example.com", "900101-1234567", "1234-5678-9012-3456")
-    await add_turn(
+    turn = await add_turn(
         database,
         " ".join(f"{secret}로" for secret in secrets),
         f"{secrets[0]}로 전화드릴게요",
@@ -129,14 +129,21 @@ async def test_personal_data_is_masked_in_list_and_dialogue(
         failure_message=f"refused {secrets[1]}",
     )
     room = await conversation_of(database, "room-secret")
-    for path in ("/admin/", f"/admin/conversations/{room}"):
-        html = await (await operator.get(path)).text()
+    pages = [f"turns/{turn}{page}" for page in ("", "/request", "/texts/question", "/texts/prompt")]
+    for path in ("", f"conversations/{room}", *pages):
+        html = await (await operator.get(f"/admin/{path}")).text()
         assert "[전화번호]로" in html
         for secret in (*secrets, "person-secret", "room-secret"):
             assert secret not in html
 
 
-HIDDEN = ("010-1234-5678", "hong@example.com", "900101-1234567", "1234-5678-9012-3456")
+HIDDEN = (
+    "010-1234-5678",
+    "hong@example.com",
+    "900101-1234567",
+    "1234-5678-9012-3456",
+    "12나3456",
+)
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
@@ -154,6 +161,19 @@ async def test_a_search_finds_nothing_of_what_masking_hides(
         assert await listed(operator, f"?q={quote(across)}") == [], across
     for shown, found in (("것은", 2), ("입니다", 1), ("로 보낼", 1)):
         assert len(await listed(operator, f"?q={quote(shown)}")) == found, shown
+
+
+@pytest.mark.parametrize(
+    "guess",
+    ["종로구", "세종대로175", '"세종대로 175"', '"서울시 종로구"', "ㅅㅈㄷㄹ", "서울시 배송", "75"],
+)
+async def test_a_search_finds_nothing_of_a_masked_address(
+    operator: Client, database: AsyncEngine, guess: str
+) -> None:
+    address = "서울시 종로구 세종대로 175"
+    await add_turn(database, f"배송은 {address}입니다", f"{address}에 배송해요")
+    assert await listed(operator, f"?q={quote(guess)}") == []
+    assert len(await listed(operator, "?q=" + quote('"배송은"'))) == 1
 
 
 async def test_hidden_matches_take_no_place_on_the_pages(

@@ -47,6 +47,36 @@ async def test_a_one_time_password_is_shown_once_and_must_be_replaced(
     assert ("김하나", "password_changed", "user:김하나", "") in entries
 
 
+async def test_a_one_time_password_ends_after_three_days(
+    operator: Client, start_admin: StartAdmin, database: AsyncEngine
+) -> None:
+    added = await send(
+        operator, "/admin/users", name="lee", role="viewer", password="twelve letters"
+    )
+    async with database.begin() as connection:
+        ends = "UPDATE dashboard_users SET temporary_until = temporary_until - interval '3 days'"
+        await connection.execute(text(ends))
+    lee = await start_admin(database)
+    refused = await log_in(lee, "twelve letters", user="lee")
+    assert refused.status == 403
+    assert "아이디 또는 비밀번호가 맞지 않습니다." in await refused.text()
+    path = added.headers["Location"].partition("?")[0]
+    await send(operator, f"{path}/password", password="thirteen letters")
+    assert (await log_in(lee, "thirteen letters", user="lee")).status == 303
+    fields = {"current": "thirteen letters", "password": NEW_PASSWORD, "again": NEW_PASSWORD}
+    await send(lee, "/admin/account/password", **fields)
+    async with database.connect() as connection:
+        ends = "SELECT temporary_until FROM dashboard_users WHERE name = 'lee'"
+        assert await connection.scalar(text(ends)) is None
+
+
+async def test_reading_one_user_is_written_down(operator: Client, database: AsyncEngine) -> None:
+    user_id = await add_user(database, "lee")
+    await operator.get(f"/admin/users/{user_id}")
+    newest = (await logged(database))[-1]
+    assert (newest.action, newest.object) == ("users_read", "user:lee")
+
+
 async def test_an_admin_may_type_the_first_password(
     operator: Client, start_admin: StartAdmin, database: AsyncEngine
 ) -> None:

@@ -7,8 +7,13 @@ import re
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.login.password import Password
+from bot.admin.reading.keys import ObjectKeys
 from bot.domain.dashboard_users import Role
-from tests.support.admin import PASSWORD, Client, StartAdmin, add_user, log_in, send
+from bot.domain.turns import Person
+from bot.store.reading.room import Room
+from bot.text.catalog import TEXTS
+from tests.support.admin import HASHED, PASSWORD, Client, StartAdmin, add_user, log_in, send
 from tests.support.audit import logged
 from tests.support.sample_turns import add_turn, conversation_of
 
@@ -25,16 +30,22 @@ async def english(start_admin: StartAdmin, database: AsyncEngine) -> Client:
 
 
 def of_pages(html: str) -> str:
-    """The page without the languages' own names."""
-    return html.replace("한국어", "")
+    """The page without the languages' own names, and what the bot says to people."""
+    for words in ("한국어", TEXTS["ko"].ai_notice):
+        html = html.replace(words, "")
+    return html
 
 
 async def test_no_page_has_a_word_of_korean_but_peoples_own(
     english: Client, database: AsyncEngine
 ) -> None:
-    await add_turn(
-        database, "Hello?", "Hi!", delivery="failed", messenger="slack", dropped_messages=2
-    )
+    turn = await add_turn(
+        database, "Hello?", "Hi!", delivery="failed", messenger="slack", dropped_messages=2,
+        room="C1", sender="U1",
+    )  # fmt: skip
+    keys = ObjectKeys(Password("admin", HASHED).session_key())
+    person = keys.of_person(Person(messenger="slack", tenant="shop", sender="U1"))
+    channel = keys.of_room(Room(messenger="slack", tenant="shop", name="C1"))
     other = await add_user(database, "lee")
     await send(english, "/admin/account/second-factor", current=PASSWORD)
     await send(english, f"/admin/users/{other}/state", state="disabled", reason="left")
@@ -49,6 +60,16 @@ async def test_no_page_has_a_word_of_korean_but_peoples_own(
         "/admin/?after=x",
         f"/admin/conversations/{room}",
         "/admin/conversations/99",
+        f"/admin/turns/{turn}",
+        f"/admin/turns/{turn}/prompt",
+        f"/admin/turns/{turn}/request",
+        f"/admin/turns/{turn}/texts/answer",
+        f"/admin/turns/{turn}?from=x",
+        f"/admin/people/{person}",
+        f"/admin/rooms/{channel}",
+        "/admin/turns/99",
+        "/admin/people/99",
+        "/admin/rooms/99",
         "/admin/account",
         "/admin/account/second-factor",
         "/admin/users",

@@ -174,6 +174,19 @@ async def test_another_model_gets_no_ids_of_this_tokenizer(llama3_tokenizer_dir:
         assert server.requests[-1].path == "/v1/chat/completions"
 
 
+async def test_what_is_cut_from_a_question_that_is_too_long_is_told(
+    llama3_tokenizer_dir: Path,
+) -> None:
+    async with (
+        engine_server(context_window=400) as server,
+        an_engine(server, tokenizer=str(llama3_tokenizer_dir)) as engine,
+    ):
+        _, last = await answer(engine, a_job("가나다라 " * 500, max_new_tokens=100))
+        assert 2_000 < last.cut_chars < 2_500
+        _, last = await answer(engine, a_job("짧은 질문", max_new_tokens=100))
+        assert last.cut_chars == 0
+
+
 async def test_a_smaller_window_than_was_told_is_learnt_from_the_refusal(
     llama3_tokenizer_dir: Path,
 ) -> None:

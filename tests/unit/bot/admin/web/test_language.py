@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment, nodes
 
-from bot.admin.web import language
+from bot.admin.web import english, language
 from bot.admin.web.english.catalog import ENGLISH
 from bot.admin.web.language import LANGUAGES, preferred, translate
 from tests.support.admin import Client, csrf_of
@@ -77,6 +78,21 @@ def test_no_twin_is_left_over_and_none_holds_hangul() -> None:
     used = {text for _, text, _ in template_sentences()} | {text for _, text in python_sentences()}
     assert set(ENGLISH) - used - NAMES_OF_MESSENGERS == set()
     assert [english for english in ENGLISH.values() if HANGUL.search(english) or not english] == []
+
+
+def test_no_sentence_has_two_twins() -> None:
+    """The later one would count in both places: a sentence of two pages stands in ``SHARED``."""
+    modules = sorted(Path(english.__path__[0]).glob("*.py"))
+    keys = [
+        key.value
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant)
+    ]
+    assert len(keys) > 1000
+    assert [key for key, count in Counter(keys).items() if count > 1] == []
 
 
 @pytest.mark.parametrize("korean", sorted(key for key in ENGLISH if "{" in key))

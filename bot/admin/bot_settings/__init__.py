@@ -1,0 +1,1 @@
+"""Pages on which the settings of bots, workspaces and rooms are drafted, tried and published."""

@@ -1,0 +1,67 @@
+"""Two sets of values side by side: what differs, line by line and word by word."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.admin.bot_settings.fields import value_words
+from bot.admin.bot_settings.words import GROUPS, KEYS_IN_WORDS
+from bot.admin.web.language import translate as _
+from bot.configs.text_diff import Line, Side, Steps, diff_texts
+from bot.configs.versions import changed_keys
+
+#: Shown of one setting: a prompt may have ten thousand lines.
+MAX_LINES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One setting with different values."""
+
+    key: str
+    label: str
+    lines: list[Line]
+    left_out: int  #: lines behind those
+
+
+async def compare_values(
+    before: Mapping[str, Any], after: Mapping[str, Any], keys: Iterable[str] | None = None
+) -> list[Difference]:
+    """The settings that differ, in the form's order; off the event loop, for they may be long.
+
+    ``keys``: only these.
+    """
+    wanted = set(changed_keys(before, after))
+    if keys is not None:
+        wanted &= set(keys)
+    return await asyncio.to_thread(_compare, before, after, wanted)
+
+
+def _compare(
+    before: Mapping[str, Any], after: Mapping[str, Any], keys: set[str]
+) -> list[Difference]:
+    steps = Steps()
+    ordered = [key for group in GROUPS for key in group.keys if key in keys]
+    unknown = sorted(keys - set(ordered))  # keys of a newer version of the program
+    return [_difference(key, before, after, steps) for key in [*ordered, *unknown]]
+
+
+def _difference(
+    key: str, before: Mapping[str, Any], after: Mapping[str, Any], steps: Steps
+) -> Difference:
+    old, new = (value_words(key, values.get(key)) for values in (before, after))
+    lines = diff_texts(old, new, steps)
+    # Where nothing was set there is no line, not an empty one.
+    lines = [line for line in lines if line.parts or line.side is not _empty_side(old, new)]
+    label = _(KEYS_IN_WORDS[key].label) if key in KEYS_IN_WORDS else key
+    left_out = max(len(lines) - MAX_LINES, 0)
+    return Difference(key=key, label=label, lines=lines[:MAX_LINES], left_out=left_out)
+
+
+def _empty_side(old: str, new: str) -> Side | None:
+    if not old:
+        return Side.OLD
+    return None if new else Side.NEW

@@ -1,0 +1,1 @@
+"""A chat with settings that are not live yet, below live traffic."""

@@ -1,0 +1,63 @@
+"""Scopes in addresses, forms and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from bot.admin.bot_settings.words import SCOPE_PROBLEMS
+from bot.admin.login.identity import USER
+from bot.admin.turns.views import MESSENGER_LABELS
+from bot.admin.web import labels
+from bot.admin.web.language import translate as _
+from bot.configs.scopes import BadScopeError, read_scope
+from bot.domain.bot_config import Scope
+from bot.domain.dashboard_users import Role
+
+#: A stored version has at most this many digits.
+_MAX_DIGITS = 18
+
+
+class UnreadableError(Exception):
+    """An address or form that names nothing; the text is a sentence in the request's language."""
+
+
+def scope_in(request: web.Request, fields: Mapping[str, str]) -> Scope:
+    """The scope that a query or form names. Raises UnreadableError."""
+    typed = (fields.get(name, "") for name in Scope._fields)
+    known: dict[str, str] = request.app[MESSENGER_LABELS]
+    try:
+        return read_scope(*typed, messengers=known)
+    except BadScopeError as error:
+        raise UnreadableError(_(SCOPE_PROBLEMS[error.problem])) from None
+
+
+def version_in(typed: str) -> int:
+    """A version number. Raises UnreadableError."""
+    if typed.isascii() and typed.isdecimal() and len(typed) <= _MAX_DIGITS and int(typed):
+        return int(typed)
+    raise UnreadableError(_("버전 번호를 읽을 수 없습니다."))
+
+
+def address(request: web.Request, name: str, scope: Scope, **values: object) -> str:
+    """The address of a page about the scope; values that are empty are left out."""
+    query = {**scope._asdict(), **values}
+    given = {key: str(value) for key, value in query.items() if value}
+    return str(request.app.router[name].url_for().with_query(given))
+
+
+def words_of(request: web.Request, scope: Scope) -> str:
+    """The scope in words, such as "Slack · T01 · C01"."""
+    known: dict[str, str] = request.app[MESSENGER_LABELS]
+    if not scope.messenger:
+        return _("전체")
+    messenger = labels.label(scope.messenger, known)
+    if not scope.tenant:
+        return _("{messenger} 전체", messenger=messenger)
+    return " · ".join(part for part in (messenger, scope.tenant, scope.room) if part)
+
+
+def is_reviewer(request: web.Request) -> bool:
+    """Whether the user may draft settings and try them."""
+    return request[USER].role.includes(Role.REVIEWER)

@@ -1,0 +1,1 @@
+"""Data sets for training, made from judged turns: built, checked, described, exported."""

@@ -1,0 +1,1 @@
+"""Replays: turns asked again otherwise, compared side by side without knowing which is which."""

@@ -1,0 +1,123 @@
+"""Replays, pairs and outcomes as the pages show them: masked, labelled, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.admin.replay.engines import is_gone, label_of
+from bot.admin.replay.win_rate import JudgedItem, Verdict, WinRate, win_rate
+from bot.admin.turns.view_models import Badge
+from bot.admin.web.language import translate as _
+from bot.domain.replays import Preference, ReplayOptions, ReplayState
+from bot.store.replays.records import ItemCounts, Replay
+from inference_queue.worker_registry import WorkerStatus
+
+_STATES = {
+    ReplayState.COLLECTING: Badge("질문 모으는 중", "…", "open"),
+    ReplayState.RUNNING: Badge("진행 중", "…", "open"),
+    ReplayState.STOPPED: Badge("멈춤", "–", "quiet"),
+    ReplayState.ENDED: Badge("끝남", "✓", "good"),
+}
+_WAITS = Badge("엔진을 기다리는 중", "!", "warn")
+VERDICTS = {
+    Verdict.BETTER: Badge("새 답변이 더 낫습니다", "▲", "good"),
+    Verdict.WORSE: Badge("새 답변이 더 나쁩니다", "▼", "bad"),
+    Verdict.CANNOT_TELL: Badge("차이를 알 수 없습니다", "=", "quiet"),
+}
+FAILURES = {
+    "unaskable": "다시 물어볼 수 없음",
+    "empty": "빈 답변",
+    "invalid_job": "엔진이 거부함",
+    "prompt_too_long": "프롬프트가 너무 김",
+    "attempts_exhausted": "워커가 여러 번 멈춤",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRow:
+    """A replay with its progress."""
+
+    id: int
+    name: str
+    author: str
+    state: Badge
+    created_at: datetime
+    source: str
+    counts: ItemCounts
+    goes_on: bool
+    is_stopped: bool
+    waits: bool  #: for an engine
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The votes of a replay, and what they say."""
+
+    rate: WinRate | None
+    verdict: Badge | None
+    votes: Mapping[str, int]  #: by ``Preference``
+    same: int  #: pairs with twice the same answer, which count as ties
+
+
+def replay_row(
+    replay: Replay, counts: ItemCounts, workers: Sequence[WorkerStatus] | None
+) -> ReplayRow:
+    """The replay in words."""
+    goes_on = replay.state in (ReplayState.COLLECTING, ReplayState.RUNNING)
+    has_left = counts.done < counts.total
+    waits = goes_on and has_left and is_gone(replay.options.target, workers)
+    return ReplayRow(
+        id=replay.id,
+        name=replay.name,
+        author=replay.author,
+        state=_badge(_WAITS if waits else _STATES[replay.state]),
+        created_at=replay.created_at,
+        source=replay.source or replay.query or _("모든 질문"),
+        counts=counts,
+        goes_on=goes_on,
+        is_stopped=replay.state is ReplayState.STOPPED,
+        waits=waits,
+        options=tuple((_(name), value) for name, value in _options(replay.options) if value),
+    )
+
+
+def outcome(votes: Iterable[tuple[int, int, Preference]], same: Mapping[int, int]) -> Outcome:
+    """Of votes by position and conversation; ``same``: pairs with equal answers."""
+    by_item: dict[tuple[int, int], list[Preference]] = {}
+    for position, conversation_id, preferred in votes:
+        if position not in same:
+            by_item.setdefault((position, conversation_id), []).append(preferred)
+    judged = [JudgedItem(conversation_id=key[1], votes=given) for key, given in by_item.items()]
+    # Without a vote there is nothing to weigh them against.
+    equal = [JudgedItem(conversation_id=one, votes=[Preference.TIE]) for one in same.values()]
+    rate = win_rate([*judged, *equal]) if judged else None
+    counted = Counter(vote.value for given in by_item.values() for vote in given)
+    return Outcome(
+        rate=rate,
+        verdict=_badge(VERDICTS[rate.verdict]) if rate else None,
+        votes={one.value: counted[one.value] for one in Preference},
+        same=len(same),
+    )
+
+
+def _badge(badge: Badge) -> Badge:
+    return Badge(_(badge.label), badge.shape, badge.tone)
+
+
+def _options(options: ReplayOptions) -> list[tuple[str, str]]:
+    numbers = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "답변의 최대 토큰": options.max_new_tokens,
+        "난수 시드": options.seed,
+    }
+    return [
+        ("엔진", label_of(options.target)),
+        ("프리셋", options.preset or ""),
+        *((name, "" if value is None else f"{value:g}") for name, value in numbers.items()),
+        ("시스템 프롬프트", options.system_prompt or ""),
+    ]

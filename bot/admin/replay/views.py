@@ -1,0 +1,145 @@
+"""The pages of replays: their list, the form that orders one, its progress and outcome."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+
+from bot.admin.login.access import needs
+from bot.admin.login.identity import USER
+from bot.admin.replay.view_models import FAILURES, Outcome, outcome, replay_row
+from bot.admin.web import labels
+from bot.admin.web.audit import entry
+from bot.admin.web.language import translate as _
+from bot.admin.web.pages import DATABASE, error_page, page
+from bot.admin.workers.views import WORKERS
+from bot.domain.audit import AuditAction
+from bot.domain.dashboard_users import Role
+from bot.store import audit_log
+from bot.store.replays import items, orders, records, reveals, votes
+from bot.store.replays.records import ItemCounts, Replay
+
+log = structlog.get_logger(__name__)
+
+PAGE_SIZE = 30
+#: The largest BIGINT has one digit more.
+_MAX_DIGITS = 18
+
+NO_REPLAY = "해당 비교를 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
+_NOT_NOW = "이미 끝났거나 멈춘 비교입니다."
+_NOT_STOPPED = "멈춘 비교만 다시 시작할 수 있습니다."
+
+
+@needs(Role.VIEWER)
+async def show_replays(request: web.Request) -> web.StreamResponse:
+    """GET /admin/replays: all replays, newest first."""
+    raw = request.query.get("before", "")
+    before = number(raw)
+    if raw and before is None:
+        return error_page(request, 400, _(_BAD_CURSOR))
+    async with request.app[DATABASE].connect() as connection:
+        found = await records.newest(connection, before=before, limit=PAGE_SIZE + 1)
+    workers = request.app[WORKERS].workers
+    shown = found[:PAGE_SIZE]
+    return page(
+        request,
+        "replays.html",
+        replays=[replay_row(replay, counts, workers) for replay, counts in shown],
+        older=str(shown[-1][0].id) if len(found) > PAGE_SIZE else "",
+        is_first=not raw,
+    )
+
+
+_BAD_CURSOR = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
+
+
+@needs(Role.VIEWER)
+async def show_replay(request: web.Request) -> web.StreamResponse:
+    """GET /admin/replays/{id}: progress, and for those who may know it, the outcome."""
+    replay = await find_replay(request)
+    if replay is None:
+        return error_page(request, 404, _(NO_REPLAY))
+    user = request[USER]
+    async with request.app[DATABASE].connect() as connection:
+        counts = await records.count_items(connection, [replay.id])
+        failures = await items.count_failures(connection, replay.id)
+        own = await votes.progress(connection, replay.id, user.name)
+        reviewers = await votes.reviewers(connection, replay.id)
+        revealed = await may_know(request, replay.id)
+        found: Outcome | None = None
+        if revealed:
+            given = await votes.votes_of(connection, replay.id)
+            found = outcome(given, await votes.equal_pairs(connection, replay.id))
+    may_vote = user.role.includes(Role.REVIEWER) and not revealed
+    row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
+    return page(
+        request,
+        "replay.html",
+        replay=row,
+        failures={labels.label(name, FAILURES): count for name, count in failures.items()},
+        # What was changed could tell which answer is new.
+        shows_options=not may_vote or user.name == replay.author,
+        own=own,
+        reviewers=reviewers,
+        outcome=found,
+        may_vote=may_vote,
+        may_export=user.role.includes(Role.REVIEWER) and revealed,
+    )
+
+
+@needs(Role.ADMIN)
+async def stop(request: web.Request) -> web.StreamResponse:
+    """POST /admin/replays/{id}/stop: take its jobs back; what is answered stays."""
+    return await _change(request, orders.stop, AuditAction.REPLAY_STOPPED, _NOT_NOW)
+
+
+@needs(Role.ADMIN)
+async def resume(request: web.Request) -> web.StreamResponse:
+    """POST /admin/replays/{id}/resume: go on with what is left."""
+    return await _change(request, orders.resume, AuditAction.REPLAY_RESUMED, _NOT_STOPPED)
+
+
+def number(raw: str) -> int | None:
+    """A positive BIGINT, or None."""
+    sound = raw.isascii() and raw.isdecimal() and len(raw) <= _MAX_DIGITS
+    return int(raw) if sound else None
+
+
+def address(request: web.Request, replay_id: int) -> str:
+    """Where a replay is shown."""
+    return str(request.app.router["replay"].url_for(id=str(replay_id)))
+
+
+async def find_replay(request: web.Request) -> Replay | None:
+    """The replay that the path names."""
+    replay_id = number(request.match_info["id"])
+    if replay_id is None:
+        return None
+    async with request.app[DATABASE].connect() as connection:
+        return await records.find(connection, replay_id)
+
+
+async def may_know(request: web.Request, replay_id: int) -> bool:
+    """Whether the user may know the outcome: who votes no more, or has no vote."""
+    user = request[USER]
+    if not user.role.includes(Role.REVIEWER):
+        return True
+    async with request.app[DATABASE].connect() as connection:
+        return await reveals.is_revealed(connection, replay_id, user.name)
+
+
+async def _change(
+    request: web.Request, change: orders.Change, action: AuditAction, refusal: str
+) -> web.StreamResponse:
+    replay_id = number(request.match_info["id"])
+    if replay_id is None:
+        return error_page(request, 404, _(NO_REPLAY))
+    async with request.app[DATABASE].begin() as connection:
+        changed = await change(connection, replay_id)
+        if changed:
+            act = entry(request, action, f"replay:{replay_id}")
+            await audit_log.append(connection, [act])
+    if not changed:
+        return error_page(request, 409, _(refusal))
+    log.info(action.value, replay=replay_id)
+    raise web.HTTPSeeOther(address(request, replay_id))

@@ -1,0 +1,1 @@
+"""The page on which admins say how long turns are kept."""

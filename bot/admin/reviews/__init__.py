@@ -1,0 +1,1 @@
+"""Reviews: queues, the page on which an answer is judged, adjudication, agreement."""

@@ -1,0 +1,131 @@
+"""How far the reviewers agree: over all, of each reason, of each pair of reviewers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, groupby
+
+from aiohttp import web
+
+from bot.admin.login.access import needs
+from bot.admin.reviews.agreement import (
+    Estimate,
+    alpha_of,
+    count_units,
+    estimate,
+    kappa_of,
+)
+from bot.admin.reviews.common import read_id
+from bot.admin.web import labels
+from bot.admin.web.audit import record
+from bot.admin.web.language import translate as _
+from bot.admin.web.pages import DATABASE, error_page, page
+from bot.domain.audit import AuditAction
+from bot.domain.dashboard_users import Role
+from bot.domain.feedback import Reason
+from bot.store.reviews import queues
+from bot.store.reviews.ratings import Rating, read_ratings
+
+#: Pairs of reviewers that are shown: those with the most turns in common.
+MAX_PAIRS = 12
+_SEED = 38
+#: Krippendorff (2004), Content Analysis, chapter 11: above the first one can rely on the data,
+#: between both only for tentative conclusions.
+_RELIABLE, _TENTATIVE = 0.800, 0.667
+
+#: A judgement of a rating.
+Category = Callable[[Rating], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A coefficient as the page shows it."""
+
+    name: str
+    units: int
+    value: str
+    interval: str
+    meaning: str
+    tone: str
+
+
+@needs(Role.VIEWER)
+async def show_agreement(request: web.Request) -> web.StreamResponse:
+    """GET /admin/agreement?queue=: alpha and kappa of a queue, or of all reviews."""
+    raw = request.query.get("queue", "")
+    queue_id = read_id(raw)
+    async with request.app[DATABASE].connect() as connection:
+        queue = await queues.find(connection, queue_id) if queue_id else None
+        if raw and queue is None:
+            return error_page(request, 404, _("해당 검토 대기열을 찾을 수 없습니다."))
+        ratings = await read_ratings(connection, queue.id if queue else None)
+    # Pure Python, a tenth of a second at most, in a thread of its own.
+    over_all, by_reason, by_pair = await asyncio.to_thread(_compute, ratings)
+    about = f"queue:{queue.id}" if queue else ""
+    await record(request, AuditAction.AGREEMENT_READ, about)
+    return page(
+        request,
+        "review_agreement.html",
+        queue=queue,
+        ratings=len(ratings),
+        over_all=_line(_("판정"), over_all),
+        by_reason=[
+            _line(labels.label(reason, labels.REASONS), found) for reason, found in by_reason
+        ],
+        by_pair=[_line(" · ".join(names), found) for names, found in by_pair],
+    )
+
+
+Reasons = list[tuple[Reason, Estimate]]
+Pairs = list[tuple[tuple[str, str], Estimate]]
+
+
+def _compute(ratings: Sequence[Rating]) -> tuple[Estimate, Reasons, Pairs]:
+    turns = [list(same) for _, same in groupby(ratings, key=lambda rating: rating.turn_id)]
+    over_all = _alpha(turns, lambda rating: rating.verdict)
+    by_reason = [
+        (reason, _alpha(turns, lambda rating, code=reason.value: str(code in rating.reasons)))  # type: ignore[misc]
+        for reason in Reason
+    ]
+    return over_all, by_reason, _kappas(turns)
+
+
+def _alpha(turns: Iterable[Sequence[Rating]], category: Category) -> Estimate:
+    units = count_units([category(rating) for rating in turn] for turn in turns)
+    return estimate(units, alpha_of, seed=_SEED)
+
+
+def _kappas(turns: Iterable[Sequence[Rating]]) -> Pairs:
+    found: dict[tuple[str, str], Counter[tuple[str, ...]]] = {}
+    for turn in turns:
+        for one, other in combinations(turn, 2):
+            pair = found.setdefault((one.reviewer, other.reviewer), Counter())
+            pair[one.verdict.value, other.verdict.value] += 1
+    busiest = sorted(found.items(), key=lambda pair: -pair[1].total())[:MAX_PAIRS]
+    return [(names, estimate(pairs, kappa_of, seed=_SEED)) for names, pairs in busiest]
+
+
+def _line(name: str, found: Estimate) -> Line:
+    value, interval = found.value, ""
+    if found.low is not None and found.high is not None:
+        interval = f"{found.low:.3f} – {found.high:.3f}"
+    meaning, tone = _meaning(value)
+    return Line(
+        name=name,
+        units=found.units,
+        value="–" if value is None else f"{value:.3f}",
+        interval=interval,
+        meaning=meaning,
+        tone=tone,
+    )
+
+
+def _meaning(value: float | None) -> tuple[str, str]:
+    if value is None:
+        return _("계산할 수 없음"), "quiet"
+    if value >= _RELIABLE:
+        return _("믿을 만함"), "good"
+    return (_("조심해서 볼 것"), "warn") if value >= _TENTATIVE else (_("믿기 어려움"), "bad")

@@ -1,0 +1,143 @@
+"""The page on which a turn is judged, as everybody may see it who may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.admin.login.identity import USER
+from bot.admin.reviews.diff import Part, changes
+from bot.admin.reviews.judgement_form import JudgementForm
+from bot.admin.reviews.view_models import TurnView, turn_view
+from bot.admin.turns.views import MESSENGER_LABELS
+from bot.admin.web import labels
+from bot.admin.web.audit import record
+from bot.admin.web.pages import DATABASE, page
+from bot.domain.audit import AuditAction
+from bot.domain.dashboard_users import Role
+from bot.domain.reviews import MAX_CORRECTION_CHARS, MAX_REVIEW_NOTE_CHARS
+from bot.privacy.masking import mask
+from bot.privacy.masking_thread import run_masking
+from bot.store.reviews import items, queues, reading
+from bot.store.reviews.items import Item, Neighbours
+from bot.store.reviews.queues import Queue
+from bot.store.reviews.reading import TurnUnderReview, WrittenReview
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a queue the turn is."""
+
+    queue: Queue
+    item: Item
+    neighbours: Neighbours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A turn that was read to be shown."""
+
+    found: TurnUnderReview
+    place: Place | None  #: None: it is shown without a queue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What is shown beside the turn: forms as they were posted, sentences, and a status."""
+
+    form: JudgementForm | None = None  #: None: as it is stored
+    decision: JudgementForm | None = None
+    problems: Sequence[str] = ()
+    notice: str = ""
+    status: int = 200
+
+
+async def open_turn(request: web.Request, turn_id: UUID, queue_id: int | None) -> Opened | None:
+    """Read the turn, and its place in the queue; None: there is no such turn, or no answer."""
+    async with request.app[DATABASE].connect() as connection:
+        found = await reading.read_turn(connection, turn_id)
+        if found is None:
+            return None
+        place = await _place(connection, turn_id, queue_id) if queue_id else None
+    return Opened(found=found, place=place)
+
+
+async def _place(connection: AsyncConnection, turn_id: UUID, queue_id: int) -> Place | None:
+    queue = await queues.find(connection, queue_id)
+    item = await items.find_item(connection, queue_id, turn_id) if queue else None
+    if queue is None or item is None:
+        return None
+    beside = await items.neighbours(connection, queue_id, item)
+    return Place(queue=queue, item=item, neighbours=beside)
+
+
+async def render(request: web.Request, opened: Opened, shown: Shown) -> web.Response:
+    """The page, after the reading was written down."""
+    view, answer = await _view(request, opened.found)
+    people = {"people": [view.sender]}
+    await record(request, AuditAction.REVIEW_READ, f"turn:{view.id}", people)
+    user, found = request[USER], opened.found
+    own = found.review_of(user.id)
+    form = shown.form or _stored(own, answer)
+    decision = shown.decision or _stored_decision(opened, answer)
+    context: dict[str, Any] = {
+        "turn": view,
+        "place": opened.place,
+        "own": own,
+        "form": form,
+        "decision": decision,
+        "form_changes": await _changes(form, answer, posted=shown.form is not None),
+        "decision_changes": await _changes(decision, answer, posted=shown.decision is not None),
+        "problems": shown.problems,
+        "sentence": shown.notice,
+        "decision_open": shown.decision is not None,
+        "shows_others": own is not None or not user.role.includes(Role.REVIEWER),
+        "held_by_other": _held_by_other(request, opened.place),
+        "verdicts": labels.translated(labels.VERDICTS),
+        "reasons": labels.translated(labels.REASONS),
+        "max_note": MAX_REVIEW_NOTE_CHARS,
+        "max_correction": MAX_CORRECTION_CHARS,
+    }
+    return page(request, "review.html", shown.status, **context)
+
+
+async def _view(request: web.Request, found: TurnUnderReview) -> tuple[TurnView, str]:
+    known: dict[str, str] = request.app[MESSENGER_LABELS]
+    messengers = labels.translated(known)
+    view = await run_masking(lambda: turn_view(found, messengers))
+    return view, view.said.answer
+
+
+def _stored(own: WrittenReview | None, answer: str) -> JudgementForm:
+    if own is None:
+        return JudgementForm.of(None, "", 0, answer)
+    return JudgementForm.of(own.judgement, own.note, own.version, answer)
+
+
+def _stored_decision(opened: Opened, answer: str) -> JudgementForm:
+    """The adjudicator's form: as it was decided, else with the newest correction to start from."""
+    decided = opened.found.decided
+    if decided:
+        return JudgementForm.of(decided.judgement, decided.note, decided.version, answer)
+    said = [one.judgement for one in opened.found.reviews if one.judgement]
+    corrections = [one.correction for one in said if one.correction is not None]
+    begun = JudgementForm.of(None, "", 0, answer)
+    return JudgementForm(correction=corrections[-1]) if corrections else begun
+
+
+async def _changes(form: JudgementForm, answer: str, *, posted: bool) -> Sequence[Part]:
+    """What a posted correction changes; what is stored is shown with its review."""
+    corrected = form.corrected(answer) if posted else None
+    if corrected is None or len(corrected) > MAX_CORRECTION_CHARS:
+        return ()
+    return await run_masking(lambda: changes(answer, mask(corrected)))
+
+
+def _held_by_other(request: web.Request, place: Place | None) -> bool:
+    holder = place.item.holder if place else None
+    return holder is not None and holder != request[USER].name

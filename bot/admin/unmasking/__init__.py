@@ -1,0 +1,1 @@
+"""Reading a conversation unmasked, for some minutes and with a reason."""

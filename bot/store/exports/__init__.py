@@ -1,0 +1,1 @@
+"""Exports in Postgres: orders, their progress, and the parts of their files."""

@@ -1,0 +1,1 @@
+"""Replays: turns that are asked again, and the blind votes on both answers."""

@@ -1,0 +1,1 @@
+"""Reviews in Postgres: queues, their items, judgements, and what counts of them."""

@@ -1,0 +1,1 @@
+"""The lane of background jobs, below live traffic."""

@@ -1,0 +1,1 @@
+"""Background jobs in a worker: they take what live jobs leave."""

@@ -1,0 +1,1 @@
+"""What admins do for and against a person, on real Postgres."""

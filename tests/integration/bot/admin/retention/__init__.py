@@ -1,0 +1,1 @@
+"""The page of retention rules on real Postgres."""

@@ -1,0 +1,1 @@
+"""The protection of personal data on real Postgres."""
