@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     DateTime,
     Float,
@@ -31,6 +28,7 @@ from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store.config_tables import answers_table, drafts_table, questions_table
+from bot.store.constraints import one_of
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
 from bot.store.datasets.tables import (
     checks_table,
@@ -82,11 +80,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    literals = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({literals})", name=column)
 
 
 conversations = Table(
@@ -178,7 +171,7 @@ turns = Table(
     Column("settled_at", DateTime(timezone=True)),
     UniqueConstraint("messenger", "tenant", "event_key"),
     UniqueConstraint("conversation_id", "seq"),
-    _one_of("status", TurnStatus),
+    one_of("status", TurnStatus),
     Index("ix_turns_received_at_id", "received_at", "id"),
     # The insert that fills the pending list merges it: a small list keeps that wait short.
     Index(
@@ -238,8 +231,8 @@ deliveries = Table(
     Column("trace_at", DateTime(timezone=True)),
     # Fences a lookup, as the claim's number fences a delivery.
     Column("traces", Integer, nullable=False, server_default=text("0")),
-    _one_of("via", DeliveryVia),
-    _one_of("state", DeliveryState),
+    one_of("via", DeliveryVia),
+    one_of("state", DeliveryState),
     Index(
         "ix_deliveries_due",
         "not_before",
@@ -275,8 +268,8 @@ delivery_attempts = Table(
     Column("detail", Text, nullable=False, server_default=""),
     Column("claimed_at", DateTime(timezone=True), nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    _one_of("via", DeliveryVia),
-    _one_of("state", DeliveryState),
+    one_of("via", DeliveryVia),
+    one_of("state", DeliveryState),
     Index("ix_delivery_attempts_turn_id", "turn_id"),
 )
 
@@ -343,7 +336,7 @@ posts = Table(
     Column("writer_until", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    _one_of("state", PostState),
+    one_of("state", PostState),
     Index("ix_posts_room_message_id", "room", "message_id"),
 )
 
@@ -359,7 +352,7 @@ feedback = Table(
     Column("note", Text, nullable=False, server_default=""),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    _one_of("vote", Vote),
+    one_of("vote", Vote),
     Index("ix_feedback_updated_at", "updated_at"),
     # A person's votes, newest first.
     Index("ix_feedback_voter_updated_at", "voter", "updated_at"),

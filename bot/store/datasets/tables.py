@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     DateTime,
     ForeignKey,
@@ -27,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from bot.domain.datasets import DatasetKind, DatasetState, Source, Split
+from bot.store.constraints import one_of
 
 
 def datasets_table(metadata: MetaData) -> Table:
@@ -64,8 +62,8 @@ def datasets_table(metadata: MetaData) -> Table:
         # Exported: it is never built anew.
         Column("frozen_at", DateTime(timezone=True)),
         UniqueConstraint("name", "version"),
-        _one_of("kind", DatasetKind),
-        _one_of("state", DatasetState),
+        one_of("kind", DatasetKind),
+        one_of("state", DatasetState),
         Index(
             "ix_datasets_open",
             "id",
@@ -100,8 +98,8 @@ def dataset_items_table(metadata: MetaData) -> Table:
         # Rendered with the data set's preset; null: not checked.
         Column("tokens", Integer),
         UniqueConstraint("dataset_id", "hash"),
-        _one_of("split", Split),
-        _one_of("source", Source),
+        one_of("split", Split),
+        one_of("source", Source),
         Index("ix_dataset_items_turn_id", "turn_id"),
         Index("ix_dataset_items_first_turn_id", "first_turn_id"),
         Index(
@@ -143,8 +141,3 @@ def opt_outs_table(metadata: MetaData) -> Table:
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Index("ix_training_opt_outs_created_at_person", "created_at", "person"),
     )
-
-
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    literals = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({literals})", name=column)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     DateTime,
     ForeignKey,
@@ -23,6 +20,7 @@ from sqlalchemy import (
 )
 
 from bot.domain.exports import ExportFormat, ExportState
+from bot.store.constraints import one_of
 
 
 def exports_table(metadata: MetaData) -> Table:
@@ -54,8 +52,8 @@ def exports_table(metadata: MetaData) -> Table:
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("ended_at", DateTime(timezone=True)),
         Column("expires_at", DateTime(timezone=True)),
-        _one_of("format", ExportFormat),
-        _one_of("state", ExportState),
+        one_of("format", ExportFormat),
+        one_of("state", ExportState),
         Index("ix_exports_author_id", "author", "id"),
         # Few are open, and few files are kept.
         Index(
@@ -92,8 +90,3 @@ def people_table(metadata: MetaData) -> Table:
         Column("person", Text, primary_key=True),
         Index("ix_export_people_person", "person"),
     )
-
-
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    literals = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({literals})", name=column)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    CheckConstraint,
     Column,
     DateTime,
     Float,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from bot.domain.replays import ItemState, Preference, ReplayState
+from bot.store.constraints import one_of
 
 
 def replays_table(metadata: MetaData) -> Table:
@@ -48,7 +48,7 @@ def replays_table(metadata: MetaData) -> Table:
         Column("seed", BigInteger, nullable=False),
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("ended_at", DateTime(timezone=True)),
-        CheckConstraint(_one_of("state", ReplayState), name="state"),
+        one_of("state", ReplayState),
         Index("ix_replays_open", "id", postgresql_where=text("state IN ('collecting', 'running')")),
     )
 
@@ -70,7 +70,7 @@ def replay_items_table(metadata: MetaData) -> Table:
         Column("completion_tokens", Integer),
         Column("total_ms", Float),
         Column("failure", Text),
-        CheckConstraint(_one_of("state", ItemState), name="state"),
+        one_of("state", ItemState),
         UniqueConstraint("replay_id", "turn_id"),
         Index("ix_replay_items_turn_id", "turn_id"),
         Index("ix_replay_items_job_id", "job_id", postgresql_where=text("job_id IS NOT NULL")),
@@ -92,7 +92,7 @@ def replay_votes_table(metadata: MetaData) -> Table:
             ["replay_items.replay_id", "replay_items.position"],
             ondelete="CASCADE",
         ),
-        CheckConstraint(_one_of("preferred", Preference), name="preferred"),
+        one_of("preferred", Preference),
     )
 
 
@@ -105,7 +105,3 @@ def replay_reveals_table(metadata: MetaData) -> Table:
         Column("reviewer", Text, primary_key=True),
         Column("revealed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     )
-
-
-def _one_of(column: str, values: type[ReplayState | ItemState | Preference]) -> str:
-    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"

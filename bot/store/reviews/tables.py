@@ -5,7 +5,6 @@ What hangs on a turn goes with it: erasure and retention delete turns. Users are
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from bot.domain.reviews import Sampling, Strata, Verdict
+from bot.store.constraints import one_of
 
 
 def queues_table(metadata: MetaData) -> Table:
@@ -57,8 +57,8 @@ def queues_table(metadata: MetaData) -> Table:
         Column("created_by", ForeignKey("dashboard_users.id"), nullable=False),
         _created_at(),
         Column("closed_at", DateTime(timezone=True)),
-        _one_of("sampling", Sampling),
-        _one_of("strata", Strata),
+        one_of("sampling", Sampling),
+        one_of("strata", Strata),
         # The few that may have to be filled.
         Index("ix_review_queues_open", "id", postgresql_where=text("closed_at IS NULL")),
     )
@@ -109,7 +109,7 @@ def reviews_table(metadata: MetaData) -> Table:
         _created_at(),
         _updated_at(),
         UniqueConstraint("turn_id", "reviewer_id"),
-        _one_of("verdict", Verdict),
+        one_of("verdict", Verdict),
         CheckConstraint("declined = (verdict IS NULL)", name="declined"),
         Index("ix_reviews_reviewer_id_updated_at", "reviewer_id", "updated_at"),
         Index("ix_reviews_queue_id", "queue_id"),
@@ -127,7 +127,7 @@ def verdicts_table(metadata: MetaData) -> Table:
         Column("version", Integer, nullable=False, server_default=text("1")),
         _created_at(),
         _updated_at(),
-        _one_of("verdict", Verdict),
+        one_of("verdict", Verdict),
     )
 
 
@@ -147,7 +147,7 @@ def judged_table(metadata: MetaData) -> Table:
         # Those with a verdict; 0: nobody has one any more.
         Column("reviews", Integer, nullable=False, server_default=text("0")),
         _updated_at(),
-        _one_of("verdict", Verdict),
+        one_of("verdict", Verdict),
         Index("ix_judged_turns_received_at_turn_id", "received_at", "turn_id"),
         # A queue may fill itself with what was judged of late.
         Index("ix_judged_turns_updated_at", "updated_at"),
@@ -163,11 +163,6 @@ def _judgement(*, nullable: bool) -> tuple[Column[Any], ...]:
         # The answer as it should have been.
         Column("correction", Text),
     )
-
-
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    literals = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({literals})", name=column)
 
 
 def _created_at() -> Column[Any]:
