@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from bot.admin.audit.labels import ACTIONS
 from bot.admin.web.labels import KST
+from bot.admin.web.numbers import whole_number
 from bot.domain.turns import clean_text
 from bot.store.audit_log import Selection
 
@@ -102,9 +103,10 @@ def _day(raw: str) -> datetime | None:
 def _seq(raw: str) -> int | None:
     if not raw:
         return None
-    if not raw.isascii() or not raw.isdecimal() or len(raw) > _MAX_SEQ_DIGITS:
+    seq = whole_number(raw, _MAX_SEQ_DIGITS)
+    if seq is None:
         raise BadFilter("페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요.")
-    return int(raw)
+    return seq
 
 
 def _midnight(day: date) -> datetime:

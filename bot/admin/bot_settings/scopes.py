@@ -11,12 +11,10 @@ from bot.admin.login.identity import USER
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.configs.scopes import BadScopeError, read_scope
 from bot.domain.bot_config import Scope
 from bot.domain.dashboard_users import Role
-
-#: A stored version has at most this many digits.
-_MAX_DIGITS = 18
 
 
 class UnreadableError(Exception):
@@ -35,8 +33,8 @@ def scope_in(request: web.Request, fields: Mapping[str, str]) -> Scope:
 
 def version_in(typed: str) -> int:
     """A version number. Raises UnreadableError."""
-    if typed.isascii() and typed.isdecimal() and len(typed) <= _MAX_DIGITS and int(typed):
-        return int(typed)
+    if version := whole_number(typed):
+        return version
     raise UnreadableError(_("버전 번호를 읽을 수 없습니다."))
 
 

@@ -12,6 +12,7 @@ from bot.admin.datasets.card import card, file_name
 from bot.admin.exports.lists import Page
 from bot.admin.web.labels import stamp
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.domain.dashboard_users import Role
 from bot.domain.datasets import DatasetState, Split
 from bot.domain.exports import ExportFormat
@@ -35,7 +36,7 @@ class ExportedDataset:
     def problem(self, query: Mapping[str, str]) -> str:
         """Whether a data set is named."""
         raw = query.get("dataset", "")
-        return "" if raw.isascii() and raw.isdecimal() and len(raw) < 19 else _(NOT_READY)
+        return "" if whole_number(raw) is not None else _(NOT_READY)
 
     async def page(self, database: AsyncEngine, query: Mapping[str, str], after: str) -> Page:
         """The card first, then the items, split by split."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from bot.admin.search.fields import Field
 from bot.admin.search.query import parse
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.domain.datasets import DatasetKind
 from bot.domain.turns import clean_text, has_visible
 from bot.store.datasets.sets import Recipe
@@ -54,6 +55,7 @@ def read_recipe(form: Mapping[str, str], fields: Sequence[Field]) -> Recipe:
 def _tokens(raw: str) -> int:
     if not raw:
         return DEFAULT_TOKENS
-    if raw.isascii() and raw.isdecimal() and len(raw) < 9 and MIN_TOKENS <= int(raw) <= MAX_TOKENS:
-        return int(raw)
+    tokens = whole_number(raw, 8)
+    if tokens is not None and MIN_TOKENS <= tokens <= MAX_TOKENS:
+        return tokens
     raise BadRecipe(_(_BAD_TOKENS, least=f"{MIN_TOKENS:,}", most=f"{MAX_TOKENS:,}"))

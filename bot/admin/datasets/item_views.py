@@ -8,13 +8,14 @@ from bot.admin.datasets import labels as words
 from bot.admin.datasets.exported import NOT_READY, ExportedDataset
 from bot.admin.datasets.view_models import dataset_item, shown_item
 from bot.admin.exports.lists import LISTS
-from bot.admin.exports.ordering import place, read_id, read_reason
+from bot.admin.exports.ordering import place, read_reason
 from bot.admin.exports.views import NO_REASON
 from bot.admin.login.access import needs
 from bot.admin.web import labels
 from bot.admin.web.audit import record
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -88,7 +89,7 @@ async def export_dataset(request: web.Request) -> web.StreamResponse:
 
 async def find_dataset(request: web.Request) -> Dataset | None:
     """The data set of the path; None: there is none."""
-    dataset_id = read_id(request.match_info["id"])
+    dataset_id = whole_number(request.match_info["id"])
     if dataset_id is None:
         return None
     async with request.app[DATABASE].connect() as connection:

@@ -13,7 +13,6 @@ from bot.admin.datasets.card import card
 from bot.admin.datasets.forms import BadRecipe, read_recipe
 from bot.admin.datasets.item_views import NO_DATASET, find_dataset
 from bot.admin.datasets.view_models import counted, dataset_item
-from bot.admin.exports.ordering import read_id
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
 from bot.admin.search.fields import all_fields
@@ -23,6 +22,7 @@ from bot.admin.web import labels
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -45,7 +45,7 @@ _NO_CHECK = "진행 중인 토큰 검사가 없습니다."
 async def show_datasets(request: web.Request) -> web.StreamResponse:
     """GET /admin/datasets: data sets, newest first, and the form for another one."""
     raw = request.query.get("before", "")
-    before = read_id(raw)
+    before = whole_number(raw)
     if raw and before is None:
         return error_page(request, 400)
     return await _list_page(request, before)

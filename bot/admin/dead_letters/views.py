@@ -23,6 +23,7 @@ from bot.admin.web import labels
 from bot.admin.web.audit import entry, record
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -124,16 +125,17 @@ async def send_all_again(request: web.Request) -> web.StreamResponse:
 async def stop_order(request: web.Request) -> web.StreamResponse:
     """POST /admin/dead-letters/orders/{id}/stop: end an order early."""
     raw = request.match_info["id"]
-    if not raw.isascii() or not raw.isdecimal() or len(raw) > 18:
+    order_id = whole_number(raw)
+    if order_id is None:
         return error_page(request, 404, _(_NO_ORDER))
     async with request.app[DATABASE].begin() as connection:
-        stopped = await bulk_resends.stop(connection, int(raw))
+        stopped = await bulk_resends.stop(connection, order_id)
         if stopped:
             act = entry(request, AuditAction.ORDER_STOPPED, f"order:{raw}")
             await audit_log.append(connection, [act])
     if not stopped:
         return error_page(request, 404, _(_NO_ORDER))
-    log.info("bulk_resend_stopped", order=int(raw))
+    log.info("bulk_resend_stopped", order=order_id)
     raise web.HTTPSeeOther(_address(request, Choice()))
 
 

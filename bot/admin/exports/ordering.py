@@ -13,6 +13,7 @@ from bot.admin.login.identity import USER
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import MAX_REASON_CHARS
 from bot.admin.web.language import chosen
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, PLACES
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -26,7 +27,6 @@ log = structlog.get_logger(__name__)
 
 #: Of the list's page: longer than any that its forms make.
 MAX_QUERY_CHARS = 4000
-_MAX_ID_DIGITS = 18
 
 
 async def place(
@@ -69,16 +69,9 @@ def read_reason(form: Mapping[str, str]) -> str:
     return reason if has_visible(reason) else ""
 
 
-def read_id(raw: str) -> int | None:
-    """An id, or None."""
-    if not raw.isascii() or not raw.isdecimal() or len(raw) > _MAX_ID_DIGITS:
-        return None
-    return int(raw)
-
-
 async def find_export(request: web.Request) -> Export | None:
     """The export of the path; None: there is none, or it is not for the user."""
-    export_id = read_id(request.match_info["id"])
+    export_id = whole_number(request.match_info["id"])
     if export_id is None:
         return None
     async with request.app[DATABASE].connect() as connection:

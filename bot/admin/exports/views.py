@@ -7,13 +7,14 @@ from aiohttp import web
 
 from bot.admin.exports.download_views import NO_EXPORT
 from bot.admin.exports.lists import LISTS
-from bot.admin.exports.ordering import find_export, place, read_id, read_query, read_reason
+from bot.admin.exports.ordering import find_export, place, read_query, read_reason
 from bot.admin.exports.view_models import export_item
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
 from bot.admin.web.audit import TRAIL, entry, try_to_record
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -36,7 +37,7 @@ _TOO_MANY = "내보내기는 {count}개까지 한꺼번에 할 수 있습니다.
 async def show_exports(request: web.Request) -> web.StreamResponse:
     """GET /admin/exports: the user's exports, newest first; an admin sees everybody's."""
     raw = request.query.get("before", "")
-    before = read_id(raw)
+    before = whole_number(raw)
     if raw and before is None:
         return error_page(request, 400)
     user = request[USER]

@@ -17,6 +17,7 @@ from bot.admin.unmasking.unmasked import UNMASKED
 from bot.admin.web import labels
 from bot.admin.web.audit import record
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -138,6 +139,5 @@ def messenger_label(request: web.Request, name: str) -> str:
 
 def read_number(raw: str) -> int | None:
     """A BIGINT, or None."""
-    if not raw.isascii() or not raw.isdecimal() or len(raw) > 19:
-        return None
-    return number if (number := int(raw)) <= MAX_ID else None
+    number = whole_number(raw, 19)
+    return None if number is None or number > MAX_ID else number

@@ -8,10 +8,11 @@ from aiohttp import web
 
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
-from bot.admin.replay.views import NO_REPLAY, address, find_replay, may_know, number
+from bot.admin.replay.views import NO_REPLAY, address, find_replay, may_know
 from bot.admin.web.audit import entry, record
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -152,7 +153,7 @@ async def _shown(request: web.Request, replay: Replay, pair: Pair) -> tuple[Blin
 
 def _position(raw: str) -> int | None:
     """An INTEGER, or None."""
-    found = number(raw)
+    found = whole_number(raw)
     return found if found is not None and found < 2**31 else None
 
 

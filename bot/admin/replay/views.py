@@ -11,6 +11,7 @@ from bot.admin.replay.view_models import FAILURES, Outcome, outcome, replay_row
 from bot.admin.web import labels
 from bot.admin.web.audit import entry
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.admin.workers.views import WORKERS
 from bot.domain.audit import AuditAction
@@ -22,8 +23,6 @@ from bot.store.replays.records import ItemCounts, Replay
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 30
-#: The largest BIGINT has one digit more.
-_MAX_DIGITS = 18
 
 NO_REPLAY = "해당 비교를 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
 _NOT_NOW = "이미 끝났거나 멈춘 비교입니다."
@@ -34,7 +33,7 @@ _NOT_STOPPED = "멈춘 비교만 다시 시작할 수 있습니다."
 async def show_replays(request: web.Request) -> web.StreamResponse:
     """GET /admin/replays: all replays, newest first."""
     raw = request.query.get("before", "")
-    before = number(raw)
+    before = whole_number(raw)
     if raw and before is None:
         return error_page(request, 400, _(_BAD_CURSOR))
     async with request.app[DATABASE].connect() as connection:
@@ -99,12 +98,6 @@ async def resume(request: web.Request) -> web.StreamResponse:
     return await _change(request, orders.resume, AuditAction.REPLAY_RESUMED, _NOT_STOPPED)
 
 
-def number(raw: str) -> int | None:
-    """A positive BIGINT, or None."""
-    sound = raw.isascii() and raw.isdecimal() and len(raw) <= _MAX_DIGITS
-    return int(raw) if sound else None
-
-
 def address(request: web.Request, replay_id: int) -> str:
     """Where a replay is shown."""
     return str(request.app.router["replay"].url_for(id=str(replay_id)))
@@ -112,7 +105,7 @@ def address(request: web.Request, replay_id: int) -> str:
 
 async def find_replay(request: web.Request) -> Replay | None:
     """The replay that the path names."""
-    replay_id = number(request.match_info["id"])
+    replay_id = whole_number(request.match_info["id"])
     if replay_id is None:
         return None
     async with request.app[DATABASE].connect() as connection:
@@ -131,7 +124,7 @@ async def may_know(request: web.Request, replay_id: int) -> bool:
 async def _change(
     request: web.Request, change: orders.Change, action: AuditAction, refusal: str
 ) -> web.StreamResponse:
-    replay_id = number(request.match_info["id"])
+    replay_id = whole_number(request.match_info["id"])
     if replay_id is None:
         return error_page(request, 404, _(NO_REPLAY))
     async with request.app[DATABASE].begin() as connection:

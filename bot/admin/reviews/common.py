@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.admin.login.identity import USER
 from bot.admin.turns.queries import MAX_ID
+from bot.admin.web.numbers import whole_number
 from bot.store import dashboard_users
 
 
@@ -26,8 +27,7 @@ async def user_id(request: web.Request, connection: AsyncConnection) -> int:
 
 def read_id(raw: str) -> int | None:
     """A row's id in an address; None: it cannot be one."""
-    usable = raw.isascii() and raw.isdecimal() and len(raw) <= 19
-    number = int(raw) if usable else 0
+    number = whole_number(raw, 19) or 0
     return number if 0 < number <= MAX_ID else None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.domain.feedback import Reason
 from bot.domain.reviews import (
     MAX_CORRECTION_CHARS,
@@ -117,5 +118,4 @@ def _begun(answer: str) -> str:
 
 
 def _number(raw: str) -> int:
-    usable = raw.isascii() and raw.isdecimal() and len(raw) <= _MAX_VERSION_DIGITS
-    return int(raw) if usable else 0
+    return whole_number(raw, _MAX_VERSION_DIGITS) or 0

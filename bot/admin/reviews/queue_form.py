@@ -12,6 +12,7 @@ from bot.admin.search.query import Problem, Query
 from bot.admin.search.saved_views import MAX_QUERY_CHARS
 from bot.admin.turns.filters import read_search
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.domain.reviews import (
     MAX_ITEMS,
     MAX_QUEUE_NAME_CHARS,
@@ -121,4 +122,5 @@ def _number_problems(fields: Mapping[str, str]) -> list[str]:
 
 
 def _is_between(raw: str, low: int, high: int) -> bool:
-    return raw.isascii() and raw.isdecimal() and len(raw) <= 10 and low <= int(raw) <= high
+    number = whole_number(raw, 10)
+    return number is not None and low <= number <= high

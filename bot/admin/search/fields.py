@@ -18,6 +18,7 @@ from bot.admin.web.labels import (
 )
 from bot.admin.web.language import DEFAULT, chosen
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.domain.feedback import Vote
 from bot.domain.normal_form import folded
 from bot.store.search.segments import BEGINNING, END
@@ -91,9 +92,10 @@ def milliseconds(value: str) -> float:
 
 def number(value: str) -> float:
     """A whole number. UnreadableValue."""
-    if not (value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS):
+    whole = whole_number(value, _MAX_DIGITS)
+    if whole is None:
         raise UnreadableValue(_("숫자를 읽을 수 없습니다. 예: >1000"))
-    return float(value)
+    return float(whole)
 
 
 def days(value: str, now: datetime) -> tuple[datetime, datetime]:

@@ -9,6 +9,7 @@ from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
 from bot.admin.web.audit import entry
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -20,7 +21,6 @@ from bot.store.search.saved import MAX_SAVED, SavedSearch
 MAX_NAME_CHARS = 60
 #: It stands in a URL, where a syllable takes nine bytes of about eight thousand.
 MAX_QUERY_CHARS = 800
-_MAX_ID_DIGITS = 18
 
 _NO_NAME = "이름은 1자에서 {count}자까지 쓸 수 있습니다."
 _TOO_LONG = "{count}자가 넘는 검색은 저장할 수 없습니다."
@@ -57,12 +57,12 @@ async def save_search(request: web.Request) -> web.StreamResponse:
 @needs(Role.VIEWER)
 async def delete_search(request: web.Request) -> web.StreamResponse:
     """POST /admin/searches/{id}/delete: delete one of the operator's own."""
-    raw = request.match_info["id"]
-    if not (raw.isascii() and raw.isdecimal() and len(raw) <= _MAX_ID_DIGITS):
+    search_id = whole_number(request.match_info["id"])
+    if search_id is None:
         return error_page(request, 404, _(_NO_SEARCH))
     async with request.app[DATABASE].begin() as connection:
-        if not await saved.delete_saved(connection, request[USER].name, int(raw)):
+        if not await saved.delete_saved(connection, request[USER].name, search_id):
             return error_page(request, 404, _(_NO_SEARCH))
-        noted = entry(request, AuditAction.SEARCH_DELETED, f"search:{int(raw)}")
+        noted = entry(request, AuditAction.SEARCH_DELETED, f"search:{search_id}")
         await audit_log.append(connection, [noted])
     raise web.HTTPSeeOther(request.app.router["turns"].url_for())

@@ -11,12 +11,12 @@ from bot.admin.unmasking.unmasked import MINUTES, ROLE, UNMASKED
 from bot.admin.web.audit import TRAIL, entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page
 from bot.admin.web.reasons import read_required_reason
 from bot.domain.audit import AuditAction
 
 _NO_REASON = "개인정보를 보려면 사유를 적어 주세요. 사유는 접속기록에 남습니다."
-_MAX_DIGITS = 18
 
 
 @needs(ROLE)
@@ -63,4 +63,4 @@ async def _back(request: web.Request, conversation_id: int) -> web.HTTPSeeOther:
 
 
 def _is_number(raw: str) -> bool:
-    return raw.isascii() and raw.isdecimal() and len(raw) <= _MAX_DIGITS
+    return whole_number(raw) is not None

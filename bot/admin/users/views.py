@@ -21,6 +21,7 @@ from bot.admin.web import labels
 from bot.admin.web.audit import entry, record
 from bot.admin.web.forms import read_form, read_reason
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import DashboardUser, Role
@@ -28,8 +29,6 @@ from bot.domain.turns import clean_text
 from bot.store import dashboard_users
 
 PAGE_SIZE = 80
-#: The largest BIGINT has this many digits.
-_MAX_DIGITS = 18
 
 
 @needs(Role.ADMIN)
@@ -206,10 +205,10 @@ async def _find(request: web.Request, user_id: int) -> DashboardUser | None:
 
 
 def _id(request: web.Request) -> int:
-    raw = request.match_info["id"]
-    if not raw.isascii() or not raw.isdecimal() or len(raw) > _MAX_DIGITS:
+    user_id = whole_number(request.match_info["id"])
+    if user_id is None:
         raise web.HTTPNotFound
-    return int(raw)
+    return user_id
 
 
 def _role(form: dict[str, str]) -> Role:
