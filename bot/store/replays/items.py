@@ -58,6 +58,13 @@ _ORPHANED = text(
 _HOLD_OPEN = text(
     "SELECT id FROM replays WHERE state IN ('collecting', 'running') ORDER BY id FOR UPDATE"
 )
+_HOLD_ASKED = text(
+    """
+    SELECT id FROM replays WHERE state = 'running' AND id IN (
+        SELECT replay_id FROM replay_items WHERE turn_id = ANY(:turn_ids) AND state = 'queued'
+    ) ORDER BY id FOR UPDATE
+    """
+).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
 _CANCEL_ORPHANED = text(
     """
     DELETE FROM background_jobs AS job USING replays
@@ -140,6 +147,14 @@ async def cancel_orphaned(connection: AsyncConnection) -> int:
     """Remove the jobs of all replays that no turn waits for any more; their number."""
     await connection.execute(_HOLD_OPEN)
     return (await connection.execute(_CANCEL_ORPHANED)).rowcount
+
+
+async def hold_asked(connection: AsyncConnection, turn_ids: Sequence[UUID]) -> None:
+    """Wait for the steps of replays that ask these turns now, and hold the next ones.
+
+    A step locks its replay, then jobs and items; whoever deletes turns comes from the other end.
+    """
+    await connection.execute(_HOLD_ASKED, {"turn_ids": list(turn_ids)})
 
 
 async def return_lost(connection: AsyncConnection, replay_id: int) -> int:

@@ -80,6 +80,11 @@ class Sandbox:
         for batch_id in await sandbox.clear(connection, owner, scope):
             await client.cancel(connection, batch_id)
 
+    async def give_up(self, connection: AsyncConnection, owner: str, scope: Scope) -> None:
+        """Delete what waits for an answer, and keep the rest of the chat."""
+        for batch_id in await sandbox.give_up(connection, owner, scope):
+            await client.cancel(connection, batch_id)
+
     def _compose(
         self, values: BotConfig, scope: Scope, earlier: Sequence[Exchange], text: str
     ) -> Prompt:

@@ -38,7 +38,7 @@ _LONG = "질문은 {count}자까지 보낼 수 있습니다."
 _WAIT = "앞선 질문의 답을 기다려 주세요. 한 번에 답변 {count}개까지 기다릴 수 있습니다."
 _NO_WORKER = (
     "지금 답할 수 있는 워커가 없습니다. 질문을 보내 두면 워커가 켜진 뒤에 답합니다."
-    " 워커 페이지에서 상태를 확인해 주세요."
+    " 워커 페이지에서 상태를 확인하거나, 기다리는 질문을 취소해 주세요."
 )
 _UNKNOWN_WORKERS = "Valkey에 연결되지 않아 워커가 있는지 알 수 없습니다."
 
@@ -86,13 +86,16 @@ async def ask(request: web.Request) -> web.StreamResponse:
 
 @needs(Role.REVIEWER)
 async def clear(request: web.Request) -> web.StreamResponse:
-    """POST /admin/bot-settings/sandbox/clear: delete the user's chat."""
+    """POST /admin/bot-settings/sandbox/clear: delete the user's chat, or what waits in it."""
+    form = await read_form(request)
     try:
-        scope = scope_in(request, await read_form(request))
+        scope = scope_in(request, form)
     except UnreadableError as error:
         return error_page(request, 400, str(error))
     async with request.app[DATABASE].begin() as connection:
-        await request.app[SANDBOX].clear(connection, request[USER].name, scope)
+        chats = request.app[SANDBOX]
+        end = chats.give_up if form.get("part") == "waiting" else chats.clear
+        await end(connection, request[USER].name, scope)
         act = entry(request, AuditAction.SANDBOX_CLEARED, f"config:{scope}")
         await audit_log.append(connection, [act])
     raise web.HTTPSeeOther(address(request, "bot_settings_sandbox", scope))
