@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.replays import ItemState
 from bot.store.schema import replay_items
 from inference_queue.background.client import FinishedBackgroundJob
+from inference_queue.background.protocol import BackgroundResult, Unreadable
 from inference_queue.protocol import Completion, Failure
 
 _QUEUE = text(
@@ -200,5 +201,11 @@ def _fields(job: FinishedBackgroundJob) -> dict[str, object]:
             "completion_tokens": result.completion_tokens,
             "total_ms": result.total_ms,
         }
-    failure = result.reason.value if isinstance(result, Failure) else "empty"
+    failure = _failure_of(result)
     return {"job_id": str(job.id), "state": ItemState.FAILED.value, "failure": failure}
+
+
+def _failure_of(result: BackgroundResult | Unreadable) -> str:
+    if isinstance(result, Failure):
+        return result.reason.value
+    return "empty" if isinstance(result, Completion) else "unreadable"

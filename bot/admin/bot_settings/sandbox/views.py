@@ -41,6 +41,7 @@ _NO_WORKER = (
     " 워커 페이지에서 상태를 확인하거나, 기다리는 질문을 취소해 주세요."
 )
 _UNKNOWN_WORKERS = "Valkey에 연결되지 않아 워커가 있는지 알 수 없습니다."
+_UNREADABLE = {"unreadable": "워커의 결과를 읽을 수 없음"}
 
 SIDES: dict[str, str] = {SandboxSide.DRAFT: "초안", SandboxSide.LIVE: "지금 설정"}
 
@@ -127,7 +128,7 @@ async def _chat_page(
         is_bad=status >= 400,
         warning=_worker_warning(request.app[WORKERS]),
         sides=labels.translated(SIDES),
-        outcomes=labels.translated(labels.FAILURES | labels.FINISH_REASONS),
+        outcomes=labels.translated(labels.FAILURES | labels.FINISH_REASONS | _UNREADABLE),
         seconds=labels.duration,
         max_questions=MAX_QUESTIONS,
         kept_hours=KEPT_HOURS,
