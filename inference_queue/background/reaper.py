@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Float, Integer, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from inference_queue.background.wire import dump_background_result
 from inference_queue.protocol import Failure, FailureReason
 from inference_queue.reaper import BATCH, MAX_ATTEMPTS, RESTART_GRACE_S
+
+log = structlog.get_logger(__name__)
 
 #: Results that nobody has taken by then belong to a batch without an owner.
 KEPT_S = 7 * 86_400.0
@@ -79,7 +82,10 @@ async def reap_background(
         "max_attempts": MAX_ATTEMPTS,
         "failure": json.dumps(dump_background_result(failure)),
     }
-    return (await connection.execute(_REAP, values)).rowcount
+    reaped = (await connection.execute(_REAP, values)).rowcount
+    if reaped:
+        log.info("background_reaped", jobs=reaped)
+    return reaped
 
 
 async def reapable_background(

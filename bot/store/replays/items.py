@@ -46,6 +46,12 @@ _FAIL = text(
     WHERE replay_id = :id AND position = ANY(:positions)
     """
 ).bindparams(bindparam("id", type_=BigInteger), bindparam("positions", type_=ARRAY(Integer)))
+_FAIL_JOB = text(
+    """
+    UPDATE replay_items SET state = 'failed', failure = :failure, job_id = NULL
+    WHERE replay_id = :id AND job_id = :job_id
+    """
+).bindparams(bindparam("id", type_=BigInteger), bindparam("job_id", type_=Uuid))
 
 #: The turn was erased with its item, or others' words in its prompt were.
 _ORPHANED = text(
@@ -136,6 +142,12 @@ async def mark_failed(
     """These turns cannot be asked."""
     values = {"id": replay_id, "positions": list(positions), "failure": failure}
     await connection.execute(_FAIL, values)
+
+
+async def fail_job(connection: AsyncConnection, replay_id: int, job_id: UUID, failure: str) -> None:
+    """End the turn of a job whose result cannot be stored; the job goes with it."""
+    values = {"id": replay_id, "job_id": job_id, "failure": failure}
+    await connection.execute(_FAIL_JOB, values)
 
 
 async def orphaned_jobs(connection: AsyncConnection, replay_id: int, batch_id: UUID) -> list[UUID]:

@@ -91,9 +91,9 @@ async def check(database: AsyncEngine) -> list[BackgroundJob]:
         await execute(
             database,
             "INSERT INTO dataset_items (dataset_id, id, turn_id, first_turn_id, other_turn_id,"
-            " person, split, source, content, hash, model, preset) SELECT id, CAST(:item AS text), :turn, :first,"
-            " :other, :person, 'train', 'correction', '{}', convert_to(CAST(:item AS text), 'UTF8'), '', ''"
-            " FROM datasets",
+            " person, split, source, content, hash, model, preset)"
+            " SELECT id, CAST(:item AS text), :turn, :first, :other, :person, 'train',"
+            " 'correction', '{}', convert_to(CAST(:item AS text), 'UTF8'), '', '' FROM datasets",
             item=str(number), turn=turn_id, first=first, other=other, person=PERSON,
         )  # fmt: skip
         await execute(
