@@ -38,7 +38,7 @@ WITHOUT = {
     f"without {name}": {key: value for key, value in SOUND.items() if key != name}
     for name in ("kind", "text", "finish_reason", "model", "prompt_tokens", "completion_tokens")
 }
-CHANGED = {
+CHANGED: dict[str, dict[str, Any]] = {
     "a list for text": {"text": ["네."]},
     "a number for text": {"text": 7},
     "no text": {"text": None},
