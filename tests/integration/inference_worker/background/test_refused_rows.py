@@ -35,7 +35,7 @@ async def refuse(desk: Desk, condition: str) -> None:
 
 
 def faults(statement: str) -> float:
-    return DATABASE_FAULTS.labels(statement)._value.get()
+    return float(DATABASE_FAULTS.labels(statement)._value.get())
 
 
 async def test_a_job_that_cannot_be_leased_is_ended_and_the_others_are_answered(desk: Desk) -> None:
