@@ -11,7 +11,7 @@ from bot.admin.replay.engines import is_gone, label_of
 from bot.admin.replay.win_rate import JudgedItem, Verdict, WinRate, win_rate
 from bot.admin.web.badges import Badge
 from bot.admin.web.language import translate as _
-from bot.domain.replays import Preference, ReplayOptions, ReplayState
+from bot.domain.replays import Preference, ReplayOptions, ReplayState, Unaskable
 from bot.store.replays.records import ItemCounts, Replay
 from inference_queue.worker_registry import WorkerStatus
 
@@ -31,8 +31,20 @@ FAILURES = {
     "unaskable": "다시 물어볼 수 없음",
     "empty": "빈 답변",
     "invalid_job": "엔진이 거부함",
+    "unreadable": "워커의 결과를 읽을 수 없음",
+    "refused": "데이터베이스가 결과를 거부함",
+    "engine_error": "엔진 오류",
     "prompt_too_long": "프롬프트가 너무 김",
     "attempts_exhausted": "워커가 여러 번 멈춤",
+}
+LEFT_OUT: Mapping[str, str] = {
+    Unaskable.PICTURES: (
+        "사진이 있는 질문 {count}건은 뺐습니다. 사진은 답한 뒤에 지우므로 같은 질문을 다시 보낼 수"
+        " 없습니다."
+    ),
+    Unaskable.UNANSWERED: (
+        "답변이 없는 질문 {count}건은 뺐습니다. 새 답변과 비교할 이전 답변이 없습니다."
+    ),
 }
 
 
@@ -50,6 +62,7 @@ class ReplayRow:
     goes_on: bool
     is_stopped: bool
     waits: bool  #: for an engine
+    left_out: tuple[str, ...]  #: how many turns are not asked again, and why
     options: tuple[tuple[str, str], ...]
 
 
@@ -81,6 +94,11 @@ def replay_row(
         goes_on=goes_on,
         is_stopped=replay.state is ReplayState.STOPPED,
         waits=waits,
+        left_out=tuple(
+            _(LEFT_OUT[reason], count=f"{count:,}")
+            for reason, count in sorted(replay.left_out.items())
+            if reason in LEFT_OUT and count
+        ),
         options=tuple((_(name), value) for name, value in _options(replay.options) if value),
     )
 

@@ -91,6 +91,13 @@ async def listed(
     return [read_item(row) for row in found]
 
 
+async def turn_ids(connection: AsyncConnection, dataset_id: int, *, limit: int) -> list[UUID]:
+    """The turns of the items, by the items' ids: in no order that means anything."""
+    table = dataset_items.c
+    wanted = select(table.turn_id).where(table.dataset_id == dataset_id)
+    return list((await connection.execute(wanted.order_by(table.id).limit(limit))).scalars())
+
+
 async def unchecked(
     connection: AsyncConnection, dataset_id: int, *, after: str, limit: int
 ) -> list[StoredItem]:
