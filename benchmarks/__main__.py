@@ -10,7 +10,17 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from benchmarks import accept, background, memory, overhead, overload, readers, search, streams
+from benchmarks import (
+    accept,
+    background,
+    memory,
+    overhead,
+    overload,
+    pages,
+    readers,
+    search,
+    streams,
+)
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
 from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
@@ -62,6 +72,11 @@ def _search(length: Length) -> Measured:
     return search.bench(quick if length is Length.QUICK else search.Size())
 
 
+def _pages(length: Length) -> Measured:
+    quick = pages.Size(turns=20_000, requests=2, acts=2)
+    return pages.bench(quick if length is Length.QUICK else pages.Size())
+
+
 def _background(length: Length) -> Measured:
     quick = background.Size(pairs=2, seconds=1.0)
     return background.bench(quick if length is Length.QUICK else background.Size())
@@ -99,6 +114,7 @@ BENCHES: dict[str, Bench] = {
     "overload": _overload,
     "streams": _streams,
     "search": _search,
+    "pages": _pages,
     "background": _background,
     "readers": _readers,
     "engine": _engine,

@@ -1,4 +1,4 @@
-"""The generated log with what a company has after a year: made once of a copy, kept for later runs."""
+"""The generated log with what a company has after a year: made once of a copy, and kept."""
 
 from __future__ import annotations
 

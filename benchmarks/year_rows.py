@@ -97,18 +97,21 @@ _REVIEWS = f"""
     FROM chosen, generate_series(1, 3) AS reviewer_id
     WHERE (queue_id = 1 AND reviewer_id < 3) OR (first_half AND queue_id = reviewer_id + 1);
     INSERT INTO review_items (queue_id, turn_id, received_at, missing)
-    SELECT queue_id, id, received_at, CASE WHEN queue_id = 1 THEN 0 WHEN first_half THEN 1 ELSE 2 END
+    SELECT queue_id, id, received_at,
+        CASE WHEN queue_id = 1 THEN 0 WHEN first_half THEN 1 ELSE 2 END
     FROM chosen ORDER BY queue_id, received_at DESC;
     INSERT INTO reviews (turn_id, queue_id, reviewer_id, verdict, reasons, created_at, updated_at)
-    SELECT id, queue_id, reviewer_id, verdict, CASE verdict WHEN 'bad' THEN ARRAY['wrong'] ELSE '{{}}'
-        END, received_at, received_at FROM written ORDER BY received_at;
+    SELECT id, queue_id, reviewer_id, verdict,
+        CASE verdict WHEN 'bad' THEN ARRAY['wrong'] ELSE '{{}}' END, received_at, received_at
+    FROM written ORDER BY received_at;
     INSERT INTO judged_turns (turn_id, received_at, verdict, reasons, disputed, reviews, updated_at)
     SELECT id, received_at, CASE WHEN min(verdict) = max(verdict) THEN min(verdict) END,
         CASE WHEN max(verdict) = 'bad' THEN ARRAY['wrong'] ELSE '{{}}' END,
         min(verdict) <> max(verdict), count(*), received_at
     FROM written GROUP BY id, received_at;
     INSERT INTO review_verdicts (turn_id, adjudicator_id, verdict)
-    SELECT turn_id, 1, 'good' FROM judged_turns WHERE disputed ORDER BY received_at LIMIT {_QUEUE} / 20;
+    SELECT turn_id, 1, 'good' FROM judged_turns
+    WHERE disputed ORDER BY received_at LIMIT {_QUEUE} / 20;
     UPDATE judged_turns SET verdict = 'good', authoritative = true
     WHERE turn_id IN (SELECT turn_id FROM review_verdicts)
 """
@@ -147,8 +150,8 @@ _REPLAYS = f"""
     FROM generate_series(1, {REPLAYS}) AS n;
     INSERT INTO replay_items (replay_id, position, turn_id, state, answer, finish_reason, model,
         prompt_tokens, completion_tokens, total_ms)
-    SELECT replay_id, answer_number, turns.id, 'answered', '새 답변: ' || answer, 'stop', model, 300,
-        100, 900
+    SELECT replay_id, answer_number, turns.id, 'answered', '새 답변: ' || answer, 'stop', model,
+        300, 100, 900
     FROM log JOIN turns USING (id), generate_series({REPLAYS - 4}, {REPLAYS}) AS replay_id
     WHERE answer_number <= {_REPLAY};
     INSERT INTO replay_votes (replay_id, position, reviewer, preferred)
@@ -171,7 +174,8 @@ _PEOPLE = """
     SELECT gen_random_uuid(), 'kakao', 'T0', '', md5(n::text), left(md5(n::text), 8), 'admin',
         now() - n * interval '1 hour', now() FROM generate_series(1, 1000) AS n;
     INSERT INTO training_opt_outs (person, pseudonym, author, reason, created_at)
-    SELECT md5('o' || n), left(md5('o' || n), 8), 'admin', '본인 요청', now() - n * interval '1 hour'
+    SELECT md5('o' || n), left(md5('o' || n), 8), 'admin', '본인 요청',
+        now() - n * interval '1 hour'
     FROM generate_series(1, 5000) AS n
 """
 _LISTS = """
@@ -187,6 +191,9 @@ _LISTS = """
     INSERT INTO bot_configs (messenger, tenant, room, values, author, note)
     SELECT 'slack', 'T1', 'C' || n % 300, '{"history_turns": 10}', 'admin', '설정'
     FROM generate_series(1, 3000) AS n;
+    INSERT INTO config_drafts (owner, messenger, tenant, room, values, base_version)
+    SELECT 'admin', 'slack', 'T1', 'C' || n, '{"history_turns": 12}', n
+    FROM generate_series(8, 40) AS n;
     INSERT INTO saved_searches (owner, name, query)
     SELECT 'admin', '검색 ' || n, '평가:bad' FROM generate_series(1, 45) AS n;
     INSERT INTO alerts (name, since, detail)
