@@ -16,7 +16,7 @@ _SCOPE = {"messenger": "slack", "tenant": "T1", "room": "C7"}
 _FIELD = re.compile(r'type="hidden" name="(\w+)" value="([^"]*)"')
 _POSITION = re.compile(r'name="position" value="(\d+)"')
 _VERSION = re.compile(r'name="version" value="(\d+)"')
-_SEARCH = re.compile(r'action="/admin(/searches/\d+/delete)"')
+_SEARCH = re.compile(r'formaction="/admin(/searches/\d+/delete)"')
 
 
 def acts(visitor: Visitor, names: Mapping[str, str]) -> dict[str, Act]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 from aiohttp import web
 
@@ -19,6 +21,7 @@ from bot.domain.dashboard_users import Role
 from bot.store import audit_log
 from bot.store.replays import items, orders, records, reveals, votes
 from bot.store.replays.records import ItemCounts, Replay
+from bot.store.replays.votes import ReviewProgress
 
 log = structlog.get_logger(__name__)
 
@@ -62,13 +65,16 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].connect() as connection:
         counts = await records.count_items(connection, [replay.id])
         failures = await items.count_failures(connection, replay.id)
-        own = await votes.progress(connection, replay.id, user.name)
         reviewers = await votes.reviewers(connection, replay.id)
         revealed = await may_know(request, replay.id)
+        own: ReviewProgress | None = None
         found: Outcome | None = None
-        if revealed:
-            given = await votes.votes_of(connection, replay.id)
-            found = outcome(given, await votes.equal_pairs(connection, replay.id))
+        if not revealed:
+            own = await votes.progress(connection, replay.id, user.name)
+        else:
+            given = await votes.votes_by_pair(connection, replay.id)
+            same = await votes.equal_pairs(connection, replay.id)
+            found = await asyncio.to_thread(outcome, given, same)
     may_vote = user.role.includes(Role.REVIEWER) and not revealed
     row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
     return page(

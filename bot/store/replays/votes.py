@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, and_, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
@@ -17,6 +17,7 @@ from bot.domain.turns import Person
 from bot.store.schema import replay_items, replay_votes, turns
 
 _IS_COMPARABLE = and_(replay_items.c.state == ItemState.ANSWERED.value, turns.c.answer.is_not(None))
+_PREFERENCES = {one.value: one for one in Preference}
 _DIFFERS = replay_items.c.answer != turns.c.answer
 
 
@@ -166,6 +167,34 @@ async def equal_pairs(connection: AsyncConnection, replay_id: int) -> dict[int, 
         .where(replay_items.c.replay_id == replay_id, _IS_COMPARABLE, ~_DIFFERS)
     )
     return {row.position: row.conversation_id for row in await connection.execute(wanted)}
+
+
+async def votes_by_pair(
+    connection: AsyncConnection, replay_id: int
+) -> list[tuple[int, int, tuple[Preference, ...]]]:
+    """Position, conversation and votes of each pair with a vote, in the order of the pairs."""
+    given = replay_votes.c
+    voted = (
+        select(
+            given.position,
+            func.array_agg(aggregate_order_by(given.preferred, given.reviewer)).label("votes"),
+        )
+        .where(given.replay_id == replay_id)
+        .group_by(given.position)
+        .subquery("voted")
+    )
+    rows = await connection.execute(
+        select(voted.c.position, turns.c.conversation_id, voted.c.votes)
+        .join(
+            replay_items,
+            and_(
+                replay_items.c.replay_id == replay_id, replay_items.c.position == voted.c.position
+            ),
+        )
+        .join(turns, turns.c.id == replay_items.c.turn_id)
+        .order_by(voted.c.position)
+    )
+    return [(row[0], row[1], tuple(map(_PREFERENCES.__getitem__, row[2]))) for row in rows]
 
 
 async def votes_of(
