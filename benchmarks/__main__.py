@@ -20,6 +20,7 @@ from benchmarks import (
     readers,
     search,
     streams,
+    year_work,
 )
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
@@ -77,6 +78,10 @@ def _pages(length: Length) -> Measured:
     return pages.bench(quick if length is Length.QUICK else pages.Size())
 
 
+def _work(length: Length) -> Measured:
+    return year_work.bench(year_work.Size(turns=20_000 if length is Length.QUICK else 1_000_000))
+
+
 def _background(length: Length) -> Measured:
     quick = background.Size(pairs=2, seconds=1.0)
     return background.bench(quick if length is Length.QUICK else background.Size())
@@ -115,6 +120,7 @@ BENCHES: dict[str, Bench] = {
     "streams": _streams,
     "search": _search,
     "pages": _pages,
+    "work": _work,
     "background": _background,
     "readers": _readers,
     "engine": _engine,

@@ -13,6 +13,7 @@ from functools import partial
 
 from aiohttp import ClientSession, CookieJar
 
+from benchmarks import search
 from benchmarks.figures import Figure, median, percentile, say
 from benchmarks.page_acts import acts
 from benchmarks.page_addresses import addresses, find_names, unknown_pages
@@ -70,7 +71,7 @@ async def bench(size: Size) -> list[Figure]:
             figures.append(await rig.measure(f"page {template}", page, size.requests))
         for name, act in acts(rig.visitor, names).items():
             figures.append(await rig.measure(f"act {name}", act, size.acts))
-        return figures
+        return [*figures, *await rig.searches(size.requests)]
 
 
 class Rig:
@@ -89,6 +90,19 @@ class Rig:
                 return await find_names(connection, PASSWORD)
         finally:
             await engine.dispose()
+
+    async def searches(self, times: int) -> list[Figure]:
+        """The searches by reviews."""
+        database = connect_database(self._postgres.url, pool_size=1)
+        try:
+            size = search.Size(searches=times)
+            return [
+                figure
+                for kind, box in search.REVIEWED.items()
+                for figure in await search.measure(database, kind, box, size)
+            ]
+        finally:
+            await database.dispose()
 
     async def measure(
         self, name: str, request: Callable[[], Awaitable[Shown]], times: int

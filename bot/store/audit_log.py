@@ -23,7 +23,7 @@ from bot.store.schema import audit_log
 #: Rows that one step of the daily deletion takes away.
 TRIM_ROWS = 5000
 
-#: Rows are numbered in the order of their time, so a range of time is a range of numbers; unless the
+#: Rows are numbered in the order of their time: a range of time is a range of numbers, unless the
 #: server's clock was set back by more than this.
 _CLOCK_JUMP = timedelta(hours=1)
 _NO_SEQ = 2**62

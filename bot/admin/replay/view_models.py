@@ -13,6 +13,7 @@ from bot.admin.turns.view_models import Badge
 from bot.admin.web.language import translate as _
 from bot.domain.replays import Preference, ReplayOptions, ReplayState
 from bot.store.replays.records import ItemCounts, Replay
+from bot.store.replays.votes import VotedPair
 from inference_queue.worker_registry import WorkerStatus
 
 _STATES = {
@@ -85,24 +86,23 @@ def replay_row(
     )
 
 
-def outcome(
-    votes: Sequence[tuple[int, int, Sequence[Preference]]], same: Mapping[int, int]
-) -> Outcome:
-    """Of votes by position and conversation; ``same``: pairs with equal answers.
-
-    Ten thousand pairs take a tenth of a second.
-    """
-    differing = [(conversation_id, given) for at, conversation_id, given in votes if at not in same]
-    judged = [JudgedItem(conversation_id=at, votes=given) for at, given in differing]
+def outcome(pairs: Sequence[VotedPair]) -> Outcome:
+    """What the votes say. Ten thousand pairs take some hundredths of a second."""
+    differing = [pair for pair in pairs if not pair.is_same]
+    judged = [JudgedItem(conversation_id=one.conversation_id, votes=one.votes) for one in differing]
     # Without a vote there is nothing to weigh them against.
-    equal = [JudgedItem(conversation_id=one, votes=[Preference.TIE]) for one in same.values()]
+    equal = [
+        JudgedItem(conversation_id=pair.conversation_id, votes=[Preference.TIE])
+        for pair in pairs
+        if pair.is_same
+    ]
     rate = win_rate([*judged, *equal]) if judged else None
-    counted = Counter(vote.value for _, given in differing for vote in given)
+    counted = Counter(vote for pair in differing for vote in pair.votes)
     return Outcome(
         rate=rate,
         verdict=_badge(VERDICTS[rate.verdict]) if rate else None,
-        votes={one.value: counted[one.value] for one in Preference},
-        same=len(same),
+        votes={one.value: counted[one] for one in Preference},
+        same=len(equal),
     )
 
 

@@ -72,9 +72,8 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
         if not revealed:
             own = await votes.progress(connection, replay.id, user.name)
         else:
-            given = await votes.votes_by_pair(connection, replay.id)
-            same = await votes.equal_pairs(connection, replay.id)
-            found = await asyncio.to_thread(outcome, given, same)
+            pairs = await votes.voted_pairs(connection, replay.id)
+            found = await asyncio.to_thread(outcome, pairs)
     may_vote = user.role.includes(Role.REVIEWER) and not revealed
     row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
     return page(

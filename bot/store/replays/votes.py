@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy import Row, and_, false, func, select, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
@@ -17,7 +17,6 @@ from bot.domain.turns import Person
 from bot.store.schema import replay_items, replay_votes, turns
 
 _IS_COMPARABLE = and_(replay_items.c.state == ItemState.ANSWERED.value, turns.c.answer.is_not(None))
-_PREFERENCES = {one.value: one for one in Preference}
 _DIFFERS = replay_items.c.answer != turns.c.answer
 
 
@@ -159,20 +158,17 @@ async def reviewers(connection: AsyncConnection, replay_id: int) -> dict[str, in
     return {row.reviewer: row.votes for row in await connection.execute(wanted)}
 
 
-async def equal_pairs(connection: AsyncConnection, replay_id: int) -> dict[int, int]:
-    """The conversation of each pair with twice the same answer, by position."""
-    wanted = (
-        select(replay_items.c.position, turns.c.conversation_id)
-        .join(turns, turns.c.id == replay_items.c.turn_id)
-        .where(replay_items.c.replay_id == replay_id, _IS_COMPARABLE, ~_DIFFERS)
-    )
-    return {row.position: row.conversation_id for row in await connection.execute(wanted)}
+@dataclass(frozen=True, slots=True)
+class VotedPair:
+    """A pair with votes, or with twice the same answer."""
+
+    conversation_id: int
+    votes: Sequence[Preference]
+    is_same: bool
 
 
-async def votes_by_pair(
-    connection: AsyncConnection, replay_id: int
-) -> list[tuple[int, int, tuple[Preference, ...]]]:
-    """Position, conversation and votes of each pair with a vote, in the order of the pairs."""
+async def voted_pairs(connection: AsyncConnection, replay_id: int) -> list[VotedPair]:
+    """The pairs that the outcome counts, in their order: each turn is looked at once."""
     given = replay_votes.c
     voted = (
         select(
@@ -183,18 +179,19 @@ async def votes_by_pair(
         .group_by(given.position)
         .subquery("voted")
     )
-    rows = await connection.execute(
-        select(voted.c.position, turns.c.conversation_id, voted.c.votes)
-        .join(
-            replay_items,
-            and_(
-                replay_items.c.replay_id == replay_id, replay_items.c.position == voted.c.position
-            ),
-        )
-        .join(turns, turns.c.id == replay_items.c.turn_id)
-        .order_by(voted.c.position)
+    is_same = func.coalesce(and_(_IS_COMPARABLE, ~_DIFFERS), false())
+    wanted = (
+        select(turns.c.conversation_id, voted.c.votes, is_same)
+        .select_from(replay_items.join(turns, turns.c.id == replay_items.c.turn_id))
+        .outerjoin(voted, voted.c.position == replay_items.c.position)
+        .where(replay_items.c.replay_id == replay_id, voted.c.votes.is_not(None) | is_same)
+        .order_by(replay_items.c.position)
     )
-    return [(row[0], row[1], tuple(map(_PREFERENCES.__getitem__, row[2]))) for row in rows]
+    known = {one.value: one for one in Preference}
+    return [
+        VotedPair(conversation_id, tuple(map(known.__getitem__, votes or ())), same)
+        for conversation_id, votes, same in await connection.execute(wanted)
+    ]
 
 
 async def votes_of(

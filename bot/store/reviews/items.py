@@ -106,12 +106,15 @@ _NEIGHBOURS = text(
 ).bindparams(_BIG[0], bindparam("id", type_=BigInteger))
 _PROGRESS = text(
     """
-    SELECT dashboard_users.name, count(*) FILTER (WHERE NOT declined) AS judged,
-        count(*) FILTER (WHERE declined) AS declined, max(reviews.updated_at) AS newest
-    FROM review_items JOIN reviews ON reviews.turn_id = review_items.turn_id
-    JOIN dashboard_users ON dashboard_users.id = reviews.reviewer_id
-    WHERE review_items.queue_id = :queue_id
-    GROUP BY dashboard_users.name ORDER BY judged DESC, name LIMIT 50
+    SELECT dashboard_users.name, judged, declined, newest FROM (
+        SELECT reviewer_id, count(*) FILTER (WHERE NOT declined) AS judged,
+            count(*) FILTER (WHERE declined) AS declined, max(reviews.updated_at) AS newest
+        FROM review_items JOIN reviews ON reviews.turn_id = review_items.turn_id
+        WHERE review_items.queue_id = :queue_id
+        GROUP BY reviewer_id
+    ) AS counted
+    JOIN dashboard_users ON dashboard_users.id = reviewer_id
+    ORDER BY judged DESC, name LIMIT 50
     """
 ).bindparams(_BIG[0])
 

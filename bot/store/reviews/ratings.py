@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.reviews import Verdict
 
-#: Turns of one computation: the newest.
-MAX_TURNS = 20_000
+#: Turns of one computation: the newest; as many as a queue takes.
+MAX_TURNS = 10_000
 #: Kinds of turns; the rarest are left out, in whose number no coefficient shows.
 MAX_KINDS = 2_000
 #: Between the names, verdicts and reasons of a turn's reviewers; no text of these holds it.
