@@ -10,35 +10,12 @@ from urllib.parse import urlencode
 from benchmarks.visitor import Shown, Visitor
 from benchmarks.year_rows import REPLAYS
 
-Act = Callable[[], Awaitable[Shown]]
 _QUEUE = "2"
 _SCOPE = {"messenger": "slack", "tenant": "T1", "room": "C7"}
 _FIELD = re.compile(r'type="hidden" name="(\w+)" value="([^"]*)"')
 _POSITION = re.compile(r'name="position" value="(\d+)"')
 _VERSION = re.compile(r'name="version" value="(\d+)"')
 _SEARCH = re.compile(r'formaction="/admin(/searches/\d+/delete)"')
-
-
-def acts(visitor: Visitor, names: Mapping[str, str]) -> dict[str, Act]:
-    """Each kind of act, by its name; it can be done again and again."""
-    work = Work(visitor, names)
-    return {
-        "take the next turn": work.take,
-        "judge a turn": work.judge,
-        "decline a turn": work.decline,
-        "skip a turn": work.skip,
-        "look at a correction": work.preview,
-        "decide a disputed turn": work.decide,
-        "vote on a replay": work.vote,
-        "start a sample": work.sample,
-        "order a data set": work.dataset,
-        "order an export": work.export,
-        "save a draft": work.draft,
-        "save a search": work.save_search,
-        "erase a search": work.erase_search,
-        "unmask a conversation": work.unmask,
-        "block a person": work.block,
-    }
 
 
 class Work:
@@ -137,3 +114,23 @@ class Work:
     async def _versions(self, path: str) -> list[str]:
         """Of the own judgement, then of the adjudicator's word."""
         return _VERSION.findall((await self._visitor.get(path)).html)
+
+
+#: By their names; each can be done again and again.
+ACTS: Mapping[str, Callable[[Work], Awaitable[Shown]]] = {
+    "take the next turn": Work.take,
+    "judge a turn": Work.judge,
+    "decline a turn": Work.decline,
+    "skip a turn": Work.skip,
+    "look at a correction": Work.preview,
+    "decide a disputed turn": Work.decide,
+    "vote on a replay": Work.vote,
+    "start a sample": Work.sample,
+    "order a data set": Work.dataset,
+    "order an export": Work.export,
+    "save a draft": Work.draft,
+    "save a search": Work.save_search,
+    "erase a search": Work.erase_search,
+    "unmask a conversation": Work.unmask,
+    "block a person": Work.block,
+}

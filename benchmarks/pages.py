@@ -15,7 +15,7 @@ from aiohttp import ClientSession, CookieJar
 
 from benchmarks import search
 from benchmarks.figures import Figure, median, percentile, say
-from benchmarks.page_acts import acts
+from benchmarks.page_acts import ACTS, Work
 from benchmarks.page_addresses import addresses, find_names, unknown_pages
 from benchmarks.readers import NOWHERE, PASSWORD, log_in
 from benchmarks.stack import Served, Stores, cpu_s, running_bot
@@ -69,8 +69,9 @@ async def bench(size: Size) -> list[Figure]:
         for template, address in addresses(names).items():
             page = partial(rig.visitor.get, address)
             figures.append(await rig.measure(f"page {template}", page, size.requests))
-        for name, act in acts(rig.visitor, names).items():
-            figures.append(await rig.measure(f"act {name}", act, size.acts))
+        work = Work(rig.visitor, names)
+        for name, act in ACTS.items():
+            figures.append(await rig.measure(f"act {name}", partial(act, work), size.acts))
         return [*figures, *await rig.searches(size.requests)]
 
 
