@@ -24,7 +24,7 @@ async def save(client: Client, name: str, query: str) -> ClientResponse:
 
 async def saved_links(client: Client) -> dict[str, str]:
     html = await (await client.get("/admin/")).text()
-    links = re.findall(r'<li>\s*<a href="([^"]*)">(.*?)</a>\s*<form', html)
+    links = re.findall(r'<li>\s*<a href="([^"]*)">(.*?)</a>\s*<button', html)
     return {unescape(name): unescape(url) for url, name in links}
 
 
