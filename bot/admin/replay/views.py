@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 from aiohttp import web
 
@@ -20,6 +22,7 @@ from bot.store import audit_log
 from bot.store.replays import items, orders, records, reveals, votes
 from bot.store.replays.orders import MAX_OPEN, TooManyOpenError
 from bot.store.replays.records import ItemCounts, Replay
+from bot.store.replays.votes import ReviewProgress
 
 log = structlog.get_logger(__name__)
 
@@ -67,13 +70,15 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].connect() as connection:
         counts = await records.count_items(connection, [replay.id])
         failures = await items.count_failures(connection, replay.id)
-        own = await votes.progress(connection, replay.id, user.name)
         reviewers = await votes.reviewers(connection, replay.id)
         revealed = await may_know(request, replay.id)
+        own: ReviewProgress | None = None
         found: Outcome | None = None
-        if revealed:
-            given = await votes.votes_of(connection, replay.id)
-            found = outcome(given, await votes.equal_pairs(connection, replay.id))
+        if not revealed:
+            own = await votes.progress(connection, replay.id, user.name)
+        else:
+            pairs = await votes.voted_pairs(connection, replay.id)
+            found = await asyncio.to_thread(outcome, pairs)
     may_vote = user.role.includes(Role.REVIEWER) and not revealed
     row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
     return page(

@@ -27,10 +27,14 @@ _QUEUES = """
         review_queues.created_at, closed_at, dashboard_users.name AS created_by
     FROM review_queues JOIN dashboard_users ON dashboard_users.id = review_queues.created_by
 """
+#: Each count reads one index alone.
 _COUNTED = f"""
     SELECT queues.*, counted.* FROM ({_QUEUES} {{where}}) AS queues, LATERAL (
-        SELECT count(*) AS turns, count(*) FILTER (WHERE missing = 0) AS done
-        FROM review_items WHERE queue_id = queues.id
+        SELECT turns, turns - open AS done FROM (
+            SELECT (SELECT count(*) FROM review_items WHERE queue_id = queues.id) AS turns,
+                (SELECT count(*) FROM review_items WHERE queue_id = queues.id AND missing > 0)
+                    AS open
+        ) AS counts
     ) AS counted ORDER BY queues.id DESC
 """
 _LIST = text(
