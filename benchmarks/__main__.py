@@ -10,7 +10,17 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from benchmarks import accept, background, memory, overhead, overload, readers, search, streams
+from benchmarks import (
+    accept,
+    background,
+    idle,
+    memory,
+    overhead,
+    overload,
+    readers,
+    search,
+    streams,
+)
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
 from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
@@ -67,6 +77,11 @@ def _background(length: Length) -> Measured:
     return background.bench(quick if length is Length.QUICK else background.Size())
 
 
+def _idle(length: Length) -> Measured:
+    quick = idle.Size(settling_s=1.0, seconds=2.0)
+    return idle.bench(quick if length is Length.QUICK else idle.Size())
+
+
 def _engine(length: Length) -> Measured:
     from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
 
@@ -100,6 +115,7 @@ BENCHES: dict[str, Bench] = {
     "streams": _streams,
     "search": _search,
     "background": _background,
+    "idle": _idle,
     "readers": _readers,
     "engine": _engine,
     "conversations": _conversations,
