@@ -53,9 +53,7 @@ async def bench(size: Size) -> list[Figure]:
     ]
 
 
-async def _measure(
-    processes: Mapping[str, SupervisedProcess], seconds: float
-) -> dict[str, float]:
+async def _measure(processes: Mapping[str, SupervisedProcess], seconds: float) -> dict[str, float]:
     began = time.monotonic()
     before = {name: used_s(process) for name, process in processes.items()}
     await asyncio.sleep(seconds)

@@ -7,11 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import audit_log
-from runtime.periodic import run_periodically
 
 log = structlog.get_logger(__name__)
 
-EVERY_S = 24 * 3600.0
 #: One bot at a time ("audt"); the others skip the round.
 _LOCK = text("SELECT pg_try_advisory_xact_lock(1635087476)")
 
@@ -22,10 +20,6 @@ class AuditRetention:
     def __init__(self, database: AsyncEngine, *, kept_days: int) -> None:
         self._database = database
         self._kept_days = kept_days
-
-    async def keep_trimming(self) -> None:
-        """Trim the log at the start and once a day, until cancelled."""
-        await run_periodically(self.trim, EVERY_S)
 
     async def trim(self) -> int:
         """Run one round, in small transactions; the number of deleted rows."""

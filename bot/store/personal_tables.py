@@ -64,6 +64,7 @@ TABLES: Mapping[str, Erased] = {
     "fairness_keys": Erased.EXPIRES,
     "search_segments": Erased.HOLDS_NO_PERSON,
     "statistics": Erased.HOLDS_NO_PERSON,
+    "statistics_bots": Erased.HOLDS_NO_PERSON,
     "statistics_progress": Erased.HOLDS_NO_PERSON,
     "statistics_open": Erased.HOLDS_NO_PERSON,
     "bulk_resends": Erased.HOLDS_NO_PERSON,

@@ -10,12 +10,10 @@ from bot.admin.alerts.conditions import SLOW, SLOW_S, TITLES, Conditions, in_wor
 from bot.admin.web.language import translate as _
 from bot.store import alerts
 from bot.store.alerts import Notice
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 30.0
 TIMEOUT_S = 10.0
 
 
@@ -28,10 +26,6 @@ class AlertWatch:
         self._database = database
         self._conditions = conditions
         self._channels = channels
-
-    async def keep_watching(self) -> None:
-        """Watch until cancelled."""
-        await run_periodically(self.look, LOOK_EVERY_S)
 
     async def look(self) -> None:
         """Look once. Raises DATABASE_ERRORS."""
