@@ -33,7 +33,7 @@ from bot.privacy.erasure import Eraser
 from bot.privacy.erasure_orders import OrderedErasures
 from bot.privacy.retention import Retention
 from bot.settings import split_keys
-from bot.store.waiting_orders import waiting_orders
+from bot.store.waiting_orders import JOBS, waiting_orders
 from runtime.clock import LOOK_EVERY_S, Clock, PeriodicJob
 from runtime.tasks import cancel_and_wait
 from runtime.timeouts import run_with_timeout
@@ -93,11 +93,11 @@ def ordered_jobs(base: Base, eraser: Eraser) -> list[PeriodicJob]:
     return [
         PeriodicJob(
             name=name,
-            run=run,
+            run=work[name],
             every_s=FEED_EVERY_S if name == "replays" else LOOK_EVERY_S,
             on_order=True,
         )
-        for name, run in work.items()
+        for name in JOBS
     ]
 
 

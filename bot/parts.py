@@ -125,7 +125,7 @@ def shared_parts(configuration: Configuration) -> Base:
             activity=activity,
         ),
         blocklist=Blocklist(database),
-        forecast=Forecast(database, workers),
+        forecast=Forecast(database, workers, activity=activity),
         outbound=OutboundClient([*hosts, *origins(settings)]),
         finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
         settled=WakeupSubscriber(redis, SETTLED_CHANNEL),

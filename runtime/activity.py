@@ -16,7 +16,7 @@ from typing import Self
 #: Polls stay quick for so long after the last sign of activity.
 BUSY_S = 10.0
 #: The pause between two polls of an idle process.
-IDLE_POLL_S = 1.0
+IDLE_POLL_S = 3.0
 
 
 class Activity:
@@ -51,9 +51,9 @@ class Activity:
             for wake in self.on_begin:
                 wake()
 
-    def poll_s(self, busy_s: float) -> float:
+    def poll_s(self, busy_s: float, idle_s: float = IDLE_POLL_S) -> float:
         """The pause of a poll that takes ``busy_s`` while the process is busy."""
-        return busy_s if self.is_busy else max(busy_s, IDLE_POLL_S)
+        return busy_s if self.is_busy else max(busy_s, idle_s)
 
     async def pause(self, busy_s: float) -> None:
         """Wait until the next poll: ``busy_s``, or longer until activity begins."""

@@ -61,7 +61,7 @@ class TurnSweeper:
     async def keep_sweeping(self) -> None:
         """Recover orphaned jobs and turns and expire overdue turns, until cancelled."""
         await asyncio.sleep(SWEEP_EVERY_S)
-        await run_periodically(self.sweep, SWEEP_EVERY_S)
+        await run_periodically(self.sweep, SWEEP_EVERY_S, pause=self._activity.pause)
 
     async def keep_forgetting(self) -> None:
         """Forget when people were served, an hour later, until cancelled."""

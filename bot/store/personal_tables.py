@@ -68,6 +68,7 @@ TABLES: Mapping[str, Erased] = {
     "statistics_progress": Erased.HOLDS_NO_PERSON,
     "statistics_open": Erased.HOLDS_NO_PERSON,
     "bulk_resends": Erased.HOLDS_NO_PERSON,
+    "alert_channels": Erased.HOLDS_NO_PERSON,
     "alerts": Erased.HOLDS_NO_PERSON,
     "bot_configs": Erased.HOLDS_NO_PERSON,
     "prompt_settings": Erased.HOLDS_NO_PERSON,

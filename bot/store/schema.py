@@ -64,6 +64,7 @@ from bot.store.search.tables import (
     segments_table,
 )
 from bot.store.statistics_tables import (
+    alert_channels_table,
     alerts_table,
     bots_statistics_table,
     open_table,
@@ -440,6 +441,7 @@ statistics_progress = progress_table(metadata)
 statistics_open = open_table(metadata)
 bulk_resends = resends_table(metadata)
 alerts = alerts_table(metadata)
+alert_channels = alert_channels_table(metadata)
 
 # Reviewers' judgements, and what counts of them.
 review_queues = queues_table(metadata)

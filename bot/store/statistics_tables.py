@@ -117,6 +117,19 @@ def resends_table(metadata: MetaData) -> Table:
     )
 
 
+def alert_channels_table(metadata: MetaData) -> Table:
+    """How the last message to each channel of the alerts fared."""
+    return Table(
+        "alert_channels",
+        metadata,
+        Column("name", Text, primary_key=True),
+        # What went wrong; empty: nothing.
+        Column("detail", Text, nullable=False, server_default=""),
+        Column("sent_at", DateTime(timezone=True)),
+        Column("failed_since", DateTime(timezone=True)),
+    )
+
+
 def alerts_table(metadata: MetaData) -> Table:
     """One row per kind of alert that has ever fired."""
     return Table(

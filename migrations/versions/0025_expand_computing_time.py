@@ -1,4 +1,4 @@
-"""The processor and engine time of answers, and the processor time of bots, for the charts.
+"""The processor and engine time of answers and of bots for the charts, and alerts not sent.
 
 Expand: it only adds, so the previous version goes on working on this schema. What that version
 settles or counts has no times, and the charts say of how many answers they know them.
@@ -35,9 +35,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("step_s", "starts_at", name="pk_statistics_bots"),
         postgresql_with={"fillfactor": 70},
     )
+    op.create_table(
+        "alert_channels",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False, server_default=""),
+        sa.Column("sent_at", sa.DateTime(timezone=True)),
+        sa.Column("failed_since", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("name", name="pk_alert_channels"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("alert_channels")
     op.drop_table("statistics_bots")
     for name in COUNTS:
         op.drop_column("statistics", name)

@@ -48,6 +48,15 @@ FILL_TENANTS = text(
 )
 
 
+#: What all bots used within the minute of ``at``.
+ADD_CPU = text(
+    """
+    INSERT INTO statistics_bots (step_s, starts_at, cpu_ms)
+    SELECT 60, date_bin('1 minute', CAST(:at AS timestamptz), timestamptz '2000-01-01'), 12000
+    """
+)
+
+
 async def count(database_url: str) -> None:
     """Count by the real job, in transactions."""
     engine = create_async_engine(database_url, poolclass=NullPool)
@@ -108,12 +117,17 @@ async def test_the_time_of_processors_and_engine_is_shown_of_what_reports_it(
     await add_turn(database, key="new", received_at=at, cpu_ms=250.0, busy_ms=2_000.0)
     await add_turn(database, key="old", received_at=at)
     await count(database_url)
+    async with database.begin() as connection:
+        await connection.execute(ADD_CPU, {"at": at})
     page = await shown(operator, "/admin/charts/gpu?range=1h")
     assert "2.0초" in page
     assert "답변 2건 가운데 1건에서 잰 값" in page
     processors = await shown(operator, "/admin/charts/cpu?range=1h")
     assert "워커 0.250초" in processors
-    assert "· 봇 " in processors  # this process has counted its own time
+    assert "봇 6.0초" in processors  # 12 seconds of two conversations
+    one = await shown(operator, "/admin/charts/cpu?range=1h&tenant=nobody")
+    assert "봇 6.0초" in one  # bots work for everybody
+    assert "워커 0.250초" not in one
 
 
 async def test_every_chart_is_of_the_chosen_tenant_alone(
