@@ -22,6 +22,9 @@ POST_LIMITS = ClientTimeout(total=8.0, connect=4.0)
 #: Of each step of a mail, and of the whole: a server may be slow at every step.
 MAIL_TIMEOUT_S, MAIL_S = 10.0, 30.0
 
+#: The channels' names for people.
+CHANNELS = {"slack": "Slack", "webhook": "웹훅", "mail": "메일"}
+
 
 class Channels:
     """Sends a text to all channels of the settings, each by itself."""
@@ -68,11 +71,11 @@ def channel_names(settings: Settings) -> list[str]:
     """The channels that are set up, in Korean."""
     mail = settings.alert_mail_to and settings.alert_smtp_url.get_secret_value()
     known = {
-        "Slack": settings.alert_slack_url.get_secret_value(),
-        "웹훅": settings.alert_webhook_url.get_secret_value(),
-        "메일": mail,
+        "slack": settings.alert_slack_url.get_secret_value(),
+        "webhook": settings.alert_webhook_url.get_secret_value(),
+        "mail": mail,
     }
-    return [name for name, is_set in known.items() if is_set]
+    return [CHANNELS[name] for name, is_set in known.items() if is_set]
 
 
 def origin_of(url: str) -> str:

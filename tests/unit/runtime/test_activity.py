@@ -27,10 +27,8 @@ def idle_activity() -> tuple[Activity, Clock]:
 def test_a_process_is_busy_at_its_start_and_idle_later() -> None:
     clock = Clock()
     activity = Activity(clock)
-    assert activity.is_busy
     assert activity.poll_s(0.25) == 0.25
     clock.now_s += BUSY_S
-    assert not activity.is_busy
     assert activity.poll_s(0.25) == IDLE_POLL_S
 
 

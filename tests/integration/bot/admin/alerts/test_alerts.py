@@ -455,6 +455,25 @@ async def test_the_page_names_the_channels_and_never_their_addresses(
     assert str(room.server.port) not in page
 
 
+async def test_the_page_says_which_channel_takes_no_messages(
+    start_admin: StartAdmin, database: AsyncEngine, transactions: AsyncEngine, room: Room
+) -> None:
+    settings = room.settings("webhook")
+    client = await start_admin(
+        database, alert_webhook_url=settings.alert_webhook_url.get_secret_value()
+    )
+    await log_in(client)
+    room.status = 404
+    await die(database)
+    await look(transactions, settings)
+    assert "알림을 보내지 못하고 있습니다(HTTP 404)" in await shown(client)
+    english = await client.get(PAGE, headers={"Accept-Language": "en"})
+    assert "no alert could be sent since" in await english.text()
+    room.status = 200
+    await look(transactions, settings)
+    assert "보내지 못하고" not in await shown(client)
+
+
 async def test_old_dead_letters_fire_nothing(
     database: AsyncEngine, transactions: AsyncEngine, room: Room
 ) -> None:
