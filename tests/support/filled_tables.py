@@ -34,6 +34,9 @@ _VALUES = {
     "date": "current_date",
 }
 
+#: What constraints over several columns want.
+_WANTED = {"reviews": {"declined": "true"}}
+
 
 async def tables(connection: AsyncConnection) -> list[str]:
     """The names of the tables."""
@@ -55,13 +58,13 @@ async def count(connection: AsyncConnection, table: str) -> int:
 
 async def _fill(connection: AsyncConnection, table: str) -> None:
     allowed = await _allowed(connection, table)
-    columns = (await connection.execute(_COLUMNS, {"table": table})).all()
-    values = [
-        allowed.get(column.name) or ("'{}'" if column.type[0] == "_" else _value(column.type))
-        for column in columns
-    ]
-    names = ", ".join(f'"{column.name}"' for column in columns)
-    row = f"({names}) VALUES ({', '.join(values)})" if columns else "DEFAULT VALUES"
+    values = {
+        column.name: allowed.get(column.name) or _value(column.type)
+        for column in await connection.execute(_COLUMNS, {"table": table})
+    }
+    values |= _WANTED.get(table, {})
+    names = ", ".join(f'"{name}"' for name in values)
+    row = f"({names}) VALUES ({', '.join(values.values())})" if values else "DEFAULT VALUES"
     await connection.execute(text(f"INSERT INTO {table} {row}".replace(":", r"\:")))
 
 
@@ -73,4 +76,5 @@ async def _allowed(connection: AsyncConnection, table: str) -> dict[str, str]:
 
 
 def _value(kind: str) -> str:
-    return _VALUES.get(kind, "1")
+    is_array = kind.startswith("_")  # as Postgres names their types
+    return "'{}'" if is_array else _VALUES.get(kind, "1")
