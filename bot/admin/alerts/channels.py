@@ -13,6 +13,7 @@ from aiohttp import ClientTimeout
 from yarl import URL
 
 from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.http.origin import origin_of
 from bot.http.outbound import OutboundClient, Reply
 from bot.settings import Settings
 
@@ -76,14 +77,6 @@ def channel_names(settings: Settings) -> list[str]:
         "mail": mail,
     }
     return [CHANNELS[name] for name, is_set in known.items() if is_set]
-
-
-def origin_of(url: str) -> str:
-    """The origin of an operator's own URL; "" for one that cannot be read, and is refused."""
-    try:
-        return str(URL(url).origin())
-    except ValueError:
-        return ""
 
 
 def origins(settings: Settings) -> list[str]:
