@@ -51,8 +51,12 @@ class Activity:
             for wake in self.on_begin:
                 wake()
 
-    def poll_s(self, busy_s: float, idle_s: float = IDLE_POLL_S) -> float:
-        """The pause of a poll that takes ``busy_s`` while the process is busy."""
+    def poll_s(self, busy_s: float, *, at_most_s: float | None = None) -> float:
+        """The pause of a poll that takes ``busy_s`` while the process is busy.
+
+        ``at_most_s``: what the pause of an idle process may not exceed; None: IDLE_POLL_S.
+        """
+        idle_s = IDLE_POLL_S if at_most_s is None else min(IDLE_POLL_S, at_most_s)
         return busy_s if self.is_busy else max(busy_s, idle_s)
 
     async def pause(self, busy_s: float) -> None:

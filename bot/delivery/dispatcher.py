@@ -90,7 +90,7 @@ class DeliveryDispatcher:
             return False
         if (began := time.monotonic()) < self._next_scan_at:
             return await self._deliver_named(room)
-        self._next_scan_at = began + self._activity.poll_s(POLL_S, MAX_POLL_S)
+        self._next_scan_at = began + self._activity.poll_s(POLL_S, at_most_s=MAX_POLL_S)
         begun = await self._deliver_some(room)
         took_s = time.monotonic() - began
         pause_s = min(took_s / SCAN_DUTY_CYCLE, MAX_POLL_S)

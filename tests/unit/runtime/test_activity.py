@@ -37,6 +37,11 @@ def test_a_slow_poll_gets_no_quicker_by_idleness() -> None:
     assert activity.poll_s(5.0) == 5.0
 
 
+def test_some_polls_stay_below_a_bound() -> None:
+    activity, _ = idle_activity()
+    assert activity.poll_s(0.3, at_most_s=1.0) == 1.0
+
+
 def test_a_sign_of_activity_makes_polls_quick_and_wakes_once() -> None:
     activity, _ = idle_activity()
     woken: list[str] = []
