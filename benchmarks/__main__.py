@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import (
     accept,
     background,
+    idle,
     memory,
     overhead,
     overload,
@@ -87,6 +88,11 @@ def _background(length: Length) -> Measured:
     return background.bench(quick if length is Length.QUICK else background.Size())
 
 
+def _idle(length: Length) -> Measured:
+    quick = idle.Size(settling_s=1.0, seconds=2.0)
+    return idle.bench(quick if length is Length.QUICK else idle.Size())
+
+
 def _engine(length: Length) -> Measured:
     from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
 
@@ -122,6 +128,7 @@ BENCHES: dict[str, Bench] = {
     "pages": _pages,
     "work": _work,
     "background": _background,
+    "idle": _idle,
     "readers": _readers,
     "engine": _engine,
     "conversations": _conversations,
