@@ -49,7 +49,7 @@ def _remove_leftovers(parent: Path) -> None:
 
 
 class Databases:
-    """Those of one server, made and dropped over one connection: each new one costs milliseconds."""
+    """Those of one server, made and dropped over one connection: a new one costs milliseconds."""
 
     def __init__(self, server: str, connection: asyncpg.Connection) -> None:
         self.server = server

@@ -16,7 +16,6 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestServer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.admin.alerts.channels import Channels, origins, send_mail
 from bot.admin.alerts.conditions import MAX_DEAD, AlertName, Conditions
@@ -36,7 +35,7 @@ PAGE = "/admin/alerts"
 
 @pytest.fixture
 async def transactions(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     yield engine
     await engine.dispose()
 
