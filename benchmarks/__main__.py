@@ -41,7 +41,7 @@ Bench = Callable[[Length], Measured]
 
 
 def _accept(length: Length) -> Measured:
-    quick = accept.Size(rounds=1, seconds=0.5, paced_rate=50, paced_s=0.5)
+    quick = accept.Size(rounds=1, seconds=0.3, paced_rate=50, paced_s=0.3, warm_up_s=0.1)
     return accept.bench(quick if length is Length.QUICK else accept.Size())
 
 

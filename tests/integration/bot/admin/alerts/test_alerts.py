@@ -18,7 +18,6 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.admin.alerts import channels
 from bot.admin.alerts.channels import Channels, origins, send_mail
@@ -41,7 +40,7 @@ CALM = f"UPDATE alerts SET updated_at = updated_at - interval '{alerts.CALM_S} s
 
 @pytest.fixture
 async def transactions(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     yield engine
     await engine.dispose()
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.admin.charts.counter import StatisticsCounter
 from tests.support.admin import Client
@@ -59,7 +58,7 @@ ADD_CPU = text(
 
 async def count(database_url: str) -> None:
     """Count by the real job, in transactions."""
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     await StatisticsCounter(database=engine).count()
     await engine.dispose()
 
