@@ -16,7 +16,7 @@ from bot.http.picture_scaling import PictureError, PictureProblem, scaled_pictur
 
 log = structlog.get_logger(__name__)
 
-MAX_PICTURE_BYTES = 20 * 1024 * 1024
+MAX_PICTURE_BYTES = 10 * 1024 * 1024
 #: The picture's address lives for minutes, and the person waits.
 TIMEOUT = ClientTimeout(total=8.0, connect=3.0)
 #: Pictures in memory at once, and those of them that are unpacked.

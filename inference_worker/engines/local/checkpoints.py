@@ -12,14 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+)
 from transformers.utils import logging
 
 from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import ModelCard
+from inference_worker.engines.base import ModelCard, Vision
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import fetch
+from inference_worker.engines.local.vision import FAMILIES, PictureReader
 from inference_worker.errors import EngineError
 from inference_worker.prompt.stop_tokens import stop_token_ids
 
@@ -38,9 +46,10 @@ class Checkpoint:
     """A model ready to run, with its tokenizer."""
 
     card: ModelCard
-    model: Any  #: a transformers causal language model in eval mode
+    model: Any  #: a transformers model that writes text, in eval mode
     tokenizer: Any  #: its fast tokenizer, with a chat template
     stop_ids: frozenset[int]  #: tokens that end an answer
+    reader: PictureReader | None = None  #: of a model that sees
 
 
 def load(
@@ -51,13 +60,15 @@ def load(
     dtype: str | None,
     progress: Progress,
     adapter: str = "",
+    vision: Vision = Vision.AUTO,
 ) -> Checkpoint:
     """Find and load a model; blocks for seconds to minutes. Raises EngineError.
 
     ``name`` is a key of presets.PRESETS, a directory, or an id on the Hugging Face hub.
     ``device`` and ``dtype`` are torch's names; None takes the GPU where there is one, and the
     fastest dtype on it. ``dtype`` FOUR_BIT quantises the weights while they are loaded.
-    ``adapter`` is a directory or hub id of LoRA weights, as peft saves them.
+    ``adapter`` is a directory or hub id of LoRA weights, as peft saves them. ``vision``: whether
+    the model is to see; AUTO where it can.
     """
     preset = _preset_key(name)
     _silence_progress_bars()
@@ -65,7 +76,8 @@ def load(
         folder = _folder(name, preset, cache_dir, progress)
         _check_folder(folder)
         progress(f"loading {folder.name}")
-        checkpoint = _load_folder(folder, _shown_name(name, preset), preset, device, dtype)
+        sees = _sees(folder, vision)
+        checkpoint = _load_folder(folder, _shown_name(name, preset), preset, device, dtype, sees)
         return _adapted(checkpoint, adapter, progress) if adapter else checkpoint
     except EngineError:
         raise
@@ -113,10 +125,31 @@ def _check_folder(folder: Path) -> None:
             raise _unavailable(f"{folder} lacks {what}")
 
 
+def _sees(folder: Path, vision: Vision) -> bool:
+    """Whether pictures are to be read by the model in the folder. Raises EngineError."""
+    if vision is Vision.FALSE:
+        return False
+    config: Any = AutoConfig.from_pretrained(folder)
+    family = config.model_type
+    if family in FAMILIES:
+        return True
+    if getattr(config, "vision_config", None) is not None:
+        raise _unavailable(
+            f"the local engine cannot show pictures to a model of the family {family}: serve it "
+            "with vLLM (WORKER_BASE_URL), or use its text alone (WORKER_VISION=false)"
+        )
+    if vision is Vision.TRUE:
+        raise _unavailable(f"WORKER_VISION=true, and {folder.name} ({family}) reads text only")
+    return False
+
+
 def _load_folder(
-    folder: Path, name: str, preset: str, device: str | None, dtype: str | None
+    folder: Path, name: str, preset: str, device: str | None, dtype: str | None, sees: bool
 ) -> Checkpoint:
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    processor: Any = AutoProcessor.from_pretrained(folder) if sees else None
+    tokenizer: Any = processor.tokenizer if sees else AutoTokenizer.from_pretrained(folder)
+    if sees and not tokenizer.chat_template:
+        tokenizer.chat_template = processor.chat_template
     if not tokenizer.is_fast or not tokenizer.chat_template:
         raise _unavailable(f"the tokenizer in {folder} has no chat template")
     place = device or _best_device()
@@ -124,7 +157,8 @@ def _load_folder(
         _leave_a_core()
     four_bit = dtype == FOUR_BIT
     number_format = dtype if dtype and not four_bit else _best_dtype(place)
-    model: Any = AutoModelForCausalLM.from_pretrained(
+    model_class: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    model: Any = model_class.from_pretrained(
         folder,
         dtype=number_format,
         device_map=None if place == "cpu" else place,
@@ -134,12 +168,14 @@ def _load_folder(
         card=ModelCard(
             name=name,
             preset=preset,
-            context_window=model.config.max_position_embeddings,
+            context_window=model.config.get_text_config().max_position_embeddings,
+            vision=sees,
             demo=PRESETS[preset].demo,
         ),
         model=model.eval(),
         tokenizer=tokenizer,
         stop_ids=stop_token_ids(tokenizer, model.generation_config),
+        reader=PictureReader(processor) if sees else None,
     )
 
 

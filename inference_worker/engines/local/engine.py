@@ -15,7 +15,7 @@ from uuid import uuid4
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import Completion, Failure, Job, Message, Role, SamplingParams
 from inference_worker.answer.reasoning import ThinkingHabit
-from inference_worker.engines.base import Delta, ModelCard, Usage, refuse_pictures
+from inference_worker.engines.base import Delta, ModelCard, Usage, Vision, refuse_pictures
 from inference_worker.engines.local.generated_text import GeneratedText
 from inference_worker.engines.local.loaded_model import LoadedModel, context_window
 from inference_worker.engines.local.loading import (
@@ -39,8 +39,8 @@ class LocalEngine:
     ``model`` is a preset's key, a directory or a hub id. ``max_new_tokens`` caps every answer; by
     default only the demo model's answers are capped, by its preset. ``kv_tokens`` bounds the tokens
     held in memory, kept prefixes included; None: what there is room for (kv_budget.py).
-    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype`` and ``adapter`` are those of
-    ``checkpoints.load``.
+    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype``, ``adapter`` and
+    ``vision`` are those of ``checkpoints.load``.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class LocalEngine:
         device: str | None = None,
         dtype: str | None = None,
         adapter: str = "",
+        vision: Vision = Vision.AUTO,
         **answers: Unpack[AnswerOptions],
     ) -> None:
         self._settings = LocalSettings(
@@ -65,6 +66,7 @@ class LocalEngine:
             device=device,
             dtype=dtype,
             adapter=adapter,
+            vision=vision,
             **answers,
         )
         self._card: ModelCard | None = None
@@ -119,7 +121,8 @@ class LocalEngine:
         refuse_pictures(model.card, job)
         started = time.monotonic()
         deadline = started + job.remaining_s()
-        fitted, prompt = await asyncio.to_thread(model.encode, job)
+        prompt = await asyncio.to_thread(model.encode, job)
+        fitted = prompt.fitted
         events: asyncio.Queue[Event] = asyncio.Queue()
         request = model.request(job, prompt, deadline=deadline, events=events)
         model.scheduler.submit(request)
@@ -145,7 +148,7 @@ class LocalEngine:
             reasoning=written.reasoning,
             finish_reason=written.finish_reason,
             model=model.card.name,
-            prompt_tokens=len(prompt),
+            prompt_tokens=len(prompt.ids),
             completion_tokens=end.tokens,
             dropped_messages=fitted.dropped,
             cut_chars=fitted.cut_chars,
@@ -211,4 +214,5 @@ def _prepared(
         scheduler=scheduler,
         max_new_tokens=max_new_tokens,
         habit=ThinkingHabit(template.opens_reasoning),
+        reader=checkpoint.reader if card.vision else None,
     )
