@@ -24,6 +24,7 @@ from inference_worker.background.running import RunningBackground
 from inference_worker.computing_time import ComputingTime
 from inference_worker.engines.base import Engine, Usage
 from inference_worker.errors import EngineStuckError
+from inference_worker.eyesight import Eyesight
 from inference_worker.job_claimer import JobClaimer
 from inference_worker.job_runner import JobRunner
 from inference_worker.lease_keeper import LeaseKeeper
@@ -95,8 +96,14 @@ class Worker:
             lifecycle=lifecycle,
             computing=(computing := ComputingTime()),
         )
+        eyesight = Eyesight(lifecycle.status, connections.heartbeat.peers)
         self._claimer = JobClaimer(
-            leases=leases, running=running, runner=runner, throughput=throughput, stop=stop
+            leases=leases,
+            running=running,
+            runner=runner,
+            throughput=throughput,
+            eyesight=eyesight,
+            stop=stop,
         )
         self._lane = lane = _lane(
             connections, BackgroundRunner(engine, computing), background, lifecycle
@@ -109,6 +116,7 @@ class Worker:
             lifecycle.keep_publishing,
             lifecycle.keep_checking,
             keeper.run,
+            eyesight.keep_looking,
             QueueReaper(connections.database).run,
             lane.keep_claiming,
             lane.keep_renewing,

@@ -68,7 +68,8 @@ def save_noise(tokenizer_dir: Path, into: Path) -> None:
         crop_size={"height": SIDE, "width": SIDE},
         image_grid_pinpoints=GRIDS,
     )
-    processor: Any = LlavaNextProcessor(
+    processor_class: Any = LlavaNextProcessor
+    processor: Any = processor_class(
         image_processor=scaling,
         tokenizer=tokenizer,
         patch_size=PATCH,

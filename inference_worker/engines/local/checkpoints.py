@@ -76,8 +76,8 @@ def load(
         folder = _folder(name, preset, cache_dir, progress)
         _check_folder(folder)
         progress(f"loading {folder.name}")
-        sees = _sees(folder, vision)
-        checkpoint = _load_folder(folder, _shown_name(name, preset), preset, device, dtype, sees)
+        shown = _shown_name(name, preset)
+        checkpoint = _load_folder(folder, shown, preset, device, dtype, vision)
         return _adapted(checkpoint, adapter, progress) if adapter else checkpoint
     except EngineError:
         raise
@@ -125,14 +125,12 @@ def _check_folder(folder: Path) -> None:
             raise _unavailable(f"{folder} lacks {what}")
 
 
-def _sees(folder: Path, vision: Vision) -> bool:
-    """Whether pictures are to be read by the model in the folder. Raises EngineError."""
-    if vision is Vision.FALSE:
-        return False
+def _has_eyes(folder: Path, vision: Vision) -> bool:
+    """Whether it is a model that this process can show pictures to. Raises EngineError."""
     config: Any = AutoConfig.from_pretrained(folder)
     family = config.model_type
-    if family in FAMILIES:
-        return True
+    if vision is Vision.FALSE or family in FAMILIES:
+        return family in FAMILIES
     if getattr(config, "vision_config", None) is not None:
         raise _unavailable(
             f"the local engine cannot show pictures to a model of the family {family}: serve it "
@@ -144,11 +142,19 @@ def _sees(folder: Path, vision: Vision) -> bool:
 
 
 def _load_folder(
-    folder: Path, name: str, preset: str, device: str | None, dtype: str | None, sees: bool
+    folder: Path,
+    name: str,
+    preset: str,
+    device: str | None,
+    dtype: str | None,
+    vision: Vision,
 ) -> Checkpoint:
-    processor: Any = AutoProcessor.from_pretrained(folder) if sees else None
-    tokenizer: Any = processor.tokenizer if sees else AutoTokenizer.from_pretrained(folder)
-    if sees and not tokenizer.chat_template:
+    has_eyes = _has_eyes(folder, vision)
+    sees = has_eyes and vision is not Vision.FALSE
+    processors: Any = AutoProcessor
+    processor = processors.from_pretrained(folder) if has_eyes else None
+    tokenizer: Any = processor.tokenizer if has_eyes else AutoTokenizer.from_pretrained(folder)
+    if has_eyes and not tokenizer.chat_template:
         tokenizer.chat_template = processor.chat_template
     if not tokenizer.is_fast or not tokenizer.chat_template:
         raise _unavailable(f"the tokenizer in {folder} has no chat template")
@@ -157,7 +163,7 @@ def _load_folder(
         _leave_a_core()
     four_bit = dtype == FOUR_BIT
     number_format = dtype if dtype and not four_bit else _best_dtype(place)
-    model_class: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    model_class: Any = AutoModelForImageTextToText if has_eyes else AutoModelForCausalLM
     model: Any = model_class.from_pretrained(
         folder,
         dtype=number_format,
@@ -175,7 +181,7 @@ def _load_folder(
         model=model.eval(),
         tokenizer=tokenizer,
         stop_ids=stop_token_ids(tokenizer, model.generation_config),
-        reader=PictureReader(processor) if sees else None,
+        reader=PictureReader(processor) if has_eyes else None,
     )
 
 

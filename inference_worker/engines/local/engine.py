@@ -15,12 +15,12 @@ from uuid import uuid4
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import Completion, Failure, Job, Message, Role, SamplingParams
 from inference_worker.answer.reasoning import ThinkingHabit
-from inference_worker.engines.base import Delta, ModelCard, Usage, Vision, refuse_pictures
+from inference_worker.engines.base import Delta, ModelCard, Usage, refuse_pictures
 from inference_worker.engines.local.generated_text import GeneratedText
 from inference_worker.engines.local.loaded_model import LoadedModel, context_window
 from inference_worker.engines.local.loading import (
-    AnswerOptions,
     LocalSettings,
+    MoreOptions,
     load_model,
     run_in_daemon_thread,
     unavailable,
@@ -54,8 +54,7 @@ class LocalEngine:
         device: str | None = None,
         dtype: str | None = None,
         adapter: str = "",
-        vision: Vision = Vision.AUTO,
-        **answers: Unpack[AnswerOptions],
+        **options: Unpack[MoreOptions],
     ) -> None:
         self._settings = LocalSettings(
             model=model,
@@ -66,8 +65,7 @@ class LocalEngine:
             device=device,
             dtype=dtype,
             adapter=adapter,
-            vision=vision,
-            **answers,
+            **options,
         )
         self._card: ModelCard | None = None
         self._model: LoadedModel | None = None

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AnswerOptions(TypedDict, total=False):
-    """Settings of the answers, as in LocalSettings."""
+class MoreOptions(TypedDict, total=False):
+    """Settings of prompts and answers, as in LocalSettings."""
 
+    vision: Vision
     system_role: SystemRole
     repetition_chars: int
 

@@ -64,7 +64,7 @@ class PictureReader:
 
 
 def _decoded(picture: Picture) -> Image.Image:
-    """The picture's first frame. The bot has made it anew, but whoever writes jobs is believed."""
+    """The picture's first frame. The bot has made it anew, but this process believes no job."""
     try:
         content = b64decode(picture.data, validate=True)
         with Image.open(io.BytesIO(content), formats=[DECODERS[picture.media_type]]) as image:
