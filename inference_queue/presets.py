@@ -72,7 +72,9 @@ PRESETS: dict[str, Preset] = {
     # Mllama: pictures only by a server (WORKER_BASE_URL). Its card names no system prompt.
     "bllossom-aica-5b": Preset(
         model="Bllossom/llama-3.2-Korean-Bllossom-AICA-5B",
-        system_prompt="당신은 유능한 AI 어시스턴트 입니다. 사용자의 질문에 대해 친절하게 답변해주세요.",
+        system_prompt=(
+            "당신은 유능한 AI 어시스턴트 입니다. 사용자의 질문에 대해 친절하게 답변해주세요."
+        ),
         sampling=SamplingParams(temperature=0.1, max_new_tokens=256),
         context_window=8192,
         stop_tokens=("<|eot_id|>",),
