@@ -127,6 +127,7 @@ PATHS = [
     "/admin/turns/%00/prompt?from=-1",
     "/admin/turns/x/texts/answer",
     "/admin/turns/x/request",
+    "/admin/turns/00000000-0000-4000-8000-000000000000/pictures/1",
     "/admin/login/code",
     "/admin/login/oidc",
     "/admin/login/oidc/callback?code=x&state=y",

@@ -111,6 +111,7 @@ NO_PAGES = {
     "",
     "/search/suggestions",
     "/live/events",
+    "/turns/{id}/pictures/{number}",
     "/replays/{id}/export",
     "/static/{name}",
     "/login",

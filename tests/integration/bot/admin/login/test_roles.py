@@ -43,6 +43,7 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", "/turns/{id}/prompt"): Role.VIEWER,
     ("GET", "/turns/{id}/texts/{name}"): Role.VIEWER,
     ("GET", "/turns/{id}/request"): Role.ADMIN,
+    ("GET", "/turns/{id}/pictures/{number}"): Role.ADMIN,
     ("POST", "/turns/{id}/send-again"): Role.ADMIN,
     ("GET", "/search/suggestions"): Role.VIEWER,
     ("POST", "/searches"): Role.VIEWER,
