@@ -41,8 +41,7 @@ def test_a_typed_value_is_read(key: str, typed: str, value: object) -> None:
         (
             "preset",
             "bllossom",
-            "one of auto, bllossom-8b, llama3-bllossom, bllossom-vision-8b, "
-            "bllossom-aica-5b, demo is needed",
+            "one of auto, bllossom-8b, llama3-bllossom, bllossom-vision-8b",
         ),
         ("max_new_tokens", "0", "a whole number from 1 to 32768 is needed"),
         ("max_new_tokens", "-1", "a whole number"),
