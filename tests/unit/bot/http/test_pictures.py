@@ -311,7 +311,7 @@ BOMBS = {
     "a WebP of the largest size": (
         b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10)
         + bytes(4) + b"\xff\xff\xff" * 2,
-        PictureProblem.UNREADABLE,
+        PictureProblem.TOO_LARGE,
     ),
 }  # fmt: skip
 
