@@ -20,14 +20,18 @@ from tests.support.lock_waits import until_waiting
 #: The order, and the table that its work waits for.
 ORDERS = {
     "datasets": (
-        "INSERT INTO datasets (name, version, kind, query, loose, preset, max_tokens, batch_id,"
-        " author, state) VALUES ('n', 1, 'sft', '', false, 'p', 99, gen_random_uuid(), 'lee',"
-        " 'checking')",
+        (
+            "INSERT INTO datasets (name, version, kind, query, loose, preset, max_tokens, batch_id,"
+            " author, state) VALUES ('n', 1, 'sft', '', false, 'p', 99, gen_random_uuid(), 'lee',"
+            " 'checking')"
+        ),
         "dataset_checks",
     ),
     "erasures": (
-        "INSERT INTO erasure_orders (id, messenger, tenant, sender, person, name, actor) "
-        "VALUES (gen_random_uuid(), 'kakao', '', 'kim', 'digest', '', 'admin')",
+        (
+            "INSERT INTO erasure_orders (id, messenger, tenant, sender, person, name, actor) "
+            "VALUES (gen_random_uuid(), 'kakao', '', 'kim', 'digest', '', 'admin')"
+        ),
         "turns",
     ),
 }
