@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.admin.replay.engines import is_gone, label_of
-from bot.admin.replay.win_rate import JudgedItem, Verdict, WinRate, win_rate
+from bot.admin.replay.win_rate import JudgedItem, WinRate, win_rate
 from bot.admin.turns.view_models import Badge
 from bot.admin.web.language import translate as _
 from bot.domain.replays import Preference, ReplayOptions, ReplayState
 from bot.store.replays.records import ItemCounts, Replay
 from inference_queue.worker_registry import WorkerStatus
+from measures.verdict import Verdict
 
 _STATES = {
     ReplayState.COLLECTING: Badge("질문 모으는 중", "…", "open"),
