@@ -92,23 +92,31 @@ def _show(report: RunReport | ComparisonReport, options: Options) -> int:
 
 
 def _plan(options: Options) -> commands.Plan:
-    system_prompt = options.system_prompt.read_text("utf-8") if options.system_prompt else None
     return commands.Plan(
         folder=options.run or _new_folder(options.command),
         engine=EngineOptions(
             preset=options.preset,
             model=options.model,
             api_key=os.environ.get(ENGINE_KEY, ""),
-            system_prompt=system_prompt,
+            system_prompt=_text(options.system_prompt),
             max_new_tokens=options.max_new_tokens,
             greedy=options.greedy,
             at_once=options.at_once,
+            models_dir=options.data_dir / "models",
         ),
         judge=_judge(options),
         seed=options.seed,
         at_once=options.at_once,
         patience_s=options.patience,
     )
+
+
+def _text(path: Path | None) -> str | None:
+    """The text of a file. Raises EvaluationError."""
+    try:
+        return path.read_text("utf-8").strip() if path else None
+    except (OSError, UnicodeDecodeError):
+        raise EvaluationError(f"{path} cannot be read as UTF-8: check --system-prompt.") from None
 
 
 def _judge(options: Options) -> JudgeServer | None:
@@ -165,6 +173,7 @@ def _add_shared(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-new-tokens", type=int)
     command.add_argument("--greedy", action="store_true", help="temperature 0")
     command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--data-dir", type=Path, default=Path("data"), help="the worker's")
     command.add_argument("--at-once", type=_count, default=4, help="requests at the same time")
     command.add_argument("--patience", type=_positive, default=60.0, help="for an engine, seconds")
     command.add_argument("--language", choices=("en", "ko"), default="en", help="of the output")

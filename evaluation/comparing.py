@@ -141,7 +141,7 @@ def _judged(pair: Pair, judged: Mapping[str, PairVerdict], *, counts_equal: bool
 def _scored(pair: Pair, baseline: Side, candidate: Side) -> float | None:
     turns = [(pair.question.id, turn) for turn in range(len(pair.question.turns))]
     both = [
-        (side.scores[turn] for turn in turns)
+        [side.scores[turn] for turn in turns]
         for side in (baseline, candidate)
         if all(turn in side.scores for turn in turns)
     ]

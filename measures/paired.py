@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from operator import mul
 from statistics import NormalDist
 
-from measures.binomial import draw_binomial, draw_multinomial
 from measures.shares import Z_80, student_t
 from measures.verdict import Verdict
 
@@ -102,34 +102,30 @@ def permutation_p(clusters: Sequence[Cluster], *, seed: int) -> float:
     sums = [total for total, _count in clusters if abs(total) > _ROUNDING]
     observed = abs(math.fsum(sums)) - _ROUNDING
     if len(sums) <= MAX_EXACT:
-        flips = list(product((1, -1), repeat=len(sums)))
-        return sum(abs(_flip(signs, sums)) >= observed for signs in flips) / len(flips)
-    kinds = sorted(Counter(map(abs, sums)).items())
+        every = list(product((1, -1), repeat=len(sums)))
+        return sum(abs(_flipped(signs, sums)) >= observed for signs in every) / len(every)
+    sizes = sorted(map(abs, sums))
     rng = random.Random(seed)  # noqa: S311 - nothing secret
-    reached = sum(abs(_flipped(rng, kinds)) >= observed for _ in range(RESAMPLES))
+    flips = (rng.choices((1, -1), k=len(sizes)) for _ in range(RESAMPLES))
+    reached = sum(abs(_flipped(signs, sizes)) >= observed for signs in flips)
     return (reached + 1) / (RESAMPLES + 1)
 
 
-def _flip(signs: Sequence[int], sums: Sequence[float]) -> float:
-    return math.fsum(sign * one for sign, one in zip(signs, sums, strict=True))
-
-
-def _flipped(rng: random.Random, kinds: Sequence[tuple[float, int]]) -> float:
-    """The sum where every cluster of each kind gets a random sign."""
-    return math.fsum(size * (2 * draw_binomial(rng, count, 0.5) - count) for size, count in kinds)
+def _flipped(signs: Sequence[int], sizes: Sequence[float]) -> float:
+    return math.fsum(map(mul, signs, sizes))
 
 
 def _interval(clusters: Sequence[Cluster], *, seed: int) -> tuple[float, float]:
-    kinds, counts = zip(*sorted(Counter(clusters).items()), strict=True)
     rng = random.Random(seed)  # noqa: S311 - nothing secret
-    means = sorted(_mean(kinds, draw_multinomial(rng, counts)) for _ in range(RESAMPLES))
-    place = round((RESAMPLES - 1) * _tail(len(clusters)))
+    ordered, size = sorted(clusters), len(clusters)
+    means = sorted(_mean(rng.choices(ordered, k=size)) for _ in range(RESAMPLES))
+    place = round((RESAMPLES - 1) * _tail(size))
     return means[place], means[RESAMPLES - 1 - place]
 
 
-def _mean(kinds: Sequence[Cluster], drawn: Sequence[int]) -> float:
-    pairs = sum(count * times for (_sum, count), times in zip(kinds, drawn, strict=True))
-    return math.fsum(total * n for (total, _), n in zip(kinds, drawn, strict=True)) / pairs
+def _mean(drawn: Sequence[Cluster]) -> float:
+    totals, counts = zip(*drawn, strict=True)
+    return math.fsum(totals) / sum(counts)
 
 
 def _tail(groups: int) -> float:
