@@ -25,7 +25,7 @@ BASELINE, CANDIDATE, NEITHER = "baseline", "candidate", "neither"
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    position: int
+    turn: str
     question: str
     old_answer: str
     new_answer: str
@@ -67,13 +67,13 @@ def read_replay(path: Path) -> ReplayFile:
     if not rows:
         raise EvaluationError(f"{path} has no pairs: download a replay that has answers.")
     questions = [
-        Question(id=str(row.position), turns=(AskedTurn(text=row.question or "-"),)) for row in rows
+        Question(id=row.turn, turns=(AskedTurn(text=row.question or "-"),)) for row in rows
     ]
     return ReplayFile(
         questions=QuestionSet(name=path.name, sha256=file_sha256(path), questions=tuple(questions)),
         baseline=_side(rows, "old"),
         candidate=_side(rows, "new"),
-        votes={str(row.position): row.preferred for row in rows if row.preferred},
+        votes={row.turn: row.preferred for row in rows if row.preferred},
     )
 
 
@@ -118,8 +118,8 @@ def _rows(path: Path) -> list[_Row]:
 
 def _side(rows: Sequence[_Row], name: str) -> Side:
     answers = {
-        (str(row.position), 0): Answer(
-            question=str(row.position),
+        (row.turn, 0): Answer(
+            question=row.turn,
             turn=0,
             text=getattr(row, f"{name}_answer"),
             finish_reason=FinishReason.STOP,

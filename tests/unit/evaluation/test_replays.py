@@ -18,7 +18,7 @@ def row(position: int, **votes: int) -> dict[str, Any]:
     """A pair as the dashboard exports it (bot/admin/replay/exported.py)."""
     return {
         "position": position,
-        "turn": f"00000000-0000-0000-0000-{position:012}",
+        "turn": str(position),
         "question": f"질문 {position}",
         "old_answer": "옛 답변",
         "new_answer": "새 답변",
