@@ -124,8 +124,8 @@ def _interval(clusters: Sequence[Cluster], *, seed: int) -> tuple[float, float]:
 
 
 def _mean(drawn: Sequence[Cluster]) -> float:
-    totals, counts = zip(*drawn, strict=True)
-    return math.fsum(totals) / sum(counts)
+    pairs = sum(count for _sum, count in drawn)
+    return math.fsum(total for total, _count in drawn) / pairs
 
 
 def _tail(groups: int) -> float:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.turns import Person
 from bot.store.schema import dataset_items, evaluation_pairs, turns
 
 #: Of an INSERT: Postgres takes 65,535 values.
@@ -68,8 +69,10 @@ async def count(connection: AsyncConnection, evaluation_id: int) -> int:
 async def turns_of_items(connection: AsyncConnection, item_ids: set[str]) -> dict[str, UUID]:
     """The turns of items of data sets, as far as there are any still; locked till the commit."""
     table = dataset_items.c
-    wanted = select(table.id, table.turn_id).where(table.id.in_(item_ids)).with_for_update(
-        key_share=True
+    wanted = (
+        select(table.id, table.turn_id)
+        .where(table.id.in_(item_ids))
+        .with_for_update(key_share=True)
     )
     return {row.id: row.turn_id for row in await connection.execute(wanted)}
 
@@ -78,6 +81,13 @@ async def turns_there(connection: AsyncConnection, turn_ids: set[UUID]) -> set[U
     """Those of the turns that there are still, locked till the commit."""
     wanted = select(turns.c.id).where(turns.c.id.in_(turn_ids)).order_by(turns.c.id)
     return set((await connection.execute(wanted.with_for_update(key_share=True))).scalars())
+
+
+async def people_of(connection: AsyncConnection, turn_ids: Sequence[UUID]) -> list[Person]:
+    """Whose questions these are."""
+    columns = (turns.c.messenger, turns.c.tenant, turns.c.sender)
+    wanted = select(*columns).distinct().where(turns.c.id.in_(turn_ids)).order_by(*columns)
+    return [Person(**row._mapping) for row in await connection.execute(wanted)]
 
 
 def _read(row: Row[Any]) -> EvaluatedPair:
