@@ -15,7 +15,7 @@ from evaluation.engines import EngineOptions
 from evaluation.errors import EvaluationError
 from evaluation.gate import MIN_JUDGED, Bounds, Gate, decide
 from evaluation.judge.client import JudgeServer
-from evaluation.logickor import as_logickor
+from evaluation.logickor import as_logickor, refuse_changed
 from evaluation.progress import say
 from evaluation.question_files import read_questions
 from evaluation.questions import QuestionSet
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _logickor(options: Options) -> int:
     questions = as_logickor(read_questions(options.questions, sha256=options.sha256))
+    if not options.sha256:
+        refuse_changed(questions)
     work = commands.evaluate(_plan(options), questions, options.engine, is_logickor=True)
     return _show(asyncio.run(work), options)
 

@@ -6,6 +6,8 @@ archived by its authors in October 2024, because it no longer told good models a
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 
@@ -21,6 +23,11 @@ QUESTIONS_EACH = 7
 TURNS = 2
 #: The standard error of a paired difference of two models' scores on so few questions.
 STANDARD_ERROR = 0.5
+
+#: The questions, one of each category, whose words tell the published file from others. A checksum
+#: of its bytes would refuse a copy with other line ends.
+FINGERPRINTED = ("5", "14", "19", "26", "35", "37")
+FINGERPRINT = "16c1b6b1f56cf4c806e474c150ce67fd5a5cef185d04b48d270a0cb14411e56f"
 
 #: The row of the model card of MLP-KTLim/llama-3-Korean-Bllossom-8B.
 CARD: Mapping[str, float] = {
@@ -51,6 +58,27 @@ def as_logickor(asked: QuestionSet) -> QuestionSet:
             f"{asked.name} is not LogicKor: each of its questions has {TURNS} turns."
         )
     return asked.model_copy(update={"questions": tuple(renamed)})
+
+
+def refuse_changed(asked: QuestionSet) -> None:
+    """Raises EvaluationError unless the questions are those that were published."""
+    if fingerprint(asked) != FINGERPRINT:
+        raise EvaluationError(
+            f"{asked.name} has the form of LogicKor and other questions: its SHA-256 is "
+            f"{asked.sha256}. Fetch questions.jsonl again, or pass --sha256 {asked.sha256} if these "
+            "are meant; the card's row then means nothing."
+        )
+
+
+def fingerprint(asked: QuestionSet) -> str:
+    """Of the ids and words of the questions in ``FINGERPRINTED``."""
+    known = {one.id: one for one in asked.questions}
+    lines = [
+        "\x1f".join((name, *(turn.text for turn in known[name].turns)))
+        for name in FINGERPRINTED
+        if name in known
+    ]
+    return hashlib.sha256(unicodedata.normalize("NFC", "\x1e".join(lines)).encode()).hexdigest()
 
 
 def _category(question: Question) -> str:

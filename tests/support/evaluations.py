@@ -41,8 +41,14 @@ def comparison(
     )
     pairs = pairs_of(asked, old, new)
     scores = [
-        PairScore(question=name, of="", swapped=swapped, baseline=6, candidate=8 if better else 4)
-        for name in names[:-1]
+        PairScore(
+            question=name,
+            of="",
+            swapped=swapped,
+            baseline=6,
+            candidate=(8 if better else 4) + place % 3 - 1,
+        )
+        for place, name in enumerate(names[:-1])
         for swapped in (False, True)
     ]
     compared = compare(pairs, old, new, scores, has_judge=True, seed=0)

@@ -14,6 +14,7 @@ import pytest
 
 from evaluation.__main__ import main
 from evaluation.logickor import CARD, CATEGORIES
+from evaluation.questions import file_sha256
 from fakes.engine_server import EngineServer, engine_server, last_user_text
 from fakes.judge import JudgeFault, JudgeServer, judge_server
 from inference_queue.presets import PRESETS
@@ -54,6 +55,12 @@ def own_questions(tmp_path: Path, count: int = 12, **fields: Any) -> str:
     return str(write_lines(tmp_path / "own.jsonl", rows))
 
 
+def logickor(tmp_path: Path) -> tuple[str, ...]:
+    """The command for questions of our own in LogicKor's form, which it has to be told."""
+    path = write_lines(tmp_path / "logickor.jsonl", logickor_rows())
+    return ("logickor", "--questions", str(path), "--sha256", file_sha256(path))
+
+
 def report(folder: Path) -> Any:
     return json.loads((folder / "report.json").read_text("utf-8"))
 
@@ -64,9 +71,8 @@ async def test_logickor_reports_the_cards_table(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    questions = str(write_lines(tmp_path / "logickor.jsonl", logickor_rows()))
     folder = tmp_path / "run"
-    command = ("logickor", "--questions", questions, "--engine", engine.url, "--judge", judge.url)
+    command = (*logickor(tmp_path), "--engine", engine.url, "--judge", judge.url)
     assert await run(*command, "--run", str(folder), "--language", "ko") == 0
     found = report(folder)
     assert [row["name"] for row in found["rows"]] == [*CATEGORIES, "single", "multi", "overall"]
@@ -82,9 +88,8 @@ async def test_logickor_reports_the_cards_table(
 async def test_the_second_turn_is_asked_as_production_asks_it(
     engine: EngineServer, tmp_path: Path
 ) -> None:
-    questions = str(write_lines(tmp_path / "q.jsonl", logickor_rows()))
     folder = str(tmp_path / "run")
-    await run("logickor", "--questions", questions, "--engine", engine.url, "--run", folder)
+    await run(*logickor(tmp_path), "--engine", engine.url, "--run", folder)
     second = next(one for one in engine.requests if len(one.contents) == 4)
     preset = PRESETS["bllossom-8b"]
     assert second.roles == ["system", "user", "assistant", "user"]
