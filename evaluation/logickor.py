@@ -64,9 +64,9 @@ def refuse_changed(asked: QuestionSet) -> None:
     """Raises EvaluationError unless the questions are those that were published."""
     if fingerprint(asked) != FINGERPRINT:
         raise EvaluationError(
-            f"{asked.name} has the form of LogicKor and other questions: its SHA-256 is "
-            f"{asked.sha256}. Fetch questions.jsonl again, or pass --sha256 {asked.sha256} if these "
-            "are meant; the card's row then means nothing."
+            f"{asked.name} has the form of LogicKor and other questions. Fetch questions.jsonl "
+            f"again, or pass --sha256 {asked.sha256} if these are meant; the card's row then means "
+            "nothing."
         )
 
 
