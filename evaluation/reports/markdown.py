@@ -106,7 +106,7 @@ def _interval(part: IntervalPart, say: Words) -> tuple[str, ...]:
         f"{part.pairs:,}",
         f"{part.mean:+.2f}",
         _range(part.low, part.high, say),
-        f"{part.p_value:.3f}",
+        "< 0.001" if part.p_value < 0.001 else f"{part.p_value:.3f}",
         say("undefined") if part.detectable is None else f"{part.detectable:.2f}",
         say(part.verdict.value),
     )

@@ -45,13 +45,12 @@ async def bring(connection: AsyncConnection, content: bytes, *, author: str) -> 
 
 
 def _record(report: ReportFile, content: bytes, author: str) -> NewEvaluation:
-    sides = dict(report.sides)
-    candidate = sides.get("candidate") or sides["run"]
+    baseline, candidate = report.titles
     return NewEvaluation(
         kind=report.kind,
         name=clean_text(report.asked.name),
-        baseline=clean_text(sides["baseline"].model) if "baseline" in sides else "",
-        candidate=clean_text(candidate.model),
+        baseline=clean_text(baseline),
+        candidate=clean_text(candidate),
         verdict=report.verdict.value if report.verdict else "",
         report=report.model_dump(mode="json", include=set(Report.model_fields)),
         sha256=hashlib.sha256(content).digest(),

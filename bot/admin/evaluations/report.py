@@ -6,7 +6,6 @@ The bot does not import the evaluation: a report may come from another machine a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -175,9 +174,18 @@ class Report(_Part):
         return [(name, side) for name, side in named if side is not None]
 
     @property
-    def made_at(self) -> datetime:
-        """When it was made."""
-        return self.created_at
+    def titles(self) -> tuple[str, str]:
+        """The names of baseline and candidate, which differ; of a run the second alone."""
+        sides = dict(self.sides)
+        candidate = sides.get("candidate") or sides.get("run")
+        baseline = sides.get("baseline")
+        if candidate is None:
+            return "", ""
+        if baseline is None:
+            return "", candidate.model
+        if baseline.model == candidate.model:
+            return baseline.label, candidate.label
+        return baseline.model, candidate.model
 
 
 class ReportFile(Report):

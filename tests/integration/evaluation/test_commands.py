@@ -237,6 +237,30 @@ async def test_a_prompt_that_is_too_long_is_no_answer_and_no_zero(tmp_path: Path
     assert found["rows"][-1]["judged"] == answered
 
 
+async def test_a_replay_is_judged_beside_the_votes(judge: JudgeServer, tmp_path: Path) -> None:
+    rows = [
+        {
+            "turn": f"turn-{number}",
+            "question": f"{number}번 질문",
+            "old_answer": "네.",
+            "new_answer": f"네, {'자세히 ' * (number % 4)}알려 드릴게요.",
+            "votes_old": int(number % 4 == 0),
+            "votes_new": int(number % 4 > 0),
+            "votes_tie": 0,
+            "votes_both_bad": 0,
+        }
+        for number in range(16)
+    ]
+    replay = str(write_lines(tmp_path / "replay-3.jsonl", rows))
+    command = ("compare", "--replay", replay, "--judge", judge.url)
+    assert await run(*command, "--run", str(tmp_path / "run")) == 0
+    found = report(tmp_path / "run")
+    assert (found["verdict"], found["judged"]) == ("better", 16)
+    assert found["agreement"]["pairs"] == 16
+    assert found["agreement"]["same"] == 12
+    assert "카파" in (tmp_path / "run" / "report.ko.md").read_text("utf-8")
+
+
 async def test_two_runs_of_different_questions_are_refused(
     engine: EngineServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from bot.admin.replay.exported import COLUMNS
 from evaluation.comparing import PairVerdict
 from evaluation.errors import EvaluationError
 from evaluation.pairs import pairs_of
-from evaluation.replays import agreement, read_replay
+from evaluation.replays import _Row, agreement, read_replay
 from tests.support.evaluation import write_lines
 
 
@@ -37,6 +38,11 @@ def test_the_old_answers_are_the_baseline(tmp_path: Path) -> None:
     assert (replay.baseline.label, replay.candidate.label) == ("Bllossom", "Bllossom 2")
     (one, _other) = pairs_of(replay.questions, replay.baseline, replay.candidate)
     assert [answers[0].text for answers in (one.baseline, one.candidate)] == ["옛 답변", "새 답변"]
+
+
+def test_every_field_is_one_of_the_dashboards_export() -> None:
+    assert set(_Row.model_fields) <= set(COLUMNS)
+    assert set(row(1)) == set(COLUMNS)
 
 
 def test_a_vote_is_what_most_people_prefer(tmp_path: Path) -> None:

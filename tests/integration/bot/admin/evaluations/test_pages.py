@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -12,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.admin.evaluations.bringing import bring
 from bot.domain.dashboard_users import Role
 from bot.store.evaluations import pairs, records
+from evaluation.question_files import read_questions
 from tests.support.admin import Client, StartAdmin, add_user, log_in, send
 from tests.support.audit import logged
-from tests.support.datasets import build, order_dataset
+from tests.support.datasets import build, contents, order_dataset
+from tests.support.evaluation import write_lines
 from tests.support.evaluations import NAMES, add_evaluation, changed, comparison, logickor
 from tests.support.exporting import page_of
 from tests.support.judging import judge
@@ -165,6 +168,21 @@ async def test_questions_of_a_data_set_go_with_their_turns(
     async with database.begin() as connection:
         await connection.execute(text("DELETE FROM turns WHERE id = :id"), {"id": turns[0]})
     assert await count(database, number) == 1
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+async def test_the_evaluation_reads_what_the_dashboard_exports(
+    operator: Client, database: AsyncEngine, tmp_path: Path, kind: str
+) -> None:
+    for number in range(3):
+        turn = await add_turn(database, f"질문 {number}", f"답 {number}", key=f"room-{number}")
+        await judge(database, turn, correction=f"더 나은 답 {number}")
+    await order_dataset(operator, kind)
+    await build(database)
+    items = await contents(database)
+    found = read_questions(write_lines(tmp_path / "test.jsonl", items))
+    assert [one.id for one in found.questions] == [one["id"] for one in items]
+    assert {one.turns[0].text for one in found.questions} == {f"질문 {n}" for n in range(3)}
 
 
 async def test_questions_of_turns_that_are_gone_are_not_brought(database: AsyncEngine) -> None:
