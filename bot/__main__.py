@@ -14,6 +14,7 @@ from bot.config_command.arguments import WrongArgumentsError
 from bot.config_command.arguments import add_arguments as add_config_arguments
 from bot.config_command.command import run as run_config
 from bot.configuration import Configuration, ConfigurationError, read_configuration
+from bot.evaluations_command.arguments import NoReportError
 from bot.evaluations_command.arguments import add_arguments as add_evaluations_arguments
 from bot.users_command.arguments import RefusedError
 from bot.users_command.arguments import add_arguments as add_users_arguments
@@ -112,7 +113,7 @@ def _on_the_database(
         sys.stdout.write(asyncio.run(run(configuration, arguments)))
     except ConfigurationError as error:
         return _complain(*error.lines)
-    except (WrongArgumentsError, RefusedError) as error:
+    except (WrongArgumentsError, RefusedError, NoReportError) as error:
         return _complain(str(error))
     except (ValueError, CannotConnectError) as error:
         return _complain(f"BOT_DATABASE_URL: {error}")

@@ -11,6 +11,10 @@ examples:
 """
 
 
+class NoReportError(ValueError):
+    """The file cannot be brought; the text is one sentence."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The subcommand and its file."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -14,15 +14,16 @@ from bot.admin.evaluations.bringing import Brought, bring
 from bot.admin.evaluations.report import MAX_BYTES
 from bot.configuration import Configuration
 from bot.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
+from bot.evaluations_command.arguments import NoReportError
 from bot.store import audit_log
-from bot.users_command.arguments import RefusedError, system_user
 from runtime.database import connect_unpooled
+from runtime.system_user import system_user
 
 STATEMENT_S = 60.0
 
 
 async def run(configuration: Configuration, arguments: argparse.Namespace) -> str:
-    """What to print. Raises RefusedError, ValueError for the URL, database errors."""
+    """What to print. Raises NoReportError, ValueError for the URL, database errors."""
     content = await asyncio.to_thread(_content, arguments.file)
     url = configuration.settings.database_url.get_secret_value()
     database = connect_unpooled(url, statement_s=STATEMENT_S)
@@ -37,14 +38,14 @@ async def run(configuration: Configuration, arguments: argparse.Namespace) -> st
 
 
 def _content(name: str) -> bytes:
-    """The file's bytes, which are bounded. Raises RefusedError."""
+    """The file's bytes, which are bounded. Raises NoReportError."""
     try:
         with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise RefusedError(f"{name} cannot be read: {error.strerror}.") from None
+        raise NoReportError(f"{name} cannot be read: {error.strerror}.") from None
     if len(content) > MAX_BYTES:
-        raise RefusedError(f"{name} is larger than {MAX_BYTES // 2**20} MiB: it is no report.")
+        raise NoReportError(f"{name} is larger than {MAX_BYTES // 2**20} MiB: it is no report.")
     return content
 
 
@@ -54,7 +55,7 @@ async def _brought(connection: AsyncConnection, content: bytes) -> Brought:
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"])
-        raise RefusedError(
+        raise NoReportError(
             f"This is no report of this version ({place or 'the file'}: {fault['msg']}): bring the "
             "report.json that `python -m evaluation` writes."
         ) from None
