@@ -189,11 +189,25 @@ def _add_sides(command: argparse.ArgumentParser) -> None:
 
 
 def _add_bounds(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--tolerance", type=float, help="how much worse still counts as equal")
-    command.add_argument("--min-judged", type=float, default=MIN_JUDGED, help="a share")
+    command.add_argument("--tolerance", type=_amount, help="how much worse still counts as equal")
+    command.add_argument("--min-judged", type=_amount, default=MIN_JUDGED, help="a share")
     command.add_argument(
-        "--cannot-tell", type=int, default=int(Gate.CANNOT_TELL), help="the exit status for it"
+        "--cannot-tell", type=_status, default=int(Gate.CANNOT_TELL), help="the exit status for it"
     )
+
+
+def _amount(raw: str) -> float:
+    number = float(raw)
+    if not 0 <= number <= 100:
+        raise argparse.ArgumentTypeError("a number of at least 0 is needed")
+    return number
+
+
+def _status(raw: str) -> int:
+    number = int(raw)
+    if not 0 <= number <= 125:
+        raise argparse.ArgumentTypeError("an exit status from 0 to 125 is needed")
+    return number
 
 
 def _positive(raw: str) -> float:

@@ -18,14 +18,22 @@ from evaluation.progress import Progress
 from evaluation.questions import Question
 from evaluation.records import Answer
 from evaluation.run_folder import RunFolder
-from inference_queue.protocol import Completion, Job, Message, Role
+from inference_queue.protocol import Completion, Failure, FailureReason, Job, Message, Role
 from inference_worker.errors import ENGINE_FAULTS, EngineError
+from inference_worker.job_runner import storable
 from runtime.backoff import exponential_backoff_s
 
 #: The time of one answer, as in the background lane.
 MAX_ANSWER_S = 600.0
 #: The failure of a turn that stands behind one without an answer.
 EARLIER_TURN = "earlier_turn"
+#: Reasons for no answer that stay when the question is asked again.
+OF_THE_QUESTION = frozenset(
+    one.value
+    for one in (FailureReason.PROMPT_TOO_LONG, FailureReason.INVALID_JOB, FailureReason.NO_VISION)
+)
+#: So many other failures in a row are the engine's.
+MAX_FAILURES = 5
 #: Between two attempts at an engine that cannot answer now, seconds.
 _BASE_S, _MAX_S = 0.5, 10.0
 
@@ -37,7 +45,8 @@ class Answering:
         self._opened = opened
         self._run = run
         self._patience_s = patience_s
-        self._answered = run.by_turn()
+        self._answered = _lasting(run.by_turn())
+        self._failures = 0  # in a row
         self._progress = Progress("answers", run.questions.turns, done=len(self._answered))
 
     async def answer_all(self, *, at_once: int) -> None:
@@ -91,7 +100,7 @@ class Answering:
             except EngineError as error:
                 failure = error.failure
                 if failure.reason not in ENGINE_FAULTS and not failure.retryable:
-                    return Answer(question=question.id, turn=turn, failure=failure.reason.value)
+                    return self._failed(question, turn, failure)
                 if time.monotonic() - began > self._patience_s:
                     raise self._cannot_answer(failure.message) from None
             attempt += 1
@@ -103,9 +112,17 @@ class Answering:
         async with contextlib.aclosing(self._opened.engine.generate(limited)) as events:
             async for event in events:
                 if isinstance(event, Completion):
+                    self._failures = 0
                     milliseconds = (time.monotonic() - started) * 1000
                     return _answer(question.id, turn, event, milliseconds)
         raise self._cannot_answer("it ended without an answer")
+
+    def _failed(self, question: Question, turn: int, failure: Failure) -> Answer:
+        """No answer, for a reason of the question's own, as far as one can tell."""
+        self._failures = 0 if failure.reason.value in OF_THE_QUESTION else self._failures + 1
+        if self._failures >= MAX_FAILURES:
+            raise self._cannot_answer(failure.message)
+        return Answer(question=question.id, turn=turn, failure=failure.reason.value)
 
     def _cannot_answer(self, why: str) -> EvaluationError:
         return EvaluationError(
@@ -115,11 +132,22 @@ class Answering:
         )
 
 
+def _lasting(kept: dict[tuple[str, int], Answer]) -> dict[tuple[str, int], Answer]:
+    """Without the turns that failed for what may be the engine's reason, and those behind."""
+    again: dict[str, int] = {}
+    for one in kept.values():
+        if one.failure and one.failure not in (*OF_THE_QUESTION, EARLIER_TURN):
+            again[one.question] = one.turn
+    return {
+        key: one for key, one in kept.items() if one.turn < again.get(one.question, one.turn + 1)
+    }
+
+
 def _answer(question: str, turn: int, completion: Completion, total_ms: float) -> Answer:
     return Answer(
         question=question,
         turn=turn,
-        text=completion.text,
+        text=storable(completion.text),
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,

@@ -85,7 +85,7 @@ def repeated_share(text: str) -> float:
 
 def is_correct(text: str, asked: AskedTurn) -> bool | None:
     """Whether the answer is the reference, and contains the pattern."""
-    if not asked.reference and not asked.pattern:
+    if not asked.can_be_checked:
         return None
     if asked.reference and _normal(text) != _normal(asked.reference):
         return False

@@ -76,11 +76,12 @@ def compare(
     judged = verdicts(pair_scores)
     # Equal answers are a tie beside others that were judged, or where all are equal.
     counts_equal = bool(judged) or (has_judge and not any(one.can_be_judged for one in pairs))
+    sides = (baseline, candidate)
     known = {
         Measure.JUDGE: lambda pair: _judged(pair, judged, counts_equal=counts_equal),
         Measure.SCORE: lambda pair: _scored(pair, baseline, candidate),
-        Measure.CORRECT: lambda pair: _shares(pair, baseline, candidate, "correct"),
-        Measure.SOUND: lambda pair: _shares(pair, baseline, candidate, "sound"),
+        Measure.CORRECT: lambda pair: _shares(*(side.correct(pair.question) for side in sides)),
+        Measure.SOUND: lambda pair: _shares(*(side.sound(pair.question) for side in sides)),
     }
     found = {measure: measured(pairs, differ, seed=seed) for measure, differ in known.items()}
     return Compared(
@@ -139,6 +140,8 @@ def _judged(pair: Pair, judged: Mapping[str, PairVerdict], *, counts_equal: bool
 
 
 def _scored(pair: Pair, baseline: Side, candidate: Side) -> float | None:
+    if baseline.judge != candidate.judge:
+        return None  # two judges' scores do not compare
     turns = [(pair.question.id, turn) for turn in range(len(pair.question.turns))]
     both = [
         [side.scores[turn] for turn in turns]
@@ -150,18 +153,6 @@ def _scored(pair: Pair, baseline: Side, candidate: Side) -> float | None:
     return fmean(both[1]) - fmean(both[0])
 
 
-def _shares(pair: Pair, baseline: Side, candidate: Side, name: str) -> float | None:
-    """The difference of the shares of turns that have the property."""
-    if not pair.is_complete:
-        return None
-    both = [
-        [
-            one
-            for one in (getattr(c, name) for c in side.checks_of(pair.question))
-            if one is not None
-        ]
-        for side in (baseline, candidate)
-    ]
-    if not all(both):
-        return None
-    return fmean(both[1]) - fmean(both[0])
+def _shares(baseline: Sequence[bool], candidate: Sequence[bool]) -> float | None:
+    """The difference of the shares of turns that hold."""
+    return fmean(candidate) - fmean(baseline) if baseline and candidate else None

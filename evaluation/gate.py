@@ -66,7 +66,14 @@ def decide(report: ComparisonReport, bounds: Bounds) -> Decision:
             f"Only {report.judged:,} of {report.to_judge:,} pairs were judged: start the same "
             "command again, or look at the judge.",
         )
-    return _by_measure(Measure(report.primary), parts[report.primary], bounds)
+    part = parts[report.primary]
+    if report.primary == Measure.SCORE and part.pairs < bounds.min_judged * report.asked.questions:
+        return Decision(
+            Gate.NOT_MEASURED,
+            f"Only {part.pairs:,} of {report.asked.questions:,} questions have scores in both "
+            "runs: start their commands again, or look at the judge.",
+        )
+    return _by_measure(Measure(report.primary), part, bounds)
 
 
 def _by_measure(measure: Measure, part: IntervalPart, bounds: Bounds) -> Decision:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from evaluation.checks import Checks, check
 from evaluation.errors import EvaluationError
 from evaluation.judge.scoring import scores_by_turn
-from evaluation.questions import Question, QuestionSet
-from evaluation.records import Answer, EngineUsed
+from evaluation.questions import AskedTurn, Question, QuestionSet
+from evaluation.records import Answer, EngineUsed, JudgeUsed
 from evaluation.run_folder import RunFolder
 
 
@@ -23,13 +23,18 @@ class Side:
     answers: Mapping[tuple[str, int], Answer]
     scores: Mapping[tuple[str, int], float] = field(default_factory=dict)
     used: EngineUsed | None = None
+    judge: JudgeUsed | None = None  #: whose the scores are
 
     @classmethod
     def of(cls, run: RunFolder) -> Side:
         """The side that a run holds."""
         used = run.manifest.engine
         return cls(
-            label=used.asked_for, answers=run.by_turn(), scores=scores_by_turn(run), used=used
+            label=used.asked_for,
+            answers=run.by_turn(),
+            scores=scores_by_turn(run),
+            used=used,
+            judge=run.judge,
         )
 
     def answers_to(self, question: Question) -> tuple[Answer, ...]:
@@ -40,13 +45,26 @@ class Side:
             for turn in range(len(question.turns))
         )
 
+    def sound(self, question: Question) -> list[bool]:
+        """Of each turn, whether its answer is sound; where there is none, it is not."""
+        return [found is not None and found.sound for _turn, found in self._checked(question)]
+
+    def correct(self, question: Question) -> list[bool]:
+        """Of each turn that says what is right, whether its answer is."""
+        return [
+            bool(found and found.correct)
+            for turn, found in self._checked(question)
+            if turn.can_be_checked
+        ]
+
     def checks_of(self, question: Question) -> list[Checks]:
         """The checks of the answers that were given."""
-        return [
-            check(answer, turn)
-            for answer, turn in zip(self.answers_to(question), question.turns, strict=True)
-            if not answer.failure
-        ]
+        return [found for _turn, found in self._checked(question) if found is not None]
+
+    def _checked(self, question: Question) -> list[tuple[AskedTurn, Checks | None]]:
+        """The turns with the checks of their answers; None: there is no answer."""
+        turns = zip(question.turns, self.answers_to(question), strict=True)
+        return [(turn, None if one.failure else check(one, turn)) for turn, one in turns]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,11 @@ class AskedTurn(BaseModel):
     #: A right answer, for the judge alone.
     guide: str = ""
 
+    @property
+    def can_be_checked(self) -> bool:
+        """Whether it says what a right answer is, beyond what the judge reads."""
+        return bool(self.reference or self.pattern)
+
 
 class Question(BaseModel):
     """A question with its turns, which are asked one after the other."""

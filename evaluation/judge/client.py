@@ -11,8 +11,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from evaluation.engines import without_secrets
 from evaluation.errors import EvaluationError
 from evaluation.records import NotJudged
+from inference_worker.job_runner import storable
 
 #: Tokens that a judge may write: a few sentences and the verdict.
 MAX_TOKENS = 1024
@@ -31,7 +33,7 @@ class JudgeError(Exception):
     def __init__(self, reason: NotJudged, said: str = "") -> None:
         super().__init__(reason.value)
         self.reason = reason
-        self.said = said[-KEPT_CHARS:]
+        self.said = storable(said)[-KEPT_CHARS:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +66,8 @@ class JudgeClient:
         status, content = await self._post(body)
         if status in _MISCONFIGURED:
             raise EvaluationError(
-                f"The judge at {self._api} refuses with {status}: check --judge, --judge-model and "
-                "EVALUATION_JUDGE_KEY."
+                f"The judge at {without_secrets(str(self._api))} refuses with {status}: check "
+                "--judge, --judge-model and EVALUATION_JUDGE_KEY."
             )
         if status == 429 or status >= 500:
             raise JudgeError(NotJudged.SERVER_ERROR, f"HTTP {status}")
@@ -121,8 +123,8 @@ async def _first_model(session: aiohttp.ClientSession, api: URL) -> str:
         name = None
     if not isinstance(name, str) or not name:
         raise EvaluationError(
-            f"The judge at {api} does not say which model it has: start it, or name the model with "
-            "--judge-model."
+            f"The judge at {without_secrets(str(api))} does not say which model it has: start it, "
+            "or name the model with --judge-model."
         )
     return name
 

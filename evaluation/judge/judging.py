@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluation.judge.client import ChatMessage, JudgeClient, JudgeError
+from evaluation.judge.client import KEPT_CHARS, ChatMessage, JudgeClient, JudgeError
 from evaluation.judge.prompts import PROMPT_VERSION
 from evaluation.judge.verdicts import read_scores
 from evaluation.records import NotJudged
+from inference_worker.job_runner import storable
 from runtime.backoff import exponential_backoff_s
 
 #: Questions for one verdict.
@@ -70,6 +71,6 @@ class Judge:
         try:
             # At temperature 0 the same seed would bring the same words again.
             written = await self._client.ask(prompt, seed=self.seed + attempt - 1)
-            return Judged(scores=read_scores(written, names), said=written[-300:])
+            return Judged(scores=read_scores(written, names), said=storable(written)[-KEPT_CHARS:])
         except JudgeError as error:
             return Judged(reason=error.reason, said=error.said)

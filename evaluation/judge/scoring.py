@@ -24,7 +24,8 @@ class Scoring:
         self._run = run
         self._answers = run.by_turn()
         self._scored = {(one.question, one.turn) for one in run.scores.read()}
-        self._progress = Progress("scores", len(self._answers), done=len(self._scored))
+        given = sum(not one.failure for one in self._answers.values())
+        self._progress = Progress("scores", given, done=len(self._scored))
 
     async def score_all(self, *, at_once: int) -> None:
         """Score what is left. What an outage prevented is not recorded, and told."""

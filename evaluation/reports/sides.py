@@ -26,6 +26,7 @@ def side_part(questions: QuestionSet, side: Side) -> SidePart:
         cut=sum(one.cut for one in checks),
         asks_for_score=sum(one.asks_for_score for one in checks),
         score=_mean(side.scores.values()),
+        correct=_mean(held for one in questions.questions for held in side.correct(one)),
         **_means(checks),
     )
 
@@ -33,7 +34,6 @@ def side_part(questions: QuestionSet, side: Side) -> SidePart:
 def _means(checks: list[Checks]) -> dict[str, float | None]:
     speeds = [one.tokens_per_second for one in checks if one.tokens_per_second is not None]
     return {
-        "correct": _mean(one.correct for one in checks),
         "hangul": _mean(one.hangul for one in checks),
         "characters": _mean(one.characters for one in checks),
         "tokens": _mean(one.tokens for one in checks),

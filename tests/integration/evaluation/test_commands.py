@@ -205,6 +205,19 @@ async def test_an_engine_that_dies_in_the_middle_is_a_sentence_and_the_run_goes_
     assert report(tmp_path / "run")["side"]["answers"] == 12
 
 
+async def test_an_engine_that_refuses_everything_is_a_sentence_and_asked_again(
+    engine: EngineServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("answer", "--questions", own_questions(tmp_path), "--engine", engine.url)
+    places = ("--run", str(tmp_path / "run"), "--at-once", "1", "--patience", "0.1")
+    engine.fails_with = (403, {"error": "no quota"})
+    assert await run(*command, *places) == 3
+    assert "cannot answer" in capsys.readouterr().err
+    engine.fails_with = None
+    assert await run(*command, *places) == 0
+    assert report(tmp_path / "run")["side"]["answers"] == 12
+
+
 async def test_a_killed_run_goes_on_at_the_first_unanswered_question(
     engine: EngineServer, tmp_path: Path
 ) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from evaluation.comparing import Compared, Measure, compare, verdicts
 from evaluation.pairs import Side, pairs_of
 from evaluation.questions import Question
-from evaluation.records import Answer, PairScore
+from evaluation.records import Answer, JudgeUsed, PairScore
 from inference_queue.protocol import FinishReason
 from measures.verdict import Verdict
 from tests.support.evaluation import answer, pair_score, question, question_set
@@ -119,11 +120,21 @@ def test_cut_answers_are_less_sound() -> None:
     assert found.measures[Measure.SOUND].overall.mean == -1
 
 
-def test_a_question_that_one_side_did_not_answer_is_compared_by_nothing() -> None:
+def test_a_question_that_the_candidate_did_not_answer_is_neither_sound_nor_right() -> None:
     failed = {**NEW.answers, ("q0", 0): Answer(question="q0", turn=0, failure="prompt_too_long")}
-    scores = both_orders("q1", 5, 5)
-    found = compared(OLD, Side(label="x", answers=failed), scores, has_judge=False)
-    assert found.measures[Measure.SOUND].overall.pairs == 11
+    questions = [question(name, pattern="답") for name in NAMES]
+    scores = both_orders("q0", 5, 9)
+    found = compared(OLD, Side(label="x", answers=failed), scores, questions=questions)
+    assert found.measures[Measure.SOUND].overall.mean == pytest.approx(-1 / 12)
+    assert found.measures[Measure.CORRECT].overall.mean == pytest.approx(-1 / 12)
+
+
+def test_scores_of_two_judges_are_not_compared() -> None:
+    old = side(dict.fromkeys(NAMES, "옛"), dict.fromkeys(NAMES, 5.0))
+    new = side(dict.fromkeys(NAMES, "새"), dict.fromkeys(NAMES, 9.0))
+    judge = JudgeUsed(url="http://127.0.0.1:1/v1", model="다른 심사", prompt_version=1, seed=0)
+    found = compared(old, replace(new, judge=judge), has_judge=False)
+    assert Measure.SCORE not in found.measures
 
 
 def test_categories_are_compared_each() -> None:

@@ -83,6 +83,12 @@ def test_a_judge_that_mostly_fails_decides_nothing() -> None:
     assert "31 of 40" in decision.why
 
 
+def test_scores_of_few_questions_decide_nothing() -> None:
+    asked = Asked(name="q", sha256="", digest="", questions=60)
+    assert decided(part("score", 0.5, 1.5), asked=asked).gate is Gate.NOT_MEASURED
+    assert decided(part("score", 0.5, 1.5)).gate is Gate.PASSES
+
+
 def test_the_status_for_cannot_tell_is_the_deployments_choice() -> None:
     decision = decided(part("judge", -0.5, 0.5))
     assert decision.exit_status(Bounds()) == 2
