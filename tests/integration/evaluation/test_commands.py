@@ -305,6 +305,24 @@ async def test_a_mistyped_comparison_is_a_sentence(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [(), ("gate", "--tolerance", "-1"), ("gate", "--judge")])
+def test_a_mistyped_command_does_not_look_like_an_outcome(words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 3
+
+
+def test_a_fault_does_not_look_like_an_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("evaluation.__main__.read_questions", broken)
+    questions = own_questions(tmp_path)
+    assert main(["gate", "--questions", questions, "--baseline", "a", "--candidate", "b"]) == 3
+
+
 async def test_an_engine_that_is_not_there_is_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
