@@ -10,7 +10,18 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from benchmarks import accept, background, memory, overhead, overload, readers, search, streams
+from benchmarks import (
+    accept,
+    background,
+    memory,
+    overhead,
+    overload,
+    pages,
+    readers,
+    search,
+    streams,
+    year_work,
+)
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
 from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
@@ -62,6 +73,15 @@ def _search(length: Length) -> Measured:
     return search.bench(quick if length is Length.QUICK else search.Size())
 
 
+def _pages(length: Length) -> Measured:
+    quick = pages.Size(turns=20_000, requests=2, acts=2)
+    return pages.bench(quick if length is Length.QUICK else pages.Size())
+
+
+def _work(length: Length) -> Measured:
+    return year_work.bench(year_work.Size(turns=20_000 if length is Length.QUICK else 1_000_000))
+
+
 def _background(length: Length) -> Measured:
     quick = background.Size(pairs=2, seconds=1.0)
     return background.bench(quick if length is Length.QUICK else background.Size())
@@ -99,6 +119,8 @@ BENCHES: dict[str, Bench] = {
     "overload": _overload,
     "streams": _streams,
     "search": _search,
+    "pages": _pages,
+    "work": _work,
     "background": _background,
     "readers": _readers,
     "engine": _engine,

@@ -187,6 +187,8 @@ turns = Table(
     Index("ix_turns_sender_received_at", "sender", "received_at"),
     # Few turns ask again, or go on.
     Index("ix_turns_regenerates", "regenerates", postgresql_where=text("regenerates IS NOT NULL")),
+    # What an erased person stopped of others' turns.
+    Index("ix_turns_stopped_by", "stopped_by", postgresql_where=text("stopped_by IS NOT NULL")),
     # Guarantees at most one queued or generating turn per conversation.
     Index(
         "uq_turns_conversation_running",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BindParameter, DateTime, Integer, Text, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.statistics_tables import COUNTS
@@ -29,16 +30,18 @@ _READ_COUNTS = text(
     FROM statistics WHERE {_WITHIN} GROUP BY 1, 2
     """
 ).bindparams(*_PARAMETERS)
+#: Step by step where a chart draws the kind; the others in one row at the span's beginning.
 _READ_DETAILS = text(
     f"""
-    SELECT starts_at, split_part(key, ':', 1) AS kind, array_agg(split_part(key, ':', 2)) AS names,
-        array_agg(count) AS numbers
-    FROM (
-        SELECT starts_at, key, sum(value::bigint)::bigint AS count
-        FROM statistics, jsonb_each_text(details) WHERE {_WITHIN} GROUP BY 1, 2
+    SELECT starts_at, kind, array_agg(name) AS names, array_agg(count) AS numbers FROM (
+        SELECT CASE WHEN split_part(key, ':', 1) = ANY(:by_step) THEN starts_at ELSE :since END
+                AS starts_at,
+            split_part(key, ':', 1) AS kind, split_part(key, ':', 2) AS name,
+            sum(value::bigint)::bigint AS count
+        FROM statistics, jsonb_each_text(details) WHERE {_WITHIN} GROUP BY 1, 2, 3
     ) AS sums GROUP BY 1, 2
     """
-).bindparams(*_PARAMETERS)
+).bindparams(*_PARAMETERS, bindparam("by_step", type_=ARRAY(Text)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class Statistics:
 
     counts: Mapping[tuple[datetime, str], Mapping[str, int]]  #: by step and messenger
     #: The further counts by their kind, then by step: of a stage by bucket, of failures by reason.
+    #: A kind that was not asked for by step has all of them at the span's beginning.
     details: Mapping[str, Mapping[datetime, Counter[str]]]
 
     def total(self, name: str) -> int:
@@ -86,12 +90,14 @@ class Statistics:
         return found
 
 
-async def read_statistics(connection: AsyncConnection, span: Span) -> Statistics:
-    """Everything that was counted in the span."""
+async def read_statistics(
+    connection: AsyncConnection, span: Span, kinds: Sequence[str]
+) -> Statistics:
+    """What was counted in the span; details of these kinds step by step."""
     values = span.values()
     counts = (await connection.execute(_READ_COUNTS, values)).mappings()
     by_step = {(row["starts_at"], row["messenger"]): dict(row) for row in counts}
     details: dict[str, dict[datetime, Counter[str]]] = defaultdict(dict)
-    for row in await connection.execute(_READ_DETAILS, values):
+    for row in await connection.execute(_READ_DETAILS, values | {"by_step": list(kinds)}):
         details[row.kind][row.starts_at] = Counter(dict(zip(row.names, row.numbers, strict=True)))
     return Statistics(counts=by_step, details=details)

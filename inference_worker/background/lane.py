@@ -13,6 +13,7 @@ from inference_queue.background.leases import BackgroundLease, BackgroundLeases,
 from inference_queue.background.protocol import BackgroundResult
 from inference_queue.protocol import Failure, FailureReason
 from inference_queue.reaper import MAX_ATTEMPTS
+from inference_worker.background.claimer import BackgroundClaimer
 from inference_worker.background.runner import BackgroundRunner
 from inference_worker.background.running import RunningBackground
 from inference_worker.errors import ENGINE_FAULTS
@@ -49,6 +50,7 @@ class BackgroundLane:
         offer: Callable[[], Offer | None],
     ) -> None:
         self._leases = leases
+        self._claimer = BackgroundClaimer(leases)
         self._running = running
         self._runner = runner
         self._offer = offer
@@ -95,7 +97,7 @@ class BackgroundLane:
         free, offer = self._running.free_slots, self._offer()
         if free <= 0 or offer is None or time.monotonic() < self._crowded_until:
             return
-        for lease in await self._leases.claim(free, offer):
+        for lease in await self._claimer.claim(free, offer):
             if self._offer() is None:  # the worker has begun to drain
                 await self._release(lease)
             else:
@@ -132,8 +134,13 @@ class BackgroundLane:
                 report_fault("finish", error, lease.id)
                 if isinstance(result, Failure):
                     return
-                message = f"the database refused the result ({sqlstate(error) or 'no SQLSTATE'})"
-                result = Failure(reason=FailureReason.ENGINE_ERROR, message=message)
+                result = _refused(sqlstate(error) or "no SQLSTATE")
+                continue
+            except ValueError as error:  # a lone surrogate: it is no UTF-8
+                log.error("result_not_storable", job_id=str(lease.id), error=type(error).__name__)
+                if isinstance(result, Failure):
+                    return
+                result = _refused("not UTF-8")
                 continue
             return
 
@@ -149,6 +156,11 @@ class BackgroundLane:
                 report_outage("release", error)
             else:
                 report_fault("release", error, lease.id)
+
+
+def _refused(cause: str) -> Failure:
+    message = f"the database refused the result ({cause})"
+    return Failure(reason=FailureReason.ENGINE_ERROR, message=message)
 
 
 def _may_retry(lease: BackgroundLease, failure: Failure) -> bool:

@@ -30,8 +30,17 @@ _TITLES = {
     "generate": "걸린 시간: 생성 시작 → 생성 끝",
     "deliver": "걸린 시간: 답변 확정 → 전달",
 }
+_LATENCY = "latency-"
+#: The details that the charts of the first page draw step by step.
+DRAWN = ("whole", "failed")
 #: Reasons of failures that get a series of their own; the others share one.
 _MAX_REASONS = 5
+
+
+def stage_of(name: str) -> str:
+    """The stage whose durations the chart of that name draws; empty: none of them."""
+    stage = name.removeprefix(_LATENCY)
+    return stage if stage != name and stage in STAGES else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +106,8 @@ class Figures:
 
     def find(self, name: str) -> Chart | None:
         """The chart of a name, or None; ``latency-<stage>`` is that of one stage."""
-        stage = name.removeprefix("latency-")
-        if stage != name:
-            return self.latency(stage) if stage in STAGES else None
+        if stage := stage_of(name):
+            return self.latency(stage)
         return next((chart for chart in self.overview() if chart.name == name), None)
 
     def volume(self) -> Chart:
@@ -137,7 +145,7 @@ class Figures:
         whole = self.statistics.histogram(stage)
         middle, slow = percentile_ms(whole, 0.5), percentile_ms(whole, 0.95)
         return Chart(
-            name=f"latency-{stage}",
+            name=f"{_LATENCY}{stage}",
             title=_(_TITLES[stage]),
             series={
                 label: [percentile_ms(histogram, share) for histogram in found]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
-from bot.admin.charts.figures import Chart, Figures
+from bot.admin.charts.figures import DRAWN, Chart, Figures, stage_of
 from bot.admin.charts.windows import LABELS, BadWindow, Window
 from bot.admin.login.access import needs
 from bot.admin.turns.views import MESSENGER_LABELS
@@ -31,7 +32,7 @@ async def show_charts(request: web.Request) -> web.StreamResponse:
         window = _window(request)
     except BadWindow as error:
         return error_page(request, 400, str(error))
-    figures, context = await _figures(request, window)
+    figures, context = await _figures(request, window, DRAWN)
     return page(
         request, "charts.html", charts=figures.overview(), stages=figures.stages(), **context
     )
@@ -44,8 +45,9 @@ async def show_chart(request: web.Request) -> web.StreamResponse:
         window = _window(request)
     except BadWindow as error:
         return error_page(request, 400, str(error))
-    figures, context = await _figures(request, window)
-    chart = figures.find(request.match_info["name"])
+    name = request.match_info["name"]
+    figures, context = await _figures(request, window, [*DRAWN, stage_of(name)])
+    chart = figures.find(name)
     if chart is None:
         return error_page(request, 404, _(_NO_CHART))
     return page(request, "chart.html", chart=chart, rows=_rows(chart, window), **context)
@@ -56,10 +58,12 @@ def _window(request: web.Request) -> Window:
     return Window.parse(request.query, messengers, datetime.now(UTC))
 
 
-async def _figures(request: web.Request, window: Window) -> tuple[Figures, dict[str, Any]]:
+async def _figures(
+    request: web.Request, window: Window, by_step: Sequence[str]
+) -> tuple[Figures, dict[str, Any]]:
     """The figures of the window, and what both pages show beside them."""
     async with request.app[DATABASE].connect() as connection:
-        statistics = await read_statistics(connection, window.span)
+        statistics = await read_statistics(connection, window.span, by_step)
         counted = await counted_until(connection)
     known: dict[str, str] = request.app[MESSENGER_LABELS]
     names = (name for _step, name in statistics.counts)

@@ -16,6 +16,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.admin.reviews import random_walk
 from bot.admin.reviews.choosing import Choice, choose_query, sampler_for
 from bot.admin.reviews.filling_times import LOOK_BACK, Window, due
 from bot.observability.database_errors import report_database_error
@@ -118,6 +119,12 @@ class QueueFiller:
     async def _add_sample(self, connection: AsyncConnection, choice: Choice) -> int:
         """Add a sample of the turns of the window, or its newest ones."""
         queue, scanned = choice.queue, choice.queue.scanned
+        if await random_walk.is_long(connection, choice):
+            sample = await random_walk.walk(connection, choice)
+            if sample is not None:
+                added = await _add(connection, queue, sample)
+                await queues.mark_filled(connection, queue.id, choice.now, scanned + len(sample))
+                return added
         sampler = sampler_for(queue)
         below: datetime | None = choice.until
         blocks = 0
