@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import (
     accept,
     background,
+    idle,
     memory,
     overhead,
     overload,
@@ -40,7 +41,7 @@ Bench = Callable[[Length], Measured]
 
 
 def _accept(length: Length) -> Measured:
-    quick = accept.Size(rounds=1, seconds=0.5, paced_rate=50, paced_s=0.5)
+    quick = accept.Size(rounds=1, seconds=0.3, paced_rate=50, paced_s=0.3, warm_up_s=0.1)
     return accept.bench(quick if length is Length.QUICK else accept.Size())
 
 
@@ -87,6 +88,11 @@ def _background(length: Length) -> Measured:
     return background.bench(quick if length is Length.QUICK else background.Size())
 
 
+def _idle(length: Length) -> Measured:
+    quick = idle.Size(settling_s=1.0, seconds=2.0)
+    return idle.bench(quick if length is Length.QUICK else idle.Size())
+
+
 def _engine(length: Length) -> Measured:
     from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
 
@@ -122,6 +128,7 @@ BENCHES: dict[str, Bench] = {
     "pages": _pages,
     "work": _work,
     "background": _background,
+    "idle": _idle,
     "readers": _readers,
     "engine": _engine,
     "conversations": _conversations,

@@ -1,4 +1,4 @@
-"""Reaps the queue every second: one row that Postgres refuses keeps no other job waiting."""
+"""Reaps the queue every two seconds: one row that Postgres refuses keeps no other job waiting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from runtime.database import DATABASE_ERRORS
 from runtime.isolation import is_outage, run_isolated
 from runtime.quarantine import Quarantine
 
-REAP_EVERY_S = 1.0
+#: Bots reap too, more often while anybody waits.
+REAP_EVERY_S = 2.0
 STATEMENT_TIMEOUT_S = 5.0
 #: Pause before a job that could not be reaped is tried again: 1, 2, 4, ... 60 seconds.
 QUARANTINE_BASE_S = 1.0

@@ -65,7 +65,9 @@ from bot.store.search.tables import (
     segments_table,
 )
 from bot.store.statistics_tables import (
+    alert_channels_table,
     alerts_table,
+    bots_statistics_table,
     open_table,
     progress_table,
     resends_table,
@@ -162,6 +164,9 @@ turns = Table(
     Column("runs", JSONB),
     Column("first_token_ms", Float),
     Column("total_ms", Float),
+    # Its shares of the worker's processors and of the engine; null: an older worker's.
+    Column("cpu_ms", Float),
+    Column("busy_ms", Float),
     Column("failure_reason", Text),
     Column("failure_message", Text),
     # The search index of the previous version, which alone reads and fills it.
@@ -434,10 +439,12 @@ search_queue = queue_table(metadata)
 saved_searches = saved_searches_table(metadata)
 # The dashboard's charts, and its orders to send dead letters again (bot.store.statistics).
 statistics = statistics_table(metadata)
+statistics_bots = bots_statistics_table(metadata)
 statistics_progress = progress_table(metadata)
 statistics_open = open_table(metadata)
 bulk_resends = resends_table(metadata)
 alerts = alerts_table(metadata)
+alert_channels = alert_channels_table(metadata)
 
 # Reviewers' judgements, and what counts of them.
 review_queues = queues_table(metadata)

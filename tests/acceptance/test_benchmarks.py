@@ -93,10 +93,11 @@ pytestmark = pytest.mark.timeout(330)
                 *("background.wait_p95", "background.wait_p95.without", "background.jobs"),
             },
         ),
+        ("idle", {f"idle.{name}" for name in ("bot", "worker", "postgres", "valkey")}),
     ],
     ids=[
         *("accept", "overhead", "engine", "conversations", "product", "readers", "search"),
-        *("pages", "work", "background"),
+        *("pages", "work", "background", "idle"),
     ],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:

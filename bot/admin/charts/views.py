@@ -8,7 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.admin.charts.figures import DRAWN, Chart, Figures, stage_of
+from bot.admin.charts.chart import Chart
+from bot.admin.charts.figures import DRAWN, Figures, stage_of
 from bot.admin.charts.windows import LABELS, BadWindow, Window
 from bot.admin.login.access import needs
 from bot.admin.turns.views import MESSENGER_LABELS
@@ -18,10 +19,12 @@ from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.dashboard_users import Role
 from bot.store.statistics import LAG_S, counted_until
-from bot.store.statistics_reading import read_statistics
+from bot.store.statistics_reading import read_statistics, tenants
 
 #: What is counted later than this tells that the counting lags behind, seconds.
 LATE_S = LAG_S + 110.0
+#: Tenants that were heard of in so many days before the end of the range are listed.
+LISTED_DAYS = 90
 _NO_CHART = "해당 차트를 찾을 수 없습니다. 주소가 잘못되었을 수 있습니다."
 
 
@@ -65,6 +68,7 @@ async def _figures(
     async with request.app[DATABASE].connect() as connection:
         statistics = await read_statistics(connection, window.span, by_step)
         counted = await counted_until(connection)
+        listed = await tenants(connection, window.since_days(LISTED_DAYS), window.messenger)
     known: dict[str, str] = request.app[MESSENGER_LABELS]
     names = (name for _step, name in statistics.counts)
     every = labels.translated(known) | {name: name for name in names if name not in known}
@@ -79,6 +83,7 @@ async def _figures(
         "window": window,
         "ranges": labels.translated(LABELS),
         "messengers": every,
+        "tenants": sorted({*listed, window.tenant} - {""}),
         "ticks": _ticks(window),
         "counted": counted,
         "late": counted is not None and (datetime.now(UTC) - counted).total_seconds() > LATE_S,

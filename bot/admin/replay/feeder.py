@@ -19,12 +19,10 @@ from bot.store.replays import items, orders, records
 from bot.store.replays.records import Replay
 from inference_queue.background import client
 from runtime.database import DATABASE_ERRORS, fault_fields
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 1.0
 #: The failure of a turn that is no job any more.
 UNASKABLE = "unaskable"
 #: Jobs of one replay in the lane: enough for many slots, and little to take back.
@@ -48,10 +46,6 @@ class ReplayFeeder:
         self._prompts = prompts
         self._messengers = dict(messenger_labels)
         self._results = ResultTaker()
-
-    async def keep_feeding(self) -> None:
-        """Carry out replays until cancelled."""
-        await run_periodically(self.feed, LOOK_EVERY_S)
 
     async def feed(self) -> None:
         """Do the next steps of each replay that goes on.

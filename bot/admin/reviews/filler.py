@@ -24,12 +24,10 @@ from bot.store.locks import OneBot, try_lock
 from bot.store.reviews import candidates, queues
 from bot.store.reviews.queues import Queue
 from runtime.database import DATABASE_ERRORS, fault_fields, is_gone
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-FILL_EVERY_S = 2.0
 #: Of one queue's filling out of the whole log.
 TIMEOUT_S = 300.0
 #: After a fault of one queue; the others go on.
@@ -59,10 +57,6 @@ class QueueFiller:
         self._messengers = messengers
         self._clock = clock
         self._rests_until: dict[int, float] = {}
-
-    async def keep_filling(self) -> None:
-        """Fill until cancelled."""
-        await run_periodically(self.fill, FILL_EVERY_S)
 
     async def fill(self) -> None:
         """Fill every queue that is due. Raises DATABASE_ERRORS where Postgres is gone."""
