@@ -74,6 +74,7 @@ class ShownPair:
     question: str
     answers: Sequence[tuple[str, str, str]]  #: whose, its score, its text
     note: str
+    is_cut: bool  #: a page of its own has the whole texts
 
 
 def evaluation_item(evaluation: Evaluation) -> EvaluationItem:
@@ -162,9 +163,11 @@ def score_rows(report: Report) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def shown_pairs(pairs: Iterable[EvaluatedPair], *, is_comparison: bool) -> list[ShownPair]:
-    """The views of pairs."""
-    return [_shown(pair, is_comparison=is_comparison) for pair in pairs]
+def shown_pairs(
+    pairs: Iterable[EvaluatedPair], *, is_comparison: bool, max_chars: int | None
+) -> list[ShownPair]:
+    """The views of pairs; texts above ``max_chars`` are cut there."""
+    return [_shown(pair, is_comparison=is_comparison, max_chars=max_chars) for pair in pairs]
 
 
 def categories(report: Report) -> list[str]:
@@ -174,19 +177,21 @@ def categories(report: Report) -> list[str]:
     return sorted(found) if len(found) > 1 else []
 
 
-def _shown(pair: EvaluatedPair, *, is_comparison: bool) -> ShownPair:
+def _shown(pair: EvaluatedPair, *, is_comparison: bool, max_chars: int | None) -> ShownPair:
     candidate = (pair.candidate_score, pair.candidate)
     sides = {"baseline": (pair.baseline_score, pair.baseline), "candidate": candidate}
     shown = sides if is_comparison else {"run": candidate}
+    texts = [pair.question, *(text for _score, text in shown.values())]
     return ShownPair(
         position=pair.position,
         category="" if pair.category == "-" else pair.category,
-        question=pair.question,
+        question=pair.question[:max_chars],
         answers=[
-            (label(name, words.SIDES), "" if score is None else f"{score:.1f}", text)
+            (label(name, words.SIDES), "" if score is None else f"{score:.1f}", text[:max_chars])
             for name, (score, text) in shown.items()
         ],
         note=label(pair.note, words.NOTES) if pair.note else "",
+        is_cut=max_chars is not None and any(len(text) > max_chars for text in texts),
     )
 
 

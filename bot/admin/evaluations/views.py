@@ -27,8 +27,8 @@ from bot.store.evaluations.records import Evaluation
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 30
-#: Questions on a page; each has two long answers.
-PAIRS = 10
+#: Questions on a page, and characters of each of their texts: a page has three of them.
+PAIRS, MAX_CHARS = 5, 1_000
 _MAX_CATEGORY = 500
 
 _NO_EVALUATION = "해당 평가를 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
@@ -84,26 +84,31 @@ async def show_pairs(request: web.Request) -> web.StreamResponse:
         return error_page(request, 404, _(_NO_EVALUATION))
     evaluation, report = found
     category = clean_text(request.query.get("category", ""))[:_MAX_CATEGORY]
+    alone = whole_number(request.query.get("pair", ""), 9)
     raw = request.query.get("after", "")
-    after = whole_number(raw or "0", 9)
+    after = whole_number(raw or "0", 9) if alone is None else alone - 1
     if after is None:
         return error_page(request, 400, _(_BAD_CURSOR))
     async with request.app[DATABASE].connect() as connection:
         listed = await pairs.listed(
             connection, evaluation.id, category=category, after=after, limit=PAIRS + 1
         )
-    shown = listed[:PAIRS]
+    shown = listed[: PAIRS if alone is None else 1]
     await _record_read(request, evaluation, [pair.turn_id for pair in shown if pair.turn_id])
     item = view_models.evaluation_item(evaluation)
     return page(
         request,
         "evaluation_pairs.html",
         item=item,
-        pairs=view_models.shown_pairs(shown, is_comparison=item.is_comparison),
+        pairs=view_models.shown_pairs(
+            shown,
+            is_comparison=item.is_comparison,
+            max_chars=MAX_CHARS if alone is None else None,
+        ),
         categories={name: name for name in (view_models.categories(report) if report else [])},
         category=category,
         after=str(shown[-1].position) if len(listed) > PAIRS else "",
-        is_first=not raw,
+        is_first=not raw and alone is None,
     )
 
 
@@ -131,7 +136,8 @@ async def _find(request: web.Request) -> tuple[Evaluation, Report | None] | None
         return None
     async with request.app[DATABASE].connect() as connection:
         found = await records.find(connection, evaluation_id)
-    return (found, Report.read(found.report)) if found else None
+        report = await records.read_report(connection, evaluation_id)
+    return (found, Report.read(report)) if found else None
 
 
 def _shown(report: Report) -> dict[str, Any]:

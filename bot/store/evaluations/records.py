@@ -32,7 +32,10 @@ class NewEvaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """A stored evaluation. Kind and verdict are plain strings: a newer bot may store others."""
+    """A stored evaluation, without its report.
+
+    Kind and verdict are plain strings: a newer bot may store others.
+    """
 
     id: int
     kind: str
@@ -40,7 +43,6 @@ class Evaluation:
     baseline: str
     candidate: str
     verdict: str
-    report: Mapping[str, Any]
     author: str
     made_at: datetime
     added_at: datetime
@@ -62,6 +64,12 @@ async def find(connection: AsyncConnection, evaluation_id: int) -> Evaluation | 
     wanted = select(*_COLUMNS).where(evaluations.c.id == evaluation_id)
     row = (await connection.execute(wanted)).one_or_none()
     return _read(row) if row else None
+
+
+async def read_report(connection: AsyncConnection, evaluation_id: int) -> Mapping[str, Any]:
+    """The report of an evaluation; empty where there is none."""
+    wanted = select(evaluations.c.report).where(evaluations.c.id == evaluation_id)
+    return await connection.scalar(wanted) or {}
 
 
 async def newest(

@@ -133,6 +133,7 @@ _PAIRS = {
     "분류 고르기": "Choose a category",
     "{score}점": "{score} points",
     "다음 답변": "Next answers",
+    "긴 글 전체 보기": "See the long texts whole",
     "보여 드릴 답변이 없습니다.": "There are no answers to show.",
 }
 

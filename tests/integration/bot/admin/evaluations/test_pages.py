@@ -65,12 +65,26 @@ async def test_pairs_stand_side_by_side_page_by_page(
 ) -> None:
     number = await add_evaluation(database)
     first = await page_of(operator, f"{PAGE}/{number}/pairs")
-    assert first.count("기준 · 6.0점") == 10
-    assert first.count("후보 · ") == 10
+    assert first.count("기준 · 6.0점") == 5
+    assert first.count("후보 · ") == 5
+    assert "after=5" in first
     second = await page_of(operator, f"{PAGE}/{number}/pairs?after=10")
     assert second.count('class="pair"') == 2
     narrowed = await page_of(operator, f"{PAGE}/{number}/pairs?category=배송")
     assert narrowed.count('class="pair"') == 4
+
+
+async def test_long_answers_are_cut_in_the_list_and_whole_on_a_page_of_their_own(
+    operator: Client, database: AsyncEngine
+) -> None:
+    texts = dict.fromkeys(NAMES, "가나다라 " * 900 + "끝")
+    number = await add_evaluation(database, comparison(texts=texts))
+    listed = await page_of(operator, f"{PAGE}/{number}/pairs")
+    assert len(listed.encode()) < 60_000
+    assert f"/admin/evaluations/{number}/pairs?pair=2" in listed
+    alone = await page_of(operator, f"{PAGE}/{number}/pairs?pair=2")
+    assert alone.count('class="pair"') == 1
+    assert alone.count("가나다라") > 1_500
 
 
 async def test_personal_data_is_masked_before_it_is_stored(
