@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
 
+from bot.admin.bot_settings.comparison import masked_values
 from bot.admin.bot_settings.inherited import DEPLOYMENT, Inherited, inherited_values
+from bot.admin.bot_settings.scopes import is_reviewer
 from bot.admin.login.identity import USER
 from bot.admin.web.pages import DATABASE
 from bot.configs.keys import KEYS, usable_values
 from bot.domain.bot_config import Scope
+from bot.privacy.masking_thread import run_masking
 from bot.store import bot_configs, config_drafts
 from bot.store.bot_configs import StoredConfig
 from bot.store.config_drafts import Draft, DraftMention
@@ -58,12 +61,17 @@ class Desk:
 
 
 async def read_desk(request: web.Request, scope: Scope) -> Desk:
-    """What is known of the scope now."""
+    """What is known of the scope now.
+
+    Who may edit the texts reads them as they are; for all others they are masked.
+    """
     user = request[USER].name
     async with request.app[DATABASE].connect() as connection:
         chain = await bot_configs.at_version(connection, scope.chain)
         draft = await config_drafts.find(connection, user, scope)
         all_drafts = await config_drafts.list_for(connection, scope, limit=MAX_OTHERS + 1)
+    if not is_reviewer(request):
+        chain = await run_masking(lambda: [_without_personal_data(row) for row in chain])
     return Desk(
         scope=scope,
         chain=chain,
@@ -71,3 +79,7 @@ async def read_desk(request: web.Request, scope: Scope) -> Desk:
         others=[one for one in all_drafts if one.owner != user][:MAX_OTHERS],
         inherited=inherited_values(request.app[DEPLOYMENT], scope, chain, KEYS),
     )
+
+
+def _without_personal_data(row: StoredConfig) -> StoredConfig:
+    return replace(row, values=masked_values(row.values))

@@ -21,6 +21,7 @@ from bot.admin.web import labels, language
 from bot.admin.web.language import translate as _
 from bot.admin.web.navigation import menu
 from bot.admin.web.rendering import page_of
+from bot.admin.web.typed import typed
 from bot.domain.dashboard_users import Role
 
 log = structlog.get_logger(__name__)
@@ -84,7 +85,7 @@ def set_up_templates(app: web.Application) -> None:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        filters={"stamp": labels.stamp, "clock": labels.clock, "iso": labels.iso},
+        filters={"stamp": labels.stamp, "clock": labels.clock, "iso": labels.iso, "typed": typed},
     )
     aiohttp_jinja2.get_env(app).globals["_"] = _
 
