@@ -10,13 +10,14 @@ from aiohttp import web
 
 from bot.admin.bot_settings.comparison import masked_values
 from bot.admin.bot_settings.inherited import DEPLOYMENT, Inherited, inherited_values
+from bot.admin.bot_settings.readers import Spread, spread_of
 from bot.admin.bot_settings.scopes import is_reviewer
 from bot.admin.login.identity import USER
 from bot.admin.web.pages import DATABASE
 from bot.configs.keys import KEYS, usable_values
 from bot.domain.bot_config import Scope
 from bot.privacy.masking_thread import run_masking
-from bot.store import bot_configs, config_drafts
+from bot.store import bot_configs, config_drafts, config_readers
 from bot.store.bot_configs import StoredConfig
 from bot.store.config_drafts import Draft, DraftMention
 
@@ -33,6 +34,7 @@ class Desk:
     draft: Draft | None  #: the user's own
     others: list[DraftMention]
     inherited: Mapping[str, Inherited]
+    spread: Spread
 
     @property
     def row(self) -> StoredConfig | None:
@@ -69,6 +71,8 @@ async def read_desk(request: web.Request, scope: Scope) -> Desk:
     async with request.app[DATABASE].connect() as connection:
         chain = await bot_configs.at_version(connection, scope.chain)
         draft = await config_drafts.find(connection, user, scope)
+        newest = await bot_configs.newest_version(connection)
+        readers = await config_readers.living(connection)
         all_drafts = await config_drafts.list_for(connection, scope, limit=MAX_OTHERS + 1)
     if not is_reviewer(request):
         chain = await run_masking(lambda: [_without_personal_data(row) for row in chain])
@@ -78,6 +82,7 @@ async def read_desk(request: web.Request, scope: Scope) -> Desk:
         draft=draft,
         others=[one for one in all_drafts if one.owner != user][:MAX_OTHERS],
         inherited=inherited_values(request.app[DEPLOYMENT], scope, chain, KEYS),
+        spread=spread_of(newest, readers),
     )
 
 
