@@ -65,7 +65,7 @@ async def show_scope(request: web.Request) -> web.StreamResponse:
     return form_page(request, desk, as_typed(_drafted(desk)), sentence=sentence)
 
 
-@needs(Role.REVIEWER, max_form_bytes=MAX_SETTINGS_BYTES)
+@needs(Role.REVIEWER, max_form_bytes=MAX_SETTINGS_BYTES, keeps_text=True)
 async def save_draft(request: web.Request) -> web.StreamResponse:
     """POST /admin/bot-settings/draft: save the form as the user's draft for the scope."""
     form = await read_form(request)
