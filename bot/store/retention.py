@@ -17,13 +17,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.erasure import erase_conversations, erase_jobs
+from bot.store.locks import OneBot, try_lock
 from bot.store.schema import retention_runs
 
 #: Turns that a step looks at, and that it deletes: some milliseconds each.
 LOOKED, BATCH = 2000, 200
-
-#: One bot at a time ("rete"); the others skip the round.
-_LOCK = text("SELECT pg_try_advisory_xact_lock(1919251557)")
 
 #: A run ends at once where nothing is ever deleted.
 _BEGIN = text(
@@ -168,7 +166,7 @@ class RetentionStep:
 
 async def begin_run(connection: AsyncConnection, *, since: datetime) -> None:
     """Begin a run unless one has begun since then or goes on. The commit is the caller's."""
-    if await connection.scalar(_LOCK):
+    if await try_lock(connection, OneBot.RETENTION):
         await connection.execute(_BEGIN, {"since": since})
 
 
@@ -177,7 +175,7 @@ async def delete_some(connection: AsyncConnection) -> RetentionStep | None:
 
     The commit is the caller's.
     """
-    if not await connection.scalar(_LOCK):
+    if not await try_lock(connection, OneBot.RETENTION):
         return None
     run = (await connection.execute(_RUNNING)).one_or_none()
     if run is None:

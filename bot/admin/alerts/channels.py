@@ -12,6 +12,7 @@ import structlog
 from yarl import URL
 
 from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.http.origin import origin_of
 from bot.http.outbound import OutboundClient, Reply
 from bot.settings import Settings
 
@@ -66,14 +67,6 @@ def channel_names(settings: Settings) -> list[str]:
         "메일": mail,
     }
     return [name for name, is_set in known.items() if is_set]
-
-
-def origin_of(url: str) -> str:
-    """The origin of an operator's own URL; "" for one that cannot be read, and is refused."""
-    try:
-        return str(URL(url).origin())
-    except ValueError:
-        return ""
 
 
 def origins(settings: Settings) -> list[str]:

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from bot.admin.alerts.conditions import PAGES, SUBJECTS, AlertName, in_words
 from bot.admin.login.access import needs
-from bot.admin.turns.view_models import Badge
 from bot.admin.web import labels
 from bot.admin.web.audit import entry
+from bot.admin.web.badges import Badge
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.admin.replay.past_prompts import PastPrompts
@@ -14,6 +13,7 @@ from bot.admin.search.fields import all_fields
 from bot.admin.turns.filters import BadCursor, Cursor, read_search
 from bot.admin.turns.listing import list_items
 from bot.domain.replays import ReplayState
+from bot.store.locks import OneBot, try_lock
 from bot.store.replays import items, orders, records
 from bot.store.replays.records import Replay
 from inference_queue.background import client
@@ -31,9 +31,6 @@ WINDOW = 64
 #: Results written, and pages of a search read, at a time.
 BATCH, PAGES = 200, 10
 TIMEOUT_S = 30.0
-
-#: One bot feeds at a time. Each replay is locked as well: stopping it waits for a step at most.
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(1919250540)")
 
 
 class ReplayFeeder:
@@ -79,7 +76,8 @@ class ReplayFeeder:
     async def _step(self, replay_id: int) -> bool:
         """Whether there is more to do at once."""
         async with self._database.begin() as connection:
-            if not await connection.scalar(_TRY_LOCK):
+            # Each replay is locked as well: stopping it waits for a step at most.
+            if not await try_lock(connection, OneBot.REPLAYS):
                 return False
             replay = await orders.lock_open(connection, replay_id)
             if replay is None:

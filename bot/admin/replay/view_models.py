@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.admin.replay.engines import is_gone, label_of
 from bot.admin.replay.win_rate import JudgedItem, Verdict, WinRate, win_rate
-from bot.admin.turns.view_models import Badge
+from bot.admin.web.badges import Badge
 from bot.admin.web.language import translate as _
 from bot.domain.replays import Preference, ReplayOptions, ReplayState
 from bot.privacy.masking import mask
@@ -76,7 +76,7 @@ def replay_row(
         id=replay.id,
         name=replay.name,
         author=replay.author,
-        state=_badge(_WAITS if waits else _STATES[replay.state]),
+        state=(_WAITS if waits else _STATES[replay.state]).said(),
         created_at=replay.created_at,
         source=replay.source or replay.query or _("모든 질문"),
         asked_by="" if replay.source else replay.author,
@@ -106,14 +106,10 @@ def outcome(votes: Iterable[tuple[int, int, Preference]], same: Mapping[int, int
     counted = Counter(vote.value for given in by_item.values() for vote in given)
     return Outcome(
         rate=rate,
-        verdict=_badge(VERDICTS[rate.verdict]) if rate else None,
+        verdict=VERDICTS[rate.verdict].said() if rate else None,
         votes={one.value: counted[one.value] for one in Preference},
         same=len(same),
     )
-
-
-def _badge(badge: Badge) -> Badge:
-    return Badge(_(badge.label), badge.shape, badge.tone)
 
 
 def _options(options: ReplayOptions) -> list[tuple[str, str]]:

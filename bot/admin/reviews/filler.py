@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.admin.reviews.choosing import Choice, choose_query, sampler_for
 from bot.admin.reviews.filling_times import LOOK_BACK, Window, due
 from bot.observability.database_errors import report_database_error
+from bot.store.locks import OneBot, try_lock
 from bot.store.reviews import candidates, queues
 from bot.store.reviews.queues import Queue
 from runtime.database import DATABASE_ERRORS, fault_fields, is_gone
@@ -87,7 +88,7 @@ class QueueFiller:
     async def _fill_locked(self, queue: Queue, window: Window) -> None:
         """Fill a queue, unless another bot is at it, or has been since it was listed."""
         async with self._database.begin() as connection:
-            if not await queues.try_lock(connection):
+            if not await try_lock(connection, OneBot.REVIEW_QUEUES):
                 return
             known = await queues.find(connection, queue.id)
             if known is None or known.closed_at or known.filled_until != queue.filled_until:

@@ -18,10 +18,10 @@ from bot.admin.reviews.view_models import verdict_badge
 from bot.admin.search.saved_views import saved_of
 from bot.admin.turns.masked_beginning import masked_beginning
 from bot.admin.turns.queries import MAX_ID
-from bot.admin.turns.view_models import Badge
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
 from bot.admin.web.audit import entry, record
+from bot.admin.web.badges import Badge
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page

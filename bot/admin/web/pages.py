@@ -85,9 +85,11 @@ def set_up_templates(app: web.Application) -> None:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        filters={"stamp": labels.stamp, "clock": labels.clock, "iso": labels.iso, "typed": typed},
+        filters={"stamp": labels.stamp, "clock": labels.clock, "iso": labels.iso},
     )
-    aiohttp_jinja2.get_env(app).globals["_"] = _
+    environment = aiohttp_jinja2.get_env(app)
+    environment.filters["typed"] = typed
+    environment.globals["_"] = _
 
 
 def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:

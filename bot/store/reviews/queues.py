@@ -19,9 +19,6 @@ from bot.store.schema import review_queues
 MAX_OPEN = 100
 #: Items of one statement.
 _CHUNK = 1000
-_LOCK = 0x72657669  # "revi"
-
-TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({_LOCK})")
 
 _QUEUES = """
     SELECT review_queues.id, review_queues.name, query, sampling, strata, sample_size, seed,
@@ -136,11 +133,6 @@ async def find(connection: AsyncConnection, queue_id: int) -> Queue | None:
 async def to_fill(connection: AsyncConnection) -> list[Queue]:
     """Open queues that are to be filled once, or fill themselves; those never filled first."""
     return [_read(row) for row in await connection.execute(_OPEN)]
-
-
-async def try_lock(connection: AsyncConnection) -> bool:
-    """Whether this bot fills queues, until the transaction's end: one does at a time."""
-    return bool(await connection.scalar(TRY_LOCK))
 
 
 async def room(connection: AsyncConnection, queue_id: int) -> int:

@@ -105,7 +105,7 @@ async def test_a_running_bot_reports_what_it_reads(bots: AsyncEngine) -> None:
             await asyncio.sleep(0.02)
     assert read == [version]
     await cancel_and_wait(keeping)
-    assert CONFIG_VERSION.collect()[0].samples[0].value == version
+    assert next(iter(CONFIG_VERSION.collect())).samples[0].value == version
 
 
 async def test_a_conversation_and_its_room_lead_to_their_settings_and_back(

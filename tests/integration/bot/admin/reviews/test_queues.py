@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.reviews.filler import QueueFiller
 from bot.domain.dashboard_users import Role
-from bot.store.reviews import candidates, queues
+from bot.store.locks import OneBot, try_lock
+from bot.store.reviews import candidates
 from tests.support.admin import MESSENGER_LABELS, Client, StartAdmin, add_user, log_in
 from tests.support.audit import logged
 from tests.support.reviews import QUEUE, fill, judge, new_queue, post, rows
@@ -175,7 +176,7 @@ async def test_two_bots_fill_a_queue_once(operator: Client, database: AsyncEngin
     await add_turn(database)
     committed = database.execution_options(isolation_level="READ COMMITTED")
     async with committed.begin() as first:
-        assert await queues.try_lock(first)
+        assert await try_lock(first, OneBot.REVIEW_QUEUES)
         response = await post(operator, "/admin/reviews", **QUEUE)
         queue = int(response.headers["Location"].rsplit("/", 1)[1])
         await fill(database)
