@@ -147,11 +147,11 @@ PROTECTION = {
         "Training data is stored masked, so everybody sees it masked."
     ),
     (
-        "비교에서는 개인정보를 항상 가립니다. 원래 대화를 열면 어느 쪽이 새 답변인지 알 수 있기"
+        "비교에서는 개인정보를 항상 가립니다. 원래 대화를 열면 어느 쪽이 그때의 답변인지 드러나기"
         " 때문입니다."
     ): (
         "Comparisons always mask personal data: the original conversation would tell which answer"
-        " is new."
+        " was given then."
     ),
     "개인정보를 보려면 사유를 적어 주세요. 사유는 접속기록에 남습니다.": (
         "Give a reason to see personal data. It stands in the audit log."
