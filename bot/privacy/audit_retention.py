@@ -7,11 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import audit_log
 from bot.store.locks import OneBot, try_lock
-from runtime.periodic import run_periodically
 
 log = structlog.get_logger(__name__)
-
-EVERY_S = 24 * 3600.0
 
 
 class AuditRetention:
@@ -20,10 +17,6 @@ class AuditRetention:
     def __init__(self, database: AsyncEngine, *, kept_days: int) -> None:
         self._database = database
         self._kept_days = kept_days
-
-    async def keep_trimming(self) -> None:
-        """Trim the log at the start and once a day, until cancelled."""
-        await run_periodically(self.trim, EVERY_S)
 
     async def trim(self) -> int:
         """Run one round, in small transactions; the number of deleted rows."""

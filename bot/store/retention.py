@@ -16,8 +16,10 @@ from sqlalchemy import BigInteger, DateTime, Uuid, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.store.datasets import progress
 from bot.store.erasure import erase_conversations, erase_jobs
 from bot.store.locks import OneBot, try_lock
+from bot.store.replays import items as replay_items
 from bot.store.schema import retention_runs
 
 #: Turns that a step looks at, and that it deletes: some milliseconds each.
@@ -211,6 +213,9 @@ async def _delete(
     """Delete the turns and what belongs to them; how many turns and conversations."""
     if not turn_ids:
         return 0, 0
+    # First of all, as their steps do: the jobs of the background lane go with the turns.
+    await progress.hold_checked(connection, turn_ids)
+    await replay_items.hold_asked(connection, turn_ids)
     ids: Mapping[str, Any] = {"conversation_ids": list(conversation_ids)}
     await connection.execute(_LOCK_CONVERSATIONS, ids)
     deleted = await connection.execute(_DELETE_TURNS, {"turn_ids": list(turn_ids)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from bot.admin.web.language import translate as _
 from bot.domain.datasets import OPEN_DATASETS, DatasetState
 from bot.store.datasets.items import Counts, StoredItem
 from bot.store.datasets.sets import Dataset
+from inference_queue.worker_registry import WorkerState, WorkerStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,16 @@ def dataset_item(dataset: Dataset) -> DatasetItem:
         is_ready=dataset.state == DatasetState.READY,
         is_frozen=dataset.frozen_at is not None,
         created_at=dataset.created_at,
+    )
+
+
+def waits_for_worker(dataset: Dataset, workers: Iterable[WorkerStatus] | None) -> bool:
+    """Whether certainly no ready worker can check the items; None: the workers are unknown."""
+    if workers is None or dataset.state != DatasetState.CHECKING:
+        return False
+    return not any(
+        worker.state == WorkerState.READY and worker.renders and worker.preset == dataset.preset
+        for worker in workers
     )
 
 
