@@ -29,7 +29,7 @@ define pip_install
 	$(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check --no-compile $(1)
 endef
 
-.PHONY: help install run test unit integration acceptance coverage check bench chaos fuzz lock sbom browser
+.PHONY: help install run test unit integration acceptance coverage check bench evaluate chaos fuzz lock sbom browser
 
 help: ## show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -63,6 +63,9 @@ check: $(INSTALLED) ## lint, format, types, and who may import whom
 
 bench: $(INSTALLED) ## measure accepts, overhead, memory, overload, search, pages, engine, product (ARGS="accept --quick")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+evaluate: $(INSTALLED) ## whether a model is better (ARGS="compare --questions FILE --baseline A --candidate B")
+	@$(BIN)/python -m evaluation $(or $(ARGS),--help)
 
 chaos: $(INSTALLED) ## kill everything at random under load and count what is lost
 	@$(BIN)/python -m chaos $(ARGS)
