@@ -292,21 +292,8 @@ JSON = st.recursive(
 )
 FIELDS = st.sampled_from(
     [
-        "messages",
-        "prompt",
-        "max_tokens",
-        "temperature",
-        "top_p",
-        "top_k",
-        "seed",
-        "stop",
-        "stream",
-        "stream_options",
-        "n",
-        "logprobs",
-        "model",
-        "return_token_ids",
-        "tools",
+        *("messages", "prompt", "max_tokens", "temperature", "top_p", "top_k", "seed", "stop"),
+        *("stream", "stream_options", "n", "logprobs", "model", "return_token_ids", "tools"),
     ]
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -57,17 +58,13 @@ async def test_a_stream_that_loses_its_slot_ends_with_an_error(
     server: EngineServer, endpoint: ApiEndpoint
 ) -> None:
     server.silent_after = 2
-    asked = asyncio.create_task(endpoint.events(CHAT, endpoint.chat("하나 둘 셋 넷 다섯")))
-    await running(server, 1)
-    async with asyncio.timeout(30):
-        while not len(endpoint.slots):
-            await asyncio.sleep(0.01)
-    # Its first words are sent before it goes silent.
-    await server.until(lambda s: s.running == 1)
-    await asyncio.sleep(0.3)
-    endpoint.start_live(2)
-    *_, error, done = await asked
-    assert (error["error"]["code"], done) == ("preempted", "[DONE]")
+    body = endpoint.chat("하나 둘 셋 넷 다섯", stream=True)
+    async with endpoint.http.post(endpoint.url + CHAT, json=body) as response:
+        assert b"assistant" in await response.content.readline()
+        endpoint.start_live(2)
+        rest = (await response.text()).split("data: ")[1:]
+    assert json.loads(rest[-2])["error"]["code"] == "preempted"
+    assert rest[-1].strip() == "[DONE]"
 
 
 @pytest.mark.parametrize("streams", [False, True])
