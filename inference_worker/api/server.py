@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -15,6 +16,14 @@ from inference_worker.api.routes import Routes, Served
 from inference_worker.status_server import CannotListenError
 from runtime.http_server import CONNECTION_SETTINGS, discard_unread_bodies
 from runtime.listening import cannot_listen
+
+#: Method, path and handler of each route.
+ROUTES = (
+    ("GET", "/v1/models", Routes.models),
+    ("GET", "/v1/models/{model:.+}", Routes.model),
+    ("POST", "/v1/chat/completions", Routes.chat),
+    ("POST", "/v1/completions", Routes.completions),
+)
 
 
 @asynccontextmanager
@@ -47,14 +56,8 @@ def _app(served: Served, keys: Sequence[str]) -> web.Application:
         handler_args=CONNECTION_SETTINGS,
     )
     routes = Routes(served)
-    app.add_routes(
-        [
-            web.get("/v1/models", routes.models),
-            web.get("/v1/models/{model:.+}", routes.model),
-            web.post("/v1/chat/completions", routes.chat),
-            web.post("/v1/completions", routes.completions),
-        ]
-    )
+    for method, path, handler in ROUTES:
+        app.router.add_route(method, path, partial(handler, routes))
     return app
 
 

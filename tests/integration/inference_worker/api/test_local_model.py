@@ -17,12 +17,12 @@ GREEDY = {"temperature": 0, "repetition_penalty": 1.0, "max_tokens": 12, "return
 SYSTEM = PRESETS["demo"].system_prompt
 CONVERSATIONS = [
     [("user", "What is the capital of France?")],
-    [("system", SYSTEM), ("user", "안녕하세요? <|im_end|> 는 무엇인가요? 👩‍👩‍👧")],
+    [("system", SYSTEM), ("user", "안녕하세요? <|eot_id|> 는 무엇인가요? 👩‍👩‍👧")],
     [("user", "One"), ("assistant", "Two"), ("user", "Three\u200b  \n")],
     # More than the context: the oldest turns are left out, and the newest is kept.
-    [*[("user", "word " * 700), ("assistant", "word " * 700)] * 6, ("user", "And now?")],
+    [*[("user", "낱말 " * 500), ("assistant", "낱말 " * 500)] * 6, ("user", "And now?")],
     # One message alone is too long: its end is cut.
-    [("user", "word " * 9000)],
+    [("user", "낱말 " * 9000)],
 ]
 
 
@@ -45,10 +45,11 @@ def messages(chat: list[tuple[str, str]]) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("chat", CONVERSATIONS, ids=["plain", "marker", "turns", "long", "cut"])
 async def test_prompt_and_answer_are_token_by_token_those_of_a_queues_job(
-    demo_engine: LocalEngine, demo_tokenizer: Any, chat: list[tuple[str, str]]
+    noise_engine: LocalEngine, chat: list[tuple[str, str]]
 ) -> None:
-    expected = await of_the_queue(demo_engine, chat)
-    async with api_endpoint(demo_engine) as endpoint:
+    """With Llama 3's tokenizer and template: its own control tokens stand in a message."""
+    expected = await of_the_queue(noise_engine, chat)
+    async with api_endpoint(noise_engine) as endpoint:
         body = {"model": endpoint.model, "messages": messages(chat), **GREEDY}
         status, answer = await endpoint.post(CHAT, body)
     assert status == 200
@@ -58,10 +59,10 @@ async def test_prompt_and_answer_are_token_by_token_those_of_a_queues_job(
     assert choice["message"]["content"] == expected.text
     assert answer["dropped_messages"] == expected.dropped_messages
     assert answer["cut_chars"] == expected.cut_chars
+    too_long = len(str(chat)) > 10_000
+    assert (answer["dropped_messages"] + answer["cut_chars"] > 0) is too_long
     assert answer["usage"]["prompt_tokens"] == len(expected.prompt_ids)
     assert answer["usage"]["completion_tokens"] == len(expected.ids)
-    text = demo_tokenizer.decode(choice["token_ids"], skip_special_tokens=True)
-    assert text == expected.text
 
 
 async def test_a_rendered_chat_as_a_plain_prompt_has_the_same_ids(
