@@ -11,8 +11,6 @@ from inference_worker.api.server import ROUTES
 
 DOCS = Path(__file__).parents[3] / "docs"
 DOCUMENT = yaml.safe_load((DOCS / "openapi-worker.yml").read_text("utf-8"))
-    (Path(__file__).parents[3] / "docs/openapi-worker.yml").read_text("utf-8")
-)
 
 
 def test_every_route_is_described_and_no_other() -> None:
