@@ -24,6 +24,7 @@ from inference_worker.background.lane import BackgroundLane
 from inference_worker.background.reaper import BackgroundReaper
 from inference_worker.background.runner import BackgroundRunner
 from inference_worker.background.running import RunningBackground
+from inference_worker.computing_time import ComputingTime
 from inference_worker.engines.base import Engine, Usage
 from inference_worker.errors import EngineStuckError
 from inference_worker.job_claimer import JobClaimer
@@ -78,7 +79,7 @@ class Worker:
         self._stop = stop = StopSignal(connections.wake)
         self._watchdog = Watchdog(engine, stuck_s=timeouts.stuck_s, stop=stop)
         running = RunningJobs(slots=slots, on_end=connections.wake.notify_local)
-        self._requests = requests = RequestSlots(running)
+        self._requests = requests = RequestSlots(running, computing := ComputingTime())
         background = RunningBackground(_Foreground(running, requests))
         requests.on_start = background.make_room
         running.on_start = lambda: _make_room(requests, background)
@@ -98,6 +99,7 @@ class Worker:
             writer=writer,
             throughput=throughput,
             lifecycle=lifecycle,
+            computing=computing,
         )
         self._claimer = JobClaimer(
             leases=leases,
@@ -107,7 +109,9 @@ class Worker:
             stop=stop,
             on_empty=requests.fill,
         )
-        self._lane = lane = _lane(connections, engine, background, lifecycle)
+        self._lane = lane = _lane(
+            connections, BackgroundRunner(engine, computing), background, lifecycle
+        )
         self._drain = _Drain(running=running, writer=writer, timeout_s=timeouts.drain_s)
         keeper = LeaseKeeper(
             leases=leases, running=running, cancellations=connections.cancellations
@@ -203,7 +207,7 @@ def _make_room(requests: RequestSlots, background: RunningBackground) -> None:
 
 def _lane(
     connections: WorkerConnections,
-    engine: Engine,
+    runner: BackgroundRunner,
     running: RunningBackground,
     lifecycle: Lifecycle,
 ) -> BackgroundLane:
@@ -212,7 +216,7 @@ def _lane(
     return BackgroundLane(
         leases=BackgroundLeases(connections.database, worker=live.worker, lease_s=live.lease_s),
         running=running,
-        runner=BackgroundRunner(engine),
+        runner=runner,
         offer=lambda: _offer(lifecycle.status()),
     )
 

@@ -10,6 +10,8 @@ from inference_worker.engines.base import Engine
 from inference_worker.running_jobs import RunningJobs
 
 POLL_S = 0.1
+#: Between two looks without requests, which have no memory to give back.
+EMPTY_POLL_S = 0.5
 #: No request is begun for so long after one gave way, while live jobs run.
 PAUSE_S = 10.0
 
@@ -36,7 +38,7 @@ class MemoryKeeper:
         """
         was_crowded = False
         while True:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(POLL_S if len(self._requests) else EMPTY_POLL_S)
             is_crowded = self._is_crowded()
             if is_crowded and was_crowded:
                 self._requests.give_way(PAUSE_S)

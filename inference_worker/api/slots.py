@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import structlog
 
+from inference_worker.computing_time import ComputingTime
 from inference_worker.running_jobs import RunningJobs
 
 log = structlog.get_logger(__name__)
@@ -55,11 +56,15 @@ class Grant:
 
 
 class RequestSlots:
-    """Gives out slots; ``on_start`` is called after each."""
+    """Gives out slots; ``on_start`` is called after each.
 
-    def __init__(self, live: RunningJobs) -> None:
+    ``computing``: the worker's, so that live jobs are not charged with what requests cost.
+    """
+
+    def __init__(self, live: RunningJobs, computing: ComputingTime) -> None:
         self.on_start: Callable[[], None] = lambda: None
         self._live = live
+        self._computing = computing
         self._grants: list[Grant] = []
         self._waiting: deque[asyncio.Future[Grant]] = deque()
         self._pause: asyncio.TimerHandle | None = None
@@ -91,7 +96,8 @@ class RequestSlots:
         """Wait for a slot and hold it. ``again``: before all others, after it was revoked."""
         grant = await self._acquire(again=again)
         try:
-            yield grant
+            with self._computing.running():
+                yield grant
         finally:
             self._grants.remove(grant)
             self.fill()

@@ -20,6 +20,7 @@ from inference_queue.worker_registry import WorkerState, WorkerStatus
 from inference_worker.api.routes import Served
 from inference_worker.api.server import api_server
 from inference_worker.api.slots import RequestSlots
+from inference_worker.computing_time import ComputingTime
 from inference_worker.engines.base import Engine
 from inference_worker.running_jobs import RunningJob, RunningJobs
 
@@ -99,7 +100,7 @@ async def api_endpoint(
 ) -> AsyncIterator[ApiEndpoint]:
     """Serve an engine that has been started."""
     live = RunningJobs(slots=slots, on_end=lambda: None)
-    requests = RequestSlots(live)
+    requests = RequestSlots(live, ComputingTime())
     live.on_start = requests.make_room
     async with ClientSession() as http:
         endpoint = ApiEndpoint(engine, http, live, requests)

@@ -21,6 +21,12 @@ def read(monkeypatch: pytest.MonkeyPatch, **values: str) -> WorkerSettings | lis
         return settings_errors(error, WorkerSettings, "WORKER_")
 
 
+def refused(monkeypatch: pytest.MonkeyPatch, **values: str) -> list[str]:
+    lines = read(monkeypatch, **values)
+    assert isinstance(lines, list)
+    return lines
+
+
 def test_it_is_off_and_on_loopback_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read(monkeypatch)
     assert isinstance(settings, WorkerSettings)
@@ -32,7 +38,7 @@ def test_it_is_off_and_on_loopback_by_default(monkeypatch: pytest.MonkeyPatch) -
 def test_it_is_refused_elsewhere_without_a_key(
     monkeypatch: pytest.MonkeyPatch, host: str, secrets: str
 ) -> None:
-    [line] = read(monkeypatch, PORT="8082", HOST=host, SECRETS=secrets)
+    [line] = refused(monkeypatch, PORT="8082", HOST=host, SECRETS=secrets)
     assert line.startswith(f"WORKER_API_HOST={host}: ")
     assert "WORKER_API_SECRETS" in line
 
@@ -47,6 +53,6 @@ def test_several_keys_open_it_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_key_that_can_be_guessed_or_not_sent_is_refused_unseen(
     monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    [line] = read(monkeypatch, PORT="8082", SECRETS=f"{KEY},{key}")
+    [line] = refused(monkeypatch, PORT="8082", SECRETS=f"{KEY},{key}")
     assert "openssl rand -hex 32" in line
     assert key not in line

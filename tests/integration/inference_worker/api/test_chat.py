@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,14 @@ async def test_what_a_client_leaves_out_is_the_presets(
 async def test_the_clients_sampling_reaches_the_engine(
     server: EngineServer, endpoint: ApiEndpoint, name: str
 ) -> None:
-    wanted = {"temperature": 0, "top_p": 0.5, "seed": 7, "stop": ["끝"], "top_k": 20, name: 9}
+    wanted: dict[str, Any] = {
+        "temperature": 0,
+        "top_p": 0.5,
+        "seed": 7,
+        "stop": ["끝"],
+        "top_k": 20,
+        name: 9,
+    }
     await endpoint.post(CHAT, endpoint.chat(**wanted))
     body = server.requests[-1].body
     assert {key: body[key] for key in ("temperature", "top_p", "seed", "top_k")} == {

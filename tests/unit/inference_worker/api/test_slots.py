@@ -13,6 +13,7 @@ import pytest
 from inference_queue.leases import Lease
 from inference_queue.protocol import Job, Message, Role
 from inference_worker.api.slots import Grant, RequestSlots, RevokedError
+from inference_worker.computing_time import ComputingTime
 from inference_worker.running_jobs import RunningJob, RunningJobs
 
 
@@ -25,7 +26,7 @@ class Slots:
 
     def __init__(self, slots: int) -> None:
         self.live = RunningJobs(slots=slots, on_end=lambda: None)
-        self.requests = RequestSlots(self.live)
+        self.requests = RequestSlots(self.live, ComputingTime())
         self.live.on_start = self.requests.make_room
         self.stack = AsyncExitStack()
         self.held: list[Grant] = []
