@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import sys
-import warnings
 
 from training.arguments import parser, read_order
 from training.errors import TrainingError
 from training.evaluation_table import read_evaluation
 from training.gguf import gguf_commands
 from training.order import Say
+from training.process import prepare_process
 from training.records import Kind
 
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; the exit status is 1 where somebody has to change something."""
     arguments = parser().parse_args(words)
-    _quiet()
+    prepare_process()
     try:
         _run(arguments, _say)
     except TrainingError as error:
@@ -65,17 +63,6 @@ def _write_card(arguments: argparse.Namespace, say: Say) -> None:
     part.write_text(model_card(record, evaluation), "utf-8")
     part.rename(card)
     say(f"written: {card}")
-
-
-def _quiet() -> None:
-    """One GPU, and only our own lines: set before torch is imported."""
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    # It misses kernels of 4 bits on machines that have no use for them.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")
 
 
 def _say(line: str) -> None:

@@ -23,6 +23,7 @@ from inference_worker.engines.local.engine import LocalEngine
 from training.errors import TrainingError
 from training.hyperparameters import Hyperparameters
 from training.order import Order
+from training.process import prepare_process
 from training.proof_data import follows_rule, write_pairs
 from training.records import Kind
 from training.run import train
@@ -46,6 +47,7 @@ _PARAMETERS = replace(
 def main() -> int:
     """Print both measurements before and after; the exit status is 1 where they show too little."""
     arguments = _parser().parse_args()
+    prepare_process()
     with tempfile.TemporaryDirectory() as beside:
         place = arguments.keep or Path(beside)
         try:
@@ -73,6 +75,7 @@ def prove(place: Path, cache_dir: Path) -> int:
     _say(f"| reward accuracy | {record.before['reward accuracy']:.1%} | {accuracy:.1%} |")
     _say(f"| answers of the preferred form | {before:.1%} | {after:.1%} |")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+    _say("The reward accuracy begins at 0: the reward is what differs from the base.")
     _say(f"{time.monotonic() - started:.0f} s, {memory:.1f} GiB at most")
     return int(accuracy < MIN_REWARD_ACCURACY or after - before < MIN_RISE)
 
