@@ -114,7 +114,9 @@ def _add_parameters(command: argparse.ArgumentParser, kind: Kind) -> None:
     for name, read, default, text in numbers:
         option = f"--{name.replace('_', '-')}"
         command.add_argument(option, type=read, default=default, help=f"{text} (%(default)s)")
-    command.add_argument("--four-bit", action="store_true", help="QLoRA: a GPU of 12 GiB is enough")
+    command.add_argument(
+        "--four-bit", action="store_true", help="QLoRA: for an 8B model on a GPU of 16 GiB"
+    )
     if kind is Kind.SFT:
         command.add_argument("--packing", action="store_true", help="needs FlashAttention")
         command.add_argument(

@@ -29,7 +29,7 @@ def check_adapter(folder: Path, model: Any, *, base: str) -> None:
     """
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            raise _unfit(f"{folder} lacks the adapter's {name}: are these LoRA weights?")
+            raise _unfit(f"{folder} lacks the adapter's {name}: is it one?")
     trained_on = _base_name(folder)
     known = _read(folder / TRAINING).get("base_fingerprint")
     if known and known != fingerprint(model):

@@ -1,4 +1,4 @@
-"""The command line: what is asked for, llama.cpp's commands, and sentences instead of tracebacks."""
+"""The command line: options, llama.cpp's commands, and sentences instead of tracebacks."""
 
 from __future__ import annotations
 
