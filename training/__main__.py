@@ -23,6 +23,9 @@ def main(words: list[str] | None = None) -> int:
     except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a program for people
         return 1
+    except OSError as error:  # a path that cannot be read or written
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
     except KeyboardInterrupt:
         print("interrupted: the same command goes on", file=sys.stderr)  # noqa: T201
         return 130

@@ -14,6 +14,8 @@ from training.errors import TrainingError
 GIB = 1 << 30
 #: No space, a quota, a limit on files: for people the same.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: Of the error of ``torch.save`` where a write was cut short.
+_TORCH_WRITES = "enforce fail at inline_container"
 #: What a file system needs besides the files themselves.
 _RESERVE = 64 << 20
 
@@ -74,10 +76,11 @@ def full_disk_as_sentence(folder: Path) -> Iterator[None]:
 
 
 def is_no_room(error: BaseException) -> bool:
-    """Whether the disk is full; safetensors, written in Rust, says it in its text alone."""
+    """Whether the disk is full; torch and safetensors say it in their texts alone."""
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
-    return any(f"os error {number}" in str(error) for number in _NO_ROOM)
+    text = str(error)
+    return _TORCH_WRITES in text or any(f"os error {number}" in text for number in _NO_ROOM)
 
 
 def gib(size: int) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from training.errors import TrainingError
 
@@ -36,6 +40,21 @@ def begin(work: Path, settings: dict[str, Any], *, restart: bool) -> dict[str, A
             "the same command, name another --output, or begin again with --restart"
         )
     return noted
+
+
+@contextmanager
+def exclusive(work: Path) -> Iterator[None]:
+    """Let one process train into a folder. Raises TrainingError for the second."""
+    work.parent.mkdir(parents=True, exist_ok=True)
+    path = work.with_name(f"{work.name}.lock")
+    try:
+        with FileLock(path, timeout=0):
+            yield
+            path.unlink(missing_ok=True)
+    except Timeout as error:
+        raise TrainingError(
+            f"another process trains into {work} already: wait for it, or name another --output"
+        ) from error
 
 
 def mark_whole(checkpoint: Path) -> None:

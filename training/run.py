@@ -7,6 +7,7 @@ import shutil
 from training.dataset import read_dataset
 from training.files_beside import check_free, full_disk_as_sentence
 from training.order import Order, Say, check_installed
+from training.resuming import exclusive
 from training.training_record import TrainingRecord
 
 
@@ -29,9 +30,10 @@ def train(order: Order, say: Say) -> TrainingRecord:
         order.base, cache_dir=order.cache_dir, four_bit=order.parameters.four_bit, say=say
     )
     prepared = prepare(order, base, dataset, say)
-    with full_disk_as_sentence(order.output):
-        learnt = learn(order, base, dataset, prepared, say)
-    record = save(order, base, dataset, prepared, learnt)
-    shutil.rmtree(order.work, ignore_errors=True)
+    with exclusive(order.work):
+        with full_disk_as_sentence(order.output):
+            learnt = learn(order, base, dataset, prepared, say)
+        record = save(order, base, dataset, prepared, learnt)
+        shutil.rmtree(order.work, ignore_errors=True)
     say(f"done: set WORKER_ADAPTER={order.output}, and read {order.output / 'README.md'}")
     return record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,15 +31,22 @@ class SourceFiles:
 
     def lines(self, split: str) -> Iterator[tuple[str, bytes]]:
         """Where each line that is not blank stands, and the line. Raises TrainingError."""
-        with self.splits[split]() as file:
-            number = 0
-            while line := file.readline(MAX_LINE_BYTES + 1):
-                number += 1
-                where = f"{split}.jsonl, line {number}"
-                if len(line) > MAX_LINE_BYTES:
-                    raise TrainingError(f"{where} is longer than {MAX_LINE_BYTES >> 20} MiB")
-                if line.strip():
-                    yield where, line
+        for number, line in enumerate(self._raw_lines(split), 1):
+            where = f"{split}.jsonl, line {number}"
+            if len(line) > MAX_LINE_BYTES:
+                raise TrainingError(f"{where} is longer than {MAX_LINE_BYTES >> 20} MiB")
+            if line.strip():
+                yield where, line
+
+    def _raw_lines(self, split: str) -> Iterator[bytes]:
+        try:
+            with self.splits[split]() as file:
+                while line := file.readline(MAX_LINE_BYTES + 1):
+                    yield line
+        except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # damaged, or encrypted
+            raise TrainingError(
+                f"{split}.jsonl cannot be unpacked ({error}): export the data set again"
+            ) from error
 
     def checksum(self) -> str:
         """SHA-256 of all splits, to name the data exactly."""

@@ -29,7 +29,7 @@ def check_adapter(folder: Path, model: Any, *, base: str) -> None:
     """
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            raise _unfit(f"{folder} lacks the adapter's {name}: is it one?")
+            raise _unfit(f"{folder} lacks the adapter's {name}: was all of it copied?")
     trained_on = _base_name(folder)
     known = _read(folder / TRAINING).get("base_fingerprint")
     if known and known != fingerprint(model):
@@ -39,8 +39,8 @@ def check_adapter(folder: Path, model: Any, *, base: str) -> None:
         )
     if misfit := _misfit(folder / WEIGHTS, model):
         raise _unfit(
-            f"the adapter {folder.name}, made for {trained_on}, does not fit {base} ({misfit}): use "
-            "the model it was trained on"
+            f"the adapter {folder.name}, made for {trained_on}, does not fit {base} ({misfit}): "
+            "use the model it was trained on"
         )
 
 

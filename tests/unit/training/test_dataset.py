@@ -102,6 +102,17 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
         read_dataset(tmp_path / "other.zip", Kind.SFT)
 
 
+def test_a_damaged_zip_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("train.jsonl", "x" * 5_000)
+    data = bytearray(path.read_bytes())
+    data[45:55] = b"\xff" * 10
+    path.write_bytes(data)
+    with pytest.raises(TrainingError, match=r"train\.jsonl cannot be unpacked .*: export"):
+        read_dataset(path, Kind.SFT)
+
+
 def test_the_checksum_changes_with_the_words(tmp_path: Path) -> None:
     sums = {
         read_dataset(write_folder(tmp_path / str(n), train=sft_rows(range(n)), test=[]), Kind.SFT)

@@ -68,5 +68,6 @@ def test_what_libraries_say_of_a_full_disk_is_known() -> None:
 
     assert is_no_room(OSError(errno.ENOSPC, "No space left on device"))
     assert is_no_room(SafetensorError("I/O error: No space left on device (os error 28)"))
+    assert is_no_room(RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos"))
     assert not is_no_room(SafetensorError("I/O error: Permission denied (os error 13)"))
     assert not is_no_room(OSError(errno.EACCES, "no"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import TrainingError
-from training.resuming import begin, mark_whole, newest_whole
+from training.resuming import begin, exclusive, mark_whole, newest_whole
 
 SETTINGS = {"base": "demo", "--epochs": 1.0}
 
@@ -61,3 +61,16 @@ def test_a_start_that_was_cut_is_none(tmp_path: Path) -> None:
     (tmp_path / "started.json").write_text('{"base": "de')
     begin(tmp_path, SETTINGS, restart=False)
     assert newest_whole(tmp_path) is None
+
+
+def test_only_one_process_trains_into_a_folder(tmp_path: Path) -> None:
+    work = tmp_path / "new" / "work"
+
+    def second() -> None:
+        with exclusive(work):
+            pass
+
+    with exclusive(work), pytest.raises(TrainingError, match="another process trains into"):
+        second()
+    second()
+    assert not list(work.parent.iterdir())
