@@ -10,7 +10,9 @@ BIN := .venv/bin
 VENV := .venv/.made
 INSTALLED := .venv/.installed
 TOOLS := .venv/tools
-PYTEST := $(BIN)/python -m pytest -n 4 --dist loadgroup
+# One process more than cores, for tests wait too; each collects all tests and has its own servers.
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4)))
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
 LOCKS := $(addprefix locks/,installer.txt dev.txt models.txt)
@@ -61,7 +63,7 @@ check: $(INSTALLED) ## lint, format, types, and who may import whom
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(INSTALLED) ## measure accepts, overhead, memory, overload, engine, conversations, product (ARGS="accept --quick")
+bench: $(INSTALLED) ## measure accepts, overhead, memory, overload, search, pages, engine, product (ARGS="accept --quick")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 chaos: $(INSTALLED) ## kill everything at random under load and count what is lost

@@ -10,7 +10,19 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from benchmarks import accept, background, memory, overhead, overload, readers, search, streams
+from benchmarks import (
+    accept,
+    background,
+    idle,
+    memory,
+    overhead,
+    overload,
+    pages,
+    readers,
+    search,
+    streams,
+    year_work,
+)
 from benchmarks.figures import Figure, publish, say
 from benchmarks.flood import FloodSize
 from benchmarks.loop_blocks import MAX_BLOCK_S, total_blocks
@@ -29,7 +41,7 @@ Bench = Callable[[Length], Measured]
 
 
 def _accept(length: Length) -> Measured:
-    quick = accept.Size(rounds=1, seconds=0.5, paced_rate=50, paced_s=0.5)
+    quick = accept.Size(rounds=1, seconds=0.3, paced_rate=50, paced_s=0.3, warm_up_s=0.1)
     return accept.bench(quick if length is Length.QUICK else accept.Size())
 
 
@@ -62,9 +74,23 @@ def _search(length: Length) -> Measured:
     return search.bench(quick if length is Length.QUICK else search.Size())
 
 
+def _pages(length: Length) -> Measured:
+    quick = pages.Size(turns=20_000, requests=2, acts=2)
+    return pages.bench(quick if length is Length.QUICK else pages.Size())
+
+
+def _work(length: Length) -> Measured:
+    return year_work.bench(year_work.Size(turns=20_000 if length is Length.QUICK else 1_000_000))
+
+
 def _background(length: Length) -> Measured:
     quick = background.Size(pairs=2, seconds=1.0)
     return background.bench(quick if length is Length.QUICK else background.Size())
+
+
+def _idle(length: Length) -> Measured:
+    quick = idle.Size(settling_s=1.0, seconds=2.0)
+    return idle.bench(quick if length is Length.QUICK else idle.Size())
 
 
 def _engine(length: Length) -> Measured:
@@ -99,7 +125,10 @@ BENCHES: dict[str, Bench] = {
     "overload": _overload,
     "streams": _streams,
     "search": _search,
+    "pages": _pages,
+    "work": _work,
     "background": _background,
+    "idle": _idle,
     "readers": _readers,
     "engine": _engine,
     "conversations": _conversations,

@@ -42,6 +42,7 @@ class Size:
     seconds: float = 4.0
     paced_rate: float = 1000.0
     paced_s: float = 10.0
+    warm_up_s: float = 1.0
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ class Rig:
         """Compile statements and fill pools."""
         for kind in KINDS:
             for server in (self._bare, self._bot):
-                await self._fire(server, kind, Tally(), seconds=1.0)
+                await self._fire(server, kind, Tally(), seconds=self._size.warm_up_s)
 
     async def saturate(self, kind: str) -> list[Figure]:
         """Closed loop: 64 clients, each waiting for its response."""

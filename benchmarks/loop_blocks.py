@@ -2,8 +2,8 @@
 
 Counted by the bot itself, in processor time of the loop's thread (bot_event_loop_cpu_seconds):
 other work on the machine, or in other threads, adds nothing. The time between two beats of the
-monitor is left out, so blocks of 50 to 60 ms may be missed; none is made up. The start of the bot
-is left out: benches count from their first request.
+monitor is left out, so blocks of 50 to 60 ms may be missed, after a quiet moment one of up to
+100 ms; none is made up. The start of the bot is left out: benches count from their first request.
 """
 
 from __future__ import annotations

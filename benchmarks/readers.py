@@ -147,11 +147,12 @@ async def _people(origin: str, readers: int) -> AsyncIterator[list[ClientSession
             for _ in range(readers)
         ]
         for session in sessions:
-            await _log_in(session, origin)
+            await log_in(session, origin)
         yield sessions
 
 
-async def _log_in(session: ClientSession, origin: str) -> None:
+async def log_in(session: ClientSession, origin: str) -> None:
+    """Through the form, as the admin."""
     async with session.get(f"{origin}/admin/login") as shown:
         found = re.search(r'name="csrf" value="([^"]+)"', await shown.text())
     if found is None:

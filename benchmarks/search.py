@@ -59,7 +59,7 @@ async def bench(size: Size) -> list[Figure]:
             figures = [
                 figure
                 for kind, box in KINDS.items()
-                for figure in await _measure(database, kind, box, size)
+                for figure in await measure(database, kind, box, size)
             ]
             say("search: what the index costs ...")
             figures += await index_cost(postgres, database, size.costed)
@@ -68,7 +68,8 @@ async def bench(size: Size) -> list[Figure]:
             await database.dispose()
 
 
-async def _measure(database: AsyncEngine, kind: str, box: Box, size: Size) -> list[Figure]:
+async def measure(database: AsyncEngine, kind: str, box: Box, size: Size) -> list[Figure]:
+    """The searches of a kind, each with another word."""
     rng = random.Random(kind)
     boxes = [box(rng) for _ in range(size.searches)]
     await _search_ms(database, boxes[0])
@@ -168,3 +169,14 @@ KINDS: dict[str, Box] = {
     "two initials": lambda rng: _initials(rng, 2),
     "five initials": lambda rng: _initials(rng, 5),
 }  # fmt: skip
+#: By reviews, which the generated log has none of: ``pages`` measures them over its own.
+REVIEWED: dict[str, Box] = {
+    "review verdict": _either("검토:bad", "검토:good"),
+    "review reason": lambda _: "검토:wrong",
+    "review open": lambda _: "검토:open",
+    "review disputed": lambda _: "검토:disputed",
+    "review corrected": lambda _: "검토:corrected",
+    "review decided": lambda _: "검토:decided",
+    "common word, review": _both(_COMMON, _either("검토:bad", "검토:disputed", "검토:open")),
+    "rare word, review": _both(_word("rare"), _either("검토:good", "검토:open")),
+}

@@ -44,7 +44,7 @@ _NEXT_CONVERSATION = text(
 @asynccontextmanager
 async def running_log(count: int) -> AsyncIterator[EmbeddedServer]:
     """Postgres with ``count`` generated turns: of an earlier run, or made now."""
-    folder = CACHE / f"{korean_log.VERSION}-{count}"
+    folder = folder_of(count)
     done = folder / "loaded"
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -58,6 +58,11 @@ async def running_log(count: int) -> AsyncIterator[EmbeddedServer]:
             await engine.dispose()
             done.touch()
         yield postgres
+
+
+def folder_of(count: int) -> Path:
+    """The data directory of such a log."""
+    return CACHE / f"{korean_log.VERSION}-{count}"
 
 
 async def _load(connection: AsyncConnection, count: int) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 from bot import app_keys
 from bot.admin.app import create_admin
 from bot.admin.reading.parts import AnswerDisplay
-from bot.background import answering_loops, dashboard_loops, privacy_loops, running
+from bot.background import answering_loops, quiet_loops, running
 from bot.configs.texts import ScopedTexts
 from bot.configuration import Configuration
 from bot.delivery.answers import AnswerPresenter
@@ -187,8 +187,7 @@ async def _run(
     """Connect, run the background loops, and finish running work at the end."""
     loops = (
         *answering_loops(base, delivery, conversation),
-        *dashboard_loops(base),
-        *privacy_loops(base, conversation.eraser),
+        *quiet_loops(base, conversation.eraser),
         *messenger_loops,
     )
     async with contextlib.AsyncExitStack() as stack:

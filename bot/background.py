@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import structlog
 
@@ -33,9 +33,17 @@ from bot.privacy.erasure import Eraser
 from bot.privacy.erasure_orders import OrderedErasures
 from bot.privacy.retention import Retention
 from bot.settings import split_keys
+from bot.store.waiting_orders import JOBS, waiting_orders
+from runtime.clock import LOOK_EVERY_S, Clock, PeriodicJob
 from runtime.tasks import cancel_and_wait
+from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
+
+#: A replay's jobs are fed to the background lane so often while it runs.
+FEED_EVERY_S = 1.0
+HOUR_S = 3600.0
+ORDERS_TIMEOUT_S = 5.0
 
 
 def answering_loops(
@@ -54,38 +62,62 @@ def answering_loops(
         conversation.sweeper.keep_marking,
         conversation.sweeper.keep_sweeping,
         conversation.sweeper.keep_forgetting,
-        EventSweeper(database=base.database).keep_sweeping,
-        DiskWatch(base.configuration.settings.data_dir).keep_looking,
         delivery.dispatcher.keep_delivering,
         delivery.sweeper.keep_sweeping,
         delivery.reconciler.keep_reconciling,
     )
 
 
-def dashboard_loops(base: Base) -> tuple[Loop, ...]:
-    """What operators have ordered, or look at later."""
-    return (
-        SearchIndexer(database=base.database).keep_indexing,
-        StatisticsCounter(database=base.database).keep_counting,
-        BulkResender(database=base.database).keep_sending,
-        _alerts(base).keep_watching,
-        _queue_filler(base).keep_filling,
-        _dataset_builder(base).keep_building,
-        _exporter(base).keep_exporting,
-        _replays(base).keep_feeding,
-        SandboxExpiry(base.database).keep_expiring,
-    )
+def quiet_loops(base: Base, eraser: Eraser) -> tuple[Loop, ...]:
+    """What operators have ordered or look at later, and what is deleted: all by one clock."""
+
+    async def orders() -> frozenset[str]:
+        async with base.database.connect() as connection:
+            return await run_with_timeout(ORDERS_TIMEOUT_S, waiting_orders(connection))
+
+    return (Clock([*ordered_jobs(base, eraser), *regular_jobs(base)], orders).keep_running,)
 
 
-def privacy_loops(base: Base, eraser: Eraser) -> tuple[Loop, ...]:
-    """What is deleted, trimmed and encrypted anew."""
-    settings = base.configuration.settings
-    return (
-        Retention(base.database).keep_deleting,
-        OrderedErasures(base.database, eraser).keep_erasing,
-        AuditRetention(base.database, kept_days=settings.audit_retention_days).keep_trimming,
-        KeyChange(base.database, split_keys(settings.admin_secret_keys)).keep_encrypting,
-    )
+def ordered_jobs(base: Base, eraser: Eraser) -> list[PeriodicJob]:
+    """What runs where an operator, or a new turn, has given it something to do."""
+    database = base.database
+    work: dict[str, Callable[[], Awaitable[object]]] = {
+        "search_index": SearchIndexer(database=database).index,
+        "bulk_resends": BulkResender(database=database).send,
+        "review_queues": _queue_filler(base).fill,
+        "datasets": _dataset_builder(base).build,
+        "exports": _exporter(base).export,
+        "replays": _replays(base).feed,
+        "erasures": OrderedErasures(database, eraser).erase,
+    }
+    return [
+        PeriodicJob(
+            name=name,
+            run=work[name],
+            every_s=FEED_EVERY_S if name == "replays" else LOOK_EVERY_S,
+            on_order=True,
+        )
+        for name in JOBS
+    ]
+
+
+def regular_jobs(base: Base) -> list[PeriodicJob]:
+    """What runs by the clock alone, at the start first."""
+    settings, database = base.configuration.settings, base.database
+    audit = AuditRetention(database, kept_days=settings.audit_retention_days)
+    keys = KeyChange(database, split_keys(settings.admin_secret_keys))
+    work: list[tuple[str, Callable[[], Awaitable[object]], float]] = [
+        ("statistics", StatisticsCounter(database=database).count, 10.0),
+        ("alerts", _alerts(base).look, 30.0),
+        ("disk", DiskWatch(settings.data_dir).look, 30.0),
+        ("recent_events", EventSweeper(database=database).sweep, 30.0),
+        ("retention", Retention(database).delete, 60.0),
+        ("sandbox", SandboxExpiry(database).expire, 900.0),
+        # A bot with the older keys may write with them, while the new version is rolled out.
+        ("secret_keys", keys.encrypt, HOUR_S),
+        ("audit_log", audit.trim, 24 * HOUR_S),
+    ]
+    return [PeriodicJob(name=name, run=run, every_s=every_s) for name, run, every_s in work]
 
 
 @contextlib.asynccontextmanager

@@ -47,6 +47,7 @@ from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
+from runtime.activity import Activity
 from runtime.database import connect_database
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
@@ -63,6 +64,7 @@ class Base:
     configuration: Configuration
     database: AsyncEngine
     redis: Redis
+    activity: Activity  #: whether anybody waits for an answer
     queue: JobQueue
     workers: WorkerRegistry
     configs: BotConfigs
@@ -107,19 +109,23 @@ def shared_parts(configuration: Configuration) -> Base:
     redis = connect_redis(settings.redis_url.get_secret_value())
     hosts = [host for messenger in configuration.messengers for host in messenger.outbound_hosts]
     database = connect_database(settings.database_url.get_secret_value(), pool_size=POOL_SIZE)
-    workers = WorkerRegistry(redis)
+    workers, activity = WorkerRegistry(redis), Activity()
     return Base(
         configuration=configuration,
         database=database,
         redis=redis,
+        activity=activity,
         queue=JobQueue(redis),
         workers=workers,
         configs=BotConfigs(database),
         backlog=Backlog(
-            database, settings.max_waiting, max_waiting_turns=settings.max_waiting_turns
+            database,
+            settings.max_waiting,
+            max_waiting_turns=settings.max_waiting_turns,
+            activity=activity,
         ),
         blocklist=Blocklist(database),
-        forecast=Forecast(database, workers),
+        forecast=Forecast(database, workers, activity=activity),
         outbound=OutboundClient([*hosts, *origins(settings)]),
         finished=WakeupSubscriber(redis, FINISHED_CHANNEL),
         settled=WakeupSubscriber(redis, SETTLED_CHANNEL),
@@ -163,6 +169,7 @@ def delivery_parts(base: Base) -> DeliveryParts:
                 database=database, messengers=messengers, answers=answers, recorder=recorder
             ),
             in_flight=in_flight,
+            activity=base.activity,
         ),
         sweeper=DeliverySweeper(database=database),
         reconciler=Reconciler(database=database, messengers=messengers),
@@ -193,6 +200,7 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
             merge_window_s=settings.merge_window_s,
         ),
         notifier=notifier,
+        activity=base.activity,
     )
     follow_up = SettlementFollowUp(
         history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon
@@ -219,9 +227,15 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
         ),
         scheduler=scheduler,
         settler=Settler(
-            database=database, queue=queue, finished=base.finished, follow_up=follow_up
+            database=database,
+            queue=queue,
+            finished=base.finished,
+            follow_up=follow_up,
+            activity=base.activity,
         ),
-        sweeper=TurnSweeper(database=database, scheduler=scheduler, notifier=notifier),
+        sweeper=TurnSweeper(
+            database=database, scheduler=scheduler, notifier=notifier, activity=base.activity
+        ),
         waiters=waiters,
     )
 

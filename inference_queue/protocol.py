@@ -193,6 +193,9 @@ class Completion:
     first_token_ms: float | None = None
     total_ms: float | None = None
     reasoning: str = ""  #: what the model thought before it answered; for operators only
+    #: The answer's shares of the worker's processors and of its engine's time; None: not measured.
+    cpu_ms: float | None = None
+    busy_ms: float | None = None
 
     def __post_init__(self) -> None:
         is_text = isinstance(self.text, str) and isinstance(self.reasoning, str)
@@ -206,7 +209,7 @@ class Completion:
         _require(
             all(_is_whole(n) and 0 <= n < 2**31 for n in counts), "counts must be whole numbers"
         )
-        times = (self.first_token_ms, self.total_ms)
+        times = (self.first_token_ms, self.total_ms, self.cpu_ms, self.busy_ms)
         _require(
             all(t is None or _is_within(t, 0.0, 1e12) for t in times), "times must be milliseconds"
         )

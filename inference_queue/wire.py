@@ -100,7 +100,8 @@ def dump_result(result: Completion | Failure) -> dict[str, Any]:
     if isinstance(result, Failure):
         return {"version": PROTOCOL_VERSION, "kind": "failure", **_to_dict(result)}
     fields = _to_dict(result)
-    del fields["reasoning"], fields["cut_chars"]
+    for name in ("reasoning", "cut_chars", "cpu_ms", "busy_ms"):
+        del fields[name]
     if result.finish_reason in _NEW_REASONS:
         fields["finish_reason"] = FinishReason.LENGTH
     return {"version": PROTOCOL_VERSION, "kind": "completion", **fields}
@@ -113,6 +114,8 @@ def dump_remarks(result: Completion | Failure) -> dict[str, Any] | None:
     remarks: dict[str, Any] = {"reasoning": result.reasoning} if result.reasoning else {}
     if result.cut_chars:
         remarks["cut_chars"] = result.cut_chars
+    if result.cpu_ms is not None and result.busy_ms is not None:
+        remarks |= {"cpu_ms": round(result.cpu_ms, 3), "busy_ms": round(result.busy_ms, 3)}
     if result.finish_reason in _NEW_REASONS:
         remarks["finish_reason"] = result.finish_reason
     return remarks or None
@@ -129,7 +132,7 @@ def load_result(
     fields = {key: value for key, value in body.items() if key not in ("version", "kind")}
     try:
         if body["kind"] == "completion" and remarks:
-            known = ("reasoning", "finish_reason", "cut_chars")
+            known = ("reasoning", "finish_reason", "cut_chars", "cpu_ms", "busy_ms")
             fields |= {key: value for key, value in remarks.items() if key in known}
         if body["kind"] == "completion":
             fields["finish_reason"] = FinishReason(fields["finish_reason"])

@@ -19,6 +19,7 @@ from inference_queue.protocol import (
     Job,
 )
 from inference_worker import going_on
+from inference_worker.computing_time import ComputingTime, Spent
 from inference_worker.engines.base import Engine
 from inference_worker.errors import EngineError
 from inference_worker.lifecycle import Lifecycle
@@ -43,12 +44,14 @@ class JobRunner:
         writer: ResultWriter,
         throughput: ThroughputEstimator,
         lifecycle: Lifecycle,
+        computing: ComputingTime,
     ) -> None:
         self._engine = engine
         self._leases = leases
         self._writer = writer
         self._throughput = throughput
         self._lifecycle = lifecycle
+        self._computing = computing
 
     async def answer(self, job: RunningJob) -> None:
         """Run the job to its end. Cancelled on request, it ends with what was written by then."""
@@ -60,13 +63,15 @@ class JobRunner:
             QUEUE_WAIT_SECONDS.observe(time.time() - lease.created_at.timestamp())
             written = _Written(started=time.monotonic())
             try:
-                await self._store(lease, await self._generate(lease, written))
+                with self._computing.running() as written.spent:
+                    result = await self._generate(lease, written)
+                await self._store(lease, written.costed(result))
             except asyncio.CancelledError:
                 if not job.cancel_requested:
                     raise
                 # Renewals return the request until the result is stored: no second cancellation.
                 job.stopping = True
-                await self._store(lease, written.result(self._engine.card.name))
+                await self._store(lease, written.costed(written.result(self._engine.card.name)))
 
     async def _store(self, lease: Lease, result: Completion | Failure) -> None:
         await self._lifecycle.note(result)
@@ -128,6 +133,7 @@ class _Written:
     first_token_ms: float | None = None
     tokens: int = 0
     texts: list[str] = dataclasses.field(default_factory=list)
+    spent: Spent = dataclasses.field(default_factory=Spent)
 
     def add(self, text: str, tokens: int, now: float) -> None:
         """Add a chunk of the answer."""
@@ -150,6 +156,13 @@ class _Written:
             first_token_ms=self.first_token_ms,
             total_ms=(time.monotonic() - self.started) * 1000,
         )
+
+    def costed(self, result: Completion | Failure) -> Completion | Failure:
+        """The result with the job's shares of the worker's time; a failure has none."""
+        if isinstance(result, Failure):
+            return result
+        cpu_ms, busy_ms = self.spent.cpu_s * 1000, self.spent.busy_s * 1000
+        return dataclasses.replace(result, cpu_ms=cpu_ms, busy_ms=busy_ms)
 
 
 @dataclasses.dataclass(slots=True)

@@ -1,12 +1,13 @@
-"""Reaps the queue every second: one row that Postgres refuses keeps no other job waiting."""
+"""Reaps the queue every two seconds: one row that Postgres refuses keeps no other job waiting."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inference_queue.reaper import reap, reapable
 from inference_worker.faults import report_fault, report_outage
@@ -14,18 +15,47 @@ from runtime.database import DATABASE_ERRORS
 from runtime.isolation import is_outage, run_isolated
 from runtime.quarantine import Quarantine
 
-REAP_EVERY_S = 1.0
+#: Bots reap too, more often while anybody waits.
+REAP_EVERY_S = 2.0
 STATEMENT_TIMEOUT_S = 5.0
 #: Pause before a job that could not be reaped is tried again: 1, 2, 4, ... 60 seconds.
 QUARANTINE_BASE_S = 1.0
 QUARANTINE_MAX_S = 60.0
 
 
+class Reap(Protocol):
+    """Reaps some rows of a queue; one that Postgres refuses fails the whole call."""
+
+    async def __call__(
+        self,
+        connection: AsyncConnection,
+        /,
+        *,
+        only: Sequence[UUID] | None = None,
+        excluded: Sequence[UUID] = (),
+    ) -> int:
+        """The number of changed rows."""
+
+
+class Reapable(Protocol):
+    """Lists what would be reaped."""
+
+    async def __call__(
+        self, connection: AsyncConnection, /, *, excluded: Sequence[UUID] = ()
+    ) -> list[UUID]:
+        """The rows' ids."""
+
+
 class QueueReaper:
     """Takes back the jobs of dead workers and ends those that nobody will answer."""
 
-    def __init__(self, database: AsyncEngine) -> None:
+    def __init__(
+        self, database: AsyncEngine, *, reap: Reap = reap, reapable: Reapable = reapable
+    ) -> None:
+        """``reap`` and ``reapable``: of another queue than that of live jobs."""
         self._database = database
+        self._reap_rows = reap
+        self._list_rows = reapable
         self._quarantine = Quarantine(base_s=QUARANTINE_BASE_S, max_s=QUARANTINE_MAX_S)
 
     async def run(self) -> None:
@@ -59,13 +89,13 @@ class QueueReaper:
 
     async def _reapable(self, excluded: Sequence[UUID]) -> list[UUID]:
         async with self._database.connect() as connection:
-            return await reapable(connection, excluded=excluded)
+            return await self._list_rows(connection, excluded=excluded)
 
     async def _reap(
         self, *, only: Sequence[UUID] | None = None, excluded: Sequence[UUID] = ()
     ) -> None:
         async with self._database.begin() as connection:
-            await reap(connection, only=only, excluded=excluded)
+            await self._reap_rows(connection, only=only, excluded=excluded)
 
     async def _set_aside(self, job_id: UUID, error: Exception) -> None:
         report_fault("reap", error, job_id)

@@ -21,6 +21,7 @@ from inference_worker.background.lane import BackgroundLane
 from inference_worker.background.reaper import BackgroundReaper
 from inference_worker.background.runner import BackgroundRunner
 from inference_worker.background.running import RunningBackground
+from inference_worker.computing_time import ComputingTime
 from inference_worker.engines.base import Engine, Usage
 from inference_worker.errors import EngineStuckError
 from inference_worker.job_claimer import JobClaimer
@@ -92,11 +93,14 @@ class Worker:
             writer=writer,
             throughput=throughput,
             lifecycle=lifecycle,
+            computing=(computing := ComputingTime()),
         )
         self._claimer = JobClaimer(
             leases=leases, running=running, runner=runner, throughput=throughput, stop=stop
         )
-        self._lane = lane = _lane(connections, engine, background, lifecycle)
+        self._lane = lane = _lane(
+            connections, BackgroundRunner(engine, computing), background, lifecycle
+        )
         self._drain = _Drain(running=running, writer=writer, timeout_s=timeouts.drain_s)
         keeper = LeaseKeeper(
             leases=leases, running=running, cancellations=connections.cancellations
@@ -165,7 +169,7 @@ class Worker:
 
 def _lane(
     connections: WorkerConnections,
-    engine: Engine,
+    runner: BackgroundRunner,
     running: RunningBackground,
     lifecycle: Lifecycle,
 ) -> BackgroundLane:
@@ -174,7 +178,7 @@ def _lane(
     return BackgroundLane(
         leases=BackgroundLeases(connections.database, worker=live.worker, lease_s=live.lease_s),
         running=running,
-        runner=BackgroundRunner(engine),
+        runner=runner,
         offer=lambda: _offer(lifecycle.status()),
     )
 

@@ -39,6 +39,9 @@ from onebox.supervisor import ProcessSpec, SupervisedProcess
 #: The locale of every database: with plain C the text functions do not know Hangul.
 LOCALE = "C.UTF-8"
 _NAME = "bot"  # of the role and of the database
+_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+#: Nothing outlives the machine, and a database lives for the seconds of one test.
+_FOR_TESTS = {**dict.fromkeys(_DURABLE, "off"), "autovacuum": "off", "io_method": "sync"}
 _STOP_S = 20.0
 _PING_S = 5.0
 _POLL_S = 0.05
@@ -72,7 +75,7 @@ async def postgres_process(
 ) -> AsyncIterator[EmbeddedServer]:
     """Run Postgres on a cluster under ``data_dir``, which the first start creates.
 
-    ``durable=False``: without fsync, for tests only. Raises CannotStart.
+    ``durable=False``: for tests only, without fsync and autovacuum. Raises CannotStart.
     """
     async with AsyncExitStack() as stack:
         with os_errors_as_cannot_start(data_dir) as directory:
@@ -273,9 +276,7 @@ def _postgres_options(cluster: Path, sockets: Path, *, durable: bool) -> list[st
         "unix_socket_directories": str(sockets),
         "unix_socket_permissions": "0700",
         "port": "5432",
-        "synchronous_commit": "on" if durable else "off",
-        "fsync": "on" if durable else "off",
-        "full_page_writes": "on" if durable else "off",
+        **(_DURABLE if durable else _FOR_TESTS),
     }
     return ["-D", str(cluster), *(f"--{name}={value}" for name, value in settings.items())]
 

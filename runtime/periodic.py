@@ -35,10 +35,18 @@ class FailureLog:
             self.failing = ""
 
 
-async def run_periodically(work: Callable[[], Awaitable[object]], every_s: float) -> None:
-    """Run ``work`` with pauses of ``every_s``, until cancelled. Database errors are logged."""
+async def run_periodically(
+    work: Callable[[], Awaitable[object]],
+    every_s: float,
+    *,
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> None:
+    """Run ``work`` with pauses of ``every_s``, until cancelled. Database errors are logged.
+
+    ``pause``: waits for ``every_s``, or for as long as it likes.
+    """
     failures = FailureLog(getattr(work, "__qualname__", "periodic"))
     while True:
         with failures.guard():
             await work()
-        await asyncio.sleep(every_s)
+        await pause(every_s)

@@ -1,8 +1,10 @@
-"""What all stages share: the order of the tests, and threads."""
+"""What all stages share: the order of the tests, threads, and garbage."""
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,17 @@ settings.load_profile("any speed")
 
 # Several test processes share few cores; threads that wait for each other would stall them all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage meanwhile, nor look through the thousands of tests for it later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

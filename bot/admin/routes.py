@@ -79,6 +79,7 @@ ROUTES = [
     web.get("/reviews/queues/{id}", review_queues.show_queue, name="review_queue"),
     web.post("/reviews/queues/{id}/next", review_queues.go_on, name="review_next"),
     web.post("/reviews/queues/{id}/state", review_queues.change_state, name="review_state"),
+    web.post("/reviews/queues/{id}/delete", review_queues.delete_queue, name="review_delete"),
     web.get("/reviews/turns/{id}", judging.show_turn, name="review"),
     web.post("/reviews/turns/{id}", judging.judge),
     web.post("/reviews/turns/{id}/verdict", adjudication.decide, name="review_verdict"),

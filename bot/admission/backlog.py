@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.turns import Person
 from bot.store.queue_depth import count_waiting_people
+from runtime.activity import Activity
 from runtime.periodic import run_periodically
 
 COUNT_EVERY_S = 1.0
@@ -23,13 +24,19 @@ class Backlog:
     """The last count, and the turns accepted here since."""
 
     def __init__(
-        self, database: AsyncEngine, max_waiting: int, *, max_waiting_turns: int = 0
+        self,
+        database: AsyncEngine,
+        max_waiting: int,
+        *,
+        max_waiting_turns: int = 0,
+        activity: Activity | None = None,
     ) -> None:
         """``max_waiting``: people of one messenger and tenant. 0: no bound.
 
         ``max_waiting_turns``: turns of one conversation; a person has ``FULL_CONVERSATIONS`` times
-        as many.
+        as many. ``activity``: is told while anybody waits, at whichever bot.
         """
+        self._activity = activity or Activity.never_idle()
         self._database = database
         self._max_waiting = max_waiting
         self._max_waiting_turns = max_waiting_turns
@@ -77,3 +84,5 @@ class Backlog:
         async with self._database.connect() as connection:
             counted = await count_waiting_people(connection, many_turns=self._many_turns)
         self._people, self._turns = counted.people, counted.turns
+        if counted.people:
+            self._activity.note()

@@ -18,6 +18,7 @@ from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.turns import Person, Utterance
 from bot.store.queue_depth import QueueDepth, count_jobs
 from bot.workers import WorkerRegistry
+from runtime.activity import Activity
 from runtime.periodic import run_periodically
 
 COUNT_EVERY_S = 1.0
@@ -42,7 +43,15 @@ class Capacity:
 class Forecast:
     """The last count of the queue, and the people whose turns were accepted here since."""
 
-    def __init__(self, database: AsyncEngine, workers: WorkerRegistry) -> None:
+    def __init__(
+        self,
+        database: AsyncEngine,
+        workers: WorkerRegistry,
+        *,
+        activity: Activity | None = None,
+    ) -> None:
+        """``activity``: of this bot; None: it is never idle."""
+        self._activity = activity or Activity.never_idle()
         self._database = database
         self._workers = workers
         self._depth = QueueDepth()
@@ -121,7 +130,7 @@ class Forecast:
 
     async def keep(self) -> None:
         """Count until cancelled."""
-        await run_periodically(self.count, COUNT_EVERY_S)
+        await run_periodically(self.count, COUNT_EVERY_S, pause=self._activity.pause)
 
     async def count(self) -> None:
         """Count once, for all bots."""

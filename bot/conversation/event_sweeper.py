@@ -5,10 +5,8 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import recent_events
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
-SWEEP_EVERY_S = 30.0
 TIMEOUT_S = 5.0
 
 
@@ -17,10 +15,6 @@ class EventSweeper:
 
     def __init__(self, *, database: AsyncEngine) -> None:
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
-
-    async def keep_sweeping(self) -> None:
-        """Sweep until cancelled."""
-        await run_periodically(self.sweep, SWEEP_EVERY_S)
 
     async def sweep(self) -> None:
         """Run one round, until nothing is left to delete."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.cancellation import TurnCanceller
-from bot.conversation.inbox import ACCEPT_TIMEOUT_S, store_errors
+from bot.conversation.inbox import ACCEPT_TIMEOUT_S, StoreDownError, store_errors
 from bot.domain.conversation_events import EventKind
 from bot.domain.feedback import Feedback
 from bot.domain.turns import RepeatWindow
@@ -38,11 +39,30 @@ class PersonRequests:
         self._canceller = canceller
         self._human_s = human_s
 
-    async def is_new(self, messenger: str, tenant: str, repeats: RepeatWindow) -> bool:
-        """Take a command; False: it is a repeat, such as a replay of its request."""
+    @contextlib.asynccontextmanager
+    async def taken(
+        self, messenger: str, tenant: str, repeats: RepeatWindow
+    ) -> AsyncIterator[bool]:
+        """Take a command while it is carried out; False: it is a repeat, such as a replay.
+
+        Given back where Postgres is down: the next request carries it out.
+        """
         with store_errors("take_command", down_only=True):
             taking = self._take(messenger, tenant, repeats)
-            return await run_with_timeout(ACCEPT_TIMEOUT_S, taking)
+            is_new = await run_with_timeout(ACCEPT_TIMEOUT_S, taking)
+        try:
+            yield is_new
+        except StoreDownError:
+            with contextlib.suppress(StoreDownError), store_errors("give_back", down_only=True):
+                giving = self._give_back(messenger, tenant, repeats)
+                await run_with_timeout(ACCEPT_TIMEOUT_S, giving)
+            raise
+
+    async def is_asked(self, messenger: str, tenant: str, event_key: str) -> bool:
+        """Whether the event has become a turn, by whichever bot."""
+        with store_errors("is_asked", down_only=True):
+            asking = self._is_asked(messenger, tenant, event_key)
+            return await run_with_timeout(ACCEPT_TIMEOUT_S, asking)
 
     async def newest_turn(self, conversation: ConversationKey) -> NewestTurn | None:
         """The newest turn since the last reset, to ask it again or to go on with its answer."""
@@ -118,10 +138,17 @@ class PersonRequests:
         self, messenger: str, tenant: str, repeats: RepeatWindow, *, event_key: str = ""
     ) -> bool:
         async with self._database.connect() as connection:
-            command = replace(repeats, key=f"command:{repeats.key}")
             return await recent_events.take(
-                connection, messenger, tenant, command, event_key=event_key
+                connection, messenger, tenant, _command(repeats), event_key=event_key
             )
+
+    async def _give_back(self, messenger: str, tenant: str, repeats: RepeatWindow) -> None:
+        async with self._database.connect() as connection:
+            await recent_events.give_back(connection, messenger, tenant, _command(repeats))
+
+    async def _is_asked(self, messenger: str, tenant: str, event_key: str) -> bool:
+        async with self._database.connect() as connection:
+            return await regeneration.is_asked(connection, messenger, tenant, event_key)
 
     async def _newest_turn(self, conversation: ConversationKey) -> NewestTurn | None:
         async with self._database.connect() as connection:
@@ -161,3 +188,7 @@ class PersonRequests:
     ) -> None:
         async with self._database.connect() as connection:
             await hand_over.note_event(connection, conversation, kind, detail=detail)
+
+
+def _command(repeats: RepeatWindow) -> RepeatWindow:
+    return replace(repeats, key=f"command:{repeats.key}")

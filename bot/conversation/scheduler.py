@@ -17,6 +17,7 @@ from bot.domain.turns import TurnStatus
 from bot.observability.metrics import TURNS
 from bot.store import scheduling
 from bot.store.scheduling import UnreadableTurnError
+from runtime.activity import Activity
 from runtime.database import DATABASE_ERRORS, fault_fields
 from runtime.tasks import TaskSet
 
@@ -41,8 +42,13 @@ class ConversationScheduler:
         notifier: SettlementNotifier,
         timeout_s: float = TIMEOUT_S,
         fault_pause_s: float = FIRST_PAUSE_S,
+        activity: Activity | None = None,
     ) -> None:
-        """``timeout_s``: of each transaction; ``fault_pause_s``: first pause of a bad row."""
+        """``timeout_s``: of each transaction; ``fault_pause_s``: first pause of a bad row.
+
+        ``activity``: is told of every conversation that is to be scheduled.
+        """
+        self._activity = activity or Activity.never_idle()
         self._database = database
         self._enqueuer = enqueuer
         self._notifier = notifier
@@ -65,6 +71,7 @@ class ConversationScheduler:
     def schedule_soon(self, conversation_id: int) -> None:
         """Schedule the conversation with the next batch."""
         self._due.add(conversation_id)
+        self._activity.note()
         if self._running is None or self._running.done():
             self._running = self._tasks.start(self._schedule_due())
 

@@ -16,6 +16,8 @@ from runtime.periodic import FailureLog
 from runtime.pubsub import WakeupSubscriber
 
 POLL_S = 0.25
+#: While nobody waits; the first who does ends the pause.
+UNFOLLOWED_POLL_S = 5.0
 #: Each holds an HTTP connection; the usual limit of a process is 1,024.
 MAX_WAITING = 512
 #: Far above the turns that a person may have waiting: repeated requests wait too.
@@ -64,6 +66,8 @@ class SettlementWaiters:
 
         ``wakes``: an event of the caller's that is set with it.
         """
+        if not self._events:
+            self._settled.notify_local()
         event = self._events.setdefault(turn_id, asyncio.Event())
         self._followers[turn_id] += 1
         if wakes is not None:
@@ -88,7 +92,7 @@ class SettlementWaiters:
         """Poll for turns settled by other bots, until cancelled."""
         failures = FailureLog("settlement_waiters")
         while True:
-            await self._settled.wait(POLL_S)
+            await self._settled.wait(POLL_S if self._events else UNFOLLOWED_POLL_S)
             unknown = [turn_id for turn_id, event in self._events.items() if not event.is_set()]
             if unknown:
                 with failures.guard():

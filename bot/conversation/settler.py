@@ -15,6 +15,7 @@ from bot.store import settlements
 from bot.store.settlements import SettledTurn, Settlement
 from inference_queue.client import FinishedJob, JobQueue
 from inference_queue.protocol import Completion, Failure, FailureReason, FinishReason
+from runtime.activity import Activity
 from runtime.isolation import is_outage
 from runtime.periodic import FailureLog, run_periodically
 from runtime.pubsub import WakeupSubscriber
@@ -44,8 +45,14 @@ class Settler:
         follow_up: SettlementFollowUp,
         timeout_s: float = TIMEOUT_S,
         fault_pause_s: float = FIRST_PAUSE_S,
+        activity: Activity | None = None,
     ) -> None:
-        """``timeout_s``: of each transaction; ``fault_pause_s``: first pause of a bad row."""
+        """``timeout_s``: of each transaction; ``fault_pause_s``: first pause of a bad row.
+
+        ``activity``: of this bot; None: it is never idle.
+        """
+        self._activity = activity or Activity.never_idle()
+        self._activity.on_begin.append(finished.notify_local)
         self._database = database
         self._queue = queue
         self._finished = finished
@@ -71,7 +78,7 @@ class Settler:
                         continue
                 if failures.failing:
                     await asyncio.sleep(SETTLE_POLL_S)
-                await self._finished.wait(SETTLE_POLL_S)
+                await self._finished.wait(self._activity.poll_s(SETTLE_POLL_S))
         finally:
             await cancel_and_wait(retrying)
 

@@ -15,6 +15,7 @@ from bot.conversation.settlement_events import SettlementNotifier
 from bot.store import scheduling, sweeping, turn_pictures
 from inference_queue.claim_order import forget_served
 from inference_queue.reaper import reap, reapable
+from runtime.activity import Activity
 from runtime.isolation import is_outage
 from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
@@ -36,10 +37,13 @@ class TurnSweeper:
         database: AsyncEngine,
         scheduler: ConversationScheduler,
         notifier: SettlementNotifier,
+        activity: Activity | None = None,
     ) -> None:
+        """``activity``: of this bot; None: it is never idle."""
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._scheduler = scheduler
         self._notifier = notifier
+        self._activity = activity or Activity.never_idle()
         self._reaping: FaultHandler[UUID] = FaultHandler(
             "reap", id_name="job_id", timeout_s=TIMEOUT_S
         )
@@ -52,12 +56,12 @@ class TurnSweeper:
 
     async def keep_marking(self) -> None:
         """Mark the turns of claimed jobs as generating, until cancelled."""
-        await run_periodically(self.mark, MARK_EVERY_S)
+        await run_periodically(self.mark, MARK_EVERY_S, pause=self._activity.pause)
 
     async def keep_sweeping(self) -> None:
         """Recover orphaned jobs and turns and expire overdue turns, until cancelled."""
         await asyncio.sleep(SWEEP_EVERY_S)
-        await run_periodically(self.sweep, SWEEP_EVERY_S)
+        await run_periodically(self.sweep, SWEEP_EVERY_S, pause=self._activity.pause)
 
     async def keep_forgetting(self) -> None:
         """Forget when people were served, an hour later, until cancelled."""
@@ -82,6 +86,7 @@ class TurnSweeper:
                 connection, BATCH, excluded=self._scheduler.paused
             )
         if waiting:
+            self._activity.note()
             await self._scheduler.schedule(waiting)
         await self._scheduler.retry_paused()
 

@@ -19,6 +19,7 @@ from bot.delivery.claimer import DeliveryClaimer
 from bot.delivery.sender import DeliverySender
 from bot.observability.database_errors import report_database_error
 from bot.store.delivery_claims import DeliveryClaim
+from runtime.activity import Activity
 from runtime.database import DATABASE_ERRORS
 from runtime.tasks import TaskSet
 from runtime.timeouts import run_with_timeout
@@ -42,8 +43,15 @@ class DeliveryDispatcher:
     """Claims due deliveries, as far as there is room on the wire, and starts their sending."""
 
     def __init__(
-        self, *, claimer: DeliveryClaimer, sender: DeliverySender, in_flight: TaskSet
+        self,
+        *,
+        claimer: DeliveryClaimer,
+        sender: DeliverySender,
+        in_flight: TaskSet,
+        activity: Activity | None = None,
     ) -> None:
+        """``activity``: of this bot; None: it is never idle."""
+        self._activity = activity or Activity.never_idle()
         self._claimer = claimer
         self._sender = sender
         self._in_flight = in_flight
@@ -82,7 +90,7 @@ class DeliveryDispatcher:
             return False
         if (began := time.monotonic()) < self._next_scan_at:
             return await self._deliver_named(room)
-        self._next_scan_at = began + POLL_S
+        self._next_scan_at = began + self._activity.poll_s(POLL_S, at_most_s=MAX_POLL_S)
         begun = await self._deliver_some(room)
         took_s = time.monotonic() - began
         pause_s = min(took_s / SCAN_DUTY_CYCLE, MAX_POLL_S)
@@ -97,6 +105,7 @@ class DeliveryDispatcher:
     def deliver_soon(self, turn_ids: Iterable[UUID]) -> None:
         """Deliver these settled turns without waiting for the next scan."""
         self._named |= dict.fromkeys(turn_ids, False)
+        self._activity.note()
         self._wanted.set()
 
     async def close(self) -> None:
@@ -118,6 +127,8 @@ class DeliveryDispatcher:
         full = [name for name, calls in self._on_wire.items() if calls >= SHARE]
         claims = await self._claimer.claim(room, turn_ids, without=full)
         self._on_wire.update(claim.turn.messenger for claim in claims)
+        if claims:
+            self._activity.note()
         for claim in claims:
             self._in_flight.start(self._deliver(claim))
         return {claim.turn_id for claim in claims}

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.doctor.audit_chain import check_audit_chain
+from bot.doctor.quiet_work import check_quiet_work
 from bot.domain.findings import Finding, Verdict
 from bot.settings import Settings
 from bot.store.migrations import SchemaState, is_read_only, schema_state
@@ -101,6 +102,8 @@ async def _database(connection: AsyncConnection) -> AsyncIterator[Finding]:
     yield _SCHEMA[state]
     if state in (SchemaState.CURRENT, SchemaState.NEWER):
         yield await check_audit_chain(connection)
+        async for finding in check_quiet_work(connection):
+            yield finding
 
 
 async def check_valkey(settings: Settings) -> AsyncIterator[Finding]:

@@ -73,6 +73,7 @@ class AuditAction(StrEnum):
     REVIEW_QUEUE_CREATED = "review_queue_created"
     REVIEW_QUEUE_CLOSED = "review_queue_closed"
     REVIEW_QUEUE_OPENED = "review_queue_opened"
+    REVIEW_QUEUE_DELETED = "review_queue_deleted"
     REVIEW_READ = "review_read"
     REVIEW_WRITTEN = "review_written"
     REVIEW_DECLINED = "review_declined"

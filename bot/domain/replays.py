@@ -30,6 +30,13 @@ class ItemState(StrEnum):
     FAILED = "failed"
 
 
+class Unaskable(StrEnum):
+    """Why a turn is not asked again."""
+
+    PICTURES = "pictures"  #: a picture belongs to the question, and is not kept for long
+    UNANSWERED = "unanswered"  #: there is no answer to compare with
+
+
 class Preference(StrEnum):
     """What a vote says of the old and the new answer."""
 

@@ -1,8 +1,10 @@
-"""The origin of a local listener."""
+"""The origins of local listeners, and of URLs."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
+
+from yarl import URL
 
 
 def origin(host: str, port: int) -> str:
@@ -13,6 +15,14 @@ def origin(host: str, port: int) -> str:
     """
     reached = _reached(host)
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def origin_of(url: str) -> str:
+    """The origin of a configured URL; "" for one that cannot be read, which allows no call."""
+    try:
+        return str(URL(url).origin())
+    except ValueError:
+        return ""
 
 
 def _reached(host: str) -> str:

@@ -9,6 +9,7 @@ from bot.domain.messenger import Command, Incoming
 from bot.domain.turns import Person, Utterance
 from bot.messengers.plugin import Services
 from bot.store.conversations import ConversationKey
+from bot.store.regeneration import NewestTurn
 from bot.text.catalog import Texts
 from runtime.database import DATABASE_ERRORS
 
@@ -44,9 +45,14 @@ class PersonCommands:
             return await self._again(incoming)
         if incoming.command is Command.RESET:
             return CommandOutcome(sentence=await self._reset(incoming))
-        if not await self._is_new(incoming):
-            return CommandOutcome(sentence=_repeated(incoming.command, self._texts(incoming)))
-        return await self._do(incoming)
+        if incoming.repeats is None:
+            return await self._do(incoming)
+        # A late repeat must not stop or erase what came since.
+        place = self._messenger, incoming.tenant
+        async with self._requests.taken(*place, incoming.repeats) as is_new:
+            if is_new:
+                return await self._do(incoming)
+        return CommandOutcome(sentence=_repeated(incoming.command, self._texts(incoming)))
 
     async def _do(self, incoming: Incoming) -> CommandOutcome:
         """Carry out a command that must not be repeated."""
@@ -71,34 +77,36 @@ class PersonCommands:
         )
         return self._texts(incoming).reset_done
 
-    async def _is_new(self, incoming: Incoming) -> bool:
-        """Whether the request is no repeat: a late one must not stop or erase what came since."""
-        if incoming.repeats is None:
-            return True
-        return await self._requests.is_new(self._messenger, incoming.tenant, incoming.repeats)
-
     async def human_answers(self, incoming: Incoming) -> bool:
         """Whether a human answers in the conversation now: then the bot is silent."""
         return await self._requests.human_answers(self._key(incoming))
 
     async def _again(self, incoming: Incoming) -> CommandOutcome:
         """The newest question as a new message; a question in work is not asked twice."""
-        newest = await self._requests.newest_turn(self._key(incoming))
-        if newest is None or incoming.draft is None:
-            return CommandOutcome(sentence=self._texts(incoming).nothing_again)
-        event_key = incoming.draft.event_key
-        if newest.event_key == event_key:
-            # Sent again: the inbox knows it.
-            return CommandOutcome(utterance=incoming.draft)
-        if not newest.settled:
-            return CommandOutcome(sentence=self._texts(incoming).conversation_full)
-        if newest.had_pictures:
-            return CommandOutcome(sentence=self._texts(incoming).picture_gone)
-        if not await self._requests.take_turn(self._key(incoming), newest, event_key=event_key):
-            return CommandOutcome(sentence=self._texts(incoming).conversation_full)
+        key, draft, texts = self._key(incoming), incoming.draft, self._texts(incoming)
+        if draft is None:
+            return CommandOutcome(sentence=texts.nothing_again)
+        if await self._requests.is_asked(self._messenger, incoming.tenant, draft.event_key):
+            # Sent again: the inbox knows its turn.
+            return CommandOutcome(utterance=draft)
+        newest = await self._requests.newest_turn(key)
+        if newest is None:
+            return CommandOutcome(sentence=texts.nothing_again)
+        return await self._ask(newest, draft, key, texts)
+
+    async def _ask(
+        self, newest: NewestTurn, draft: Utterance, key: ConversationKey, texts: Texts
+    ) -> CommandOutcome:
+        if newest.event_key == draft.event_key:
+            # Another event of the message was quicker.
+            return CommandOutcome(utterance=draft)
+        if newest.had_pictures and newest.settled:
+            return CommandOutcome(sentence=texts.picture_gone)
+        if not (newest.settled and await self._take(key, newest, draft)):
+            return CommandOutcome(sentence=texts.conversation_full)
         # After a silence too it belongs to the conversation of its question.
         asked = replace(
-            incoming.draft,
+            draft,
             text=newest.text,
             prompt=newest.prompt,
             regenerates=newest.replaced,
@@ -106,6 +114,9 @@ class PersonCommands:
             idle_after_s=None,
         )
         return CommandOutcome(utterance=asked)
+
+    async def _take(self, key: ConversationKey, newest: NewestTurn, draft: Utterance) -> bool:
+        return await self._requests.take_turn(key, newest, event_key=draft.event_key)
 
     async def _erase(self, incoming: Incoming) -> str:
         person = Person(messenger=self._messenger, tenant=incoming.tenant, sender=incoming.sender)

@@ -7,9 +7,6 @@ import shutil
 from pathlib import Path
 
 from bot.observability.metrics import DISK_FREE_RATIO
-from runtime.periodic import run_periodically
-
-LOOK_EVERY_S = 30.0
 
 
 def free_ratio(folder: Path) -> float:
@@ -24,10 +21,6 @@ class DiskWatch:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    async def keep_looking(self) -> None:
-        """Look until cancelled."""
-        await run_periodically(self.look, LOOK_EVERY_S)
 
     async def look(self) -> None:
         """Look once. Raises OSError."""

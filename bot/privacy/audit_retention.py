@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import audit_log
-from runtime.periodic import run_periodically
+from bot.store.locks import OneBot, try_lock
 
 log = structlog.get_logger(__name__)
-
-EVERY_S = 24 * 3600.0
-#: One bot at a time ("audt"); the others skip the round.
-_LOCK = text("SELECT pg_try_advisory_xact_lock(1635087476)")
 
 
 class AuditRetention:
@@ -22,10 +17,6 @@ class AuditRetention:
     def __init__(self, database: AsyncEngine, *, kept_days: int) -> None:
         self._database = database
         self._kept_days = kept_days
-
-    async def keep_trimming(self) -> None:
-        """Trim the log at the start and once a day, until cancelled."""
-        await run_periodically(self.trim, EVERY_S)
 
     async def trim(self) -> int:
         """Run one round, in small transactions; the number of deleted rows."""
@@ -38,6 +29,6 @@ class AuditRetention:
 
     async def _step(self) -> int:
         async with self._database.begin() as connection:
-            if not await connection.scalar(_LOCK):
+            if not await try_lock(connection, OneBot.AUDIT_RETENTION):
                 return 0
             return await audit_log.trim(connection, kept_days=self._kept_days)

@@ -11,11 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.privacy.erasure import Eraser
 from bot.store import erasure_orders
 from bot.store.erasure_orders import ErasureOrder
-from runtime.periodic import run_periodically
 
 log = structlog.get_logger(__name__)
-
-LOOK_EVERY_S = 2.0
 
 
 class OrderedErasures:
@@ -24,10 +21,6 @@ class OrderedErasures:
     def __init__(self, database: AsyncEngine, eraser: Eraser) -> None:
         self._database = database
         self._eraser = eraser
-
-    async def keep_erasing(self) -> None:
-        """Carry out orders until cancelled."""
-        await run_periodically(self.erase, LOOK_EVERY_S)
 
     async def erase(self) -> None:
         """Carry out what is ordered by now. Raises DATABASE_ERRORS."""

@@ -11,12 +11,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import retention
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 60.0
 #: Between two steps: a step takes some milliseconds, and other work goes first.
 PAUSE_S = 0.1
 TIMEOUT_S = 10.0
@@ -44,10 +42,6 @@ class Retention:
         self._database = database
         self._now = now
         self._pause_s = pause_s
-
-    async def keep_deleting(self) -> None:
-        """Run once a day until cancelled. A run that was missed begins at the start."""
-        await run_periodically(self.delete, LOOK_EVERY_S)
 
     async def delete(self) -> int:
         """Carry out what is due; the number of deleted turns. Raises DATABASE_ERRORS."""

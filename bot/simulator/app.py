@@ -11,6 +11,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from bot.http.compiled_templates import COMPILED
 from bot.simulator.event_stream import stream_events
 from bot.simulator.messages import SESSIONS, find_session
 from bot.simulator.model_switch import ModelState, ModelSwitch
@@ -47,6 +48,7 @@ def create_simulator(
         app,
         loader=_templates(panes),
         autoescape=True,
+        bytecode_cache=COMPILED,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 #: A firing alert that nobody acknowledges is told again after so long.
 REPEAT_S = 4 * 3600.0
+#: The end is told after so long without it: one that comes and goes is one alert, not a flood.
+CALM_S = 300.0
 
 _OBSERVE = text(
     """
@@ -29,7 +31,8 @@ _OBSERVE = text(
         detail = excluded.detail, updated_at = now()
     """
 ).bindparams(bindparam("found", type_=Text))
-#: Whoever updates the row tells it; what has ended is told where its beginning was.
+#: Whoever updates the row tells it; what has ended is told where its beginning was. The row of one
+#: that has ended is not updated any more, until it fires again.
 _CLAIM = text(
     """
     WITH due AS (
@@ -39,7 +42,8 @@ _CLAIM = text(
                                                          ELSE 0 END)
              AND acknowledged_at IS NULL
              AND coalesce(told_at, '-infinity') <= now() - make_interval(secs => :repeat_s))
-            OR (since IS NULL AND told_at IS NOT NULL)
+            OR (since IS NULL AND told_at IS NOT NULL
+                AND updated_at <= now() - make_interval(secs => :calm_s))
         )
         FOR UPDATE SKIP LOCKED
     )
@@ -51,6 +55,23 @@ _CLAIM = text(
     bindparam("slow", type_=ARRAY(Text)),
     bindparam("wait_s", type_=Float),
     bindparam("repeat_s", type_=Float),
+    bindparam("calm_s", type_=Float),
+)
+_NOTE_CHANNELS = text(
+    """
+    INSERT INTO alert_channels AS known (name, detail, sent_at, failed_since)
+    SELECT name, detail, CASE WHEN detail = '' THEN now() END,
+        CASE WHEN detail <> '' THEN now() END
+    FROM json_to_recordset(CAST(:results AS json)) AS result (name text, detail text)
+    ORDER BY name
+    ON CONFLICT (name) DO UPDATE SET detail = excluded.detail,
+        sent_at = coalesce(excluded.sent_at, known.sent_at),
+        failed_since = CASE WHEN excluded.detail <> '' THEN coalesce(known.failed_since, now()) END
+    """
+).bindparams(bindparam("results", type_=Text))
+_FAILING = text(
+    "SELECT name, detail, failed_since FROM alert_channels WHERE failed_since IS NOT NULL "
+    "ORDER BY name"
 )
 _UNTELL = text("UPDATE alerts SET told_at = NULL WHERE name = :name AND since IS NOT NULL")
 _ACKNOWLEDGE = text(
@@ -96,6 +117,15 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailingChannel:
+    """A way of telling that does not work."""
+
+    name: str  #: slack, webhook, mail
+    detail: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """An alert to be told now."""
 
@@ -117,7 +147,7 @@ async def claim_notices(
     connection: AsyncConnection, *, slow: Sequence[str], wait_s: float
 ) -> list[Notice]:
     """The alerts that this bot has to tell now; ``slow``: those that fire for ``wait_s`` first."""
-    values = {"slow": list(slow), "wait_s": wait_s, "repeat_s": REPEAT_S}
+    values = {"slow": list(slow), "wait_s": wait_s, "repeat_s": REPEAT_S, "calm_s": CALM_S}
     rows = await connection.execute(_CLAIM, values)
     return [Notice(name=row.name, detail=row.detail, ended=row.ended) for row in rows]
 
@@ -125,6 +155,21 @@ async def claim_notices(
 async def give_back(connection: AsyncConnection, name: str) -> None:
     """Let an alert be told once more: it reached nobody."""
     await connection.execute(_UNTELL, {"name": name})
+
+
+async def note_channels(connection: AsyncConnection, results: Mapping[str, str]) -> None:
+    """Note what went wrong by the channel's name; "": it took the message."""
+    if results:
+        rows = [{"name": name, "detail": detail[:200]} for name, detail in sorted(results.items())]
+        await connection.execute(_NOTE_CHANNELS, {"results": orjson.dumps(rows).decode()})
+
+
+async def failing_channels(connection: AsyncConnection) -> list[FailingChannel]:
+    """The channels whose last message was not taken."""
+    return [
+        FailingChannel(name=row.name, detail=row.detail, since=row.failed_since)
+        for row in await connection.execute(_FAILING)
+    ]
 
 
 async def acknowledge(connection: AsyncConnection, name: str) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, text
+from sqlalchemy import Text, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.turns import SETTLED, TurnStatus
 from bot.store.conversations import ConversationKey
+from bot.store.schema import turns
 
 NEWEST = text(
     """
@@ -45,6 +46,18 @@ class NewestTurn:
     finish_reason: str | None
     continues: UUID | None  #: the turn whose answer it goes on with
     had_pictures: bool  #: which are gone: they were kept for its answer alone
+
+
+async def is_asked(
+    connection: AsyncConnection, messenger: str, tenant: str, event_key: str
+) -> bool:
+    """Whether the event is a turn."""
+    found = select(turns.c.id).where(
+        turns.c.messenger == messenger,
+        turns.c.tenant == tenant,
+        turns.c.event_key == event_key,
+    )
+    return await connection.scalar(found) is not None
 
 
 async def newest_turn(

@@ -16,14 +16,14 @@ from sqlalchemy import BigInteger, DateTime, Uuid, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.store.datasets import progress
 from bot.store.erasure import erase_conversations, erase_jobs
+from bot.store.locks import OneBot, try_lock
+from bot.store.replays import items as replay_items
 from bot.store.schema import retention_runs
 
 #: Turns that a step looks at, and that it deletes: some milliseconds each.
 LOOKED, BATCH = 2000, 200
-
-#: One bot at a time ("rete"); the others skip the round.
-_LOCK = text("SELECT pg_try_advisory_xact_lock(1919251557)")
 
 #: A run ends at once where nothing is ever deleted.
 _BEGIN = text(
@@ -168,7 +168,7 @@ class RetentionStep:
 
 async def begin_run(connection: AsyncConnection, *, since: datetime) -> None:
     """Begin a run unless one has begun since then or goes on. The commit is the caller's."""
-    if await connection.scalar(_LOCK):
+    if await try_lock(connection, OneBot.RETENTION):
         await connection.execute(_BEGIN, {"since": since})
 
 
@@ -177,7 +177,7 @@ async def delete_some(connection: AsyncConnection) -> RetentionStep | None:
 
     The commit is the caller's.
     """
-    if not await connection.scalar(_LOCK):
+    if not await try_lock(connection, OneBot.RETENTION):
         return None
     run = (await connection.execute(_RUNNING)).one_or_none()
     if run is None:
@@ -213,6 +213,9 @@ async def _delete(
     """Delete the turns and what belongs to them; how many turns and conversations."""
     if not turn_ids:
         return 0, 0
+    # First of all, as their steps do: the jobs of the background lane go with the turns.
+    await progress.hold_checked(connection, turn_ids)
+    await replay_items.hold_asked(connection, turn_ids)
     ids: Mapping[str, Any] = {"conversation_ids": list(conversation_ids)}
     await connection.execute(_LOCK_CONVERSATIONS, ids)
     deleted = await connection.execute(_DELETE_TURNS, {"turn_ids": list(turn_ids)})

@@ -116,6 +116,14 @@ async def clear(connection: AsyncConnection, owner: str, scope: Scope) -> list[U
     return await _delete(connection, _is_of(owner, scope))
 
 
+async def give_up(connection: AsyncConnection, owner: str, scope: Scope) -> list[UUID]:
+    """Delete the questions of a chat that still wait for an answer."""
+    waiting = select(sandbox_answers.c.question_id).where(sandbox_answers.c.answered_at.is_(None))
+    return await _delete(
+        connection, and_(_is_of(owner, scope), sandbox_questions.c.id.in_(waiting))
+    )
+
+
 async def trim(connection: AsyncConnection, owner: str, scope: Scope) -> list[UUID]:
     """Delete what stands before the newest questions of a chat."""
     kept = (

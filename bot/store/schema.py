@@ -64,7 +64,9 @@ from bot.store.search.tables import (
     segments_table,
 )
 from bot.store.statistics_tables import (
+    alert_channels_table,
     alerts_table,
+    bots_statistics_table,
     open_table,
     progress_table,
     resends_table,
@@ -161,6 +163,9 @@ turns = Table(
     Column("runs", JSONB),
     Column("first_token_ms", Float),
     Column("total_ms", Float),
+    # Its shares of the worker's processors and of the engine; null: an older worker's.
+    Column("cpu_ms", Float),
+    Column("busy_ms", Float),
     Column("failure_reason", Text),
     Column("failure_message", Text),
     # The search index of the previous version, which alone reads and fills it.
@@ -186,6 +191,8 @@ turns = Table(
     Index("ix_turns_sender_received_at", "sender", "received_at"),
     # Few turns ask again, or go on.
     Index("ix_turns_regenerates", "regenerates", postgresql_where=text("regenerates IS NOT NULL")),
+    # What an erased person stopped of others' turns.
+    Index("ix_turns_stopped_by", "stopped_by", postgresql_where=text("stopped_by IS NOT NULL")),
     # Guarantees at most one queued or generating turn per conversation.
     Index(
         "uq_turns_conversation_running",
@@ -431,10 +438,12 @@ search_queue = queue_table(metadata)
 saved_searches = saved_searches_table(metadata)
 # The dashboard's charts, and its orders to send dead letters again (bot.store.statistics).
 statistics = statistics_table(metadata)
+statistics_bots = bots_statistics_table(metadata)
 statistics_progress = progress_table(metadata)
 statistics_open = open_table(metadata)
 bulk_resends = resends_table(metadata)
 alerts = alerts_table(metadata)
+alert_channels = alert_channels_table(metadata)
 
 # Reviewers' judgements, and what counts of them.
 review_queues = queues_table(metadata)

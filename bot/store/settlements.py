@@ -44,7 +44,8 @@ SETTLE = text(
             job_id uuid, status text, sources text[], started_at timestamptz, answer text,
             finish_reason text, model text, prompt_tokens int, completion_tokens int,
             dropped_messages int, first_token_ms float8, total_ms float8, reasoning text,
-            failure_reason text, failure_message text, cut_chars int, runs jsonb
+            failure_reason text, failure_message text, cut_chars int, runs jsonb,
+            cpu_ms float8, busy_ms float8
         )
     ), settled AS (
         UPDATE turns
@@ -55,7 +56,8 @@ SETTLE = text(
             dropped_messages = result.dropped_messages, reasoning = result.reasoning,
             first_token_ms = result.first_token_ms, total_ms = result.total_ms,
             failure_reason = result.failure_reason, failure_message = result.failure_message,
-            cut_chars = result.cut_chars, runs = result.runs
+            cut_chars = result.cut_chars, runs = result.runs,
+            cpu_ms = result.cpu_ms, busy_ms = result.busy_ms
         FROM result WHERE turns.job_id = result.job_id AND turns.status = ANY(result.sources)
         RETURNING turns.id, turns.job_id, conversation_id, seq, epoch, messenger, turns.status,
             coalesce(prompt, text) AS prompt, turns.answer, received_at, settled_at,
@@ -179,4 +181,6 @@ def _completion_values(completion: Completion) -> dict[str, Any]:
         "reasoning": completion.reasoning or None,
         "first_token_ms": completion.first_token_ms,
         "total_ms": completion.total_ms,
+        "cpu_ms": completion.cpu_ms,
+        "busy_ms": completion.busy_ms,
     }

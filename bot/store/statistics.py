@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import product
 
-from sqlalchemy import DateTime, Float, Integer, bindparam, text
+from sqlalchemy import BigInteger, DateTime, Float, Integer, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -90,15 +91,29 @@ _SAMPLE = text(
     FROM waiting
     """
 )
-_FORGET = text(
+_FORGET = [
+    text(
+        f"""
+        DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM {table}
+            WHERE step_s = ANY(:steps) AND starts_at < now() - make_interval(days => :days)
+            LIMIT 5000
+        ))
+        """
+    ).bindparams(bindparam("steps", type_=ARRAY(Integer)), bindparam("days", type_=Integer))
+    for table in ("statistics", "statistics_bots")
+]
+
+
+_ADD_CPU = text(
+    f"""
+    INSERT INTO statistics_bots AS known (step_s, starts_at, cpu_ms)
+    SELECT step_s, date_bin(make_interval(secs => step_s), now(), timestamptz '{ORIGIN}'), :cpu_ms
+    FROM unnest(ARRAY[{", ".join(map(str, STEPS_S))}]) AS step_s ORDER BY step_s
+    ON CONFLICT (step_s, starts_at) DO UPDATE SET cpu_ms = known.cpu_ms + excluded.cpu_ms
+    RETURNING {LAZY_COMMIT_SQL}
     """
-    DELETE FROM statistics WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM statistics
-        WHERE step_s = ANY(:steps) AND starts_at < now() - make_interval(days => :days)
-        LIMIT 5000
-    ))
-    """
-).bindparams(bindparam("steps", type_=ARRAY(Integer)), bindparam("days", type_=Integer))
+).bindparams(bindparam("cpu_ms", type_=BigInteger))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +177,16 @@ async def sample_waiting(connection: AsyncConnection) -> Waiting:
     return Waiting(turns=row.waiting, oldest_s=row.oldest_s)
 
 
+async def add_cpu(connection: AsyncConnection, cpu_ms: int) -> None:
+    """Add what a bot has used of its processors since the last time; the commit is yours."""
+    await connection.execute(_ADD_CPU, {"cpu_ms": cpu_ms})
+
+
 async def forget(connection: AsyncConnection) -> int:
     """Delete outlived rows, some thousands at most; their number. The commit is the caller's."""
     deleted = 0
-    for steps, days in KEPT_DAYS.items():
-        result = await connection.execute(_FORGET, {"steps": list(steps), "days": days})
+    for statement, (steps, days) in product(_FORGET, KEPT_DAYS.items()):
+        result = await connection.execute(statement, {"steps": list(steps), "days": days})
         deleted += int(result.rowcount)
     return deleted
 

@@ -1,27 +1,56 @@
-"""The statistics of a range of time, as charts read them: rows of one step, over all tenants."""
+"""The statistics of a range of time, as charts read them: rows of one step."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BindParameter, DateTime, Integer, Text, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.statistics_tables import COUNTS
 
 _WITHIN = """
     step_s = :step_s AND starts_at >= :since AND starts_at < :until
-    AND (:messenger = '' OR messenger = :messenger)
+    AND (:messenger = '' OR messenger = :messenger) AND (:tenant = '' OR tenant = :tenant)
 """
 _PARAMETERS: tuple[BindParameter[Any], ...] = (
     bindparam("step_s", type_=Integer),
     bindparam("messenger", type_=Text),
+    bindparam("tenant", type_=Text),
     *(bindparam(name, type_=DateTime(timezone=True)) for name in ("since", "until")),
 )
+#: Bots work for everybody: their time is by the conversations of all tenants.
+_READ_BOTS = text(
+    """
+    SELECT starts_at, bots.cpu_ms, coalesce(sum(begun), 0)::bigint AS begun
+    FROM statistics_bots AS bots LEFT JOIN statistics USING (step_s, starts_at)
+    WHERE step_s = :step_s AND starts_at >= :since AND starts_at < :until
+    GROUP BY 1, 2
+    """
+).bindparams(
+    bindparam("step_s", type_=Integer),
+    *(bindparam(name, type_=DateTime(timezone=True)) for name in ("since", "until")),
+)
+#: The days of as long as charts show, so few rows; each tenant's name once.
+_TENANTS = text(
+    """
+    SELECT DISTINCT tenant FROM statistics
+    WHERE step_s = 86400 AND starts_at >= :since AND tenant <> ''
+      AND (:messenger = '' OR messenger = :messenger)
+    ORDER BY tenant LIMIT :limit
+    """
+).bindparams(
+    bindparam("since", type_=DateTime(timezone=True)),
+    bindparam("messenger", type_=Text),
+    bindparam("limit", type_=Integer),
+)
+#: Tenants that a page lists; another is shown where the address names it.
+MAX_TENANTS = 100
 _READ_COUNTS = text(
     f"""
     SELECT starts_at, messenger, sum(max_waiting)::bigint AS max_waiting,
@@ -29,26 +58,29 @@ _READ_COUNTS = text(
     FROM statistics WHERE {_WITHIN} GROUP BY 1, 2
     """
 ).bindparams(*_PARAMETERS)
+#: Step by step where a chart draws the kind; the others in one row at the span's beginning.
 _READ_DETAILS = text(
     f"""
-    SELECT starts_at, split_part(key, ':', 1) AS kind, array_agg(split_part(key, ':', 2)) AS names,
-        array_agg(count) AS numbers
-    FROM (
-        SELECT starts_at, key, sum(value::bigint)::bigint AS count
-        FROM statistics, jsonb_each_text(details) WHERE {_WITHIN} GROUP BY 1, 2
+    SELECT starts_at, kind, array_agg(name) AS names, array_agg(count) AS numbers FROM (
+        SELECT CASE WHEN split_part(key, ':', 1) = ANY(:by_step) THEN starts_at ELSE :since END
+                AS starts_at,
+            split_part(key, ':', 1) AS kind, split_part(key, ':', 2) AS name,
+            sum(value::bigint)::bigint AS count
+        FROM statistics, jsonb_each_text(details) WHERE {_WITHIN} GROUP BY 1, 2, 3
     ) AS sums GROUP BY 1, 2
     """
-).bindparams(*_PARAMETERS)
+).bindparams(*_PARAMETERS, bindparam("by_step", type_=ARRAY(Text)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A range of time in steps; ``messenger``: "" for all of them."""
+    """A range of time in steps; ``messenger``, ``tenant``: "" for all of them."""
 
     step_s: int
     since: datetime
     until: datetime  #: exclusive
     messenger: str = ""
+    tenant: str = ""
 
     def values(self) -> dict[str, object]:
         """The parameters of the statements."""
@@ -57,7 +89,16 @@ class Span:
             "since": self.since,
             "until": self.until,
             "messenger": self.messenger,
+            "tenant": self.tenant,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class BotsTime:
+    """What all bots used of their processors in a step, and the conversations that began in it."""
+
+    cpu_ms: int
+    begun: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +107,9 @@ class Statistics:
 
     counts: Mapping[tuple[datetime, str], Mapping[str, int]]  #: by step and messenger
     #: The further counts by their kind, then by step: of a stage by bucket, of failures by reason.
+    #: A kind that was not asked for by step has all of them at the span's beginning.
     details: Mapping[str, Mapping[datetime, Counter[str]]]
+    bots: Mapping[datetime, BotsTime] = field(default_factory=dict)  #: by step
 
     def total(self, name: str) -> int:
         """The sum of a count over the span."""
@@ -86,12 +129,24 @@ class Statistics:
         return found
 
 
-async def read_statistics(connection: AsyncConnection, span: Span) -> Statistics:
-    """Everything that was counted in the span."""
+async def read_statistics(
+    connection: AsyncConnection, span: Span, kinds: Sequence[str]
+) -> Statistics:
+    """What was counted in the span; details of these kinds step by step."""
     values = span.values()
     counts = (await connection.execute(_READ_COUNTS, values)).mappings()
     by_step = {(row["starts_at"], row["messenger"]): dict(row) for row in counts}
     details: dict[str, dict[datetime, Counter[str]]] = defaultdict(dict)
-    for row in await connection.execute(_READ_DETAILS, values):
+    for row in await connection.execute(_READ_DETAILS, values | {"by_step": list(kinds)}):
         details[row.kind][row.starts_at] = Counter(dict(zip(row.names, row.numbers, strict=True)))
-    return Statistics(counts=by_step, details=details)
+    bots = await connection.execute(
+        _READ_BOTS, {name: values[name] for name in ("step_s", "since", "until")}
+    )
+    times = {row.starts_at: BotsTime(row.cpu_ms, row.begun) for row in bots}
+    return Statistics(counts=by_step, details=details, bots=times)
+
+
+async def tenants(connection: AsyncConnection, since: datetime, messenger: str = "") -> list[str]:
+    """The tenants with statistics since then, by name, ``MAX_TENANTS`` at most."""
+    values = {"since": since, "messenger": messenger, "limit": MAX_TENANTS}
+    return list((await connection.execute(_TENANTS, values)).scalars())

@@ -112,7 +112,7 @@ COUNT_ENDED = text(
     WITH chunk AS MATERIALIZED (
         SELECT turns.id, {_FACTS}, turns.failure_reason, turns.prompt_tokens,
             turns.completion_tokens, turns.first_token_ms, turns.total_ms, turns.queued_at,
-            turns.started_at, NOT EXISTS (
+            turns.started_at, turns.cpu_ms, turns.busy_ms, NOT EXISTS (
                 SELECT FROM turns AS earlier
                 WHERE earlier.conversation_id = turns.conversation_id
                   AND earlier.seq = turns.seq - 1 AND earlier.epoch = turns.epoch
@@ -142,7 +142,12 @@ COUNT_ENDED = text(
             coalesce(sum({_IN_TIME}) FILTER (WHERE delivery NOT IN {_OPEN}), 0) AS in_time,
             coalesce(sum(prompt_tokens), 0) AS prompt_tokens,
             coalesce(sum(completion_tokens), 0) AS completion_tokens,
-            coalesce(sum(least(greatest(total_ms, 0), 1e9)), 0) AS generation_ms
+            coalesce(sum(least(greatest(total_ms, 0), 1e9)), 0) AS generation_ms,
+            count(*) FILTER (WHERE status = 'answered' AND cpu_ms IS NOT NULL) AS measured,
+            coalesce(sum(least(greatest(cpu_ms, 0), 1e9)) FILTER (WHERE status = 'answered'), 0)
+                AS cpu_ms,
+            coalesce(sum(least(greatest(busy_ms, 0), 1e9)) FILTER (WHERE status = 'answered'), 0)
+                AS busy_ms
         FROM chunk GROUP BY 1, 2, 3
     ), {_adding(_OF_ENDS)}
     """

@@ -37,6 +37,9 @@ COUNTS = (
     "prompt_tokens",
     "completion_tokens",
     "generation_ms",
+    "measured",
+    "cpu_ms",
+    "busy_ms",
 )
 
 
@@ -60,6 +63,18 @@ def statistics_table(metadata: MetaData) -> Table:
         # Further counts by key: failed:<reason>, and <stage>:<bucket> of the histograms.
         Column("details", JSONB, nullable=False, server_default=text("'{}'")),
         # The newest rows are updated every few seconds: leave room on their pages.
+        postgresql_with={"fillfactor": 70},
+    )
+
+
+def bots_statistics_table(metadata: MetaData) -> Table:
+    """The processor time of all bots in each step of time; it belongs to no tenant."""
+    return Table(
+        "statistics_bots",
+        metadata,
+        Column("step_s", Integer, primary_key=True),
+        Column("starts_at", DateTime(timezone=True), primary_key=True),
+        _count("cpu_ms"),
         postgresql_with={"fillfactor": 70},
     )
 
@@ -99,6 +114,19 @@ def resends_table(metadata: MetaData) -> Table:
             "id",
             postgresql_where=text("ended_at IS NULL"),
         ),
+    )
+
+
+def alert_channels_table(metadata: MetaData) -> Table:
+    """How the last message to each channel of the alerts fared."""
+    return Table(
+        "alert_channels",
+        metadata,
+        Column("name", Text, primary_key=True),
+        # What went wrong; empty: nothing.
+        Column("detail", Text, nullable=False, server_default=""),
+        Column("sent_at", DateTime(timezone=True)),
+        Column("failed_since", DateTime(timezone=True)),
     )
 
 

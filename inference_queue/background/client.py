@@ -14,17 +14,18 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import Integer, Text, Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inference_queue.background.protocol import (
     BackgroundJob,
     BackgroundResult,
     Target,
+    Unreadable,
     kind_of,
 )
 from inference_queue.background.wire import dump_background_job, load_background_result
-from inference_queue.protocol import Failure, FailureReason, ProtocolError
+from inference_queue.protocol import ProtocolError
 
 _ENQUEUE = text(
     """
@@ -39,20 +40,30 @@ _ENQUEUE = text(
     bindparam("batch_id", type_=Uuid),
     *(bindparam(name, type_=Text) for name in ("jobs", "model", "preset", "engine", "adapter")),
 )
-_TAKE = (
-    text(
-        """
-        DELETE FROM background_jobs WHERE id = ANY(ARRAY(
-            SELECT id FROM background_jobs WHERE batch_id = :batch_id AND state = 'finished'
-            ORDER BY finished_at LIMIT :limit
-            FOR UPDATE SKIP LOCKED
-        ))
-        RETURNING id, result
-        """
-    )
-    .bindparams(bindparam("batch_id", type_=Uuid), bindparam("limit", type_=Integer))
-    .columns(result=JSONB)
+#: More than any answer and its reasoning take.
+MAX_RESULT_BYTES = 1024 * 1024
+_FINISHED = """
+    SELECT id FROM background_jobs WHERE batch_id = :batch_id AND state = 'finished'
+      AND (CAST(:only AS uuid) IS NULL OR id = :only) AND id <> ALL(:excluded)
+    ORDER BY finished_at LIMIT :limit
+"""
+_OF_BATCH = (
+    bindparam("batch_id", type_=Uuid),
+    bindparam("only", type_=Uuid),
+    bindparam("excluded", type_=ARRAY(Uuid)),
+    bindparam("limit", type_=Integer),
 )
+#: As text: what the driver cannot read would break the others' rows too.
+_TAKE = text(
+    f"""
+        DELETE FROM background_jobs WHERE id = ANY(ARRAY(
+            {_FINISHED} FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING id, CASE WHEN octet_length(CAST(result AS text)) <= {MAX_RESULT_BYTES}
+            THEN CAST(result AS text) END AS result
+    """
+).bindparams(*_OF_BATCH)
+_LIST_FINISHED = text(_FINISHED).bindparams(*_OF_BATCH)
 _COUNT = text(
     "SELECT state, count(*) AS jobs FROM background_jobs WHERE batch_id = :batch_id GROUP BY state"
 ).bindparams(bindparam("batch_id", type_=Uuid))
@@ -83,7 +94,7 @@ class FinishedBackgroundJob:
     """A job that has ended."""
 
     id: UUID
-    result: BackgroundResult
+    result: BackgroundResult | Unreadable
 
 
 async def enqueue(
@@ -111,11 +122,25 @@ async def enqueue(
 
 
 async def take_finished(
-    connection: AsyncConnection, batch_id: UUID, limit: int
+    connection: AsyncConnection,
+    batch_id: UUID,
+    limit: int,
+    *,
+    only: UUID | None = None,
+    excluded: Sequence[UUID] = (),
 ) -> list[FinishedBackgroundJob]:
     """Take finished jobs out of the lane, the oldest first, with the commit of the caller."""
-    rows = await connection.execute(_TAKE, {"batch_id": batch_id, "limit": limit})
+    values = {"batch_id": batch_id, "limit": limit, "only": only, "excluded": list(excluded)}
+    rows = await connection.execute(_TAKE, values)
     return [FinishedBackgroundJob(row.id, _read(row.result)) for row in rows]
+
+
+async def finished_ids(
+    connection: AsyncConnection, batch_id: UUID, limit: int, *, excluded: Sequence[UUID] = ()
+) -> list[UUID]:
+    """The finished jobs that would be taken next."""
+    values = {"batch_id": batch_id, "limit": limit, "only": None, "excluded": list(excluded)}
+    return list((await connection.execute(_LIST_FINISHED, values)).scalars())
 
 
 async def count(connection: AsyncConnection, batch_id: UUID) -> BackgroundCounts:
@@ -137,8 +162,12 @@ async def cancel_jobs(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
     return (await connection.execute(_CANCEL_SOME, {"ids": list(ids)})).rowcount
 
 
-def _read(body: Any) -> BackgroundResult:
+def _read(body: str | None) -> BackgroundResult | Unreadable:
+    if body is None:
+        return Unreadable(f"none, or of more than {MAX_RESULT_BYTES:,} bytes")
     try:
-        return load_background_result(body)
+        return load_background_result(orjson.loads(body))
     except ProtocolError as error:
-        return Failure(reason=FailureReason.INVALID_JOB, message=str(error))
+        return Unreadable(str(error))
+    except orjson.JSONDecodeError:
+        return Unreadable("not JSON of this kind")

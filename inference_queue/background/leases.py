@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
 import structlog
 from sqlalchemy import BigInteger, Float, Integer, Row, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -20,18 +21,30 @@ from runtime.database import DATABASE_ERRORS, LAZY_COMMIT_SQL, fault_fields
 
 log = structlog.get_logger(__name__)
 
-#: The oldest jobs that this worker can do, and none while a live job waits for any worker. The
-#: commits are lazy as those of live jobs: what a crash of Postgres undoes is done again.
+#: The oldest jobs that this worker can do, and none while a live job waits for any worker.
+_NEXT = f"""
+    SELECT id FROM background_jobs
+    WHERE state = 'queued' AND run_after <= now() AND kind = ANY(:kinds)
+      AND coalesce(model, :model) = :model AND coalesce(preset, :preset) = :preset
+      AND coalesce(engine, :engine) = :engine AND coalesce(adapter, :adapter) = :adapter
+      AND (CAST(:only AS uuid) IS NULL OR id = :only) AND id <> ALL(:excluded)
+      AND NOT EXISTS (SELECT FROM jobs WHERE {CLAIMABLE})
+    ORDER BY created_at, id LIMIT :slots
+"""
+_CHOICE = (
+    bindparam("kinds", type_=ARRAY(Text)),
+    bindparam("only", type_=Uuid),
+    bindparam("excluded", type_=ARRAY(Uuid)),
+    bindparam("slots", type_=Integer),
+    *(bindparam(name, type_=Text) for name in ("model", "preset", "engine", "adapter")),
+)
+_LIST_NEXT = text(_NEXT).bindparams(*_CHOICE)
+#: The commits are lazy as those of live jobs: what a crash of Postgres undoes is done again. The
+#: payload is text: one that the driver cannot read would break the others' rows too.
 _CLAIM = text(
     f"""
     WITH picked AS (
-        SELECT id FROM background_jobs
-        WHERE state = 'queued' AND run_after <= now() AND kind = ANY(:kinds)
-          AND coalesce(model, :model) = :model AND coalesce(preset, :preset) = :preset
-          AND coalesce(engine, :engine) = :engine AND coalesce(adapter, :adapter) = :adapter
-          AND NOT EXISTS (SELECT FROM jobs WHERE {CLAIMABLE})
-        ORDER BY created_at, id LIMIT :slots
-        FOR UPDATE OF background_jobs SKIP LOCKED
+        {_NEXT} FOR UPDATE OF background_jobs SKIP LOCKED
     ), claimed AS (
         UPDATE background_jobs
         SET state = 'running', attempt = attempt + 1, worker = :worker,
@@ -39,16 +52,22 @@ _CLAIM = text(
             lease_until = now() + make_interval(secs => :lease_s),
             started_at = coalesce(started_at, now())
         FROM picked WHERE background_jobs.id = picked.id
-        RETURNING background_jobs.id, kind, payload, lease, attempt
+        RETURNING background_jobs.id, kind, CAST(payload AS text) AS payload, lease, attempt
     )
     SELECT *, {LAZY_COMMIT_SQL} FROM claimed
     """
 ).bindparams(
-    bindparam("kinds", type_=ARRAY(Text)),
-    bindparam("slots", type_=Integer),
+    *_CHOICE,
     bindparam("lease_s", type_=Float),
-    *(bindparam(name, type_=Text) for name in ("model", "preset", "engine", "adapter", "worker")),
+    bindparam("worker", type_=Text),
 )
+#: A job that cannot be leased, such as one whose row a trigger refuses.
+_REJECT = text(
+    """
+    UPDATE background_jobs SET state = 'finished', result = :result, finished_at = now()
+    WHERE id = :id AND state = 'queued'
+    """
+).bindparams(bindparam("id", type_=Uuid), bindparam("result", type_=JSONB))
 _RENEW = text(
     """
     UPDATE background_jobs SET lease_until = now() + make_interval(secs => :lease_s)
@@ -128,25 +147,35 @@ class BackgroundLeases:
         self._worker = worker
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def claim(self, slots: int, offer: Offer) -> list[BackgroundLease]:
+    async def claim(
+        self, slots: int, offer: Offer, *, only: UUID | None = None, excluded: Sequence[UUID] = ()
+    ) -> list[BackgroundLease]:
         """Take up to ``slots`` jobs that the worker can do; none while a live job waits.
 
-        An unreadable payload is finished at once as INVALID_JOB.
+        An unreadable payload is finished at once as INVALID_JOB. A row that Postgres refuses fails
+        the whole call: see ``next_jobs``.
         """
-        values: dict[str, Any] = {
-            "slots": slots,
-            "kinds": offer.kinds,
-            "model": offer.model,
-            "preset": offer.preset,
-            "engine": offer.engine,
-            "adapter": offer.adapter,
-            "worker": self._worker,
-            "lease_s": self.lease_s,
-        }
+        holder = {"worker": self._worker, "lease_s": self.lease_s}
         async with self._database.connect() as connection:
-            rows = (await connection.execute(_CLAIM, values)).all()
+            rows = (
+                await connection.execute(_CLAIM, holder | _choice(slots, offer, only, excluded))
+            ).all()
         leases = [await self._read(row) for row in rows]
         return [lease for lease in leases if lease is not None]
+
+    async def next_jobs(
+        self, slots: int, offer: Offer, *, excluded: Sequence[UUID] = ()
+    ) -> list[UUID]:
+        """The jobs that ``claim`` would take now, for a retry one by one after a fault."""
+        async with self._database.connect() as connection:
+            chosen = await connection.execute(_LIST_NEXT, _choice(slots, offer, None, excluded))
+            return list(chosen.scalars())
+
+    async def reject(self, job_id: UUID, failure: Failure) -> bool:
+        """End a job that cannot be leased; False: it does not wait."""
+        values = {"id": job_id, "result": dump_background_result(failure)}
+        async with self._database.connect() as connection:
+            return (await connection.execute(_REJECT, values)).rowcount == 1
 
     async def renew(self, leases: Iterable[BackgroundLease]) -> set[UUID]:
         """Prolong the leases; the jobs that are still held."""
@@ -180,8 +209,8 @@ class BackgroundLeases:
 
     async def _read(self, row: Row[Any]) -> BackgroundLease | None:
         try:
-            job = load_background_job(row.kind, row.payload)
-        except ProtocolError as error:
+            job = load_background_job(row.kind, orjson.loads(row.payload))
+        except (ProtocolError, orjson.JSONDecodeError) as error:
             failure = Failure(reason=FailureReason.INVALID_JOB, message=str(error))
         else:
             return BackgroundLease(job=job, number=row.lease, attempt=row.attempt)
@@ -196,3 +225,18 @@ class BackgroundLeases:
         values = {"id": job_id, "lease": number, "result": dump_background_result(result)}
         async with self._database.connect() as connection:
             return (await connection.execute(_FINISH, values)).first() is not None
+
+
+def _choice(
+    slots: int, offer: Offer, only: UUID | None, excluded: Sequence[UUID]
+) -> dict[str, Any]:
+    return {
+        "slots": slots,
+        "kinds": offer.kinds,
+        "model": offer.model,
+        "preset": offer.preset,
+        "engine": offer.engine,
+        "adapter": offer.adapter,
+        "only": only,
+        "excluded": list(excluded),
+    }

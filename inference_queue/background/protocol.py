@@ -74,6 +74,27 @@ class Rendering:
     model: str = ""
     context_window: int | None = None  #: tokens; None: unknown
 
+    def __post_init__(self) -> None:
+        words = (self.text, self.model, *self.markers)
+        if not all(isinstance(one, str) for one in words):
+            raise ProtocolError("text, model and markers must be text")
+        window = 0 if self.context_window is None else self.context_window
+        if not all(_is_count(n) for n in (self.prompt_tokens, self.completion_tokens, window)):
+            raise ProtocolError("counts must be whole numbers")
+        if not isinstance(self.is_consistent, bool):
+            raise ProtocolError("is_consistent must be true or false")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A worker's result that is none; it never crosses the wire."""
+
+    message: str  #: for the operator: what is wrong, without a word of the result
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+
 
 BackgroundJob = Job | RenderJob
 BackgroundResult = Completion | Rendering | Failure

@@ -73,10 +73,17 @@ def load_background_result(body: Any) -> BackgroundResult:
         values = {name: value for name, value in body.items() if name in known}
         if shape is Completion:
             values["finish_reason"] = FinishReason(values["finish_reason"])
+            if not isinstance(values["model"], str):
+                raise ProtocolError("model must be text")
         elif shape is Failure:
             values["reason"] = FailureReason(values["reason"])
+        elif not isinstance(values["markers"], list):
+            raise ProtocolError("markers must be a list")
         else:
             values["markers"] = tuple(values["markers"])
         return shape(**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ProtocolError(f"not a result: {type(error).__name__}: {error}") from error
+    except ProtocolError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # The values may be somebody's words.
+        raise ProtocolError(f"not a result: {type(error).__name__}") from error

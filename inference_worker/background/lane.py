@@ -13,6 +13,7 @@ from inference_queue.background.leases import BackgroundLease, BackgroundLeases,
 from inference_queue.background.protocol import BackgroundResult
 from inference_queue.protocol import Failure, FailureReason
 from inference_queue.reaper import MAX_ATTEMPTS
+from inference_worker.background.claimer import BackgroundClaimer
 from inference_worker.background.runner import BackgroundRunner
 from inference_worker.background.running import RunningBackground
 from inference_worker.errors import ENGINE_FAULTS
@@ -23,8 +24,10 @@ from runtime.periodic import FailureLog, run_periodically
 
 log = structlog.get_logger(__name__)
 
-#: Between two looks for jobs; the end of one looks at once.
+#: Between two looks for jobs; the end of one looks at once. While none were found, a look is rarer:
+#: a background job may begin within two seconds.
 POLL_S = 0.5
+IDLE_POLL_S = 1.5
 #: Also the longest time until a cancelled job stops.
 RENEW_EVERY_S = 2.0
 #: Before a job is tried again that an engine or Postgres could not take.
@@ -32,6 +35,8 @@ RETRY_S = 5.0
 #: No jobs are claimed for so long after answers had to wait for memory.
 CROWDED_PAUSE_S = 10.0
 CROWDED_POLL_S = 0.1
+#: Between two looks at a lane without jobs, which have no memory to give back.
+EMPTY_POLL_S = 0.5
 
 
 class BackgroundLane:
@@ -49,6 +54,7 @@ class BackgroundLane:
         offer: Callable[[], Offer | None],
     ) -> None:
         self._leases = leases
+        self._claimer = BackgroundClaimer(leases)
         self._running = running
         self._runner = runner
         self._offer = offer
@@ -61,10 +67,12 @@ class BackgroundLane:
         """Fill the free slots until cancelled."""
         failures = FailureLog("background lane")
         while True:
+            found = False
             with failures.guard():
-                await self._claim()
+                found = await self._claim()
+            is_idle = not found and not len(self._running)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), POLL_S)
+                await asyncio.wait_for(self._ended.wait(), IDLE_POLL_S if is_idle else POLL_S)
             self._ended.clear()
             self._running.cancel_again()
 
@@ -75,7 +83,7 @@ class BackgroundLane:
         """
         was_crowded = False
         while True:
-            await asyncio.sleep(CROWDED_POLL_S)
+            await asyncio.sleep(CROWDED_POLL_S if len(self._running) else EMPTY_POLL_S)
             is_crowded = len(self._running) > 0 and self._runner.is_crowded
             if is_crowded and was_crowded:
                 self._running.stop_some(len(self._running))
@@ -91,15 +99,18 @@ class BackgroundLane:
         for lease in await self._running.stop():
             await self._release(lease, counts=counts)
 
-    async def _claim(self) -> None:
+    async def _claim(self) -> bool:
+        """Claim and start what there is room for; whether there was any."""
         free, offer = self._running.free_slots, self._offer()
         if free <= 0 or offer is None or time.monotonic() < self._crowded_until:
-            return
-        for lease in await self._leases.claim(free, offer):
+            return False
+        leases = await self._claimer.claim(free, offer)
+        for lease in leases:
             if self._offer() is None:  # the worker has begun to drain
                 await self._release(lease)
             else:
                 self._running.start(lease, self._do)
+        return bool(leases)
 
     async def _renew(self) -> None:
         runs = self._running.current()
@@ -132,8 +143,13 @@ class BackgroundLane:
                 report_fault("finish", error, lease.id)
                 if isinstance(result, Failure):
                     return
-                message = f"the database refused the result ({sqlstate(error) or 'no SQLSTATE'})"
-                result = Failure(reason=FailureReason.ENGINE_ERROR, message=message)
+                result = _refused(sqlstate(error) or "no SQLSTATE")
+                continue
+            except ValueError as error:  # a lone surrogate: it is no UTF-8
+                log.error("result_not_storable", job_id=str(lease.id), error=type(error).__name__)
+                if isinstance(result, Failure):
+                    return
+                result = _refused("not UTF-8")
                 continue
             return
 
@@ -149,6 +165,11 @@ class BackgroundLane:
                 report_outage("release", error)
             else:
                 report_fault("release", error, lease.id)
+
+
+def _refused(cause: str) -> Failure:
+    message = f"the database refused the result ({cause})"
+    return Failure(reason=FailureReason.ENGINE_ERROR, message=message)
 
 
 def _may_retry(lease: BackgroundLease, failure: Failure) -> bool:

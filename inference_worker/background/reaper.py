@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_queue.background.reaper import forget_results, reap_background
+from inference_queue.background.reaper import (
+    forget_results,
+    reap_background,
+    reapable_background,
+)
+from inference_worker.queue_reaper import QueueReaper
 from runtime.periodic import run_periodically
-
-log = structlog.get_logger(__name__)
 
 REAP_EVERY_S = 5.0
 
 
 class BackgroundReaper:
-    """Takes back the background jobs of dead workers."""
+    """Takes back the background jobs of dead workers; one refused row keeps no other waiting."""
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
+        self._reaper = QueueReaper(database, reap=reap_background, reapable=reapable_background)
 
     async def run(self) -> None:
         """Reap until cancelled."""
@@ -25,8 +28,6 @@ class BackgroundReaper:
 
     async def reap(self) -> None:
         """Reap once. Raises DATABASE_ERRORS."""
+        await self._reaper.reap()
         async with self._database.begin() as connection:
-            reaped = await reap_background(connection)
             await forget_results(connection)
-        if reaped:
-            log.info("background_reaped", jobs=reaped)

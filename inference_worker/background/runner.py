@@ -18,6 +18,7 @@ from inference_queue.background.protocol import (
 )
 from inference_queue.protocol import Completion, Failure, FailureReason, Job
 from inference_worker import going_on
+from inference_worker.computing_time import ComputingTime
 from inference_worker.engines.base import Engine
 from inference_worker.errors import EngineError
 from inference_worker.job_runner import storable
@@ -32,8 +33,10 @@ MAX_ANSWER_S = 600.0
 class BackgroundRunner:
     """Turns background jobs into results, with one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, computing: ComputingTime) -> None:
+        """``computing``: live jobs that run at the same time do not pay for this one."""
         self._engine = engine
+        self._computing = computing
 
     @property
     def renders(self) -> bool:
@@ -48,9 +51,10 @@ class BackgroundRunner:
     async def run(self, job: BackgroundJob) -> BackgroundResult:
         """The result; a failure where the engine raises one."""
         try:
-            if isinstance(job, RenderJob):
-                return await self._render(job)
-            return await self._generate(job)
+            with self._computing.running():
+                if isinstance(job, RenderJob):
+                    return await self._render(job)
+                return await self._generate(job)
         except EngineError as error:
             return error.failure
         except Exception as error:

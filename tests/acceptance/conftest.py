@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.servers import (
     database_url,
+    databases,
     empty_database_url,
     migrated_template,
     module_database_url,
@@ -17,6 +18,7 @@ from tests.support.servers import (
 
 __all__ = [
     "database_url",
+    "databases",
     "empty_database_url",
     "migrated_template",
     "module_database_url",

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import BENCHES
-from benchmarks.search import KINDS
+from benchmarks.page_acts import ACTS
+from benchmarks.page_addresses import ADDRESSES
+from benchmarks.search import KINDS, REVIEWED
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,16 +72,32 @@ pytestmark = pytest.mark.timeout(330)
             },
         ),
         (
+            "pages",
+            {
+                *(f"page {template}" for of_page in ADDRESSES.values() for template in of_page),
+                *(f"act {name}" for name in ACTS),
+                *(f"search p95 {kind}" for kind in REVIEWED),
+            },
+        ),
+        (
+            "work",
+            {
+                *("work retention of a tenth", "work data set of judged turns"),
+                *("work export of turns", "work erasure of a person"),
+            },
+        ),
+        (
             "background",
             {
                 *(f"background.live_p95{end}" for end in ("", ".bound", ".without")),
                 *("background.wait_p95", "background.wait_p95.without", "background.jobs"),
             },
         ),
+        ("idle", {f"idle.{name}" for name in ("bot", "worker", "postgres", "valkey")}),
     ],
     ids=[
         *("accept", "overhead", "engine", "conversations", "product", "readers", "search"),
-        "background",
+        *("pages", "work", "background", "idle"),
     ],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:

@@ -63,7 +63,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
     # AUTOCOMMIT, as the bot's hot path runs: the dashboard must open its own transactions.
-    engine = create_async_engine(database_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = create_async_engine(database_url, isolation_level="AUTOCOMMIT")
     yield engine
     await engine.dispose()
 

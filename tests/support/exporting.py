@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.admin.exported_lists import exported_lists
 from bot.admin.exports.exporter import Exporter
@@ -22,7 +21,7 @@ LIMITS = Limits(max_rows=10_000, max_bytes=50 * MEGABYTE, kept_days=7, reserve_b
 @pytest.fixture
 async def transactions(database_url: str) -> AsyncIterator[AsyncEngine]:
     """As the bot's loops connect."""
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     yield engine
     await engine.dispose()
 

@@ -9,15 +9,22 @@ from collections.abc import Awaitable, Mapping
 from email.message import EmailMessage
 
 import structlog
+from aiohttp import ClientTimeout
 from yarl import URL
 
 from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.http.origin import origin_of
 from bot.http.outbound import OutboundClient, Reply
 from bot.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-MAIL_TIMEOUT_S = 10.0
+POST_LIMITS = ClientTimeout(total=8.0, connect=4.0)
+#: Of each step of a mail, and of the whole: a server may be slow at every step.
+MAIL_TIMEOUT_S, MAIL_S = 10.0, 30.0
+
+#: The channels' names for people.
+CHANNELS = {"slack": "Slack", "webhook": "웹훅", "mail": "메일"}
 
 
 class Channels:
@@ -30,50 +37,46 @@ class Channels:
         self._webhook = settings.alert_webhook_url.get_secret_value()
         self._slack = settings.alert_slack_url.get_secret_value()
 
-    async def send(self, words: str, fields: Mapping[str, object]) -> bool:
-        """Tell everybody; whether anybody was reached, True also where no channel is set up."""
-        ways: list[Awaitable[bool]] = []
+    async def send(self, words: str, fields: Mapping[str, object]) -> dict[str, str]:
+        """Tell everybody; what went wrong by the channel's name, "" where it was reached."""
+        ways: dict[str, Awaitable[str]] = {}
         if self._slack:
-            ways.append(self._post("slack", self._slack, {"text": words}))
+            ways["slack"] = self._post(self._slack, {"text": words})
         if self._webhook:
-            ways.append(self._post("webhook", self._webhook, {"text": words, **fields}))
+            ways["webhook"] = self._post(self._webhook, {"text": words, **fields})
         if self._mail_to and self._smtp:
-            ways.append(self._to_mail(words))
-        sent = await asyncio.gather(*ways)
-        return not sent or any(sent)
+            ways["mail"] = self._to_mail(words)
+        results = dict(zip(ways, await asyncio.gather(*ways.values()), strict=True))
+        for channel, detail in results.items():
+            if detail:
+                log.warning("alert_not_sent", channel=channel, detail=detail)
+        return results
 
-    async def _post(self, channel: str, url: str, document: dict[str, object]) -> bool:
-        result = await self._outbound.post_json(url, document, hosts=[origin_of(url)], judge=_judge)
-        if result.outcome is not Outcome.DELIVERED:
-            log.warning("alert_not_sent", channel=channel, detail=result.detail)
-        return result.outcome is Outcome.DELIVERED
+    async def _post(self, url: str, document: dict[str, object]) -> str:
+        result = await self._outbound.post_json(
+            url, document, hosts=[origin_of(url)], judge=_judge, limits=POST_LIMITS
+        )
+        reached = result.outcome is Outcome.DELIVERED
+        return "" if reached else result.detail or result.outcome.value
 
-    async def _to_mail(self, words: str) -> bool:
+    async def _to_mail(self, words: str) -> str:
         try:
-            await asyncio.to_thread(send_mail, self._smtp, self._mail_to, words)
+            async with asyncio.timeout(MAIL_S):
+                await asyncio.to_thread(send_mail, self._smtp, self._mail_to, words)
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            log.warning("alert_not_sent", channel="mail", detail=type(error).__name__)
-            return False
-        return True
+            return type(error).__name__
+        return ""
 
 
 def channel_names(settings: Settings) -> list[str]:
     """The channels that are set up, in Korean."""
     mail = settings.alert_mail_to and settings.alert_smtp_url.get_secret_value()
     known = {
-        "Slack": settings.alert_slack_url.get_secret_value(),
-        "웹훅": settings.alert_webhook_url.get_secret_value(),
-        "메일": mail,
+        "slack": settings.alert_slack_url.get_secret_value(),
+        "webhook": settings.alert_webhook_url.get_secret_value(),
+        "mail": mail,
     }
-    return [name for name, is_set in known.items() if is_set]
-
-
-def origin_of(url: str) -> str:
-    """The origin of an operator's own URL; "" for one that cannot be read, and is refused."""
-    try:
-        return str(URL(url).origin())
-    except ValueError:
-        return ""
+    return [CHANNELS[name] for name, is_set in known.items() if is_set]
 
 
 def origins(settings: Settings) -> list[str]:

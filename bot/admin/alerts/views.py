@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import structlog
 from aiohttp import web
 
+from bot.admin.alerts.channels import CHANNELS
 from bot.admin.alerts.conditions import PAGES, SUBJECTS, AlertName, in_words
 from bot.admin.login.access import needs
-from bot.admin.turns.view_models import Badge
 from bot.admin.web import labels
 from bot.admin.web.audit import entry
+from bot.admin.web.badges import Badge
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
@@ -46,15 +47,30 @@ class AlertRow:
     can_acknowledge: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenChannel:
+    """A channel that takes no messages, as the page shows it."""
+
+    name: str
+    detail: str
+    since: datetime
+
+
 @needs(Role.VIEWER)
 async def show_alerts(request: web.Request) -> web.StreamResponse:
     """GET /admin/alerts: every kind of alert, and how it stands."""
     async with request.app[DATABASE].connect() as connection:
         known = await alerts.read_alerts(connection)
+        failing = await alerts.failing_channels(connection)
     rows = [_row(name, known.get(name)) for name in AlertName]
     channels = [_(name) for name in request.app[CHANNEL_NAMES]]
     hours = labels.translated(HOURS)
-    return page(request, "alerts.html", alerts=rows, channels=channels, hours=hours)
+    broken = [
+        BrokenChannel(name=_(CHANNELS.get(one.name, one.name)), detail=one.detail, since=one.since)
+        for one in failing
+        if CHANNELS.get(one.name) in request.app[CHANNEL_NAMES]
+    ]
+    return page(request, "alerts.html", alerts=rows, channels=channels, hours=hours, broken=broken)
 
 
 @needs(Role.ADMIN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -10,12 +12,10 @@ from bot.admin.alerts.conditions import SLOW, SLOW_S, TITLES, Conditions, in_wor
 from bot.admin.web.language import translate as _
 from bot.store import alerts
 from bot.store.alerts import Notice
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 30.0
 TIMEOUT_S = 10.0
 
 
@@ -29,17 +29,12 @@ class AlertWatch:
         self._conditions = conditions
         self._channels = channels
 
-    async def keep_watching(self) -> None:
-        """Watch until cancelled."""
-        await run_periodically(self.look, LOOK_EVERY_S)
-
     async def look(self) -> None:
         """Look once. Raises DATABASE_ERRORS."""
         for notice in await run_with_timeout(TIMEOUT_S, self._due()):
             log.warning("alert", alert=notice.name, ended=notice.ended)
-            sent = await self._channels.send(words(notice), fields(notice))
-            if not sent and not notice.ended:
-                await run_with_timeout(TIMEOUT_S, self._give_back(notice))
+            results = await self._channels.send(words(notice), fields(notice))
+            await run_with_timeout(TIMEOUT_S, self._note(notice, results))
 
     async def _due(self) -> list[Notice]:
         async with self._database.begin() as connection:
@@ -47,9 +42,12 @@ class AlertWatch:
         async with self._database.begin() as connection:
             return await alerts.claim_notices(connection, slow=SLOW, wait_s=SLOW_S)
 
-    async def _give_back(self, notice: Notice) -> None:
+    async def _note(self, notice: Notice, results: Mapping[str, str]) -> None:
+        """Note how the channels did; what reached nobody is told once more, at the next look."""
         async with self._database.begin() as connection:
-            await alerts.give_back(connection, notice.name)
+            await alerts.note_channels(connection, results)
+            if results and all(results.values()) and not notice.ended:
+                await alerts.give_back(connection, notice.name)
 
 
 def words(notice: Notice) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Self
-from urllib.parse import urlencode
 
 from bot.admin.audit.labels import ACTIONS
 from bot.admin.web.labels import KST
@@ -80,12 +79,6 @@ class Month:
     def selection(self) -> Selection:
         """All rows of the month."""
         return Selection(since=_midnight(self.first), until=_midnight(self.moved(1).first))
-
-
-def in_url(query: Mapping[str, str], **changes: str) -> str:
-    """The form's fields as a query string, without empty ones and with ``changes``."""
-    kept = {name: query.get(name, "") for name in FIELDS} | changes
-    return urlencode({name: value for name, value in kept.items() if value})
 
 
 def _day(raw: str) -> datetime | None:

@@ -63,6 +63,7 @@ ACTIONS: dict[str, str] = {
     AuditAction.REVIEW_QUEUE_CREATED: "검토 대기열 만들기",
     AuditAction.REVIEW_QUEUE_CLOSED: "검토 대기열 닫기",
     AuditAction.REVIEW_QUEUE_OPENED: "검토 대기열 다시 열기",
+    AuditAction.REVIEW_QUEUE_DELETED: "검토 대기열 삭제",
     AuditAction.REVIEW_READ: "검토 화면 열람",
     AuditAction.REVIEW_WRITTEN: "답변 검토",
     AuditAction.REVIEW_DECLINED: "검토 거절",

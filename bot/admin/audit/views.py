@@ -7,10 +7,11 @@ from datetime import datetime
 
 from aiohttp import web
 
-from bot.admin.audit.filters import FIELDS, BadFilter, Filters, Month, in_url
+from bot.admin.audit.filters import FIELDS, BadFilter, Filters, Month
 from bot.admin.audit.labels import ACTIONS
 from bot.admin.audit.view_models import audit_item, report_rows
 from bot.admin.login.access import needs
+from bot.admin.web.addresses import in_url
 from bot.admin.web.audit import record
 from bot.admin.web.labels import KST, translated
 from bot.admin.web.language import translate as _
@@ -83,7 +84,9 @@ def _log_page(
     sentence: str = "",
 ) -> web.Response:
     shown = found[:PAGE_SIZE]
-    older = in_url(request.query, before=str(shown[-1].seq)) if len(found) > PAGE_SIZE else ""
+    older = (
+        in_url(request.query, FIELDS, before=str(shown[-1].seq)) if len(found) > PAGE_SIZE else ""
+    )
     return page(
         request,
         "audit.html",
@@ -92,6 +95,6 @@ def _log_page(
         asked={name: request.query.get(name, "") for name in FIELDS},
         actions=translated(ACTIONS),
         older=older,
-        newest=in_url(request.query) if "before" in request.query else None,
+        newest=in_url(request.query, FIELDS) if "before" in request.query else None,
         sentence=sentence,
     )

@@ -19,10 +19,8 @@ from bot.observability.metrics import (
 )
 from bot.store import statistics
 from runtime.database import DATABASE_ERRORS
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
-COUNT_EVERY_S = 10.0
 TIMEOUT_S = 10.0
 #: Between two batches of what there was before: other work goes first.
 PAUSE_S = 0.2
@@ -37,11 +35,8 @@ class StatisticsCounter:
     def __init__(self, *, database: AsyncEngine) -> None:
         self._database = database
         self._begun = False
+        self._cpu_s = time.process_time()  # of what has been added
         self._forget_at = 0.0
-
-    async def keep_counting(self) -> None:
-        """Count until cancelled."""
-        await run_periodically(self.count, COUNT_EVERY_S)
 
     async def count(self) -> None:
         """Count all that has ended by now. Raises DATABASE_ERRORS."""
@@ -73,6 +68,14 @@ class StatisticsCounter:
         waiting = await self._within(statistics.sample_waiting)
         WAITING_TURNS.set(waiting.turns)
         QUEUE_OLDEST_SECONDS.set(waiting.oldest_s)
+        await self._add_cpu()
+
+    async def _add_cpu(self) -> None:
+        """Add what this process has used of its processors; another bot adds its own."""
+        used_s = time.process_time()
+        cpu_ms = round((used_s - self._cpu_s) * 1000)
+        await self._within(lambda connection: statistics.add_cpu(connection, cpu_ms))
+        self._cpu_s = used_s
 
     async def _forget(self) -> None:
         if time.monotonic() < self._forget_at:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from bot.admin.charts.drawing import STEP, Shape, Values, bars, ceiling, lines
+from bot.admin.charts import computing
+from bot.admin.charts.chart import (
+    Chart,
+    a_second,
+    in_percent,
+    in_pieces,
+    in_seconds,
+    in_tokens,
+    ratios,
+    some,
+)
+from bot.admin.charts.drawing import Values
 from bot.admin.web import labels
 from bot.admin.web.language import translate as _
 from bot.store.statistics_reading import Statistics
@@ -30,52 +41,17 @@ _TITLES = {
     "generate": "걸린 시간: 생성 시작 → 생성 끝",
     "deliver": "걸린 시간: 답변 확정 → 전달",
 }
+_LATENCY = "latency-"
+#: The details that the charts of the first page draw step by step.
+DRAWN = ("whole", "failed")
 #: Reasons of failures that get a series of their own; the others share one.
 _MAX_REASONS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
-    """A chart and its numbers; ``write`` puts one of them into words."""
-
-    name: str
-    title: str
-    series: Mapping[str, Values]  #: by its label
-    write: Callable[[float], str]
-    headline: str  #: the whole span in a few words; "" where nothing was counted
-    note: str = ""
-    stacked: bool = False
-    fixed_top: float | None = None
-    top: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        top = self.fixed_top or ceiling(self._highest())
-        object.__setattr__(self, "top", top)
-
-    def _highest(self) -> float:
-        columns = zip(*self.series.values(), strict=True)
-        sums = sum if self.stacked else max
-        return max((sums([value or 0.0 for value in column]) for column in columns), default=0.0)
-
-    @property
-    def shapes(self) -> list[Shape]:
-        """The paths of its series."""
-        draw = bars if self.stacked else lines
-        return draw(list(self.series.values()), self.top)
-
-    @property
-    def width(self) -> int:
-        """The width of the drawing, in its own units."""
-        return STEP * max((len(values) for values in self.series.values()), default=1)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to draw."""
-        return not any(value for values in self.series.values() for value in values)
-
-    def cell(self, value: float | None) -> str:
-        """A value of its table."""
-        return "–" if value is None else self.write(value)
+def stage_of(name: str) -> str:
+    """The stage whose durations the chart of that name draws; empty: none of them."""
+    stage = name.removeprefix(_LATENCY)
+    return stage if stage != name and stage in STAGES else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +67,14 @@ class Figures:
         """The charts of the first page."""
         makers = (
             self.volume, self.in_time, self.latency, self.waiting,
-            self.tokens, self.generation, self.errors, self.votes,
+            self.tokens, self.generation, self.processors, self.engine, self.errors, self.votes,
         )  # fmt: skip
         return [make() for make in makers]
 
     def find(self, name: str) -> Chart | None:
         """The chart of a name, or None; ``latency-<stage>`` is that of one stage."""
-        stage = name.removeprefix("latency-")
-        if stage != name:
-            return self.latency(stage) if stage in STAGES else None
+        if stage := stage_of(name):
+            return self.latency(stage)
         return next((chart for chart in self.overview() if chart.name == name), None)
 
     def volume(self) -> Chart:
@@ -108,8 +83,8 @@ class Figures:
             name="volume",
             title=_("처리한 질문"),
             series=self._by_messenger("ended"),
-            write=_count,
-            headline=_some(self.statistics.total("ended"), _count),
+            write=in_pieces,
+            headline=some(self.statistics.total("ended"), in_pieces),
             stacked=True,
         )
 
@@ -120,10 +95,10 @@ class Figures:
             name="in-time",
             title=_("제시간에 답변한 비율"),
             series={
-                label: _ratios(in_time[label], values, 100.0) for label, values in judged.items()
+                label: ratios(in_time[label], values, 100.0) for label, values in judged.items()
             },
-            write=_share,
-            headline=self._ratio("in_time", "judged", _share, 100.0),
+            write=in_percent,
+            headline=self._ratio("in_time", "judged", in_percent, 100.0),
             note=_(
                 "답변이 필요했던 질문 가운데 각 메신저의 기한 안에 답변이 전달된 비율입니다. "
                 "카카오톡은 콜백 기한, 그 밖에는 접수 후 60초가 기한입니다."
@@ -137,7 +112,7 @@ class Figures:
         whole = self.statistics.histogram(stage)
         middle, slow = percentile_ms(whole, 0.5), percentile_ms(whole, 0.95)
         return Chart(
-            name=f"latency-{stage}",
+            name=f"{_LATENCY}{stage}",
             title=_(_TITLES[stage]),
             series={
                 label: [percentile_ms(histogram, share) for histogram in found]
@@ -167,8 +142,8 @@ class Figures:
             name="waiting",
             title=_("대기열 길이"),
             series=series,
-            write=_count,
-            headline=_("최대 {count}", count=_count(highest)) if highest else "",
+            write=in_pieces,
+            headline=_("최대 {count}", count=in_pieces(highest)) if highest else "",
             note=_("모델을 기다린 질문이 가장 많았던 때의 수입니다. 10초마다 셉니다."),
         )
 
@@ -179,8 +154,8 @@ class Figures:
             name="tokens",
             title=_("초당 생성 토큰"),
             series={_("생성 토큰"): [value / self.step_s for value in tokens]},
-            write=_rate,
-            headline=_some(self.statistics.total("completion_tokens"), _token_count),
+            write=a_second,
+            headline=some(self.statistics.total("completion_tokens"), in_tokens),
             note=_("끝난 답변의 토큰을 시간으로 나눈 값입니다."),
         )
 
@@ -190,12 +165,20 @@ class Figures:
             name="generation",
             title=_("대화 하나에 쓴 생성 시간"),
             series={
-                _("생성 시간"): _ratios(self._sums("generation_ms"), self._sums("begun"), 0.001)
+                _("생성 시간"): ratios(self._sums("generation_ms"), self._sums("begun"), 0.001)
             },
-            write=_seconds,
-            headline=self._ratio("generation_ms", "begun", _seconds, 0.001),
+            write=in_seconds,
+            headline=self._ratio("generation_ms", "begun", in_seconds, 0.001),
             note=_("모델이 답변을 쓴 시간을 그동안 시작된 대화 수로 나눈 값입니다."),
         )
+
+    def processors(self) -> Chart:
+        """Processor seconds of workers and bots for each conversation that began."""
+        return computing.processors(self.statistics, self.steps)
+
+    def engine(self) -> Chart:
+        """Seconds of the engine, so of its GPU, for each conversation that began."""
+        return computing.engine(self.statistics, self.steps)
 
     def errors(self) -> Chart:
         """Failed and expired turns by their reason."""
@@ -218,8 +201,8 @@ class Figures:
             name="errors",
             title=_("실패와 시간 초과"),
             series=series,
-            write=_count,
-            headline=_some(totals.total(), _count),
+            write=in_pieces,
+            headline=some(totals.total(), in_pieces),
             stacked=True,
         )
 
@@ -233,7 +216,7 @@ class Figures:
                 _("좋아요"): self._sums("good_votes"),
                 _("싫어요"): self._sums("bad_votes"),
             },
-            write=_count,
+            write=in_pieces,
             headline=(
                 _("좋아요 {good} · 싫어요 {bad}", good=f"{good:,}", bad=f"{bad:,}")
                 if good or bad
@@ -256,33 +239,3 @@ class Figures:
     def _ratio(self, part: str, whole: str, write: Callable[[float], str], unit: float) -> str:
         total = self.statistics.total(whole)
         return write(unit * self.statistics.total(part) / total) if total else ""
-
-
-def _ratios(parts: Sequence[float], wholes: Sequence[float], unit: float) -> Values:
-    return [
-        unit * part / whole if whole else None for part, whole in zip(parts, wholes, strict=True)
-    ]
-
-
-def _some(value: float, write: Callable[[float], str]) -> str:
-    return write(value) if value else ""
-
-
-def _count(value: float) -> str:
-    return _("{count}건", count=f"{value:,.0f}")
-
-
-def _share(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0") + "%"
-
-
-def _rate(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0")
-
-
-def _seconds(value: float) -> str:
-    return _("{seconds}초", seconds=f"{value:,.1f}")
-
-
-def _token_count(value: float) -> str:
-    return _("{count}토큰", count=f"{value:,.0f}")

@@ -30,6 +30,7 @@ LABELS = {
     "90d": "90일",
 }
 DEFAULT = "1d"
+MAX_TENANT_CHARS = 200
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=KST)
 
@@ -44,6 +45,7 @@ class Window:
 
     name: str
     messenger: str
+    tenant: str
     end: datetime | None
     until: datetime  #: exclusive: the end of its last step
 
@@ -56,16 +58,30 @@ class Window:
         messenger = query.get("messenger", "")
         if messenger and messenger not in messengers:
             raise BadWindow(_("메신저를 알 수 없습니다. 아래에서 골라 주세요."))
+        tenant = query.get("tenant", "").strip()
+        if len(tenant) > MAX_TENANT_CHARS or "\x00" in tenant:
+            raise BadWindow(_("봇이나 작업공간을 알 수 없습니다. 아래에서 골라 주세요."))
         end = _moment(query.get("end", ""))
         step = timedelta(seconds=LENGTHS[name][1])
-        return cls(name=name, messenger=messenger, end=end, until=_aligned(end or now, step) + step)
+        until = _aligned(end or now, step) + step
+        return cls(name=name, messenger=messenger, tenant=tenant, end=end, until=until)
 
     @property
     def span(self) -> Span:
         """What of the statistics it shows."""
         length, step_s = LENGTHS[self.name]
         since = self.until - timedelta(seconds=length)
-        return Span(step_s=step_s, since=since, until=self.until, messenger=self.messenger)
+        return Span(
+            step_s=step_s,
+            since=since,
+            until=self.until,
+            messenger=self.messenger,
+            tenant=self.tenant,
+        )
+
+    def since_days(self, days: int) -> datetime:
+        """So many days before its end."""
+        return self.until - timedelta(days=days)
 
     @property
     def steps(self) -> list[datetime]:
@@ -74,10 +90,19 @@ class Window:
         step = timedelta(seconds=span.step_s)
         return [span.since + number * step for number in range((span.until - span.since) // step)]
 
+    @property
+    def end_text(self) -> str:
+        """Its end as the URL has it; "" where it ends now."""
+        return self.end.astimezone(KST).strftime("%Y-%m-%dT%H:%M") if self.end else ""
+
     def query(self, **changes: str) -> str:
         """The query string of this window, with ``changes``; without empty fields."""
-        end = self.end.astimezone(KST).strftime("%Y-%m-%dT%H:%M") if self.end else ""
-        fields = {"range": self.name, "messenger": self.messenger, "end": end} | changes
+        fields = {
+            "range": self.name,
+            "messenger": self.messenger,
+            "tenant": self.tenant,
+            "end": self.end_text,
+        } | changes
         return urlencode({name: value for name, value in fields.items() if value})
 
     def moved(self, times: int) -> str:

@@ -23,11 +23,9 @@ from bot.store.datasets import items, progress, sources
 from bot.store.datasets.items import Item
 from bot.store.datasets.sets import Dataset
 from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
-from runtime.periodic import run_periodically
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 2.0
 #: A check that waits for workers is looked at so often.
 CHECK_EVERY_S = 2.0
 
@@ -39,10 +37,6 @@ class DatasetBuilder:
         self._database = database
         self._messengers = messenger_labels
         self._checker = DatasetChecker()
-
-    async def keep_building(self) -> None:
-        """Build what is ordered, until cancelled."""
-        await run_periodically(self.build, LOOK_EVERY_S)
 
     async def build(self) -> None:
         """Build what is ordered by now. Raises DATABASE_ERRORS."""

@@ -38,8 +38,6 @@ class DatasetChecker:
         removed = sum(left_out.values())
         await progress.advance(connection, dataset, cursor=cursor, made=-removed, left_out=left_out)
         if not sent and not await checks.outstanding(connection, dataset.id):
-            # Of items that were erased meanwhile nobody takes the results.
-            await client.cancel(connection, dataset.batch_id)
             await progress.turn_to(connection, dataset, DatasetState.READY)
         return not finished
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from bot.admin.datasets import labels as words
-from bot.admin.turns.view_models import Badge
 from bot.admin.web import labels
+from bot.admin.web.badges import Badge, badge_of
 from bot.admin.web.language import translate as _
 from bot.domain.datasets import OPEN_DATASETS, DatasetState
 from bot.store.datasets.items import Counts, StoredItem
 from bot.store.datasets.sets import Dataset
-
-_SHAPES = {"good": "✓", "bad": "✕", "open": "…"}
+from inference_queue.worker_registry import WorkerState, WorkerStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ def dataset_item(dataset: Dataset) -> DatasetItem:
         kind=labels.label(dataset.kind, words.KINDS),
         query=dataset.query,
         author=dataset.author,
-        state=_badge(dataset.state),
+        state=badge_of(dataset.state, words.STATES, words.TONES),
         made=f"{dataset.made:,}",
         looked_at=f"{dataset.looked_at:,}",
         is_open=dataset.state in OPEN_DATASETS,
@@ -76,6 +75,16 @@ def dataset_item(dataset: Dataset) -> DatasetItem:
         is_ready=dataset.state == DatasetState.READY,
         is_frozen=dataset.frozen_at is not None,
         created_at=dataset.created_at,
+    )
+
+
+def waits_for_worker(dataset: Dataset, workers: Iterable[WorkerStatus] | None) -> bool:
+    """Whether certainly no ready worker can check the items; None: the workers are unknown."""
+    if workers is None or dataset.state != DatasetState.CHECKING:
+        return False
+    return not any(
+        worker.state == WorkerState.READY and worker.renders and worker.preset == dataset.preset
+        for worker in workers
     )
 
 
@@ -122,8 +131,3 @@ _ROLES = {
 
 def _line(role: str, text: str) -> Line:
     return Line(who=labels.label(role, _ROLES), role=role, text=text)
-
-
-def _badge(state: str) -> Badge:
-    tone = words.TONES.get(state, "open")
-    return Badge(labels.label(state, words.STATES), _SHAPES[tone], tone)

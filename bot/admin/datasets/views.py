@@ -12,9 +12,10 @@ from bot.admin.datasets import labels as words
 from bot.admin.datasets.card import card
 from bot.admin.datasets.forms import BadRecipe, read_recipe
 from bot.admin.datasets.item_views import NO_DATASET, find_dataset
-from bot.admin.datasets.view_models import counted, dataset_item
+from bot.admin.datasets.view_models import counted, dataset_item, waits_for_worker
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
+from bot.admin.replay.view_models import replay_row
 from bot.admin.search.fields import all_fields
 from bot.admin.search.saved_views import saved_of
 from bot.admin.turns.views import MESSENGER_LABELS
@@ -24,17 +25,21 @@ from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
+from bot.admin.workers.views import WORKERS
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.store import audit_log
 from bot.store.datasets import items, progress, sets
 from bot.store.datasets.sets import MAX_OPEN, Recipe
+from bot.store.replays import records
 from inference_queue.background import client
 from inference_queue.presets import PRESETS
 
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 30
+#: On the page of their data set.
+REPLAYS = 10
 
 _TOO_MANY = "데이터 세트는 {count}개까지 한꺼번에 만들 수 있습니다. 끝난 뒤에 다시 눌러 주세요."
 _TOO_MANY_EXPORTS = "내보내기는 {count}개까지 한꺼번에 할 수 있습니다. 끝난 뒤에 다시 눌러 주세요."
@@ -72,6 +77,8 @@ async def show_dataset(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].connect() as connection:
         counts = await items.count(connection, dataset.id)
         checks = await client.count(connection, dataset.batch_id)
+        replays = await records.of_dataset(connection, dataset.id, limit=REPLAYS)
+    workers = request.app[WORKERS].workers
     return page(
         request,
         "dataset.html",
@@ -81,6 +88,8 @@ async def show_dataset(request: web.Request) -> web.StreamResponse:
         all=counts.all,
         unchecked=counts.unchecked,
         waiting=checks.total,
+        waits_for_worker=waits_for_worker(dataset, workers),
+        replays=[replay_row(replay, counted_items, workers) for replay, counted_items in replays],
         card=card(dataset, counts),
     )
 

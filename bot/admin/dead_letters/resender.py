@@ -8,12 +8,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import bulk_resends
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 2.0
 #: So many a second: a messenger's limits and new answers keep their room.
 BATCH = 20
 PAUSE_S = 1.0
@@ -26,10 +24,6 @@ class BulkResender:
     def __init__(self, *, database: AsyncEngine, pause_s: float = PAUSE_S) -> None:
         self._database = database
         self._pause_s = pause_s
-
-    async def keep_sending(self) -> None:
-        """Carry out orders until cancelled."""
-        await run_periodically(self.send, LOOK_EVERY_S)
 
     async def send(self) -> None:
         """Carry out what is ordered by now. Raises DATABASE_ERRORS."""

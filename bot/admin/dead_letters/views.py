@@ -17,10 +17,10 @@ from bot.admin.login.identity import USER
 from bot.admin.turns.filters import BadCursor, Cursor
 from bot.admin.turns.masked_beginning import masked_beginning
 from bot.admin.turns.queries import before_for
-from bot.admin.turns.view_models import Badge
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
 from bot.admin.web.audit import entry, record
+from bot.admin.web.badges import Badge, badge_of
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.numbers import whole_number
@@ -163,16 +163,12 @@ def _item(letter: DeadLetter, messengers: Mapping[str, str]) -> Item:
         messenger=messengers.get(letter.messenger, letter.messenger),
         sender=pseudonym(letter.messenger, letter.tenant, letter.sender),
         question=masked_beginning(letter.text),
-        state=_badge(letter.state),
+        state=badge_of(letter.state, STATES),
         detail=mask_detail(letter.detail),
         attempts=letter.attempts,
         received_at=letter.received_at,
         sendable=letter.sendable,
     )
-
-
-def _badge(state: str) -> Badge:
-    return Badge(labels.label(state, STATES), labels.shape(state), labels.tone(state))
 
 
 def _order(order: BulkResend, messengers: Mapping[str, str]) -> dict[str, object]:

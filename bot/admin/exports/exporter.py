@@ -27,11 +27,9 @@ from bot.privacy.erasure import ROLLED_BACK
 from bot.store.exports import progress
 from bot.store.exports.orders import Export
 from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
-from runtime.periodic import run_periodically
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 2.0
 #: An export that stops bots, or never ends, is given up after so many claims.
 MAX_CLAIMS = 30
 #: Files that one transaction deletes.
@@ -65,10 +63,6 @@ class Exporter:
         self._limits = limits
         self._steps = ExportSteps(database, lists, limits=limits, disk=disk)
         self._assembly = Assembly(database, data_dir / FOLDER, disk, max_bytes=limits.max_bytes)
-
-    async def keep_exporting(self) -> None:
-        """Carry out exports until cancelled."""
-        await run_periodically(self.export, LOOK_EVERY_S)
 
     async def export(self) -> None:
         """Delete old files, and carry out what is ordered by now. Raises DATABASE_ERRORS."""

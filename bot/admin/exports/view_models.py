@@ -9,13 +9,12 @@ from urllib.parse import parse_qsl
 
 from bot.admin.exports import labels as words
 from bot.admin.exports.lists import ExportedList
-from bot.admin.turns.view_models import Badge
 from bot.admin.web import labels
+from bot.admin.web.badges import Badge, badge_of
 from bot.admin.web.language import translate as _
 from bot.domain.exports import OPEN_EXPORTS, ExportState
 from bot.store.exports.orders import Export
 
-_SHAPES = {"good": "✓", "bad": "✕", "warn": "!", "quiet": "–", "open": "…"}
 _UNITS = ("B", "kB", "MB", "GB")
 
 
@@ -56,7 +55,7 @@ def export_item(export: Export, lists: Mapping[str, ExportedList], *, reader: st
         query=query,
         conditions=tuple(f"{name}: {value}" for name, value in parse_qsl(query)),
         format=labels.label(export.format, words.FORMATS),
-        state=_badge(export.state),
+        state=badge_of(export.state, words.STATES, words.TONES),
         sentence=_sentence(export.failure or export.state),
         author=export.author,
         reason=export.reason,
@@ -74,11 +73,6 @@ def export_item(export: Export, lists: Mapping[str, ExportedList], *, reader: st
 def _sentence(end: str) -> str:
     """What happened and what to do; empty where nothing is to be said."""
     return _(words.SENTENCES[end]) if end in words.SENTENCES else ""
-
-
-def _badge(state: str) -> Badge:
-    tone = words.TONES.get(state, "open")
-    return Badge(labels.label(state, words.STATES), _SHAPES[tone], tone)
 
 
 def _size(count: int) -> str:

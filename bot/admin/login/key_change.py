@@ -10,12 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.encrypted_text import SecretCipher
 from bot.store.reencryption import encrypt_again
-from runtime.periodic import run_periodically
 
 log = structlog.get_logger(__name__)
 
-#: A bot with the older keys may still write with them, while the new version is rolled out.
-EVERY_S = 3600.0
 _SECRETS = {"dashboard_users": ("totp_secret",)}
 
 
@@ -25,10 +22,6 @@ class KeyChange:
     def __init__(self, database: AsyncEngine, keys: Sequence[str]) -> None:
         self._database = database
         self._cipher = SecretCipher(keys) if keys else None
-
-    async def keep_encrypting(self) -> None:
-        """Look once an hour, until cancelled."""
-        await run_periodically(self.encrypt, EVERY_S)
 
     async def encrypt(self) -> None:
         """Run one round. Raises DATABASE_ERRORS."""

@@ -11,8 +11,8 @@ from bot.admin.reading.bounds import bounded, html_bytes
 from bot.admin.reading.explanations import DELIVERIES, explained
 from bot.admin.reading.keys import ObjectKeys
 from bot.admin.reading.parts import AnswerDisplay
-from bot.admin.turns.view_models import Badge, badge_of
 from bot.admin.web import labels
+from bot.admin.web.badges import Badge, badge_of
 from bot.admin.web.language import translate as _
 from bot.domain.answer_views import AnswerView, Place, ShownMessage
 from bot.domain.deliveries import DeliveryState

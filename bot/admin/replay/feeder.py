@@ -6,34 +6,30 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.admin.replay.past_prompts import PastPrompts
+from bot.admin.replay.results import ResultTaker
 from bot.admin.search.fields import all_fields
 from bot.admin.turns.filters import BadCursor, Cursor, read_search
 from bot.admin.turns.listing import list_items
 from bot.domain.replays import ReplayState
+from bot.store.locks import OneBot, try_lock
 from bot.store.replays import items, orders, records
 from bot.store.replays.records import Replay
 from inference_queue.background import client
 from runtime.database import DATABASE_ERRORS, fault_fields
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 1.0
 #: The failure of a turn that is no job any more.
 UNASKABLE = "unaskable"
 #: Jobs of one replay in the lane: enough for many slots, and little to take back.
 WINDOW = 64
-#: Results written, and pages of a search read, at a time.
-BATCH, PAGES = 200, 10
+#: Steps of a replay in one round.
+PAGES = 10
 TIMEOUT_S = 30.0
-
-#: One bot feeds at a time. Each replay is locked as well: stopping it waits for a step at most.
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(1919250540)")
 
 
 class ReplayFeeder:
@@ -49,10 +45,7 @@ class ReplayFeeder:
         self._database = database.execution_options(isolation_level="READ COMMITTED")
         self._prompts = prompts
         self._messengers = dict(messenger_labels)
-
-    async def keep_feeding(self) -> None:
-        """Carry out replays until cancelled."""
-        await run_periodically(self.feed, LOOK_EVERY_S)
+        self._results = ResultTaker()
 
     async def feed(self) -> None:
         """Do the next steps of each replay that goes on.
@@ -79,7 +72,8 @@ class ReplayFeeder:
     async def _step(self, replay_id: int) -> bool:
         """Whether there is more to do at once."""
         async with self._database.begin() as connection:
-            if not await connection.scalar(_TRY_LOCK):
+            # Each replay is locked as well: stopping it waits for a step at most.
+            if not await try_lock(connection, OneBot.REPLAYS):
                 return False
             replay = await orders.lock_open(connection, replay_id)
             if replay is None:
@@ -102,8 +96,7 @@ class ReplayFeeder:
         await orders.collected_to(connection, replay.id, None if is_over else str(found.after))
 
     async def _run(self, connection: AsyncConnection, replay: Replay) -> bool:
-        finished = await client.take_finished(connection, replay.batch_id, BATCH)
-        await items.store_results(connection, replay.id, finished)
+        is_full = await self._results.take(connection, replay)
         await client.cancel_jobs(
             connection, await items.orphaned_jobs(connection, replay.id, replay.batch_id)
         )
@@ -113,7 +106,7 @@ class ReplayFeeder:
         if not queued and not fed:
             await orders.end(connection, replay.id)
             log.info("replay_ended", replay=replay.id)
-        return len(finished) == BATCH
+        return is_full
 
     async def _fill(self, connection: AsyncConnection, replay: Replay, room: int) -> int:
         """Ask the next turns; how many were taken up."""

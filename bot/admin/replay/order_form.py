@@ -10,6 +10,7 @@ from bot.admin.replay.engines import read_engine
 from bot.admin.search.fields import Field
 from bot.admin.turns.filters import read_search
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.configs.keys import MAX_PROMPT_CHARS
 from bot.domain.replays import ReplayOptions
 from bot.domain.turns import clean_text, has_visible
@@ -30,7 +31,7 @@ _TOO_LONG = "{field}에는 {count}자까지 쓸 수 있습니다."
 
 FIELDS = (
     "q", "name", "engine", "preset", "system_prompt", "temperature", "top_p", "max_new_tokens",
-    "seed", "max_turns",
+    "seed", "max_turns", "dataset",
 )  # fmt: skip
 
 
@@ -44,10 +45,12 @@ def read_order(form: Mapping[str, str], author: str, fields: Sequence[Field]) ->
     if not has_visible(name) or len(name) > MAX_NAME_CHARS:
         raise UnreadableOrderError(_(_BAD_NAME, count=MAX_NAME_CHARS))
     max_turns = _whole(form, "max_turns", _("질문 수"), 1, MAX_TURNS)
+    dataset_id = whole_number(form.get("dataset", ""))
     return NewReplay(
         name=name,
         author=author,
-        query=_query(form, fields),
+        query="" if dataset_id else _query(form, fields),
+        dataset_id=dataset_id,
         max_turns=max_turns or DEFAULT_TURNS,
         options=_options(form),
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import structlog
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
@@ -19,29 +20,33 @@ from bot.admin.replay.order_form import (
     UnreadableOrderError,
     read_order,
 )
-from bot.admin.replay.views import address
+from bot.admin.replay.views import TOO_MANY, address
 from bot.admin.search.fields import all_fields
 from bot.admin.search.saved_views import saved_of
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, page
 from bot.admin.workers.views import WORKERS
 from bot.configs.keys import MAX_PROMPT_CHARS
-from bot.domain.audit import AuditAction
+from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.dashboard_users import Role
+from bot.domain.datasets import DatasetState
 from bot.store import audit_log
+from bot.store.datasets import items, sets
 from bot.store.replays import orders
-from bot.store.replays.orders import MAX_OPEN, MAX_TURNS
+from bot.store.replays.orders import MAX_OPEN, MAX_TURNS, NewReplay, TooManyOpenError
 from inference_queue.presets import PRESETS
 
 log = structlog.get_logger(__name__)
 
-_TOO_MANY = (
-    "비교는 {count}개까지 한꺼번에 할 수 있습니다. 진행 중인 것이 끝나거나 멈춘 뒤에 다시 눌러"
-    " 주세요."
-)
+_NO_DATASET = "다시 물어볼 데이터 세트를 찾을 수 없거나, 아직 다 만들어지지 않았습니다."
+
+
+class _NoDatasetError(Exception):
+    """The data set is gone, or not built yet."""
 
 
 @needs(Role.ADMIN)
@@ -59,27 +64,57 @@ async def order(request: web.Request) -> web.StreamResponse:
         new = read_order(form, request[USER].name, all_fields(messengers))
     except UnreadableOrderError as error:
         return await _form_page(request, form, 400, str(error))
-    async with request.app[DATABASE].begin() as connection:
-        if len(await orders.open_ids(connection)) >= MAX_OPEN:
-            return await _form_page(request, form, 409, _(_TOO_MANY, count=MAX_OPEN))
-        replay_id = await orders.order(connection, new, seed=secrets.randbits(62))
-        options = {name: value for name, value in new.options.dump().items() if value is not None}
-        # The words of a prompt and of a search stay out of the log.
-        details = {"turns": new.max_turns, "options": sorted(options), "searched": bool(new.query)}
-        act = entry(request, AuditAction.REPLAY_ORDERED, f"replay:{replay_id}", details=details)
-        await audit_log.append(connection, [act])
+    try:
+        async with request.app[DATABASE].begin() as connection:
+            replay_id = await _order(connection, new)
+            act = _entry(request, new, replay_id)
+            await audit_log.append(connection, [act])
+    except TooManyOpenError:
+        return await _form_page(request, form, 409, _(TOO_MANY, count=MAX_OPEN))
+    except _NoDatasetError:
+        return await _form_page(request, form, 409, _(_NO_DATASET))
     log.info("replay_ordered", replay=replay_id)
     raise web.HTTPSeeOther(address(request, replay_id))
+
+
+async def _order(connection: AsyncConnection, new: NewReplay) -> int:
+    """Order it; its id. Raises TooManyOpenError and _NoDatasetError."""
+    seed = secrets.randbits(62)
+    if new.dataset_id is None:
+        return await orders.order(connection, new, seed=seed)
+    dataset = await sets.find(connection, new.dataset_id, lock=True)
+    if dataset is None or dataset.state != DatasetState.READY:
+        raise _NoDatasetError
+    turn_ids = await items.turn_ids(connection, dataset.id, limit=new.max_turns)
+    source = f"{dataset.name} v{dataset.version}"
+    return await orders.order_turns(connection, new, seed=seed, source=source, turn_ids=turn_ids)
+
+
+def _entry(request: web.Request, new: NewReplay, replay_id: int) -> AuditEntry:
+    """The order for the audit log. The words of a prompt and of a search stay out of it."""
+    options = {name for name, value in new.options.dump().items() if value is not None}
+    details: dict[str, object] = {
+        "turns": new.max_turns,
+        "options": sorted(options),
+        "searched": bool(new.query),
+    }
+    if new.dataset_id is not None:
+        details["dataset"] = new.dataset_id
+    return entry(request, AuditAction.REPLAY_ORDERED, f"replay:{replay_id}", details=details)
 
 
 async def _form_page(
     request: web.Request, asked: Mapping[str, str], status: int = 200, sentence: str = ""
 ) -> web.Response:
+    dataset_id = whole_number(asked.get("dataset", ""))
+    async with request.app[DATABASE].connect() as connection:
+        dataset = await sets.find(connection, dataset_id) if dataset_id else None
     return page(
         request,
         "replay_new.html",
         status,
         asked={name: asked.get(name, "") for name in FIELDS},
+        dataset=dataset,
         engines={one.key: one.label for one in offered_engines(request.app[WORKERS].ready)},
         saved=await saved_of(request),
         presets={name: name for name in PRESETS},

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.admin.replay.engines import is_gone, label_of
 from bot.admin.replay.win_rate import JudgedItem, Verdict, WinRate, win_rate
-from bot.admin.turns.view_models import Badge
+from bot.admin.web.badges import Badge
 from bot.admin.web.language import translate as _
-from bot.domain.replays import Preference, ReplayOptions, ReplayState
+from bot.domain.replays import Preference, ReplayOptions, ReplayState, Unaskable
 from bot.store.replays.records import ItemCounts, Replay
+from bot.store.replays.votes import VotedPair
 from inference_queue.worker_registry import WorkerStatus
 
 _STATES = {
@@ -31,8 +32,20 @@ FAILURES = {
     "unaskable": "다시 물어볼 수 없음",
     "empty": "빈 답변",
     "invalid_job": "엔진이 거부함",
+    "unreadable": "워커의 결과를 읽을 수 없음",
+    "refused": "데이터베이스가 결과를 거부함",
+    "engine_error": "엔진 오류",
     "prompt_too_long": "프롬프트가 너무 김",
     "attempts_exhausted": "워커가 여러 번 멈춤",
+}
+LEFT_OUT: Mapping[str, str] = {
+    Unaskable.PICTURES: (
+        "사진이 있는 질문 {count}건은 뺐습니다. 사진은 답한 뒤에 지우므로 같은 질문을 다시 보낼 수"
+        " 없습니다."
+    ),
+    Unaskable.UNANSWERED: (
+        "답변이 없는 질문 {count}건은 뺐습니다. 새 답변과 비교할 이전 답변이 없습니다."
+    ),
 }
 
 
@@ -50,6 +63,7 @@ class ReplayRow:
     goes_on: bool
     is_stopped: bool
     waits: bool  #: for an engine
+    left_out: tuple[str, ...]  #: how many turns are not asked again, and why
     options: tuple[tuple[str, str], ...]
 
 
@@ -74,38 +88,40 @@ def replay_row(
         id=replay.id,
         name=replay.name,
         author=replay.author,
-        state=_badge(_WAITS if waits else _STATES[replay.state]),
+        state=(_WAITS if waits else _STATES[replay.state]).said(),
         created_at=replay.created_at,
         source=replay.source or replay.query or _("모든 질문"),
         counts=counts,
         goes_on=goes_on,
         is_stopped=replay.state is ReplayState.STOPPED,
         waits=waits,
+        left_out=tuple(
+            _(LEFT_OUT[reason], count=f"{count:,}")
+            for reason, count in sorted(replay.left_out.items())
+            if reason in LEFT_OUT and count
+        ),
         options=tuple((_(name), value) for name, value in _options(replay.options) if value),
     )
 
 
-def outcome(votes: Iterable[tuple[int, int, Preference]], same: Mapping[int, int]) -> Outcome:
-    """Of votes by position and conversation; ``same``: pairs with equal answers."""
-    by_item: dict[tuple[int, int], list[Preference]] = {}
-    for position, conversation_id, preferred in votes:
-        if position not in same:
-            by_item.setdefault((position, conversation_id), []).append(preferred)
-    judged = [JudgedItem(conversation_id=key[1], votes=given) for key, given in by_item.items()]
+def outcome(pairs: Sequence[VotedPair]) -> Outcome:
+    """What the votes say. Ten thousand pairs take some hundredths of a second."""
+    differing = [pair for pair in pairs if not pair.is_same]
+    judged = [JudgedItem(conversation_id=one.conversation_id, votes=one.votes) for one in differing]
     # Without a vote there is nothing to weigh them against.
-    equal = [JudgedItem(conversation_id=one, votes=[Preference.TIE]) for one in same.values()]
+    equal = [
+        JudgedItem(conversation_id=pair.conversation_id, votes=[Preference.TIE])
+        for pair in pairs
+        if pair.is_same
+    ]
     rate = win_rate([*judged, *equal]) if judged else None
-    counted = Counter(vote.value for given in by_item.values() for vote in given)
+    counted = Counter(vote for pair in differing for vote in pair.votes)
     return Outcome(
         rate=rate,
-        verdict=_badge(VERDICTS[rate.verdict]) if rate else None,
-        votes={one.value: counted[one.value] for one in Preference},
-        same=len(same),
+        verdict=VERDICTS[rate.verdict].said() if rate else None,
+        votes={one.value: counted[one] for one in Preference},
+        same=len(equal),
     )
-
-
-def _badge(badge: Badge) -> Badge:
-    return Badge(_(badge.label), badge.shape, badge.tone)
 
 
 def _options(options: ReplayOptions) -> list[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 from aiohttp import web
 
@@ -18,13 +20,19 @@ from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.store import audit_log
 from bot.store.replays import items, orders, records, reveals, votes
+from bot.store.replays.orders import MAX_OPEN, TooManyOpenError
 from bot.store.replays.records import ItemCounts, Replay
+from bot.store.replays.votes import ReviewProgress
 
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 30
 
 NO_REPLAY = "해당 비교를 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
+TOO_MANY = (
+    "비교는 {count}개까지 한꺼번에 할 수 있습니다. 진행 중인 것이 끝나거나 멈춘 뒤에 다시 눌러"
+    " 주세요."
+)
 _NOT_NOW = "이미 끝났거나 멈춘 비교입니다."
 _NOT_STOPPED = "멈춘 비교만 다시 시작할 수 있습니다."
 
@@ -62,19 +70,22 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].connect() as connection:
         counts = await records.count_items(connection, [replay.id])
         failures = await items.count_failures(connection, replay.id)
-        own = await votes.progress(connection, replay.id, user.name)
         reviewers = await votes.reviewers(connection, replay.id)
         revealed = await may_know(request, replay.id)
+        own: ReviewProgress | None = None
         found: Outcome | None = None
-        if revealed:
-            given = await votes.votes_of(connection, replay.id)
-            found = outcome(given, await votes.equal_pairs(connection, replay.id))
+        if not revealed:
+            own = await votes.progress(connection, replay.id, user.name)
+        else:
+            pairs = await votes.voted_pairs(connection, replay.id)
+            found = await asyncio.to_thread(outcome, pairs)
     may_vote = user.role.includes(Role.REVIEWER) and not revealed
     row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
     return page(
         request,
         "replay.html",
         replay=row,
+        dataset_id=replay.dataset_id,
         failures={labels.label(name, FAILURES): count for name, count in failures.items()},
         # What was changed could tell which answer is new.
         shows_options=not may_vote or user.name == replay.author,
@@ -127,11 +138,14 @@ async def _change(
     replay_id = whole_number(request.match_info["id"])
     if replay_id is None:
         return error_page(request, 404, _(NO_REPLAY))
-    async with request.app[DATABASE].begin() as connection:
-        changed = await change(connection, replay_id)
-        if changed:
-            act = entry(request, action, f"replay:{replay_id}")
-            await audit_log.append(connection, [act])
+    try:
+        async with request.app[DATABASE].begin() as connection:
+            changed = await change(connection, replay_id)
+            if changed:
+                act = entry(request, action, f"replay:{replay_id}")
+                await audit_log.append(connection, [act])
+    except TooManyOpenError:
+        return error_page(request, 409, _(TOO_MANY, count=MAX_OPEN))
     if not changed:
         return error_page(request, 409, _(refusal))
     log.info(action.value, replay=replay_id)

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, groupby
+from itertools import combinations
 
 from aiohttp import web
 
@@ -14,7 +14,6 @@ from bot.admin.login.access import needs
 from bot.admin.reviews.agreement import (
     Estimate,
     alpha_of,
-    count_units,
     estimate,
     kappa_of,
 )
@@ -27,7 +26,7 @@ from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.domain.feedback import Reason
 from bot.store.reviews import queues
-from bot.store.reviews.ratings import Rating, read_ratings
+from bot.store.reviews.ratings import RatedTurns, Rating, read_rated
 
 #: Pairs of reviewers that are shown: those with the most turns in common.
 MAX_PAIRS = 12
@@ -61,16 +60,16 @@ async def show_agreement(request: web.Request) -> web.StreamResponse:
         queue = await queues.find(connection, queue_id) if queue_id else None
         if raw and queue is None:
             return error_page(request, 404, _("해당 검토 대기열을 찾을 수 없습니다."))
-        ratings = await read_ratings(connection, queue.id if queue else None)
+        rated = await read_rated(connection, queue.id if queue else None)
     # Pure Python, a tenth of a second at most, in a thread of its own.
-    over_all, by_reason, by_pair = await asyncio.to_thread(_compute, ratings)
+    over_all, by_reason, by_pair = await asyncio.to_thread(_compute, rated)
     about = f"queue:{queue.id}" if queue else ""
     await record(request, AuditAction.AGREEMENT_READ, about)
     return page(
         request,
         "review_agreement.html",
         queue=queue,
-        ratings=len(ratings),
+        ratings=sum(len(alike.ratings) * alike.turns for alike in rated),
         over_all=_line(_("판정"), over_all),
         by_reason=[
             _line(labels.label(reason, labels.REASONS), found) for reason, found in by_reason
@@ -83,27 +82,29 @@ Reasons = list[tuple[Reason, Estimate]]
 Pairs = list[tuple[tuple[str, str], Estimate]]
 
 
-def _compute(ratings: Sequence[Rating]) -> tuple[Estimate, Reasons, Pairs]:
-    turns = [list(same) for _, same in groupby(ratings, key=lambda rating: rating.turn_id)]
-    over_all = _alpha(turns, lambda rating: rating.verdict)
+def _compute(rated: Sequence[RatedTurns]) -> tuple[Estimate, Reasons, Pairs]:
+    over_all = _alpha(rated, lambda rating: rating.verdict)
     by_reason = [
-        (reason, _alpha(turns, lambda rating, code=reason.value: str(code in rating.reasons)))  # type: ignore[misc]
+        (reason, _alpha(rated, lambda rating, code=reason.value: str(code in rating.reasons)))  # type: ignore[misc]
         for reason in Reason
     ]
-    return over_all, by_reason, _kappas(turns)
+    return over_all, by_reason, _kappas(rated)
 
 
-def _alpha(turns: Iterable[Sequence[Rating]], category: Category) -> Estimate:
-    units = count_units([category(rating) for rating in turn] for turn in turns)
+def _alpha(rated: Iterable[RatedTurns], category: Category) -> Estimate:
+    units: Counter[tuple[str, ...]] = Counter()
+    for alike in rated:
+        if len(alike.ratings) > 1:
+            units[tuple(sorted(category(rating) for rating in alike.ratings))] += alike.turns
     return estimate(units, alpha_of, seed=_SEED)
 
 
-def _kappas(turns: Iterable[Sequence[Rating]]) -> Pairs:
+def _kappas(rated: Iterable[RatedTurns]) -> Pairs:
     found: dict[tuple[str, str], Counter[tuple[str, ...]]] = {}
-    for turn in turns:
-        for one, other in combinations(turn, 2):
+    for alike in rated:
+        for one, other in combinations(alike.ratings, 2):
             pair = found.setdefault((one.reviewer, other.reviewer), Counter())
-            pair[one.verdict.value, other.verdict.value] += 1
+            pair[one.verdict.value, other.verdict.value] += alike.turns
     busiest = sorted(found.items(), key=lambda pair: -pair[1].total())[:MAX_PAIRS]
     return [(names, estimate(pairs, kappa_of, seed=_SEED)) for names, pairs in busiest]
 

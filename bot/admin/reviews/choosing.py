@@ -24,6 +24,7 @@ from bot.admin.turns.identities import find_identities
 from bot.admin.turns.masked_excerpt import masked_excerpt
 from bot.domain.reviews import MAX_ITEMS, Sampling
 from bot.privacy.masking_thread import run_masking
+from bot.store.reviews import candidates
 from bot.store.reviews.candidates import FoundTurn, Selection
 from bot.store.reviews.queues import Queue
 from bot.store.schema import turns
@@ -43,6 +44,11 @@ class Choice:
     since: datetime
     until: datetime  #: exclusive
     now: datetime  #: what this filling has seen, once it is done
+
+    @property
+    def block_size(self) -> int:
+        """Turns of one statement."""
+        return candidates.WORDY_BLOCK if self.selection.with_texts else candidates.BLOCK
 
     async def visible(self, found: Sequence[FoundTurn]) -> list[Candidate]:
         """Those in which masking hides none of the words: a search does not find the others."""

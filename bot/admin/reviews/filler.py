@@ -16,18 +16,18 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.admin.reviews import random_walk
 from bot.admin.reviews.choosing import Choice, choose_query, sampler_for
 from bot.admin.reviews.filling_times import LOOK_BACK, Window, due
 from bot.observability.database_errors import report_database_error
+from bot.store.locks import OneBot, try_lock
 from bot.store.reviews import candidates, queues
 from bot.store.reviews.queues import Queue
 from runtime.database import DATABASE_ERRORS, fault_fields, is_gone
-from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
 
-FILL_EVERY_S = 2.0
 #: Of one queue's filling out of the whole log.
 TIMEOUT_S = 300.0
 #: After a fault of one queue; the others go on.
@@ -58,10 +58,6 @@ class QueueFiller:
         self._clock = clock
         self._rests_until: dict[int, float] = {}
 
-    async def keep_filling(self) -> None:
-        """Fill until cancelled."""
-        await run_periodically(self.fill, FILL_EVERY_S)
-
     async def fill(self) -> None:
         """Fill every queue that is due. Raises DATABASE_ERRORS where Postgres is gone."""
         async with self._database.connect() as connection:
@@ -87,7 +83,7 @@ class QueueFiller:
     async def _fill_locked(self, queue: Queue, window: Window) -> None:
         """Fill a queue, unless another bot is at it, or has been since it was listed."""
         async with self._database.begin() as connection:
-            if not await queues.try_lock(connection):
+            if not await try_lock(connection, OneBot.REVIEW_QUEUES):
                 return
             known = await queues.find(connection, queue.id)
             if known is None or known.closed_at or known.filled_until != queue.filled_until:
@@ -117,6 +113,12 @@ class QueueFiller:
     async def _add_sample(self, connection: AsyncConnection, choice: Choice) -> int:
         """Add a sample of the turns of the window, or its newest ones."""
         queue, scanned = choice.queue, choice.queue.scanned
+        if await random_walk.is_long(connection, choice):
+            sample = await random_walk.walk(connection, choice)
+            if sample is not None:
+                added = await _add(connection, queue, sample)
+                await queues.mark_filled(connection, queue.id, choice.now, scanned + len(sample))
+                return added
         sampler = sampler_for(queue)
         below: datetime | None = choice.until
         blocks = 0

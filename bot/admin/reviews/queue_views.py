@@ -18,10 +18,10 @@ from bot.admin.reviews.view_models import verdict_badge
 from bot.admin.search.saved_views import saved_of
 from bot.admin.turns.masked_beginning import masked_beginning
 from bot.admin.turns.queries import MAX_ID
-from bot.admin.turns.view_models import Badge
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
 from bot.admin.web.audit import entry, record
+from bot.admin.web.badges import Badge
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
@@ -42,6 +42,10 @@ QUEUES_PER_PAGE = 20
 _NO_QUEUE = "해당 검토 대기열을 찾을 수 없습니다."
 _TOO_MANY = "열린 대기열은 {count}개까지 둘 수 있습니다. 다 본 대기열을 먼저 닫아 주세요."
 _BAD_ADDRESS = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
+_NOT_DELETED = (
+    "닫힌 대기열만, 그리고 이 대기열에서 쓴 검토가 없을 때만 삭제할 수 있습니다. 검토가 있는"
+    " 대기열은 통계에 쓰이므로 닫은 채로 남겨 둡니다."
+)
 _SAME_STATE = "이미 그렇게 되어 있는 대기열입니다."
 
 
@@ -121,6 +125,7 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
             connection, queue.id, ItemPart(part), after=after, limit=PAGE_SIZE + 1
         )
         reviewers = await items.progress(connection, queue.id)
+        is_judged = await queues.is_judged(connection, queue.id)
     shown = await run_masking(lambda: [_item(item) for item in found[:PAGE_SIZE]])
     read = {"queue": queue.id, "turns": len(shown)}
     await record(request, AuditAction.TURNS_READ, f"queue:{queue.id}", read)
@@ -131,6 +136,7 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
         described=described(queue),
         items=shown,
         reviewers=reviewers,
+        may_delete=not is_judged,
         parts=labels.translated(PARTS),
         part=part,
         next_after=shown[-1].id if len(found) > PAGE_SIZE else None,
@@ -154,7 +160,10 @@ async def go_on(request: web.Request) -> web.StreamResponse:
 
 @needs(Role.REVIEWER)
 async def change_state(request: web.Request) -> web.StreamResponse:
-    """POST /admin/reviews/queues/{id}/state: close the queue, or open it again."""
+    """POST /admin/reviews/queues/{id}/state: close the queue, or open it again.
+
+    Closed, it is neither filled nor judged, and what was reserved in it is free.
+    """
     queue_id = read_id(request.match_info["id"])
     closed = (await read_form(request)).get("state") != "open"
     action = AuditAction.REVIEW_QUEUE_CLOSED if closed else AuditAction.REVIEW_QUEUE_OPENED
@@ -162,12 +171,34 @@ async def change_state(request: web.Request) -> web.StreamResponse:
         queue = await queues.find(connection, queue_id) if queue_id else None
         if queue is None:
             return error_page(request, 404, _(_NO_QUEUE))
-        changed = await queues.set_closed(connection, queue.id, closed=closed)
+        change = queues.close if closed else queues.open_again
+        changed = await change(connection, queue.id)
         if changed:
             await audit_log.append(connection, [entry(request, action, f"queue:{queue.id}")])
+    if changed is None:
+        return error_page(request, 409, _(_TOO_MANY, count=MAX_OPEN))
     if not changed:
         return error_page(request, 409, _(_SAME_STATE))
     raise web.HTTPSeeOther(request.app.router["review_queue"].url_for(id=str(queue.id)))
+
+
+@needs(Role.REVIEWER)
+async def delete_queue(request: web.Request) -> web.StreamResponse:
+    """POST /admin/reviews/queues/{id}/delete: delete a closed queue without a review of it."""
+    queue_id = read_id(request.match_info["id"])
+    async with request.app[DATABASE].begin() as connection:
+        queue = await queues.find(connection, queue_id) if queue_id else None
+        if queue is None:
+            return error_page(request, 404, _(_NO_QUEUE))
+        deleted = await queues.remove(connection, queue.id)
+        if deleted:
+            action, details = AuditAction.REVIEW_QUEUE_DELETED, {"turns": queue.turns}
+            act = entry(request, action, f"queue:{queue.id}", details=details)
+            await audit_log.append(connection, [act])
+    if not deleted:
+        return error_page(request, 409, _(_NOT_DELETED))
+    log.info("review_queue_deleted", queue=queue.id)
+    raise web.HTTPSeeOther(request.app.router["review_queues"].url_for())
 
 
 async def _form_page(request: web.Request, form: QueueForm, status: int = 200) -> web.Response:

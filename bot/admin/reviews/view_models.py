@@ -9,8 +9,8 @@ from uuid import UUID
 
 from bot.admin.reviews.diff import Part, changes
 from bot.admin.turns.queries import before_for
-from bot.admin.turns.view_models import Badge
 from bot.admin.web import labels
+from bot.admin.web.badges import Badge, badge_of
 from bot.domain.feedback import Vote
 from bot.privacy.cutting import whole_beginning
 from bot.privacy.masking import mask, pseudonym
@@ -104,7 +104,7 @@ def shown_answer(turn: ReviewedTurn) -> str:
 
 def verdict_badge(verdict: str) -> Badge:
     """A verdict as a label, a shape and a colour."""
-    return _badge(verdict, labels.VERDICTS)
+    return badge_of(verdict, labels.VERDICTS)
 
 
 def reason_names(reasons: Sequence[str]) -> str:
@@ -118,15 +118,11 @@ def _earlier(text: str) -> str:
 
 def _vote(vote: PersonVote) -> VoteView:
     return VoteView(
-        vote=_badge(vote.vote, _VOTES),
+        vote=badge_of(vote.vote, _VOTES),
         reasons=reason_names(vote.reasons),
         note=mask(vote.note),
         at=vote.updated_at,
     )
-
-
-def _badge(value: str, known: Mapping[str, str]) -> Badge:
-    return Badge(labels.label(value, known), labels.shape(value), labels.tone(value))
 
 
 def _review(review: WrittenReview, answer: str) -> ReviewView:

@@ -20,9 +20,7 @@ from bot.store.search import indexing
 from bot.store.search.indexing import SettledText
 from bot.store.search.segments import divide_log, open_next
 from runtime.isolation import run_isolated
-from runtime.periodic import run_periodically
 
-INDEX_EVERY_S = 2.0
 #: Of each transaction.
 TIMEOUT_S = 10.0
 #: Of an older log: pauses as long as the work before them, so that it takes half a core at most.
@@ -37,10 +35,6 @@ class SearchIndexer:
 
     def __init__(self, *, database: AsyncEngine) -> None:
         self._database = database
-
-    async def keep_indexing(self) -> None:
-        """Index until cancelled."""
-        await run_periodically(self.index, INDEX_EVERY_S)
 
     async def index(self) -> None:
         """Run one round: until the queue is empty, and nothing is missing."""

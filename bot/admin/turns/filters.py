@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
-from urllib.parse import urlencode
 from uuid import UUID
 
 from bot.admin.search.compile import time_range
@@ -75,12 +74,6 @@ def _form_values(query: Mapping[str, str], name: str) -> Iterator[str]:
         yield from ([f"..{last}"] if last else [])
     elif name in FIELDS and (value := clean_text(query.get(name, ""))):
         yield value
-
-
-def in_url(query: Mapping[str, str], **changes: str) -> str:
-    """The form's fields as a query string, without empty ones and with ``changes``."""
-    kept = {name: query.get(name, "") for name in FIELDS} | changes
-    return urlencode({name: value for name, value in kept.items() if value})
 
 
 #: The form's fields. Without the cursor: another filter begins on the first page.

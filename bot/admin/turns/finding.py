@@ -5,8 +5,8 @@ The newest ``PROBED`` turns are compared one by one: what is common fills the pa
 is rare is found by the index, segment by segment from the newest, one, two, four at a time; where
 it has no key, or an older log is not indexed yet, the walk over the rows goes on. Between two steps
 the time is looked at: a page that takes longer than ``BUDGET_S`` ends there, and says how far it
-came. One snapshot serves all statements of a page. Turns of a short list, such as the reviewed
-ones, are read along that list.
+came. One snapshot serves all statements of a page. Turns of a list, such as the reviewed ones, are
+read along that list; where it is long and a word has keys, the index finds the rest.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.search.criteria import Criteria
@@ -31,6 +33,8 @@ from bot.store.search.segments import Segment
 BUDGET_S = 1.0
 #: The first rows that are compared, and the maximum in one statement.
 PROBED, _BLOCK = 512, 8_192
+#: The largest block of a list that is compared where an index has the words as well.
+_LISTED = 4_096
 #: The maximum of segments in one statement.
 _GROUP = 64
 
@@ -69,8 +73,7 @@ class _Search:
     async def run(self) -> None:
         """Compare the newest rows, then go on with the index, or without."""
         if self._criteria.among is not None:
-            few = plans.among(self._criteria, self._criteria.among, self._below)
-            self._found = await self._rows.look_up(few)
+            await self._read_list(self._criteria.among)
         elif await self._scan_block(None, PROBED):
             if self._criteria.hashed:
                 await self._read_index()
@@ -88,6 +91,19 @@ class _Search:
         return TurnPage(
             turns=shown, after=reached, reached=reached.received_at if reached else None
         )
+
+    async def _read_list(self, few: Select[Any]) -> None:
+        """Compare the listed turns in blocks that double; of a long list, those with the keys."""
+        size, more = PROBED, True
+        while more and (size <= _LISTED or not self._criteria.hashed):
+            start = await self._rows.listed_start(self._criteria, few, self._below, size)
+            block = plans.among(self._criteria, few, self._below, start)
+            self._found += await self._rows.look_up(block)
+            self._below = start
+            more = start is not None and not self._is_over()
+            size = min(2 * size, _BLOCK)
+        if more:
+            await self._read_index()
 
     async def _read_index(self) -> None:
         """Go on with the index; rows that it does not have yet are compared."""

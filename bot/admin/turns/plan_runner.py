@@ -38,6 +38,15 @@ class Rows:
         row = (await self._connection.execute(statement)).one_or_none()
         return Cursor(row.received_at, row.id) if row else None
 
+    async def listed_start(
+        self, criteria: Criteria, few: Select[Any], below: Cursor | None, size: int
+    ) -> Cursor | None:
+        """The last of the next ``size`` turns of a list; None: it has fewer."""
+        await self._force("look_up")
+        statement = plans.listed_start(criteria, few, below, size)
+        row = (await self._connection.execute(statement)).one_or_none()
+        return Cursor(row.received_at, row.turn_id) if row else None
+
     async def segments(self, criteria: Criteria, below: Cursor | None) -> list[Segment]:
         """Those with turns below the cursor that may meet the criteria, newest first."""
         segments = await load_segments(self._connection) or [EVERYTHING]

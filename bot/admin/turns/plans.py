@@ -121,26 +121,28 @@ def block_start(
     )
 
 
-def among(criteria: Criteria, few: Select[Any], below: Cursor | None) -> Select[Any]:
-    """Of a few turns, each with its ``turn_id`` and ``received_at``: read in the order of time."""
-    listed = few.subquery("few")
-    place = listed.c.received_at, listed.c.turn_id
-    ordered = (
-        select(*place)
-        .where(
-            listed.c.received_at >= criteria.since,
-            listed.c.received_at < criteria.until,
-            *_below(below, *place),
-        )
-        .order_by(*(column.desc() for column in place))
-        .subquery("ordered")
-    )
+def among(
+    criteria: Criteria, few: Select[Any], below: Cursor | None, start: Cursor | None
+) -> Select[Any]:
+    """Of listed turns, each with its ``turn_id`` and ``received_at``: read in the order of time."""
+    place, listed = _listed(criteria, few, below)
+    if start:
+        listed = listed.where(tuple_(*place) >= _literal(start))
+    ordered = listed.subquery("ordered")
     rows = ordered.join(turns, turns.c.id == ordered.c.turn_id).outerjoin(
         deliveries, deliveries.c.turn_id == turns.c.id
     )
     newest_first = ordered.c.received_at.desc(), ordered.c.turn_id.desc()
     found = _select(criteria).select_from(rows).where(*criteria.conditions)
     return found.order_by(*newest_first).limit(_ROWS)
+
+
+def listed_start(
+    criteria: Criteria, few: Select[Any], below: Cursor | None, size: int
+) -> Select[Any]:
+    """The place of the last of the next ``size`` listed turns; no row where there are fewer."""
+    _, listed = _listed(criteria, few, below)
+    return listed.offset(size - 1).limit(1)
 
 
 def waiting(criteria: Criteria, below: Cursor | None) -> Select[Any]:
@@ -176,6 +178,21 @@ def waiting_holders() -> Select[Any]:
     return select(*_IDENTITY).distinct().select_from(rows)
 
 
+def _listed(
+    criteria: Criteria, few: Select[Any], below: Cursor | None
+) -> tuple[tuple[ColumnElement[Any], ...], Select[Any]]:
+    """The place of a listed turn, and those in the criteria's range, newest first."""
+    listed = few.subquery("few")
+    place = listed.c.received_at, listed.c.turn_id
+    since, until = listed.c.received_at >= criteria.since, listed.c.received_at < criteria.until
+    within = select(*place).where(since, until, *_below(below, *place))
+    return place, within.order_by(*(column.desc() for column in place))
+
+
+def _literal(place: Cursor) -> Any:
+    return tuple_(literal(place.received_at), literal(place.id))
+
+
 def _waiting_ids() -> Subquery:
     unsettled = select(turns.c.id).where(turns.c.status.in_(_OPEN))
     queue = (
@@ -203,8 +220,7 @@ def _range(criteria: Criteria, start: Cursor | None) -> Iterator[ColumnElement[b
     if criteria.until < END:
         yield turns.c.received_at < criteria.until
     if start:
-        here = tuple_(literal(start.received_at), literal(start.id))
-        yield tuple_(turns.c.received_at, turns.c.id) >= here
+        yield tuple_(turns.c.received_at, turns.c.id) >= _literal(start)
 
 
 def _select(criteria: Criteria) -> Select[Any]:
@@ -251,7 +267,7 @@ def _below(
     after: Cursor | None, received_at: ColumnElement[Any], turn_id: ColumnElement[Any]
 ) -> Iterator[ColumnElement[bool]]:
     if after:
-        yield tuple_(received_at, turn_id) < tuple_(literal(after.received_at), literal(after.id))
+        yield tuple_(received_at, turn_id) < _literal(after)
 
 
 def _array(keys: Sequence[int]) -> str:

@@ -12,17 +12,9 @@ from bot.admin.turns.masked_excerpt import masked_excerpt
 from bot.admin.turns.queries import before_for
 from bot.admin.turns.rows import TurnRow
 from bot.admin.web import labels
+from bot.admin.web.badges import Badge, badge_of
 from bot.privacy.masking import pseudonym
 from bot.store.search.words import Word
-
-
-@dataclass(frozen=True, slots=True)
-class Badge:
-    """A state as a label, a shape and a colour."""
-
-    label: str
-    shape: str
-    tone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +77,3 @@ def _summary(row: TurnRow, messenger_labels: Mapping[str, str]) -> TurnSummary:
         latency=labels.duration(latency_ms),
         tokens=labels.tokens(row.prompt_tokens, row.completion_tokens),
     )
-
-
-def badge_of(state: str, known: Mapping[str, str]) -> Badge:
-    """The badge of a stored state."""
-    return Badge(labels.label(state, known), labels.shape(state), labels.tone(state))

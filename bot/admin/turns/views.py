@@ -13,10 +13,11 @@ from bot.admin.login.access import needs
 from bot.admin.search.fields import DELIVERIES, all_fields
 from bot.admin.search.query import Query
 from bot.admin.search.saved_views import saved_of
-from bot.admin.turns.filters import FIELDS, BadCursor, Cursor, in_url, read_search
+from bot.admin.turns.filters import FIELDS, BadCursor, Cursor, read_search
 from bot.admin.turns.listing import Listing, list_items
 from bot.admin.turns.queries import before_for, find_position
 from bot.admin.web import labels
+from bot.admin.web.addresses import in_url
 from bot.admin.web.audit import entry, record
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, error_page, page
@@ -76,8 +77,8 @@ def _turns_page(
         400 if query.problems else 200,
         turns=found.items,
         asked={name: request.query.get(name, "") for name in FIELDS},
-        older=in_url(request.query, after=str(found.after)) if found.after else "",
-        newest=in_url(request.query) if "after" in request.query else None,
+        older=in_url(request.query, FIELDS, after=str(found.after)) if found.after else "",
+        newest=in_url(request.query, FIELDS) if "after" in request.query else None,
         reached=found.reached,
         problems=query.problems,
         query=str(query),

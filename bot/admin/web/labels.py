@@ -93,7 +93,7 @@ _TONES: dict[str, set[str]] = {
     "warn": {TurnStatus.EXPIRED, DeliveryState.EXPIRED, DeliveryState.UNCONFIRMED},
     "quiet": {TurnStatus.CANCELLED, TurnStatus.MERGED},
 }
-_SHAPES = {"good": "✓", "bad": "✕", "warn": "!", "quiet": "–", "open": "…"}
+SHAPES = {"good": "✓", "bad": "✕", "warn": "!", "quiet": "–", "open": "…"}
 
 
 def tone(state: str) -> str:
@@ -103,7 +103,7 @@ def tone(state: str) -> str:
 
 def shape(state: str) -> str:
     """The character with the same meaning as the badge's colour."""
-    return _SHAPES[tone(state)]
+    return SHAPES[tone(state)]
 
 
 def stamp(moment: datetime | None) -> str:

@@ -22,6 +22,7 @@ from bot.admin.web.language import translate as _
 from bot.admin.web.navigation import menu
 from bot.admin.web.rendering import page_of
 from bot.domain.dashboard_users import Role
+from bot.http.compiled_templates import COMPILED
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ def set_up_templates(app: web.Application) -> None:
     aiohttp_jinja2.setup(
         app,
         loader=jinja2.PackageLoader("bot.admin.web"),
+        bytecode_cache=COMPILED,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

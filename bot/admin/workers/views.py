@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from bot.admin.login.access import needs
-from bot.admin.turns.view_models import Badge
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
+from bot.admin.web.badges import Badge
 from bot.admin.web.language import translate as _
 from bot.admin.web.pages import DATABASE, page
 from bot.domain.dashboard_users import Role
@@ -78,7 +78,7 @@ def _row(worker: WorkerStatus, queue: QueueState, ages: Mapping[str, float]) -> 
     )
     return WorkerRow(
         id=worker.id,
-        state=_badge(_STATES[worker.state]),
+        state=_STATES[worker.state].said(),
         facts=tuple(fact for fact in facts if fact[1]),
         detail=worker.detail,
     )
@@ -89,15 +89,11 @@ def _silent(known: list[WorkerStatus], queue: QueueState) -> list[WorkerRow]:
     heard = {worker.id for worker in known}
     return [
         WorkerRow(
-            id=worker, state=_badge(_GONE), facts=((_("맡은 작업"), _running(running)),), detail=""
+            id=worker, state=_GONE.said(), facts=((_("맡은 작업"), _running(running)),), detail=""
         )
         for worker, running in queue.running.items()
         if worker not in heard
     ]
-
-
-def _badge(badge: Badge) -> Badge:
-    return Badge(_(badge.label), badge.shape, badge.tone)
 
 
 def _speed(tokens_per_s: float) -> str:

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 import structlog
 from aiohttp import ClientTimeout
-from yarl import URL
 
 from bot.domain.deliveries import DeliveryResult, Outcome
+from bot.http.origin import origin_of
 from bot.http.outbound import NoReply, OutboundClient, Reply, encode_json
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.tokens import TokenSource
@@ -205,14 +205,6 @@ def _encoded(method: str, document: dict[str, Any]) -> tuple[bytes, str]:
         for name, value in document.items()
     }
     return urlencode(form).encode(), "application/x-www-form-urlencoded"
-
-
-def origin_of(url: str) -> str:
-    """The origin of a URL for ``allowed``; empty, which allows nothing, for an invalid URL."""
-    try:
-        return str(URL(url).origin())
-    except ValueError:
-        return ""
 
 
 def read_result(reply: Reply | NoReply) -> ApiResult:

@@ -41,6 +41,11 @@ class _Received:
     texts: Texts  #: of its scope
     is_first: bool  #: nobody has asked the bot in this conversation before
 
+    @property
+    def is_claimed_deed(self) -> bool:
+        """Whether it is a command that is claimed before it is carried out: it is no question."""
+        return self.incoming.command not in (None, Command.AGAIN)
+
 
 class MessageReceiver:
     """Receives messages; each is committed or carried out before its event is acknowledged."""
@@ -120,7 +125,20 @@ class MessageReceiver:
         if received.incoming.utterance is not None:
             question = await self._in_context(received, received.incoming.utterance)
             await self._submit(received, question)
-            return
+        elif received.incoming.command is Command.AGAIN:
+            await self._ask_again(received)
+        else:
+            await self._do_once(received)
+
+    async def _ask_again(self, received: _Received) -> None:
+        """Without a claim, as any question: a bot that is killed behind it would keep it."""
+        outcome = await self._commands.carry_out(received.incoming)
+        if outcome.utterance is not None:
+            await self._submit(received, outcome.utterance)
+        else:
+            await self._say_once(received, outcome.sentence)
+
+    async def _do_once(self, received: _Received) -> None:
         async with self._repeats.claimed(received.utterance) as is_first:
             if not is_first:
                 log.info("slack_message_repeated", channel=received.message.channel)
@@ -143,9 +161,6 @@ class MessageReceiver:
             self._say(received, received.texts.human_unavailable)
         else:
             outcome = await self._commands.carry_out(received.incoming)
-            if outcome.utterance is not None:
-                await self._submit(received, outcome.utterance)
-                return
             if outcome.calls_human:
                 self._desk.call_human(received.room, received.message.user)
             if command is Command.STOP:
@@ -164,8 +179,7 @@ class MessageReceiver:
 
     async def _say_once(self, received: _Received, sentence: str) -> None:
         async with self._repeats.claimed(received.utterance) as is_first:
-            # A command has its claim already.
-            if is_first or received.incoming.command is not None:
+            if is_first or received.is_claimed_deed:
                 self._say(received, sentence)
 
     async def _in_context(self, received: _Received, utterance: Utterance) -> Utterance:

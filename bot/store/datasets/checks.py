@@ -31,6 +31,13 @@ async def take(connection: AsyncConnection, job_ids: Sequence[UUID]) -> dict[UUI
     return {row.job_id: row.item_id for row in found}
 
 
+async def leave(connection: AsyncConnection, dataset_id: int) -> None:
+    """No item of the data set is to be rendered any more: its jobs go with these rows."""
+    await connection.execute(
+        delete(dataset_checks).where(dataset_checks.c.dataset_id == dataset_id)
+    )
+
+
 async def outstanding(connection: AsyncConnection, dataset_id: int) -> int:
     """How many jobs are on their way."""
     waiting = select(func.count()).where(dataset_checks.c.dataset_id == dataset_id)

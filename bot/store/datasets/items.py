@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import BigInteger, Row, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,6 +67,17 @@ class Counts:
 _STORED = tuple(dataset_items.c[name] for name in StoredItem.__dataclass_fields__)
 _ITEMS: Select[Any] = select(*_STORED)
 _GROUPS = ("split", "source", "model", "preset", "config_version")
+#: A row for each combination that occurs: some dozens.
+_COUNT = (
+    select(
+        *(dataset_items.c[name] for name in _GROUPS),
+        func.count().label("items"),
+        func.count().filter(dataset_items.c.tokens.is_(None)).label("unchecked"),
+        func.max(dataset_items.c.tokens).label("max_tokens"),
+    )
+    .where(dataset_items.c.dataset_id == bindparam("dataset_id", type_=BigInteger))
+    .group_by(*(dataset_items.c[name] for name in _GROUPS))
+)
 
 
 async def add(connection: AsyncConnection, dataset_id: int, items: Sequence[Item]) -> int:
@@ -91,6 +103,13 @@ async def listed(
     return [read_item(row) for row in found]
 
 
+async def turn_ids(connection: AsyncConnection, dataset_id: int, *, limit: int) -> list[UUID]:
+    """The turns of the items, by the items' ids: in no order that means anything."""
+    table = dataset_items.c
+    wanted = select(table.turn_id).where(table.dataset_id == dataset_id)
+    return list((await connection.execute(wanted.order_by(table.id).limit(limit))).scalars())
+
+
 async def unchecked(
     connection: AsyncConnection, dataset_id: int, *, after: str, limit: int
 ) -> list[StoredItem]:
@@ -105,17 +124,19 @@ async def unchecked(
 
 
 async def count(connection: AsyncConnection, dataset_id: int) -> Counts:
-    """How many items there are."""
-    table = dataset_items.c
-    of_set = table.dataset_id == dataset_id
-    totals = select(
-        func.count().label("all"),
-        func.count().filter(table.tokens.is_(None)).label("unchecked"),
-        func.max(table.tokens).label("max_tokens"),
-    ).where(of_set)
-    row = (await connection.execute(totals)).one()
-    by = {name: await _by(connection, dataset_id, name) for name in _GROUPS}
-    return Counts(all=row.all, unchecked=row.unchecked, max_tokens=row.max_tokens, by=by)
+    """How many items there are: all numbers of one walk over them."""
+    rows = (await connection.execute(_COUNT, {"dataset_id": dataset_id})).all()
+    tallies: dict[str, Counter[str]] = {name: Counter() for name in _GROUPS}
+    for row in rows:
+        for name in _GROUPS:
+            value = getattr(row, name)
+            tallies[name]["" if value is None else str(value)] += row.items
+    return Counts(
+        all=sum(row.items for row in rows),
+        unchecked=sum(row.unchecked for row in rows),
+        max_tokens=max((row.max_tokens or 0 for row in rows), default=0) or None,
+        by={name: dict(sorted(of.items(), key=_most_first)) for name, of in tallies.items()},
+    )
 
 
 async def set_tokens(
@@ -146,16 +167,8 @@ def read_item(row: Row[Any]) -> StoredItem:
     return StoredItem(**row._asdict())
 
 
-async def _by(connection: AsyncConnection, dataset_id: int, name: str) -> dict[str, int]:
-    column = dataset_items.c[name]
-    statement = (
-        select(column, func.count().label("items"))
-        .where(dataset_items.c.dataset_id == dataset_id)
-        .group_by(column)
-        .order_by(func.count().desc(), column)
-    )
-    found = (await connection.execute(statement)).all()
-    return {"" if row[0] is None else str(row[0]): row.items for row in found}
+def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
 
 
 def _row(dataset_id: int, item: Item) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from uuid import UUID
 
-from sqlalchemy import Update, func, or_, select, update
+from sqlalchemy import Update, Uuid, bindparam, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.datasets import OPEN_DATASETS, DatasetState
+from bot.store.datasets import checks
 from bot.store.datasets.sets import COLUMNS, Dataset, read_dataset
 from bot.store.schema import datasets
 
@@ -17,6 +20,15 @@ from bot.store.schema import datasets
 CLAIM_S = 60.0
 
 _OPEN = [state.value for state in OPEN_DATASETS]
+_HOLD_CHECKED = text(
+    """
+    SELECT id FROM datasets WHERE state = 'checking' AND id IN (
+        SELECT dataset_id FROM dataset_items WHERE turn_id = ANY(:turn_ids)
+        UNION ALL SELECT dataset_id FROM dataset_items WHERE first_turn_id = ANY(:turn_ids)
+        UNION ALL SELECT dataset_id FROM dataset_items WHERE other_turn_id = ANY(:turn_ids)
+    ) ORDER BY id FOR UPDATE
+    """
+).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
 
 
 async def hold_open(connection: AsyncConnection) -> None:
@@ -82,20 +94,33 @@ async def advance(
 
 
 async def turn_to(connection: AsyncConnection, dataset: Dataset, state: DatasetState) -> None:
-    """Go on to another state; the last ones end the work."""
+    """Go on to another state; the last ones end the work, and leave nothing in the lane."""
     ended = None if state in OPEN_DATASETS else func.now()
-    await connection.execute(_of(dataset).values(state=state.value, ended_at=ended))
+    changed = await connection.execute(_of(dataset).values(state=state.value, ended_at=ended))
+    if changed.rowcount and ended is not None:
+        await checks.leave(connection, dataset.id)
 
 
 async def end_check(connection: AsyncConnection, dataset_id: int) -> bool:
-    """Leave the rest of a check; False: none runs."""
+    """Leave the rest of a check, with its jobs; False: none runs."""
     checked = update(datasets).where(
         datasets.c.id == dataset_id, datasets.c.state == DatasetState.CHECKING.value
     )
     ended = checked.values(
         state=DatasetState.READY.value, ended_at=func.now(), claim=datasets.c.claim + 1
     )
-    return bool((await connection.execute(ended)).rowcount)
+    if not (await connection.execute(ended)).rowcount:
+        return False
+    await checks.leave(connection, dataset_id)
+    return True
+
+
+async def hold_checked(connection: AsyncConnection, turn_ids: Sequence[UUID]) -> None:
+    """Wait for the steps of checks that have items of these turns, and hold the next ones.
+
+    A step locks its data set, then jobs and items; whoever deletes turns comes from the other end.
+    """
+    await connection.execute(_HOLD_CHECKED, {"turn_ids": list(turn_ids)})
 
 
 def _of(dataset: Dataset) -> Update:

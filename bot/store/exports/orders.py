@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.exports import OPEN_EXPORTS, ExportFormat, ExportState
+from bot.store.one_at_a_time import one_at_a_time
 from bot.store.schema import export_parts, export_people, exports
 
 #: Of one author, waiting or running.
@@ -66,6 +67,7 @@ def read_export(row: Row[Any]) -> Export:
 
 async def place(connection: AsyncConnection, order: Order) -> int | None:
     """Place an order; its id, or None where its author has too many open ones."""
+    await one_at_a_time(connection, f"exports:{order.author}")
     of_author = exports.c.author == order.author
     opened = select(func.count()).where(of_author, exports.c.state.in_(_OPEN))
     if (await connection.scalar(opened) or 0) >= MAX_OPEN:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.replays import ItemState
 from bot.store.schema import replay_items
 from inference_queue.background.client import FinishedBackgroundJob
+from inference_queue.background.protocol import BackgroundResult, Unreadable
 from inference_queue.protocol import Completion, Failure
 
 _QUEUE = text(
@@ -45,6 +46,12 @@ _FAIL = text(
     WHERE replay_id = :id AND position = ANY(:positions)
     """
 ).bindparams(bindparam("id", type_=BigInteger), bindparam("positions", type_=ARRAY(Integer)))
+_FAIL_JOB = text(
+    """
+    UPDATE replay_items SET state = 'failed', failure = :failure, job_id = NULL
+    WHERE replay_id = :id AND job_id = :job_id
+    """
+).bindparams(bindparam("id", type_=BigInteger), bindparam("job_id", type_=Uuid))
 
 #: The turn was erased with its item, or others' words in its prompt were.
 _ORPHANED = text(
@@ -58,6 +65,13 @@ _ORPHANED = text(
 _HOLD_OPEN = text(
     "SELECT id FROM replays WHERE state IN ('collecting', 'running') ORDER BY id FOR UPDATE"
 )
+_HOLD_ASKED = text(
+    """
+    SELECT id FROM replays WHERE state = 'running' AND id IN (
+        SELECT replay_id FROM replay_items WHERE turn_id = ANY(:turn_ids) AND state = 'queued'
+    ) ORDER BY id FOR UPDATE
+    """
+).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
 _CANCEL_ORPHANED = text(
     """
     DELETE FROM background_jobs AS job USING replays
@@ -130,6 +144,12 @@ async def mark_failed(
     await connection.execute(_FAIL, values)
 
 
+async def fail_job(connection: AsyncConnection, replay_id: int, job_id: UUID, failure: str) -> None:
+    """End the turn of a job whose result cannot be stored; the job goes with it."""
+    values = {"id": replay_id, "job_id": job_id, "failure": failure}
+    await connection.execute(_FAIL_JOB, values)
+
+
 async def orphaned_jobs(connection: AsyncConnection, replay_id: int, batch_id: UUID) -> list[UUID]:
     """The jobs in the lane that no turn of the replay waits for."""
     values = {"id": replay_id, "batch_id": batch_id}
@@ -140,6 +160,14 @@ async def cancel_orphaned(connection: AsyncConnection) -> int:
     """Remove the jobs of all replays that no turn waits for any more; their number."""
     await connection.execute(_HOLD_OPEN)
     return (await connection.execute(_CANCEL_ORPHANED)).rowcount
+
+
+async def hold_asked(connection: AsyncConnection, turn_ids: Sequence[UUID]) -> None:
+    """Wait for the steps of replays that ask these turns now, and hold the next ones.
+
+    A step locks its replay, then jobs and items; whoever deletes turns comes from the other end.
+    """
+    await connection.execute(_HOLD_ASKED, {"turn_ids": list(turn_ids)})
 
 
 async def return_lost(connection: AsyncConnection, replay_id: int) -> int:
@@ -185,5 +213,11 @@ def _fields(job: FinishedBackgroundJob) -> dict[str, object]:
             "completion_tokens": result.completion_tokens,
             "total_ms": result.total_ms,
         }
-    failure = result.reason.value if isinstance(result, Failure) else "empty"
+    failure = _failure_of(result)
     return {"job_id": str(job.id), "state": ItemState.FAILED.value, "failure": failure}
+
+
+def _failure_of(result: BackgroundResult | Unreadable) -> str:
+    if isinstance(result, Failure):
+        return result.reason.value
+    return "empty" if isinstance(result, Completion) else "unreadable"

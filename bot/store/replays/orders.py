@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, func, insert, select, text, update
+from sqlalchemy import BigInteger, Text, bindparam, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.replays import ReplayOptions, ReplayState
+from bot.store.one_at_a_time import one_at_a_time
+from bot.store.replays import adding
+from bot.store.replays.adding import Added
 from bot.store.replays.records import Replay, read_replay
 from bot.store.schema import replays
 from inference_queue.background import client
@@ -23,6 +28,11 @@ MAX_OPEN = 20
 _OPEN = (ReplayState.COLLECTING.value, ReplayState.RUNNING.value)
 #: Fits a BIGINT.
 _SEEDS = 2**63 - 1
+
+
+class TooManyOpenError(Exception):
+    """MAX_OPEN replays go on already."""
+
 
 #: A change of one replay; False: it does not apply.
 Change = Callable[[AsyncConnection, int], Awaitable[bool]]
@@ -49,10 +59,14 @@ class NewReplay:
     options: ReplayOptions
     query: str = ""  #: the search whose turns are asked again
     max_turns: int = MAX_TURNS
+    dataset_id: int | None = None  #: whose turns are asked again, in place of a search
 
 
 async def order(connection: AsyncConnection, new: NewReplay, *, seed: int) -> int:
-    """Order a replay of a search; its id. ``seed``: random, for the coin of each item."""
+    """Order a replay of a search; its id. ``seed``: random, for the coin of each item.
+
+    Raises TooManyOpenError.
+    """
     return await _insert(connection, new, seed, state=ReplayState.COLLECTING)
 
 
@@ -62,7 +76,7 @@ async def order_turns(
     """Order a replay of given turns, such as a data set's; its id.
 
     ``source``: where they are from, in words. Those without an answer, or with pictures, are left
-    out.
+    out, and counted. Raises TooManyOpenError.
     """
     replay_id = await _insert(
         connection, new, seed, state=ReplayState.RUNNING, source=source, cursor=COLLECTED
@@ -74,12 +88,14 @@ async def order_turns(
 async def _insert(
     connection: AsyncConnection, new: NewReplay, seed: int, *, state: ReplayState, **more: str
 ) -> int:
+    await _hold_room(connection)
     statement = insert(replays).values(
         name=new.name,
         author=new.author,
         state=state.value,
         query=new.query,
         max_turns=min(new.max_turns, MAX_TURNS),
+        dataset_id=new.dataset_id,
         options=new.options.dump(),
         batch_id=uuid4(),
         seed=seed % _SEEDS,
@@ -88,28 +104,23 @@ async def _insert(
     return int((await connection.execute(statement.returning(replays.c.id))).scalar_one())
 
 
-_ADD_ITEMS = text(
-    """
-    INSERT INTO replay_items (replay_id, position, turn_id)
-    SELECT :id, added.before + row_number() OVER (ORDER BY wanted.place), turns.id
-    FROM unnest(CAST(:turn_ids AS uuid[])) WITH ORDINALITY AS wanted (id, place)
-    JOIN turns ON turns.id = wanted.id
-    CROSS JOIN (
-        SELECT coalesce(max(position), 0) AS before FROM replay_items WHERE replay_id = :id
-    ) AS added
-    WHERE turns.status = 'answered' AND turns.answer <> '' AND jsonb_array_length(turns.media) = 0
-    ORDER BY wanted.place LIMIT :at_most
-    ON CONFLICT (replay_id, turn_id) DO NOTHING
-    """
-).bindparams(bindparam("id", type_=BigInteger), bindparam("at_most", type_=Integer))
-
-
 async def add_items(
     connection: AsyncConnection, replay_id: int, turn_ids: Sequence[UUID], *, at_most: int
 ) -> int:
-    """Add turns, in this order; how many had an answer and no picture, and are new."""
-    values = {"id": replay_id, "turn_ids": list(turn_ids), "at_most": at_most}
-    return (await connection.execute(_ADD_ITEMS, values)).rowcount
+    """Add turns, in this order; how many are new. What cannot be asked again is counted."""
+    added: Added = await adding.add_items(connection, replay_id, turn_ids, at_most=at_most)
+    if added.left_out:
+        await _count_left_out(connection, replay_id, added.left_out)
+    return added.items
+
+
+async def _count_left_out(
+    connection: AsyncConnection, replay_id: int, more: Mapping[str, int]
+) -> None:
+    of_replay = replays.c.id == replay_id
+    known = await connection.scalar(select(replays.c.left_out).where(of_replay)) or {}
+    counts = dict(Counter(known) + Counter(more))
+    await connection.execute(update(replays).where(of_replay).values(left_out=counts))
 
 
 async def open_ids(connection: AsyncConnection) -> list[int]:
@@ -127,7 +138,7 @@ async def lock_open(connection: AsyncConnection, replay_id: int) -> Replay | Non
 
 async def collected_to(connection: AsyncConnection, replay_id: int, cursor: str | None) -> None:
     """Note the place in the search; None: all turns are found, and the replay runs."""
-    values = {"cursor": COLLECTED, "state": ReplayState.RUNNING.value}
+    values: dict[str, Any] = {"cursor": COLLECTED, "state": ReplayState.RUNNING.value}
     if cursor is not None:
         values = {"cursor": cursor}
     await connection.execute(update(replays).where(replays.c.id == replay_id).values(values))
@@ -159,6 +170,17 @@ async def stop(connection: AsyncConnection, replay_id: int) -> bool:
 
 
 async def resume(connection: AsyncConnection, replay_id: int) -> bool:
-    """Let a stopped replay go on; False: it is not stopped, or there is none."""
+    """Let a stopped replay go on; False: it is not stopped, or there is none.
+
+    Raises TooManyOpenError.
+    """
+    await _hold_room(connection)
     values = {"id": replay_id, "collected": COLLECTED}
     return bool((await connection.execute(_RESUME, values)).rowcount)
+
+
+async def _hold_room(connection: AsyncConnection) -> None:
+    """Every way into an open state comes through here, one at a time."""
+    await one_at_a_time(connection, "replays")
+    if len(await open_ids(connection)) >= MAX_OPEN:
+        raise TooManyOpenError

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.replays import ItemState, ReplayOptions, ReplayState
@@ -26,6 +26,8 @@ class Replay:
     query: str
     source: str  #: what else its turns came from; empty for a search
     cursor: str  #: the place reached in the search
+    dataset_id: int | None  #: whose turns they are; None: a search's, or it was deleted
+    left_out: Mapping[str, int]  #: turns that are not asked again, by ``Unaskable``
     max_turns: int
     options: ReplayOptions
     batch_id: UUID
@@ -67,9 +69,15 @@ async def newest(
     wanted = select(replays).order_by(replays.c.id.desc()).limit(limit)
     if before is not None:
         wanted = wanted.where(replays.c.id < before)
-    found = [read_replay(row) for row in await connection.execute(wanted)]
-    counts = await count_items(connection, [replay.id for replay in found])
-    return [(replay, counts.get(replay.id, ItemCounts())) for replay in found]
+    return await _counted(connection, wanted)
+
+
+async def of_dataset(
+    connection: AsyncConnection, dataset_id: int, *, limit: int
+) -> list[tuple[Replay, ItemCounts]]:
+    """The newest replays of a data set, with their counts."""
+    wanted = select(replays).where(replays.c.dataset_id == dataset_id)
+    return await _counted(connection, wanted.order_by(replays.c.id.desc()).limit(limit))
 
 
 async def count_items(
@@ -86,6 +94,14 @@ async def count_items(
     for row in await connection.execute(wanted):
         found.setdefault(row.replay_id, {})[ItemState(row.state).value] = row.items
     return {replay_id: ItemCounts(**states) for replay_id, states in found.items()}
+
+
+async def _counted(
+    connection: AsyncConnection, wanted: Select[Any]
+) -> list[tuple[Replay, ItemCounts]]:
+    found = [read_replay(row) for row in await connection.execute(wanted)]
+    counts = await count_items(connection, [replay.id for replay in found])
+    return [(replay, counts.get(replay.id, ItemCounts())) for replay in found]
 
 
 def read_replay(row: Row[Any]) -> Replay:

@@ -40,6 +40,10 @@ def replays_table(metadata: MetaData) -> Table:
         # What else the turns came from, in words; empty for a search.
         Column("source", Text, nullable=False, server_default=""),
         Column("cursor", Text, nullable=False, server_default=""),
+        # The data set whose turns they are.
+        Column("dataset_id", ForeignKey("datasets.id", ondelete="SET NULL")),
+        # Turns that cannot be asked again, by reason.
+        Column("left_out", JSONB, nullable=False, server_default=text("'{}'")),
         Column("max_turns", Integer, nullable=False),
         Column("options", JSONB, nullable=False),
         # Of its jobs in the background lane.
@@ -50,6 +54,11 @@ def replays_table(metadata: MetaData) -> Table:
         Column("ended_at", DateTime(timezone=True)),
         one_of("state", ReplayState),
         Index("ix_replays_open", "id", postgresql_where=text("state IN ('collecting', 'running')")),
+        Index(
+            "ix_replays_dataset_id",
+            "dataset_id",
+            postgresql_where=text("dataset_id IS NOT NULL"),
+        ),
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, and_, false, func, select, tuple_
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
@@ -158,14 +158,40 @@ async def reviewers(connection: AsyncConnection, replay_id: int) -> dict[str, in
     return {row.reviewer: row.votes for row in await connection.execute(wanted)}
 
 
-async def equal_pairs(connection: AsyncConnection, replay_id: int) -> dict[int, int]:
-    """The conversation of each pair with twice the same answer, by position."""
-    wanted = (
-        select(replay_items.c.position, turns.c.conversation_id)
-        .join(turns, turns.c.id == replay_items.c.turn_id)
-        .where(replay_items.c.replay_id == replay_id, _IS_COMPARABLE, ~_DIFFERS)
+@dataclass(frozen=True, slots=True)
+class VotedPair:
+    """A pair with votes, or with twice the same answer."""
+
+    conversation_id: int
+    votes: Sequence[Preference]
+    is_same: bool
+
+
+async def voted_pairs(connection: AsyncConnection, replay_id: int) -> list[VotedPair]:
+    """The pairs that the outcome counts, in their order: each turn is looked at once."""
+    given = replay_votes.c
+    voted = (
+        select(
+            given.position,
+            func.array_agg(aggregate_order_by(given.preferred, given.reviewer)).label("votes"),
+        )
+        .where(given.replay_id == replay_id)
+        .group_by(given.position)
+        .subquery("voted")
     )
-    return {row.position: row.conversation_id for row in await connection.execute(wanted)}
+    is_same = func.coalesce(and_(_IS_COMPARABLE, ~_DIFFERS), false())
+    wanted = (
+        select(turns.c.conversation_id, voted.c.votes, is_same)
+        .select_from(replay_items.join(turns, turns.c.id == replay_items.c.turn_id))
+        .outerjoin(voted, voted.c.position == replay_items.c.position)
+        .where(replay_items.c.replay_id == replay_id, voted.c.votes.is_not(None) | is_same)
+        .order_by(replay_items.c.position)
+    )
+    known = {one.value: one for one in Preference}
+    return [
+        VotedPair(conversation_id, tuple(map(known.__getitem__, votes or ())), same)
+        for conversation_id, votes, same in await connection.execute(wanted)
+    ]
 
 
 async def votes_of(

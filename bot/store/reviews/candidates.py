@@ -108,6 +108,21 @@ async def next_block(
     return Block([FoundTurn(*row) for row in rows], size, start)
 
 
+async def is_larger(
+    connection: AsyncConnection, since: datetime, until: datetime, *, than: int
+) -> bool:
+    """Whether more turns than that were received from ``since`` on, before ``until``."""
+    received_at = turns.c.received_at
+    in_range = select(received_at).where(received_at >= since, received_at < until)
+    return await connection.scalar(in_range.order_by(received_at).offset(than).limit(1)) is not None
+
+
+async def next_ids(connection: AsyncConnection, after: UUID, limit: int) -> list[UUID]:
+    """The ids of turns behind one, in their order, which says nothing about the turns."""
+    behind = select(turns.c.id).where(turns.c.id > after).order_by(turns.c.id).limit(limit)
+    return list((await connection.execute(behind)).scalars())
+
+
 async def changed_since(connection: AsyncConnection, since: datetime) -> dict[UUID, datetime]:
     """Turns that changed after that moment, each with its change; the first ``MAX_CHANGED``."""
     rows = await connection.execute(_CHANGED, {"since": since, "n": MAX_CHANGED})

@@ -19,26 +19,32 @@ _UNJUDGED = """
 """
 _UNTIL = "now() + make_interval(mins => review_queues.reservation_minutes)"
 
-#: What I hold comes first, then the first one behind the place, then the first one of all.
-_RESERVE_NEXT = text(
-    f"""
-    WITH next AS (
+#: The first turn of a part of a queue: each part is a walk along an index, however long the queue.
+_RESERVE = f"""
+    UPDATE review_items AS items SET holder_id = :me, held_until = {_UNTIL}
+    FROM review_queues
+    WHERE review_queues.id = items.queue_id AND items.id = (
         SELECT items.id FROM review_items AS items
         JOIN review_queues ON review_queues.id = items.queue_id
         WHERE items.queue_id = :queue_id AND items.missing > 0
-          AND review_queues.closed_at IS NULL AND {_FREE} AND {_UNJUDGED}
+          AND review_queues.closed_at IS NULL AND {{part}} AND {_UNJUDGED}
           AND items.turn_id IS DISTINCT FROM :skipped
-        ORDER BY items.id <= :after,
-            (items.holder_id = :me AND items.held_until > now()) IS NOT TRUE, items.id
+        ORDER BY items.id
         LIMIT 1
         FOR UPDATE OF items SKIP LOCKED
     )
-    UPDATE review_items AS items SET holder_id = :me, held_until = {_UNTIL}
-    FROM review_queues
-    WHERE items.id IN (SELECT id FROM next) AND review_queues.id = items.queue_id
     RETURNING items.turn_id
-    """
-).bindparams(*_BIG, bindparam("after", type_=BigInteger), bindparam("skipped", type_=Uuid))
+"""
+#: In this order: what I hold, what is free behind the place, what is free before it.
+_PARTS = (
+    "items.holder_id = :me AND items.held_until > now()",
+    f"items.id > :after AND {_FREE}",
+    f"items.id <= :after AND {_FREE}",
+)
+_RESERVE_NEXT = [
+    text(_RESERVE.format(part=part)).bindparams(*_BIG, bindparam("skipped", type_=Uuid))
+    for part in _PARTS
+]
 _RENEW = text(
     f"""
     UPDATE review_items AS items SET holder_id = :me, held_until = {_UNTIL}
@@ -100,12 +106,15 @@ _NEIGHBOURS = text(
 ).bindparams(_BIG[0], bindparam("id", type_=BigInteger))
 _PROGRESS = text(
     """
-    SELECT dashboard_users.name, count(*) FILTER (WHERE NOT declined) AS judged,
-        count(*) FILTER (WHERE declined) AS declined, max(reviews.updated_at) AS newest
-    FROM review_items JOIN reviews ON reviews.turn_id = review_items.turn_id
-    JOIN dashboard_users ON dashboard_users.id = reviews.reviewer_id
-    WHERE review_items.queue_id = :queue_id
-    GROUP BY dashboard_users.name ORDER BY judged DESC, name LIMIT 50
+    SELECT dashboard_users.name, judged, declined, newest FROM (
+        SELECT reviewer_id, count(*) FILTER (WHERE NOT declined) AS judged,
+            count(*) FILTER (WHERE declined) AS declined, max(reviews.updated_at) AS newest
+        FROM review_items JOIN reviews ON reviews.turn_id = review_items.turn_id
+        WHERE review_items.queue_id = :queue_id
+        GROUP BY reviewer_id
+    ) AS counted
+    JOIN dashboard_users ON dashboard_users.id = reviewer_id
+    ORDER BY judged DESC, name LIMIT 50
     """
 ).bindparams(_BIG[0])
 
@@ -170,7 +179,10 @@ async def reserve_next(
     if behind is not None:
         after = int(await connection.scalar(_PLACE, {"queue_id": queue_id, "turn_id": behind}) or 0)
     values = me | {"after": after, "skipped": behind}
-    found: UUID | None = await connection.scalar(_RESERVE_NEXT, values)
+    found: UUID | None = None
+    for part in _RESERVE_NEXT:
+        if found is None:
+            found = await connection.scalar(part, values)
     await connection.execute(_RELEASE_OTHERS, me | {"turn_id": found})
     return found
 

@@ -35,8 +35,10 @@ _LOCK_TURN = text(
 ).bindparams(_TURN)
 _LOCK_ITEM = text(
     """
-    SELECT missing, holder_id IS DISTINCT FROM :me AND coalesce(held_until > now(), false) AS held
-    FROM review_items WHERE queue_id = :queue_id AND turn_id = :turn_id FOR UPDATE
+    SELECT missing, review_queues.closed_at IS NOT NULL AS closed,
+        holder_id IS DISTINCT FROM :me AND coalesce(held_until > now(), false) AS held
+    FROM review_items JOIN review_queues ON review_queues.id = review_items.queue_id
+    WHERE queue_id = :queue_id AND turn_id = :turn_id FOR UPDATE OF review_items
     """
 ).bindparams(_TURN, _QUEUE, _ME)
 _MINE = text(
@@ -70,6 +72,7 @@ class Outcome(StrEnum):
 
     SAVED = "saved"
     GONE = "gone"  #: the turn was erased meanwhile, or never had an answer
+    CLOSED = "closed"  #: its queue takes no more judgements
     HELD = "held"  #: somebody else is reviewing it now
     COMPLETE = "complete"  #: others have judged it meanwhile, and no further review is needed
     CHANGED = "changed"  #: it was written anew since the form was shown
@@ -137,6 +140,8 @@ async def _refusal(connection: AsyncConnection, writing: Writing) -> Outcome | N
         return Outcome.GONE
     item = await _lock_item(connection, writing)
     mine = (await connection.execute(_MINE, writing.keys)).one_or_none()
+    if item and item.closed:
+        return Outcome.CLOSED
     if item and item.held:
         return Outcome.HELD
     if (mine.version if mine else 0) != writing.version:

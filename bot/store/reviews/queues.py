@@ -13,15 +13,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.reviews import MAX_ITEMS, Sampling, Strata
+from bot.store.one_at_a_time import one_at_a_time
 from bot.store.schema import review_queues
 
 #: Open at a time: each that fills itself costs a look every few seconds.
 MAX_OPEN = 100
 #: Items of one statement.
 _CHUNK = 1000
-_LOCK = 0x72657669  # "revi"
-
-TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({_LOCK})")
 
 _QUEUES = """
     SELECT review_queues.id, review_queues.name, query, sampling, strata, sample_size, seed,
@@ -29,10 +27,14 @@ _QUEUES = """
         review_queues.created_at, closed_at, dashboard_users.name AS created_by
     FROM review_queues JOIN dashboard_users ON dashboard_users.id = review_queues.created_by
 """
+#: Each count reads one index alone.
 _COUNTED = f"""
     SELECT queues.*, counted.* FROM ({_QUEUES} {{where}}) AS queues, LATERAL (
-        SELECT count(*) AS turns, count(*) FILTER (WHERE missing = 0) AS done
-        FROM review_items WHERE queue_id = queues.id
+        SELECT turns, turns - open AS done FROM (
+            SELECT (SELECT count(*) FROM review_items WHERE queue_id = queues.id) AS turns,
+                (SELECT count(*) FROM review_items WHERE queue_id = queues.id AND missing > 0)
+                    AS open
+        ) AS counts
     ) AS counted ORDER BY queues.id DESC
 """
 _LIST = text(
@@ -73,12 +75,28 @@ _ADD = text(
     ON CONFLICT (queue_id, turn_id) DO NOTHING
     """
 ).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)), bindparam("queue_id", type_=BigInteger))
+_OPEN_AGAIN = text(
+    "UPDATE review_queues SET closed_at = NULL WHERE id = :id AND closed_at IS NOT NULL"
+).bindparams(bindparam("id", type_=BigInteger))
 _CLOSE = text(
+    "UPDATE review_queues SET closed_at = now() WHERE id = :id AND closed_at IS NULL"
+).bindparams(bindparam("id", type_=BigInteger))
+#: Nobody can judge in it: whoever has reserved a turn of it is free for another queue.
+_RELEASE_ALL = text(
     """
-    UPDATE review_queues SET closed_at = CASE WHEN :closed THEN now() END
-    WHERE id = :id AND (closed_at IS NULL) = :closed
+    UPDATE review_items SET holder_id = NULL, held_until = NULL
+    WHERE queue_id = :id AND holder_id IS NOT NULL
     """
 ).bindparams(bindparam("id", type_=BigInteger))
+_LOCK_ONE = text("SELECT id FROM review_queues WHERE id = :id FOR UPDATE").bindparams(
+    bindparam("id", type_=BigInteger)
+)
+_IS_JUDGED = text("SELECT EXISTS (SELECT FROM reviews WHERE queue_id = :id)").bindparams(
+    bindparam("id", type_=BigInteger)
+)
+_DELETE = text("DELETE FROM review_queues WHERE id = :id AND closed_at IS NOT NULL").bindparams(
+    bindparam("id", type_=BigInteger)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +131,7 @@ class Queue(NewQueue):
 
 async def create(connection: AsyncConnection, queue: NewQueue, author_id: int) -> int | None:
     """Make a queue; its id. None: there are too many open ones."""
-    if (await connection.scalar(_COUNT_OPEN) or 0) >= MAX_OPEN:
+    if not await _has_room(connection):
         return None
     values = {name: getattr(queue, name) for name in NewQueue.__slots__}
     new = insert(review_queues).values(**values, created_by=author_id)
@@ -136,11 +154,6 @@ async def find(connection: AsyncConnection, queue_id: int) -> Queue | None:
 async def to_fill(connection: AsyncConnection) -> list[Queue]:
     """Open queues that are to be filled once, or fill themselves; those never filled first."""
     return [_read(row) for row in await connection.execute(_OPEN)]
-
-
-async def try_lock(connection: AsyncConnection) -> bool:
-    """Whether this bot fills queues, until the transaction's end: one does at a time."""
-    return bool(await connection.scalar(TRY_LOCK))
 
 
 async def room(connection: AsyncConnection, queue_id: int) -> int:
@@ -178,10 +191,41 @@ async def mark_fault(connection: AsyncConnection, queue_id: int, fault: str) -> 
     await connection.execute(changed.values(fault=func.left(fault, 100)))
 
 
-async def set_closed(connection: AsyncConnection, queue_id: int, *, closed: bool) -> bool:
-    """Close or open a queue; False: there is no such queue, or it is so already."""
-    values = {"id": queue_id, "closed": closed}
-    return bool((await connection.execute(_CLOSE, values)).rowcount)
+async def close(connection: AsyncConnection, queue_id: int) -> bool:
+    """Fill and judge a queue no more, and free what is reserved; False: it is closed already."""
+    if not (await connection.execute(_CLOSE, {"id": queue_id})).rowcount:
+        return False
+    await connection.execute(_RELEASE_ALL, {"id": queue_id})
+    return True
+
+
+async def is_judged(connection: AsyncConnection, queue_id: int) -> bool:
+    """Whether a review was written in the queue: figures count it, and the queue stays."""
+    return bool(await connection.scalar(_IS_JUDGED, {"id": queue_id}))
+
+
+async def open_again(connection: AsyncConnection, queue_id: int) -> bool | None:
+    """Open a closed queue; False: it is open already. None: there are too many open ones."""
+    if not await _has_room(connection):
+        return None
+    return bool((await connection.execute(_OPEN_AGAIN, {"id": queue_id})).rowcount)
+
+
+async def remove(connection: AsyncConnection, queue_id: int) -> bool:
+    """Delete a closed queue with its items; False: it is open, or was judged in.
+
+    The row is locked before it is looked at: a review that is being written is waited for.
+    """
+    await connection.execute(_LOCK_ONE, {"id": queue_id})
+    if await is_judged(connection, queue_id):
+        return False
+    return bool((await connection.execute(_DELETE, {"id": queue_id})).rowcount)
+
+
+async def _has_room(connection: AsyncConnection) -> bool:
+    """Every way into the open queues comes through here, one at a time."""
+    await one_at_a_time(connection, "review_queues")
+    return (await connection.scalar(_COUNT_OPEN) or 0) < MAX_OPEN
 
 
 def _read(row: Row[Any]) -> Queue:

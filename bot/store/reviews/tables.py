@@ -82,6 +82,20 @@ def items_table(metadata: MetaData) -> Table:
         CheckConstraint("missing >= 0", name="missing"),
         Index("ix_review_items_turn_id", "turn_id"),
         Index("ix_review_items_queue_id_id", "queue_id", "id"),
+        # The next turns of a queue: what is done is not walked over.
+        Index(
+            "ix_review_items_missing",
+            "queue_id",
+            "id",
+            postgresql_where=text("missing > 0"),
+        ),
+        # What a reviewer holds.
+        Index(
+            "ix_review_items_held",
+            "holder_id",
+            "queue_id",
+            postgresql_where=text("holder_id IS NOT NULL"),
+        ),
         Index(
             "ix_review_items_open",
             "received_at",

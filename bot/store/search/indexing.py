@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, DateTime, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.store.locks import OneBot
 from bot.store.search.keys import segment_keys
 from bot.store.search.segments import Segment, segment_of
 from runtime.database import LAZY_COMMIT_SQL
@@ -25,9 +26,8 @@ from runtime.database import LAZY_COMMIT_SQL
 BATCH = 200
 #: By then the usual delivery is over, and a turn is indexed once. Searches read the queue too.
 REST_S = 2.0
-_LOCK = 0x73656172  # "sear"
 
-TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({_LOCK}), {LAZY_COMMIT_SQL}")
+_TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({OneBot.SEARCH_INDEX}), {LAZY_COMMIT_SQL}")
 
 QUEUED = text(
     f"""
@@ -144,7 +144,7 @@ class SettledText:
 
 async def try_lock(connection: AsyncConnection) -> bool:
     """Become the one indexer until the transaction ends; False: another bot is."""
-    return bool(await connection.scalar(TRY_LOCK))
+    return bool(await connection.scalar(_TRY_LOCK))
 
 
 async def queued(connection: AsyncConnection) -> dict[int, UUID]:

@@ -398,3 +398,58 @@ async def test_the_audit_log_is_called_whole_with_its_last_hash_and_a_break_is_n
     [line] = [line for line in said.splitlines() if line.startswith("WRONG")]
     assert status == 1
     assert line.startswith("WRONG  The audit log breaks at row 2: it was changed.")
+
+
+JOB = """INSERT INTO background_jobs (id, batch_id, kind, payload, preset, created_at)
+    VALUES (gen_random_uuid(), gen_random_uuid(), 'generate', '{}', 'bllossom-3b', now() - %s)"""
+RUN = """INSERT INTO retention_runs (started_at, updated_at, finished_at, turns)
+    VALUES (now() - %s, now() - %s, %s, 1234)"""
+CHANNEL = """INSERT INTO alert_channels (name, detail, failed_since)
+    VALUES ('slack', 'HTTP 404', '2026-11-25 03:04+00')"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "words", "status"),
+    [
+        (JOB % "interval '1 minute'", "   ok  1 background jobs wait, 0 run.", 0),
+        (
+            JOB % "interval '1 hour'",
+            (
+                "WRONG  1 background jobs wait, 0 run, and the oldest has waited for 60 minutes: "
+                "start a worker with bllossom-3b, or stop the replay"
+            ),
+            1,
+        ),
+        (RUN % ("interval '1 hour'", "interval '1 hour'", "now()"), " ended: 1,234 turns.", 0),
+        (RUN % ("interval '1 hour'", "interval '1 s'", "NULL"), " are under way: 1,234 turns.", 0),
+        (
+            RUN % ("interval '5 hours'", "interval '4 hours'", "NULL"),
+            "have made no step for 4 hours: see retention in the bot's log.",
+            1,
+        ),
+        (
+            RUN % ("interval '3 days'", "interval '3 days'", "now() - interval '3 days'"),
+            "old turns are kept for longer than their rules say. Is a bot running?",
+            1,
+        ),
+        (
+            CHANNEL,
+            (
+                "WRONG  Alerts have not reached slack since 2026-11-25 03:04 UTC (HTTP 404): check "
+                "BOT_ALERT_SLACK_URL."
+            ),
+            1,
+        ),
+    ],
+    ids=["lane", "stuck lane", "ended", "under way", "silent", "missed", "channel"],
+)
+async def test_what_a_bot_does_by_itself_is_told(
+    desk: Desk, database_url: str, statement: str, words: str, status: int
+) -> None:
+    engine = connect_unpooled(database_url)
+    async with engine.begin() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()
+    found, said = await desk.doctor()
+    assert words in said
+    assert found == status

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bot.text.catalog import TEXTS
 from chaos.versions import sentences_of, version_before
+from inference_queue.protocol import Completion, FinishReason
+from inference_queue.wire import dump_remarks, dump_result, load_result
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,3 +44,55 @@ def test_the_sentences_of_a_checkout_are_those_of_its_own_code(tmp_path: Path) -
     )
     assert sentences_of(tmp_path) == {"failed": "안 됐어요."}
     assert sentences_of(ROOT)["failed"] == TEXTS["ko"].failed
+
+
+READ_RESULT = """
+import json, sys
+from inference_queue.wire import load_result
+body, remarks = json.load(sys.stdin)
+print(load_result(body, remarks).text)
+"""
+WRITE_RESULT = """
+import json
+from inference_queue.protocol import Completion, FinishReason
+from inference_queue.wire import dump_remarks, dump_result
+done = Completion(
+    text="답", finish_reason=FinishReason.STOP, model="m", prompt_tokens=1, completion_tokens=2,
+    total_ms=3.0,
+)
+print(json.dumps([dump_result(done), dump_remarks(done)]))
+"""
+
+
+def test_both_versions_read_the_results_of_each_others_workers(tmp_path: Path) -> None:
+    if not version_before(ROOT, tmp_path):
+        pytest.skip("this checkout has no git history: chaos runs one version alone")
+    costed = Completion(
+        text="답",
+        finish_reason=FinishReason.STOP,
+        model="m",
+        prompt_tokens=1,
+        completion_tokens=2,
+        total_ms=3.0,
+        cpu_ms=1.5,
+        busy_ms=2.5,
+    )
+    written = json.dumps([dump_result(costed), dump_remarks(costed)])
+    assert _run(tmp_path, READ_RESULT, written).strip() == "답"
+    read = load_result(*json.loads(_run(tmp_path, WRITE_RESULT, "")))
+    assert isinstance(read, Completion)
+    assert (read.text, read.total_ms, read.cpu_ms) == ("답", 3.0, None)
+
+
+def _run(checkout: Path, code: str, given: str) -> str:
+    """What the code prints in a checkout, whose packages it imports."""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=checkout,
+        env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONIOENCODING": "utf-8"},
+        input=given,
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+    )
+    return run.stdout

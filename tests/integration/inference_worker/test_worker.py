@@ -35,6 +35,23 @@ async def test_no_more_jobs_are_taken_than_there_are_slots(desk: Desk) -> None:
     }
 
 
+async def test_an_answer_tells_what_it_cost(desk: Desk) -> None:
+    async with (
+        served(delay_per_token_s=0.02) as (_, engine),
+        running_worker(*desk.urls, engine, slots=4),
+    ):
+        for number in range(4):
+            await desk.put(f"질문 {number}")
+        results = await desk.results(4)
+    for result in results:
+        assert isinstance(result, Completion)
+        assert result.total_ms is not None
+        assert result.busy_ms is not None
+        assert 0 < result.busy_ms <= result.total_ms + 1000
+        assert result.cpu_ms is not None
+        assert result.cpu_ms >= 0
+
+
 async def test_a_drain_lets_running_answers_end_and_takes_no_new_ones(desk: Desk) -> None:
     async with served(delay_per_token_s=0.2) as (server, engine):
         async with running_worker(*desk.urls, engine, slots=1) as worker:

@@ -40,16 +40,24 @@ def a_completion(**fields: Any) -> Completion:
 
 
 @pytest.mark.parametrize("reason", FinishReason)
-@pytest.mark.parametrize("beside", [{}, {"reasoning": "생각"}, {"cut_chars": 12}])
+@pytest.mark.parametrize(
+    "beside", [{}, {"reasoning": "생각"}, {"cut_chars": 12}, {"cpu_ms": 1.5, "busy_ms": 9.0}]
+)
 def test_a_completion_comes_back_whole(reason: FinishReason, beside: dict[str, Any]) -> None:
     sent = a_completion(finish_reason=reason, **beside)
     assert load_result(dump_result(sent), dump_remarks(sent)) == sent
 
 
 def test_a_bot_of_the_previous_version_can_read_every_completion() -> None:
-    sent = a_completion(finish_reason=FinishReason.REPETITION, reasoning="생각", cut_chars=12)
+    sent = a_completion(
+        finish_reason=FinishReason.REPETITION,
+        reasoning="생각",
+        cut_chars=12,
+        cpu_ms=1.0,
+        busy_ms=2.0,
+    )
     body = dump_result(sent)
-    assert not {"reasoning", "cut_chars"}.intersection(body)
+    assert not {"reasoning", "cut_chars", "cpu_ms", "busy_ms"}.intersection(body)
     assert body["finish_reason"] in ("stop", "length", "deadline")
     assert load_result(body) == a_completion(finish_reason=FinishReason.LENGTH)
 

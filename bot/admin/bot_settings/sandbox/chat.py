@@ -16,7 +16,7 @@ from bot.domain.sandbox import SandboxAnswer, SandboxQuestion, SandboxSide
 from bot.store import sandbox
 from bot.store.history_cache import Exchange
 from inference_queue.background import client
-from inference_queue.background.protocol import BackgroundResult, Target
+from inference_queue.background.protocol import BackgroundResult, Target, Unreadable
 from inference_queue.protocol import Completion, Failure, Job, Message, Role
 
 #: Of one user, in all chats.
@@ -80,6 +80,11 @@ class Sandbox:
         for batch_id in await sandbox.clear(connection, owner, scope):
             await client.cancel(connection, batch_id)
 
+    async def give_up(self, connection: AsyncConnection, owner: str, scope: Scope) -> None:
+        """Delete what waits for an answer, and keep the rest of the chat."""
+        for batch_id in await sandbox.give_up(connection, owner, scope):
+            await client.cancel(connection, batch_id)
+
     def _compose(
         self, values: BotConfig, scope: Scope, earlier: Sequence[Exchange], text: str
     ) -> Prompt:
@@ -94,7 +99,7 @@ async def _collect(connection: AsyncConnection, question: SandboxQuestion) -> No
             await sandbox.settle(connection, _settled(known[done.id], done.result))
 
 
-def _settled(answer: SandboxAnswer, result: BackgroundResult) -> SandboxAnswer:
+def _settled(answer: SandboxAnswer, result: BackgroundResult | Unreadable) -> SandboxAnswer:
     if isinstance(result, Completion):
         return SandboxAnswer(
             side=answer.side,
@@ -105,7 +110,7 @@ def _settled(answer: SandboxAnswer, result: BackgroundResult) -> SandboxAnswer:
             completion_tokens=result.completion_tokens,
             total_ms=None if result.total_ms is None else round(result.total_ms),
         )
-    reason = result.reason.value if isinstance(result, Failure) else ""
+    reason = result.reason.value if isinstance(result, Failure) else "unreadable"
     return SandboxAnswer(
         side=answer.side, job_id=answer.job_id, preset=answer.preset, outcome=reason
     )

@@ -7,11 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import sandbox
 from inference_queue.background import client
-from runtime.periodic import run_periodically
 
 log = structlog.get_logger(__name__)
-
-EVERY_S = 900.0
 
 
 class SandboxExpiry:
@@ -19,10 +16,6 @@ class SandboxExpiry:
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
-
-    async def keep_expiring(self) -> None:
-        """Run a round every quarter of an hour, until cancelled."""
-        await run_periodically(self.expire, EVERY_S)
 
     async def expire(self) -> int:
         """Run one round, in small transactions; the number of deleted questions."""

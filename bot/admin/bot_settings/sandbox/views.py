@@ -38,9 +38,10 @@ _LONG = "질문은 {count}자까지 보낼 수 있습니다."
 _WAIT = "앞선 질문의 답을 기다려 주세요. 한 번에 답변 {count}개까지 기다릴 수 있습니다."
 _NO_WORKER = (
     "지금 답할 수 있는 워커가 없습니다. 질문을 보내 두면 워커가 켜진 뒤에 답합니다."
-    " 워커 페이지에서 상태를 확인해 주세요."
+    " 워커 페이지에서 상태를 확인하거나, 기다리는 질문을 취소해 주세요."
 )
 _UNKNOWN_WORKERS = "Valkey에 연결되지 않아 워커가 있는지 알 수 없습니다."
+_UNREADABLE = {"unreadable": "워커의 결과를 읽을 수 없음"}
 
 SIDES: dict[str, str] = {SandboxSide.DRAFT: "초안", SandboxSide.LIVE: "지금 설정"}
 
@@ -86,13 +87,16 @@ async def ask(request: web.Request) -> web.StreamResponse:
 
 @needs(Role.REVIEWER)
 async def clear(request: web.Request) -> web.StreamResponse:
-    """POST /admin/bot-settings/sandbox/clear: delete the user's chat."""
+    """POST /admin/bot-settings/sandbox/clear: delete the user's chat, or what waits in it."""
+    form = await read_form(request)
     try:
-        scope = scope_in(request, await read_form(request))
+        scope = scope_in(request, form)
     except UnreadableError as error:
         return error_page(request, 400, str(error))
     async with request.app[DATABASE].begin() as connection:
-        await request.app[SANDBOX].clear(connection, request[USER].name, scope)
+        chats = request.app[SANDBOX]
+        end = chats.give_up if form.get("part") == "waiting" else chats.clear
+        await end(connection, request[USER].name, scope)
         act = entry(request, AuditAction.SANDBOX_CLEARED, f"config:{scope}")
         await audit_log.append(connection, [act])
     raise web.HTTPSeeOther(address(request, "bot_settings_sandbox", scope))
@@ -124,7 +128,7 @@ async def _chat_page(
         is_bad=status >= 400,
         warning=_worker_warning(request.app[WORKERS]),
         sides=labels.translated(SIDES),
-        outcomes=labels.translated(labels.FAILURES | labels.FINISH_REASONS),
+        outcomes=labels.translated(labels.FAILURES | labels.FINISH_REASONS | _UNREADABLE),
         seconds=labels.duration,
         max_questions=MAX_QUESTIONS,
         kept_hours=KEPT_HOURS,

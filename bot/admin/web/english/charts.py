@@ -68,6 +68,37 @@ CHARTS = {
     "모델이 답변을 쓴 시간을 그동안 시작된 대화 수로 나눈 값입니다.": (
         "The model's time for answers, by the conversations that began meanwhile."
     ),
+    "대화 하나에 쓴 CPU 시간": "CPU time per conversation",
+    (
+        "워커와 봇의 프로세스가 쓴 CPU 시간을 시작된 대화 수로 나눈 값입니다. 봇의 값은 모든 대화의"
+        " 평균이고 쉬는 동안 쓴 시간도 들어 있습니다. 모델 서버를 따로 쓰면 그 서버의 CPU 시간은"
+        " 들어 있지 않습니다."
+    ): (
+        "CPU time of the processes of workers and bots, by the conversations that began. The"
+        " bots' is the average of all conversations and includes what they use while idle. The"
+        " time of a model server of its own is not included."
+    ),
+    "대화 하나에 쓴 GPU 시간": "GPU time per conversation",
+    "GPU 시간": "GPU time",
+    (
+        "모델 엔진이 일한 시간을 시작된 대화 수로 나눈 값입니다. 답변 여러 개를 한꺼번에 쓰면 그"
+        " 시간을 똑같이 나눕니다. GPU 없이 돌리는 엔진은 CPU로 일한 시간입니다."
+    ): (
+        "The time for which the model's engine was busy, by the conversations that began. Answers"
+        " written at the same time share it evenly. Of an engine without a GPU it is time on the"
+        " CPU."
+    ),
+    (
+        "답변 {answered}건 가운데 {measured}건에서 잰 값입니다. 이전 버전의 워커는 이 시간을 알려"
+        " 주지 않습니다."
+    ): (
+        "Measured on {measured} of {answered} answers: a worker of the previous version does not"
+        " report these times."
+    ),
+    "봇·작업공간": "Bot or workspace",
+    "봇이나 작업공간을 알 수 없습니다. 아래에서 골라 주세요.": (
+        "The bot or workspace is unknown. Choose one below."
+    ),
     "그 밖": "others",
     "실패와 시간 초과": "Failures and timeouts",
     "사용자 평가": "Feedback by users",

@@ -221,6 +221,18 @@ _CARD = {
     "값": "Value",
 }
 
+_REPLAYS = {
+    "이 질문들을 다시 물어보고 비교하기": "Ask these questions again and compare",
+    "이 데이터 세트로 한 비교가 아직 없습니다.": "No comparison uses this data set yet.",
+    (
+        "{preset} 프리셋의 토크나이저를 가진 워커가 지금 없어 검사가 멈춰 있습니다. 그런 워커를"
+        " 켜면 이어서 검사합니다. 기다리지 않으려면 아래에서 검사 없이 끝내 주세요."
+    ): (
+        "No worker has the tokenizer of the preset {preset} now, so the check stands still. It goes"
+        " on once there is one. So as not to wait, end it below without a check."
+    ),
+}
+
 DATASETS: dict[str, str] = {
     **_PAGES,
     **_PAGE,
@@ -228,4 +240,5 @@ DATASETS: dict[str, str] = {
     **_ORDERS,
     **_OPT_OUTS,
     **_CARD,
+    **_REPLAYS,
 }

@@ -39,6 +39,13 @@ _FORM = {
     "답변이 있고 사진이 없는 질문만 다시 물어봅니다.": (
         "Only questions with an answer and without pictures are asked again."
     ),
+    "데이터 세트 {name}의 질문을 다시 물어봅니다.": (
+        "Asks the questions of the data set {name} again."
+    ),
+    "검색으로 고르기": "Choose by a search",
+    "다시 물어볼 데이터 세트를 찾을 수 없거나, 아직 다 만들어지지 않았습니다.": (
+        "The data set to ask again cannot be found, or is not built yet."
+    ),
     "무엇을 바꿔서": "With what changed",
     "아무 워커나": "Any worker",
     "그때와 같게": "As it was",
@@ -64,8 +71,25 @@ _PROGRESS = {
     "엔진을 기다리는 중": "waiting for the engine",
     (
         "이 조건의 엔진을 가진 워커가 지금 없습니다. 워커가 다시 연결되면 남은 질문을 이어서"
-        " 물어봅니다."
-    ): ("No worker has this engine now. Once one is back, the remaining questions are asked."),
+        " 물어봅니다. 기다리지 않으려면 멈추기를 눌러 주세요. 이미 받은 답변은 그대로 남습니다."
+    ): (
+        "No worker has this engine now. Once one is back, the remaining questions are asked. Press"
+        " “Stop” so as not to wait: the answers that have come stay."
+    ),
+    "워커 상태 보기": "See the workers",
+    (
+        "사진이 있는 질문 {count}건은 뺐습니다. 사진은 답한 뒤에 지우므로 같은 질문을 다시 보낼 수"
+        " 없습니다."
+    ): (
+        "{count} questions with pictures were left out. Pictures are deleted after the answer, so"
+        " the same question cannot be asked again."
+    ),
+    "답변이 없는 질문 {count}건은 뺐습니다. 새 답변과 비교할 이전 답변이 없습니다.": (
+        "{count} questions without an answer were left out: there is none to compare with."
+    ),
+    "엔진 오류": "engine error",
+    "워커의 결과를 읽을 수 없음": "unreadable result of a worker",
+    "데이터베이스가 결과를 거부함": "result refused by the database",
     "실패한 이유:": "Why they failed:",
     "다시 물어볼 수 없음": "cannot be asked again",
     "빈 답변": "empty answer",

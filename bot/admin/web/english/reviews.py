@@ -71,6 +71,13 @@ _QUEUES = {
         "There can be {count} open queues. Close one that is done first."
     ),
     "이미 그렇게 되어 있는 대기열입니다.": "The queue is so already.",
+    (
+        "닫힌 대기열만, 그리고 이 대기열에서 쓴 검토가 없을 때만 삭제할 수 있습니다. 검토가 있는"
+        " 대기열은 통계에 쓰이므로 닫은 채로 남겨 둡니다."
+    ): (
+        "Only a closed queue can be deleted, and only where no review was written in it. One with"
+        " reviews stays closed, for the figures."
+    ),
 }
 
 _QUEUE = {
@@ -94,6 +101,20 @@ _QUEUE = {
     "이어서 검토하기": "Go on reviewing",
     "대기열 다시 열기": "Open the queue again",
     "대기열 닫기": "Close the queue",
+    "대기열 삭제": "Delete the queue",
+    "대기열을 닫으면 검토 중인 예약도 모두 풀립니다.": (
+        "Closing the queue ends all reservations, also of those who are reviewing."
+    ),
+    (
+        "닫힌 대기열에는 답변이 더 들어오지 않고 판정할 수 없습니다. 예약은 모두 풀렸고, 지금까지의"
+        " 판정은 통계에 남습니다."
+    ): (
+        "A closed queue takes no answers and no judgements. All its reservations have ended, and"
+        " the judgements up to now stay in the figures."
+    ),
+    "이 대기열에서 쓴 검토가 있어 삭제할 수 없습니다.": (
+        "It cannot be deleted: reviews were written in it."
+    ),
     "판정함": "Judged",
     "판단하지 않음": "Declined",
     "마지막 검토": "Last review",
@@ -162,6 +183,13 @@ _KEYS = {
 }
 
 _REFUSALS = {
+    (
+        "그사이 대기열이 닫혀 저장하지 않았습니다. 입력한 내용은 그대로 있습니다. 대기열을 다시 연"
+        " 뒤 저장하거나, 대화 화면에서 대기열 없이 판정해 주세요."
+    ): (
+        "The queue was closed meanwhile, so nothing was saved. Your text is still here. Open the"
+        " queue again and save, or judge the answer on its own page, without the queue."
+    ),
     "판정을 골라 주세요.": "Choose a verdict.",
     "무엇이 문제인지 하나 이상 골라 주세요.": "Choose at least one problem.",
     "‘좋음’이면 문제를 고를 수 없습니다. 둘 중 하나만 골라 주세요.": (
@@ -251,6 +279,7 @@ _ACTS = {
     "검토 대기열 만들기": "Review queue made",
     "검토 대기열 닫기": "Review queue closed",
     "검토 대기열 다시 열기": "Review queue opened again",
+    "검토 대기열 삭제": "Review queue deleted",
     "검토 화면 열람": "Answer read for review",
     "검토 거절": "Review declined",
     "최종 판정 기록": "Verdict decided",

@@ -23,6 +23,7 @@ SANDBOX = {
     "아직 질문이 없습니다. 이 봇에 자주 오는 질문을 보내 보세요.": (
         "No questions yet. Send one that this bot often gets."
     ),
+    "기다리는 질문 취소하기": "Cancel the question that waits",
     "새로고침해서 답 보기": "Reload to see the answer",
     "지금 설정에도 같은 질문을 보내 나란히 보기": (
         "Ask the live settings the same, and see both side by side"
@@ -37,10 +38,10 @@ SANDBOX = {
     ),
     (
         "지금 답할 수 있는 워커가 없습니다. 질문을 보내 두면 워커가 켜진 뒤에 답합니다."
-        " 워커 페이지에서 상태를 확인해 주세요."
+        " 워커 페이지에서 상태를 확인하거나, 기다리는 질문을 취소해 주세요."
     ): (
         "No worker can answer now. A question that you send is answered once a worker is there."
-        " The page of the workers shows their state."
+        " Look at the page of the workers, or cancel the question that waits."
     ),
     "Valkey에 연결되지 않아 워커가 있는지 알 수 없습니다.": (
         "Valkey cannot be reached, so it is unknown whether there is a worker."

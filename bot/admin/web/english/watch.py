@@ -92,6 +92,13 @@ _ALERTS = {
     "꺼짐": "Silenced",
     "{moment}까지": "until {moment}",
     "확인했습니다": "Acknowledge",
+    (
+        "{channel}: {since}부터 알림을 보내지 못하고 있습니다({detail}). 받는 곳의 설정을 확인해"
+        " 주세요."
+    ): (
+        "{channel}: no alert could be sent since {since} ({detail}). Check the settings of this"
+        " channel."
+    ),
     "웹훅": "webhook",
     "메일": "mail",
     "답변을 전달하지 못하고 있습니다": "Answers are not delivered",

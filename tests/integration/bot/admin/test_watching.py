@@ -10,7 +10,6 @@ import pytest
 from playwright.async_api import ConsoleMessage, Page, expect
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.admin.charts.counter import StatisticsCounter
 from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
@@ -73,7 +72,7 @@ async def fill(database: AsyncEngine, database_url: str) -> None:
             database, answer=None, key=f"f{number}", status="failed", settled_at=at,
             failure_reason="engine_error", received_at=at, delivery="failed",
         )  # fmt: skip
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     await StatisticsCounter(database=engine).count()
     await engine.dispose()
 

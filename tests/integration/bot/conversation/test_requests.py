@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from bot.conversation.inbox import StoreDownError
 from bot.conversation.requests import PersonRequests
 from bot.domain.conversation_events import EventKind
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.feedback import Feedback, Reason, Vote
-from bot.domain.turns import Person
+from bot.domain.turns import Person, RepeatWindow
 from bot.privacy.erasure import Eraser
 from bot.store import inbox, posts, turn_outcomes, turns
 from bot.store.conversations import ConversationKey
@@ -351,6 +353,25 @@ async def test_a_turn_is_taken_once_but_again_by_the_request_that_failed_behind_
     assert not await requests.take_turn(CHULSOO, newest, event_key="E2")
     assert await requests.take_turn(CHULSOO, newest, event_key="E1")
     assert not await requests.take_turn(CHULSOO, newest, event_key="E2")
+
+
+async def test_a_command_is_given_back_where_postgres_is_down_behind_it(
+    requests: PersonRequests,
+) -> None:
+    now = datetime.now(UTC)
+    window = RepeatWindow(key="stop-1", received_at=now, until=now + timedelta(minutes=1))
+
+    async def carry_out() -> None:
+        async with requests.taken("slack", "T1", window) as is_new:
+            assert is_new
+            raise StoreDownError
+
+    with pytest.raises(StoreDownError):
+        await carry_out()
+    async with requests.taken("slack", "T1", window) as is_new:
+        assert is_new
+    async with requests.taken("slack", "T1", window) as is_new:
+        assert not is_new
 
 
 async def test_many_requests_of_one_person_share_an_erasure(parts: Parts) -> None:

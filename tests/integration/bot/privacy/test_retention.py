@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.privacy.retention import Retention, last_night
 from bot.store import retention, retention_rules
@@ -26,7 +25,7 @@ TOMORROW = NOW + timedelta(days=1)
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     yield engine
     await engine.dispose()
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.domain.turns import Person
 from bot.store import blocked_people, erasure_orders
@@ -24,7 +23,7 @@ PERSON = Person(messenger="slack", tenant="T1", sender=ID)
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     yield engine
     await engine.dispose()
 

@@ -26,6 +26,7 @@ from bot.store.migrations import (
     schema_state,
 )
 from inference_queue import schema as queue_schema
+from tests.support.filled_tables import count, fill_empty_tables, tables
 
 SCRIPTS = Path(__file__).parents[4] / "migrations"
 
@@ -80,6 +81,24 @@ async def test_down_leaves_nothing_and_up_again_works(database_url: str) -> None
     assert {line for line in left if "alembic_version" not in line} == set()
     await migrate(database_url)
     assert await _catalogue(database_url) == before
+
+
+async def test_each_of_the_newest_steps_goes_down_and_up_with_rows_in_every_table(
+    database_url: str,
+) -> None:
+    names = sorted(script.name[:4] for script in (SCRIPTS / "versions").glob("[0-9]*.py"))
+    before = await _catalogue(database_url)
+    for below in reversed(names[-6:-1]):
+        every = await _filled(database_url)
+        assert set(every.values()) == {1}
+        await revert(database_url, below)
+        kept = await _row_counts(database_url)
+        assert kept == {table: every[table] for table in kept}  # a step takes its own rows alone
+        assert kept.keys() <= every.keys()
+        await migrate(database_url)
+        assert await _catalogue(database_url) == before
+        restored = await _row_counts(database_url)
+        assert {table: restored[table] for table in kept} == kept
 
 
 async def test_two_may_migrate_at_once(empty_database_url: str) -> None:
@@ -257,6 +276,19 @@ async def _added_tables(url: str) -> set[str]:
     tables_added = text("SELECT relname FROM pg_class WHERE relname ~ '^t9[0-9]{3}$'")
     async with _connected(url) as connection:
         return set((await connection.execute(tables_added)).scalars())
+
+
+async def _filled(url: str) -> dict[str, int]:
+    """The rows of each table, once none is empty."""
+    async with _connected(url) as connection:
+        await fill_empty_tables(connection)
+        await connection.commit()
+    return await _row_counts(url)
+
+
+async def _row_counts(url: str) -> dict[str, int]:
+    async with _connected(url) as connection:
+        return {table: await count(connection, table) for table in await tables(connection)}
 
 
 async def _catalogue(url: str) -> set[str]:

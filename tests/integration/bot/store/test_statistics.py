@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.admin.charts.counter import StatisticsCounter
 from bot.store import statistics
@@ -23,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     yield engine
     await engine.dispose()
 

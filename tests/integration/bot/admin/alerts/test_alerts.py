@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import socketserver
 import threading
 from collections.abc import AsyncIterator
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, web
+from aiohttp import ClientResponse, ClientTimeout, web
 from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
+from bot.admin.alerts import channels
 from bot.admin.alerts.channels import Channels, origins, send_mail
 from bot.admin.alerts.conditions import MAX_DEAD, AlertName, Conditions
 from bot.admin.alerts.watch import AlertWatch
@@ -32,11 +34,13 @@ from tests.support.audit import logged
 from tests.support.sample_turns import add_turn
 
 PAGE = "/admin/alerts"
+#: Long enough after the end of an alert.
+CALM = f"UPDATE alerts SET updated_at = updated_at - interval '{alerts.CALM_S} s'"
 
 
 @pytest.fixture
 async def transactions(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     yield engine
     await engine.dispose()
 
@@ -47,12 +51,16 @@ class Room:
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, Any]]] = []
         self.status = 200
+        self.headers: dict[str, str] = {}
+        self.may_answer = asyncio.Event()  #: cleared: it hangs
+        self.may_answer.set()
         self.server = TestServer(web.Application())
         self.server.app.router.add_post("/{name}", self._take)
 
     async def _take(self, request: web.Request) -> web.Response:
         self.got.append((request.match_info["name"], await request.json()))
-        return web.Response(status=self.status)
+        await self.may_answer.wait()
+        return web.Response(status=self.status, headers=self.headers)
 
     def settings(self, *names: str) -> Settings:
         urls = {f"alert_{name}_url": str(self.server.make_url(f"/{name}")) for name in names}
@@ -72,9 +80,9 @@ async def look(
 ) -> None:
     """One look of one bot."""
     conditions = Conditions(workers=workers or no_workers(), data_dir=Path("/"))
-    async with OutboundClient(origins(settings)) as outbound:
-        channels = Channels(settings, outbound)
-        await AlertWatch(database=transactions, conditions=conditions, channels=channels).look()
+    async with OutboundClient(origins(settings)) as client:
+        ways = Channels(settings, client)
+        await AlertWatch(database=transactions, conditions=conditions, channels=ways).look()
 
 
 async def die(database: AsyncEngine) -> None:
@@ -122,6 +130,8 @@ async def test_its_end_is_told(
     await die(database)
     await look(transactions, settings)
     await execute(transactions, "UPDATE deliveries SET state = 'delivered'")
+    await look(transactions, settings)
+    await execute(transactions, CALM)
     for _ in range(2):
         await look(transactions, settings)
     assert [told["state"] for _, told in room.got] == ["firing", "resolved"]
@@ -157,6 +167,116 @@ async def test_it_is_repeated_until_somebody_sees_to_it(
     assert len(room.got) == 2
 
 
+async def failing(transactions: AsyncEngine) -> dict[str, str]:
+    """The channels that fail, with what went wrong."""
+    async with transactions.connect() as connection:
+        return {one.name: one.detail for one in await alerts.failing_channels(connection)}
+
+
+@pytest.mark.parametrize("channel", ["slack", "webhook"])
+async def test_a_redirect_to_an_internal_address_is_not_followed(
+    database: AsyncEngine, transactions: AsyncEngine, room: Room, channel: str
+) -> None:
+    room.status = 307
+    room.headers = {"Location": str(room.server.make_url("/internal"))}
+    await die(database)
+    await look(transactions, room.settings(channel))
+    assert [name for name, _ in room.got] == [channel]
+    assert channel in await failing(transactions)
+
+
+@pytest.mark.parametrize("channel", ["slack", "webhook"])
+async def test_a_channel_that_hangs_keeps_no_other_waiting_for_ever(
+    database: AsyncEngine,
+    transactions: AsyncEngine,
+    room: Room,
+    channel: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(channels, "POST_LIMITS", ClientTimeout(total=0.3))
+    other = Room()
+    await other.server.start_server()
+    room.may_answer.clear()
+    well = "webhook" if channel == "slack" else "slack"
+    settings = Settings.model_validate(
+        {
+            f"alert_{channel}_url": str(room.server.make_url("/hangs")),
+            f"alert_{well}_url": str(other.server.make_url("/well")),
+        }
+    )
+    await die(database)
+    async with asyncio.timeout(60):
+        await look(transactions, settings)
+    room.may_answer.set()
+    await other.server.close()
+    assert [name for name, _ in other.got] == ["well"]
+    assert set(await failing(transactions)) == {channel}
+
+
+async def test_a_mail_server_that_hangs_is_given_up(
+    database: AsyncEngine, transactions: AsyncEngine, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "MAIL_TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
+        mail = {
+            "alert_mail_to": "ops@example.com",
+            "alert_smtp_url": f"smtp://127.0.0.1:{silent.getsockname()[1]}",
+        }
+        settings = room.settings("webhook").model_copy(
+            update={
+                "alert_mail_to": mail["alert_mail_to"],
+                "alert_smtp_url": SecretStr(mail["alert_smtp_url"]),
+            }
+        )
+        await die(database)
+        async with asyncio.timeout(60):
+            await look(transactions, settings)
+    assert [name for name, _ in room.got] == ["webhook"]
+    assert set(await failing(transactions)) == {"mail"}
+
+
+async def test_a_channel_that_works_again_is_not_held_against_it(
+    database: AsyncEngine, transactions: AsyncEngine, room: Room
+) -> None:
+    settings = room.settings("slack")
+    await die(database)
+    room.status = 500
+    await look(transactions, settings)
+    assert await failing(transactions) == {"slack": "HTTP 500"}
+    room.status = 200
+    await look(transactions, settings)
+    assert await failing(transactions) == {}
+
+
+async def test_an_alert_that_comes_and_goes_is_told_once(
+    database: AsyncEngine, transactions: AsyncEngine, room: Room
+) -> None:
+    settings = room.settings("webhook")
+    await die(database)
+    for _ in range(5):
+        for state in ("failed", "delivered"):
+            await execute(transactions, f"UPDATE deliveries SET state = '{state}'")
+            await look(transactions, settings)
+    assert [told["state"] for _, told in room.got] == ["firing"]
+    await execute(transactions, CALM)
+    await look(transactions, settings)
+    assert [told["state"] for _, told in room.got] == ["firing", "resolved"]
+
+
+async def test_the_end_of_a_silence_tells_what_still_fires(
+    database: AsyncEngine, transactions: AsyncEngine, room: Room
+) -> None:
+    settings = room.settings("webhook")
+    await die(database)
+    async with transactions.begin() as connection:
+        await alerts.silence(connection, AlertName.DEAD_LETTERS, hours=1)
+    await look(transactions, settings)
+    assert room.got == []
+    await execute(transactions, "UPDATE alerts SET silenced_until = now() - interval '1 second'")
+    await look(transactions, settings)
+    assert [told["state"] for _, told in room.got] == ["firing"]
+
+
 async def test_a_missing_model_is_told_after_two_minutes(
     transactions: AsyncEngine, room: Room, redis_url: str
 ) -> None:
@@ -171,6 +291,8 @@ async def test_a_missing_model_is_told_after_two_minutes(
     status = WorkerStatus(id="w", state=WorkerState.READY)
     await Heartbeat(redis, worker="w").publish(status)
     await workers.refresh()
+    await look(transactions, settings, workers)
+    await execute(transactions, CALM)
     await look(transactions, settings, workers)
     assert room.got[1][1]["state"] == "resolved"
     await redis.aclose()
@@ -330,6 +452,25 @@ async def test_the_page_names_the_channels_and_never_their_addresses(
     page = await shown(client)
     assert "Slack, 웹훅" in page
     assert str(room.server.port) not in page
+
+
+async def test_the_page_says_which_channel_takes_no_messages(
+    start_admin: StartAdmin, database: AsyncEngine, transactions: AsyncEngine, room: Room
+) -> None:
+    settings = room.settings("webhook")
+    client = await start_admin(
+        database, alert_webhook_url=settings.alert_webhook_url.get_secret_value()
+    )
+    await log_in(client)
+    room.status = 404
+    await die(database)
+    await look(transactions, settings)
+    assert "알림을 보내지 못하고 있습니다(HTTP 404)" in await shown(client)
+    english = await client.get(PAGE, headers={"Accept-Language": "en"})
+    assert "no alert could be sent since" in await english.text()
+    room.status = 200
+    await look(transactions, settings)
+    assert "보내지 못하고" not in await shown(client)
 
 
 async def test_old_dead_letters_fire_nothing(

@@ -185,6 +185,24 @@ async def test_clearing_a_chat_stops_what_is_still_to_be_answered(
     assert "아직 질문이 없습니다" in await shown(client, "sandbox")
 
 
+async def test_without_a_worker_the_page_says_so_and_the_wait_can_be_given_up(
+    start_admin: StartAdmin, database: AsyncEngine, redis_url: str
+) -> None:
+    client = await start(start_admin, database, redis_url)
+    await ask(client, "답이 있는 질문")
+    await _settle_all(database)
+    await ask(client, "늦은 물음")
+    page = await shown(client, "sandbox")
+    assert "지금 답할 수 있는 워커가 없습니다" in page
+    assert "기다리는 질문 취소하기" in page
+    given_up = await send(client, f"{PAGES}/sandbox/clear", part="waiting", **ROOM)
+    assert given_up.status == 303
+    page = await shown(client, "sandbox")
+    assert "답이 있는 질문" in page
+    assert "늦은 물음" not in page
+    assert await count(database, "background_jobs") == 0
+
+
 async def _settle_all(database: AsyncEngine) -> None:
     await _execute(database, "UPDATE sandbox_answers SET answered_at = now(), answer = '답'")
     await _execute(database, "DELETE FROM background_jobs")

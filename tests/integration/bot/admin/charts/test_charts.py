@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.admin.charts.counter import StatisticsCounter
 from tests.support.admin import Client
@@ -37,9 +36,29 @@ FILL = text(
 )
 
 
+FILL_TENANTS = text(
+    """
+    INSERT INTO statistics (step_s, starts_at, messenger, tenant, ended, answered)
+    SELECT step_s, date_bin(make_interval(secs => step_s), now(),
+        timestamptz '2000-01-01 00:00:00+09'), 'kakao', tenant, ended, ended
+    FROM unnest(ARRAY[60, 86400]) AS step_s,
+        (VALUES ('채널-가', 3), ('<b>나', 40)) AS of (tenant, ended)
+    """
+)
+
+
+#: What all bots used within the minute of ``at``.
+ADD_CPU = text(
+    """
+    INSERT INTO statistics_bots (step_s, starts_at, cpu_ms)
+    SELECT 60, date_bin('1 minute', CAST(:at AS timestamptz), timestamptz '2000-01-01'), 12000
+    """
+)
+
+
 async def count(database_url: str) -> None:
     """Count by the real job, in transactions."""
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     await StatisticsCounter(database=engine).count()
     await engine.dispose()
 
@@ -88,6 +107,47 @@ async def test_a_table_holds_the_numbers_of_its_chart(
     counted = [row for row in rows if "–" not in row]
     # 60 ms, 20 a character, and 90 until the delivery: 370, and within 9 % of it.
     assert [re.findall(r"<td>([^<]*)</td>", row) for row in counted] == [["395ms"] * 3]
+
+
+async def test_the_time_of_processors_and_engine_is_shown_of_what_reports_it(
+    operator: Client, database: AsyncEngine, database_url: str
+) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    await add_turn(database, key="new", received_at=at, cpu_ms=250.0, busy_ms=2_000.0)
+    await add_turn(database, key="old", received_at=at)
+    await count(database_url)
+    async with database.begin() as connection:
+        await connection.execute(ADD_CPU, {"at": at})
+    page = await shown(operator, "/admin/charts/gpu?range=1h")
+    assert "2.0초" in page
+    assert "답변 2건 가운데 1건에서 잰 값" in page
+    processors = await shown(operator, "/admin/charts/cpu?range=1h")
+    assert "워커 0.250초" in processors
+    assert "봇 6.0초" in processors  # 12 seconds of two conversations
+    one = await shown(operator, "/admin/charts/cpu?range=1h&tenant=nobody")
+    assert "봇 6.0초" in one  # bots work for everybody
+    assert "워커 0.250초" not in one
+
+
+async def test_every_chart_is_of_the_chosen_tenant_alone(
+    operator: Client, database: AsyncEngine
+) -> None:
+    async with database.connect() as connection:
+        await connection.execute(FILL_TENANTS)
+    every = await shown(operator, "/admin/charts?range=1h")
+    assert "43건" in every
+    assert "<option>채널-가</option>" in every
+    assert "&lt;b&gt;나</option>" in every
+    one = await shown(operator, "/admin/charts?range=1h&tenant=채널-가")
+    assert "43건" not in one
+    assert "<option selected>채널-가</option>" in one
+    assert "range=7d&amp;tenant=" in one  # other ranges keep the choice
+    days = await shown(operator, "/admin/charts/volume?range=90d&tenant=채널-가")
+    assert "3건" in days
+    assert "40건" not in days
+    unknown = await shown(operator, "/admin/charts?range=1h&tenant=nobody")
+    assert "<option selected>nobody</option>" in unknown
+    await shown(operator, f"/admin/charts?tenant={'x' * 300}", 400)
 
 
 async def test_ninety_days_of_minutes_are_shown_at_once(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import yaml
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.datasets.view_models import waits_for_worker
 from bot.domain.dashboard_users import Role
 from bot.store.datasets import sets
+from inference_queue.worker_registry import WorkerState, WorkerStatus
 from tests.support.admin import Client, StartAdmin, add_user, log_in, send
 from tests.support.audit import logged
 from tests.support.datasets import build, contents, order_dataset, stored
@@ -202,3 +206,75 @@ async def test_hostile_words_stay_text_on_every_page_and_in_the_card(
         assert "<script>alert" not in await page_of(operator, path)
     async with database.begin() as connection:
         await connection.execute(text("DELETE FROM training_opt_outs"))
+
+
+async def test_its_questions_are_asked_again_by_a_button_and_its_replays_are_listed(
+    operator: Client, database: AsyncEngine, transactions: AsyncEngine
+) -> None:
+    await some_items(database, 3)
+    address = await order_dataset(operator)
+    await build(transactions)
+    page = await page_of(operator, address)
+    assert "이 데이터 세트로 한 비교가 아직 없습니다" in page
+    [link] = re.findall(r'href="(/admin/replays/new\?dataset=[^"]+)"', page)
+    form = await page_of(operator, html.unescape(link))
+    assert "데이터 세트 환불 v1의 질문을 다시 물어봅니다" in form
+    ordered = await send(operator, "/admin/replays", name="다시", dataset="1", max_turns="50")
+    assert ordered.status == 303, await ordered.text()
+    assert ">다시</a>" in await page_of(operator, address)
+    replay = await page_of(operator, ordered.headers["Location"])
+    assert "3건 가운데 0건 끝남" in replay
+    assert f'<a href="{address}">환불 v1</a>' in replay
+    assert (await send(operator, f"{address}/delete")).status == 303
+    assert "환불 v1" in await page_of(operator, ordered.headers["Location"])
+
+
+async def test_a_data_set_that_is_not_built_is_not_asked_again(
+    operator: Client, database: AsyncEngine
+) -> None:
+    await order_dataset(operator)
+    for number in ("1", "2"):
+        refused = await send(operator, "/admin/replays", name="다시", dataset=number)
+        assert refused.status == 409
+        assert "아직 다 만들어지지 않았습니다" in await refused.text()
+
+
+async def test_a_check_without_a_worker_says_so_and_can_be_ended(
+    start_admin: StartAdmin, database: AsyncEngine, transactions: AsyncEngine, redis_url: str
+) -> None:
+    client = await start_admin(database, redis_url=redis_url)
+    await log_in(client)
+    await some_items(database)
+    address = await order_dataset(client, preset="bllossom-8b")
+    await build(transactions)
+    page = await page_of(client, address)
+    assert "워커가 지금 없어 검사가 멈춰 있습니다" in page
+    assert "남은 항목은 검사 없이 끝내기" in page
+    assert (await send(client, f"{address}/end-check")).status == 303
+    assert "멈춰 있습니다" not in await page_of(client, address)
+    async with database.connect() as connection:
+        for table in ("background_jobs", "dataset_checks"):
+            assert await connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0
+
+
+@pytest.mark.parametrize(
+    ("worker", "waits"),
+    [
+        ({}, False),
+        ({"renders": False}, True),
+        ({"preset": "demo"}, True),
+        ({"state": WorkerState.DRAINING}, True),
+    ],
+)
+async def test_only_a_ready_worker_with_the_preset_s_tokenizer_checks(
+    database: AsyncEngine, operator: Client, worker: dict[str, object], waits: bool
+) -> None:
+    given = {"id": "w", "state": WorkerState.READY, "preset": "bllossom-8b", "renders": True}
+    status = WorkerStatus(**given | worker)  # type: ignore[arg-type]
+    await order_dataset(operator, preset="bllossom-8b")
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE datasets SET state = 'checking'"))
+        dataset = await sets.find(connection, 1)
+    assert dataset is not None
+    assert waits_for_worker(dataset, [status]) is waits
+    assert not waits_for_worker(dataset, None)

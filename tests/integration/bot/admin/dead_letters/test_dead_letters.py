@@ -11,7 +11,6 @@ import pytest
 from aiohttp import ClientResponse
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.admin.dead_letters.resender import BATCH, BulkResender
 from bot.store import bulk_resends
@@ -25,7 +24,7 @@ PAGE = "/admin/dead-letters"
 
 @pytest.fixture
 async def transactions(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     yield engine
     await engine.dispose()
 

@@ -77,6 +77,7 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", "/reviews/queues/{id}"): Role.VIEWER,
     ("POST", "/reviews/queues/{id}/next"): Role.REVIEWER,
     ("POST", "/reviews/queues/{id}/state"): Role.REVIEWER,
+    ("POST", "/reviews/queues/{id}/delete"): Role.REVIEWER,
     ("GET", "/reviews/turns/{id}"): Role.VIEWER,
     ("POST", "/reviews/turns/{id}"): Role.REVIEWER,
     ("POST", "/reviews/turns/{id}/verdict"): Role.ADMIN,

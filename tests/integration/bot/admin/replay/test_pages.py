@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -18,7 +19,7 @@ from bot.configs.keys import MAX_PROMPT_CHARS
 from bot.domain.dashboard_users import Role
 from bot.domain.replays import ReplayOptions, new_stands_left
 from bot.privacy.masking import pseudonym
-from bot.store.replays import votes
+from bot.store.replays import orders, votes
 from bot.store.replays.orders import MAX_OPEN
 from bot.store.search import saved
 from inference_queue.background.protocol import BackgroundResult, Target
@@ -422,9 +423,61 @@ async def test_positions_that_no_pair_can_have_are_refused(
 
 async def test_older_replays_are_on_the_next_page(operator: Client, database: AsyncEngine) -> None:
     for number in range(31):
-        await order_replay(database, name=f"비교 {number:02}")
+        replay_id = await order_replay(database, name=f"비교 {number:02}")
+        async with database.begin() as connection:
+            await orders.stop(connection, replay_id)
     page = await shown(operator)
     assert "비교 30" in page
     assert "비교 00" not in page
     [link] = re.findall(r'rel="next" href="/admin/replays(\?before=\d+)"', page)
     assert "비교 00" in await shown(operator, link)
+
+
+async def test_resuming_counts_as_beginning_one(operator: Client, database: AsyncEngine) -> None:
+    stopped = await order_replay(database)
+    assert (await send(operator, f"/{stopped}/stop")).status == 303
+    for _ in range(MAX_OPEN):
+        last = await order_replay(database)
+    response = await send(operator, f"/{stopped}/resume")
+    assert response.status == 409
+    assert f"{MAX_OPEN}개까지" in await response.text()
+    assert (await send(operator, f"/{last}/stop")).status == 303
+    assert (await send(operator, f"/{stopped}/resume")).status == 303
+
+
+async def test_ways_into_open_at_once_never_pass_the_bound(database: AsyncEngine) -> None:
+    transactions = database.execution_options(isolation_level="READ COMMITTED")
+    stopped = [await order_replay(transactions) for _ in range(4)]
+    for replay_id in stopped:
+        async with transactions.begin() as connection:
+            assert await orders.stop(connection, replay_id)
+    for _ in range(MAX_OPEN - 2):
+        await order_replay(transactions)
+
+    async def resume(replay_id: int) -> bool:
+        async with transactions.begin() as connection:
+            return await orders.resume(connection, replay_id)
+
+    ways = [resume(replay_id) for replay_id in stopped]
+    found = await asyncio.gather(
+        *ways, *(order_replay(transactions) for _ in range(4)), return_exceptions=True
+    )
+    refused = [one for one in found if isinstance(one, orders.TooManyOpenError)]
+    assert len(refused) == len(found) - 2
+    async with database.connect() as connection:
+        assert len(await orders.open_ids(connection)) == MAX_OPEN
+
+
+async def test_the_page_says_how_many_turns_are_left_out_and_why(
+    operator: Client, database: AsyncEngine
+) -> None:
+    await add_turn(database, "이게 뭐예요?", "고양이예요.", key="a", media=[{"kind": "image"}])
+    await add_turn(database, "이건요?", "개예요.", key="b", media=[{"kind": "image"}])
+    await add_turn(database, "답이 없는 질문", None, key="c", status="failed")
+    await add_turn(database, "환불돼요?", "네.", key="d")
+    replay_id = await order_replay(database)
+    await feed(a_feeder(database))
+    page = await shown(operator, f"/{replay_id}")
+    assert "사진이 있는 질문 2건은 뺐습니다" in page
+    assert "답변이 없는 질문 1건은 뺐습니다" in page
+    assert "1건 가운데 0건 끝남" in page

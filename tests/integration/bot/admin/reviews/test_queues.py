@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.reviews import random_walk
 from bot.admin.reviews.filler import QueueFiller
 from bot.domain.dashboard_users import Role
+from bot.store.locks import OneBot, try_lock
 from bot.store.reviews import candidates, queues
 from tests.support.admin import MESSENGER_LABELS, Client, StartAdmin, add_user, log_in
 from tests.support.audit import logged
@@ -171,11 +173,110 @@ async def test_a_sample_that_fills_itself_takes_one_of_each_day(
         assert len(await turns_of(database, queue)) == 2 + more
 
 
+async def test_a_sample_of_a_long_log_costs_what_the_sample_costs(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "BLOCK", 7)
+    monkeypatch.setattr(random_walk, "MAX_LOOKED_AT", 21)
+    every = await add_turns(database, 60)
+    sample = {"which": "random", "size": "10", "seed": "4"}
+    one, two = [await new_queue(operator, database, **sample) for _ in range(2)]
+    other = await new_queue(operator, database, **sample | {"seed": "5"})
+    first = await turns_of(database, one)
+    assert len(first) == 10
+    assert set(first) < set(every)
+    assert await turns_of(database, two) == first
+    assert await turns_of(database, other) != first
+    [looked_at] = await rows(database, "SELECT max(scanned) AS most FROM review_queues")
+    assert looked_at["most"] <= 21
+
+
+async def test_where_few_turns_of_a_long_log_meet_the_query_the_whole_log_is_looked_at(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "BLOCK", 7)
+    monkeypatch.setattr(random_walk, "MAX_LOOKED_AT", 21)
+    await add_turns(database, 60)
+    rare = await add_turns(database, 3, messenger="slack", key="C1")
+    queue = await new_queue(
+        operator, database, which="random", size="3", seed="4", q="메신저:Slack"
+    )
+    assert set(await turns_of(database, queue)) == set(rare)
+
+
+async def test_each_turn_of_a_long_log_has_the_same_chance(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of both halves of the log by time about as many: the walk knows nothing of time."""
+    monkeypatch.setattr(random_walk, "MAX_LOOKED_AT", 50)
+    every = await add_turns(database, 80)
+    newer = set(every[:40])
+    counted = 0
+    for seed in range(12):
+        queue = await new_queue(operator, database, which="random", size="20", seed=str(seed))
+        counted += len(newer.intersection(await turns_of(database, queue)))
+    assert 60 < counted < 180  # 120 of 240, and far beyond any chance
+
+
+async def test_a_closed_queue_frees_its_reservations_and_takes_no_judgement(
+    operator: Client, database: AsyncEngine
+) -> None:
+    turn = await add_turn(database)
+    queue = await new_queue(operator, database)
+    await post(operator, f"/admin/reviews/queues/{queue}/next")
+    [held] = await rows(database, "SELECT holder_id FROM review_items")
+    assert held["holder_id"] is not None
+    await post(operator, f"/admin/reviews/queues/{queue}/state", state="closed")
+    [free] = await rows(database, "SELECT holder_id, held_until FROM review_items")
+    assert (free["holder_id"], free["held_until"]) == (None, None)
+    refused = await judge(operator, turn, queue=str(queue))
+    assert refused.status == 409
+    assert "대기열이 닫혀 저장하지 않았습니다" in await refused.text()
+    assert await rows(database, "SELECT id FROM reviews") == []
+
+
+async def test_a_closed_queue_without_a_review_of_it_can_be_deleted(
+    operator: Client, database: AsyncEngine
+) -> None:
+    turn = await add_turn(database)
+    queue, judged = [await new_queue(operator, database) for _ in range(2)]
+    assert (await judge(operator, turn, queue=str(judged))).status == 303
+    delete = f"/admin/reviews/queues/{queue}/delete"
+    assert (await post(operator, delete)).status == 409  # it is open
+    for one in (queue, judged):
+        await post(operator, f"/admin/reviews/queues/{one}/state", state="closed")
+    assert "대기열 삭제" in await shown(operator, f"/queues/{queue}")
+    assert "대기열 삭제" not in await shown(operator, f"/queues/{judged}")
+    assert (await post(operator, delete)).status == 303
+    assert (await post(operator, delete)).status == 404
+    assert (await post(operator, f"/admin/reviews/queues/{judged}/delete")).status == 409
+    left = await rows(database, "SELECT id FROM review_queues")
+    assert [row["id"] for row in left] == [judged]
+    assert len(await rows(database, "SELECT id FROM review_items")) == 1
+    [act] = [one for one in await logged(database) if one.action == "review_queue_deleted"]
+    assert json.loads(act.details) == {"turns": 1}
+
+
+async def test_opening_a_queue_again_counts_as_opening_one(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = await new_queue(operator, database)
+    await post(operator, f"/admin/reviews/queues/{closed}/state", state="closed")
+    await new_queue(operator, database)
+    monkeypatch.setattr(queues, "MAX_OPEN", 1)
+    response = await post(operator, f"/admin/reviews/queues/{closed}/state", state="open")
+    assert response.status == 409
+    [open_ones] = await rows(
+        database, "SELECT count(*) AS n FROM review_queues WHERE closed_at IS NULL"
+    )
+    assert open_ones["n"] == 1
+
+
 async def test_two_bots_fill_a_queue_once(operator: Client, database: AsyncEngine) -> None:
     await add_turn(database)
     committed = database.execution_options(isolation_level="READ COMMITTED")
     async with committed.begin() as first:
-        assert await queues.try_lock(first)
+        assert await try_lock(first, OneBot.REVIEW_QUEUES)
         response = await post(operator, "/admin/reviews", **QUEUE)
         queue = int(response.headers["Location"].rsplit("/", 1)[1])
         await fill(database)

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.search.indexer import SearchIndexer
+from bot.admin.turns import finding
 from bot.domain.dashboard_users import Role
 from tests.support.admin import Client, StartAdmin, add_user, log_in
 from tests.support.reviews import judge, new_queue, post
@@ -84,6 +86,49 @@ async def test_pages_of_reviewed_turns_follow_each_other(
     second = await (await operator.get(older.replace("&amp;", "&"))).text()
     listed = re.findall(r"#turn-([0-9a-f-]+)", page) + re.findall(r"#turn-([0-9a-f-]+)", second)
     assert [UUID(one) for one in listed] == every
+
+
+async def test_a_long_list_is_read_in_blocks_and_its_rest_by_the_index(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "PROBED", 2)
+    monkeypatch.setattr(finding, "_LISTED", 2)
+    monkeypatch.setattr(finding, "_BLOCK", 2)
+    every = [
+        await add_turn(
+            database,
+            "환불 규정은요?" if number in (1, 6) else "배송은요?",
+            key=f"k{number}",
+            received_at=NOON - timedelta(minutes=number),
+        )
+        for number in range(7)
+    ]
+    await new_queue(operator, database)
+    await add_turn(database, "환불은요?", key="new", received_at=NOON)
+    for _ in range(2):
+        assert await found(operator, "review:open") == every
+        assert await found(operator, "review:open 규정") == [every[1], every[6]]
+        assert await found(operator, "review:open ㅎㅂ") == [every[1], every[6]]
+        assert await found(operator, "review:bad 규정") == []
+        await SearchIndexer(database=database).index()
+
+
+async def test_a_list_that_takes_too_long_ends_with_a_way_to_go_on(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "PROBED", 1)
+    monkeypatch.setattr(finding, "BUDGET_S", -1.0)
+    first, second = [
+        await add_turn(database, received_at=NOON - timedelta(minutes=number))
+        for number in range(2)
+    ]
+    await new_queue(operator, database)
+    page = await (await operator.get("/admin/?q=review:open")).text()
+    assert "제한 시간 안에" in page
+    [older] = re.findall(r'rel="next" href="([^"]+)"', page)
+    rest = await (await operator.get(older.replace("&amp;", "&"))).text()
+    listed = re.findall(r"#turn-([0-9a-f-]+)", page) + re.findall(r"#turn-([0-9a-f-]+)", rest)
+    assert [UUID(one) for one in listed] == [first, second]
 
 
 @pytest.mark.parametrize("query", ["review:bad", "review:open", "review:bad review:open"])

@@ -24,7 +24,7 @@ async def save(client: Client, name: str, query: str) -> ClientResponse:
 
 async def saved_links(client: Client) -> dict[str, str]:
     html = await (await client.get("/admin/")).text()
-    links = re.findall(r'<li>\s*<a href="([^"]*)">(.*?)</a>\s*<form', html)
+    links = re.findall(r'<li>\s*<a href="([^"]*)">(.*?)</a>\s*<button', html)
     return {unescape(name): unescape(url) for url, name in links}
 
 
@@ -44,7 +44,7 @@ async def test_a_saved_search_is_used_again_replaced_and_deleted(
     [(_, url)] = (await saved_links(operator)).items()
     html = await (await operator.get(url)).text()
     assert "배송</mark>은요?" in html
-    deletion = re.search(r'action="(/admin/searches/\d+/delete)"', html)
+    deletion = re.search(r'formaction="(/admin/searches/\d+/delete)"', html)
     assert deletion
     form = {"csrf": csrf_of(html)}
     assert (await operator.post(deletion[1], data=form, allow_redirects=False)).status == 303
@@ -102,7 +102,7 @@ async def test_an_operator_sees_and_deletes_only_the_own_ones(
     await log_in(other, user="other")
     assert await saved_links(other) == {}
     html = await (await operator.get("/admin/")).text()
-    deletion = re.search(r'action="(/admin/searches/\d+/delete)"', html)
+    deletion = re.search(r'formaction="(/admin/searches/\d+/delete)"', html)
     assert deletion
     form = {"csrf": csrf_of(await (await other.get("/admin/")).text())}
     assert (await other.post(deletion[1], data=form, allow_redirects=False)).status == 404

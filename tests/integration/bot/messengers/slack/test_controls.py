@@ -13,6 +13,7 @@ from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
 from tests.support.slack_chat import SlackChat
+from tests.support.stack import running_bot
 
 LONG = "가나다라마바사아자차 " * 200
 
@@ -217,6 +218,42 @@ async def test_a_question_is_asked_again_once_by_two_events(
     await chat.until_shown("U1", "C1", asked, "다른 답")
     assert len(server.requests) == 2
     assert not any("아직" in text for text in chat.thread("U1", "C1", asked))
+
+
+async def test_a_question_is_asked_again_though_the_bot_that_took_it_was_killed(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    asked = await chat.say("U1", "C1", f"{chat.mention} 안녕")
+    await chat.until_answered("안녕")
+    server.reply = lambda _: "다른 답"
+    bodies = chat.people.write("U1", "C1", f"{chat.mention} 다시", asked)
+    event = f"message:C1:{bodies[0]['event']['ts']}"
+    for key in (f"deed:{event}", f"command:{event}"):
+        await chat.stack.execute(
+            "INSERT INTO recent_events (messenger, tenant, key, event_key, received_at, until)"
+            f" SELECT 'slack', tenant, '{key}', '', now(), now() + interval '10 minutes' FROM turns"
+        )
+    await asyncio.gather(*(chat.send(body) for body in bodies))
+    await chat.until_shown("U1", "C1", asked, "다른 답")
+    assert len(server.requests) == 2
+
+
+async def test_a_late_repeat_asks_nothing_newer_again(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    asked = await chat.say("U1", "C1", f"{chat.mention} 안녕")
+    await chat.until_answered("안녕")
+    [body, *_] = chat.people.write("U1", "C1", f"{chat.mention} 다시", asked)
+    await chat.send(body)
+    await chat.say("U1", "C1", f"{chat.mention} 둘", thread_ts=asked)
+    await chat.until_answered("둘")
+    before = len(chat.thread("U1", "C1", asked))
+    # Another bot does not know which events this one has handled.
+    async with running_bot(chat.stack.configuration) as (chat.stack.url, _):
+        assert (await chat.send(body, retry=1)).status == 200
+    await asyncio.sleep(0.3)
+    assert len(chat.thread("U1", "C1", asked)) == before
+    assert len(server.requests) == 3
 
 
 async def test_a_picture_for_the_human_gets_no_word_of_the_bot(chat: SlackChat) -> None:

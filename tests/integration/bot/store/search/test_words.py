@@ -2,7 +2,6 @@ import unicodedata
 
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from bot.store.schema import turns
 from bot.store.search.words import Word
@@ -48,7 +47,7 @@ FOUND: dict[str, set[str]] = {
 
 
 async def test_query_finds_matching_turns(database_url: str) -> None:
-    engine = create_async_engine(database_url, poolclass=NullPool)
+    engine = create_async_engine(database_url)
     await _fill(engine)
     async with engine.connect() as connection:
         found = {query: await _texts(connection, query) for query in FOUND}

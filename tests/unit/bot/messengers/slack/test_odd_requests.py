@@ -55,7 +55,7 @@ def endpoint() -> SlackEndpoint:
     services = MagicMock()
     services.texts = TEXTS["ko"]
     services.texts_for.return_value = TEXTS["ko"]
-    services.requests = AsyncMock()
+    services.requests = AsyncMock(taken=MagicMock())
     services.eraser = AsyncMock()
     listeners = Listeners(
         messages=AsyncMock(),

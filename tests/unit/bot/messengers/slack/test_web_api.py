@@ -15,9 +15,10 @@ from pydantic import SecretStr
 from bot.doctor.examination import examine
 from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.domain.messenger import LookupOutcome, LookupResult
+from bot.http.origin import origin_of
 from bot.http.outbound import OutboundClient
 from bot.messengers.slack import web_api
-from bot.messengers.slack.api import ApiResult, origin_of
+from bot.messengers.slack.api import ApiResult
 from bot.messengers.slack.settings import SlackSettings
 from bot.messengers.slack.wanted_part import WantedPart
 from bot.messengers.slack.web_api import MAX_CLOSED, MAX_PAGES, Room, WebApi
