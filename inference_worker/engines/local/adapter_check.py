@@ -18,6 +18,8 @@ from inference_worker.errors import EngineError
 _PREFIX = "base_model.model."
 #: Rows of the embedding that the fingerprint is made of.
 _ROWS = 64
+#: float16 has fewer digits for what is smaller.
+_MIN_NORMAL = 2.0**-13
 #: By the end of a tensor's name: the side of the layer that it meets, and on which axis.
 _SIDES = {"A.weight": ("in_features", 1), "B.weight": ("out_features", 0)}
 
@@ -45,7 +47,7 @@ def check_adapter(folder: Path, model: Any, *, base: str) -> None:
 
 
 def fingerprint(model: Any) -> str:
-    """A digest of the base's weights, the same in every number format the model is loaded in.
+    """A digest of the base's weights, the same in every number format that they are loaded in.
 
     Of its embedding and its norms, which are never quantised; a further training changes them.
     """
@@ -54,8 +56,9 @@ def fingerprint(model: Any) -> str:
     chosen = torch.linspace(0, len(rows) - 1, min(_ROWS, len(rows))).long().to(rows.device)
     norms = [w for name, w in model.named_parameters() if name.endswith("norm.weight")]
     for tensor in (rows[chosen], *norms[:1], *norms[-1:]):
-        exact = tensor.detach().to("cpu", torch.bfloat16).contiguous()
-        digest.update(exact.view(torch.int16).numpy().tobytes())
+        shared = tensor.detach().to("cpu", torch.bfloat16).contiguous()
+        shared[shared.abs() < _MIN_NORMAL] = 0
+        digest.update(shared.view(torch.int16).numpy().tobytes())
     return digest.hexdigest()
 
 

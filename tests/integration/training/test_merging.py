@@ -75,6 +75,18 @@ def test_the_copy_says_what_base_and_adapter_say(
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
 
 
+def test_a_model_is_known_in_every_number_format(
+    demo_dir: Path, noise_llama_dir: Path, korean_llama_dir: Path
+) -> None:
+    formats = (torch.float32, torch.bfloat16, torch.float16)
+    models: list[Any] = [
+        AutoModelForCausalLM.from_pretrained(demo_dir, dtype=dtype) for dtype in formats
+    ]
+    assert len({fingerprint(model) for model in models}) == 1
+    others = {fingerprint(loaded(folder)) for folder in (noise_llama_dir, korean_llama_dir)}
+    assert len(others) == 2
+
+
 def test_the_copy_has_all_that_llama_cpp_converts(
     noise_llama_dir: Path, adapter: Path, tmp_path: Path
 ) -> None:
