@@ -77,7 +77,7 @@ train: $(TRAINING) ## make LoRA weights of your own (ARGS="dpo --data pairs.zip 
 	@$(BIN)/python -m training $(or $(ARGS),--help)
 
 train-tests: $(TRAINING) ## the tests of trainings with TRL, some minutes
-	@$(BIN)/python -m pytest -n 0 -p no:cacheprovider tests/integration/training \
+	@TRAIN_TESTS=1 $(BIN)/python -m pytest -n 0 -p no:cacheprovider tests/integration/training \
 	  tests/integration/bot/admin/datasets $(ARGS)
 
 train-proof: $(TRAINING) ## train the demo model by DPO and print what it changed, 7 minutes

@@ -87,6 +87,7 @@ def _message(value: object, where: str) -> Message:
         content.encode()
     except UnicodeEncodeError as error:
         raise TrainingError(f"{where} holds half of a character: {error.reason}") from error
+    # As the bot composes what people type: files from a Mac hold single jamo.
     return Message(Role(role), unicodedata.normalize("NFC", content))
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 Row = dict[str, Any]
 
@@ -49,3 +52,10 @@ def write_folder(folder: Path, **splits: Sequence[Any]) -> Path:
     for name, rows in splits.items():
         write_rows(folder / f"{name}.jsonl", rows)
     return folder
+
+
+def need_trl() -> None:
+    """Skip, and say why: trainings take minutes, and TRL is no part of the tests' environment."""
+    if os.environ.get("TRAIN_TESTS") != "1":
+        pytest.skip("trains with TRL: `make train-tests` runs this", allow_module_level=True)
+    pytest.importorskip("trl")

@@ -21,11 +21,11 @@ from safetensors.torch import load_file
 from inference_worker.engines.local.engine import LocalEngine
 from tests.support.models import demo_cache, llama3_tokenizer_dir, noise_llama_dir
 from tests.support.served_jobs import a_job, answer
-from tests.support.training import dpo_rows, sft_rows, write_folder
+from tests.support.training import dpo_rows, need_trl, sft_rows, write_folder
 from training.__main__ import main
 from training.resuming import newest_whole
 
-pytest.importorskip("trl", reason="TRL is not installed: `make train-tests` runs these")
+need_trl()
 
 __all__ = ["demo_cache", "llama3_tokenizer_dir", "noise_llama_dir"]
 

@@ -14,6 +14,7 @@ from tests.support.exporting import REASON, an_exporter, downloaded, transaction
 from tests.support.judging import judge
 from tests.support.models import llama3_tokenizer_dir, noise_llama_dir
 from tests.support.sample_turns import add_turn
+from tests.support.training import need_trl
 from training.__main__ import main
 from training.dataset import read_dataset
 from training.records import Kind
@@ -70,7 +71,7 @@ async def test_an_export_becomes_an_adapter_with_its_card(
     tmp_path: Path,
     noise_llama_dir: Path,
 ) -> None:
-    pytest.importorskip("trl", reason="TRL is not installed: `make train-tests` runs this")
+    need_trl()
     path = await exported(operator, database, transactions, Kind.DPO, tmp_path)
     output = tmp_path / "adapter"
     words = ["dpo", "--data", str(path), "--base", str(noise_llama_dir), "--output", str(output)]
