@@ -71,6 +71,7 @@ TABLES: Mapping[str, Erased] = {
     "alert_channels": Erased.HOLDS_NO_PERSON,
     "alerts": Erased.HOLDS_NO_PERSON,
     "bot_configs": Erased.HOLDS_NO_PERSON,
+    "config_readers": Erased.HOLDS_NO_PERSON,
     "prompt_settings": Erased.HOLDS_NO_PERSON,
     "retention_rules": Erased.HOLDS_NO_PERSON,
     "retention_runs": Erased.HOLDS_NO_PERSON,

@@ -27,7 +27,7 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
-from bot.store.config_tables import answers_table, drafts_table, questions_table
+from bot.store.config_tables import answers_table, drafts_table, questions_table, readers_table
 from bot.store.constraints import one_of
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
 from bot.store.datasets.tables import (
@@ -411,6 +411,7 @@ bot_configs = Table(
     Column("restores", BigInteger),
     Index("ix_bot_configs_scope", "messenger", "tenant", "room", "version"),
 )
+config_readers = readers_table(metadata)
 config_drafts = drafts_table(metadata)
 sandbox_questions = questions_table(metadata)
 sandbox_answers = answers_table(metadata)
