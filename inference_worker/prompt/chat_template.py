@@ -89,14 +89,20 @@ class ChatTemplate:
         the rendered text is the template's own; each stretch of text between two of those is then
         encoded without looking for markers.
         """
-        ids: list[int] = []
-        for piece in self._marker.split(self._render(messages)):
-            control = self._controls.get(piece)
-            if control is None:
-                ids += self._encode_plain(piece.replace(self._seam, ""))
-            else:
-                ids.append(control)
-        return ids
+        return self._encode_rendered(self._render(messages))
+
+    def encode_answer(self, messages: Sequence[Message], answer: str) -> list[int]:
+        """The token ids of an answer behind ``encode(messages)``, with what ends its turn.
+
+        What a model learns to write: ids that are generated follow the prompt's in the same way.
+        Raises ValueError for a template that renders the messages differently once answered.
+        """
+        prompt = self._render(messages)
+        chat = messages if self._takes_system else fold_system(messages)
+        answered = self._apply([*chat, Message(Role.ASSISTANT, answer)], is_open=False)
+        if not answered.startswith(prompt):
+            raise ValueError("the chat template changes the messages before an answer")
+        return self._encode_rendered(answered[len(prompt) :])
 
     def count(self, messages: Sequence[Message]) -> int:
         """How many tokens the prompt takes."""
@@ -117,6 +123,15 @@ class ChatTemplate:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
+    def encode_text(self, text: str) -> list[int]:
+        """The token ids of a text without a template, as the tokenizer reads it by itself.
+
+        Control tokens are read. A rendered prompt that begins with BOS does not get it twice.
+        """
+        ids: list[int] = self._tokenizer(text)["input_ids"]
+        bos = self._tokenizer.bos_token_id
+        return ids[1:] if bos is not None and ids[:2] == [bos, bos] else ids
+
     def markers_in(self, text: str) -> list[str]:
         """The control tokens' texts that stand in the text."""
         return self._marker.findall(text) if self._controls else []
@@ -135,14 +150,24 @@ class ChatTemplate:
         # In one stretch with the header's end, as transformers' continue_final_message encodes it.
         return chat + self._seams.sub(self._seam, written)
 
-    def _apply(self, messages: Sequence[Message]) -> str:
+    def _apply(self, messages: Sequence[Message], *, is_open: bool = True) -> str:
         chat = [
             {"role": m.role.value, "content": self._seams.sub(self._seam, m.content)}
             for m in messages
         ]
         return str(
-            self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=is_open)
         )
+
+    def _encode_rendered(self, text: str) -> list[int]:
+        ids: list[int] = []
+        for piece in self._marker.split(text):
+            control = self._controls.get(piece)
+            if control is None:
+                ids += self._encode_plain(piece.replace(self._seam, ""))
+            else:
+                ids.append(control)
+        return ids
 
     def _encode_plain(self, text: str) -> list[int]:
         ids: list[int] = self._plain.encode(text, add_special_tokens=False).ids

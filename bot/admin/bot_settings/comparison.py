@@ -12,6 +12,7 @@ from bot.admin.bot_settings.words import GROUPS, KEYS_IN_WORDS
 from bot.admin.web.language import translate as _
 from bot.configs.text_diff import Line, Side, Steps, diff_texts
 from bot.configs.versions import changed_keys
+from bot.privacy.masking import mask
 
 #: Shown of one setting: a prompt may have ten thousand lines.
 MAX_LINES = 200
@@ -25,6 +26,13 @@ class Difference:
     label: str
     lines: list[Line]
     left_out: int  #: lines behind those
+
+
+def masked_values(values: Any) -> Any:
+    """Settings for those who may not edit them: each text is masked, which takes time."""
+    if not isinstance(values, dict):
+        return values
+    return {key: mask(one) if isinstance(one, str) else one for key, one in values.items()}
 
 
 async def compare_values(

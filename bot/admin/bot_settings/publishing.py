@@ -40,7 +40,7 @@ _TOO_MANY = "설정한 범위가 {count}개에 이르러 더 만들 수 없습�
 _Form = Mapping[str, str]
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def publish_draft(request: web.Request) -> web.StreamResponse:
     """POST /admin/bot-settings/publish: make a draft the live version."""
 
@@ -56,7 +56,7 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
     return await _act(request, "published", publish)
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def restore_version(request: web.Request) -> web.StreamResponse:
     """POST /admin/bot-settings/restore: make an old version the live one again."""
 

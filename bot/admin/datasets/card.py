@@ -26,7 +26,7 @@ def card(dataset: Dataset, counts: Counts, *, exported_at: str = "") -> str:
     """The README: a front matter for programs, and sections for people in their language."""
     parts = [
         "\n".join(_front_matter(dataset)),
-        f"# {one_line(dataset.name)} v{dataset.version}",
+        f"# {one_line(mask(dataset.name))} v{dataset.version}",
         _table(_facts(dataset, counts, exported_at)),
         *_counted(dataset, counts),
         *_notes(counts),
@@ -41,7 +41,7 @@ def _front_matter(dataset: Dataset) -> Iterator[str]:
     takes a folder for any other of the same name that it has loaded before.
     """
     yield "---"
-    yield f"pretty_name: {json.dumps(one_line(dataset.name), ensure_ascii=False)}"
+    yield f"pretty_name: {json.dumps(one_line(mask(dataset.name)), ensure_ascii=False)}"
     yield "language: [ko]"
     yield "license: other"
     yield f"tags: [trl, {dataset.kind}]"

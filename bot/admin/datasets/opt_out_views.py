@@ -83,7 +83,7 @@ async def show_opt_outs(request: web.Request) -> web.StreamResponse:
     )
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def record_opt_out(request: web.Request) -> web.StreamResponse:
     """POST /admin/opt-outs: leave a person out, by one of the person's turns."""
     form = await read_form(request)

@@ -54,7 +54,7 @@ async def show_exports(request: web.Request) -> web.StreamResponse:
     )
 
 
-@needs(Role.REVIEWER)
+@needs(Role.REVIEWER, keeps_text=True)
 async def order_export(request: web.Request) -> web.StreamResponse:
     """POST /admin/exports: order a list as a file; the reason is written down."""
     form = await read_form(request)

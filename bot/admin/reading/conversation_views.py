@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from bot.admin.bot_settings.scopes import settings_address
 from bot.admin.login.access import needs
 from bot.admin.reading import conversation_page, person_page, room_page
 from bot.admin.reading.conversation_page import Page
@@ -63,6 +64,9 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
         room_key=keys.of_room(room) if conversation.room else "",
         room=pseudonym(room.messenger, room.tenant, room.name),
         unmasked_until=until,
+        settings=settings_address(
+            request, conversation.messenger, conversation.tenant, conversation.room
+        ),
         anchors={name: raw for name, raw in anchors.items() if raw is not None},
     )
 
@@ -127,6 +131,7 @@ async def show_room(request: web.Request) -> web.StreamResponse:
         shown=shown,
         key=request.match_info["key"],
         messenger=messenger_label(request, room.messenger),
+        settings=settings_address(request, room.messenger, room.tenant, room.name),
         is_first=raw is None,
     )
 

@@ -55,7 +55,7 @@ async def show_new(request: web.Request) -> web.StreamResponse:
     return await _form_page(request, request.query)
 
 
-@needs(Role.ADMIN, max_form_bytes=MAX_ORDER_BYTES)
+@needs(Role.ADMIN, max_form_bytes=MAX_ORDER_BYTES, keeps_text=True)
 async def order(request: web.Request) -> web.StreamResponse:
     """POST /admin/replays: order a replay of a search."""
     form = await read_form(request)

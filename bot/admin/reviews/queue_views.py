@@ -87,7 +87,7 @@ async def show_new(request: web.Request) -> web.StreamResponse:
     return await _form_page(request, begun_form(request.query))
 
 
-@needs(Role.REVIEWER)
+@needs(Role.REVIEWER, keeps_text=True)
 async def create_queue(request: web.Request) -> web.StreamResponse:
     """POST /admin/reviews: make a queue, which is filled in the background."""
     messengers: dict[str, str] = request.app[MESSENGER_LABELS]

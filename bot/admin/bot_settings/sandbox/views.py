@@ -56,7 +56,7 @@ async def show_sandbox(request: web.Request) -> web.StreamResponse:
     return await _chat_page(request, desk, both="both" in request.query)
 
 
-@needs(Role.REVIEWER, max_form_bytes=MAX_QUESTION_BYTES)
+@needs(Role.REVIEWER, max_form_bytes=MAX_QUESTION_BYTES, keeps_text=True)
 async def ask(request: web.Request) -> web.StreamResponse:
     """POST /admin/bot-settings/sandbox: ask with the draft, and with the live settings too."""
     form = await read_form(request)

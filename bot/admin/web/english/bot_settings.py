@@ -193,12 +193,29 @@ _PAGES = {
     ),
     "바뀐 것이 없어 초안을 만들지 않았습니다.": "Nothing has changed, so there is no draft.",
     "초안을 버렸습니다.": "The draft is discarded.",
-    "게시했습니다. {seconds}초 안에 모든 봇에 적용됩니다.": (
-        "Published. All bots use it within {seconds} seconds."
+    (
+        "게시했습니다. {seconds}초 안에 모든 봇에 적용됩니다. 아래에서 봇마다 적용되었는지 볼 수"
+        " 있습니다."
+    ): "Published. All bots use it within {seconds} seconds. Below you see which do.",
+    (
+        "되돌렸습니다. {seconds}초 안에 모든 봇에 적용됩니다. 아래에서 봇마다 적용되었는지 볼 수"
+        " 있습니다."
+    ): "Rolled back. All bots use it within {seconds} seconds. Below you see which do.",
+    "여기에 적용되는 봇 설정": "Bot settings that apply here",
+    "이 채널의 대화": "Conversations of this channel",
+    "이 범위의 대화": "Conversations of this scope",
+    "봇마다 적용된 버전": "Which bot uses which version",
+    (
+        "지금 적용한 버전을 알려 오는 봇이 없습니다. 봇이 실행 중인지, 데이터베이스에 연결되는지"
+        " 확인해 주세요."
+    ): "No bot reports its version now. Check whether bots run and reach the database.",
+    "봇 {all}대 가운데 {count}대가 전체에서 가장 최근인 버전 {version}까지 적용했습니다.": (
+        "{count} of {all} bots use version {version}, the newest of all scopes."
     ),
-    "되돌렸습니다. {seconds}초 안에 모든 봇에 적용됩니다.": (
-        "Rolled back. All bots use it within {seconds} seconds."
-    ),
+    "마지막으로 적용한 때": "The last one since",
+    "아직 버전 {version}": "still version {version}",
+    "아직 설정 없음": "still without settings",
+    "마지막 보고": "last report",
     "지금 설정과 같아서 새 버전을 만들지 않았습니다.": (
         "It is the same as what is live, so there is no new version."
     ),
