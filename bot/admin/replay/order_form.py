@@ -27,6 +27,7 @@ MAX_ORDER_BYTES = 9 * MAX_PROMPT_CHARS + 16 * 1024
 _BAD_NAME = "이름은 1자에서 {count}자까지 쓸 수 있습니다."
 _BAD_NUMBER = "{field}에는 {low}부터 {high}까지의 수를 써 주세요."
 _BAD_CHOICE = "알 수 없는 조건입니다. 목록에서 골라 주세요."
+NO_DATASET = "다시 물어볼 데이터 세트를 찾을 수 없거나, 아직 다 만들어지지 않았습니다."
 _TOO_LONG = "{field}에는 {count}자까지 쓸 수 있습니다."
 
 FIELDS = (
@@ -46,6 +47,8 @@ def read_order(form: Mapping[str, str], author: str, fields: Sequence[Field]) ->
         raise UnreadableOrderError(_(_BAD_NAME, count=MAX_NAME_CHARS))
     max_turns = _whole(form, "max_turns", _("질문 수"), 1, MAX_TURNS)
     dataset_id = whole_number(form.get("dataset", ""))
+    if form.get("dataset") and not dataset_id:
+        raise UnreadableOrderError(_(NO_DATASET))
     return NewReplay(
         name=name,
         author=author,

@@ -17,6 +17,7 @@ from bot.admin.replay.order_form import (
     FIELDS,
     MAX_NAME_CHARS,
     MAX_ORDER_BYTES,
+    NO_DATASET,
     UnreadableOrderError,
     read_order,
 )
@@ -36,13 +37,12 @@ from bot.domain.dashboard_users import Role
 from bot.domain.datasets import DatasetState
 from bot.store import audit_log
 from bot.store.datasets import items, sets
+from bot.store.datasets.sets import Dataset
 from bot.store.replays import orders
 from bot.store.replays.orders import MAX_OPEN, MAX_TURNS, NewReplay, TooManyOpenError
 from inference_queue.presets import PRESETS
 
 log = structlog.get_logger(__name__)
-
-_NO_DATASET = "다시 물어볼 데이터 세트를 찾을 수 없거나, 아직 다 만들어지지 않았습니다."
 
 
 class _NoDatasetError(Exception):
@@ -72,7 +72,7 @@ async def order(request: web.Request) -> web.StreamResponse:
     except TooManyOpenError:
         return await _form_page(request, form, 409, _(TOO_MANY, count=MAX_OPEN))
     except _NoDatasetError:
-        return await _form_page(request, form, 409, _(_NO_DATASET))
+        return await _form_page(request, form, 409, _(NO_DATASET))
     log.info("replay_ordered", replay=replay_id)
     raise web.HTTPSeeOther(address(request, replay_id))
 
@@ -103,12 +103,22 @@ def _entry(request: web.Request, new: NewReplay, replay_id: int) -> AuditEntry:
     return entry(request, AuditAction.REPLAY_ORDERED, f"replay:{replay_id}", details=details)
 
 
+async def _dataset(request: web.Request, asked: Mapping[str, str]) -> Dataset | None:
+    """The data set whose questions are asked; None: none is, or it cannot be."""
+    dataset_id = whole_number(asked.get("dataset", ""))
+    if not dataset_id:
+        return None
+    async with request.app[DATABASE].connect() as connection:
+        found = await sets.find(connection, dataset_id)
+    return found if found and found.state == DatasetState.READY else None
+
+
 async def _form_page(
     request: web.Request, asked: Mapping[str, str], status: int = 200, sentence: str = ""
 ) -> web.Response:
-    dataset_id = whole_number(asked.get("dataset", ""))
-    async with request.app[DATABASE].connect() as connection:
-        dataset = await sets.find(connection, dataset_id) if dataset_id else None
+    dataset = await _dataset(request, asked)
+    if asked.get("dataset") and dataset is None:
+        sentence = sentence or _(NO_DATASET)
     return page(
         request,
         "replay_new.html",
