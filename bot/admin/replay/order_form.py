@@ -76,7 +76,8 @@ def _options(form: Mapping[str, str]) -> ReplayOptions:
     return ReplayOptions(
         target=target,
         preset=preset or None,
-        system_prompt=_text(form, "system_prompt", _("시스템 프롬프트"), MAX_TYPED_PROMPT_CHARS) or None,
+        system_prompt=_text(form, "system_prompt", _("시스템 프롬프트"), MAX_TYPED_PROMPT_CHARS)
+        or None,
         temperature=_number(form, "temperature", "temperature", 0, 10),
         top_p=_number(form, "top_p", "top_p", 0.01, 1),
         max_new_tokens=_whole(form, "max_new_tokens", _("답변의 최대 토큰"), 1, MAX_NEW_TOKENS),

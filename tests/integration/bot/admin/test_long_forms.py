@@ -7,7 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.bot_settings.sandbox.views import MAX_QUESTION_CHARS
 from bot.admin.login.sessions import MAX_IDLE_S
-from bot.configs.keys import MAX_PROMPT_CHARS, MAX_TYPED_PROMPT_CHARS
+from bot.configs.keys import (
+    KEYS,
+    MAX_NOTICE_CHARS,
+    MAX_PROMPT_CHARS,
+    MAX_TEXT_CHARS,
+    MAX_TYPED_PROMPT_CHARS,
+    TEXT_PREFIX,
+)
 from bot.domain.reviews import MAX_CORRECTION_CHARS
 from bot.domain.turns import clean_text
 from tests.integration.bot.admin.bot_settings.pages import (
@@ -20,16 +27,25 @@ from tests.integration.bot.admin.bot_settings.pages import (
     shown,
 )
 from tests.support.admin import Client, Clock, csrf_of, send
-from tests.support.reviews import judge
+from tests.support.reviews import judge, post
 from tests.support.sample_turns import add_turn
 
 MAX_BYTES = 60_000
 PROMPT = ("환불은 이레 안에 됩니다. " * MAX_TYPED_PROMPT_CHARS)[: MAX_TYPED_PROMPT_CHARS - 1] + "."
+#: Some more than the 2,048 tokens hold that an answer has at most by default.
+ANSWER = "답" * 4_300
+NOTICE = f"{TEXT_PREFIX}ai_notice"
+SENTENCES = {
+    key: "가" * (MAX_NOTICE_CHARS if key == NOTICE else MAX_TEXT_CHARS)
+    for key in KEYS
+    if key.startswith(TEXT_PREFIX)
+}
+SETTINGS = {**ROOM, "base": "0", "history_turns": "many", **SENTENCES}
 #: Published by the command line, before the forms had a bound of their own.
 OLD_PROMPT = "가" * MAX_PROMPT_CHARS
 #: By form: where it is sent, and what makes it come back.
 REFUSED = {
-    "settings": (f"{PAGES}/draft", {**ROOM, "base": "0", "history_turns": "many"}, "system_prompt"),
+    "settings": (f"{PAGES}/draft", SETTINGS, "system_prompt"),
     "replay": ("/admin/replays", {"name": "", "max_turns": "5"}, "system_prompt"),
 }
 
@@ -71,11 +87,30 @@ async def test_a_sandbox_question_comes_back(operator: Client) -> None:
 async def test_a_correction_comes_back_with_what_it_changes(
     operator: Client, database: AsyncEngine
 ) -> None:
-    turn_id = await add_turn(database)
-    correction = "다" * MAX_CORRECTION_CHARS
-    response = await judge(operator, turn_id, correction=correction)
-    page = await response.read()
+    turn_id = await add_turn(database, "질" * 1_000, ANSWER)
+    path, correction = f"/admin/reviews/turns/{turn_id}", "다" * MAX_CORRECTION_CHARS
+    for act in ({"act": "preview"}, {"verdict": ""}):
+        page = await (await judge(operator, turn_id, correction=correction, **act)).read()
+        assert correction in page.decode()
+        assert "<ins>다다" in page.decode()
+        assert len(page) < MAX_BYTES
+    refused = await post(operator, f"{path}/verdict", verdict="", correction=correction)
+    page = await refused.read()
     assert correction in page.decode()
+    assert len(page) < MAX_BYTES
+
+
+async def test_of_two_windows_the_later_one_gets_its_prompt_and_the_difference(
+    operator: Client,
+) -> None:
+    await save_draft(operator, system_prompt="나" * MAX_TYPED_PROMPT_CHARS)
+    fields = {"base": "0", "revision": "", **ROOM}
+    response = await send(operator, f"{PAGES}/draft", system_prompt=PROMPT, **fields)
+    page = await response.read()
+    assert response.status == 409
+    assert PROMPT in page.decode()
+    assert "<del>나나" in page.decode()
+    assert "<ins>환불" in page.decode()
     assert len(page) < MAX_BYTES
 
 

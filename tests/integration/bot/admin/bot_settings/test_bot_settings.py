@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.configs.keys import MAX_TYPED_PROMPT_CHARS
 from bot.configs.versions import as_object
 from bot.domain.audit import AuditAction
 from bot.domain.bot_config import Scope
@@ -93,7 +94,7 @@ async def test_bad_input_is_a_sentence_beside_its_field_and_all_that_was_typed_s
 
 
 async def test_the_longest_texts_fit_into_the_form(operator: Client, database: AsyncEngine) -> None:
-    prompt = "🙂" * 20_000
+    prompt = "🙂" * MAX_TYPED_PROMPT_CHARS
     texts = dict.fromkeys(("texts.about", "texts.help", "texts.failed", "texts.busy"), "가" * 900)
     assert await save_draft(operator, ROOM, system_prompt=prompt, **texts) == 303
     assert (await publish(operator))[0] == 303

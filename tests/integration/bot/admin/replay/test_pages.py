@@ -112,7 +112,9 @@ async def test_a_replay_is_ordered_from_the_list_of_turns(
 
 
 async def test_a_prompt_may_be_as_long_as_those_of_the_settings(operator: Client) -> None:
-    response = await send(operator, name="비교", q="환불", system_prompt="가" * MAX_TYPED_PROMPT_CHARS)
+    response = await send(
+        operator, name="비교", q="환불", system_prompt="가" * MAX_TYPED_PROMPT_CHARS
+    )
     assert response.status == 303
 
 
