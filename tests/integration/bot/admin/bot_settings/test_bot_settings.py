@@ -113,14 +113,14 @@ async def test_of_two_editors_the_later_is_told_and_nothing_is_overwritten(
     await log_in(lee, user="lee")
     await save_draft(kim, system_prompt="김의 글")
     await save_draft(lee, system_prompt="이의 글", preset="demo")
-    assert "lee님도 이 범위의 초안을 쓰고 있습니다" in await shown(kim)
+    assert "lee 님도 이 범위의 초안을 쓰고 있습니다" in await shown(kim)
     late_page = await shown(kim, "compare")
     assert (await publish(lee))[0] == 303
     fields = {name: hidden(late_page, name) for name in ("owner", "revision")}
     late = await send(kim, f"{PAGES}/publish", note="늦음", **ROOM, **fields)
     assert late.status == 409
     told = await late.text()
-    assert "그 사이 다른 사람이 버전 2을 게시했습니다" in told
+    assert "그사이 다른 사람이 새 버전(2)을 게시했습니다" in told
     assert "<del>이의</del> 글" in told
     assert "<ins>김의</ins> 글" in told
     assert (await live(database))["system_prompt"] == "이의 글"
