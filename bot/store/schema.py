@@ -36,6 +36,7 @@ from bot.store.datasets.tables import (
     datasets_table,
     opt_outs_table,
 )
+from bot.store.evaluations.tables import evaluation_pairs_table, evaluations_table
 from bot.store.exports.tables import exports_table, parts_table, people_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
 from bot.store.protection_tables import (
@@ -463,6 +464,10 @@ datasets = datasets_table(metadata)
 dataset_items = dataset_items_table(metadata)
 dataset_checks = checks_table(metadata)
 training_opt_outs = opt_outs_table(metadata)
+
+# What models were found to be worth.
+evaluations = evaluations_table(metadata)
+evaluation_pairs = evaluation_pairs_table(metadata)
 
 # Replays of turns against another model.
 replays = replays_table(metadata)

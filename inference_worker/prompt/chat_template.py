@@ -117,6 +117,15 @@ class ChatTemplate:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
+    def encode_text(self, text: str) -> list[int]:
+        """The token ids of a text without a template, as the tokenizer reads it by itself.
+
+        Control tokens are read. A rendered prompt that begins with BOS does not get it twice.
+        """
+        ids: list[int] = self._tokenizer(text)["input_ids"]
+        bos = self._tokenizer.bos_token_id
+        return ids[1:] if bos is not None and ids[:2] == [bos, bos] else ids
+
     def markers_in(self, text: str) -> list[str]:
         """The control tokens' texts that stand in the text."""
         return self._marker.findall(text) if self._controls else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.admin.replay.engines import is_gone, label_of
-from bot.admin.replay.win_rate import JudgedItem, Verdict, WinRate, win_rate
+from bot.admin.replay.win_rate import JudgedItem, WinRate, win_rate
 from bot.admin.web.badges import Badge
 from bot.admin.web.language import translate as _
 from bot.domain.replays import Preference, ReplayOptions, ReplayState, Unaskable
@@ -16,6 +16,7 @@ from bot.privacy.masking import mask
 from bot.store.replays.records import ItemCounts, Replay
 from bot.store.replays.votes import VotedPair
 from inference_queue.worker_registry import WorkerStatus
+from measures.verdict import Verdict
 
 _STATES = {
     ReplayState.COLLECTING: Badge("질문 모으는 중", "…", "open"),

@@ -12,11 +12,11 @@ from inference_queue.presets import PRESETS
 from inference_queue.protocol import Job
 from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.reasoning import ThinkingHabit
-from inference_worker.engines.base import ModelCard
+from inference_worker.engines.base import ModelCard, PlainRequest
 from inference_worker.engines.local.request import Event, Request
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.context_window import Fitted
-from inference_worker.prompt.encoding import fit_and_encode
+from inference_worker.prompt.encoding import check_plain, fit_and_encode
 from inference_worker.prompt.open_answer import split_open
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ class LoadedModel:
     scheduler: Scheduler
     max_new_tokens: int | None
     habit: ThinkingHabit
+
+    @property
+    def vocabulary(self) -> int:
+        """How many token ids there are."""
+        return self.scheduler.batch.vocabulary
 
     @property
     def window(self) -> int:
@@ -68,8 +73,20 @@ class LoadedModel:
         _, before = split_open(fitted.messages)
         return AnswerText(self.habit, repetition_chars=repetition_chars, before=before)
 
+    def encode_plain(self, plain: PlainRequest) -> tuple[Fitted, list[int]]:
+        """The text's token ids, with nothing left out. Raises EngineError. Blocks."""
+        given = plain.prompt
+        ids = self.template.encode_text(given) if isinstance(given, str) else list(given)
+        check_plain(ids, vocabulary=self.vocabulary, window=self.window)
+        return Fitted(messages=()), ids
+
     def request(
-        self, job: Job, prompt: list[int], *, deadline: float, events: asyncio.Queue[Event]
+        self,
+        job: Job | PlainRequest,
+        prompt: list[int],
+        *,
+        deadline: float,
+        events: asyncio.Queue[Event],
     ) -> Request:
         """The request for the scheduler, whose thread puts its events into the queue."""
         loop = asyncio.get_running_loop()
@@ -85,11 +102,11 @@ class LoadedModel:
             sampling=job.sampling,
             max_new_tokens=min(self._max_answer(job), self.window - len(prompt)),
             publish=publish,
-            cache_key=job.cache_key,
+            cache_key=job.cache_key if isinstance(job, Job) else "",
             deadline=deadline,
         )
         return request
 
-    def _max_answer(self, job: Job) -> int:
+    def _max_answer(self, job: Job | PlainRequest) -> int:
         wanted = job.sampling.max_new_tokens
         return min(wanted, self.max_new_tokens or wanted)

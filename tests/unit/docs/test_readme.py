@@ -110,7 +110,7 @@ def test_the_tree_is_the_tree() -> None:
 def test_every_command_named_exists(page: Path) -> None:
     text = page.read_text("utf-8")
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in re.findall(r"`make (\w+)", text):
+    for target in re.findall(r"`make ([\w-]+)", text):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for command in re.findall(r"python -m bot ([\w-]+)", text):
         assert command in {*COMMANDS, "doctor"}
