@@ -17,7 +17,7 @@ ACTIONS: dict[str, str] = {
     AuditAction.PROMPT_READ: "프롬프트 열람",
     AuditAction.REQUEST_READ: "요청 열람",
     AuditAction.PERSON_READ: "사용자 열람",
-    AuditAction.ROOM_READ: "대화방 열람",
+    AuditAction.ROOM_READ: "채널 열람",
     AuditAction.SEARCH_SAVED: "검색 저장",
     AuditAction.SEARCH_DELETED: "저장한 검색 삭제",
     AuditAction.TURN_SENT_AGAIN: "답변 다시 보내기",

@@ -7,7 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.admin.bot_settings.comparison import compare_values
+from bot.admin.bot_settings.comparison import (
+    MAX_CHARS_BESIDE_FORM,
+    compare_values,
+    shortened,
+)
 from bot.admin.bot_settings.desk import Desk, read_desk
 from bot.admin.bot_settings.fields import as_typed, read_fields
 from bot.admin.bot_settings.form_page import form_page
@@ -119,7 +123,7 @@ async def _saved_elsewhere(
 ) -> web.Response:
     """What was typed, on top of the draft as another window has left it."""
     desk = await read_desk(request, scope_in(request, form))
-    differences = await compare_values(_drafted(desk), values)
+    differences = shortened(await compare_values(_drafted(desk), values), MAX_CHARS_BESIDE_FORM)
     return form_page(
         request, desk, form, 409, sentence=_(_SAVED_ELSEWHERE), differences=differences
     )

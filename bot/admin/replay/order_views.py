@@ -31,7 +31,7 @@ from bot.admin.web.language import translate as _
 from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, page
 from bot.admin.workers.views import WORKERS
-from bot.configs.keys import MAX_PROMPT_CHARS
+from bot.configs.keys import MAX_TYPED_PROMPT_CHARS
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.dashboard_users import Role
 from bot.domain.datasets import DatasetState
@@ -131,6 +131,6 @@ async def _form_page(
         default_turns=DEFAULT_TURNS,
         max_turns=MAX_TURNS,
         max_name=MAX_NAME_CHARS,
-        max_prompt=MAX_PROMPT_CHARS,
+        max_prompt=MAX_TYPED_PROMPT_CHARS,
         sentence=sentence,
     )

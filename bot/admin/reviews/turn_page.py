@@ -11,7 +11,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.admin.login.identity import USER
-from bot.admin.reviews.diff import Part, changes
+from bot.admin.reviews.diff import Part, changes, shortened
 from bot.admin.reviews.judgement_form import JudgementForm
 from bot.admin.reviews.view_models import TurnView, shown_answer, turn_view
 from bot.admin.turns.views import MESSENGER_LABELS
@@ -28,6 +28,10 @@ from bot.store.reviews import items, queues, reading
 from bot.store.reviews.items import Item, Neighbours
 from bot.store.reviews.queues import Queue
 from bot.store.reviews.reading import TurnUnderReview, WrittenReview
+
+#: Of answer, correction and the changes between them: the page stays below 60 kB.
+MAX_SHOWN_CHARS = 15_000
+_MIN_CHANGES_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,7 @@ async def render(request: web.Request, opened: Opened, shown: Shown) -> web.Resp
         "decision_changes": await _changes(decision, answer, posted=shown.decision is not None),
         "problems": shown.problems,
         "sentence": shown.notice,
+        "form_open": shown.form is not None,
         "decision_open": shown.decision is not None,
         "shows_others": own is not None or not user.role.includes(Role.REVIEWER),
         "held_by_other": _held_by_other(request, opened.place),
@@ -147,7 +152,8 @@ async def _changes(form: JudgementForm, answer: str, *, posted: bool) -> Sequenc
     corrected = form.corrected(answer) if posted else None
     if corrected is None or len(corrected) > MAX_CORRECTION_CHARS:
         return ()
-    return await run_masking(lambda: changes(answer, mask(corrected)))
+    room = max(MAX_SHOWN_CHARS - len(answer) - len(corrected), _MIN_CHANGES_CHARS)
+    return await run_masking(lambda: shortened(changes(answer, mask(corrected)), room))
 
 
 def _held_by_other(request: web.Request, place: Place | None) -> bool:

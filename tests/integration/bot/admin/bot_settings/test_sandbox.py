@@ -110,7 +110,7 @@ async def test_without_a_worker_the_page_says_so_and_the_answer_comes_later(
     assert await ask(client, "언제 와요?") == 303
     waiting = await shown(client, "sandbox")
     assert "답변을 기다리고 있습니다" in waiting
-    assert "새로고침해서 답 보기" in waiting
+    assert "새로고침해서 답변 보기" in waiting
     assert await ask(client, "한 번 더") == 409
     async with served() as (_, made), running_worker(database_url, redis_url, made):
         assert "에코: 언제 와요?" in await answered(client)

@@ -15,7 +15,7 @@ from aiohttp import ClientError, ClientResponse
 from sqlalchemy.exc import InterfaceError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.configs.keys import MAX_PROMPT_CHARS
+from bot.configs.keys import MAX_TYPED_PROMPT_CHARS
 from bot.domain.dashboard_users import Role
 from bot.domain.replays import ReplayOptions, new_stands_left
 from bot.privacy.masking import pseudonym
@@ -112,7 +112,9 @@ async def test_a_replay_is_ordered_from_the_list_of_turns(
 
 
 async def test_a_prompt_may_be_as_long_as_those_of_the_settings(operator: Client) -> None:
-    response = await send(operator, name="비교", q="환불", system_prompt="가" * MAX_PROMPT_CHARS)
+    response = await send(
+        operator, name="비교", q="환불", system_prompt="가" * MAX_TYPED_PROMPT_CHARS
+    )
     assert response.status == 303
 
 
