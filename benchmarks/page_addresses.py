@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.year_rows import (
     DATASETS,
+    EVALUATIONS,
     PERSON,
     REPLAYS,
     ROOM,
@@ -70,6 +71,11 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
     "/datasets/{id}": (f"/datasets/{DATASETS - 1}", f"/datasets/{DATASETS}"),
     "/datasets/{id}/items": (
         f"/datasets/{DATASETS}/items", f"/datasets/{DATASETS - 1}/items?split=test&after=8",
+    ),
+    "/evaluations": ("/evaluations",),
+    "/evaluations/{id}": (f"/evaluations/{EVALUATIONS}",),
+    "/evaluations/{id}/pairs": (
+        f"/evaluations/{EVALUATIONS}/pairs", f"/evaluations/{EVALUATIONS}/pairs?after=100",
     ),
     "/opt-outs": ("/opt-outs",),
     "/account": ("/account",),

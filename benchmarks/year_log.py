@@ -27,7 +27,7 @@ from onebox.embedded_servers import EmbeddedServer, postgres_process
 from runtime.database import connect_unpooled
 
 #: Changes with what is added: an older folder is made anew.
-VERSION = 1
+VERSION = 2
 CACHE = LOGS.with_name("pages-bench")
 _COLUMNS = tuple(StoredEntry.__dataclass_fields__)
 _ACTIONS = (

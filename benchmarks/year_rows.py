@@ -10,7 +10,7 @@ from __future__ import annotations
 PERSON, ROOM, TENANT, ROOM_TENANT = "U-many", "C-many", "T0", "T1"
 #: The bench logs in as the first reviewer: each queue is then as slow as it gets for its reader.
 REVIEWERS = ("admin", "김하나", "박서준")
-REVIEW_QUEUES, DATASETS, REPLAYS = 3, 30, 30
+REVIEW_QUEUES, DATASETS, REPLAYS, EVALUATIONS = 3, 30, 30, 200
 _QUEUE, _REPLAY = "(SELECT count(*) / 10 FROM log)", "(SELECT count(*) / 100 FROM log)"
 
 _LOG = """
@@ -199,6 +199,22 @@ _LISTS = """
     INSERT INTO alerts (name, since, detail)
     VALUES ('dead_letters', now(), '{"count": 7}'), ('disk_full', NULL, '')
 """
+#: Each month some, of which the last asked as many questions as the largest data set has.
+_EVALUATIONS = f"""
+    INSERT INTO evaluations (kind, name, baseline, candidate, verdict, report, sha256, author,
+        made_at)
+    SELECT 'comparison', 'test.jsonl', 'Bllossom ' || n, 'Bllossom ' || n + 1, 'cannot_tell',
+        jsonb_build_object('kind', 'comparison', 'format', 1, 'created_at', now(), 'judge', NULL,
+            'asked', jsonb_build_object('name', 'test.jsonl', 'sha256', '', 'questions', 1000),
+            'not_judged', jsonb_build_object()),
+        sha256(convert_to(n::text, 'UTF8')), 'admin', now()
+    FROM generate_series(1, {EVALUATIONS}) AS n;
+    INSERT INTO evaluation_pairs (evaluation_id, position, turn_id, category, question, baseline,
+        candidate, baseline_score, candidate_score)
+    SELECT {EVALUATIONS}, row_number() OVER (ORDER BY place), turns.id, '-', text, answer, answer,
+        5, 6
+    FROM log JOIN turns USING (id) WHERE answer_number <= {_QUEUE}
+"""
 #: 90 days of minutes of three messengers, and the same in every longer step.
 _STATISTICS = """
     INSERT INTO statistics (step_s, starts_at, messenger, tenant, ended, answered, failed, expired,
@@ -228,6 +244,7 @@ STEPS = {
     "reviews": _REVIEWS,
     "data sets": _DATASETS,
     "replays": _REPLAYS,
+    "evaluations": _EVALUATIONS,
     "protection": _PEOPLE,
     "lists": _LISTS,
     "statistics": _STATISTICS,

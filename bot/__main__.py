@@ -1,4 +1,4 @@
-"""``python -m bot serve | migrate | migrate-after | doctor | config | users | slack-manifest``."""
+"""``python -m bot serve | migrate | doctor | config | users | evaluations``, and more."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from bot.config_command.arguments import WrongArgumentsError
 from bot.config_command.arguments import add_arguments as add_config_arguments
 from bot.config_command.command import run as run_config
 from bot.configuration import Configuration, ConfigurationError, read_configuration
+from bot.evaluations_command.arguments import NoReportError
+from bot.evaluations_command.arguments import add_arguments as add_evaluations_arguments
 from bot.users_command.arguments import RefusedError
 from bot.users_command.arguments import add_arguments as add_users_arguments
 from runtime.database import DATABASE_ERRORS, CannotConnectError, refusal, sqlstate
@@ -91,6 +93,12 @@ def _users(arguments: argparse.Namespace) -> int:
     return _on_the_database(run, arguments, what="users")
 
 
+def _evaluations(arguments: argparse.Namespace) -> int:
+    from bot.evaluations_command.command import run  # noqa: PLC0415 - masking takes its time
+
+    return _on_the_database(run, arguments, what="evaluations")
+
+
 def _on_the_database(
     run: Callable[[Configuration, argparse.Namespace], Coroutine[Any, Any, str]],
     arguments: argparse.Namespace,
@@ -105,7 +113,7 @@ def _on_the_database(
         sys.stdout.write(asyncio.run(run(configuration, arguments)))
     except ConfigurationError as error:
         return _complain(*error.lines)
-    except (WrongArgumentsError, RefusedError) as error:
+    except (WrongArgumentsError, RefusedError, NoReportError) as error:
         return _complain(str(error))
     except (ValueError, CannotConnectError) as error:
         return _complain(f"BOT_DATABASE_URL: {error}")
@@ -173,6 +181,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
     "doctor": (_doctor, "say in words what is misconfigured"),
     "config": (_config, "show and change the settings in the database"),
     "users": (_users, "list, add and change the dashboard's users"),
+    "evaluations": (_evaluations, "bring an evaluation of a model to the dashboard"),
     "slack-manifest": (_slack_manifest, "print the manifest of the Slack app"),
 }
 
@@ -190,6 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add_config_arguments(parsers["config"])
     add_users_arguments(parsers["users"])
+    add_evaluations_arguments(parsers["evaluations"])
     manifest = parsers["slack-manifest"]
     manifest.add_argument(
         "--url",

@@ -71,9 +71,12 @@ def answering_loops(
 def quiet_loops(base: Base, eraser: Eraser) -> tuple[Loop, ...]:
     """What operators have ordered or look at later, and what is deleted: all by one clock."""
 
-    async def orders() -> frozenset[str]:
+    async def look() -> frozenset[str]:
         async with base.database.connect() as connection:
-            return await run_with_timeout(ORDERS_TIMEOUT_S, waiting_orders(connection))
+            return await waiting_orders(connection)
+
+    async def orders() -> frozenset[str]:
+        return await run_with_timeout(ORDERS_TIMEOUT_S, look())
 
     return (Clock([*ordered_jobs(base, eraser), *regular_jobs(base)], orders).keep_running,)
 

@@ -8,6 +8,7 @@ WORKDIR /app
 COPY locks/bot.txt locks/bot.txt
 RUN pip install --no-deps --require-hashes -r locks/bot.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY measures ./measures
 COPY runtime ./runtime
 COPY inference_queue ./inference_queue
 COPY bot ./bot

@@ -14,9 +14,11 @@ WORKDIR /app
 COPY locks/served.txt locks/served.txt
 RUN pip install --no-deps --require-hashes -r locks/served.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY measures ./measures
 COPY runtime ./runtime
 COPY inference_queue ./inference_queue
 COPY inference_worker ./inference_worker
+COPY evaluation ./evaluation
 RUN pip install --no-deps --no-build-isolation -e .
 
 USER bllossom

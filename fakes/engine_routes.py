@@ -33,7 +33,7 @@ class EngineRoutes:
         api = self._server.api
         app.router.add_get(f"{api}/models", self._models)
         app.router.add_post(f"{api}/chat/completions", self._chat)
-        if self._server.dialect in ("vllm", "sglang"):
+        if self._server.dialect in ("vllm", "sglang", "llamacpp"):
             app.router.add_post(f"{api}/completions", self._completion)
         if self._server.dialect == "sglang":
             app.router.add_get("/get_model_info", self._model_info)
@@ -125,7 +125,7 @@ class EngineRoutes:
         return await self._events.send(request, body, limit, chat_events)
 
     async def _completion(self, request: web.Request) -> web.StreamResponse:
-        """A prompt of token ids."""
+        """A prompt of token ids, or a text."""
         body = await self._record(request)
         refusal = general_refusal(self._server, body) or chat_refusal(self._server, body)
         if refusal:

@@ -116,7 +116,9 @@ class Request:
         if "messages" in self.body:
             return list(self.body["messages"])
         if "prompt" in self.body:
-            return [{"role": "user", "content": " ".join(map(str, self.body["prompt"]))}]
+            prompt = self.body["prompt"]
+            text = prompt if isinstance(prompt, str) else " ".join(map(str, prompt))
+            return [{"role": "user", "content": text}]
         return read_llama3(self.body["inputs"])
 
     @property

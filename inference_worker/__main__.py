@@ -19,6 +19,7 @@ import uvloop
 from inference_queue.channels import CANCEL_CHANNEL, WAKE_CHANNEL
 from inference_queue.leases import LeaseClient
 from inference_queue.worker_registry import Heartbeat
+from inference_worker.api.server import api_server
 from inference_worker.engines.base import Engine
 from inference_worker.engines.registry import choose_engine
 from inference_worker.errors import EngineError, EngineStuckError
@@ -83,6 +84,14 @@ async def _run(worker: Worker, settings: WorkerSettings) -> None:
         await stack.enter_async_context(monitored_loop(record_block))
         if settings.port:
             await stack.enter_async_context(status_server(worker, settings.host, settings.port))
+        if settings.api_port:
+            server = api_server(
+                worker.served,
+                host=settings.api_host,
+                port=settings.api_port,
+                keys=settings.api_keys,
+            )
+            await stack.enter_async_context(server)
         await worker.run()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from inference_queue.leases import Lease, LeaseClient
@@ -38,13 +38,16 @@ class JobClaimer:
         throughput: ThroughputEstimator,
         eyesight: Eyesight,
         stop: StopSignal,
+        on_empty: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_empty`` is called whenever a claim found fewer jobs than there are free slots."""
         self._leases = leases
         self._running = running
         self._runner = runner
         self._throughput = throughput
         self._eyesight = eyesight
         self._stop = stop
+        self._on_empty = on_empty
         self._quarantine = Quarantine(base_s=QUARANTINE_BASE_S, max_s=QUARANTINE_MAX_S)
 
     async def run(self) -> None:
@@ -53,6 +56,8 @@ class JobClaimer:
             free = self._running.free_slots
             if free > 0 and await self._fill(free) == free:
                 continue
+            if free > 0:
+                self._on_empty()
             await self._stop.wait_for_work(CLAIM_POLL_S)
 
     async def _fill(self, free: int) -> int:

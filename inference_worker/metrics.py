@@ -27,6 +27,14 @@ TOKENS_PER_SECOND = Histogram(
 BACKGROUND_JOBS = Counter(
     "worker_background_jobs_total", "Background jobs ended or given back, by outcome", ["outcome"]
 )
+API_ANSWERS = Counter(
+    "worker_api_answers_total", "Answers of the endpoint, by route and end", ["route", "outcome"]
+)
+API_TOKENS = Counter("worker_api_tokens_total", "Tokens of the endpoint's answers", ["of"])
+API_REFUSED = Counter(
+    "worker_api_refused_total", "Requests of the endpoint refused because too many wait"
+)
+API_REQUESTS = Gauge("worker_api_requests", "Requests of the endpoint now", ["state"])
 BATCH_SIZE = Gauge("worker_batch_size", "Answers being written at once")
 ENGINE_WAITING = Gauge("worker_engine_waiting", "Answers claimed that wait for room in memory")
 KV_TOKENS = Gauge("worker_kv_tokens", "Tokens that memory is taken for", ["by"])
@@ -62,3 +70,11 @@ def record_outcome(result: Completion | Failure) -> None:
     after_s = ((result.total_ms or 0.0) - result.first_token_ms) / 1000
     if result.completion_tokens > 1 and after_s > 0:
         TOKENS_PER_SECOND.observe((result.completion_tokens - 1) / after_s)
+
+
+def record_api_answer(completion: Completion, *, is_chat: bool) -> None:
+    """Count an answer of the endpoint."""
+    route = "chat" if is_chat else "plain"
+    API_ANSWERS.labels(route, completion.finish_reason.value).inc()
+    API_TOKENS.labels("prompts").inc(completion.prompt_tokens)
+    API_TOKENS.labels("answers").inc(completion.completion_tokens)

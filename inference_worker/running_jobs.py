@@ -35,7 +35,7 @@ class RunningJobs:
     """At most ``slots`` jobs; ``on_end`` is called after each, when its slot is free again."""
 
     def __init__(self, *, slots: int, on_end: Callable[[], None]) -> None:
-        self.slots = slots
+        self._slots = slots
         self.on_start: Callable[[], None] = lambda: None  #: called after each start
         self._on_end = on_end
         self._jobs: dict[UUID, RunningJob] = {}
@@ -45,9 +45,14 @@ class RunningJobs:
         return len(self._jobs)
 
     @property
+    def slots(self) -> int:
+        """How many jobs may run at once."""
+        return self._slots
+
+    @property
     def free_slots(self) -> int:
         """How many more jobs may be started."""
-        return self.slots - len(self._jobs)
+        return self._slots - len(self._jobs)
 
     def current(self) -> list[RunningJob]:
         """The jobs that run now."""

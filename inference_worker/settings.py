@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from inference_queue.presets import PRESETS
@@ -13,9 +14,14 @@ from inference_worker.answer.repetition import DEFAULT_LIMIT_CHARS
 from inference_worker.engines.base import Vision
 from inference_worker.prompt.system_role import SystemRole
 from runtime.environment_settings import EnvironmentSettings, Folder
+from runtime.ip_address import is_loopback
 
 #: The upper bound of every time: beyond some centuries Postgres knows no such moment.
 MAX_S = 86_400.0
+#: Shorter keys can be guessed.
+MIN_KEY_CHARS = 16
+#: What a header can carry as a bearer token (RFC 6750).
+_BEARER_KEY = re.compile(rf"[A-Za-z0-9._~+/=-]{{{MIN_KEY_CHARS},}}")
 
 
 class WorkerSettings(EnvironmentSettings):
@@ -29,6 +35,11 @@ class WorkerSettings(EnvironmentSettings):
     #: The address of /healthz and /metrics; port 0: not served.
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
+    #: The OpenAI-compatible endpoint; port 0: not served.
+    api_port: int = Field(0, ge=0, le=65535)
+    #: Its bearer keys, with commas between; none: whoever reaches loopback may ask.
+    api_secrets: SecretStr = SecretStr("")
+    api_host: str = "127.0.0.1"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     #: auto: ``served`` where WORKER_BASE_URL is set, else ``local``.
@@ -80,3 +91,34 @@ class WorkerSettings(EnvironmentSettings):
         if name and name not in PRESETS:
             raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
         return name
+
+    @field_validator("api_secrets")
+    @classmethod
+    def _usable_keys(cls, secrets: SecretStr) -> SecretStr:
+        for key in _parts(secrets):
+            if not _BEARER_KEY.fullmatch(key):
+                raise ValueError(
+                    f"a key needs at least {MIN_KEY_CHARS} letters or digits of ASCII: "
+                    "`openssl rand -hex 32` makes one"
+                )
+        return secrets
+
+    @field_validator("api_host")
+    @classmethod
+    def _guarded(cls, host: str, info: ValidationInfo) -> str:
+        keys = _parts(info.data.get("api_secrets") or SecretStr(""))
+        if info.data.get("api_port") and not is_loopback(host) and not keys:
+            raise ValueError(
+                "it is no loopback address, where anybody could use the model: "
+                "set WORKER_API_SECRETS, too"
+            )
+        return host
+
+    @property
+    def api_keys(self) -> tuple[str, ...]:
+        """The keys of the endpoint."""
+        return _parts(self.api_secrets)
+
+
+def _parts(raw: SecretStr) -> tuple[str, ...]:
+    return tuple(part.strip() for part in raw.get_secret_value().split(",") if part.strip())

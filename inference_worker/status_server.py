@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from inference_queue.worker_registry import WorkerState
 from inference_worker.metrics import (
+    API_REQUESTS,
     BATCH_SIZE,
     ENGINE_WAITING,
     KV_BUDGET_TOKENS,
@@ -78,6 +79,9 @@ class _Status:
         usage = self._worker.usage
         BATCH_SIZE.set(usage.running)
         ENGINE_WAITING.set(usage.waiting)
+        requests = self._worker.served.slots
+        API_REQUESTS.labels("running").set(len(requests))
+        API_REQUESTS.labels("waiting").set(requests.waiting)
         KV_TOKENS.labels("running").set(usage.held_tokens)
         KV_TOKENS.labels("kept").set(usage.kept_tokens)
         KV_BUDGET_TOKENS.set(usage.budget_tokens)

@@ -17,6 +17,9 @@ from inference_queue.background.leases import BackgroundLeases, Offer
 from inference_queue.leases import LeaseClient
 from inference_queue.protocol import FailureReason
 from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
+from inference_worker.api.memory import MemoryKeeper
+from inference_worker.api.routes import Served
+from inference_worker.api.slots import RequestSlots
 from inference_worker.background.lane import BackgroundLane
 from inference_worker.background.reaper import BackgroundReaper
 from inference_worker.background.runner import BackgroundRunner
@@ -73,11 +76,14 @@ class Worker:
         timeouts: WorkerTimeouts,
     ) -> None:
         leases, throughput = connections.leases, ThroughputEstimator()
+        self._engine = engine
         self._stop = stop = StopSignal(connections.wake)
         self._watchdog = Watchdog(engine, stuck_s=timeouts.stuck_s, stop=stop)
         running = RunningJobs(slots=slots, on_end=connections.wake.notify_local)
-        background = RunningBackground(running)
-        running.on_start = background.make_room
+        self._requests = requests = RequestSlots(running, computing := ComputingTime())
+        background = RunningBackground(_Foreground(running, requests))
+        requests.on_start = background.make_room
+        running.on_start = lambda: _make_room(requests, background)
         source = StatusSource(
             engine=engine,
             engine_name=engine_name,
@@ -94,7 +100,7 @@ class Worker:
             writer=writer,
             throughput=throughput,
             lifecycle=lifecycle,
-            computing=(computing := ComputingTime()),
+            computing=computing,
         )
         eyesight = Eyesight(lifecycle.status, connections.heartbeat.peers)
         self._claimer = JobClaimer(
@@ -104,6 +110,7 @@ class Worker:
             throughput=throughput,
             eyesight=eyesight,
             stop=stop,
+            on_empty=requests.fill,
         )
         self._lane = lane = _lane(
             connections, BackgroundRunner(engine, computing), background, lifecycle
@@ -121,9 +128,15 @@ class Worker:
             lane.keep_claiming,
             lane.keep_renewing,
             lane.keep_memory_free,
+            MemoryKeeper(engine, running, requests, background).run,
             BackgroundReaper(connections.database).run,
             self._watchdog.run,
         )
+
+    @property
+    def served(self) -> Served:
+        """What an endpoint answers with (WORKER_API_PORT)."""
+        return Served(engine=self._engine, slots=self._requests, status=self.status)
 
     @property
     def usage(self) -> Usage:
@@ -173,6 +186,27 @@ class Worker:
         if not task.cancelled() and (error := task.exception()):
             log.error("background_broke", error=repr(error))
             self.stop()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Foreground:
+    """Live jobs and requests of the endpoint together: background jobs give way to both."""
+
+    live: RunningJobs
+    requests: RequestSlots
+
+    @property
+    def slots(self) -> int:
+        return self.live.slots
+
+    def __len__(self) -> int:
+        return len(self.live) + len(self.requests)
+
+
+def _make_room(requests: RequestSlots, background: RunningBackground) -> None:
+    """Called when a live job starts."""
+    requests.make_room()
+    background.make_room()
 
 
 def _lane(

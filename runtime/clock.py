@@ -7,6 +7,7 @@ do, instead of a look by each. While none has, that look is all they cost.
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -23,8 +24,12 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 2.0
 #: A job runs so often unasked: what a look does not see is only late.
 UNASKED_EVERY_S = 60.0
+#: A job that failed runs again so soon, where its period is longer.
+RETRY_S = 60.0
 #: Periods are shorter by up to this share, so that several programs do not keep step.
 MAX_JITTER = 0.1
+#: The name of the look for orders, which no job has.
+_LOOK = "clock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,33 +69,40 @@ class Clock:
         self._jobs = jobs
         self._orders = orders
         self._now = now
-        self._due_at = dict.fromkeys((job.name for job in jobs), now())
         self._look_at = now() + LOOK_EVERY_S
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._due_at = dict.fromkeys((job.name for job in jobs), now())
+        self._runs = {name: _Run(name) for name in (*self._due_at, _LOOK)}
+        self._changed = asyncio.Event()
 
     async def keep_running(self) -> None:
         """Run jobs until cancelled; what runs then is cancelled too."""
-        failures = FailureLog("clock")
         try:
             while True:
+                self._changed.clear()
                 self._start_due()
-                if self._now() >= self._look_at:
-                    with failures.guard():
-                        await self.look()
-                next_at = min(*self._due_at.values(), self._look_at)
-                await asyncio.sleep(max(next_at - self._now(), 0.0))
+                self._start_look()
+                timer = asyncio.get_running_loop().call_later(self._pause_s(), self.wake)
+                await self._changed.wait()
+                timer.cancel()
         finally:
-            await cancel_and_wait(*self._running.values())
+            await cancel_and_wait(*(run.task for run in self._runs.values() if run.task))
+
+    def wake(self) -> None:
+        """End the pause: something may be due earlier than it was."""
+        self._changed.set()
 
     async def look(self) -> None:
         """Look for orders once, and start what they ask for. Raises DATABASE_ERRORS."""
-        self._look_at = self._now() + _jittered(LOOK_EVERY_S)
         wanted = await self._orders()
         asked = [job for job in self._jobs if job.on_order and job.name in wanted]
         for job in asked:
             self._start(job)
         pause_s = min((job.every_s for job in asked), default=LOOK_EVERY_S)
         self._look_at = self._now() + _jittered(min(pause_s, LOOK_EVERY_S))
+        self.wake()
+
+    def _pause_s(self) -> float:
+        return max(min(*self._due_at.values(), self._look_at) - self._now(), 0.0)
 
     def _start_due(self) -> None:
         now = self._now()
@@ -99,21 +111,51 @@ class Clock:
                 self._due_at[job.name] = now + _jittered(_period_s(job))
                 self._start(job)
 
+    def _start_look(self) -> None:
+        """One that fails, or that hangs, is only late."""
+        if self._now() >= self._look_at:
+            self._look_at = self._now() + _jittered(LOOK_EVERY_S)
+            self._runs[_LOOK].start(self.look)
+
     def _start(self, job: PeriodicJob) -> None:
-        running = self._running.get(job.name)
-        if running is None or running.done():
-            task = asyncio.create_task(_run(job), name=f"clock {job.name}")
-            self._running[job.name] = task
+        self._runs[job.name].start(job.run, on_failure=functools.partial(self._retry, job.name))
+
+    def _retry(self, name: str) -> None:
+        """A job with a long period does not wait for all of it after a failure."""
+        self._due_at[name] = min(self._due_at[name], self._now() + _jittered(RETRY_S))
+        self.wake()
+
+
+class _Run:
+    """The runs of one job, one at a time; errors are logged, of a database the first of a row."""
+
+    def __init__(self, name: str) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self._name = name
+        self._failures = FailureLog(name)
+
+    def start(
+        self, work: Callable[[], Awaitable[object]], *, on_failure: Callable[[], None] | None = None
+    ) -> None:
+        """Begin a run, unless one goes on."""
+        if self.task is None or self.task.done():
+            self.task = asyncio.create_task(
+                self._do(work, on_failure or (lambda: None)), name=f"clock {self._name}"
+            )
+
+    async def _do(
+        self, work: Callable[[], Awaitable[object]], on_failure: Callable[[], None]
+    ) -> None:
+        try:
+            with self._failures.guard():
+                await work()
+        except Exception:
+            log.exception("periodic_job_broke", job=self._name)
+        else:
+            if not self._failures.failing:
+                return
+        on_failure()
 
 
 def _period_s(job: PeriodicJob) -> float:
     return UNASKED_EVERY_S if job.on_order else job.every_s
-
-
-async def _run(job: PeriodicJob) -> None:
-    """One run; errors are logged, and the job runs again when it is due."""
-    try:
-        with FailureLog(job.name).guard():
-            await job.run()
-    except Exception:
-        log.exception("periodic_job_broke", job=job.name)

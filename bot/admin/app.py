@@ -23,6 +23,7 @@ from bot.admin.login import auth
 from bot.admin.login.accounts import Accounts
 from bot.admin.login.devices import Devices
 from bot.admin.login.ended_sessions import EndedSessions
+from bot.admin.login.form_tokens import FormTokens
 from bot.admin.login.identity import HAS_PROVIDER
 from bot.admin.login.password import Password
 from bot.admin.login.second_factor import SecondFactor
@@ -134,7 +135,9 @@ def _gate(
 ) -> auth.Gate:
     return auth.Gate(
         accounts=Accounts(database, password),
-        sessions=Sessions(EndedSessions(database, clock, lifetime_s=MAX_AGE_S), clock),
+        sessions=Sessions(
+            EndedSessions(database, clock, lifetime_s=MAX_AGE_S), clock, FormTokens(session_key)
+        ),
         throttle=Throttle(clock),
         devices=Devices(session_key, clock),
         second_factor=SecondFactor(split_keys(settings.admin_secret_keys), clock),

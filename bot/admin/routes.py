@@ -22,6 +22,7 @@ from bot.admin.datasets import item_views as dataset_items
 from bot.admin.datasets import opt_out_views as opt_outs
 from bot.admin.datasets import views as datasets
 from bot.admin.dead_letters import views as dead_letters
+from bot.admin.evaluations import views as evaluations
 from bot.admin.exports import download_views as export_download
 from bot.admin.exports import views as exports
 from bot.admin.live import views as live
@@ -144,6 +145,10 @@ ROUTES = [
     web.post("/datasets/{id}/export", dataset_items.export_dataset, name="dataset_export"),
     web.post("/datasets/{id}/end-check", datasets.end_check, name="dataset_end_check"),
     web.post("/datasets/{id}/delete", datasets.delete_dataset, name="dataset_delete"),
+    web.get("/evaluations", evaluations.show_evaluations, name="evaluations"),
+    web.get("/evaluations/{id}", evaluations.show_evaluation, name="evaluation"),
+    web.get("/evaluations/{id}/pairs", evaluations.show_pairs, name="evaluation_pairs"),
+    web.post("/evaluations/{id}/delete", evaluations.delete_evaluation, name="evaluation_delete"),
     web.get("/opt-outs", opt_outs.show_opt_outs, name="opt_outs"),
     web.post("/opt-outs", opt_outs.record_opt_out),
     web.post("/opt-outs/{id}/revoke", opt_outs.revoke_opt_out, name="opt_out_revoke"),

@@ -15,6 +15,9 @@ from bot.text.splitting import utf16_units
 from inference_queue.presets import PRESETS
 
 MAX_PROMPT_CHARS = 20_000
+#: In the dashboard's forms: half of an 8,192-token window at Llama-3's 0.48 to 0.59 tokens a
+#: character of Korean prose, and a page below 60 kB. Longer ones that are stored stay good.
+MAX_TYPED_PROMPT_CHARS = 8_000
 #: Shorter than one of Kakao's bubbles, so that a sentence is never cut.
 MAX_TEXT_CHARS = 900
 #: Stands in one bubble with a piece of the answer.
@@ -69,6 +72,9 @@ KEYS: Mapping[str, Kind] = {
     "max_waiting_turns": Number(0, MAX_COUNT),
     **_text_kinds(),
 }
+
+#: What the dashboard's forms accept.
+TYPED_KEYS: Mapping[str, Kind] = {**KEYS, "system_prompt": Prose(MAX_TYPED_PROMPT_CHARS)}
 
 
 def read_values(stored: object) -> tuple[BotConfig, dict[str, str]]:

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.configs.effective import merge, read_row
+from bot.configs.report import VersionReport
 from bot.domain.bot_config import EffectiveConfig, Scope, nothing_set
 from bot.store import bot_configs
 from bot.store.bot_configs import StoredConfig
@@ -34,6 +35,8 @@ class BotConfigs:
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._max_scopes = max_scopes
         self._failures = FailureLog("BotConfigs.keep")
+        self._unreported = FailureLog("VersionReport.tell")
+        self._report = VersionReport(self._database)
         self._version: int | None = None
         self._rows: dict[Scope, EffectiveConfig] = {}
         #: By the closest scope that has a row: it alone decides which wider ones count.
@@ -61,6 +64,9 @@ class BotConfigs:
         while True:
             with self._failures.guard():
                 await self.refresh()
+            # Nothing that is read waits for a report.
+            with self._unreported.guard():
+                await self._tell()
             await asyncio.sleep(FIRST_READ_S if self._version is None else REFRESH_S)
 
     async def refresh(self) -> None:
@@ -82,6 +88,10 @@ class BotConfigs:
         self._rows, self._merged, self._version = rows, {}, newest
         if newest:
             log.info("configs_read", version=newest, scopes=len(rows))
+
+    async def _tell(self) -> None:
+        if self._version is not None:
+            await run_with_timeout(LOAD_TIMEOUT_S, self._report.tell(self._version))
 
     def _take(self, rows: dict[Scope, EffectiveConfig], page: Sequence[StoredConfig]) -> None:
         for row in page:

@@ -52,5 +52,8 @@ QUEUE_OLDEST_SECONDS = Gauge("bot_queue_oldest_seconds", "Age of the oldest turn
 COUNTED_UNTIL = Gauge(
     "bot_statistics_counted_until_seconds", "Unix time until which the charts are counted"
 )
+CONFIG_VERSION = Gauge(
+    "bot_config_version", "Version of the settings that this bot answers with, 0 for none"
+)
 DATABASE_UP = Gauge("bot_database_up", "Whether Postgres answered the last look: 1 or 0")
 DISK_FREE_RATIO = Gauge("bot_disk_free_ratio", "Free share of the data directory's disk, 0 to 1")

@@ -154,6 +154,8 @@ class Eraser:
 
     async def _erase_batch(self, person: Person) -> ErasedBatch:
         async with self._database.begin() as connection:
+            # First of all, as their steps do: the jobs of the background lane go with the turns.
+            await replay_items.hold_person(connection, person)
             batch = await erasure.erase_turns(connection, person)
             ids = [conversation_id for conversation_id, _ in batch.windows]
             erased = await erasure.erase_conversations(connection, ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from functools import partial
 
@@ -26,7 +27,11 @@ class OrderedErasures:
         """Carry out what is ordered by now. Raises DATABASE_ERRORS."""
         while order := await self._take():
             log.info("ordered_erasure_begun", order=str(order.id))
-            await self._carry_out(order)
+            try:
+                await self._carry_out(order)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._leave(order))
+                raise
 
     async def _carry_out(self, order: ErasureOrder) -> None:
         counts = Counter(order.counts)
@@ -35,6 +40,10 @@ class OrderedErasures:
         )
         async with self._database.begin() as connection:
             await erasure_orders.finish(connection, order.id, receipt, counts)
+
+    async def _leave(self, order: ErasureOrder) -> None:
+        async with self._database.begin() as connection:
+            await erasure_orders.leave(connection, order.id)
 
     async def _take(self) -> ErasureOrder | None:
         async with self._database.begin() as connection:

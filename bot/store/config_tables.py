@@ -28,6 +28,18 @@ def _scope() -> list[Column[Any]]:
     return [Column(name, Text, nullable=False) for name in ("messenger", "tenant", "room")]
 
 
+def readers_table(metadata: MetaData) -> Table:
+    """The running bots, and which version of the settings each has read."""
+    return Table(
+        "config_readers",
+        metadata,
+        Column("bot", Text, primary_key=True),
+        Column("version", BigInteger, nullable=False),
+        Column("since", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    )
+
+
 def drafts_table(metadata: MetaData) -> Table:
     """Settings that somebody prepares for a scope; no bot reads them."""
     return Table(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Text, Uuid, bindparam, insert, select, text, tuple_
+from sqlalchemy import Text, Uuid, bindparam, insert, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -116,6 +116,12 @@ async def take(connection: AsyncConnection) -> ErasureOrder | None:
 async def note(connection: AsyncConnection, order_id: UUID, counts: Mapping[str, int]) -> None:
     """Store what is deleted so far, and go on for another ``LEASE_S``."""
     await connection.execute(_NOTE, {"id": order_id, "counts": dict(counts)})
+
+
+async def leave(connection: AsyncConnection, order_id: UUID) -> None:
+    """Leave an order to whichever bot looks next."""
+    mine = update(erasure_orders).where(erasure_orders.c.id == order_id)
+    await connection.execute(mine.values(taken_until=None))
 
 
 async def finish(

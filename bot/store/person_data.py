@@ -200,6 +200,20 @@ SECTIONS: Sequence[Section] = (
         """,
     ),
     _section(
+        "answers_of_evaluations",
+        "evaluations.added_at",
+        "evaluations.id || ':' || position",
+        """
+        'turn', turn_id, 'question', question, 'answer', evaluation_pairs.candidate,
+        'model', evaluations.candidate, 'other_answer', evaluation_pairs.baseline,
+        'other_model', evaluations.baseline, 'made_at', evaluations.made_at
+        """,
+        f"""
+        FROM evaluation_pairs JOIN evaluations ON evaluations.id = evaluation_id
+        JOIN turns ON turns.id = turn_id WHERE {_OF_THE_PERSON}
+        """,
+    ),
+    _section(
         "installations",
         "installed_at",
         "id::text",

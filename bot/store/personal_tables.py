@@ -40,6 +40,7 @@ TABLES: Mapping[str, Erased] = {
     "replay_votes": Erased.WITH_ITS_TURN,
     "dataset_items": Erased.WITH_ITS_TURN,
     "dataset_checks": Erased.WITH_ITS_TURN,
+    "evaluation_pairs": Erased.WITH_ITS_TURN,
     "conversation_events": Erased.WITH_ITS_CONVERSATION,  # in others' ones: by statement
     "slack_installations": Erased.BY_STATEMENT,
     "saved_searches": Erased.BY_STATEMENT,
@@ -56,6 +57,7 @@ TABLES: Mapping[str, Erased] = {
     "audit_log": Erased.KEEPS_A_DIGEST,
     "training_opt_outs": Erased.KEEPS_A_DIGEST,
     "replay_reveals": Erased.HOLDS_NO_PERSON,
+    "evaluations": Erased.HOLDS_NO_PERSON,
     "config_drafts": Erased.STAFF,
     "sandbox_questions": Erased.STAFF,
     "sandbox_answers": Erased.STAFF,
@@ -71,6 +73,7 @@ TABLES: Mapping[str, Erased] = {
     "alert_channels": Erased.HOLDS_NO_PERSON,
     "alerts": Erased.HOLDS_NO_PERSON,
     "bot_configs": Erased.HOLDS_NO_PERSON,
+    "config_readers": Erased.HOLDS_NO_PERSON,
     "prompt_settings": Erased.HOLDS_NO_PERSON,
     "retention_rules": Erased.HOLDS_NO_PERSON,
     "retention_runs": Erased.HOLDS_NO_PERSON,

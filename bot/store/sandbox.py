@@ -96,6 +96,12 @@ async def read_chat(connection: AsyncConnection, owner: str, scope: Scope) -> li
     return [_question(row, [one for of, one in answers if of == row.id]) for row in questions]
 
 
+async def hold(connection: AsyncConnection, question_id: int) -> bool:
+    """Lock a question before its jobs, as its deletion does; False: it is gone."""
+    wanted = select(sandbox_questions.c.id).where(sandbox_questions.c.id == question_id)
+    return await connection.scalar(wanted.with_for_update()) is not None
+
+
 async def settle(connection: AsyncConnection, answer: SandboxAnswer) -> None:
     """Write down an answer that has come, or its failure."""
     table = sandbox_answers.c
@@ -117,11 +123,15 @@ async def clear(connection: AsyncConnection, owner: str, scope: Scope) -> list[U
 
 
 async def give_up(connection: AsyncConnection, owner: str, scope: Scope) -> list[UUID]:
-    """Delete the questions of a chat that still wait for an answer."""
-    waiting = select(sandbox_answers.c.question_id).where(sandbox_answers.c.answered_at.is_(None))
-    return await _delete(
-        connection, and_(_is_of(owner, scope), sandbox_questions.c.id.in_(waiting))
-    )
+    """Delete the answers of a chat that are still to come, with questions that have no other."""
+    answers, questions = sandbox_answers.c, sandbox_questions.c
+    is_open = answers.answered_at.is_(None)
+    waiting = select(answers.question_id).where(is_open)
+    asked = select(questions.id).where(_is_of(owner, scope), questions.id.in_(waiting))
+    ids = list((await connection.execute(asked.with_for_update())).scalars())
+    await connection.execute(delete(sandbox_answers).where(is_open, answers.question_id.in_(ids)))
+    answered = select(answers.question_id).where(answers.question_id.in_(ids))
+    return await _delete(connection, and_(questions.id.in_(ids), questions.id.not_in(answered)))
 
 
 async def trim(connection: AsyncConnection, owner: str, scope: Scope) -> list[UUID]:

@@ -27,7 +27,7 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.feedback import Vote
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
-from bot.store.config_tables import answers_table, drafts_table, questions_table
+from bot.store.config_tables import answers_table, drafts_table, questions_table, readers_table
 from bot.store.constraints import one_of
 from bot.store.dashboard_tables import audit_table, identities_table, users_table
 from bot.store.datasets.tables import (
@@ -36,6 +36,7 @@ from bot.store.datasets.tables import (
     datasets_table,
     opt_outs_table,
 )
+from bot.store.evaluations.tables import evaluation_pairs_table, evaluations_table
 from bot.store.exports.tables import exports_table, parts_table, people_table
 from bot.store.installation_tables import bots_table, installations_table, states_table
 from bot.store.protection_tables import (
@@ -413,6 +414,7 @@ bot_configs = Table(
     Column("restores", BigInteger),
     Index("ix_bot_configs_scope", "messenger", "tenant", "room", "version"),
 )
+config_readers = readers_table(metadata)
 config_drafts = drafts_table(metadata)
 sandbox_questions = questions_table(metadata)
 sandbox_answers = answers_table(metadata)
@@ -464,6 +466,10 @@ datasets = datasets_table(metadata)
 dataset_items = dataset_items_table(metadata)
 dataset_checks = checks_table(metadata)
 training_opt_outs = opt_outs_table(metadata)
+
+# What models were found to be worth.
+evaluations = evaluations_table(metadata)
+evaluation_pairs = evaluation_pairs_table(metadata)
 
 # Replays of turns against another model.
 replays = replays_table(metadata)

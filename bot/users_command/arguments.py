@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 
 from bot.domain.dashboard_users import Role
 from bot.domain.turns import clean_text
@@ -50,11 +49,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def read_reason(arguments: argparse.Namespace) -> str:
     """Why, in the words of whoever typed it."""
     return clean_text(arguments.reason)[:MAX_REASON_CHARS]
-
-
-def system_user() -> str:
-    """Who runs the command; empty where the machine does not know its user."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

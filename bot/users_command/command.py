@@ -18,8 +18,9 @@ from bot.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
 from bot.domain.dashboard_users import DashboardUser, Role
 from bot.domain.turns import clean_text
 from bot.store import dashboard_users
-from bot.users_command.arguments import RefusedError, read_reason, system_user
+from bot.users_command.arguments import RefusedError, read_reason
 from runtime.database import connect_unpooled
+from runtime.system_user import system_user
 
 STATEMENT_S = 10.0
 _MAX_LISTED = 10_000

@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
 from inference_queue.background.leases import BackgroundLease
-from inference_worker.running_jobs import RunningJobs
 from runtime.tasks import TaskSet, cancel_and_wait
 
 log = structlog.get_logger(__name__)
@@ -31,10 +30,21 @@ class BackgroundRun:
     stopping: bool = False  #: cancelled: given back, or its lease is lost
 
 
-class RunningBackground:
-    """Never more than live jobs leave; ``on_end`` is called after each."""
+class Foreground(Protocol):
+    """What background jobs give way to."""
 
-    def __init__(self, live: RunningJobs) -> None:
+    @property
+    def slots(self) -> int:
+        """How many there are."""
+
+    def __len__(self) -> int:
+        """How many of them are taken."""
+
+
+class RunningBackground:
+    """Never more than the foreground leaves; ``on_end`` is called after each."""
+
+    def __init__(self, live: Foreground) -> None:
         self.on_end: Callable[[], None] = lambda: None
         #: Puts the job of a lease back into the lane.
         self.give_back: Callable[[BackgroundLease], Coroutine[Any, Any, None]] | None = None

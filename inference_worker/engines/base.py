@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from inference_queue.protocol import Completion, FailureReason, Job
+from inference_queue.protocol import Completion, FailureReason, Job, SamplingParams
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 
@@ -42,6 +43,15 @@ class Delta:
 
     text: str
     tokens: int = 1
+    ids: tuple[int, ...] = ()  #: the tokens themselves, where the engine has them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizedCompletion(Completion):
+    """A completion with its tokens, for who asks the worker itself; they never reach the queue."""
+
+    prompt_ids: tuple[int, ...] = ()
+    ids: tuple[int, ...] = ()  #: of all that was written, the end token included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +75,19 @@ def refuse_pictures(card: ModelCard, job: Job) -> None:
     if job.has_pictures and not card.vision:
         sentence = f"The job has pictures, and {card.name} reads text only."
         raise EngineError(FailureReason.NO_VISION, sentence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainRequest:
+    """A text, or its token ids, that the model goes on with: no chat and no template."""
+
+    prompt: str | tuple[int, ...]
+    sampling: SamplingParams
+    deadline: datetime
+
+    def remaining_s(self) -> float:
+        """Seconds until the deadline; negative after it."""
+        return (self.deadline - datetime.now(UTC)).total_seconds()
 
 
 class Engine(Protocol):
@@ -101,3 +124,11 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Stop everything and free the memory; safe to call twice."""
+
+
+@runtime_checkable
+class CompletingEngine(Protocol):
+    """An engine that also goes on with plain texts."""
+
+    def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
+        """As ``Engine.generate``, for a text. Nothing is left out of a prompt that is too long."""

@@ -100,16 +100,23 @@ class ChatTemplate:
         the rendered text is the template's own; each stretch of text between two of those is then
         encoded without looking for markers.
         """
-        ids: list[int] = []
-        for piece in self._marker.split(self._render(messages)):
-            control = self._controls.get(piece)
-            if control is None:
-                ids += self._encode_plain(piece.replace(self._seam, ""))
-            else:
-                ids.append(control)
+        ids = self._encode_rendered(self._render(messages))
         if self._first_id is not None and ids[:1] != [self._first_id]:
             ids.insert(0, self._first_id)
         return ids
+
+    def encode_answer(self, messages: Sequence[Message], answer: str) -> list[int]:
+        """The token ids of an answer behind ``encode(messages)``, with what ends its turn.
+
+        What a model learns to write: ids that are generated follow the prompt's in the same way.
+        Raises ValueError for a template that renders the messages differently once answered.
+        """
+        prompt = self._render(messages)
+        chat = messages if self._takes_system else fold_system(messages)
+        answered = self._apply([*chat, Message(Role.ASSISTANT, answer)], is_open=False)
+        if not answered.startswith(prompt):
+            raise ValueError("the chat template changes the messages before an answer")
+        return self._encode_rendered(answered[len(prompt) :])
 
     def count(self, messages: Sequence[Message]) -> int:
         """How many tokens the prompt takes."""
@@ -129,6 +136,15 @@ class ChatTemplate:
         """The token ids that a trainer has of a rendered text: markers are control tokens."""
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
+
+    def encode_text(self, text: str) -> list[int]:
+        """The token ids of a text without a template, as the tokenizer reads it by itself.
+
+        Control tokens are read. A rendered prompt that begins with BOS does not get it twice.
+        """
+        ids: list[int] = self._tokenizer(text)["input_ids"]
+        bos = self._tokenizer.bos_token_id
+        return ids[1:] if bos is not None and ids[:2] == [bos, bos] else ids
 
     def markers_in(self, text: str) -> list[str]:
         """The control tokens' texts that stand in the text."""
@@ -166,10 +182,9 @@ class ChatTemplate:
         # In one stretch with the header's end, as transformers' continue_final_message encodes it.
         return chat + self._seams.sub(self._seam, written)
 
-    def _apply(self, messages: Sequence[Message]) -> str:
-        return self._template_of(
-            [{"role": m.role.value, "content": self._content(m)} for m in messages]
-        )
+    def _apply(self, messages: Sequence[Message], *, is_open: bool = True) -> str:
+        chat = [{"role": m.role.value, "content": self._content(m)} for m in messages]
+        return self._template_of(chat, is_open=is_open)
 
     def _content(self, message: Message) -> str | list[dict[str, str]]:
         """The content with its markers broken, behind its pictures."""
@@ -179,10 +194,20 @@ class ChatTemplate:
             return [*pictures, {"type": "text", "text": text}]
         return f"{self._picture}\n" * len(message.pictures) + text
 
-    def _template_of(self, chat: list[dict[str, Any]]) -> str:
+    def _template_of(self, chat: list[dict[str, Any]], *, is_open: bool = True) -> str:
         return str(
-            self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=is_open)
         )
+
+    def _encode_rendered(self, text: str) -> list[int]:
+        ids: list[int] = []
+        for piece in self._marker.split(text):
+            control = self._controls.get(piece)
+            if control is None:
+                ids += self._encode_plain(piece.replace(self._seam, ""))
+            else:
+                ids.append(control)
+        return ids
 
     def _encode_plain(self, text: str) -> list[int]:
         ids: list[int] = self._plain.encode(text, add_special_tokens=False).ids

@@ -39,3 +39,15 @@ def fit_and_encode(
             FailureReason.INVALID_JOB,
             f"the model's chat template refuses the messages: {error}",
         ) from error
+
+
+def check_plain(ids: Sequence[int], *, vocabulary: int, window: int) -> None:
+    """Raises EngineError for a text without a chat template that the model cannot go on with."""
+    if not ids:
+        raise EngineError(FailureReason.INVALID_JOB, "the prompt is empty")
+    if not all(0 <= number < vocabulary for number in ids):
+        sentence = f"the prompt holds a token id that the model lacks: it has 0 to {vocabulary - 1}"
+        raise EngineError(FailureReason.INVALID_JOB, sentence)
+    if len(ids) >= window:
+        sentence = f"the prompt takes {len(ids)} tokens, and prompt and answer together {window}"
+        raise EngineError(FailureReason.PROMPT_TOO_LONG, sentence)

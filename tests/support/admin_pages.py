@@ -42,6 +42,7 @@ from bot.store.schema import delivery_attempts, feedback, retention_runs
 from inference_queue.protocol import SamplingParams
 from tests.support.admin import HASHED, PASSWORD, add_user
 from tests.support.datasets import build
+from tests.support.evaluations import add_evaluation
 from tests.support.replays import a_feeder, answer_all, feed, order_replay
 from tests.support.sample_reviews import add_reviews
 from tests.support.sample_statistics import add_statistics
@@ -88,6 +89,9 @@ PAGES = {
     "/datasets": Shown("datasets", "/datasets"),
     "/datasets/{id}": Shown("dataset", "/datasets/{dataset}"),
     "/datasets/{id}/items": Shown("dataset-items", "/datasets/{dataset}/items"),
+    "/evaluations": Shown("evaluations", "/evaluations"),
+    "/evaluations/{id}": Shown("evaluation", "/evaluations/{evaluation}"),
+    "/evaluations/{id}/pairs": Shown("evaluation-pairs", "/evaluations/{evaluation}/pairs"),
     "/opt-outs": Shown("opt-outs", "/opt-outs"),
     "/account": Shown("account", "/account"),
     "/account/second-factor": Shown("second-factor", "/account/second-factor"),
@@ -151,6 +155,7 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
     }
     ids |= await add_reviews(database)
     ids |= await _add_replays(database)
+    ids["evaluation"] = str(await add_evaluation(database))
     return ids | await _add_dataset(database)
 
 

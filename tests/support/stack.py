@@ -303,11 +303,12 @@ async def running_stack(
         yield stack
 
 
-async def until_ready(stack: Stack) -> None:
-    """Wait until a worker has loaded its engine."""
+async def until_ready(stack: Stack, *, model: str = "") -> None:
+    """Wait until a worker has loaded its engine. ``model``: "" is any."""
+    workers = stack.app[app_keys.WORKERS]
     async with asyncio.timeout(60):
-        while not stack.app[app_keys.WORKERS].ready:
-            await stack.app[app_keys.WORKERS].refresh()
+        while not any(model in ("", worker.model) for worker in workers.ready):
+            await workers.refresh()
             await asyncio.sleep(0.02)
 
 

@@ -19,10 +19,14 @@ LOCKS = sorted((ROOT / "locks").glob("*.txt"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 #: Each lock of the project with the extras that it holds.
 EXTRAS = {
-    "dev": tuple(PROJECT["optional-dependencies"]),
+    "dev": tuple(
+        extra for extra in PROJECT["optional-dependencies"] if extra not in ("evaluate", "train")
+    ),
     "bot": (),
     "served": ("tokenizer",),
     "local": ("local",),
+    "evaluate": ("evaluate",),
+    "train": ("local", "train"),
 }
 PYTHONS = ("3.11.2", "3.11.9", "3.12.4", "3.13.1", "3.14.0")
 
@@ -108,6 +112,10 @@ def test_all_locks_agree_on_versions(python: str) -> None:
     for name in ("bot", "served", "local", "installer"):
         locked = pins(ROOT / f"locks/{name}.txt", python)
         assert locked.items() <= everything.items(), name
+    # What is installed beside the rest replaces no version of it.
+    for name in ("evaluate", "train"):
+        for package, version in pins(ROOT / f"locks/{name}.txt", python).items():
+            assert everything.setdefault(package, version) == version, package
 
 
 @every_lock

@@ -11,6 +11,7 @@ from bot.admin.audit.view_models import AuditItem, audit_item
 from bot.admin.exports.lists import TABLES, Page, Row
 from bot.admin.web.language import translate as _
 from bot.domain.dashboard_users import Role
+from bot.privacy.masking_thread import run_masking
 from bot.store import audit_log
 
 PAGE_SIZE = 500
@@ -41,7 +42,9 @@ class ExportedAudit:
                 connection, asked.selection, before=asked.before, limit=PAGE_SIZE
             )
         more = str(found[-1].seq) if len(found) == PAGE_SIZE else ""
-        return Page(rows=[_row(audit_item(entry)) for entry in found], after=more)
+        return Page(
+            rows=await run_masking(lambda: [_row(audit_item(entry)) for entry in found]), after=more
+        )
 
 
 def _row(item: AuditItem) -> Row:

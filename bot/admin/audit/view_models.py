@@ -11,12 +11,15 @@ from itertools import groupby
 from bot.admin.audit.labels import ACTIONS, DETAILS
 from bot.admin.web.labels import label
 from bot.admin.web.language import translate as _
+from bot.admin.web.typed import typed_for
 from bot.domain.audit import AuditAction
 from bot.store.audit_chain import StoredEntry
 from bot.store.audit_log import ActionCount
 
 _REFUSALS = {AuditAction.LOGIN_REFUSED, AuditAction.CODE_REFUSED, AuditAction.ROLE_REFUSED}
 _STRANGER = "알 수 없음"
+#: Details that the program makes: pseudonyms and numbers, which masking could take for people's.
+_MADE_HERE = {"people", "turns", "subject"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,11 @@ class ReportRow:
     counts: tuple[tuple[str, int, int], ...]  #: act, times, addresses
 
 
-def audit_item(entry: StoredEntry) -> AuditItem:
-    """The list's view of a row."""
+def audit_item(entry: StoredEntry, *, reader: str = "") -> AuditItem:
+    """The view of a row for the user ``reader``; "": as anybody may read it, as in a file.
+
+    Masking takes time: call it in the masking thread.
+    """
     return AuditItem(
         seq=entry.seq,
         at=entry.at,
@@ -51,9 +57,9 @@ def audit_item(entry: StoredEntry) -> AuditItem:
         action=label(entry.action, ACTIONS),
         is_refusal=entry.action in _REFUSALS,
         about=entry.object,
-        reason=entry.reason,
+        reason=typed_for(reader, entry.reason, entry.actor),
         address=entry.address,
-        details=tuple(_details(entry.details)),
+        details=tuple(_details(entry, reader)),
     )
 
 
@@ -72,16 +78,19 @@ def _report_row(actor: str, counts: Iterable[ActionCount]) -> ReportRow:
     )
 
 
-def _details(raw: str) -> Iterable[tuple[str, str]]:
+def _details(entry: StoredEntry, reader: str) -> Iterable[tuple[str, str]]:
     try:
-        details = json.loads(raw)
+        details = json.loads(entry.details)
     except ValueError:
         details = None
     if not isinstance(details, Mapping):
         return
     for name, value in details.items():
         if value not in ("", None, False, []):
-            yield label(str(name), DETAILS), _shown(value)
+            shown = _shown(value)
+            if name not in _MADE_HERE:
+                shown = typed_for(reader, shown, entry.actor)
+            yield label(str(name), DETAILS), shown
 
 
 def _shown(value: object) -> str:

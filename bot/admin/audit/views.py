@@ -11,6 +11,7 @@ from bot.admin.audit.filters import FIELDS, BadFilter, Filters, Month
 from bot.admin.audit.labels import ACTIONS
 from bot.admin.audit.view_models import audit_item, report_rows
 from bot.admin.login.access import needs
+from bot.admin.login.identity import USER
 from bot.admin.web.addresses import in_url
 from bot.admin.web.audit import record
 from bot.admin.web.labels import KST, translated
@@ -19,6 +20,7 @@ from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.domain.turns import clean_text
+from bot.privacy.masking_thread import run_masking
 from bot.store import audit_log
 from bot.store.audit_chain import StoredEntry
 from bot.store.audit_log import Selection
@@ -36,14 +38,14 @@ async def show_log(request: web.Request) -> web.StreamResponse:
     try:
         filters = Filters.parse(request.query)
     except BadFilter as error:
-        return _log_page(request, (), 400, _(str(error)))
+        return await _log_page(request, (), 400, _(str(error)))
     asked = {name: request.query[name] for name in FIELDS if request.query.get(name)}
     await record(request, AuditAction.AUDIT_READ, details=asked)
     async with request.app[DATABASE].connect() as connection:
         found = await audit_log.newest(
             connection, filters.selection, before=filters.before, limit=PAGE_SIZE + 1
         )
-    return _log_page(request, found)
+    return await _log_page(request, found)
 
 
 @needs(Role.ADMIN)
@@ -77,13 +79,14 @@ async def show_report(request: web.Request) -> web.StreamResponse:
     )
 
 
-def _log_page(
+async def _log_page(
     request: web.Request,
     found: Sequence[StoredEntry],
     status: int = 200,
     sentence: str = "",
 ) -> web.Response:
-    shown = found[:PAGE_SIZE]
+    shown, reader = found[:PAGE_SIZE], request[USER].name
+    items = await run_masking(lambda: [audit_item(row, reader=reader) for row in shown])
     older = (
         in_url(request.query, FIELDS, before=str(shown[-1].seq)) if len(found) > PAGE_SIZE else ""
     )
@@ -91,7 +94,7 @@ def _log_page(
         request,
         "audit.html",
         status,
-        items=[audit_item(row) for row in shown],
+        items=items,
         asked={name: request.query.get(name, "") for name in FIELDS},
         actions=translated(ACTIONS),
         older=older,

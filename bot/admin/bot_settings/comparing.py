@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aiohttp import web
 
-from bot.admin.bot_settings.comparison import compare_values
+from bot.admin.bot_settings.comparison import compare_values, masked_values
 from bot.admin.bot_settings.scopes import UnreadableError, is_reviewer, scope_in, words_of
 from bot.admin.bot_settings.sides import DRAFT, INHERITED, LIVE, Side, read_side
 from bot.admin.bot_settings.words import KEYS_IN_WORDS
@@ -18,6 +19,7 @@ from bot.configs.reader import REFRESH_S
 from bot.configs.versions import live_row
 from bot.domain.dashboard_users import Role
 from bot.domain.turns import clean_text
+from bot.privacy.masking_thread import run_masking
 
 _MOVED = "초안을 지금 버전 위로 옮겼습니다. 게시하기 전에 차이를 확인해 주세요."
 _CONTESTED = "다른 사람도 바꾼 설정은 초안의 값으로 두었습니다: {keys}"
@@ -50,6 +52,8 @@ async def comparison_page(
         return error_page(request, 404, str(error))
     if DRAFT in (before.name, after.name) and not is_reviewer(request):
         return error_page(request, 403, _("초안은 검토자와 관리자만 볼 수 있습니다."))
+    if not is_reviewer(request):
+        before, after = await run_masking(lambda: (_masked(before), _masked(after)))
     # A scope inherits what it does not set: only what the other side sets is compared.
     set_keys = {side.name: side.values for side in (before, after) if side.name != INHERITED}
     only = set().union(*set_keys.values()) if len(set_keys) < 2 else None
@@ -72,6 +76,10 @@ async def comparison_page(
         is_bad=status >= 400,
         seconds=f"{REFRESH_S:.0f}",
     )
+
+
+def _masked(side: Side) -> Side:
+    return replace(side, values=masked_values(dict(side.values)))
 
 
 def _act(before: Side, after: Side, live_version: int) -> str:

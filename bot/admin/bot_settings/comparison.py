@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.admin.bot_settings.fields import value_words
@@ -12,9 +12,13 @@ from bot.admin.bot_settings.words import GROUPS, KEYS_IN_WORDS
 from bot.admin.web.language import translate as _
 from bot.configs.text_diff import Line, Side, Steps, diff_texts
 from bot.configs.versions import changed_keys
+from bot.privacy.masking import mask
 
 #: Shown of one setting: a prompt may have ten thousand lines.
 MAX_LINES = 200
+#: Shown above a form with a text of MAX_TYPED_PROMPT_CHARS, so that the page stays below 60 kB.
+MAX_CHARS_BESIDE_FORM = 6_000
+_MAX_LINE_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,13 @@ class Difference:
     label: str
     lines: list[Line]
     left_out: int  #: lines behind those
+
+
+def masked_values(values: Any) -> Any:
+    """Settings for those who may not edit them: each text is masked, which takes time."""
+    if not isinstance(values, dict):
+        return values
+    return {key: mask(one) if isinstance(one, str) else one for key, one in values.items()}
 
 
 async def compare_values(
@@ -38,6 +49,32 @@ async def compare_values(
     if keys is not None:
         wanted &= set(keys)
     return await asyncio.to_thread(_compare, before, after, wanted)
+
+
+def shortened(differences: Sequence[Difference], room: int) -> list[Difference]:
+    """As much as ``room`` characters show; the lines behind that count as left out."""
+    found = []
+    for difference in differences:
+        lines: list[Line] = []
+        for line in difference.lines:
+            if room <= 0:
+                break
+            lines.append(_cut(line))
+            room -= sum(len(part.text) for part in lines[-1].parts)
+        left_out = difference.left_out + len(difference.lines) - len(lines)
+        found.append(replace(difference, lines=lines, left_out=left_out))
+    return found
+
+
+def _cut(line: Line) -> Line:
+    room, parts = _MAX_LINE_CHARS, []
+    for part in line.parts:
+        text = part.text if len(part.text) <= room else f"{part.text[:room]}…"
+        parts.append(replace(part, text=text))
+        room -= len(part.text)
+        if room <= 0:
+            break
+    return replace(line, parts=tuple(parts))
 
 
 def _compare(

@@ -19,7 +19,7 @@ from bot.domain.dashboard_users import Role
 from bot.store import audit_log, config_drafts
 from bot.store.config_drafts import Draft, DraftChangedError
 
-_DRAFT_GONE = "초안이 그 사이 바뀌었거나 없어졌습니다. 지금 상태를 확인해 주세요."
+_DRAFT_GONE = "초안이 그사이 바뀌었거나 없어졌습니다. 지금 상태를 확인해 주세요."
 
 
 @needs(Role.REVIEWER)

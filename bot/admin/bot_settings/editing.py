@@ -7,7 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.admin.bot_settings.comparison import compare_values
+from bot.admin.bot_settings.comparison import (
+    MAX_CHARS_BESIDE_FORM,
+    compare_values,
+    shortened,
+)
 from bot.admin.bot_settings.desk import Desk, read_desk
 from bot.admin.bot_settings.fields import as_typed, read_fields
 from bot.admin.bot_settings.form_page import form_page
@@ -39,9 +43,15 @@ _DONE = {
     "saved": "초안을 저장했습니다. 게시하기 전에는 어떤 봇에도 적용되지 않습니다.",
     "unchanged": "바뀐 것이 없어 초안을 만들지 않았습니다.",
     "discarded": "초안을 버렸습니다.",
-    "published": "게시했습니다. {seconds}초 안에 모든 봇에 적용됩니다.",
+    "published": (
+        "게시했습니다. {seconds}초 안에 모든 봇에 적용됩니다. 아래에서 봇마다 적용되었는지 볼 수"
+        " 있습니다."
+    ),
     "same": "지금 설정과 같아서 새 버전을 만들지 않았습니다.",
-    "restored": "되돌렸습니다. {seconds}초 안에 모든 봇에 적용됩니다.",
+    "restored": (
+        "되돌렸습니다. {seconds}초 안에 모든 봇에 적용됩니다. 아래에서 봇마다 적용되었는지 볼 수"
+        " 있습니다."
+    ),
 }
 #: The pages to which the form's buttons lead, by what they send.
 _NEXT = {"compare": "bot_settings_compare", "sandbox": "bot_settings_sandbox"}
@@ -59,7 +69,7 @@ async def show_scope(request: web.Request) -> web.StreamResponse:
     return form_page(request, desk, as_typed(_drafted(desk)), sentence=sentence)
 
 
-@needs(Role.REVIEWER, max_form_bytes=MAX_SETTINGS_BYTES)
+@needs(Role.REVIEWER, max_form_bytes=MAX_SETTINGS_BYTES, keeps_text=True)
 async def save_draft(request: web.Request) -> web.StreamResponse:
     """POST /admin/bot-settings/draft: save the form as the user's draft for the scope."""
     form = await read_form(request)
@@ -113,7 +123,7 @@ async def _saved_elsewhere(
 ) -> web.Response:
     """What was typed, on top of the draft as another window has left it."""
     desk = await read_desk(request, scope_in(request, form))
-    differences = await compare_values(_drafted(desk), values)
+    differences = shortened(await compare_values(_drafted(desk), values), MAX_CHARS_BESIDE_FORM)
     return form_page(
         request, desk, form, 409, sentence=_(_SAVED_ELSEWHERE), differences=differences
     )

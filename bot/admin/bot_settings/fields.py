@@ -18,9 +18,10 @@ from bot.admin.bot_settings.words import (
     TEXT_BOUNDS,
 )
 from bot.admin.web.language import translate as _
-from bot.configs.keys import KEYS, check
+from bot.configs.keys import KEYS, TYPED_KEYS
 from bot.configs.kinds import Choice, Flag, Number, Prose
 from bot.configs.problems import BadValueError, Problem
+from bot.domain.turns import clean_text
 
 #: What stands in a field for a flag; ``Flag.parse`` reads the same.
 _FLAG_WORDS = {True: "true", False: "false"}
@@ -83,15 +84,21 @@ def read_fields(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The values that a form sets, and a sentence for each that cannot be.
 
-    A key that the form does not name, as one of an older version, stays as ``before``.
+    A key that the form does not name, as one of an older version, stays as ``before``, and so does
+    a value that is sent back as it was: it may be longer than what can be typed.
     """
+    shown = as_typed(before)
     values = {key: value for key, value in before.items() if key not in form}
     problems: dict[str, str] = {}
     for key in KEYS.keys() & form.keys():
         if form[key] == "":
             continue
+        if clean_text(form[key]) == shown.get(key):
+            values[key] = before[key]
+            continue
+        kind = TYPED_KEYS[key]
         try:
-            values[key] = check(key, KEYS[key].parse(_stripped(key, form[key])))
+            values[key] = kind.check(kind.parse(_stripped(key, form[key])))
         except BadValueError as error:
             problems[key] = problem_words(error)
     return values, problems
@@ -144,7 +151,7 @@ def _field(
 
 def bounds_words(key: str) -> str:
     """What may be typed; "" where one chooses."""
-    match KEYS[key]:
+    match TYPED_KEYS[key]:
         case Number(low=low, high=high):
             return _(NUMBER_BOUNDS, low=f"{low:,}", high=f"{high:,}")
         case Prose(max_chars=max_chars):

@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.admin.bot_settings.comparison import Difference
 from bot.admin.bot_settings.desk import Desk
 from bot.admin.bot_settings.fields import form_groups
-from bot.admin.bot_settings.scopes import is_reviewer, words_of
+from bot.admin.bot_settings.scopes import is_reviewer, talks_address, words_of
 from bot.admin.web.pages import page
 
 
@@ -37,6 +37,8 @@ def form_page(
         desk=desk,
         scope=desk.scope,
         scope_query=desk.scope._asdict(),
+        spread=desk.spread,
+        talks=talks_address(request, desk.scope),
         scope_words=words_of(request, desk.scope),
         groups=form_groups(typed, problems or {}, desk.live, desk.inherited),
         words_of=lambda scope: words_of(request, scope),

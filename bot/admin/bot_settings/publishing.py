@@ -34,13 +34,13 @@ from bot.store import audit_log
 from bot.store.config_drafts import DraftChangedError
 
 _NO_NOTE = "왜 바꾸는지 사유를 입력해 주세요. 나중에 기록에서 이유를 찾을 수 있습니다."
-_OUTDATED = "그 사이 다른 사람이 버전 {version}을 게시했습니다. 아래 차이를 다시 확인해 주세요."
+_OUTDATED = "그사이 다른 사람이 새 버전({version})을 게시했습니다. 아래 차이를 다시 확인해 주세요."
 _TOO_MANY = "설정한 범위가 {count}개에 이르러 더 만들 수 없습니다."
 
 _Form = Mapping[str, str]
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def publish_draft(request: web.Request) -> web.StreamResponse:
     """POST /admin/bot-settings/publish: make a draft the live version."""
 
@@ -56,7 +56,7 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
     return await _act(request, "published", publish)
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def restore_version(request: web.Request) -> web.StreamResponse:
     """POST /admin/bot-settings/restore: make an old version the live one again."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from bot.admin.bot_settings.readers import read_spread
 from bot.admin.bot_settings.scopes import words_of
 from bot.admin.bot_settings.words import KEYS_IN_WORDS
 from bot.admin.login.access import needs
@@ -53,6 +54,7 @@ async def show_scopes(request: web.Request) -> web.StreamResponse:
         messengers=labels.translated(known),
         next_query=shown[-1].scope._asdict() if len(found) > PAGE_SIZE else None,
         is_first=after is None,
+        spread=await read_spread(request),
     )
 
 

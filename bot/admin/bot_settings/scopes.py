@@ -8,6 +8,7 @@ from aiohttp import web
 
 from bot.admin.bot_settings.words import SCOPE_PROBLEMS
 from bot.admin.login.identity import USER
+from bot.admin.reading.parts import KEYS
 from bot.admin.turns.views import MESSENGER_LABELS
 from bot.admin.web import labels
 from bot.admin.web.language import translate as _
@@ -15,6 +16,7 @@ from bot.admin.web.numbers import whole_number
 from bot.configs.scopes import BadScopeError, read_scope
 from bot.domain.bot_config import Scope
 from bot.domain.dashboard_users import Role
+from bot.store.reading.room import Room
 
 
 class UnreadableError(Exception):
@@ -43,6 +45,29 @@ def address(request: web.Request, name: str, scope: Scope, **values: object) -> 
     query = {**scope._asdict(), **values}
     given = {key: str(value) for key, value in query.items() if value}
     return str(request.app.router[name].url_for().with_query(given))
+
+
+def settings_address(request: web.Request, messenger: str, tenant: str, room: str) -> str:
+    """The page of the closest settings for a place; "" where there can be none for it."""
+    fields = {"messenger": messenger, "tenant": tenant, "room": room}
+    try:
+        return address(request, "bot_settings_scope", scope_in(request, fields))
+    except UnreadableError:
+        return ""
+
+
+def talks_address(request: web.Request, scope: Scope) -> str:
+    """The conversations for which the scope counts: a room's page, or a search; "" for all."""
+    router = request.app.router
+    if scope.room:
+        room = Room(messenger=scope.messenger, tenant=scope.tenant, name=scope.room)
+        return str(router["room"].url_for(key=request.app[KEYS].of_room(room)))
+    if not scope.messenger:
+        return ""
+    terms = [f"messenger:{scope.messenger}"]
+    if scope.tenant:
+        terms.append(f'tenant:"{scope.tenant}"')
+    return str(router["turns"].url_for().with_query(q=" ".join(terms)))
 
 
 def words_of(request: web.Request, scope: Scope) -> str:

@@ -59,7 +59,7 @@ async def _draft_side(connection: AsyncConnection, scope: Scope, owner: str) -> 
     draft = await config_drafts.find(connection, owner, scope)
     if draft is None:
         raise UnreadableError(_("이 범위에는 그 사용자의 초안이 없습니다."))
-    label = _("{owner}님의 초안 ({moment})", owner=owner, moment=labels.stamp(draft.saved_at))
+    label = _("{owner} 님의 초안 ({moment})", owner=owner, moment=labels.stamp(draft.saved_at))
     # What this program cannot use stays as it is live, and is no difference.
     row = await live_row(connection, scope)
     unusable = usable_values(row.values)[1] if row else {}
@@ -79,7 +79,7 @@ async def _version_side(connection: AsyncConnection, scope: Scope, version: int)
         row = await exact_row(connection, scope, version)
     except NoSuchVersionError:
         raise UnreadableError(
-            _("이 범위에는 버전 {version}이 없습니다.", version=version)
+            _("이 범위에는 그런 버전({version})이 없습니다.", version=version)
         ) from None
     label = _("버전 {version}", version=version)
     return Side(name=str(version), label=label, values=as_object(row.values), row=row)

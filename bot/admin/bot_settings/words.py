@@ -134,6 +134,6 @@ NO_PLACEHOLDERS = "이 문구에는 중괄호를 쓸 수 없습니다."
 SCOPE_PROBLEMS: dict[str, str] = {
     ScopeProblem.UNKNOWN_MESSENGER: "목록에 있는 메신저를 골라 주세요.",
     ScopeProblem.TENANT_ALONE: "봇이나 워크스페이스를 정하려면 메신저도 골라 주세요.",
-    ScopeProblem.ROOM_ALONE: "방을 정하려면 그 방의 봇이나 워크스페이스도 입력해 주세요.",
+    ScopeProblem.ROOM_ALONE: "채널을 정하려면 그 채널의 봇이나 워크스페이스도 입력해 주세요.",
     ScopeProblem.LONG: "이름이 너무 깁니다. 200자까지 쓸 수 있습니다.",
 }

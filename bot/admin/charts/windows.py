@@ -60,7 +60,7 @@ class Window:
             raise BadWindow(_("메신저를 알 수 없습니다. 아래에서 골라 주세요."))
         tenant = query.get("tenant", "").strip()
         if len(tenant) > MAX_TENANT_CHARS or "\x00" in tenant:
-            raise BadWindow(_("봇이나 작업공간을 알 수 없습니다. 아래에서 골라 주세요."))
+            raise BadWindow(_("봇이나 워크스페이스를 알 수 없습니다. 아래에서 골라 주세요."))
         end = _moment(query.get("end", ""))
         step = timedelta(seconds=LENGTHS[name][1])
         until = _aligned(end or now, step) + step

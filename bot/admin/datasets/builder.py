@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -43,8 +45,13 @@ class DatasetBuilder:
         while dataset := await self._claim():
             try:
                 await self._step(dataset)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._release(dataset))
+                raise
             except Exception as error:
                 if _is_passing(error):
+                    with contextlib.suppress(*DATABASE_ERRORS):
+                        await self._release(dataset, pause_s=CHECK_EVERY_S)
                     raise
                 log.exception("dataset_failed", dataset=dataset.id)
                 async with self._database.begin() as connection:
@@ -53,6 +60,11 @@ class DatasetBuilder:
     async def _claim(self) -> Dataset | None:
         async with self._database.begin() as connection:
             return await progress.claim(connection)
+
+    async def _release(self, dataset: Dataset, *, pause_s: float = 0) -> None:
+        """The claim of a step that did not end keeps nobody waiting."""
+        async with self._database.begin() as connection:
+            await progress.release(connection, dataset, pause_s=pause_s)
 
     async def _step(self, claimed: Dataset) -> None:
         """One step, while the row is locked: an erasure or opt-out that comes meanwhile waits."""

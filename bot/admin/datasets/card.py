@@ -26,7 +26,7 @@ def card(dataset: Dataset, counts: Counts, *, exported_at: str = "") -> str:
     """The README: a front matter for programs, and sections for people in their language."""
     parts = [
         "\n".join(_front_matter(dataset)),
-        f"# {one_line(dataset.name)} v{dataset.version}",
+        f"# {one_line(mask(dataset.name))} v{dataset.version}",
         _table(_facts(dataset, counts, exported_at)),
         *_counted(dataset, counts),
         *_notes(counts),
@@ -41,7 +41,7 @@ def _front_matter(dataset: Dataset) -> Iterator[str]:
     takes a folder for any other of the same name that it has loaded before.
     """
     yield "---"
-    yield f"pretty_name: {json.dumps(one_line(dataset.name), ensure_ascii=False)}"
+    yield f"pretty_name: {json.dumps(one_line(mask(dataset.name)), ensure_ascii=False)}"
     yield "language: [ko]"
     yield "license: other"
     yield f"tags: [trl, {dataset.kind}]"
@@ -88,7 +88,7 @@ def _counted(dataset: Dataset, counts: Counts) -> Iterator[str]:
         if counts.by[name]:
             yield f"## {title}\n\n{_table(_named(counts.by[name], known))}"
     if dataset.left_out:
-        yield f"## {_('넣지 않은 대화와 그 까닭')}\n\n" + _table(
+        yield f"## {_('넣지 않은 대화와 그 이유')}\n\n" + _table(
             _named(dataset.left_out, words.LEFT_OUT)
         )
 
@@ -100,7 +100,7 @@ def _named(counts: Mapping[str, int], known: Mapping[str, str]) -> Iterator[tupl
 
 
 def _notes(counts: Counts) -> Iterator[str]:
-    yield f"## {_('나누는 법')}\n\n" + _(
+    yield f"## {_('나누는 방법')}\n\n" + _(
         "대화 번호의 해시로 나눕니다. 한 대화의 항목은 모두 같은 쪽에 있고, 데이터가 늘어도 바뀌지"
         " 않습니다. 학습 90%, 검증 5%, 시험 5%가 기준입니다."
     )

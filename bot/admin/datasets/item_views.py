@@ -64,7 +64,7 @@ async def show_items(request: web.Request) -> web.StreamResponse:
     )
 
 
-@needs(Role.REVIEWER)
+@needs(Role.REVIEWER, keeps_text=True)
 async def export_dataset(request: web.Request) -> web.StreamResponse:
     """POST /admin/datasets/{id}/export: freeze it, and order its file."""
     dataset = await find_dataset(request)

@@ -30,7 +30,7 @@ LEFT_OUT: dict[str, str] = {
     LeftOut.OPTED_OUT: "학습 제외를 요청한 사람의 대화",
     LeftOut.DUPLICATE: "이미 들어 있는 글과 같음",
     LeftOut.NOT_GOOD: "좋다는 평가나 고친 답변이 없음",
-    LeftOut.NO_PAIR: "더 나은 답변과 못한 답변의 쌍이 없음",
+    LeftOut.NO_PAIR: "더 나은 답변과 덜 나은 답변의 쌍이 없음",
     LeftOut.OTHERS_WORDS: "다른 사람의 글이 섞인 질문",
     LeftOut.PICTURES: "사진이 있는 질문",
     LeftOut.CONTINUED: "잘린 답변을 이어 쓴 것",

@@ -34,7 +34,7 @@ PAGE_SIZE = 50
 _PERSON = re.compile(r"[0-9a-f]{32}")
 
 _NO_TURN = (
-    "그 턴 ID의 대화를 찾을 수 없습니다. 대화 화면에서 그 사람의 질문에 있는 턴 ID를 옮겨 적어"
+    "그 턴 ID의 대화를 찾을 수 없습니다. 대화 페이지에서 그 사람의 질문에 있는 턴 ID를 옮겨 적어"
     " 주세요."
 )
 _NO_REASON = "누구의 요청인지 등 사유를 적어 주세요. 접속기록에 남습니다."
@@ -83,7 +83,7 @@ async def show_opt_outs(request: web.Request) -> web.StreamResponse:
     )
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def record_opt_out(request: web.Request) -> web.StreamResponse:
     """POST /admin/opt-outs: leave a person out, by one of the person's turns."""
     form = await read_form(request)

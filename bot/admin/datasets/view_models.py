@@ -94,7 +94,7 @@ def counted(dataset: Dataset, counts: Counts) -> list[tuple[str, list[tuple[str,
         (_("나눔"), counts.by["split"], words.SPLITS),
         (_("좋은 답변의 출처"), counts.by["source"], words.SOURCES),
         (_("답변한 모델"), counts.by["model"], {}),
-        (_("넣지 않은 대화와 그 까닭"), dataset.left_out, words.LEFT_OUT),
+        (_("넣지 않은 대화와 그 이유"), dataset.left_out, words.LEFT_OUT),
     )
     return [(title, _named(found, known)) for title, found, known in groups if found]
 
@@ -125,7 +125,7 @@ _ROLES = {
     "user": "질문",
     "assistant": "답변",
     "chosen": "더 나은 답변",
-    "rejected": "못한 답변",
+    "rejected": "덜 나은 답변",
 }
 
 

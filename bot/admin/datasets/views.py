@@ -56,7 +56,7 @@ async def show_datasets(request: web.Request) -> web.StreamResponse:
     return await _list_page(request, before)
 
 
-@needs(Role.REVIEWER)
+@needs(Role.REVIEWER, keeps_text=True)
 async def make_dataset(request: web.Request) -> web.StreamResponse:
     """POST /admin/datasets: order a data set, to be built by a job."""
     form = await read_form(request)

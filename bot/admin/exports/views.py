@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 PAGE_SIZE = 30
 
 NO_REASON = "내보내는 사유를 적어 주세요. 접속기록에 남습니다."
-_NO_LIST = "내보낼 수 없는 목록이거나 형식입니다. 목록의 내보내기 단추를 눌러 주세요."
+_NO_LIST = "내보낼 수 없는 목록이거나 형식입니다. 목록의 내보내기 버튼을 눌러 주세요."
 _NOT_ALLOWED = "이 목록을 내보낼 권한이 없습니다. 관리자에게 요청해 주세요."
 _TOO_MANY = "내보내기는 {count}개까지 한꺼번에 할 수 있습니다. 끝난 뒤에 다시 눌러 주세요."
 
@@ -54,7 +54,7 @@ async def show_exports(request: web.Request) -> web.StreamResponse:
     )
 
 
-@needs(Role.REVIEWER)
+@needs(Role.REVIEWER, keeps_text=True)
 async def order_export(request: web.Request) -> web.StreamResponse:
     """POST /admin/exports: order a list as a file; the reason is written down."""
     form = await read_form(request)

@@ -38,7 +38,7 @@ WAIT_S = 1.0
 #: How often it is asked whether the viewer is still logged in.
 CHECK_EVERY_S = 5.0
 _NO_MESSENGER = "메신저를 알 수 없습니다. 목록에서 골라 주세요."
-_FULL = "실시간 화면이 너무 많이 열려 있습니다. 다른 창을 닫고 다시 열어 주세요."
+_FULL = "실시간 페이지가 너무 많이 열려 있습니다. 다른 창을 닫고 다시 열어 주세요."
 
 
 @needs(Role.VIEWER)

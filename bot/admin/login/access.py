@@ -19,7 +19,9 @@ class Rule:
     temporary_password: bool = False  #: also before the user has chosen a password
     offline: bool = False  #: also without Postgres, for whomever the cookie names
     max_form_bytes: int | None = None  #: of its form; None: as all forms
-    #: The view that shows a form again whose token is of an ended session: nothing typed is lost.
+    #: Whether words are typed into its form, which outlive the end of a session.
+    keeps_text: bool = False
+    #: The view that shows such a form again, in place of a page of what was typed.
     when_stale: Handler | None = None
 
 
@@ -38,17 +40,20 @@ def needs(
     temporary_password: bool = False,
     offline: bool = False,
     max_form_bytes: int | None = None,
+    keeps_text: bool = False,
     when_stale: Handler | None = None,
 ) -> Callable[[Handler], Handler]:
     """Open a view to users with the role, or one that includes it.
 
-    ``when_stale``: called in its place for a form without the session's token. It changes nothing.
+    ``keeps_text``: nothing is lost that was typed into its form while the session ended.
+    ``when_stale``: called in its place for a form of the user's ended session. It changes nothing.
     """
     rule = Rule(
         role=role,
         temporary_password=temporary_password,
         offline=offline,
         max_form_bytes=max_form_bytes,
+        keeps_text=keeps_text or when_stale is not None,
         when_stale=when_stale,
     )
 
@@ -73,4 +78,4 @@ def is_public(request: web.Request) -> bool:
 def keeps_text(request: web.Request) -> bool:
     """Whether the request is a form whose text must not be lost, whoever may not send it."""
     rule = rule_for(request.match_info.handler)
-    return request.method == "POST" and rule is not None and rule.when_stale is not None
+    return request.method == "POST" and rule is not None and rule.keeps_text

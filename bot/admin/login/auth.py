@@ -31,6 +31,13 @@ from bot.http import client_address
 log = structlog.get_logger(__name__)
 
 _SESSION_OVER = "로그인이 만료되어 저장하지 못했습니다. 새 창에서 로그인한 뒤 다시 보내 주세요."
+_LOGGED_IN_AGAIN = (
+    "로그인이 바뀌어 아직 저장하지 않았습니다. 적어 둔 내용을 확인하고 다시 보내 주세요."
+)
+_OTHERS_TEXT = (
+    "다른 사용자로 로그인해 있어 이 내용을 받지 않았습니다. 처음 쓰던 사용자로 로그인한 뒤 앞"
+    " 페이지에서 다시 보내 주세요."
+)
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -110,7 +117,7 @@ async def role_required(request: web.Request, handler: Handler) -> web.StreamRes
         seen = entry(request, AuditAction.ROLE_REFUSED, path.canonical if path else "")
         await try_to_record(seen, request.app[TRAIL])
         sentence = _("이 페이지를 볼 권한이 없습니다. 관리자에게 요청해 주세요.")
-        if keeps_text(request) and request.content_length:
+        if await _is_own_text(request, user.name):
             return await kept_text_page(request, sentence)
         return error_page(request, 403, sentence)
     if user.must_change_password and not rule.temporary_password:
@@ -126,16 +133,41 @@ async def csrf_checked(request: web.Request, handler: Handler) -> web.StreamResp
     expected = request.cookies.get(LOGIN_COOKIE) if is_public(request) else request[CSRF]
     # Without a page of ours behind it a form is not even read.
     if not expected or not _same((await read_form(request)).get("csrf", ""), expected):
-        rule = rule_for(request.match_info.handler)
-        if rule and rule.when_stale:
-            return await rule.when_stale(request)
-        raise web.HTTPForbidden
+        return await _show_stale(request)
     return await handler(request)
 
 
+async def _show_stale(request: web.Request) -> web.StreamResponse:
+    """The text of a form of an ended session, to whom the form was made for and nobody else."""
+    user, rule = request.get(USER), rule_for(request.match_info.handler)
+    if user is None or rule is None or not await _is_kept(request):
+        raise web.HTTPForbidden
+    if not await _is_own_text(request, user.name):
+        return error_page(request, 403, _(_OTHERS_TEXT))
+    if rule.when_stale:
+        return await rule.when_stale(request)
+    return await kept_text_page(request, _(_LOGGED_IN_AGAIN), token=request[CSRF])
+
+
+async def _is_kept(request: web.Request) -> bool:
+    """Whether the request is a form of ours with words; the text of no other is shown again."""
+    if not keeps_text(request) or not request.content_length:
+        return False
+    token = (await read_form(request)).get("csrf", "")
+    return request.app[GATE].sessions.tokens.is_ours(token)
+
+
+async def _is_own_text(request: web.Request, user: str) -> bool:
+    if not await _is_kept(request):
+        return False
+    token = (await read_form(request))["csrf"]
+    return request.app[GATE].sessions.tokens.is_for(token, user)
+
+
 async def _to_login(request: web.Request) -> web.StreamResponse:
-    if keeps_text(request) and request.content_length:
-        return await kept_text_page(request, _(_SESSION_OVER), sendable=True)
+    if await _is_kept(request):
+        token = (await read_form(request))["csrf"]
+        return await kept_text_page(request, _(_SESSION_OVER), token=token, is_logged_in=False)
     raise web.HTTPSeeOther(login_url(request))
 
 

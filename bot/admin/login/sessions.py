@@ -10,6 +10,7 @@ from aiohttp_session import Session
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
 from bot.admin.login.ended_sessions import EndedSessions
+from bot.admin.login.form_tokens import FormTokens
 from bot.domain.dashboard_users import DashboardUser
 
 #: Where the dashboard is mounted; also the path of its cookies.
@@ -56,7 +57,10 @@ class Sessions:
     as any of their cookies could be valid.
     """
 
-    def __init__(self, ended: EndedSessions, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, ended: EndedSessions, clock: Callable[[], float], tokens: FormTokens
+    ) -> None:
+        self.tokens = tokens
         self._ended = ended
         self._clock = clock
 
@@ -65,7 +69,7 @@ class Sessions:
         now = self._clock()
         # Versions before there were roles read another name, and so take nobody for an operator.
         session["sid"] = secrets.token_urlsafe(16)
-        session["csrf"] = secrets.token_urlsafe(32)
+        session["csrf"] = self.tokens.new(user.name)
         session["since"] = session["seen"] = now
         session["user"] = user.name
         session["second_factor"] = second_factor

@@ -32,7 +32,7 @@ WRITE_S = 60.0
 DOWNLOADS = web.AppKey("DOWNLOADS", asyncio.Semaphore)
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def download(request: web.Request) -> web.StreamResponse:
     """POST /admin/people/{key}/download: a JSON file in UTF-8, unmasked."""
     subject, reason = Subject.of(request), await read_required_reason(request)

@@ -37,7 +37,7 @@ async def show_actions(request: web.Request) -> web.StreamResponse:
     return await _page(request, subject)
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def block(request: web.Request) -> web.StreamResponse:
     """POST /admin/people/{key}/block: the bot answers the person with one sentence."""
     subject, reason = Subject.of(request), await read_required_reason(request)
@@ -55,7 +55,7 @@ async def block(request: web.Request) -> web.StreamResponse:
     raise _back(request, subject)
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def unblock(request: web.Request) -> web.StreamResponse:
     """POST /admin/people/{key}/unblock: the bot answers the person again."""
     subject, reason = Subject.of(request), await read_reason(request)
@@ -66,7 +66,7 @@ async def unblock(request: web.Request) -> web.StreamResponse:
     raise _back(request, subject)
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def erase(request: web.Request) -> web.StreamResponse:
     """POST /admin/people/{key}/erase: order that everything about the person is deleted."""
     subject, reason = Subject.of(request), await read_required_reason(request)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from bot.admin.bot_settings.scopes import settings_address
 from bot.admin.login.access import needs
 from bot.admin.reading import conversation_page, person_page, room_page
 from bot.admin.reading.conversation_page import Page
@@ -29,7 +30,7 @@ from bot.store.reading.room import Room
 _BAD_CURSOR = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
 _NO_CONVERSATION = "해당 대화를 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
 _NO_PERSON = "해당 사용자를 찾을 수 없습니다. 주소가 잘못되었거나 대시보드 비밀번호가 바뀌었습니다."
-_NO_ROOM = "해당 대화방을 찾을 수 없습니다. 주소가 잘못되었거나 대시보드 비밀번호가 바뀌었습니다."
+_NO_ROOM = "해당 채널을 찾을 수 없습니다. 주소가 잘못되었거나 대시보드 비밀번호가 바뀌었습니다."
 
 
 @needs(Role.VIEWER)
@@ -63,6 +64,9 @@ async def show_conversation(request: web.Request) -> web.StreamResponse:
         room_key=keys.of_room(room) if conversation.room else "",
         room=pseudonym(room.messenger, room.tenant, room.name),
         unmasked_until=until,
+        settings=settings_address(
+            request, conversation.messenger, conversation.tenant, conversation.room
+        ),
         anchors={name: raw for name, raw in anchors.items() if raw is not None},
     )
 
@@ -127,6 +131,7 @@ async def show_room(request: web.Request) -> web.StreamResponse:
         shown=shown,
         key=request.match_info["key"],
         messenger=messenger_label(request, room.messenger),
+        settings=settings_address(request, room.messenger, room.tenant, room.name),
         is_first=raw is None,
     )
 

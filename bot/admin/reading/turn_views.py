@@ -96,8 +96,10 @@ async def show_request(request: web.Request) -> web.StreamResponse:
             turn = await stored.find_turn(connection, turn_id)
     if turn is None:
         return error_page(request, 404, _(_NO_TURN))
-    facts = await run_masking(lambda: request_facts(turn))
-    await _record(request, AuditAction.REQUEST_READ, turn)
+    unmasked = await _is_unmasked(request, turn.conversation_id)
+    with masking(on=not unmasked):
+        facts = await run_masking(lambda: request_facts(turn))
+    await _record(request, AuditAction.REQUEST_READ, turn, unmasked=unmasked)
     return page(request, "request.html", facts=facts, id=str(turn_id))
 
 

@@ -11,7 +11,7 @@ from bot.admin.search.fields import Field
 from bot.admin.turns.filters import read_search
 from bot.admin.web.language import translate as _
 from bot.admin.web.numbers import whole_number
-from bot.configs.keys import MAX_PROMPT_CHARS
+from bot.configs.keys import MAX_TYPED_PROMPT_CHARS
 from bot.domain.replays import ReplayOptions
 from bot.domain.turns import clean_text, has_visible
 from bot.store.replays.orders import MAX_TURNS, NewReplay
@@ -22,11 +22,12 @@ MAX_NAME_CHARS = 60
 MAX_QUERY_CHARS = 800
 DEFAULT_TURNS = 200
 #: The longest prompt in percent-encoded UTF-8, nine bytes a syllable, and some room.
-MAX_ORDER_BYTES = 9 * MAX_PROMPT_CHARS + 16 * 1024
+MAX_ORDER_BYTES = 9 * MAX_TYPED_PROMPT_CHARS + 16 * 1024
 
 _BAD_NAME = "이름은 1자에서 {count}자까지 쓸 수 있습니다."
 _BAD_NUMBER = "{field}에는 {low}부터 {high}까지의 수를 써 주세요."
 _BAD_CHOICE = "알 수 없는 조건입니다. 목록에서 골라 주세요."
+NO_DATASET = "다시 물어볼 데이터 세트를 찾을 수 없거나, 아직 다 만들어지지 않았습니다."
 _TOO_LONG = "{field}에는 {count}자까지 쓸 수 있습니다."
 
 FIELDS = (
@@ -46,6 +47,8 @@ def read_order(form: Mapping[str, str], author: str, fields: Sequence[Field]) ->
         raise UnreadableOrderError(_(_BAD_NAME, count=MAX_NAME_CHARS))
     max_turns = _whole(form, "max_turns", _("질문 수"), 1, MAX_TURNS)
     dataset_id = whole_number(form.get("dataset", ""))
+    if form.get("dataset") and not dataset_id:
+        raise UnreadableOrderError(_(NO_DATASET))
     return NewReplay(
         name=name,
         author=author,
@@ -76,7 +79,8 @@ def _options(form: Mapping[str, str]) -> ReplayOptions:
     return ReplayOptions(
         target=target,
         preset=preset or None,
-        system_prompt=_text(form, "system_prompt", _("시스템 프롬프트"), MAX_PROMPT_CHARS) or None,
+        system_prompt=_text(form, "system_prompt", _("시스템 프롬프트"), MAX_TYPED_PROMPT_CHARS)
+        or None,
         temperature=_number(form, "temperature", "temperature", 0, 10),
         top_p=_number(form, "top_p", "top_p", 0.01, 1),
         max_new_tokens=_whole(form, "max_new_tokens", _("답변의 최대 토큰"), 1, MAX_NEW_TOKENS),

@@ -17,6 +17,7 @@ from bot.admin.replay.order_form import (
     FIELDS,
     MAX_NAME_CHARS,
     MAX_ORDER_BYTES,
+    NO_DATASET,
     UnreadableOrderError,
     read_order,
 )
@@ -30,19 +31,18 @@ from bot.admin.web.language import translate as _
 from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, page
 from bot.admin.workers.views import WORKERS
-from bot.configs.keys import MAX_PROMPT_CHARS
+from bot.configs.keys import MAX_TYPED_PROMPT_CHARS
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.dashboard_users import Role
 from bot.domain.datasets import DatasetState
 from bot.store import audit_log
 from bot.store.datasets import items, sets
+from bot.store.datasets.sets import Dataset
 from bot.store.replays import orders
 from bot.store.replays.orders import MAX_OPEN, MAX_TURNS, NewReplay, TooManyOpenError
 from inference_queue.presets import PRESETS
 
 log = structlog.get_logger(__name__)
-
-_NO_DATASET = "다시 물어볼 데이터 세트를 찾을 수 없거나, 아직 다 만들어지지 않았습니다."
 
 
 class _NoDatasetError(Exception):
@@ -55,7 +55,7 @@ async def show_new(request: web.Request) -> web.StreamResponse:
     return await _form_page(request, request.query)
 
 
-@needs(Role.ADMIN, max_form_bytes=MAX_ORDER_BYTES)
+@needs(Role.ADMIN, max_form_bytes=MAX_ORDER_BYTES, keeps_text=True)
 async def order(request: web.Request) -> web.StreamResponse:
     """POST /admin/replays: order a replay of a search."""
     form = await read_form(request)
@@ -72,7 +72,7 @@ async def order(request: web.Request) -> web.StreamResponse:
     except TooManyOpenError:
         return await _form_page(request, form, 409, _(TOO_MANY, count=MAX_OPEN))
     except _NoDatasetError:
-        return await _form_page(request, form, 409, _(_NO_DATASET))
+        return await _form_page(request, form, 409, _(NO_DATASET))
     log.info("replay_ordered", replay=replay_id)
     raise web.HTTPSeeOther(address(request, replay_id))
 
@@ -103,12 +103,22 @@ def _entry(request: web.Request, new: NewReplay, replay_id: int) -> AuditEntry:
     return entry(request, AuditAction.REPLAY_ORDERED, f"replay:{replay_id}", details=details)
 
 
+async def _dataset(request: web.Request, asked: Mapping[str, str]) -> Dataset | None:
+    """The data set whose questions are asked; None: none is, or it cannot be."""
+    dataset_id = whole_number(asked.get("dataset", ""))
+    if not dataset_id:
+        return None
+    async with request.app[DATABASE].connect() as connection:
+        found = await sets.find(connection, dataset_id)
+    return found if found and found.state == DatasetState.READY else None
+
+
 async def _form_page(
     request: web.Request, asked: Mapping[str, str], status: int = 200, sentence: str = ""
 ) -> web.Response:
-    dataset_id = whole_number(asked.get("dataset", ""))
-    async with request.app[DATABASE].connect() as connection:
-        dataset = await sets.find(connection, dataset_id) if dataset_id else None
+    dataset = await _dataset(request, asked)
+    if asked.get("dataset") and dataset is None:
+        sentence = sentence or _(NO_DATASET)
     return page(
         request,
         "replay_new.html",
@@ -121,6 +131,6 @@ async def _form_page(
         default_turns=DEFAULT_TURNS,
         max_turns=MAX_TURNS,
         max_name=MAX_NAME_CHARS,
-        max_prompt=MAX_PROMPT_CHARS,
+        max_prompt=MAX_TYPED_PROMPT_CHARS,
         sentence=sentence,
     )

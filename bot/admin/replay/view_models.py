@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.admin.replay.engines import is_gone, label_of
-from bot.admin.replay.win_rate import JudgedItem, Verdict, WinRate, win_rate
+from bot.admin.replay.win_rate import JudgedItem, WinRate, win_rate
 from bot.admin.web.badges import Badge
 from bot.admin.web.language import translate as _
 from bot.domain.replays import Preference, ReplayOptions, ReplayState, Unaskable
+from bot.privacy.masking import mask
 from bot.store.replays.records import ItemCounts, Replay
 from bot.store.replays.votes import VotedPair
 from inference_queue.worker_registry import WorkerStatus
+from measures.verdict import Verdict
 
 _STATES = {
     ReplayState.COLLECTING: Badge("질문 모으는 중", "…", "open"),
@@ -59,6 +61,7 @@ class ReplayRow:
     state: Badge
     created_at: datetime
     source: str
+    asked_by: str  #: who typed ``source``; "": another than the author, perhaps
     counts: ItemCounts
     goes_on: bool
     is_stopped: bool
@@ -91,6 +94,7 @@ def replay_row(
         state=(_WAITS if waits else _STATES[replay.state]).said(),
         created_at=replay.created_at,
         source=replay.source or replay.query or _("모든 질문"),
+        asked_by="" if replay.source else replay.author,
         counts=counts,
         goes_on=goes_on,
         is_stopped=replay.state is ReplayState.STOPPED,
@@ -102,6 +106,11 @@ def replay_row(
         ),
         options=tuple((_(name), value) for name, value in _options(replay.options) if value),
     )
+
+
+def without_personal_data(row: ReplayRow) -> ReplayRow:
+    """The replay for whom did not order it: its prompt is masked, which takes time."""
+    return replace(row, options=tuple((name, mask(value)) for name, value in row.options))
 
 
 def outcome(pairs: Sequence[VotedPair]) -> Outcome:

@@ -9,7 +9,13 @@ from aiohttp import web
 
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
-from bot.admin.replay.view_models import FAILURES, Outcome, outcome, replay_row
+from bot.admin.replay.view_models import (
+    FAILURES,
+    Outcome,
+    outcome,
+    replay_row,
+    without_personal_data,
+)
 from bot.admin.web import labels
 from bot.admin.web.audit import entry
 from bot.admin.web.language import translate as _
@@ -18,6 +24,7 @@ from bot.admin.web.pages import DATABASE, error_page, page
 from bot.admin.workers.views import WORKERS
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
+from bot.privacy.masking_thread import run_masking
 from bot.store import audit_log
 from bot.store.replays import items, orders, records, reveals, votes
 from bot.store.replays.orders import MAX_OPEN, TooManyOpenError
@@ -81,6 +88,8 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
             found = await asyncio.to_thread(outcome, pairs)
     may_vote = user.role.includes(Role.REVIEWER) and not revealed
     row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
+    if user.name != replay.author:
+        row = await run_masking(lambda: without_personal_data(row))
     return page(
         request,
         "replay.html",

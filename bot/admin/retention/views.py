@@ -32,7 +32,7 @@ async def show_retention(request: web.Request) -> web.StreamResponse:
     return await _retention_page(request)
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def set_rule(request: web.Request) -> web.StreamResponse:
     """POST /admin/retention: a rule, in place of the one of the same scope."""
     form, messengers = await read_form(request), request.app[MESSENGER_LABELS]

@@ -11,12 +11,6 @@ from itertools import combinations
 from aiohttp import web
 
 from bot.admin.login.access import needs
-from bot.admin.reviews.agreement import (
-    Estimate,
-    alpha_of,
-    estimate,
-    kappa_of,
-)
 from bot.admin.reviews.common import read_id
 from bot.admin.web import labels
 from bot.admin.web.audit import record
@@ -27,6 +21,12 @@ from bot.domain.dashboard_users import Role
 from bot.domain.feedback import Reason
 from bot.store.reviews import queues
 from bot.store.reviews.ratings import RatedTurns, Rating, read_rated
+from measures.agreement import (
+    Estimate,
+    alpha_of,
+    estimate,
+    kappa_of,
+)
 
 #: Pairs of reviewers that are shown: those with the most turns in common.
 MAX_PAIRS = 12

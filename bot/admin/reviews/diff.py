@@ -15,6 +15,8 @@ from itertools import groupby
 #: Words inserted and deleted that are looked for; two texts that differ in more are shown as a
 #: whole. So the work is linear in the texts.
 MAX_EDITS = 150
+#: Around a change, where a comparison is too long to be shown whole.
+SAME_CHARS = 60
 
 _WORDS = re.compile(r"\s+|\S+")
 
@@ -48,6 +50,27 @@ def changes(before: str, after: str) -> list[Part]:
     ]
     runs = _joined(list(_without_islands(_joined(parts))))
     return _joined(list(_refined(runs)))
+
+
+def shortened(parts: Sequence[Part], room: int) -> list[Part]:
+    """What ``room`` characters show: where there are more, first what is the same is cut."""
+    if sum(len(part.text) for part in parts) <= room:
+        return list(parts)
+    found: list[Part] = []
+    share = room // 2  # what was removed leaves room for what was added
+    for part in parts:
+        most = min(room, 2 * SAME_CHARS if part.change is Change.SAME else share)
+        if most <= 0:
+            break
+        found.append(Part(part.change, _cut(part.text, most)))
+        room -= min(len(part.text), most)
+    return found
+
+
+def _cut(text: str, most: int) -> str:
+    """The beginning and the end of a text that is longer than ``most`` characters."""
+    head = most // 2
+    return text if len(text) <= most else f"{text[:head]} … {text[len(text) - (most - head) :]}"
 
 
 def _middle(old: Sequence[str], new: Sequence[str]) -> list[Part]:

@@ -106,9 +106,7 @@ class QueueFiller:
             seen_until = max(changed.values())  # the rest follows in the next round
         found = await candidates.found_among(connection, choice.selection, list(changed))
         visible = [turn.turn_id for turn in await choice.visible(found)]
-        added = await _add(connection, queue, visible)
-        await queues.mark_filled(connection, queue.id, seen_until, queue.scanned + len(changed))
-        return added
+        return await _end(connection, queue, visible, seen_until, queue.scanned + len(changed))
 
     async def _add_sample(self, connection: AsyncConnection, choice: Choice) -> int:
         """Add a sample of the turns of the window, or its newest ones."""
@@ -116,9 +114,7 @@ class QueueFiller:
         if await random_walk.is_long(connection, choice):
             sample = await random_walk.walk(connection, choice)
             if sample is not None:
-                added = await _add(connection, queue, sample)
-                await queues.mark_filled(connection, queue.id, choice.now, scanned + len(sample))
-                return added
+                return await _end(connection, queue, sample, choice.now, scanned + len(sample))
         sampler = sampler_for(queue)
         below: datetime | None = choice.until
         blocks = 0
@@ -129,9 +125,8 @@ class QueueFiller:
             below, scanned, blocks = block.below, scanned + block.looked_at, blocks + 1
             if not blocks % _NOTED_BLOCKS:
                 await self._note(queue.id, scanned)
-        added = await _add(connection, queue, [turn.turn_id for turn in sampler.chosen()])
-        await queues.mark_filled(connection, queue.id, choice.now, scanned)
-        return added
+        chosen = [turn.turn_id for turn in sampler.chosen()]
+        return await _end(connection, queue, chosen, choice.now, scanned)
 
     async def _note(self, queue_id: int, scanned: int) -> None:
         """Show how far the filling has come, whose own transaction goes on."""
@@ -139,7 +134,20 @@ class QueueFiller:
             await queues.mark_scanned(connection, queue_id, scanned)
 
 
-async def _add(connection: AsyncConnection, queue: Queue, turn_ids: list[UUID]) -> int:
-    """Add turns as far as there is room; how many were not there yet."""
+async def _end(
+    connection: AsyncConnection,
+    queue: Queue,
+    turn_ids: list[UUID],
+    seen_until: datetime,
+    scanned: int,
+) -> int:
+    """Add turns as far as there is room; how many were not there yet.
+
+    One that was closed meanwhile stays as it is: its filling begins anew once it is opened.
+    """
+    if not await queues.hold_open(connection, queue.id):
+        return 0
     room = await queues.room(connection, queue.id)
-    return await queues.add_turns(connection, queue.id, turn_ids[:room])
+    added = await queues.add_turns(connection, queue.id, turn_ids[:room])
+    await queues.mark_filled(connection, queue.id, seen_until, scanned)
+    return added

@@ -42,7 +42,7 @@ _DEFAULTS = {
 _NO_NAME = "이름은 1자에서 {count}자까지 쓸 수 있습니다."
 _TOO_LONG = "검색어는 {count}자까지 쓸 수 있습니다."
 _NO_NUMBER = "‘{field}’에는 {low}부터 {high}까지의 숫자를 써 주세요."
-_NO_CHOICE = "‘{field}’을 목록에서 골라 주세요."
+_NO_CHOICE = "‘{field}’ 값을 목록에서 골라 주세요."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,10 +43,10 @@ _NO_QUEUE = "해당 검토 대기열을 찾을 수 없습니다."
 _TOO_MANY = "열린 대기열은 {count}개까지 둘 수 있습니다. 다 본 대기열을 먼저 닫아 주세요."
 _BAD_ADDRESS = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
 _NOT_DELETED = (
-    "닫힌 대기열만, 그리고 이 대기열에서 쓴 검토가 없을 때만 삭제할 수 있습니다. 검토가 있는"
+    "검토가 하나도 없는 닫힌 대기열만 삭제할 수 있습니다. 검토가 있는"
     " 대기열은 통계에 쓰이므로 닫은 채로 남겨 둡니다."
 )
-_SAME_STATE = "이미 그렇게 되어 있는 대기열입니다."
+_SAME_STATE = "대기열이 이미 그 상태입니다."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ async def show_new(request: web.Request) -> web.StreamResponse:
     return await _form_page(request, begun_form(request.query))
 
 
-@needs(Role.REVIEWER)
+@needs(Role.REVIEWER, keeps_text=True)
 async def create_queue(request: web.Request) -> web.StreamResponse:
     """POST /admin/reviews: make a queue, which is filled in the background."""
     messengers: dict[str, str] = request.app[MESSENGER_LABELS]

@@ -11,22 +11,27 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.admin.login.identity import USER
-from bot.admin.reviews.diff import Part, changes
+from bot.admin.reviews.diff import Part, changes, shortened
 from bot.admin.reviews.judgement_form import JudgementForm
-from bot.admin.reviews.view_models import TurnView, turn_view
+from bot.admin.reviews.view_models import TurnView, shown_answer, turn_view
 from bot.admin.turns.views import MESSENGER_LABELS
+from bot.admin.unmasking.unmasked import UNMASKED
 from bot.admin.web import labels
 from bot.admin.web.audit import record
 from bot.admin.web.pages import DATABASE, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.domain.reviews import MAX_CORRECTION_CHARS, MAX_REVIEW_NOTE_CHARS
-from bot.privacy.masking import mask
+from bot.privacy.masking import mask, masking
 from bot.privacy.masking_thread import run_masking
 from bot.store.reviews import items, queues, reading
 from bot.store.reviews.items import Item, Neighbours
 from bot.store.reviews.queues import Queue
 from bot.store.reviews.reading import TurnUnderReview, WrittenReview
+
+#: Of answer, correction and the changes between them: the page stays below 60 kB.
+MAX_SHOWN_CHARS = 15_000
+_MIN_CHANGES_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +83,17 @@ async def _place(connection: AsyncConnection, turn_id: UUID, queue_id: int) -> P
 
 async def render(request: web.Request, opened: Opened, shown: Shown) -> web.Response:
     """The page, after the reading was written down."""
-    view, answer = await _view(request, opened.found)
-    people = {"people": [view.sender]}
-    await record(request, AuditAction.REVIEW_READ, f"turn:{view.id}", people)
+    until = await request.app[UNMASKED].until(request, opened.found.turn.conversation_id)
+    view, answer = await _view(request, opened.found, unmasked=until is not None)
+    read = {"people": [view.sender], "unmasked": until is not None}
+    await record(request, AuditAction.REVIEW_READ, f"turn:{view.id}", read)
     user, found = request[USER], opened.found
     own = found.review_of(user.id)
     form = shown.form or _stored(own, answer)
     decision = shown.decision or _stored_decision(opened, answer)
     context: dict[str, Any] = {
         "turn": view,
+        "unmasked_until": until,
         "place": opened.place,
         "own": own,
         "form": form,
@@ -95,6 +102,7 @@ async def render(request: web.Request, opened: Opened, shown: Shown) -> web.Resp
         "decision_changes": await _changes(decision, answer, posted=shown.decision is not None),
         "problems": shown.problems,
         "sentence": shown.notice,
+        "form_open": shown.form is not None,
         "decision_open": shown.decision is not None,
         "shows_others": own is not None or not user.role.includes(Role.REVIEWER),
         "held_by_other": _held_by_other(request, opened.place),
@@ -106,11 +114,20 @@ async def render(request: web.Request, opened: Opened, shown: Shown) -> web.Resp
     return page(request, "review.html", shown.status, **context)
 
 
-async def _view(request: web.Request, found: TurnUnderReview) -> tuple[TurnView, str]:
+async def _view(
+    request: web.Request, found: TurnUnderReview, *, unmasked: bool
+) -> tuple[TurnView, str]:
+    """The turn as the user may see it, and its answer for the form.
+
+    A correction becomes a model's, so it begins with the masked answer whoever writes it.
+    """
     known: dict[str, str] = request.app[MESSENGER_LABELS]
     messengers = labels.translated(known)
-    view = await run_masking(lambda: turn_view(found, messengers))
-    return view, view.said.answer
+    with masking(on=not unmasked):
+        view = await run_masking(lambda: turn_view(found, messengers))
+    if not unmasked:
+        return view, view.said.answer
+    return view, await run_masking(lambda: shown_answer(found.turn))
 
 
 def _stored(own: WrittenReview | None, answer: str) -> JudgementForm:
@@ -135,7 +152,8 @@ async def _changes(form: JudgementForm, answer: str, *, posted: bool) -> Sequenc
     corrected = form.corrected(answer) if posted else None
     if corrected is None or len(corrected) > MAX_CORRECTION_CHARS:
         return ()
-    return await run_masking(lambda: changes(answer, mask(corrected)))
+    room = max(MAX_SHOWN_CHARS - len(answer) - len(corrected), _MIN_CHANGES_CHARS)
+    return await run_masking(lambda: shortened(changes(answer, mask(corrected)), room))
 
 
 def _held_by_other(request: web.Request, place: Place | None) -> bool:

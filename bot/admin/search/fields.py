@@ -182,8 +182,8 @@ def all_fields(messengers: Mapping[str, str]) -> tuple[Field, ...]:
     """Every field; ``messengers``: their labels by name."""
     return (
         _choice("messenger", "메신저", choices=messengers),
-        _field("tenant", "작업공간", "bot", "봇", example="T0123ABCD"),
-        _field("room", "방", "채널", example="C0123ABCD"),
+        _field("tenant", "워크스페이스", "작업공간", "bot", "봇", example="T0123ABCD"),
+        _field("room", "채널", "방", example="C0123ABCD"),
         _field("person", "사용자", "사람", example="1f2e3d4c"),
         _choice("status", "상태", choices=STATUSES, example="failed"),
         _choice("delivery", "전달", choices=DELIVERIES, example=DEAD_LETTER),

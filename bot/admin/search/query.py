@@ -130,7 +130,7 @@ def _term(token: str, name: str, known: dict[str, Field]) -> Term:
     if field is None:
         raise UnreadableValue(
             _(
-                "‘{name}’라는 조건은 없습니다. 글 그대로 찾으려면 큰따옴표로 묶어 주세요.",
+                "‘{name}’ 조건은 없습니다. 글 그대로 찾으려면 큰따옴표로 묶어 주세요.",
                 name=name,
             )
         )

@@ -35,7 +35,7 @@ async def saved_of(request: web.Request) -> list[SavedSearch]:
         return await saved.list_saved(connection, request[USER].name)
 
 
-@needs(Role.VIEWER)
+@needs(Role.VIEWER, keeps_text=True)
 async def save_search(request: web.Request) -> web.StreamResponse:
     """POST /admin/searches: save the text of the box under a name, in place of an older one."""
     form = await request.post()

@@ -19,7 +19,7 @@ from bot.domain.audit import AuditAction
 _NO_REASON = "개인정보를 보려면 사유를 적어 주세요. 사유는 접속기록에 남습니다."
 
 
-@needs(ROLE)
+@needs(ROLE, keeps_text=True)
 async def unmask(request: web.Request) -> web.StreamResponse:
     """POST /admin/conversations/{id}/unmask: show people's data in it, to this session."""
     conversation_id = await _existing(request)

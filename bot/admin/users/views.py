@@ -68,7 +68,7 @@ async def show_user(request: web.Request) -> web.StreamResponse:
     return await _user_page(request, user_id, sentence=_(done))
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def change_role(request: web.Request) -> web.StreamResponse:
     """POST /admin/users/{id}/role: give the user another role."""
     user_id = await _others_id(request)
@@ -80,7 +80,7 @@ async def change_role(request: web.Request) -> web.StreamResponse:
     raise _back(request, user_id, "role")
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def change_state(request: web.Request) -> web.StreamResponse:
     """POST /admin/users/{id}/state: close the account, or open it again."""
     user_id, form = await _others_id(request), await read_form(request)
@@ -102,7 +102,7 @@ async def set_password(request: web.Request) -> web.StreamResponse:
     return await _with_password(request, user_id, made, "password")
 
 
-@needs(Role.ADMIN)
+@needs(Role.ADMIN, keeps_text=True)
 async def reset_second_factor(request: web.Request) -> web.StreamResponse:
     """POST /admin/users/{id}/second-factor: let the user in without a code."""
     user_id = await _others_id(request)

@@ -63,6 +63,7 @@ SECTIONS = (
         "개선",
         (
             Entry("답변 비교", "replays"),
+            Entry("모델 평가", "evaluations"),
             Entry("데이터 세트", "datasets", Role.REVIEWER),
             Entry("내보낸 파일", "exports", Role.REVIEWER),
             Entry("학습에서 제외한 사람", "opt_outs", Role.ADMIN),

@@ -21,6 +21,7 @@ from bot.admin.web import labels, language
 from bot.admin.web.language import translate as _
 from bot.admin.web.navigation import menu
 from bot.admin.web.rendering import page_of
+from bot.admin.web.typed import typed
 from bot.domain.dashboard_users import Role
 from bot.http.compiled_templates import COMPILED
 
@@ -88,7 +89,9 @@ def set_up_templates(app: web.Application) -> None:
         lstrip_blocks=True,
         filters={"stamp": labels.stamp, "clock": labels.clock, "iso": labels.iso},
     )
-    aiohttp_jinja2.get_env(app).globals["_"] = _
+    environment = aiohttp_jinja2.get_env(app)
+    environment.filters["typed"] = typed
+    environment.globals["_"] = _
 
 
 def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:

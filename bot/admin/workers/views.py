@@ -69,7 +69,10 @@ def _row(worker: WorkerStatus, queue: QueueState, ages: Mapping[str, float]) -> 
         (_("어댑터"), worker.adapter),
         (_("프리셋"), worker.preset),
         (_("슬롯"), _("{busy} / {slots} 사용 중", busy=worker.busy, slots=worker.slots)),
-        (_("배경 작업"), _("{count}개", count=worker.background) if worker.background else ""),
+        (
+            _("백그라운드 작업"),
+            _("{count}개", count=worker.background) if worker.background else "",
+        ),
         (_("사진"), _("볼 수 있음") if worker.vision else ""),
         (_("답변 하나"), labels.duration(worker.answer_s * 1000) if worker.answer_s else ""),
         (_("속도"), _speed(worker.tokens_per_s)),

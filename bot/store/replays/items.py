@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, select, text
+from sqlalchemy import BigInteger, Integer, Text, Uuid, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.replays import ItemState
+from bot.domain.turns import Person
 from bot.store.schema import replay_items
 from inference_queue.background.client import FinishedBackgroundJob
 from inference_queue.background.protocol import BackgroundResult, Unreadable
@@ -72,6 +73,18 @@ _HOLD_ASKED = text(
     ) ORDER BY id FOR UPDATE
     """
 ).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
+_HOLD = """
+    SELECT id FROM replays WHERE state = 'running' AND id IN (
+        SELECT replay_id FROM replay_items JOIN turns ON turns.id = replay_items.turn_id
+        WHERE replay_items.state = 'queued' AND {of}
+    ) ORDER BY id FOR UPDATE
+"""
+_HOLD_PERSON = text(
+    _HOLD.format(of="messenger = :messenger AND tenant = :tenant AND sender = :sender")
+).bindparams(*(bindparam(name, type_=Text) for name in ("messenger", "tenant", "sender")))
+_HOLD_CONVERSATION = text(_HOLD.format(of="conversation_id = :conversation_id")).bindparams(
+    bindparam("conversation_id", type_=BigInteger)
+)
 _CANCEL_ORPHANED = text(
     """
     DELETE FROM background_jobs AS job USING replays
@@ -170,14 +183,25 @@ async def hold_asked(connection: AsyncConnection, turn_ids: Sequence[UUID]) -> N
     await connection.execute(_HOLD_ASKED, {"turn_ids": list(turn_ids)})
 
 
+async def hold_person(connection: AsyncConnection, person: Person) -> None:
+    """The same for all turns of a person."""
+    values = {name: getattr(person, name) for name in ("messenger", "tenant", "sender")}
+    await connection.execute(_HOLD_PERSON, values)
+
+
 async def return_lost(connection: AsyncConnection, replay_id: int) -> int:
     """Let turns wait again whose job has vanished from the lane without a result."""
     return (await connection.execute(_RETURN_LOST, {"id": replay_id})).rowcount
 
 
 async def reask(connection: AsyncConnection, conversation_id: int) -> int:
-    """Build the pending prompts of a conversation anew: some of its words were erased."""
-    return (await connection.execute(_REASK, {"conversation_id": conversation_id})).rowcount
+    """Build the pending prompts of a conversation anew: some of its words were erased.
+
+    Waits for the steps that take results of them, as ``hold_asked`` does.
+    """
+    values = {"conversation_id": conversation_id}
+    await connection.execute(_HOLD_CONVERSATION, values)
+    return (await connection.execute(_REASK, values)).rowcount
 
 
 async def count_failures(connection: AsyncConnection, replay_id: int) -> dict[str, int]:

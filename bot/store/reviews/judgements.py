@@ -33,12 +33,15 @@ _JUDGEMENT = (
 _LOCK_TURN = text(
     "SELECT id FROM turns WHERE id = :turn_id AND answer IS NOT NULL FOR NO KEY UPDATE"
 ).bindparams(_TURN)
+#: Before its items, as a deletion does: it waits until the review refers to the queue.
+_LOCK_QUEUE = text(
+    "SELECT closed_at IS NOT NULL FROM review_queues WHERE id = :queue_id FOR KEY SHARE"
+).bindparams(_QUEUE)
 _LOCK_ITEM = text(
     """
-    SELECT missing, review_queues.closed_at IS NOT NULL AS closed,
+    SELECT missing,
         holder_id IS DISTINCT FROM :me AND coalesce(held_until > now(), false) AS held
-    FROM review_items JOIN review_queues ON review_queues.id = review_items.queue_id
-    WHERE queue_id = :queue_id AND turn_id = :turn_id FOR UPDATE OF review_items
+    FROM review_items WHERE queue_id = :queue_id AND turn_id = :turn_id FOR UPDATE
     """
 ).bindparams(_TURN, _QUEUE, _ME)
 _MINE = text(
@@ -138,10 +141,10 @@ async def _refusal(connection: AsyncConnection, writing: Writing) -> Outcome | N
     """Why the review cannot be written; None: it can."""
     if await _lock_turn(connection, writing.turn_id) is None:
         return Outcome.GONE
+    if writing.queue_id is not None and await _is_closed(connection, writing):
+        return Outcome.CLOSED
     item = await _lock_item(connection, writing)
     mine = (await connection.execute(_MINE, writing.keys)).one_or_none()
-    if item and item.closed:
-        return Outcome.CLOSED
     if item and item.held:
         return Outcome.HELD
     if (mine.version if mine else 0) != writing.version:
@@ -155,6 +158,12 @@ async def _refusal(connection: AsyncConnection, writing: Writing) -> Outcome | N
 async def _lock_turn(connection: AsyncConnection, turn_id: UUID) -> UUID | None:
     found: UUID | None = await connection.scalar(_LOCK_TURN, {"turn_id": turn_id})
     return found
+
+
+async def _is_closed(connection: AsyncConnection, writing: Writing) -> bool:
+    """Whether the queue takes no more reviews: it is closed, or deleted by now."""
+    closed: bool | None = await connection.scalar(_LOCK_QUEUE, {"queue_id": writing.queue_id})
+    return closed is not False
 
 
 async def _lock_item(connection: AsyncConnection, writing: Writing) -> Row[Any] | None:

@@ -91,6 +91,9 @@ _RELEASE_ALL = text(
 _LOCK_ONE = text("SELECT id FROM review_queues WHERE id = :id FOR UPDATE").bindparams(
     bindparam("id", type_=BigInteger)
 )
+_HOLD_OPEN = text(
+    "SELECT id FROM review_queues WHERE id = :id AND closed_at IS NULL FOR NO KEY UPDATE"
+).bindparams(bindparam("id", type_=BigInteger))
 _IS_JUDGED = text("SELECT EXISTS (SELECT FROM reviews WHERE queue_id = :id)").bindparams(
     bindparam("id", type_=BigInteger)
 )
@@ -154,6 +157,11 @@ async def find(connection: AsyncConnection, queue_id: int) -> Queue | None:
 async def to_fill(connection: AsyncConnection) -> list[Queue]:
     """Open queues that are to be filled once, or fill themselves; those never filled first."""
     return [_read(row) for row in await connection.execute(_OPEN)]
+
+
+async def hold_open(connection: AsyncConnection, queue_id: int) -> bool:
+    """Let a closing wait until the transaction ends; False: the queue is closed, or deleted."""
+    return await connection.scalar(_HOLD_OPEN, {"id": queue_id}) is not None
 
 
 async def room(connection: AsyncConnection, queue_id: int) -> int:

@@ -84,6 +84,11 @@ class Batch:
         return self._memory.budget
 
     @property
+    def vocabulary(self) -> int:
+        """How many token ids the model can read; from any thread."""
+        return int(self._model.get_input_embeddings().num_embeddings)
+
+    @property
     def reused(self) -> int:
         """Tokens of prompts found computed already, since the start; from any thread."""
         return self._memory.reused

@@ -25,6 +25,7 @@ from transformers.utils import logging
 from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
 from inference_worker.engines.base import ModelCard, Vision
+from inference_worker.engines.local.adapter_check import check_adapter
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import fetch
 from inference_worker.engines.local.vision import FAMILIES, PictureReader
@@ -73,8 +74,7 @@ def load(
     preset = _preset_key(name)
     _silence_progress_bars()
     try:
-        folder = _folder(name, preset, cache_dir, progress)
-        _check_folder(folder)
+        folder = find_folder(name, cache_dir, progress)
         progress(f"loading {folder.name}")
         shown = _shown_name(name, preset)
         checkpoint = _load_folder(folder, shown, preset, device, dtype, vision)
@@ -87,6 +87,13 @@ def load(
         ) from error
     except Exception as error:  # the libraries raise any exception, AssertionError too
         raise _unavailable(f"cannot load {name}: {_first_line(error)}") from error
+
+
+def find_folder(name: str, cache_dir: Path, progress: Progress) -> Path:
+    """The folder of a model, fetched where it is not here. Raises EngineError."""
+    folder = _folder(name, _preset_key(name), cache_dir, progress)
+    _check_folder(folder)
+    return folder
 
 
 def _preset_key(name: str) -> str:
@@ -200,8 +207,7 @@ def _adapted(checkpoint: Checkpoint, adapter: str, progress: Progress) -> Checkp
     """The model with LoRA weights, merged into its own where those are not quantised."""
     path = Path(adapter).expanduser()
     folder = path if path.is_dir() else fetch(adapter, progress)
-    if not (folder / "adapter_config.json").is_file():
-        raise _unavailable(f"{folder} lacks the adapter's adapter_config.json")
+    check_adapter(folder, checkpoint.model, base=checkpoint.card.name)
     progress(f"loading the adapter {folder.name}")
     checkpoint = replace(checkpoint, card=replace(checkpoint.card, adapter=Path(adapter).name))
     if getattr(checkpoint.model, "is_quantized", False):

@@ -8,14 +8,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 from uuid import uuid4
 
 from inference_queue.presets import PRESETS
-from inference_queue.protocol import Completion, Failure, Job, Message, Role, SamplingParams
+from inference_queue.protocol import Completion, Job, Message, Role, SamplingParams
+from inference_worker.answer.raw_text import RawText
 from inference_worker.answer.reasoning import ThinkingHabit
-from inference_worker.engines.base import Delta, ModelCard, Usage, refuse_pictures
+from inference_worker.engines.base import (
+    Delta,
+    ModelCard,
+    PlainRequest,
+    Usage,
+    refuse_pictures,
+)
 from inference_worker.engines.local.generated_text import GeneratedText
 from inference_worker.engines.local.loaded_model import LoadedModel, context_window
 from inference_worker.engines.local.loading import (
@@ -25,7 +33,7 @@ from inference_worker.engines.local.loading import (
     run_in_daemon_thread,
     unavailable,
 )
-from inference_worker.engines.local.request import Event, Finished
+from inference_worker.engines.local.writing import Writing, write
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 
@@ -118,41 +126,21 @@ class LocalEngine:
         model = self._running()
         refuse_pictures(model.card, job)
         started = time.monotonic()
-        deadline = started + job.remaining_s()
         prompt = await asyncio.to_thread(model.encode, job)
-        fitted = prompt.fitted
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        request = model.request(job, prompt, deadline=deadline, events=events)
-        model.scheduler.submit(request)
-        output = GeneratedText(model.answer_to(fitted, self._settings.repetition_chars), started)
-        end: Finished | None = None
-        try:
-            while not (end or output.is_over):
-                match await events.get():
-                    case Failure() as failure:
-                        raise _raised(failure)
-                    case Finished() as end:
-                        pass
-                    case Delta() as written_delta if delta := output.take(written_delta):
-                        yield delta
-        finally:
-            model.scheduler.cancel(request)  # stops it where the model repeats itself
-        end = end or output.stopped()
-        if delta := output.flush(end.reason):
-            yield delta
-        written = output.answer.written(end.reason)
-        yield Completion(
-            text=written.text,
-            reasoning=written.reasoning,
-            finish_reason=written.finish_reason,
-            model=model.card.name,
-            prompt_tokens=len(prompt.ids),
-            completion_tokens=end.tokens,
-            dropped_messages=fitted.dropped,
-            cut_chars=fitted.cut_chars,
-            first_token_ms=output.first_token_ms,
-            total_ms=output.elapsed_ms(),
-        )
+        answer = model.answer_to(prompt.fitted, self._settings.repetition_chars)
+        writing = Writing(prompt, GeneratedText(answer, started))
+        async with aclosing(write(model, job, writing)) as events:
+            async for event in events:
+                yield event
+
+    async def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
+        """Go on with a text; see ``CompletingEngine.complete``."""
+        model, started = self._running(), time.monotonic()
+        prompt = await asyncio.to_thread(model.encode_plain, plain)
+        writing = Writing(prompt, GeneratedText(RawText(), started))
+        async with aclosing(write(model, plain, writing)) as events:
+            async for event in events:
+                yield event
 
     async def close(self) -> None:
         """Fail what is being written, end the thread, free the memory; safe to call twice."""
@@ -179,10 +167,6 @@ class LocalEngine:
             await self.close()
             failure = error.failure
             raise EngineError(failure.reason, f"it loads, and then {failure.message}") from error
-
-
-def _raised(failure: Failure) -> EngineError:
-    return EngineError(failure.reason, failure.message, retryable=failure.retryable)
 
 
 def _prepared(

@@ -6,6 +6,7 @@ import time
 
 from inference_queue.protocol import FinishReason
 from inference_worker.answer.answer_text import AnswerText
+from inference_worker.answer.raw_text import RawText
 from inference_worker.engines.base import Delta
 from inference_worker.engines.local.request import Finished
 
@@ -13,9 +14,10 @@ from inference_worker.engines.local.request import Finished
 class GeneratedText:
     """Hands out what people may see of an answer. ``started``: on the clock of time.monotonic."""
 
-    def __init__(self, answer: AnswerText, started: float) -> None:
+    def __init__(self, answer: AnswerText | RawText, started: float) -> None:
         self.answer = answer
         self.first_token_ms: float | None = None
+        self.ids: list[int] = []  #: the tokens so far
         self._started = started
         self._tokens = 0
         self._unshown_tokens = 0
@@ -30,6 +32,7 @@ class GeneratedText:
         if self.first_token_ms is None:
             self.first_token_ms = self.elapsed_ms()
         self._tokens += delta.tokens
+        self.ids += delta.ids
         self._unshown_tokens += delta.tokens
         return self._shown(self.answer.push(delta.text))
 

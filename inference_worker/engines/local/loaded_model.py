@@ -12,12 +12,12 @@ from inference_queue.presets import PRESETS
 from inference_queue.protocol import FailureReason, Job, Picture
 from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.reasoning import ThinkingHabit
-from inference_worker.engines.base import ModelCard
+from inference_worker.engines.base import ModelCard, PlainRequest
 from inference_worker.engines.local.request import Event, Request
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.context_window import Fitted, prompt_budget
-from inference_worker.prompt.encoding import fit_and_encode
+from inference_worker.prompt.encoding import check_plain, fit_and_encode
 from inference_worker.prompt.open_answer import split_open
 from inference_worker.prompt.visual_tokens import WithPictures
 
@@ -55,6 +55,11 @@ class LoadedModel:
     max_new_tokens: int | None
     habit: ThinkingHabit
     reader: PictureReader | None = None
+
+    @property
+    def vocabulary(self) -> int:
+        """How many token ids there are."""
+        return self.scheduler.batch.vocabulary
 
     @property
     def window(self) -> int:
@@ -98,8 +103,20 @@ class LoadedModel:
         _, before = split_open(fitted.messages)
         return AnswerText(self.habit, repetition_chars=repetition_chars, before=before)
 
+    def encode_plain(self, plain: PlainRequest) -> Encoded:
+        """The text's token ids, with nothing left out. Raises EngineError. Blocks."""
+        given = plain.prompt
+        ids = self.template.encode_text(given) if isinstance(given, str) else list(given)
+        check_plain(ids, vocabulary=self.vocabulary, window=self.window)
+        return Encoded(fitted=Fitted(messages=()), ids=ids)
+
     def request(
-        self, job: Job, prompt: Encoded, *, deadline: float, events: asyncio.Queue[Event]
+        self,
+        job: Job | PlainRequest,
+        prompt: Encoded,
+        *,
+        deadline: float,
+        events: asyncio.Queue[Event],
     ) -> Request:
         """The request for the scheduler, whose thread puts its events into the queue."""
         loop = asyncio.get_running_loop()
@@ -115,12 +132,12 @@ class LoadedModel:
             sampling=job.sampling,
             max_new_tokens=min(self._max_answer(job), self.window - len(prompt.ids)),
             publish=publish,
-            cache_key=job.cache_key,
+            cache_key=job.cache_key if isinstance(job, Job) else "",
             deadline=deadline,
             unseen=prompt.pixels,
         )
         return request
 
-    def _max_answer(self, job: Job) -> int:
+    def _max_answer(self, job: Job | PlainRequest) -> int:
         wanted = job.sampling.max_new_tokens
         return min(wanted, self.max_new_tokens or wanted)

@@ -24,6 +24,7 @@ class Finished:
     reason: FinishReason
     text: str
     tokens: int  #: written, the end token included
+    ids: tuple[int, ...] = ()  #: those behind the last Delta's
 
 
 Event = Delta | Finished | Failure

@@ -23,11 +23,12 @@ class SequenceOutput:
         self._text = TextStream(tokenizer, request.sampling.stop)
         self._stop_ids = stop_ids
         self._tokens = 0
-        self._published_tokens = 0  # tokens already in a Delta
+        self._unpublished: list[int] = []  # tokens that are in no Delta yet
 
     def take(self, token: int) -> None:
         """Add a token."""
         self._tokens += 1
+        self._unpublished.append(token)
         if token in self._stop_ids:
             self.reason = FinishReason.STOP
             return
@@ -47,9 +48,10 @@ class SequenceOutput:
         """Publish the held-back text and the end, unless cancelled."""
         if self.reason is not None and not self.request.cancelled:
             self._publish(self._text.flush())
-            self.request.publish(Finished(self.reason, self._text.text, self._tokens))
+            rest = tuple(self._unpublished)
+            self.request.publish(Finished(self.reason, self._text.text, self._tokens, rest))
 
     def _publish(self, text: str) -> None:
         if text:
-            self.request.publish(Delta(text, self._tokens - self._published_tokens))
-            self._published_tokens = self._tokens
+            ids, self._unpublished = tuple(self._unpublished), []
+            self.request.publish(Delta(text, len(ids), ids))

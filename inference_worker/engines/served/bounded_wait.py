@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from inference_queue.protocol import Job
 from inference_worker.engines.served.errors import CALL_ERRORS, broken, translate, unavailable
 from inference_worker.errors import EngineError
 
 T = TypeVar("T")
+
+
+class Bounded(Protocol):
+    """A request with a deadline."""
+
+    def remaining_s(self) -> float:
+        """Seconds until it."""
 
 
 class DeadlineReached(Exception):
@@ -24,7 +30,7 @@ class BoundedWaits:
         self._timeouts: set[asyncio.Timeout] = set()
         self._is_closed = False
 
-    async def wait(self, step: Awaitable[T], job: Job, *, silence_s: float, address: str) -> T:
+    async def wait(self, step: Awaitable[T], job: Bounded, *, silence_s: float, address: str) -> T:
         """The result of ``step``. Raises DeadlineReached, or EngineError with the cause."""
         limit_s = 0.0 if self._is_closed else max(min(silence_s, job.remaining_s()), 0.0)
         timeout = asyncio.timeout(limit_s)

@@ -31,6 +31,7 @@ class Dialect:
     top_p_one: bool = True  #: accepts top_p 1; otherwise it is left out
     max_stop: int | None = None  #: maximum of stop strings
     stop_token_ids: bool = False
+    completions: bool = False  #: it has OpenAI's completion route, for texts
     token_ids: bool = False  #: its completion route takes the prompt as a list of token ids
     stream_options: bool = True  #: False: usage comes unrequested
     #: The fields that let the model go on in a last message of the assistant; None: it cannot.
@@ -83,6 +84,7 @@ DIALECTS: dict[str, Dialect] = {
             repetition=_repetition_penalty,
             top_k_off=-1,
             stop_token_ids=True,
+            completions=True,
             token_ids=True,
             # It refuses the first without the second.
             going_on={"continue_final_message": True, "add_generation_prompt": False},
@@ -93,6 +95,7 @@ DIALECTS: dict[str, Dialect] = {
             repetition=_repetition_penalty,
             top_k_off=-1,
             stop_token_ids=True,
+            completions=True,
             token_ids=True,
             # Without it the assistant's last message becomes the user's.
             going_on={"continue_final_message": True},
@@ -100,6 +103,7 @@ DIALECTS: dict[str, Dialect] = {
         Dialect(
             name="llamacpp",
             title="llama.cpp",
+            completions=True,
             repetition=_repeat_penalty,
             top_k_off=0,
             going_on={},  # it does so unasked

@@ -13,7 +13,13 @@ import structlog
 from huggingface_hub import set_async_client_factory
 
 from inference_queue.protocol import Completion, FailureReason, Job, Role
-from inference_worker.engines.base import Delta, ModelCard, Usage, refuse_pictures
+from inference_worker.engines.base import (
+    Delta,
+    ModelCard,
+    PlainRequest,
+    Usage,
+    refuse_pictures,
+)
 from inference_worker.engines.served.bounded_wait import BoundedWaits, closed
 from inference_worker.engines.served.connection import Connection, connect, identify
 from inference_worker.engines.served.discovery import Backend, Probe, http_client
@@ -25,7 +31,7 @@ from inference_worker.engines.served.endpoint import (
 )
 from inference_worker.engines.served.errors import ModelGoneError, NoSystemRoleError, TooLongError
 from inference_worker.engines.served.estimated_prompt import Prompt
-from inference_worker.engines.served.fitting import fit_job, fit_shorter
+from inference_worker.engines.served.fitting import fit_job, fit_shorter, plain_prompt
 from inference_worker.engines.served.generation import Generation
 from inference_worker.engines.served.token_id_prompt import Encoder, load_encoder
 from inference_worker.errors import EngineError
@@ -117,6 +123,14 @@ class ServedEngine:
                 else:
                     connection = await self._mended(connection, error)
                     prompt = await self._prompt(connection, job)
+
+    async def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
+        """Go on with a text, where the server has the route; see ``CompletingEngine.complete``."""
+        connection = self._connected()
+        prompt = await plain_prompt(connection, plain)
+        async with aclosing(Generation(connection, plain, prompt).events()) as events:
+            async for event in events:
+                yield event
 
     async def close(self) -> None:
         """End every stream at once: their readers get an EngineError, the server stops."""

@@ -46,6 +46,12 @@ class Prompt:
     cut_chars: int = 0  #: code points cut from the newest message
     markers: tuple[str, ...] = KNOWN_MARKERS  #: control strings that are broken in the messages
     ids: tuple[int, ...] = ()  #: the same as token ids, where the worker has the tokenizer
+    text: str = ""  #: instead of messages: a plain text to go on with
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the model goes on with a text, and not with a chat."""
+        return not self.messages
 
     @property
     def goes_on(self) -> bool:

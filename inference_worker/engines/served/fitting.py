@@ -7,16 +7,20 @@ from dataclasses import replace
 
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import FailureReason, Job
+from inference_worker.engines.base import PlainRequest
 from inference_worker.engines.served.connection import Connection
 from inference_worker.engines.served.estimated_prompt import Prompt, fit
 from inference_worker.engines.served.refused_size import RefusedSize
 from inference_worker.errors import EngineError
+from inference_worker.prompt.encoding import check_plain
 from inference_worker.prompt.open_answer import opened
 from inference_worker.prompt.system_role import fold_system
 
 #: The window that is tried once the server refused a prompt without saying its own.
 SMALLER_WINDOW = 0.75
 MIN_WINDOW = 256
+#: No vocabulary is larger; the server knows its own.
+MAX_TOKEN_ID = 2**20
 
 
 async def fit_job(connection: Connection, job: Job) -> Prompt:
@@ -34,6 +38,23 @@ async def fit_job(connection: Connection, job: Job) -> Prompt:
         max_input=backend.max_input,
     )
     return replace(prompt, markers=connection.typed_markers)
+
+
+async def plain_prompt(connection: Connection, plain: PlainRequest) -> Prompt:
+    """A plain text, or its token ids, with nothing left out. Raises EngineError."""
+    dialect, given, wanted = connection.backend.dialect, plain.prompt, plain.sampling.max_new_tokens
+    if not (dialect.completions if isinstance(given, str) else dialect.token_ids):
+        kind = "plain texts" if isinstance(given, str) else "prompts of token ids"
+        raise EngineError(
+            FailureReason.INVALID_JOB, f"{dialect.title} takes no {kind}: use chat completions"
+        )
+    if isinstance(given, str):
+        if connection.encoder is None:
+            return Prompt(messages=(), max_new_tokens=wanted, text=given)
+        given = tuple(await asyncio.to_thread(connection.encoder.template.encode_text, given))
+    window = _window(connection)
+    check_plain(given, vocabulary=MAX_TOKEN_ID + 1, window=window)
+    return Prompt(messages=(), max_new_tokens=min(wanted, window - len(given)), ids=given)
 
 
 async def fit_shorter(

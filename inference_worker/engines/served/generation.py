@@ -15,8 +15,9 @@ from huggingface_hub import AsyncInferenceClient
 
 from inference_queue.protocol import Completion, FailureReason, FinishReason, Job
 from inference_worker.answer.answer_text import AnswerText
+from inference_worker.answer.raw_text import RawText
 from inference_worker.answer.turn_end import TurnEnd
-from inference_worker.engines.base import Delta
+from inference_worker.engines.base import Delta, PlainRequest, TokenizedCompletion
 from inference_worker.engines.served.bounded_wait import DeadlineReached
 from inference_worker.engines.served.connection import Connection
 from inference_worker.engines.served.dialects import chat_fields, generate_fields
@@ -44,18 +45,14 @@ T = TypeVar("T")
 class Generation:
     """One request for one prompt. Leaving its stream ends the request at the server."""
 
-    def __init__(self, connection: Connection, job: Job, prompt: Prompt) -> None:
+    def __init__(self, connection: Connection, job: Job | PlainRequest, prompt: Prompt) -> None:
         self._connection = connection
         self._job = job
         self._prompt = prompt
         self._stop = stop_strings(connection.stop_tokens, job.sampling)
         self._output = StreamAccumulator(
-            TurnEnd(connection.end_markers, self._stop),
-            AnswerText(
-                connection.habit,
-                repetition_chars=connection.settings.repetition_chars,
-                before=split_open(prompt.messages)[1],
-            ),
+            TurnEnd(() if prompt.is_plain else connection.end_markers, self._stop),
+            RawText() if prompt.is_plain else _answer_text(connection, prompt),
         )
 
     async def events(self) -> AsyncGenerator[Delta | Completion, None]:
@@ -80,7 +77,7 @@ class Generation:
         yield self._completion(reason)
 
     def _reader(self) -> Callable[[Any], Chunk]:
-        if self._prompt.ids:
+        if self._prompt.ids or self._prompt.is_plain:
             return read_completion
         return read_chat if self._connection.backend.dialect.chat else read_generate
 
@@ -92,7 +89,7 @@ class Generation:
         timeout = httpx2.Timeout(None, connect=self._connection.settings.connect_timeout_s)
         opening: Awaitable[AsyncGenerator[Any, None]]
         async with AsyncExitStack() as stack:
-            if self._prompt.ids:
+            if self._prompt.ids or self._prompt.is_plain:
                 http = await stack.enter_async_context(http_client())
                 http.timeout = timeout
                 opening = self._open_completion(http)
@@ -121,7 +118,7 @@ class Generation:
     def _open_completion(self, http: httpx2.AsyncClient) -> Awaitable[AsyncGenerator[Any, None]]:
         body = {
             "model": self._connection.backend.model,
-            "prompt": list(self._prompt.ids),
+            "prompt": list(self._prompt.ids) or self._prompt.text,
             "stream": True,
             **self._chat_fields(),
         }
@@ -187,7 +184,7 @@ class Generation:
     def _completion(self, reason: FinishReason) -> Completion:
         output = self._output
         written = output.written(reason)
-        return Completion(
+        return TokenizedCompletion(
             text=written.text,
             reasoning=written.reasoning,
             finish_reason=written.finish_reason,
@@ -198,7 +195,16 @@ class Generation:
             cut_chars=self._prompt.cut_chars,
             first_token_ms=output.first_token_ms,
             total_ms=output.elapsed_ms(),
+            prompt_ids=self._prompt.ids,
         )
+
+
+def _answer_text(connection: Connection, prompt: Prompt) -> AnswerText:
+    return AnswerText(
+        connection.habit,
+        repetition_chars=connection.settings.repetition_chars,
+        before=split_open(prompt.messages)[1],
+    )
 
 
 async def _next(stream: AsyncGenerator[Any, None], read: Callable[[Any], Chunk]) -> Chunk | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from inference_queue.protocol import Completion, FailureReason, Job
-from inference_worker.engines.base import Delta, ModelCard, Usage
+from inference_worker.engines.base import Delta, ModelCard, PlainRequest, Usage
 from inference_worker.engines.served.engine import ServedEngine
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
@@ -83,15 +83,24 @@ class ServedPool:
         if self._checking is None:
             self._checking = asyncio.create_task(self._keep_checking())
 
-    async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
+    def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then the Completion. Raises EngineError."""
+        return self._first_of(lambda engine: engine.generate(job))
+
+    def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
+        """The same for a plain text; see ``CompletingEngine.complete``."""
+        return self._first_of(lambda engine: engine.complete(plain))
+
+    async def _first_of(
+        self, ask: Callable[[ServedEngine], AsyncGenerator[Delta | Completion, None]]
+    ) -> AsyncGenerator[Delta | Completion, None]:
         asked: list[_Backend] = []
         while True:
             backend = self._least_busy(asked)
             has_output = False
             backend.running += 1
             try:
-                async with aclosing(backend.engine.generate(job)) as events:
+                async with aclosing(ask(backend.engine)) as events:
                     async for event in events:
                         has_output = True
                         yield event

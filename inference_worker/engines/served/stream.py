@@ -10,6 +10,7 @@ from typing import Any
 
 from inference_queue.protocol import FinishReason
 from inference_worker.answer.answer_text import AnswerText, WrittenAnswer
+from inference_worker.answer.raw_text import RawText
 from inference_worker.answer.turn_end import TurnEnd
 from inference_worker.engines.base import Delta
 from inference_worker.engines.served.event_lines import DONE
@@ -117,7 +118,7 @@ def _count(value: object) -> int | None:
 class StreamAccumulator:
     """The answer so far."""
 
-    def __init__(self, end: TurnEnd, answer: AnswerText) -> None:
+    def __init__(self, end: TurnEnd, answer: AnswerText | RawText) -> None:
         self.finish = ""  #: the server's finish reason; "stop" where the text showed the end
         self.prompt_tokens: int | None = None
         self.first_token_ms: float | None = None

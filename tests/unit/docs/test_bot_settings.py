@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.configs.keys import KEYS, MAX_NOTICE_CHARS, MAX_PROMPT_CHARS, MAX_TEXT_CHARS
+from bot.configs.keys import (
+    KEYS,
+    MAX_NOTICE_CHARS,
+    MAX_PROMPT_CHARS,
+    MAX_TEXT_CHARS,
+    MAX_TYPED_PROMPT_CHARS,
+)
 from bot.configs.kinds import Choice, Number
 from bot.configs.reader import MAX_SCOPES
 
@@ -33,5 +39,6 @@ def test_the_guide_names_the_keys_there_are(name: str) -> None:
 @every_guide
 def test_the_guide_names_the_lengths_there_are(name: str) -> None:
     guide = (DOCS / name).read_text()
-    for number in (MAX_PROMPT_CHARS, MAX_TEXT_CHARS, MAX_NOTICE_CHARS, MAX_SCOPES):
+    lengths = (MAX_PROMPT_CHARS, MAX_TYPED_PROMPT_CHARS, MAX_TEXT_CHARS, MAX_NOTICE_CHARS)
+    for number in (*lengths, MAX_SCOPES):
         assert f"{number:,}" in guide

@@ -20,7 +20,7 @@ PARAMETERS = 8.03e9
 #: GB/s of the cards named, by their makers.
 BANDWIDTH = {"L4": 300, "RTX 4090": 1008, "L40S": 864, "A100": 2039, "H100": 3350}
 WINDOW = PRESETS["bllossom-8b"].context_window
-TWINS = [(f"{name}.md", f"{name}.ko.md") for name in ("kakao", "slack", "operations")]
+TWINS = [(f"{name}.md", f"{name}.ko.md") for name in ("kakao", "slack", "operations", "training")]
 #: What differs between two languages: comments, and the words to be replaced.
 WORDS = re.compile(
     r"\s+# .*$|^-- .*$|만든값|복사한값|YOUR-SECRET|COPIED-SECRET|/도움말|/help", re.MULTILINE

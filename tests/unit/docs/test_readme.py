@@ -92,7 +92,7 @@ def anchors(page: Path) -> set[str]:
 @every_page
 def test_every_path_named_exists(page: Path) -> None:
     folders = "benchmarks|bot|chaos|docker|docs|fakes|inference_queue|inference_worker|migrations"
-    folders += "|onebox|runtime|tests"
+    folders += "|onebox|runtime|tests|training"
     for path in re.findall(rf"`((?:{folders})/[\w./-]*)`", page.read_text("utf-8")):
         assert (ROOT / path).exists(), path
 
@@ -110,11 +110,11 @@ def test_the_tree_is_the_tree() -> None:
 def test_every_command_named_exists(page: Path) -> None:
     text = page.read_text("utf-8")
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in re.findall(r"`make (\w+)", text):
+    for target in re.findall(r"`make ([\w-]+)", text):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for command in re.findall(r"python -m bot ([\w-]+)", text):
         assert command in {*COMMANDS, "doctor"}
-    for module in re.findall(r"python -m (inference_worker[\w.]*)", text):
+    for module in re.findall(r"python -m ((?:inference_worker|training)[\w.]*)", text):
         path = ROOT / module.rstrip(".").replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
 

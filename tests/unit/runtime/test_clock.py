@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from structlog.testing import capture_logs
 
-from runtime.clock import LOOK_EVERY_S, UNASKED_EVERY_S, Clock, PeriodicJob
+from runtime.clock import LOOK_EVERY_S, RETRY_S, UNASKED_EVERY_S, Clock, PeriodicJob
 
 
 class Work:
@@ -149,3 +149,89 @@ async def test_names_are_unique() -> None:
     work = Work()
     with pytest.raises(ValueError, match="one name"):
         work.clock(work.job("a", 1.0), work.job("a", 2.0))
+
+
+async def test_an_error_that_stays_is_logged_once_until_a_run_succeeds() -> None:
+    work = Work()
+    broken = True
+
+    async def run() -> None:
+        if broken:
+            raise OSError("gone")
+
+    clock = work.clock(PeriodicJob(name="breaks", run=run, every_s=1.0))
+
+    async def round_at(moment: float) -> int:
+        work.now_s = moment
+        with capture_logs() as lines:
+            clock._start_due()
+            await settle()
+        return len(lines)
+
+    assert [await round_at(moment) for moment in (0.0, 2.0, 4.0)] == [1, 0, 0]
+    broken = False
+    await round_at(6.0)
+    broken = True
+    assert await round_at(8.0) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), OSError("gone")])
+async def test_a_daily_job_that_fails_is_tried_again_soon(error: Exception) -> None:
+    work = Work()
+    runs = 0
+
+    async def run() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise error
+
+    clock = work.clock(PeriodicJob(name="daily", run=run, every_s=86_400.0))
+    for moment, expected in ((0.0, 1), (0.8 * RETRY_S, 1), (RETRY_S, 2), (3 * RETRY_S, 2)):
+        work.now_s = moment
+        clock._start_due()
+        await settle()
+        assert runs == expected, moment
+
+
+async def test_a_look_that_hangs_holds_up_no_job_that_is_due() -> None:
+    work = Work()
+    looked = asyncio.Event()
+
+    async def hang() -> set[str]:
+        looked.set()
+        await asyncio.Event().wait()
+        return set()
+
+    job = work.job("count", 10.0)
+    clock = Clock([job], hang, now=lambda: work.now_s)
+    ticking = asyncio.create_task(clock.keep_running())
+    await settle()
+    work.now_s = LOOK_EVERY_S
+    clock.wake()
+    async with asyncio.timeout(10):
+        await looked.wait()
+    work.now_s = 10.0
+    clock.wake()
+    await settle()
+    assert work.runs["count"] == 2
+    ticking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ticking
+
+
+async def test_what_a_look_finds_shortens_the_pause_that_goes_on() -> None:
+    """The clock waits for its next job meanwhile."""
+    work = Work()
+    work.ordered = {"replays"}
+    clock = work.clock(work.job("replays", 0.0, on_order=True))
+    ticking = asyncio.create_task(clock.keep_running())
+    await settle()
+    work.now_s = LOOK_EVERY_S
+    clock.wake()
+    async with asyncio.timeout(10):
+        while work.looks < 3:
+            await asyncio.sleep(0)
+    ticking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ticking

@@ -93,6 +93,8 @@ class Sandbox:
 
 
 async def _collect(connection: AsyncConnection, question: SandboxQuestion) -> None:
+    if not await sandbox.hold(connection, question.id):
+        return
     known = {answer.job_id: answer for answer in question.answers}
     for done in await client.take_finished(connection, question.batch_id, len(known)):
         if done.id in known:

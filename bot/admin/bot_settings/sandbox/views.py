@@ -35,7 +35,7 @@ MAX_QUESTION_CHARS = 2000
 MAX_QUESTION_BYTES = 64 * 1024
 _EMPTY = "질문을 입력해 주세요."
 _LONG = "질문은 {count}자까지 보낼 수 있습니다."
-_WAIT = "앞선 질문의 답을 기다려 주세요. 한 번에 답변 {count}개까지 기다릴 수 있습니다."
+_WAIT = "앞선 질문의 답변을 기다려 주세요. 한 번에 답변 {count}개까지 기다릴 수 있습니다."
 _NO_WORKER = (
     "지금 답할 수 있는 워커가 없습니다. 질문을 보내 두면 워커가 켜진 뒤에 답합니다."
     " 워커 페이지에서 상태를 확인하거나, 기다리는 질문을 취소해 주세요."
@@ -56,7 +56,7 @@ async def show_sandbox(request: web.Request) -> web.StreamResponse:
     return await _chat_page(request, desk, both="both" in request.query)
 
 
-@needs(Role.REVIEWER, max_form_bytes=MAX_QUESTION_BYTES)
+@needs(Role.REVIEWER, max_form_bytes=MAX_QUESTION_BYTES, keeps_text=True)
 async def ask(request: web.Request) -> web.StreamResponse:
     """POST /admin/bot-settings/sandbox: ask with the draft, and with the live settings too."""
     form = await read_form(request)

@@ -104,8 +104,8 @@ _PROBLEMS = {
     "봇이나 워크스페이스를 정하려면 메신저도 골라 주세요.": (
         "To name a bot or workspace, choose its messenger too."
     ),
-    "방을 정하려면 그 방의 봇이나 워크스페이스도 입력해 주세요.": (
-        "To name a room, type its bot or workspace too."
+    "채널을 정하려면 그 채널의 봇이나 워크스페이스도 입력해 주세요.": (
+        "To name a channel, type its bot or workspace too."
     ),
     "이름이 너무 깁니다. 200자까지 쓸 수 있습니다.": (
         "The name is too long. At most 200 characters fit."
@@ -124,13 +124,13 @@ _PROBLEMS = {
     "초안은 {count}개까지 둘 수 있습니다. 쓰지 않는 초안을 먼저 버려 주세요.": (
         "You may keep {count} drafts. Discard one that you do not need first."
     ),
-    "초안이 그 사이 바뀌었거나 없어졌습니다. 지금 상태를 확인해 주세요.": (
+    "초안이 그사이 바뀌었거나 없어졌습니다. 지금 상태를 확인해 주세요.": (
         "The draft has changed or is gone. Look at it as it is now."
     ),
     "왜 바꾸는지 사유를 입력해 주세요. 나중에 기록에서 이유를 찾을 수 있습니다.": (
         "Type why you change it. The history will tell the reason later."
     ),
-    "그 사이 다른 사람이 버전 {version}을 게시했습니다. 아래 차이를 다시 확인해 주세요.": (
+    "그사이 다른 사람이 새 버전({version})을 게시했습니다. 아래 차이를 다시 확인해 주세요.": (
         "Somebody else has published version {version} meanwhile. Check the differences again."
     ),
     "설정한 범위가 {count}개에 이르러 더 만들 수 없습니다.": (
@@ -138,7 +138,7 @@ _PROBLEMS = {
     ),
     "초안은 검토자와 관리자만 볼 수 있습니다.": "Drafts are for reviewers and admins.",
     "이 범위에는 그 사용자의 초안이 없습니다.": "That user has no draft for this scope.",
-    "이 범위에는 버전 {version}이 없습니다.": "This scope has no version {version}.",
+    "이 범위에는 그런 버전({version})이 없습니다.": "This scope has no version {version}.",
 }
 _PAGES = {
     "봇 설정": "Bot settings",
@@ -166,7 +166,7 @@ _PAGES = {
     "기록": "History",
     "시험 대화": "Sandbox chat",
     "같은 줄 {count}개": "{count} lines the same",
-    "줄 {count}개를 더 줄였습니다": "{count} more lines are left out",
+    "줄 {count}개를 더 생략했습니다": "{count} more lines are left out",
     "물려받기": "Inherit",
     "프로그램의 기본값": "the program's default",
     "지금 설정": "Live",
@@ -174,12 +174,12 @@ _PAGES = {
     "이 버전의 프로그램이 쓸 수 없는 값이 있어 그대로 두었습니다: {keys}": (
         "This version of the program cannot use some values and leaves them as they are: {keys}"
     ),
-    "이 초안을 시작한 뒤에 버전 {version}이 게시되었습니다.": (
+    "이 초안을 시작한 뒤에 새 버전({version})이 게시되었습니다.": (
         "Version {version} was published after this draft was begun."
     ),
-    "그 사이 바뀐 것 보기": "See what has changed",
+    "그사이 바뀐 것 보기": "See what has changed",
     "내 초안을 지금 버전 위로 옮기기": "Move my draft onto the live version",
-    "{owner}님도 이 범위의 초안을 쓰고 있습니다": "{owner} has a draft for this scope too",
+    "{owner} 님도 이 범위의 초안을 쓰고 있습니다": "{owner} has a draft for this scope too",
     "초안 보기": "See the draft",
     "바뀜": "changed",
     "비워 두면": "If empty",
@@ -193,12 +193,29 @@ _PAGES = {
     ),
     "바뀐 것이 없어 초안을 만들지 않았습니다.": "Nothing has changed, so there is no draft.",
     "초안을 버렸습니다.": "The draft is discarded.",
-    "게시했습니다. {seconds}초 안에 모든 봇에 적용됩니다.": (
-        "Published. All bots use it within {seconds} seconds."
+    (
+        "게시했습니다. {seconds}초 안에 모든 봇에 적용됩니다. 아래에서 봇마다 적용되었는지 볼 수"
+        " 있습니다."
+    ): "Published. All bots use it within {seconds} seconds. Below you see which do.",
+    (
+        "되돌렸습니다. {seconds}초 안에 모든 봇에 적용됩니다. 아래에서 봇마다 적용되었는지 볼 수"
+        " 있습니다."
+    ): "Rolled back. All bots use it within {seconds} seconds. Below you see which do.",
+    "여기에 적용되는 봇 설정": "Bot settings that apply here",
+    "이 채널의 대화": "Conversations of this channel",
+    "이 범위의 대화": "Conversations of this scope",
+    "봇마다 적용된 버전": "Which bot uses which version",
+    (
+        "지금 적용한 버전을 알려 오는 봇이 없습니다. 봇이 실행 중인지, 데이터베이스에 연결되는지"
+        " 확인해 주세요."
+    ): "No bot reports its version now. Check whether bots run and reach the database.",
+    "봇 {all}대 가운데 {count}대가 전체에서 가장 최근인 버전 {version}까지 적용했습니다.": (
+        "{count} of {all} bots use version {version}, the newest of all scopes."
     ),
-    "되돌렸습니다. {seconds}초 안에 모든 봇에 적용됩니다.": (
-        "Rolled back. All bots use it within {seconds} seconds."
-    ),
+    "마지막으로 적용한 때": "The last one since",
+    "아직 버전 {version}": "still version {version}",
+    "아직 설정 없음": "still without settings",
+    "마지막 보고": "last report",
     "지금 설정과 같아서 새 버전을 만들지 않았습니다.": (
         "It is the same as what is live, so there is no new version."
     ),
@@ -222,7 +239,7 @@ _PAGES = {
     ),
     "지금 설정 (없음)": "Live (nothing is set)",
     "지금 설정 (버전 {version})": "Live (version {version})",
-    "{owner}님의 초안 ({moment})": "{owner}'s draft ({moment})",
+    "{owner} 님의 초안 ({moment})": "{owner}'s draft ({moment})",
     "설정 없음": "Nothing set",
     "물려받는 값": "Inherited values",
     "버전 {version}(으)로 되돌림": "back to version {version}",

@@ -7,6 +7,7 @@ from bot.admin.web.english.audit import AUDIT
 from bot.admin.web.english.bot_settings import BOT_SETTINGS
 from bot.admin.web.english.charts import CHARTS
 from bot.admin.web.english.datasets import DATASETS
+from bot.admin.web.english.evaluations import EVALUATIONS
 from bot.admin.web.english.explanations import EXPLANATIONS
 from bot.admin.web.english.improve import IMPROVE
 from bot.admin.web.english.protection import PROTECTION
@@ -32,6 +33,7 @@ ENGLISH: dict[str, str] = {
     **WATCH,
     **IMPROVE,
     **DATASETS,
+    **EVALUATIONS,
     **ACCOUNT,
     **USERS,
     **AUDIT,

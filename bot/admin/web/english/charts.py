@@ -95,8 +95,8 @@ CHARTS = {
         "Measured on {measured} of {answered} answers: a worker of the previous version does not"
         " report these times."
     ),
-    "봇·작업공간": "Bot or workspace",
-    "봇이나 작업공간을 알 수 없습니다. 아래에서 골라 주세요.": (
+    "봇·워크스페이스": "Bot or workspace",
+    "봇이나 워크스페이스를 알 수 없습니다. 아래에서 골라 주세요.": (
         "The bot or workspace is unknown. Choose one below."
     ),
     "그 밖": "others",

@@ -64,7 +64,7 @@ _PAGE = {
         " dataset_failed in the server's log."
     ),
     (
-        "넣을 수 있는 대화가 없었습니다. 아래에서 까닭을 보고, 대화를 더 평가하거나 조건을 넓혀"
+        "넣을 수 있는 대화가 없었습니다. 아래에서 이유를 보고, 대화를 더 평가하거나 조건을 넓혀"
         " 다시 만들어 주세요."
     ): (
         "No turn could become an item. See the reasons below, then judge more turns or widen the"
@@ -84,7 +84,7 @@ _PAGE = {
     "이 조건의 항목이 없습니다.": "There are no such items.",
     "다음 항목": "Next items",
     "더 나은 답변": "Better answer",
-    "못한 답변": "Worse answer",
+    "덜 나은 답변": "Worse answer",
 }
 
 _LABELS = {
@@ -101,7 +101,7 @@ _LABELS = {
     "학습 제외를 요청한 사람의 대화": "Of a person who is left out of training",
     "이미 들어 있는 글과 같음": "The same text as another item",
     "좋다는 평가나 고친 답변이 없음": "Not called good, and not corrected",
-    "더 나은 답변과 못한 답변의 쌍이 없음": "No better and worse answer",
+    "더 나은 답변과 덜 나은 답변의 쌍이 없음": "No better and worse answer",
     "다른 사람의 글이 섞인 질문": "The question quotes other people",
     "사진이 있는 질문": "The question has pictures",
     "잘린 답변을 이어 쓴 것": "The answer goes on with another one",
@@ -151,13 +151,13 @@ _OPT_OUTS = {
     "더 오래된 기록이 없습니다.": "There are no older ones.",
     "더 오래된 기록": "Older ones",
     "등록": "Record",
-    "그 사람이 한 질문의 턴 ID (대화 화면에 있습니다)": (
+    "그 사람이 한 질문의 턴 ID (대화 페이지에 있습니다)": (
         "The turn ID of one of the person's questions, as the conversation shows it"
     ),
     "학습에서 제외": "Leave out of training",
     (
-        "그 턴 ID의 대화를 찾을 수 없습니다. 대화 화면에서 그 사람의 질문에 있는 턴 ID를 옮겨 적어"
-        " 주세요."
+        "그 턴 ID의 대화를 찾을 수 없습니다. 대화 페이지에서 그 사람의 질문에 있는 턴 ID를 옮겨"
+        " 적어 주세요."
     ): "There is no turn with that ID. Copy the turn ID of one of the person's questions.",
     "누구의 요청인지 등 사유를 적어 주세요. 접속기록에 남습니다.": (
         "Give a reason, such as whose request it is. The audit log keeps it."
@@ -181,8 +181,8 @@ _CARD = {
     ),
     "좋은 답변의 출처": "Where good answers come from",
     "답변한 모델": "Models that answered",
-    "넣지 않은 대화와 그 까닭": "Turns left out, and why",
-    "나누는 법": "Splits",
+    "넣지 않은 대화와 그 이유": "Turns left out, and why",
+    "나누는 방법": "Splits",
     (
         "대화 번호의 해시로 나눕니다. 한 대화의 항목은 모두 같은 쪽에 있고, 데이터가 늘어도 바뀌지"
         " 않습니다. 학습 90%, 검증 5%, 시험 5%가 기준입니다."

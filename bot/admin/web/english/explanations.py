@@ -7,11 +7,11 @@ EXPLANATIONS = {
     "질문을 받았고, 같은 대화의 앞선 질문이 끝나기를 기다립니다.": (
         "The question is received and waits for the earlier ones of its conversation."
     ),
-    "오래 머물러 있으면 앞선 질문과 워커 화면을 확인해 주세요.": (
+    "오래 머물러 있으면 앞선 질문과 워커 페이지를 확인해 주세요.": (
         "If it stays so, look at the earlier questions and at the workers."
     ),
     "워커가 가져가기를 기다립니다.": "It waits for a worker.",
-    "오래 머물러 있으면 워커 화면에서 켜진 워커가 있는지 확인해 주세요.": (
+    "오래 머물러 있으면 워커 페이지에서 켜진 워커가 있는지 확인해 주세요.": (
         "If it stays so, check on the workers' page that one is running."
     ),
     "워커가 답변을 쓰고 있습니다.": "A worker is writing the answer.",
@@ -72,7 +72,7 @@ EXPLANATIONS = {
     "여러 번 시도했지만 매번 끝나기 전에 워커가 사라졌습니다.": (
         "Every worker that tried was gone before the end."
     ),
-    "시간표에 적힌 워커들의 로그에서 멈춘 까닭을 확인해 주세요.": (
+    "시간표에 적힌 워커들의 로그에서 멈춘 이유를 확인해 주세요.": (
         "Look into the logs of the workers of the time line for why they ended."
     ),
     "데이터베이스가 이 질문이나 답변을 저장하지 못했습니다.": (

@@ -82,7 +82,7 @@ _ORDERS = {
     "내보내는 사유를 적어 주세요. 접속기록에 남습니다.": (
         "Give a reason for the export. The audit log keeps it."
     ),
-    "내보낼 수 없는 목록이거나 형식입니다. 목록의 내보내기 단추를 눌러 주세요.": (
+    "내보낼 수 없는 목록이거나 형식입니다. 목록의 내보내기 버튼을 눌러 주세요.": (
         "There is no such list or format. Use the export button of a list."
     ),
     "이 목록을 내보낼 권한이 없습니다. 관리자에게 요청해 주세요.": (

@@ -6,7 +6,7 @@ PROTECTION = {
     "보관 기간": "Retention",
     "보관 기간 변경": "Retention changed",
     (
-        "기간이 지난 대화는 매일 새벽 3시(한국 시간)부터 조금씩 지웁니다. 첨부와 전달 기록, 투표,"
+        "기간이 지난 대화는 매일 새벽 3시(한국 시간)부터 조금씩 지웁니다. 첨부와 전달 기록, 평가,"
         " 검색 색인도 함께 지워지고 되돌릴 수 없습니다. 답변 중이거나 아직 전달하지 않은 대화는"
         " 남습니다."
     ): (
@@ -129,6 +129,30 @@ PROTECTION = {
     "개인정보 표시": "unmasked",
     "시간(분)": "minutes",
     "다시 가리기": "Mask again",
+    (
+        "여러 사람의 글이 모인 곳에서는 개인정보를 항상 가립니다. 대화 페이지의 ‘개인정보 보기’에서"
+        " 사유를 적으면 그 대화만 10분 동안 볼 수 있습니다."
+    ): (
+        "Where the words of several people meet, personal data is always masked. On the page of a"
+        " conversation, “Show personal data” shows that conversation's for 10 minutes, with a"
+        " reason."
+    ),
+    "대화 페이지에서 사유를 적으면 여기서도 개인정보를 볼 수 있습니다.": (
+        "With a reason, given on the conversation's page, personal data is shown here too."
+    ),
+    "고친 답변은 학습 자료가 되므로 개인정보를 가린 답변에서 시작합니다.": (
+        "Corrections become training data, so they begin with the masked answer."
+    ),
+    "학습 자료는 개인정보를 가린 글로 저장하므로 누구에게나 가려서 보입니다.": (
+        "Training data is stored masked, so everybody sees it masked."
+    ),
+    (
+        "비교에서는 개인정보를 항상 가립니다. 원래 대화를 열면 어느 쪽이 그때의 답변인지 드러나기"
+        " 때문입니다."
+    ): (
+        "Comparisons always mask personal data: the original conversation would tell which answer"
+        " was given then."
+    ),
     "개인정보를 보려면 사유를 적어 주세요. 사유는 접속기록에 남습니다.": (
         "Give a reason to see personal data. It stands in the audit log."
     ),

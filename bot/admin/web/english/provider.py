@@ -34,7 +34,7 @@ PROVIDER = {
     "다른 서비스에 발급된 로그인입니다. 관리자에게 알려 주세요.": (
         "The login was meant for another service. Tell an admin."
     ),
-    "이 로그인에 대한 답이 아닙니다. 처음부터 다시 로그인해 주세요.": (
+    "이 로그인에 대한 응답이 아닙니다. 처음부터 다시 로그인해 주세요.": (
         "This is no answer to this login. Log in from the beginning."
     ),
     "로그인의 유효 시간이 맞지 않습니다. 두 서버의 시계를 확인해 주세요.": (

@@ -118,7 +118,7 @@ READING = {
     "{total}자 중 {start}번째부터": "From character {start} of {total}",
     "이어서 읽기": "Read on",
     # a request
-    "요청 원문은 보관하지 않습니다. 요청에서 읽어 저장한 값만 보여 드리고, 콜백 주소처럼 비밀인 값은 보여 드리지 않습니다. 이 화면을 연 것은 접속기록에 남았습니다.": (  # noqa: E501
+    "요청 원문은 보관하지 않습니다. 요청에서 읽어 저장한 값만 보여 드리고, 콜백 주소처럼 비밀인 값은 보여 드리지 않습니다. 이 페이지를 연 것은 접속기록에 남았습니다.": (  # noqa: E501
         "The request itself is not kept. These are the values that were read from it; secrets "
         "such as callback addresses are not shown. That you opened this page is in the audit log."
     ),
@@ -132,7 +132,7 @@ READING = {
     "해당 사용자를 찾을 수 없습니다. 주소가 잘못되었거나 대시보드 비밀번호가 바뀌었습니다.": (
         "There is no such person: the address is wrong, or the dashboard's password has changed."
     ),
-    "해당 대화방을 찾을 수 없습니다. 주소가 잘못되었거나 대시보드 비밀번호가 바뀌었습니다.": (
+    "해당 채널을 찾을 수 없습니다. 주소가 잘못되었거나 대시보드 비밀번호가 바뀌었습니다.": (
         "There is no such room: the address is wrong, or the dashboard's password has changed."
     ),
     "질문 {count}개 이상": "{count} questions or more",
@@ -153,5 +153,5 @@ READING = {
     "요청 열람": "Request read",
     "사진 열람": "Picture seen",
     "사용자 열람": "Person read",
-    "대화방 열람": "Room read",
+    "채널 열람": "Room read",
 }

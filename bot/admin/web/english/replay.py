@@ -70,7 +70,7 @@ _PROGRESS = {
     "질문 모으는 중": "finding questions",
     "엔진을 기다리는 중": "waiting for the engine",
     (
-        "이 조건의 엔진을 가진 워커가 지금 없습니다. 워커가 다시 연결되면 남은 질문을 이어서"
+        "이 엔진을 쓰는 워커가 지금 없습니다. 워커가 다시 연결되면 남은 질문을 이어서"
         " 물어봅니다. 기다리지 않으려면 멈추기를 눌러 주세요. 이미 받은 답변은 그대로 남습니다."
     ): (
         "No worker has this engine now. Once one is back, the remaining questions are asked. Press"

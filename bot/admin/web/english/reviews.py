@@ -65,14 +65,14 @@ _QUEUES = {
     "‘{field}’에는 {low}부터 {high}까지의 숫자를 써 주세요.": (
         "“{field}” takes a number from {low} to {high}."
     ),
-    "‘{field}’을 목록에서 골라 주세요.": "Choose “{field}” from the list.",
+    "‘{field}’ 값을 목록에서 골라 주세요.": "Choose “{field}” from the list.",
     "해당 검토 대기열을 찾을 수 없습니다.": "There is no such review queue.",
     "열린 대기열은 {count}개까지 둘 수 있습니다. 다 본 대기열을 먼저 닫아 주세요.": (
         "There can be {count} open queues. Close one that is done first."
     ),
-    "이미 그렇게 되어 있는 대기열입니다.": "The queue is so already.",
+    "대기열이 이미 그 상태입니다.": "The queue is in that state already.",
     (
-        "닫힌 대기열만, 그리고 이 대기열에서 쓴 검토가 없을 때만 삭제할 수 있습니다. 검토가 있는"
+        "검토가 하나도 없는 닫힌 대기열만 삭제할 수 있습니다. 검토가 있는"
         " 대기열은 통계에 쓰이므로 닫은 채로 남겨 둡니다."
     ): (
         "Only a closed queue can be deleted, and only where no review was written in it. One with"
@@ -112,7 +112,7 @@ _QUEUE = {
         "A closed queue takes no answers and no judgements. All its reservations have ended, and"
         " the judgements up to now stay in the figures."
     ),
-    "이 대기열에서 쓴 검토가 있어 삭제할 수 없습니다.": (
+    "이 대기열에 검토가 있어 삭제할 수 없습니다.": (
         "It cannot be deleted: reviews were written in it."
     ),
     "판정함": "Judged",
@@ -185,7 +185,7 @@ _KEYS = {
 _REFUSALS = {
     (
         "그사이 대기열이 닫혀 저장하지 않았습니다. 입력한 내용은 그대로 있습니다. 대기열을 다시 연"
-        " 뒤 저장하거나, 대화 화면에서 대기열 없이 판정해 주세요."
+        " 뒤 저장하거나, 대화 페이지에서 대기열 없이 판정해 주세요."
     ): (
         "The queue was closed meanwhile, so nothing was saved. Your text is still here. Open the"
         " queue again and save, or judge the answer on its own page, without the queue."

@@ -48,12 +48,13 @@ SEARCH = {
     "값이 없습니다. 예: {example}": "There is no value. Example: {example}",
     "값은 {count}자까지 쓸 수 있습니다.": "A value has up to {count} characters.",
     "낱말은 {count}자까지 쓸 수 있습니다.": "A word has up to {count} characters.",
-    "‘{name}’라는 조건은 없습니다. 글 그대로 찾으려면 큰따옴표로 묶어 주세요.": (
+    "‘{name}’ 조건은 없습니다. 글 그대로 찾으려면 큰따옴표로 묶어 주세요.": (
         "There is no condition {name}. Put it into quotation marks to search for the text."
     ),
     "낱말은 {count}개까지 쓸 수 있습니다.": "A search has up to {count} words.",
     "조건은 {count}개까지 쓸 수 있습니다.": "A search has up to {count} conditions.",
     "예": "example",
+    "워크스페이스": "Workspace",
     "작업공간": "Workspace",
     "방": "Room",
     "설정": "Config version",

@@ -18,6 +18,16 @@ SHARED = {
     "내 계정": "My account",
     "로그아웃": "Log out",
     "로그인": "Log in",
+    "로그인이 바뀌어 아직 저장하지 않았습니다. 적어 둔 내용을 확인하고 다시 보내 주세요.": (
+        "Not saved yet: you have logged in again. Check what you wrote, and send it once more."
+    ),
+    (
+        "다른 사용자로 로그인해 있어 이 내용을 받지 않았습니다. 처음 쓰던 사용자로 로그인한 뒤 앞"
+        " 페이지에서 다시 보내 주세요."
+    ): (
+        "Not taken: you are logged in as another user. Log in as the user who wrote it, and send"
+        " it again from the page before."
+    ),
     "아이디": "User name",
     "비밀번호": "Password",
     (

@@ -24,7 +24,7 @@ _LIVE = {
     "메신저를 알 수 없습니다. 목록에서 골라 주세요.": (
         "The messenger is unknown. Choose one of the list."
     ),
-    "실시간 화면이 너무 많이 열려 있습니다. 다른 창을 닫고 다시 열어 주세요.": (
+    "실시간 페이지가 너무 많이 열려 있습니다. 다른 창을 닫고 다시 열어 주세요.": (
         "Too many live pages are open. Close another window and open this one again."
     ),
 }
@@ -59,7 +59,7 @@ _WORKERS = {
     "엔진": "Engine",
     "슬롯": "Slots",
     "어댑터": "Adapter",
-    "배경 작업": "Background jobs",
+    "백그라운드 작업": "Background jobs",
     "{busy} / {slots} 사용 중": "{busy} of {slots} in use",
     "볼 수 있음": "understood",
     "답변 하나": "One answer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from playwright.async_api import Page, expect
 
 from fakes.engine_server import last_user_text
 from fakes.oidc import CLIENT_ID, CLIENT_SECRET, oidc_provider
+from inference_queue.presets import PRESETS
 from tests.support.admin import SECRET_KEY
 from tests.support.browser import browser_page, second_browser_page
 from tests.support.raw_http import free_port
-from tests.support.stack import Stack, running_stack, served
+from tests.support.stack import Stack, running_stack, running_worker, served, until_ready
 
 __all__ = ["browser_page", "second_browser_page"]
 
@@ -23,15 +25,32 @@ __all__ = ["browser_page", "second_browser_page"]
 WAIT_MS = 30_000
 PLAYWRIGHTS_OWN_MS = 5_000
 
-#: Of a system prompt that makes the stand-in's answers begin with ``POLITE``.
-BE_POLITE = "정중하게 답해 주세요."
+#: The preset that the questions are asked again with; its answers begin with ``POLITE``.
+OTHER_PRESET = "llama3-bllossom"
+OTHER = PRESETS[OTHER_PRESET]
 POLITE = "고객님,"
 
 
 def answer(messages: list[dict[str, Any]]) -> str:
-    """What the stand-in's model says."""
-    is_polite = any(m["role"] == "system" and BE_POLITE in m["content"] for m in messages)
-    return f"{POLITE if is_polite else '답:'} {last_user_text(messages)}"
+    """What the live stand-in's model says."""
+    return f"답: {last_user_text(messages)}"
+
+
+def polite_answer(messages: list[dict[str, Any]]) -> str:
+    """What the other model says, where it is asked with its own preset's system prompt."""
+    is_own = messages[0] == {"role": "system", "content": OTHER.system_prompt}
+    return f"{POLITE if is_own else '답:'} {last_user_text(messages)}"
+
+
+@asynccontextmanager
+async def other_worker(stack: Stack, database_url: str, redis_url: str) -> AsyncIterator[None]:
+    """A second worker on the same database, whose model is the other preset's."""
+    async with (
+        served(model=OTHER.model, reply=polite_answer) as (_, engine),
+        running_worker(database_url, redis_url, engine),
+    ):
+        await until_ready(stack, model=OTHER.model)
+        yield
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from playwright.async_api import Locator, Page, expect
 from bot.admin.login import one_time_codes
 from bot.domain.audit import AuditAction
 from bot.store.audit_chain import check_chain
-from tests.acceptance.bot.admin.conftest import BE_POLITE, POLITE
+from tests.acceptance.bot.admin.conftest import OTHER, OTHER_PRESET, POLITE, other_worker
 from tests.support.audit import logged
 from tests.support.stack import ADMIN_PASSWORD, Stack
 
@@ -40,10 +40,14 @@ TURNS = len(QUESTIONS)
 CORRECTION = "산 지 이레 안에 돌려받을 수 있어요."
 REASON = "고객센터 접수 17번"
 PAIRS = 5
+#: As the form names the other preset's model on its worker.
+OTHER_ENGINE = f"{OTHER.model} (test)"
 
 
 async def test_an_hour_of_work(
     stack: Stack,
+    database_url: str,
+    redis_url: str,
     browser_page: Page,
     second_browser_page: Page,
     tmp_path: Path,
@@ -60,7 +64,8 @@ async def test_an_hour_of_work(
     await judge_by_keyboard(reviewer)
     archive = await build_and_download(reviewer, tmp_path)
     await asyncio.to_thread(read_back, archive, tmp_path / "set")
-    await ask_again(admin)
+    async with other_worker(stack, database_url, redis_url):
+        await ask_again(admin)
     await compare_blind(reviewer)
     await read_the_win_rate(reviewer)
     await erase_a_person(admin)
@@ -234,16 +239,17 @@ async def ask_again(page: Page) -> None:
     await open_list(page)
     await page.get_by_role("link", name="환불 문의").click()
     await page.get_by_role("link", name="다시 물어보고 비교하기").click()
-    await page.get_by_label("이름").fill("정중한 답")
+    await page.get_by_label("이름").fill("다른 프리셋")
     await page.get_by_label("질문 수").fill(str(PAIRS))
-    await page.get_by_label("시스템 프롬프트").fill(BE_POLITE)
+    await page.get_by_label("엔진").select_option(label=OTHER_ENGINE)
+    await page.get_by_label("프리셋").select_option(OTHER_PRESET)
     await page.get_by_role("button", name="다시 물어보기").click()
     await reload_until(page, page.get_by_text(f"{PAIRS}건 가운데 {PAIRS}건 끝남"))
 
 
 async def compare_blind(page: Page) -> None:
     await page.get_by_role("link", name="개선", exact=True).click()
-    await page.get_by_role("link", name="정중한 답").click()
+    await page.get_by_role("link", name="다른 프리셋").click()
     await expect(page.get_by_text("무엇을 바꿨는지는 결과와 함께 보입니다.")).to_be_visible()
     await page.get_by_role("link", name="비교하기").click()
     for voted in range(PAIRS):
@@ -262,7 +268,8 @@ async def read_the_win_rate(page: Page) -> None:
     await expect(rate).to_be_visible()
     for side, votes in (("새 답변", PAIRS - 1), ("이전 답변", 0), ("비슷함", 1)):
         await expect(page.get_by_role("row", name=f"{side} {votes}", exact=True)).to_be_visible()
-    await expect(page.get_by_text(BE_POLITE)).to_be_visible()
+    for changed in (OTHER_ENGINE, OTHER_PRESET):
+        await expect(page.get_by_text(changed, exact=True)).to_be_visible()
 
 
 async def erase_a_person(page: Page) -> None:

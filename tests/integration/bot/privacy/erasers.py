@@ -23,11 +23,19 @@ async def _withdraw(_messenger: str, _handle: ReplyHandle, _message_id: str) -> 
 
 
 @asynccontextmanager
-async def ordered_erasures(database: AsyncEngine, redis_url: str) -> AsyncIterator[OrderedErasures]:
-    """Carries out orders; nothing runs that could be cancelled or taken back."""
+async def an_eraser(database: AsyncEngine, redis_url: str) -> AsyncIterator[Eraser]:
+    """Erases people; nothing runs that could be cancelled or taken back."""
     redis = connect_redis(redis_url)
     transactions = database.execution_options(isolation_level="READ COMMITTED")
     eraser = Eraser(database=transactions, redis=redis, cancel=_cancel, withdraw=_withdraw)
-    yield OrderedErasures(transactions, eraser)
+    yield eraser
     await eraser.close()
     await redis.aclose()
+
+
+@asynccontextmanager
+async def ordered_erasures(database: AsyncEngine, redis_url: str) -> AsyncIterator[OrderedErasures]:
+    """Carries out orders."""
+    transactions = database.execution_options(isolation_level="READ COMMITTED")
+    async with an_eraser(database, redis_url) as eraser:
+        yield OrderedErasures(transactions, eraser)

@@ -188,7 +188,7 @@ REVIEWED = (
     ),
     "INSERT INTO judged_turns (turn_id, received_at) VALUES (:turn, now())",
 )
-#: The turn in a comparison and in a data set.
+#: The turn in a comparison, in a data set, and in an evaluation.
 USED_AGAIN = (
     (
         "INSERT INTO replays (name, author, state, max_turns, options, batch_id, seed) "
@@ -206,6 +206,15 @@ USED_AGAIN = (
         "INSERT INTO dataset_items (dataset_id, id, turn_id, first_turn_id, person, split, source,"
         " content, hash, model, preset) SELECT max(id), 'i', :turn, :turn, 'p', 'train', 'review',"
         " '{}', '', 'm', 'p' FROM datasets"
+    ),
+    (
+        "INSERT INTO evaluations (kind, name, baseline, candidate, report, sha256, author, made_at)"
+        " SELECT 'comparison', 'q', 'a', 'b', '{}', count(*)::text::bytea, 'admin', now()"
+        " FROM evaluations"
+    ),
+    (
+        "INSERT INTO evaluation_pairs (evaluation_id, position, turn_id, category, question,"
+        " baseline, candidate) SELECT max(id), 1, :turn, '-', 'q', 'a', 'b' FROM evaluations"
     ),
 )
 

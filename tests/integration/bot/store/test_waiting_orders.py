@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bot.store.waiting_orders import waiting_orders
+from bot.store.waiting_orders import JOBS, waiting_orders
 
 ORDERS = {
     "search_index": (
@@ -24,6 +24,20 @@ ORDERS = {
     "exports": (
         "INSERT INTO exports (author, list, format, reason, language) "
         "VALUES ('admin', 'turns', 'csv', '', 'ko')"
+    ),
+    "replays": (
+        "INSERT INTO replays (name, author, state, max_turns, options, batch_id, seed) "
+        "VALUES ('n', 'admin', 'collecting', 9, '{}', gen_random_uuid(), 1)"
+    ),
+    "datasets": (
+        "INSERT INTO datasets (name, version, kind, query, loose, preset, max_tokens, batch_id,"
+        " author, state) "
+        "VALUES ('n', 1, 'sft', '', false, 'p', 99, gen_random_uuid(), 'lee', 'checking')"
+    ),
+    "review_queues": (
+        "WITH author AS (INSERT INTO dashboard_users (name, role) VALUES ('lee', 'admin') "
+        "RETURNING id) INSERT INTO review_queues (name, sampling, seed, created_by) "
+        "SELECT 'n', 'all', 1, id FROM author"
     ),
 }
 
@@ -42,6 +56,10 @@ async def waiting(database: AsyncEngine) -> frozenset[str]:
 
 async def test_nothing_waits_in_an_empty_product(database: AsyncEngine) -> None:
     assert await waiting(database) <= {"search_index"}  # which divides the log at its first look
+
+
+def test_every_job_with_orders_is_tested() -> None:
+    assert set(ORDERS) == set(JOBS)
 
 
 @pytest.mark.parametrize("name", ORDERS)

@@ -11,7 +11,7 @@ SCRIPTS = Path(__file__).parents[4] / "migrations"
 def test_expand_migrations_take_nothing_away() -> None:
     # How an index is stored is nobody's business but Postgres'.
     stored = r'op\.execute\("ALTER INDEX \w+ SET \([\w = ]+\)"\)\n'
-    added = r'op\.execute\("""\n\s+CREATE (FUNCTION|TRIGGER) '
+    added = r'op\.execute\(\s*f?"""\s+CREATE (FUNCTION|TRIGGER) '
     takes_away = re.compile(rf"op\.(drop_|alter_|rename_)|(?!{stored}|{added})op\.execute")
     for script in sorted(SCRIPTS.glob("versions/[0-9]*.py"))[1:]:
         mark = script.name.split("_")[1]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.configs.keys import MAX_TYPED_PROMPT_CHARS
 from bot.configs.versions import as_object
 from bot.domain.audit import AuditAction
 from bot.domain.bot_config import Scope
@@ -93,7 +94,7 @@ async def test_bad_input_is_a_sentence_beside_its_field_and_all_that_was_typed_s
 
 
 async def test_the_longest_texts_fit_into_the_form(operator: Client, database: AsyncEngine) -> None:
-    prompt = "🙂" * 20_000
+    prompt = "🙂" * MAX_TYPED_PROMPT_CHARS
     texts = dict.fromkeys(("texts.about", "texts.help", "texts.failed", "texts.busy"), "가" * 900)
     assert await save_draft(operator, ROOM, system_prompt=prompt, **texts) == 303
     assert (await publish(operator))[0] == 303
@@ -112,14 +113,14 @@ async def test_of_two_editors_the_later_is_told_and_nothing_is_overwritten(
     await log_in(lee, user="lee")
     await save_draft(kim, system_prompt="김의 글")
     await save_draft(lee, system_prompt="이의 글", preset="demo")
-    assert "lee님도 이 범위의 초안을 쓰고 있습니다" in await shown(kim)
+    assert "lee 님도 이 범위의 초안을 쓰고 있습니다" in await shown(kim)
     late_page = await shown(kim, "compare")
     assert (await publish(lee))[0] == 303
     fields = {name: hidden(late_page, name) for name in ("owner", "revision")}
     late = await send(kim, f"{PAGES}/publish", note="늦음", **ROOM, **fields)
     assert late.status == 409
     told = await late.text()
-    assert "그 사이 다른 사람이 버전 2을 게시했습니다" in told
+    assert "그사이 다른 사람이 새 버전(2)을 게시했습니다" in told
     assert "<del>이의</del> 글" in told
     assert "<ins>김의</ins> 글" in told
     assert (await live(database))["system_prompt"] == "이의 글"

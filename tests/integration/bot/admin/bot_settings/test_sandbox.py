@@ -15,6 +15,7 @@ from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.store.sandbox import MAX_QUESTIONS
 from fakes.engine_server import EngineServer
+from inference_queue.background.leases import BackgroundLeases
 from inference_queue.presets import PRESETS
 from tests.integration.bot.admin.bot_settings.pages import (
     PAGES,
@@ -25,6 +26,9 @@ from tests.integration.bot.admin.bot_settings.pages import (
 )
 from tests.support.admin import Client, StartAdmin, add_user, log_in, send
 from tests.support.audit import logged
+from tests.support.background import ANY
+from tests.support.lock_waits import until_waiting
+from tests.support.replays import completed
 from tests.support.stack import running_worker, served
 
 
@@ -106,7 +110,7 @@ async def test_without_a_worker_the_page_says_so_and_the_answer_comes_later(
     assert await ask(client, "언제 와요?") == 303
     waiting = await shown(client, "sandbox")
     assert "답변을 기다리고 있습니다" in waiting
-    assert "새로고침해서 답 보기" in waiting
+    assert "새로고침해서 답변 보기" in waiting
     assert await ask(client, "한 번 더") == 409
     async with served() as (_, made), running_worker(database_url, redis_url, made):
         assert "에코: 언제 와요?" in await answered(client)
@@ -200,6 +204,43 @@ async def test_without_a_worker_the_page_says_so_and_the_wait_can_be_given_up(
     page = await shown(client, "sandbox")
     assert "답이 있는 질문" in page
     assert "늦은 물음" not in page
+    assert await count(database, "background_jobs") == 0
+
+
+async def test_giving_up_one_sides_wait_keeps_the_other_sides_answer(
+    start_admin: StartAdmin, database: AsyncEngine, redis_url: str
+) -> None:
+    client = await start(start_admin, database, redis_url)
+    await save_draft(client, system_prompt="초안의 글")
+    assert await ask(client, "질문", both="1") == 303
+    leases = BackgroundLeases(database, worker="w", lease_s=60)
+    [lease] = await leases.claim(1, ANY)
+    assert await leases.finish(lease, completed("먼저 온 답"))
+    assert "먼저 온 답" in await shown(client, "sandbox")
+    await send(client, f"{PAGES}/sandbox/clear", part="waiting", **ROOM)
+    page = await shown(client, "sandbox")
+    assert "먼저 온 답" in page
+    assert "data-waiting" not in page
+    assert await count(database, "background_jobs") == 0
+
+
+async def test_a_chat_that_is_cleared_while_its_answer_is_fetched_is_cleared(
+    start_admin: StartAdmin, database: AsyncEngine, redis_url: str
+) -> None:
+    client = await start(start_admin, database, redis_url)
+    await ask(client, "질문")
+    leases = BackgroundLeases(database, worker="w", lease_s=60)
+    [lease] = await leases.claim(1, ANY)
+    assert await leases.finish(lease, completed("답"))
+    committed = database.execution_options(isolation_level="READ COMMITTED")
+    async with committed.begin() as holding:
+        await holding.execute(text("SELECT FROM sandbox_answers FOR UPDATE"))
+        clearing = asyncio.create_task(send(client, f"{PAGES}/sandbox/clear", **ROOM))
+        await until_waiting(database)
+        reading = asyncio.create_task(client.get(f"{PAGES}/sandbox", params=ROOM))
+        await until_waiting(database, 2)
+    assert [(await clearing).status, (await reading).status] == [303, 200]
+    assert await count(database, "sandbox_questions") == 0
     assert await count(database, "background_jobs") == 0
 
 

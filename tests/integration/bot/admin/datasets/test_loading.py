@@ -1,6 +1,6 @@
 """Exported data sets load unchanged in ``datasets``, and TRL trains on them as they are.
 
-Opt-in: neither is a dependency. ``pip install datasets trl`` into an environment of your own.
+Opt-in: `make train-tests`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from tests.support.models import (
     noise_llama_dir,
 )
 from tests.support.sample_turns import add_turn
+from tests.support.training import need_trl
 
-datasets = pytest.importorskip(
-    "datasets", reason="the package `datasets` is not installed: `pip install datasets trl`"
-)
+need_trl()
+datasets = pytest.importorskip("datasets")
 
 __all__ = ["llama3_tokenizer", "llama3_tokenizer_dir", "noise_llama_dir", "transactions"]
 

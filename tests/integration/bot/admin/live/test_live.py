@@ -150,7 +150,7 @@ async def test_a_viewer_opens_few_streams_only(operator: Client) -> None:
             await stack.enter_async_context(following(operator))
         refused = await operator.get(EVENTS)
         assert refused.status == 503
-        assert "실시간 화면이 너무 많이" in await refused.text()
+        assert "실시간 페이지가 너무 많이" in await refused.text()
 
 
 async def test_another_session_of_the_same_user_opens_no_more(operator: Client) -> None:

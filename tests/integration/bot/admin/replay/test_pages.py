@@ -15,7 +15,7 @@ from aiohttp import ClientError, ClientResponse
 from sqlalchemy.exc import InterfaceError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.configs.keys import MAX_PROMPT_CHARS
+from bot.configs.keys import MAX_TYPED_PROMPT_CHARS
 from bot.domain.dashboard_users import Role
 from bot.domain.replays import ReplayOptions, new_stands_left
 from bot.privacy.masking import pseudonym
@@ -112,7 +112,9 @@ async def test_a_replay_is_ordered_from_the_list_of_turns(
 
 
 async def test_a_prompt_may_be_as_long_as_those_of_the_settings(operator: Client) -> None:
-    response = await send(operator, name="비교", q="환불", system_prompt="가" * MAX_PROMPT_CHARS)
+    response = await send(
+        operator, name="비교", q="환불", system_prompt="가" * MAX_TYPED_PROMPT_CHARS
+    )
     assert response.status == 303
 
 
@@ -481,3 +483,21 @@ async def test_the_page_says_how_many_turns_are_left_out_and_why(
     assert "사진이 있는 질문 2건은 뺐습니다" in page
     assert "답변이 없는 질문 1건은 뺐습니다" in page
     assert "1건 가운데 0건 끝남" in page
+
+
+@pytest.mark.parametrize("dataset", ["99999", "0", "x", "9" * 30])
+async def test_a_data_set_that_is_gone_never_means_all_questions(
+    operator: Client, database: AsyncEngine, dataset: str
+) -> None:
+    await add_turn(database)
+    page = await shown(operator, f"/new?dataset={dataset}")
+    assert "데이터 세트를 찾을 수 없거나" in page
+    for _ in range(2):
+        assert f'name="dataset" value="{dataset}"' in page
+        assert 'name="q"' not in page
+        response = await send(operator, name="다시", dataset=dataset, system_prompt="긴 글")
+        assert response.status in (400, 409)
+        page = await response.text()
+        assert "긴 글" in page
+    async with database.connect() as connection:
+        assert await orders.open_ids(connection) == []

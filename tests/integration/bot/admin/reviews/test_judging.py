@@ -14,7 +14,7 @@ from bot.domain.dashboard_users import Role
 from bot.domain.feedback import Reason
 from bot.domain.reviews import MAX_CORRECTION_CHARS, Verdict
 from bot.store.reviews.judged_turns import read_judged
-from tests.support.admin import Client, StartAdmin, add_user, log_in
+from tests.support.admin import Client, StartAdmin, add_user, csrf_of, log_in
 from tests.support.audit import logged
 from tests.support.reviews import judge, new_queue, post, rows
 from tests.support.sample_turns import NOON, add_turn
@@ -268,16 +268,17 @@ async def test_text_survives_a_session_that_has_ended(
 ) -> None:
     turn_id = await add_turn(database)
     address = f"/admin/reviews/turns/{turn_id}"
+    token = csrf_of(await (await reviewer.get("/admin/account")).text())
     await post(reviewer, "/admin/logout")
     fields = {"verdict": "bad", "reason_wrong": "1", "correction": MINE, "version": "0"}
-    refused = await reviewer.post(address, data={"csrf": "old"} | fields)
+    refused = await reviewer.post(address, data={"csrf": token} | fields)
     assert refused.status == 403
     shown = await refused.text()
     assert MINE in shown
     assert "새 창에서 로그인" in shown
-    # Logged in again, the text is sent with no token, shown once more, and saved then.
+    # Logged in again, the text is sent with the old token, shown once more, and saved then.
     await log_in(reviewer, user="lee")
-    again = await reviewer.post(address, data=fields)
+    again = await reviewer.post(address, data={"csrf": token} | fields)
     assert again.status == 403
     shown = await again.text()
     assert MINE in shown
@@ -392,8 +393,9 @@ async def test_hostile_words_stay_text(reviewer: Client, database: AsyncEngine) 
         await (await reviewer.get(f"/admin/reviews/queues/{queue}")).text(),
         await (await reviewer.get("/admin/reviews")).text(),
     ]
+    token = csrf_of(await (await reviewer.get("/admin/account")).text())
     await post(reviewer, "/admin/logout")
-    lost = await reviewer.post(f"/admin/reviews/turns/{turn_id}", data=fields)
+    lost = await reviewer.post(f"/admin/reviews/turns/{turn_id}", data={"csrf": token} | fields)
     for shown in (*pages, await lost.text()):
         assert "<script>alert" not in shown
         assert "&lt;script&gt;" in shown

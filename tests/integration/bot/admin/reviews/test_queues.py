@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,6 +20,7 @@ from bot.store.locks import OneBot, try_lock
 from bot.store.reviews import candidates, queues
 from tests.support.admin import MESSENGER_LABELS, Client, StartAdmin, add_user, log_in
 from tests.support.audit import logged
+from tests.support.lock_waits import until_waiting
 from tests.support.reviews import QUEUE, fill, judge, new_queue, post, rows
 from tests.support.sample_turns import NOON, add_turn
 
@@ -255,6 +258,49 @@ async def test_a_closed_queue_without_a_review_of_it_can_be_deleted(
     assert len(await rows(database, "SELECT id FROM review_items")) == 1
     [act] = [one for one in await logged(database) if one.action == "review_queue_deleted"]
     assert json.loads(act.details) == {"turns": 1}
+
+
+async def test_a_queue_that_is_deleted_while_one_judges_in_it_keeps_what_was_typed(
+    operator: Client, database: AsyncEngine
+) -> None:
+    turn = await add_turn(database)
+    queue = await new_queue(operator, database)
+    committed = database.execution_options(isolation_level="READ COMMITTED")
+    async with committed.begin() as holding:
+        await holding.execute(text("SELECT FROM turns FOR NO KEY UPDATE"))
+        judging = asyncio.create_task(judge(operator, turn, queue, note="아까운 의견"))
+        await until_waiting(database)
+        async with committed.begin() as connection:
+            assert await queues.close(connection, queue)
+            assert await queues.remove(connection, queue)
+    refused = await judging
+    assert refused.status == 409
+    page = await refused.text()
+    assert "아까운 의견" in page
+    assert f'name="queue" value="{queue}"' not in page
+    assert await rows(database, "SELECT id FROM reviews") == []
+
+
+async def test_a_queue_that_is_closed_while_it_is_filled_stays_as_it_is_until_it_is_opened(
+    operator: Client, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = await add_turn(database)
+    queue = int(
+        (await post(operator, "/admin/reviews", **QUEUE)).headers["Location"].split("/")[-1]
+    )
+    read = candidates.next_block
+
+    async def closed_meanwhile(*args: Any) -> candidates.Block:
+        await post(operator, f"/admin/reviews/queues/{queue}/state", state="closed")
+        return await read(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(candidates, "next_block", closed_meanwhile)
+        await fill(database)
+    assert await turns_of(database, queue) == []
+    await post(operator, f"/admin/reviews/queues/{queue}/state", state="open")
+    await fill(database)
+    assert await turns_of(database, queue) == [turn]
 
 
 async def test_opening_a_queue_again_counts_as_opening_one(

@@ -58,7 +58,7 @@ async def test_a_worker_is_shown_with_model_slots_load_and_heartbeat(
     page = await shown(await logged_in(start_admin, database, redis_url))
     for words in (
         "gpu-1", "준비됨", "Bllossom-8B", "3 / 8 사용 중", "초당 51.5토큰", "4.2초", "초 전",
-        "2번째 시도 포함", "배경 작업", "polite",
+        "2번째 시도 포함", "백그라운드 작업", "polite",
     ):  # fmt: skip
         assert words in page, words
     assert re.search(r"\b[1-9]\d*분 \d+초째", page), "90 seconds, and what the page took"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.admin.bot_settings.comparison import compare_values
+from bot.admin.bot_settings.comparison import compare_values, shortened
 from bot.admin.bot_settings.fields import (
     as_typed,
     bounds_words,
@@ -20,7 +20,7 @@ from bot.admin.bot_settings.fields import (
 from bot.admin.bot_settings.inherited import Deployment
 from bot.admin.bot_settings.words import CHOICES, GROUPS, KEYS_IN_WORDS, PROBLEMS, SCOPE_PROBLEMS
 from bot.admin.web import language
-from bot.configs.keys import KEYS, check
+from bot.configs.keys import KEYS, MAX_PROMPT_CHARS, MAX_TYPED_PROMPT_CHARS, check
 from bot.configs.kinds import Choice, Flag, Number, Prose
 from bot.configs.problems import BadValueError, Problem
 from bot.configs.scopes import ScopeProblem
@@ -136,3 +136,24 @@ def test_a_sentence_without_placeholders_says_so() -> None:
     with pytest.raises(BadValueError) as found:
         check("texts.about", "최대 {max}자")
     assert problem_words(found.value) == "이 문구에는 중괄호를 쓸 수 없습니다."
+
+
+def test_a_prompt_longer_than_can_be_typed_stays_where_it_is_sent_back_unchanged() -> None:
+    stored = {"system_prompt": "줄\n" * (MAX_PROMPT_CHARS // 2 - 1) + "끝"}
+    sent = {"system_prompt": stored["system_prompt"].replace("\n", "\r\n")}
+    assert read_fields(sent, stored) == (stored, {})
+    values, problems = read_fields(sent, {})
+    assert values == {}
+    assert f"{MAX_TYPED_PROMPT_CHARS:,}자까지" in problems["system_prompt"]
+
+
+async def test_differences_beside_a_form_are_as_long_as_there_is_room() -> None:
+    old, new = {"system_prompt": "가" * 3_000, "preset": "demo"}, {"system_prompt": "나" * 3_000}
+    whole = await compare_values(old, new)
+    short = shortened(whole, 3_000)
+    assert [len(one.lines) for one in short] == [2, 0]
+    assert [one.left_out for one in short] == [0, 1]
+    assert {line.parts[0].text for line in short[0].lines} == {
+        "가" * 2_000 + "…",
+        "나" * 2_000 + "…",
+    }

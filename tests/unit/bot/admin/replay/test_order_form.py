@@ -9,7 +9,7 @@ import pytest
 from bot.admin.replay.engines import is_gone, offered_engines, read_engine
 from bot.admin.replay.order_form import DEFAULT_TURNS, UnreadableOrderError, read_order
 from bot.admin.search.fields import all_fields
-from bot.configs.keys import MAX_PROMPT_CHARS
+from bot.configs.keys import MAX_TYPED_PROMPT_CHARS
 from bot.domain.replays import ReplayOptions
 from inference_queue.background.protocol import Target
 from inference_queue.worker_registry import WorkerState, WorkerStatus
@@ -71,7 +71,7 @@ def test_everything_that_is_set_is_read() -> None:
         {"max_new_tokens": "inf"},
         {"max_turns": "2001"},
         {"seed": "-1"},
-        {"system_prompt": "가" * (MAX_PROMPT_CHARS + 1)},
+        {"system_prompt": "가" * (MAX_TYPED_PROMPT_CHARS + 1)},
     ],
 )
 def test_what_cannot_be_read_is_a_sentence(wrong: dict[str, str]) -> None:

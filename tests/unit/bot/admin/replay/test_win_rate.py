@@ -10,16 +10,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bot.admin.replay.win_rate import (
-    JudgedItem,
-    Verdict,
-    WinRate,
-    effective_size,
-    student_t,
-    wilson,
-    win_rate,
-)
+from bot.admin.replay.win_rate import JudgedItem, WinRate, win_rate
 from bot.domain.replays import Preference
+from measures.shares import effective_size, student_t, wilson
+from measures.verdict import Verdict
 
 NEW, OLD, TIE, BOTH_BAD = Preference.NEW, Preference.OLD, Preference.TIE, Preference.BOTH_BAD
 votes = st.lists(st.sampled_from(Preference), min_size=1, max_size=4)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.admin.reviews.diff import MAX_EDITS, Change, Part, changes
+from bot.admin.reviews.diff import MAX_EDITS, Change, Part, changes, shortened
 
 texts = st.text(alphabet="가나 다\n은이a.", max_size=60)
 
@@ -57,3 +57,19 @@ def test_the_parts_make_both_texts(before: str, after: str) -> None:
     assert "".join(part.text for part in parts if part.change is not Change.REMOVED) == after
     assert all(part.text for part in parts)
     assert all(a.change is not b.change for a, b in pairwise(parts))
+
+
+def test_a_long_comparison_is_cut_where_nothing_changed() -> None:
+    parts = changes("가" * 500 + " 나 " + "다" * 500, "가" * 500 + " 라 " + "다" * 500)
+    assert shortened(parts, 2_000) == parts
+    cut = shortened(parts, 400)
+    assert [part for part in cut if part.change is not Change.SAME] == [
+        Part(Change.REMOVED, "나"),
+        Part(Change.ADDED, "라"),
+    ]
+    assert sum(len(part.text) for part in cut) < 400
+
+
+def test_of_a_long_replacement_both_sides_are_shown() -> None:
+    cut = shortened(changes("가" * 900, "나" * 900), 1_000)
+    assert [len(part.text.replace(" … ", "")) for part in cut] == [500, 500]

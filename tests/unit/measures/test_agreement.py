@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.admin.reviews.agreement import (
+from measures.agreement import (
     MIN_UNITS,
     Unit,
     alpha_of,
@@ -19,7 +19,7 @@ from bot.admin.reviews.agreement import (
     kappa_of,
     krippendorff_alpha,
 )
-from bot.admin.reviews.binomial import draw_binomial, draw_multinomial
+from measures.binomial import draw_binomial, draw_multinomial
 
 #: Krippendorff (2011), section C: four observers, twelve units, missing values as dots.
 KRIPPENDORFF_2011 = (

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bot.admin.reviews.binomial import draw_multinomial
+from measures.binomial import draw_multinomial
 
 #: The judgements of one turn, and how many turns have these: their order means nothing to alpha.
 Unit = tuple[str, ...]

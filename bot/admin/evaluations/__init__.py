@@ -1,0 +1,1 @@
+"""What models were found to be worth: brought by the command line, read on pages."""

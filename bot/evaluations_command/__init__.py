@@ -1,0 +1,1 @@
+"""``python -m bot evaluations``: brings what was found of a model to the dashboard."""

@@ -1,0 +1,1 @@
+"""Evaluations in Postgres, and their answers pair by pair."""

@@ -1,0 +1,1 @@
+"""The judge: any model behind an OpenAI-compatible URL, asked with a prompt of our own."""

@@ -1,0 +1,1 @@
+"""Reports: JSON for programs and the dashboard, Markdown for people, in Korean and English."""

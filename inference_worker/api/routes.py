@@ -1,0 +1,200 @@
+"""The routes of the endpoint: models, chat completions, plain completions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+from aiohttp import web
+
+from inference_queue.presets import PRESETS
+from inference_queue.protocol import Completion
+from inference_queue.worker_registry import WorkerState, WorkerStatus
+from inference_worker.api.access import check_json
+from inference_worker.api.admission import Admission
+from inference_worker.api.answering import Begin, answer, stream
+from inference_worker.api.body import read_object
+from inference_worker.api.chat import read_chat
+from inference_worker.api.errors import ApiError, of_engine
+from inference_worker.api.event_stream import EventStream
+from inference_worker.api.fields import Fields
+from inference_worker.api.options import Options, read_options
+from inference_worker.api.plain import DEFAULT_MAX_TOKENS, Prompt, read_prompts
+from inference_worker.api.replies import Reply
+from inference_worker.api.slots import RequestSlots
+from inference_worker.engines.base import (
+    CompletingEngine,
+    Delta,
+    Engine,
+    ModelCard,
+    PlainRequest,
+)
+from inference_worker.errors import EngineError
+from inference_worker.metrics import record_api_answer
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What the endpoint is in front of."""
+
+    engine: Engine
+    slots: RequestSlots
+    status: Callable[[], WorkerStatus]
+
+    def card(self) -> ModelCard:
+        """The model that answers now. Raises ApiError where none does."""
+        status = self.status()
+        if status.state is WorkerState.READY:
+            return self.engine.card
+        sentences = {
+            WorkerState.LOADING: "The model is still loading: ask again in a minute.",
+            WorkerState.DRAINING: "The worker is stopping: ask again later, or another worker.",
+        }
+        sentence = sentences.get(status.state, "The engine cannot answer now: check it.")
+        detail = f" {status.detail}" if status.state is not WorkerState.DRAINING else ""
+        raise ApiError(503, f"{sentence}{detail}".rstrip(), "engine_unavailable")
+
+
+class Routes:
+    """The handlers, with one engine."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._admission = Admission(served.slots)
+
+    async def models(self, _: web.Request) -> web.Response:
+        """GET /v1/models."""
+        card = _model(self._served.card())
+        return web.json_response({"object": "list", "data": [card]})
+
+    async def model(self, request: web.Request) -> web.Response:
+        """GET /v1/models/{model}, whose name may have slashes."""
+        card = self._served.card()
+        _check_model(request.match_info["model"], card)
+        return web.json_response(_model(card))
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/chat/completions."""
+        with self._admission.admitted():
+            fields, card = await self._read(request)
+            options = read_options(fields, default=PRESETS[card.preset].sampling)
+            job = read_chat(fields, options.sampling, card)
+            engine = self._served.engine
+
+            def begin(deadline: datetime) -> AsyncGenerator[Delta | Completion, None]:
+                return engine.generate(replace(job, deadline=deadline))
+
+            return await self._send(request, _reply(card, options, is_chat=True), options, [begin])
+
+    async def completions(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/completions."""
+        with self._admission.admitted():
+            fields, card = await self._read(request)
+            default = PRESETS[card.preset].sampling
+            options = read_options(
+                fields, default=replace(default, max_new_tokens=DEFAULT_MAX_TOKENS)
+            )
+            begins = [self._begin_plain(one, options) for one in read_prompts(fields)]
+            reply = _reply(card, options, is_chat=False)
+            return await self._send(request, reply, options, begins)
+
+    def _begin_plain(self, prompt: Prompt, options: Options) -> Begin:
+        engine = self._served.engine
+        if not isinstance(engine, CompletingEngine):
+            sentence = "This engine has no plain completions: use /v1/chat/completions."
+            raise ApiError(400, sentence, "unsupported")
+
+        def begin(deadline: datetime) -> AsyncGenerator[Delta | Completion, None]:
+            return engine.complete(
+                PlainRequest(prompt=prompt, sampling=options.sampling, deadline=deadline)
+            )
+
+        return begin
+
+    async def _read(self, request: web.Request) -> tuple[Fields, ModelCard]:
+        check_json(request)
+        card = self._served.card()
+        fields = Fields(await read_object(request))
+        _check_model(fields.text("model"), card)
+        return fields, card
+
+    async def _send(
+        self, request: web.Request, reply: Reply, options: Options, begins: list[Begin]
+    ) -> web.StreamResponse:
+        slots = self._served.slots
+        if options.streams:
+            return await _stream(EventStream(request), reply, options, stream(slots, begins[0]))
+        completions = [await answer(slots, begin) for begin in begins]
+        for completion in completions:
+            _note(reply, completion)
+        return web.json_response(reply.whole(completions))
+
+
+async def _stream(
+    out: EventStream,
+    reply: Reply,
+    options: Options,
+    events: AsyncGenerator[Delta | Completion, None],
+) -> web.StreamResponse:
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if reply.is_chat and not out.response.prepared:
+                    await out.send(reply.first())
+                if isinstance(event, Delta):
+                    await out.send(reply.piece(event))
+                    continue
+                _note(reply, event)
+                await out.send(reply.last(event))
+                if options.tells_usage:
+                    await out.send(reply.counts(event))
+    except EngineError as error:
+        return await out.fail(of_engine(error))
+    except ApiError as error:
+        return await out.fail(error)
+    return await out.end()
+
+
+def _note(reply: Reply, completion: Completion) -> None:
+    record_api_answer(completion, is_chat=reply.is_chat)
+    log.info(
+        "api_answered",
+        id=reply.id,
+        chat=reply.is_chat,
+        finish=completion.finish_reason.value,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+        dropped_messages=completion.dropped_messages,
+        cut_chars=completion.cut_chars,
+    )
+
+
+def _reply(card: ModelCard, options: Options, *, is_chat: bool) -> Reply:
+    return Reply(model=card.name, is_chat=is_chat, tells_ids=options.tells_ids)
+
+
+def _check_model(name: str, card: ModelCard) -> None:
+    """Raises ApiError unless it is the served one: results must not go under another name."""
+    if not name:
+        raise ApiError(400, f"Name the model: {card.name}.", "missing_model", "model")
+    if name != card.name:
+        sentence = f"This worker does not serve that model, only {card.name}."
+        raise ApiError(404, sentence, "model_not_found", "model")
+
+
+def _model(card: ModelCard) -> dict[str, object]:
+    return {
+        "id": card.name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "bllossom-messenger",
+        "root": card.name,
+        "max_model_len": card.context_window or PRESETS[card.preset].context_window,
+        "adapter": card.adapter or None,
+        "vision": card.vision,
+    }

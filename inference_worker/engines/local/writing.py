@@ -1,0 +1,67 @@
+"""One answer of the local engine, from its prompt to its completion."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from inference_queue.protocol import Completion, Failure, Job
+from inference_worker.engines.base import Delta, PlainRequest, TokenizedCompletion
+from inference_worker.engines.local.generated_text import GeneratedText
+from inference_worker.engines.local.loaded_model import Encoded, LoadedModel
+from inference_worker.engines.local.request import Event, Finished
+from inference_worker.errors import EngineError
+
+
+@dataclass(slots=True)
+class Writing:
+    """A prompt, and what is written behind it."""
+
+    prompt: Encoded
+    output: GeneratedText
+
+    def completion(self, model: str, end: Finished) -> TokenizedCompletion:
+        """The answer at its end."""
+        written = self.output.answer.written(end.reason)
+        return TokenizedCompletion(
+            text=written.text,
+            reasoning=written.reasoning,
+            finish_reason=written.finish_reason,
+            model=model,
+            prompt_tokens=len(self.prompt.ids),
+            completion_tokens=end.tokens,
+            dropped_messages=self.prompt.fitted.dropped,
+            cut_chars=self.prompt.fitted.cut_chars,
+            first_token_ms=self.output.first_token_ms,
+            total_ms=self.output.elapsed_ms(),
+            prompt_ids=tuple(self.prompt.ids),
+            ids=(*self.output.ids, *end.ids),
+        )
+
+
+async def write(
+    model: LoadedModel, job: Job | PlainRequest, writing: Writing
+) -> AsyncGenerator[Delta | Completion, None]:
+    """Yield the answer in pieces, then its completion. Raises EngineError."""
+    output, deadline = writing.output, time.monotonic() + job.remaining_s()
+    events: asyncio.Queue[Event] = asyncio.Queue()
+    request = model.request(job, writing.prompt, deadline=deadline, events=events)
+    model.scheduler.submit(request)
+    end: Finished | None = None
+    try:
+        while not (end or output.is_over):
+            match await events.get():
+                case Failure() as failure:
+                    raise EngineError(failure.reason, failure.message, retryable=failure.retryable)
+                case Finished() as end:
+                    pass
+                case Delta() as written_delta if delta := output.take(written_delta):
+                    yield delta
+    finally:
+        model.scheduler.cancel(request)  # stops it where the model repeats itself
+    end = end or output.stopped()
+    if delta := output.flush(end.reason):
+        yield delta
+    yield writing.completion(model.card.name, end)

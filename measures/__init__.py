@@ -1,0 +1,1 @@
+"""Statistics that the bot and the evaluation share: pure functions, standard library only."""

@@ -1,0 +1,136 @@
+"""What others wrote, against the endpoint: the `openai` client and lm-evaluation-harness.
+
+Their packages are the extra `evaluate` (`make evaluate-tests`); without them these are skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_worker.engines.local.engine import LocalEngine
+from tests.support.api import KEY, ApiEndpoint, api_endpoint
+
+TASKS = Path(__file__).parents[3] / "evaluation_task"
+
+
+def needs(package: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(
+        importlib.util.find_spec(package) is None,
+        reason=f"{package} is not installed: `make evaluate-tests` installs it",
+    )
+
+
+@pytest.fixture
+async def endpoint(demo_engine: LocalEngine) -> AsyncIterator[ApiEndpoint]:
+    async with api_endpoint(demo_engine, keys=(KEY,)) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+async def client(endpoint: ApiEndpoint) -> AsyncIterator[Any]:
+    openai = pytest.importorskip("openai")
+    async with openai.AsyncOpenAI(
+        base_url=f"{endpoint.url}/v1", api_key=KEY, max_retries=0
+    ) as client:
+        yield client
+
+
+ASKED: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
+GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 12}
+
+
+@needs("openai")
+async def test_the_openai_client_gets_a_chat_whole_and_streamed(
+    client: Any, endpoint: ApiEndpoint
+) -> None:
+    models = [model.id async for model in await client.models.list()]
+    assert models == [endpoint.model]
+    whole = await client.chat.completions.create(model=models[0], messages=ASKED, **GREEDY)
+    assert whole.choices[0].message.content == "The capital of France is Paris."
+    assert whole.choices[0].finish_reason == "stop"
+    stream = await client.chat.completions.create(
+        model=models[0],
+        messages=ASKED,
+        stream=True,
+        stream_options={"include_usage": True},
+        **GREEDY,
+    )
+    chunks = [chunk async for chunk in stream]
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == whole.choices[0].message.content
+    assert chunks[-1].usage == whole.usage
+
+
+@needs("openai")
+async def test_the_openai_client_gets_a_plain_completion(
+    client: Any, endpoint: ApiEndpoint
+) -> None:
+    answer = await client.completions.create(
+        model=endpoint.model, prompt="Seoul is the capital of", **GREEDY
+    )
+    assert answer.choices[0].text
+    assert answer.usage.completion_tokens <= 12
+
+
+@needs("openai")
+async def test_the_openai_client_reads_errors_by_their_kind(
+    client: Any, endpoint: ApiEndpoint
+) -> None:
+    import openai
+
+    create = client.chat.completions.create
+    with pytest.raises(openai.NotFoundError, match="does not serve"):
+        await create(model="gpt-4o", messages=ASKED)
+    with pytest.raises(openai.BadRequestError, match="8192"):
+        await create(model=endpoint.model, messages=ASKED, max_tokens=10**9)
+    with pytest.raises(openai.AuthenticationError, match="WORKER_API_SECRETS"):
+        await client.with_options(api_key="foreign").models.list()
+
+
+async def run_lm_eval(endpoint: ApiEndpoint, model: str, route: str, into: Path) -> tuple[int, str]:
+    """Exit status and output of the harness on the tasks of tests/evaluation_task."""
+    arguments = (
+        f"model={endpoint.model},base_url={endpoint.url}{route},num_concurrent=2,max_retries=1"
+    )
+    environment = {
+        **os.environ,
+        "OPENAI_API_KEY": KEY,
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(into / "hf"),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "lm_eval", "--model", model, "--model_args", arguments),
+        *("--include_path", ".", "--tasks", "capitals", "--output_path", str(into / "out")),
+        *(["--apply_chat_template"] if "chat" in model else []),
+        cwd=TASKS,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+@needs("lm_eval")
+@needs("tenacity")
+@pytest.mark.timeout(300)
+async def test_lm_evaluation_harness_scores_a_task_by_chat(
+    endpoint: ApiEndpoint, tmp_path: Path
+) -> None:
+    status, output = await run_lm_eval(
+        endpoint, "local-chat-completions", "/v1/chat/completions", tmp_path
+    )
+    assert status == 0, output
+    [written] = (tmp_path / "out").rglob("results_*.json")
+    score = json.loads(written.read_text("utf-8"))["results"]["capitals"]["exact_match,city"]
+    assert score >= 0.5, output
