@@ -86,7 +86,7 @@ class Batch:
     @property
     def vocabulary(self) -> int:
         """How many token ids the model can read; from any thread."""
-        return int(self._model.get_input_embeddings().num_embeddings)
+        return int(self.model.get_input_embeddings().num_embeddings)
 
     @property
     def reused(self) -> int:

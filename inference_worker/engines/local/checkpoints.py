@@ -159,7 +159,7 @@ def _load_folder(
     has_eyes = _has_eyes(folder, vision)
     sees = has_eyes and vision is not Vision.FALSE
     processors: Any = AutoProcessor
-    processor = processors.from_pretrained(folder) if has_eyes else None
+    processor: Any = processors.from_pretrained(folder) if has_eyes else None
     tokenizer: Any = processor.tokenizer if has_eyes else AutoTokenizer.from_pretrained(folder)
     if has_eyes and not tokenizer.chat_template:
         tokenizer.chat_template = processor.chat_template

@@ -40,7 +40,7 @@ class PictureChat(SlackChat):
 
     async def show(self, text: str, *files: dict[str, Any], user: str = "U1") -> str:
         """Write a direct message with files; its ts."""
-        fields = {"subtype": "file_share", "files": [*files]}
+        fields: dict[str, Any] = {"subtype": "file_share", "files": [*files]}
         return await self.say(user, self.direct(user), text, **fields)
 
     async def until_told(self, root: str, sentence: str, user: str = "U1") -> None:
