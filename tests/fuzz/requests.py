@@ -204,6 +204,7 @@ PATHS = [
     "/simulator/slack/actions",
     "/simulator/slack/api/chat.postMessage",
     "/simulator/kakao/callback/x",
+    "/simulator/kakao/photo.jpg",
     "/simulator/slack/response/x",
     "/simulator/static/page.js",
     "/simulator/static/../app.py",

@@ -25,9 +25,14 @@ from inference_queue.protocol import (
     SamplingParams,
 )
 from inference_worker.engines.base import Vision
+from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.engines.local.ragged import gathered
+from inference_worker.engines.local.vision import PictureReader, seen
 from inference_worker.engines.registry import choose_engine
 from inference_worker.errors import EngineError
+from inference_worker.prompt.chat_template import ChatTemplate
+from inference_worker.prompt.visual_tokens import WithPictures
 from inference_worker.settings import WorkerSettings
 from tests.support import tiny_llava
 from tests.support.models import started
@@ -230,3 +235,32 @@ async def test_a_text_model_that_is_to_see_does_not_start(
     )
     with pytest.raises(EngineError, match="reads text only"):
         await engine.start(print)
+
+
+def test_steps_at_fixed_shapes_go_on_beside_a_picture(
+    noise_llava_dir: Path, reference: Reference
+) -> None:
+    """As on a GPU: steps with pictures use masks, all others the kernel, over the same memory."""
+    models: Any = AutoModelForImageTextToText
+    model = models.from_pretrained(noise_llava_dir, dtype=torch.float32)
+    batch = Batch(model, max_slots=4, budget=4 * 512, prefill_chunk=32, kernel=gathered)
+    reader = PictureReader(reference.processor)
+    template = ChatTemplate(reference.processor.tokenizer, picture=tiny_llava.IMAGE)
+    jobs = [a_job("첫째", tokens=20), a_job("둘째", a_picture()), a_job("셋째", tokens=12)]
+    slots = []
+    for job in jobs:
+        pixels = {one: reader.read(one) for one in job.messages[-1].pictures}
+        sizes = {one: each.tokens for one, each in pixels.items()}
+        ids = WithPictures(template, sizes).encode(job.messages)
+        looked = [seen(model, each) for each in pixels.values()]
+        slot = batch.add(
+            ids, job.sampling, need=len(ids) + 24, seen=torch.cat(looked) if looked else None
+        )
+        slots.append((slot, len(ids)))
+        batch.step()
+    while any(len(slot.tokens) < length + 20 for slot, length in slots):
+        batch.step()
+    for job, (slot, length) in zip(jobs, slots, strict=True):
+        written = slot.tokens[length : length + job.sampling.max_new_tokens]
+        text = reference.processor.tokenizer.decode(written, skip_special_tokens=True)
+        assert (text, length) == reference.answer(job)
