@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
 from bot.admin.bot_settings.desk import Desk, read_desk
 from bot.admin.bot_settings.sandbox.chat import MAX_OPEN, Sandbox, TooManyOpenError
+from bot.admin.bot_settings.sandbox.shortening import ShownQuestion, shortened
 from bot.admin.bot_settings.scopes import UnreadableError, address, is_reviewer, scope_in, words_of
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
@@ -15,6 +16,7 @@ from bot.admin.web import labels
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.admin.workers.views import WORKERS
 from bot.configs.effective import merge, read_row
@@ -22,7 +24,7 @@ from bot.configs.keys import read_values
 from bot.domain.audit import AuditAction
 from bot.domain.bot_config import BotConfig, EffectiveConfig
 from bot.domain.dashboard_users import Role
-from bot.domain.sandbox import SandboxSide
+from bot.domain.sandbox import SandboxQuestion, SandboxSide
 from bot.domain.turns import clean_text, has_visible
 from bot.store import audit_log
 from bot.store.sandbox import KEPT_HOURS, MAX_QUESTIONS
@@ -120,7 +122,7 @@ async def _chat_page(
         scope=desk.scope,
         scope_query=desk.scope._asdict(),
         scope_words=words_of(request, desk.scope),
-        questions=questions,
+        questions=_shown(questions, request.query.get("only", "")),
         is_waiting=any(question.is_open for question in questions),
         both=both,
         typed=typed,
@@ -134,6 +136,12 @@ async def _chat_page(
         kept_hours=KEPT_HOURS,
         is_reviewer=is_reviewer(request),
     )
+
+
+def _shown(questions: Sequence[SandboxQuestion], only: str) -> list[ShownQuestion]:
+    """The questions of the page; ``only``: the id of one that is shown alone, and whole."""
+    alone = [one for one in questions if one.id == whole_number(only)]
+    return [ShownQuestion(one, is_cut=False) for one in alone] or shortened(questions)
 
 
 def _problem(question: str) -> str:

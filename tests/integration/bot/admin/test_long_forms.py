@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from html import unescape
+from uuid import uuid4
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,8 +20,12 @@ from bot.configs.keys import (
     MAX_TYPED_PROMPT_CHARS,
     TEXT_PREFIX,
 )
+from bot.domain.bot_config import Scope
 from bot.domain.reviews import MAX_CORRECTION_CHARS
+from bot.domain.sandbox import SandboxAnswer, SandboxSide
 from bot.domain.turns import clean_text
+from bot.store import sandbox
+from bot.store.sandbox import MAX_QUESTIONS
 from tests.integration.bot.admin.bot_settings.pages import (
     PAGES,
     ROOM,
@@ -74,14 +83,34 @@ async def test_a_longer_prompt_is_refused_in_a_sentence_and_not_lost(
     assert PROMPT + "!" in page
 
 
-async def test_a_sandbox_question_comes_back(operator: Client) -> None:
+async def test_a_sandbox_question_comes_back_below_the_longest_chat(
+    operator: Client, database: AsyncEngine
+) -> None:
     await save_draft(operator, system_prompt=PROMPT)
+    await add_chat(database, MAX_QUESTIONS)
     question = "가" * (MAX_QUESTION_CHARS + 1)
     response = await send(operator, f"{PAGES}/sandbox", question=question, **ROOM)
     page = await response.read()
     assert response.status == 400
     assert question in page.decode()
     assert len(page) < MAX_BYTES
+    [*_, whole] = re.findall(r'href="([^"]+only=[0-9]+)"', page.decode())
+    alone = await (await operator.get(unescape(whole))).read()
+    assert alone.decode().count(ANSWER) == 2
+    assert len(alone) < MAX_BYTES
+
+
+async def add_chat(database: AsyncEngine, count: int) -> None:
+    """So many questions of the room, each answered by both sides."""
+    async with database.begin() as connection:
+        for _ in range(count):
+            sides = [
+                SandboxAnswer(side=side, job_id=uuid4(), preset="demo") for side in SandboxSide
+            ]
+            asked = "질" * MAX_QUESTION_CHARS
+            await sandbox.add(connection, "admin", Scope(**ROOM), asked, uuid4(), sides)
+            for answer in sides:
+                await sandbox.settle(connection, replace(answer, answer=ANSWER))
 
 
 async def test_a_correction_comes_back_with_what_it_changes(
