@@ -24,6 +24,7 @@ class Preset:
     context_window: int
     stop_tokens: tuple[str, ...]  #: in addition to the tokenizer's eos token
     demo: bool = False
+    vision: bool = False  #: the model sees pictures
 
 
 _BLLOSSOM_V = (
@@ -68,6 +69,7 @@ PRESETS: dict[str, Preset] = {
         sampling=SamplingParams(temperature=0.6, top_p=0.9, max_new_tokens=2048),
         context_window=8192,
         stop_tokens=("<|eot_id|>",),
+        vision=True,
     ),
     # Mllama: pictures only by a server (WORKER_BASE_URL). Its card names no system prompt.
     "bllossom-aica-5b": Preset(
@@ -78,6 +80,7 @@ PRESETS: dict[str, Preset] = {
         sampling=SamplingParams(temperature=0.1, max_new_tokens=256),
         context_window=8192,
         stop_tokens=("<|eot_id|>",),
+        vision=True,
     ),
     "demo": Preset(
         model="SmolLM2-135M-Instruct",

@@ -89,3 +89,19 @@ def test_settings_that_cannot_be_are_a_sentence() -> None:
     )
     with pytest.raises(EngineError, match="WORKER_TOKENIZER"):
         read_endpoint(settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "vision"),
+    [
+        ("Bllossom/llama-3.1-Korean-Bllossom-Vision-8B", True),
+        ("Bllossom/llama-3.2-Korean-Bllossom-AICA-5B", True),
+        ("MLP-KTLim/llama-3-Korean-Bllossom-8B", False),
+    ],
+)
+async def test_a_bllossom_that_sees_is_known_by_its_name(model: str, vision: bool) -> None:
+    async with (
+        engine_server(dialect="vllm", vision=True, model=model) as server,
+        an_engine(server) as engine,
+    ):
+        assert engine.card.vision == vision
