@@ -198,6 +198,7 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
             ),
             notifier=notifier,
             merge_window_s=settings.merge_window_s,
+            picture_kept_days=settings.picture_kept_days,
         ),
         notifier=notifier,
         activity=base.activity,
@@ -234,7 +235,11 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
             activity=base.activity,
         ),
         sweeper=TurnSweeper(
-            database=database, scheduler=scheduler, notifier=notifier, activity=base.activity
+            database=database,
+            scheduler=scheduler,
+            notifier=notifier,
+            activity=base.activity,
+            picture_kept_days=settings.picture_kept_days,
         ),
         waiters=waiters,
     )

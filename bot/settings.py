@@ -146,6 +146,9 @@ class Settings(EnvironmentSettings):
     #: How long it is kept who did what on the dashboard: two years at least.
     audit_retention_days: int = Field(730, ge=730, le=36_500)
 
+    #: How long people's pictures stay beside their questions; 0: only until the answer.
+    picture_kept_days: int = Field(0, ge=0, le=3650)
+
     #: Exports of the dashboard: rows of a file, its size, how long it is kept, and what stays free
     #: of the disk.
     export_max_rows: int = Field(200_000, ge=1, le=MAX_COUNT)

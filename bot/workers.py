@@ -9,10 +9,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
+from inference_queue.protocol import MAX_PICTURES
 from inference_queue.worker_registry import WorkerStatus, heartbeat_ages, list_workers
 from runtime.redis_client import redis_cause, redis_outage_log
 
 REFRESH_S = 1.5
+PREVIOUS_MAX_PICTURES = 3
 
 
 class WorkerRegistry:
@@ -67,8 +69,15 @@ class WorkerRegistry:
 
     @property
     def sees_pictures(self) -> bool:
-        """Whether there are workers that take jobs, and the models of all of them see pictures."""
-        return bool(self.ready) and all(worker.vision for worker in self.ready)
+        """Whether some worker's model sees pictures, and those that do not leave them to it."""
+        leaves_them = all(worker.vision or worker.by_needs for worker in self.ready)
+        return leaves_them and any(worker.vision for worker in self.ready)
+
+    @property
+    def max_pictures(self) -> int:
+        """The maximum of a message; workers of the previous version refuse more than three."""
+        is_new = all(worker.by_needs for worker in self.ready if worker.vision)
+        return MAX_PICTURES if is_new else PREVIOUS_MAX_PICTURES
 
     def preset(self, wanted: str) -> tuple[str, Preset]:
         """The name and preset for prompts: ``wanted``, or for "auto" the workers' preset."""

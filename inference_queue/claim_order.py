@@ -23,6 +23,9 @@ CLAIMABLE = """
     AND (deadline IS NULL OR deadline > now())
 """
 
+#: Whether the worker's model can answer it; ``:sees`` also where it is to decline such jobs.
+ANSWERABLE = "(CAST(:sees AS boolean) OR NOT needs_vision)"
+
 #: When the person of a queued job was last served. A job that was given back (its lease is not 0)
 #: keeps its place: its claim served nobody. One lookup a row (hence OFFSET 0 below): the statistics
 #: lag, and the planner would choose a join that compares every job with every person.
@@ -35,7 +38,7 @@ _QUEUED = f"""
         {SERVED_AT} AS served_at,
         CASE WHEN due > now() + make_interval(secs => :typical_s) THEN due
              ELSE coalesce(deadline, created_at + make_interval(secs => :patience_s)) END AS wanted
-    FROM jobs WHERE {CLAIMABLE} AND id <> ALL(CAST(:excluded AS uuid[]))
+    FROM jobs WHERE {CLAIMABLE} AND {ANSWERABLE} AND id <> ALL(CAST(:excluded AS uuid[]))
     OFFSET 0
 """
 

@@ -35,8 +35,9 @@ from runtime.pubsub import WakeupPublisher
 #: The columns repeat fields of the payload, for the order and the indexes.
 ENQUEUE = text(
     """
-    INSERT INTO jobs (id, payload, fairness_key, due, deadline)
-    SELECT job.id, payload, nullif(job.fairness_key, ''), job.due, job.deadline
+    INSERT INTO jobs (id, payload, fairness_key, due, deadline, needs_vision)
+    SELECT job.id, payload, nullif(job.fairness_key, ''), job.due, job.deadline,
+        coalesce(payload -> 'needs' @> '["pictures"]', false)
     FROM jsonb_array_elements(CAST(:payloads AS jsonb)) AS payload,
         jsonb_to_record(payload) AS job (
             id uuid, fairness_key text, due timestamptz, deadline timestamptz

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_queue.channels import FINISHED_CHANNEL
-from inference_queue.claim_order import CLAIMABLE, NEXT_JOBS, NOTE_SERVED
+from inference_queue.claim_order import ANSWERABLE, CLAIMABLE, NEXT_JOBS, NOTE_SERVED
 from inference_queue.protocol import (
     Completion,
     Failure,
@@ -68,7 +68,7 @@ def _claim(picked: str) -> TextClause:
 
 NEXT = text(NEXT_JOBS)
 CLAIM = _claim(NEXT_JOBS)
-CLAIM_ONE = _claim(f"SELECT id FROM jobs WHERE id = :job_id AND {CLAIMABLE}")
+CLAIM_ONE = _claim(f"SELECT id FROM jobs WHERE id = :job_id AND {CLAIMABLE} AND {ANSWERABLE}")
 
 RENEW = text(
     """
@@ -133,26 +133,37 @@ class LeaseClient:
         *,
         typical_s: float = 0.0,
         excluded: Sequence[UUID] = (),
+        sees: bool = True,
         on_fault: OnFault = log_fault,
     ) -> list[Lease]:
         """Take up to ``slots`` jobs in the order of claims; ``typical_s``: an answer's duration.
 
+        ``sees``: those with pictures too.
+
         An unreadable payload is finished at once as INVALID_JOB; an error of that goes to
         ``on_fault``.
         """
-        values = {**self._order(slots, typical_s, excluded), **self._holder()}
+        values = {**self._order(slots, typical_s, excluded, sees), **self._holder()}
         return await self._take(CLAIM, values, on_fault)
 
-    async def claim_one(self, job_id: UUID, *, on_fault: OnFault = log_fault) -> list[Lease]:
+    async def claim_one(
+        self, job_id: UUID, *, sees: bool = True, on_fault: OnFault = log_fault
+    ) -> list[Lease]:
         """Take this job if it is still claimable: one lease or none."""
-        return await self._take(CLAIM_ONE, {"job_id": job_id, **self._holder()}, on_fault)
+        values = {"job_id": job_id, "sees": sees, **self._holder()}
+        return await self._take(CLAIM_ONE, values, on_fault)
 
     async def next_jobs(
-        self, slots: int, *, typical_s: float = 0.0, excluded: Sequence[UUID] = ()
+        self,
+        slots: int,
+        *,
+        typical_s: float = 0.0,
+        excluded: Sequence[UUID] = (),
+        sees: bool = True,
     ) -> list[UUID]:
         """The jobs that ``claim`` would take now, in its order. Read-only."""
         async with self._database.connect() as connection:
-            ids = await connection.scalars(NEXT, self._order(slots, typical_s, excluded))
+            ids = await connection.scalars(NEXT, self._order(slots, typical_s, excluded, sees))
             return list(ids)
 
     async def reject(self, job_id: UUID, failure: Failure) -> bool:
@@ -215,12 +226,15 @@ class LeaseClient:
         """Let a pending wake-up go out."""
         await self._finished.close()
 
-    def _order(self, slots: int, typical_s: float, excluded: Sequence[UUID]) -> dict[str, Any]:
+    def _order(
+        self, slots: int, typical_s: float, excluded: Sequence[UUID], sees: bool
+    ) -> dict[str, Any]:
         return {
             "slots": slots,
             "typical_s": typical_s,
             "patience_s": PATIENCE_S,
             "excluded": list(excluded),
+            "sees": sees,
         }
 
     def _holder(self) -> dict[str, Any]:

@@ -24,7 +24,19 @@ class Preset:
     context_window: int
     stop_tokens: tuple[str, ...]  #: in addition to the tokenizer's eos token
     demo: bool = False
+    vision: bool = False  #: the model sees pictures
 
+
+_BLLOSSOM_V = (
+    "You are a versatile AI assistant named Bllava, capable of both understanding and generating "
+    "text as well as interpreting and analyzing images. Your role is to kindly and effectively "
+    "answer the user\u2019s questions, whether they are about text or images, and provide "
+    "appropriate and helpful responses to all types of queries.\n\n"
+    "당신은 텍스트를 이해하고 생성하는 것뿐만 아니라 이미지를 해석하고 분석할 수 있는 다재다능한 "
+    "AI 어시스턴트 블라바입니다. 사용자의 질문이 텍스트에 관한 것이든 이미지에 관한 것이든 "
+    "친절하고 효과적으로 답변하며, 모든 유형의 질의에 대해 적절하고 유용한 응답을 제공하는 것이 "
+    "당신의 역할입니다."
+)
 
 PRESETS: dict[str, Preset] = {
     "bllossom-8b": Preset(
@@ -49,6 +61,26 @@ PRESETS: dict[str, Preset] = {
         ),
         context_window=8192,
         stop_tokens=("<|eot_id|>",),
+    ),
+    # LLaVA-NeXT on Llama 3.1: the local engine shows it pictures, and so do vLLM and SGLang.
+    "bllossom-vision-8b": Preset(
+        model="Bllossom/llama-3.1-Korean-Bllossom-Vision-8B",
+        system_prompt=_BLLOSSOM_V,
+        sampling=SamplingParams(temperature=0.6, top_p=0.9, max_new_tokens=2048),
+        context_window=8192,
+        stop_tokens=("<|eot_id|>",),
+        vision=True,
+    ),
+    # Mllama: pictures only by a server (WORKER_BASE_URL). Its card names no system prompt.
+    "bllossom-aica-5b": Preset(
+        model="Bllossom/llama-3.2-Korean-Bllossom-AICA-5B",
+        system_prompt=(
+            "당신은 유능한 AI 어시스턴트 입니다. 사용자의 질문에 대해 친절하게 답변해주세요."
+        ),
+        sampling=SamplingParams(temperature=0.1, max_new_tokens=256),
+        context_window=8192,
+        stop_tokens=("<|eot_id|>",),
+        vision=True,
     ),
     "demo": Preset(
         model="SmolLM2-135M-Instruct",

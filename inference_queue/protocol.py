@@ -24,7 +24,7 @@ PICTURES = "pictures"
 #: The maximum length of an answer in tokens (the context of Llama-3-8B).
 MAX_NEW_TOKENS = 8192
 #: The maxima of one message: pictures, and characters of their base64 together.
-MAX_PICTURES = 3
+MAX_PICTURES = 4
 MAX_PICTURE_CHARS = 1024 * 1024
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
 

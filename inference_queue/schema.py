@@ -47,6 +47,8 @@ jobs = Table(
     Column("fairness_key", Text),
     Column("due", DateTime(timezone=True)),
     Column("deadline", DateTime(timezone=True)),
+    # It has pictures: only a worker whose model sees can answer it.
+    Column("needs_vision", Boolean, nullable=False, server_default=text("false")),
     Column("state", Text, nullable=False, server_default=JobState.QUEUED.value),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     # Fences a lease: a worker that lost it can neither renew nor finish.

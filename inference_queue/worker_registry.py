@@ -53,6 +53,7 @@ class WorkerStatus:
     tokens_per_s: float = 0.0  #: of one answer
     adapter: str = ""  #: the name of the LoRA weights on its model
     renders: bool = False  #: it has the model's chat template and tokenizer
+    by_needs: bool = False  #: it leaves jobs with pictures to those that see (up to MAX_PICTURES)
     background: int = 0  #: background jobs beside the ``busy`` live ones
 
 
@@ -81,6 +82,10 @@ class Heartbeat:
         """Remove the status: the worker has ended."""
         with contextlib.suppress(RedisError, OSError):
             await self._redis.delete(WORKER_KEY.format(id=self.worker))
+
+    async def peers(self) -> list[WorkerStatus]:
+        """All workers, this one too. Raises RedisError or OSError without Redis."""
+        return await list_workers(self._redis)
 
     async def _set(self, body: str) -> None:
         async with self._redis.pipeline(transaction=False) as pipeline:

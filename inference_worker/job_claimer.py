@@ -9,6 +9,7 @@ from uuid import UUID
 from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import Failure, FailureReason
 from inference_queue.reaper import MAX_ATTEMPTS
+from inference_worker.eyesight import Eyesight
 from inference_worker.faults import report_fault, report_outage
 from inference_worker.job_runner import JobRunner
 from inference_worker.lifecycle import StopSignal
@@ -35,6 +36,7 @@ class JobClaimer:
         running: RunningJobs,
         runner: JobRunner,
         throughput: ThroughputEstimator,
+        eyesight: Eyesight,
         stop: StopSignal,
         on_empty: Callable[[], None] = lambda: None,
     ) -> None:
@@ -43,6 +45,7 @@ class JobClaimer:
         self._running = running
         self._runner = runner
         self._throughput = throughput
+        self._eyesight = eyesight
         self._stop = stop
         self._on_empty = on_empty
         self._quarantine = Quarantine(base_s=QUARANTINE_BASE_S, max_s=QUARANTINE_MAX_S)
@@ -83,14 +86,15 @@ class JobClaimer:
 
     async def _claim_batch(self, slots: int) -> list[Lease]:
         typical_s, excluded = self._throughput.answer_s, self._quarantine.rows
+        sees = self._eyesight.takes_pictures
         try:
             return await self._leases.claim(
-                slots, typical_s=typical_s, excluded=excluded, on_fault=report_fault
+                slots, typical_s=typical_s, excluded=excluded, sees=sees, on_fault=report_fault
             )
         except DATABASE_ERRORS as error:
             if is_outage(error):
                 raise
-        ids = await self._leases.next_jobs(slots, typical_s=typical_s, excluded=excluded)
+        ids = await self._leases.next_jobs(slots, typical_s=typical_s, excluded=excluded, sees=sees)
         return await self._claim_each(ids)
 
     async def _claim_each(self, ids: Sequence[UUID]) -> list[Lease]:
@@ -98,7 +102,10 @@ class JobClaimer:
 
         async def claim(some: Sequence[UUID]) -> None:
             for job_id in some:
-                claimed.extend(await self._leases.claim_one(job_id, on_fault=report_fault))
+                sees = self._eyesight.takes_pictures
+                claimed.extend(
+                    await self._leases.claim_one(job_id, sees=sees, on_fault=report_fault)
+                )
                 self._quarantine.discard(job_id)
 
         try:

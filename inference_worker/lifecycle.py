@@ -76,6 +76,7 @@ class StatusSource:
             preset=card.preset if card else "",
             demo=card.demo if card else False,
             vision=card.vision if card else False,
+            by_needs=True,
             slots=self.running.slots,
             busy=len(self.running),
             background=len(self.background),

@@ -27,6 +27,7 @@ from inference_worker.background.running import RunningBackground
 from inference_worker.computing_time import ComputingTime
 from inference_worker.engines.base import Engine, Usage
 from inference_worker.errors import EngineStuckError
+from inference_worker.eyesight import Eyesight
 from inference_worker.job_claimer import JobClaimer
 from inference_worker.job_runner import JobRunner
 from inference_worker.lease_keeper import LeaseKeeper
@@ -101,11 +102,13 @@ class Worker:
             lifecycle=lifecycle,
             computing=computing,
         )
+        eyesight = Eyesight(lifecycle.status, connections.heartbeat.peers)
         self._claimer = JobClaimer(
             leases=leases,
             running=running,
             runner=runner,
             throughput=throughput,
+            eyesight=eyesight,
             stop=stop,
             on_empty=requests.fill,
         )
@@ -120,6 +123,7 @@ class Worker:
             lifecycle.keep_publishing,
             lifecycle.keep_checking,
             keeper.run,
+            eyesight.keep_looking,
             QueueReaper(connections.database).run,
             lane.keep_claiming,
             lane.keep_renewing,

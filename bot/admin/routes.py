@@ -34,7 +34,7 @@ from bot.admin.people import export_view as person_file
 from bot.admin.people import list_views as people_lists
 from bot.admin.people import views as people
 from bot.admin.reading import conversation_views as reading
-from bot.admin.reading import turn_views
+from bot.admin.reading import picture_views, turn_views
 from bot.admin.replay import compare_views, export_views, order_views
 from bot.admin.replay import views as replays
 from bot.admin.retention import views as retention
@@ -69,6 +69,7 @@ ROUTES = [
     web.get("/turns/{id}/prompt", turn_views.show_prompt, name="prompt"),
     web.get("/turns/{id}/texts/{name}", turn_views.show_text, name="text"),
     web.get("/turns/{id}/request", turn_views.show_request, name="request"),
+    web.get("/turns/{id}/pictures/{number}", picture_views.show_picture, name="picture"),
     web.get("/search/suggestions", search_views.show_suggestions, name="suggestions"),
     web.post("/searches", saved_views.save_search, name="save_search"),
     web.post("/searches/{id}/delete", saved_views.delete_search, name="delete_search"),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.store.scheduling import WaitingTurn
-from inference_queue.protocol import MAX_PICTURES
 
+#: Of several messages: three of the previous version's pictures, which were larger, fit a job.
+MAX_MERGED_PICTURES = 3
 #: A burst waits for its next message for at most this many windows.
 MAX_BURST_WINDOWS = 4
 #: A shorter rest of the window is not worth a timer.
@@ -17,7 +18,7 @@ _MIN_WAIT_S = 0.01
 def next_burst(waiting: Sequence[WaitingTurn], window_s: float) -> list[WaitingTurn]:
     """The oldest waiting turn and its followers, each within ``window_s`` of the previous turn.
 
-    A reset ends a burst, and so do more pictures than a message may have; a question asked again
+    A reset ends a burst, and so do more than MAX_MERGED_PICTURES; a question asked again
     belongs to none. Without a window each burst is a single turn.
     """
     burst = list(waiting[:1])
@@ -25,7 +26,7 @@ def next_burst(waiting: Sequence[WaitingTurn], window_s: float) -> list[WaitingT
         # abs: one accept may overtake another, so seq is not always the order of receipt.
         pause_s = abs((turn.received_at - burst[-1].received_at).total_seconds())
         again = turn.regenerates or burst[-1].regenerates
-        full = turn.pictures + sum(one.pictures for one in burst) > MAX_PICTURES
+        full = turn.pictures + sum(one.pictures for one in burst) > MAX_MERGED_PICTURES
         if pause_s >= window_s or turn.epoch != burst[-1].epoch or again or full:
             break
         burst.append(turn)

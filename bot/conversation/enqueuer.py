@@ -40,6 +40,7 @@ class JobEnqueuer:
         prompts: PromptBuilder,
         notifier: SettlementNotifier,
         merge_window_s: float,
+        picture_kept_days: int = 0,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -47,6 +48,7 @@ class JobEnqueuer:
         self._prompts = prompts
         self._notifier = notifier
         self._merge_window_s = merge_window_s
+        self._picture_kept_days = picture_kept_days
         self._kept_settings: set[UUID] = set()
 
     async def enqueue(
@@ -102,7 +104,7 @@ class JobEnqueuer:
         """The job for the newest turn of each burst."""
         windows = [history_window(locked[burst[-1].conversation_id], burst[-1]) for burst in bursts]
         histories = await self._history.load(connection, windows)
-        pictures = await _pictures(connection, bursts)
+        pictures = await self._pictures(connection, bursts)
         return [
             self._prompts.plan(
                 locked[window.conversation],
@@ -112,6 +114,14 @@ class JobEnqueuer:
             )
             for burst, window in zip(bursts, windows, strict=True)
         ]
+
+    async def _pictures(
+        self, connection: AsyncConnection, bursts: Sequence[list[WaitingTurn]]
+    ) -> dict[UUID, tuple[Picture, ...]]:
+        """The pictures of the turns that have some; no statement where none has."""
+        ids = [turn.id for burst in bursts for turn in burst if turn.pictures]
+        kept_days = self._picture_kept_days
+        return await take_pictures(connection, ids, kept_days=kept_days) if ids else {}
 
     async def _keep_settings(
         self, connection: AsyncConnection, plans: Sequence[PlannedJob]
@@ -152,14 +162,6 @@ def _queued(turn: WaitingTurn, plan: PlannedJob) -> QueuedTurn:
 
 def _has_pictures(burst: Sequence[WaitingTurn]) -> bool:
     return any(turn.pictures for turn in burst)
-
-
-async def _pictures(
-    connection: AsyncConnection, bursts: Sequence[list[WaitingTurn]]
-) -> dict[UUID, tuple[Picture, ...]]:
-    """The pictures of the turns that have some; no statement where none has."""
-    turn_ids = [turn.id for burst in bursts for turn in burst if turn.pictures]
-    return await take_pictures(connection, turn_ids) if turn_ids else {}
 
 
 async def _merge(connection: AsyncConnection, burst: Sequence[WaitingTurn]) -> None:

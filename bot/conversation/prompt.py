@@ -112,7 +112,9 @@ class PromptBuilder:
             preset=name,
             system_prompt=self._system(preset, values),
             sampling=self._sampling(preset.sampling, turn.person.messenger, values),
-            picture_prompt=self._pictures_alone(values) if pictures else None,
+            picture_prompt=self._pictures_alone(values)
+            if pictures and not any(turn.pictures_beside_text for turn in burst)
+            else None,
         )
         job = Job(
             id=uuid4(),

@@ -38,8 +38,10 @@ class TurnSweeper:
         scheduler: ConversationScheduler,
         notifier: SettlementNotifier,
         activity: Activity | None = None,
+        picture_kept_days: int = 0,
     ) -> None:
         """``activity``: of this bot; None: it is never idle."""
+        self._picture_kept_days = picture_kept_days
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._scheduler = scheduler
         self._notifier = notifier
@@ -81,7 +83,7 @@ class TurnSweeper:
         await self._isolated(self._reaping, reap, reapable)
         await self._isolated(self._expiring, self._expire, sweeping.late_conversations)
         async with self._database.connect() as connection:
-            await turn_pictures.drop_unneeded(connection)
+            await turn_pictures.drop_unneeded(connection, kept_days=self._picture_kept_days)
             waiting = await scheduling.waiting_conversations(
                 connection, BATCH, excluded=self._scheduler.paused
             )

@@ -26,6 +26,7 @@ class AuditAction(StrEnum):
     TURN_READ = "turn_read"
     PROMPT_READ = "prompt_read"
     REQUEST_READ = "request_read"
+    PICTURE_READ = "picture_read"
     PERSON_READ = "person_read"
     ROOM_READ = "room_read"
     SEARCH_SAVED = "search_saved"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 #: The longer side in pixels.
 MAX_SIDE = 1024
-#: Three of them as base64 fit into one message of a job.
-MAX_JPEG_BYTES = 250_000
+#: Four of them as base64 fit into one message of a job.
+MAX_JPEG_BYTES = 195_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -247,10 +247,17 @@ class OutboundClient:
         return await _call(session, "POST", url, hosts, max_bytes, options)
 
     async def get(
-        self, url: object, *, hosts: Iterable[str], limits: ClientTimeout, max_bytes: int
+        self,
+        url: object,
+        *,
+        hosts: Iterable[str],
+        limits: ClientTimeout,
+        max_bytes: int,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply | NoReply:
         """GET the URL once; the errors are those of ``exchange``."""
-        options = {"headers": {"Accept-Encoding": "identity"}, "timeout": limits}
+        own = {"Accept-Encoding": "identity"}
+        options = {"headers": {**own, **(headers or {})}, "timeout": limits}
         return await _call(self._session, "GET", url, hosts, max_bytes, options)
 
 

@@ -87,7 +87,7 @@ def _check_pixels(image: Image.Image, max_pixels: int) -> None:
 def _scaled(image: Image.Image) -> Picture:
     image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG is decoded at a fraction of its size
     image.thumbnail((MAX_SIDE, MAX_SIDE))
-    opaque = _on_white(ImageOps.exif_transpose(image))
+    opaque = _on_white(_upright(image))
     for side, quality in _STEPS:
         opaque.thumbnail((side, side))
         written = io.BytesIO()
@@ -95,6 +95,15 @@ def _scaled(image: Image.Image) -> Picture:
         if written.tell() <= MAX_JPEG_BYTES:
             return Picture(content=written.getvalue(), width=opaque.width, height=opaque.height)
     raise PictureError(PictureProblem.TOO_LARGE, f"{written.tell()} bytes as a JPEG")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture as its camera was held; as it is where its metadata is broken."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except (SyntaxError, ValueError, TypeError, LookupError, OSError, ArithmeticError):
+        return image
 
 
 def _on_white(image: Image.Image) -> Image.Image:

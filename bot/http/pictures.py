@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -16,7 +16,7 @@ from bot.http.picture_scaling import PictureError, PictureProblem, scaled_pictur
 
 log = structlog.get_logger(__name__)
 
-MAX_PICTURE_BYTES = 20 * 1024 * 1024
+MAX_PICTURE_BYTES = 10 * 1024 * 1024
 #: The picture's address lives for minutes, and the person waits.
 TIMEOUT = ClientTimeout(total=8.0, connect=3.0)
 #: Pictures in memory at once, and those of them that are unpacked.
@@ -46,21 +46,28 @@ class PictureFetcher:
         # Of its own: a decoding outlives the caller's time-out, and others need the shared ones.
         self._threads = ThreadPoolExecutor(MAX_UNPACKED, thread_name_prefix="picture")
 
-    async def fetch(self, url: str) -> Picture:
-        """The picture, scaled. Raises PictureError; a line in the log names the host alone."""
+    async def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Picture:
+        """The picture, scaled. Raises PictureError; a line in the log names the host alone.
+
+        ``headers`` go to allowed hosts only.
+        """
         try:
             async with self._free:
-                content = await self._download(url)
+                content = await self._download(url, headers)
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._threads, scaled_picture, content)
         except PictureError as error:
             log.warning("picture_refused", host=host_of(url), reason=str(error))
             raise
 
-    async def _download(self, url: str) -> bytes:
+    async def _download(self, url: str, headers: Mapping[str, str] | None) -> bytes:
         # One byte more than allowed tells a picture that is cut from one that fits.
         reply = await self._outbound.get(
-            _secure(url), hosts=self._hosts, limits=self._limits, max_bytes=self._max_bytes + 1
+            _secure(url),
+            hosts=self._hosts,
+            limits=self._limits,
+            max_bytes=self._max_bytes + 1,
+            headers=headers,
         )
         if isinstance(reply, NoReply):
             foreign = reply.outcome is Outcome.REFUSED

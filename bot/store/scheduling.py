@@ -31,7 +31,8 @@ WAITING = (
         FROM unnest(:ids) AS wanted (id) CROSS JOIN LATERAL (
             SELECT id, conversation_id, seq, epoch, messenger, tenant, sender, reply_handle,
                 received_at, expires_at, regenerates, coalesce(prompt, text) AS text,
-                jsonb_array_length(media) AS pictures, continues
+                jsonb_array_length(media) AS pictures, continues,
+                media @> '[{"beside_text": true}]' AS pictures_beside_text
             FROM turns
             WHERE conversation_id = wanted.id AND status = 'received'
             OFFSET 0
@@ -143,6 +144,7 @@ class WaitingTurn:
     person: Person
     text: str  #: what the model reads
     pictures: int = 0  #: their number; they are in ``turn_pictures``
+    pictures_beside_text: bool = False  #: they came with ``text``, which else stands for them
     regenerates: UUID | None  #: the turn whose question it asks again
     #: The mark of the answer that it goes on with; "" for none, or one that was thought out first:
     #: after it the model would have to think again.
@@ -195,6 +197,7 @@ def _waiting_turn(row: Row[Any]) -> WaitingTurn:
         person=Person(messenger=row.messenger, tenant=row.tenant, sender=row.sender),
         text=row.text,
         pictures=row.pictures,
+        pictures_beside_text=row.pictures_beside_text,
         regenerates=row.regenerates,
         continues=mark(row.cut_seq or 0, row.cut_at),
         reply_handle=reply_handle,

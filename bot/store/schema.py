@@ -281,7 +281,8 @@ delivery_attempts = Table(
     Index("ix_delivery_attempts_turn_id", "turn_id"),
 )
 
-# The pictures of turns that wait for their job; the job takes them with it.
+# The pictures of turns that wait for their job, which takes them with it, and those that operators
+# keep: ``kept_until``.
 turn_pictures = Table(
     "turn_pictures",
     metadata,
@@ -289,6 +290,7 @@ turn_pictures = Table(
     Column("position", Integer, primary_key=True),
     Column("media_type", Text, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("kept_until", DateTime(timezone=True)),
 )
 
 # What prompts are made with beside the turns: written once, and named by its digest.

@@ -47,7 +47,7 @@ class Texts:
     stop_done: str
     picture_text: str  #: stands for a picture in the log and in later prompts
     picture_prompt: str  #: for the model: a picture came without a text
-    picture_gone: str  #: a picture is kept for one answer only
+    picture_gone: str  #: a picture is looked at for one answer only
     nothing_again: str  #: there is no question to ask again
     erase_confirm: str
     erase_done: str
@@ -168,7 +168,7 @@ TEXTS: dict[str, Texts] = {
             "사진을 보냈어요. 사진에 무엇이 있는지 설명하고, 글이나 질문이 적혀 있으면 그 내용에 "
             "맞게 답변해 주세요."
         ),
-        picture_gone="보내 주신 사진은 보관하지 않아요. 사진을 다시 보내 주세요.",
+        picture_gone="사진은 한 번만 볼 수 있어요. 사진을 다시 보내 주세요.",
         nothing_again="다시 답변할 질문이 없어요. 궁금한 점을 보내 주세요.",
         erase_confirm=(
             "지금까지의 대화와 의견을 모두 지울까요? 지우면 되돌릴 수 없어요. "
@@ -300,7 +300,7 @@ TEXTS: dict[str, Texts] = {
             "I have sent a picture. Describe what it shows, and if it holds a text or a question, "
             "answer that."
         ),
-        picture_gone="I do not keep pictures. Please send it once more.",
+        picture_gone="I look at a picture only once. Please send it once more.",
         nothing_again="There is no question to answer again. Please send yours.",
         erase_confirm=(
             "Erase all our conversations and your feedback? This cannot be undone. "

@@ -13,7 +13,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 
 from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import Engine, Vision
+from inference_worker.engines.base import Engine
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.engines.served.endpoint import EndpointSettings, read_endpoint
 from inference_worker.engines.served.engine import ServedEngine
@@ -37,12 +37,6 @@ def choose_engine(settings: WorkerSettings) -> tuple[str, Engine]:
 
 
 def _local(settings: WorkerSettings) -> Engine:
-    if settings.vision is Vision.TRUE:
-        raise EngineError(
-            FailureReason.ENGINE_UNAVAILABLE,
-            "WORKER_VISION=true needs an external engine (WORKER_BASE_URL): the local one reads "
-            "text only",
-        )
     return LocalEngine(
         settings.model or suitable_preset(),
         slots=settings.slots,
@@ -52,6 +46,7 @@ def _local(settings: WorkerSettings) -> Engine:
         device=settings.device or None,
         dtype=settings.dtype or None,
         adapter=settings.adapter,
+        vision=settings.vision,
         system_role=settings.system_role,
         repetition_chars=settings.repetition_chars,
     )

@@ -60,8 +60,12 @@ class ChatTemplate:
     transformers with a chat template.
     """
 
-    def __init__(self, tokenizer: Any, *, system_role: SystemRole = SystemRole.AUTO) -> None:
+    def __init__(
+        self, tokenizer: Any, *, system_role: SystemRole = SystemRole.AUTO, picture: str = ""
+    ) -> None:
+        """``picture``: the control token that stands for one; "": the model reads text only."""
         self._tokenizer = tokenizer
+        self._picture = picture
         self._controls = _control_tokens(tokenizer)
         self._control_ids = frozenset(self._controls.values())
         # Longest first, should one marker begin with another.
@@ -73,9 +77,16 @@ class ChatTemplate:
         # A copy: the switch would affect every thread that shares the tokenizer.
         self._plain = copy.deepcopy(tokenizer.backend_tokenizer)
         self._plain.encode_special_tokens = True
+        self._takes_parts = bool(picture) and self._renders_parts()
         self._takes_system = system_role is SystemRole.YES
         if system_role is SystemRole.AUTO:
             self._takes_system = self._renders_system()
+        self._first_id = self._first_of_every_text() if picture else None
+
+    @property
+    def picture_id(self) -> int | None:
+        """The id of the token that stands for a picture; None: the model reads text only."""
+        return self._controls.get(self._picture)
 
     @property
     def opens_reasoning(self) -> bool:
@@ -89,7 +100,10 @@ class ChatTemplate:
         the rendered text is the template's own; each stretch of text between two of those is then
         encoded without looking for markers.
         """
-        return self._encode_rendered(self._render(messages))
+        ids = self._encode_rendered(self._render(messages))
+        if self._first_id is not None and ids[:1] != [self._first_id]:
+            ids.insert(0, self._first_id)
+        return ids
 
     def encode_answer(self, messages: Sequence[Message], answer: str) -> list[int]:
         """The token ids of an answer behind ``encode(messages)``, with what ends its turn.
@@ -144,6 +158,24 @@ class ChatTemplate:
         except TemplateError:
             return False
 
+    def _renders_parts(self) -> bool:
+        """Whether the template takes contents in parts and puts the picture's token itself."""
+        parts = [{"type": "image"}, {"type": "text", "text": "?"}]
+        try:
+            shown = self._template_of([{"role": "user", "content": parts}])
+        except (TemplateError, TypeError):
+            return False
+        return self._picture in shown and "'type'" not in shown
+
+    def _first_of_every_text(self) -> int | None:
+        """The token that the tokenizer puts before every text, as vision models were trained.
+
+        Their processors tokenise the rendered prompt once more, with it; a template may lack it.
+        """
+        begin: int | None = self._tokenizer.bos_token_id
+        ids: list[int] = self._tokenizer("?")["input_ids"]
+        return begin if ids[:1] == [begin] else None
+
     def _render(self, messages: Sequence[Message]) -> str:
         before, written = split_open(messages)
         chat = self._apply(before if self._takes_system else fold_system(before))
@@ -151,10 +183,18 @@ class ChatTemplate:
         return chat + self._seams.sub(self._seam, written)
 
     def _apply(self, messages: Sequence[Message], *, is_open: bool = True) -> str:
-        chat = [
-            {"role": m.role.value, "content": self._seams.sub(self._seam, m.content)}
-            for m in messages
-        ]
+        chat = [{"role": m.role.value, "content": self._content(m)} for m in messages]
+        return self._template_of(chat, is_open=is_open)
+
+    def _content(self, message: Message) -> str | list[dict[str, str]]:
+        """The content with its markers broken, behind its pictures."""
+        text = self._seams.sub(self._seam, message.content)
+        if self._takes_parts:
+            pictures = [{"type": "image"} for _ in message.pictures]
+            return [*pictures, {"type": "text", "text": text}]
+        return f"{self._picture}\n" * len(message.pictures) + text
+
+    def _template_of(self, chat: list[dict[str, Any]], *, is_open: bool = True) -> str:
         return str(
             self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=is_open)
         )

@@ -115,6 +115,7 @@ NO_PAGES = {
     "",
     "/search/suggestions",
     "/live/events",
+    "/turns/{id}/pictures/{number}",
     "/replays/{id}/export",
     "/static/{name}",
     "/login",

@@ -16,7 +16,7 @@ from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.prompt.chat_template import ChatTemplate
 from tests.support import llama3_tokenizer as released_tokenizer
-from tests.support import tiny_llama
+from tests.support import tiny_llama, tiny_llava
 
 # Several test processes share few cores; threads that wait for each other would stall them all.
 torch.set_num_threads(1)
@@ -127,3 +127,11 @@ def korean_engine(korean_llama_dir: Path, demo_cache: Path) -> Iterator[LocalEng
     engine = started(str(korean_llama_dir), demo_cache, dtype="float32")
     yield engine
     asyncio.run(engine.close())
+
+
+@pytest.fixture(scope="session")
+def noise_llava_dir(llama3_tokenizer_dir: Path) -> Path:
+    """A tiny LLaVA-NeXT with the true tokenizer and random weights: it sees, and writes noise."""
+    return made_once(
+        "noise-llava-1", lambda into: tiny_llava.save_noise(llama3_tokenizer_dir, into)
+    )

@@ -16,6 +16,7 @@ ACTIONS: dict[str, str] = {
     AuditAction.TURN_READ: "질문 열람",
     AuditAction.PROMPT_READ: "프롬프트 열람",
     AuditAction.REQUEST_READ: "요청 열람",
+    AuditAction.PICTURE_READ: "사진 열람",
     AuditAction.PERSON_READ: "사용자 열람",
     AuditAction.ROOM_READ: "채널 열람",
     AuditAction.SEARCH_SAVED: "검색 저장",

@@ -197,4 +197,4 @@ def _left_out(found: Found, messages: Sequence[PromptMessage]) -> Iterator[str]:
     if erased := sum(message.text is None for message in messages):
         yield _("메시지 {count}개는 그 뒤에 삭제되어 보여 드릴 수 없습니다.", count=erased)
     if pictures := sum(message.pictures for message in messages):
-        yield _("사진 {count}장은 답변에만 쓰고 지웠습니다.", count=pictures)
+        yield _("사진 {count}장을 함께 보았습니다.", count=pictures)

@@ -35,6 +35,7 @@ from bot.store.reading.conversation import SpokenTurn
 from bot.store.reading.room import Room
 from bot.store.reading.turn import Attempt, GivenVote, ReadTurn, Relative, ShownPost
 from bot.store.turn_outcomes import TurnOutcome, load_outcomes
+from bot.store.turn_pictures import kept_positions
 
 #: Votes on the page, and attempts among the facts.
 MAX_VOTES, MAX_SHOWN_ATTEMPTS = 5, 20
@@ -51,6 +52,7 @@ class Found:
     votes: Sequence[GivenVote]
     posts: Sequence[ShownPost]
     relatives: Sequence[Relative]
+    pictures: Sequence[int]  #: the places of those that are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ class TurnPage:
     links: Sequence[Link]
     votes: Sequence[VoteItem]
     posts: Sequence[PostItem]
+    pictures: Sequence[int]  #: the numbers of those that are kept, from 1
 
 
 async def load(database: AsyncEngine, turn_id: UUID) -> Found | None:
@@ -99,6 +102,7 @@ async def load(database: AsyncEngine, turn_id: UUID) -> Found | None:
             votes=await stored.votes_of(connection, turn_id),
             posts=await stored.posts_of(connection, turn_id),
             relatives=await stored.relatives_of(connection, turn),
+            pictures=await kept_positions(connection, turn_id) if turn.media else (),
         )
 
 
@@ -119,6 +123,7 @@ def compose(found: Found, display: AnswerDisplay, keys: ObjectKeys, now: datetim
         links=list(links_of(turn, found.relatives)),
         votes=[vote_item(vote, turn, keys) for vote in found.votes[-MAX_VOTES:]],
         posts=[post_item(post) for post in found.posts],
+        pictures=[position + 1 for position in found.pictures],
     )
 
 

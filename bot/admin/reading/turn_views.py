@@ -45,6 +45,7 @@ async def show_turn(request: web.Request) -> web.StreamResponse:
         request,
         "turn.html",
         shown=shown,
+        unmasked=unmasked,
         messenger=messenger_label(request, found.turn.messenger),
         before=before_for(found.turn.seq),
     )

@@ -21,7 +21,7 @@ from bot.messengers.kakao.bubbles import style_of
 from bot.messengers.kakao.command_responder import CommandResponder
 from bot.messengers.kakao.held_answers import HeldAnswers
 from bot.messengers.kakao.http_responses import ResponsesByBot
-from bot.messengers.kakao.picture_receiver import PictureReceiver, picture_sentence, too_many
+from bot.messengers.kakao.picture_receiver import PictureReceiver, picture_sentence
 from bot.messengers.kakao.press_responder import PressResponder
 from bot.messengers.kakao.settings import KakaoSettings
 from bot.messengers.kakao.skill_request import SkillIncoming, read_request
@@ -93,7 +93,7 @@ class KakaoEndpoint:
             return await self._commands.respond(incoming, incoming.command)
         texts = self._responses.of(incoming.tenant).texts
         if message := self._pictures.message(incoming, texts):
-            sentence = too_many(incoming.pictures, words_for(texts))
+            sentence = self._pictures.too_many(incoming.pictures, words_for(texts))
             return self._responses.of(incoming.tenant).say(sentence) if sentence else message
         return await self._respond_to_problem(incoming)
 

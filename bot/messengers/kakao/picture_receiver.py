@@ -18,7 +18,6 @@ from bot.messengers.kakao.skill_request import SkillIncoming
 from bot.messengers.kakao.words import KakaoWords
 from bot.messengers.plugin import Services
 from bot.text.catalog import Texts
-from inference_queue.protocol import MAX_PICTURES
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +26,7 @@ FETCH_S = 1.2
 
 
 class PictureReceiver:
-    """Makes a message of a request with pictures, if all workers see them."""
+    """Makes a message of a request with pictures, if workers see them."""
 
     def __init__(self, settings: KakaoSettings, services: Services) -> None:
         self._workers = services.workers
@@ -35,7 +34,7 @@ class PictureReceiver:
 
     @property
     def can_see(self) -> bool:
-        """Whether all workers see pictures."""
+        """Whether there are workers that see pictures."""
         return self._workers.sees_pictures
 
     def message(self, incoming: SkillIncoming, texts: Texts) -> Utterance | None:
@@ -49,6 +48,11 @@ class PictureReceiver:
         media = tuple({"type": "image"} for _ in incoming.pictures)
         return replace(draft, text=texts.picture_text, media=media)
 
+    def too_many(self, urls: Sequence[str], words: KakaoWords) -> str:
+        """The sentence for more pictures than a message may have; "" for fewer."""
+        most = self._workers.max_pictures
+        return words.pictures_too_many.format(max=most) if len(urls) > most else ""
+
     async def fetch(self, urls: Sequence[str]) -> tuple[Picture, ...]:
         """The pictures in order, each asked for once. Raises PictureError."""
         try:
@@ -60,11 +64,6 @@ class PictureReceiver:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         return tuple(task.result() for task in tasks)
-
-
-def too_many(urls: Sequence[str], words: KakaoWords) -> str:
-    """The sentence for more pictures than a message may have; "" for fewer."""
-    return words.pictures_too_many.format(max=MAX_PICTURES) if len(urls) > MAX_PICTURES else ""
 
 
 def picture_sentence(problem: PictureProblem, words: KakaoWords) -> str:

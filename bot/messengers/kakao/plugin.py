@@ -31,7 +31,8 @@ class KakaoPlugin:
     label: ClassVar[str] = "카카오톡"
     settings_type: ClassVar[type[MessengerSettings]] = KakaoSettings
     local_defaults: ClassVar[LocalDefaults] = LocalDefaults(
-        secrets={"secret": lambda: secrets.token_urlsafe(32)}, origin_lists=("callback_hosts",)
+        secrets={"secret": lambda: secrets.token_urlsafe(32)},
+        origin_lists=("callback_hosts", "picture_hosts"),
     )
 
     def __init__(self, settings: KakaoSettings) -> None:

@@ -20,6 +20,7 @@ from bot.messengers.kakao.platform_limits import (
     check_skill_response,
     is_callback_acknowledgement,
 )
+from bot.messengers.kakao.sample_photo import sample_photo
 from bot.messengers.kakao.simulated_requests import (
     Trigger,
     as_photo,
@@ -52,14 +53,6 @@ _REASONS = {
     500: "봇에서 오류가 발생했습니다. 봇의 로그를 확인하세요.",
 }
 _SECRET_HEADERS = frozenset({"x-bot-secret"})
-
-
-#: A request as that of another kind of message.
-_AS_KIND: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "text": lambda request: request,
-    "photo": as_photo,
-    "welcome": as_welcome,
-}
 
 
 class PageMessage(BaseModel):
@@ -121,7 +114,8 @@ class SimulatedKakao:
 
     async def _request(self, callback: _Callback, message: PageMessage) -> None:
         exchange, url = callback.exchange, f"{self._base_url()}/webhooks/kakao"
-        body = _AS_KIND[message.kind](
+        body = self._as_kind(
+            message.kind,
             skill_request(
                 message.text,
                 user=exchange.person,
@@ -129,7 +123,7 @@ class SimulatedKakao:
                 extra=message.extra,
                 trigger=message.trigger,
                 bot_id=self._bot_id,
-            )
+            ),
         )
         headers = {"Content-Type": "application/json", "X-Bot-Secret": self._secret}
         exchange.show(
@@ -138,6 +132,12 @@ class SimulatedKakao:
         encoded = json.dumps(body, ensure_ascii=False).encode()
         reply = await self._client.post(url, encoded, headers, self._skill_s)
         self._show_reply(callback, reply, offered=message.callback)
+
+    def _as_kind(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
+        """The request as that of another kind of message."""
+        if kind == "photo":
+            return as_photo(request, f"{self._base_url()}/simulator/kakao/photo.jpg")
+        return as_welcome(request) if kind == "welcome" else request
 
     def _callback_url(self, callback: _Callback) -> str:
         token = self._callbacks.issue(callback)
@@ -215,14 +215,19 @@ class KakaoPane:
         self._platform = SimulatedKakao(client, secret, base_url, bot_id=bot_id)
 
     def routes(self) -> Sequence[web.RouteDef]:
-        """The page's messages, and Kakao's callback host."""
+        """The page's messages, and Kakao's hosts of callbacks and photos."""
         return [
             web.post("/kakao/messages", self._send, name=self.name),
             web.post("/kakao/callback/{token}", self._receive_callback),
+            web.get("/kakao/photo.jpg", self._show_photo),
         ]
 
     async def _send(self, request: web.Request) -> web.Response:
         return await start_exchange(request, self, PageMessage, self._platform.send)
+
+    async def _show_photo(self, _request: web.Request) -> web.Response:
+        """The host of Kakao's photos has one."""
+        return web.Response(body=sample_photo(), content_type="image/jpeg")
 
     async def _receive_callback(self, request: web.Request) -> web.Response:
         raw = await read_bounded(request, MAX_REPLY_BYTES)

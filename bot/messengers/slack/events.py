@@ -11,6 +11,8 @@ from bot.messengers.slack.message_text import first_mentioned, mentions
 
 #: Slack's own bot, whose messages name no bot.
 SLACKBOT = "USLACKBOT"
+#: A message may have ten files.
+MAX_PICTURE_FILES = 10
 #: The subtypes of messages that people write; all others tell of edits, joins and the like.
 _WRITTEN = (None, "file_share", "thread_broadcast")
 
@@ -44,6 +46,8 @@ class SlackMessage:
     raw_text: str  #: with Slack's entities
     mentions_bot: bool
     has_files: bool
+    #: Addresses of the pictures among the files, unchecked; at most MAX_PICTURE_FILES.
+    pictures: tuple[str, ...] = ()
 
     @property
     def root(self) -> str:
@@ -109,4 +113,16 @@ def read_message(event: Mapping[str, Any], source: SlackSource) -> SlackMessage 
         mentions_bot=is_mention or mentions(text, source.bot_user),
         # Files of another company are not listed.
         has_files=bool(event.get("files")) or event.get("subtype") == "file_share",
+        pictures=_pictures(event.get("files")),
+    )
+
+
+def _pictures(files: object) -> tuple[str, ...]:
+    """The files that say they are pictures; their content is checked when it is there."""
+    listed = files[:MAX_PICTURE_FILES] if isinstance(files, list) else []
+    named = [(field(file, "mimetype"), field(file, "url_private")) for file in listed]
+    return tuple(
+        url
+        for kind, url in named
+        if isinstance(kind, str) and kind.startswith("image/") and isinstance(url, str) and url
     )

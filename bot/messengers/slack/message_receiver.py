@@ -11,6 +11,7 @@ from bot.conversation.accept_batcher import ConversationFullError, HumanAnswersE
 from bot.conversation.inbox import StoreDownError, StoreFaultError
 from bot.domain.messenger import Command, Incoming, Problem, typed_command
 from bot.domain.turns import Utterance
+from bot.http.picture_scaling import PictureError
 from bot.messengers.commands import PersonCommands
 from bot.messengers.parsing import read_text
 from bot.messengers.plugin import Services
@@ -19,6 +20,7 @@ from bot.messengers.slack.conversations import conversation_key, event_key, repl
 from bot.messengers.slack.desk import Desk
 from bot.messengers.slack.events import SlackMessage
 from bot.messengers.slack.message_text import readable
+from bot.messengers.slack.picture_receiver import SlackPictures, picture_sentence
 from bot.messengers.slack.repeats import Repeats, repeat_window
 from bot.messengers.slack.thread_rules import ThreadRules
 from bot.messengers.slack.web_api import Room
@@ -50,8 +52,11 @@ class _Received:
 class MessageReceiver:
     """Receives messages; each is committed or carried out before its event is acknowledged."""
 
-    def __init__(self, services: Services, desk: Desk, rules: ThreadRules) -> None:
+    def __init__(
+        self, services: Services, desk: Desk, rules: ThreadRules, pictures: SlackPictures
+    ) -> None:
         self._services = services
+        self._pictures = pictures
         self._desk = desk
         self._rules = rules
         self._repeats = Repeats(services.database)
@@ -110,8 +115,16 @@ class MessageReceiver:
             channel=message.channel,
             thread_ts=str(handle.address["thread_ts"]),
         )
-        read = _with_content(incoming, message, utterance, text.problem)
         texts = self._services.texts_for("slack", incoming.tenant, incoming.room)
+        problem = text.problem
+        if shown := self._pictures.shown(message):
+            bare = problem is Problem.EMPTY
+            media = ({"type": "image", "beside_text": not bare},) * len(shown)
+            utterance = replace(
+                utterance, media=media, text=texts.picture_text if bare else utterance.text
+            )
+            problem = None if bare else problem
+        read = _with_content(incoming, message, utterance, problem)
         return _Received(
             message=message,
             incoming=read,
@@ -173,9 +186,23 @@ class MessageReceiver:
             if not await self._commands.human_answers(received.incoming):
                 await self._say_once(received, sentence)
             return
+        shown = self._pictures.shown(received.message) if utterance.media else ()
+        if sentence := self._pictures.rejection(shown, received.texts):
+            await self._say_once(received, sentence)
+            return
+        try:
+            utterance = await self._with_pictures(received, utterance)
+        except PictureError as error:
+            await self._say_once(received, picture_sentence(error.problem, received.texts))
+            return
         accepted = await self._services.inbox.submit(utterance)
         if accepted.new:
             self._desk.show_work(accepted.turn_id, utterance)
+
+    async def _with_pictures(self, received: _Received, utterance: Utterance) -> Utterance:
+        if not utterance.media:
+            return utterance
+        return await self._pictures.added(utterance, received.message)
 
     async def _say_once(self, received: _Received, sentence: str) -> None:
         async with self._repeats.claimed(received.utterance) as is_first:
@@ -185,8 +212,11 @@ class MessageReceiver:
     async def _in_context(self, received: _Received, utterance: Utterance) -> Utterance:
         """The utterance as the model reads it: in rooms with the speaker, and once the thread."""
         message, prompt = received.message, utterance.text
+        if utterance.media and not utterance.media[0]["beside_text"]:
+            return utterance
         if message.has_files:
-            prompt = f"{prompt}\n\n{received.texts.files_note}"
+            note = received.texts.picture_text if utterance.media else received.texts.files_note
+            prompt = f"{prompt}\n\n{note}"
         if message.is_direct:
             return replace(utterance, prompt=prompt) if message.has_files else utterance
         name = await self._desk.people.name(message.source.team, message.user)

@@ -20,6 +20,7 @@ from bot.messengers.slack.live_finish import LiveFinish
 from bot.messengers.slack.live_writer import LiveWriter
 from bot.messengers.slack.message_receiver import MessageReceiver
 from bot.messengers.slack.people import People
+from bot.messengers.slack.picture_receiver import SlackPictures
 from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.sentences import Sentences
 from bot.messengers.slack.settings import SlackSettings
@@ -65,9 +66,10 @@ class SlackParts:
             self._answers,
         )
         desk = self._desk(self._writer)
+        pictures = SlackPictures(self._settings, services, self.workspaces.tokens)
         rules = ThreadRules(services.database, self._settings, services.config_for)
         return Listeners(
-            messages=MessageReceiver(services, desk, rules),
+            messages=MessageReceiver(services, desk, rules, pictures),
             actions=ActionReceiver(services, desk),
             home=HomePages(desk, WORDS[services.settings.language], services),
             requests=services.requests,

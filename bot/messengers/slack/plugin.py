@@ -64,8 +64,9 @@ class SlackPlugin:
 
     @property
     def outbound_hosts(self) -> tuple[str, ...]:
-        """The hosts of response URLs, and Slack's Web API."""
-        return (*self.settings.response_hosts, self.settings.api_url)
+        """The hosts of response URLs and of people's pictures, and Slack's Web API."""
+        settings = self.settings
+        return (*settings.response_hosts, *settings.picture_hosts, settings.api_url)
 
     @property
     def max_new_tokens(self) -> int | None:

@@ -24,6 +24,8 @@ class SlackSettings(MessengerSettings):
     bot_token: SecretStr = SecretStr("")
     api_url: str = "https://slack.com/api/"
     response_hosts: CommaSeparated = ("hooks.slack.com",)
+    #: The hosts that the files of messages are fetched from, with the bot's token.
+    picture_hosts: CommaSeparated = ("files.slack.com",)
     #: Which threads go on without a mention: those the bot was asked into, all, or none.
     thread_rule: ThreadRule = "asked"
     #: The messages that are read when the bot is mentioned in the middle of a thread; 0: none.

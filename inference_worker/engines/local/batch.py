@@ -19,6 +19,7 @@ from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
 from inference_worker.engines.local.sampling import Sampler
 from inference_worker.engines.local.step_graphs import StepGraphs
 from inference_worker.engines.local.step_inputs import Chunk, Shape, Work, unpack
+from inference_worker.engines.local.vision import mix_in
 
 log = structlog.get_logger(__name__)
 
@@ -43,12 +44,13 @@ class Batch:
     ) -> None:
         if not getattr(model, "_supports_attention_backend", False):
             raise ValueError(f"{type(model).__name__} does not let its attention be chosen")
-        model.set_attn_implementation(ATTENTION)
+        model.set_attn_implementation(_of_the_text(model, ATTENTION))
         # cuDNN plans for milliseconds in every layer whenever a length is new: at every step.
         torch.backends.cuda.enable_cudnn_sdp(False)
         cache = RowCache(model.config.get_text_config().num_hidden_layers)
         self.slots: list[Slot] = []
-        self._model = model
+        self.model = model
+        self._picture_token = getattr(model.config, "image_token_id", None)
         self._device = model.device
         self._cache_argument = {cache_name(model): cache}
         self._kernel = kernel = kernel or flash_for(model)
@@ -84,7 +86,7 @@ class Batch:
     @property
     def vocabulary(self) -> int:
         """How many token ids the model can read; from any thread."""
-        return int(self._model.get_input_embeddings().num_embeddings)
+        return int(self.model.get_input_embeddings().num_embeddings)
 
     @property
     def reused(self) -> int:
@@ -114,10 +116,20 @@ class Batch:
 
     @torch.inference_mode()
     def add(
-        self, prompt: Sequence[int], sampling: SamplingParams, *, need: int, key: str = ""
+        self,
+        prompt: Sequence[int],
+        sampling: SamplingParams,
+        *,
+        need: int,
+        key: str = "",
+        seen: torch.Tensor | None = None,
     ) -> Slot:
-        """Admit a sequence that ``fits``, with the kept prefix of its conversation."""
-        slot = Slot(list(prompt), need, key)
+        """Admit a sequence that ``fits``, with the kept prefix of its conversation.
+
+        ``seen``: of its pictures' tokens. Other pictures have the same tokens, so that it takes
+        no kept prefix and leaves none.
+        """
+        slot = Slot(list(prompt), need, key if seen is None else "", seen=seen)
         index = len(self.slots)
         self._memory.restore(index, slot, self.slots)
         self._sampler.begin(index, sampling, prompt)
@@ -148,7 +160,7 @@ class Batch:
             slot.cached = end
         for slot, token in zip(done, chosen, strict=True):
             slot.tokens.append(token)
-            slot.writing = True
+            slot.writing, slot.seen = True, None
         return list(zip(done, chosen, strict=True))
 
     @torch.inference_mode()
@@ -191,7 +203,7 @@ class Batch:
 
         A model that the kernel turns out not to suit goes on with masks.
         """
-        if self._kernel is None:
+        if self._kernel is None or any(self.slots[span.row].seen is not None for span in spans):
             return self._forward_masked(writing, spans)
         chunks = [Chunk(s.row, s.start, self.slots[s.row].tokens[s.start : s.stop]) for s in spans]
         newest = [slot.tokens[-1] for slot in writing]
@@ -216,12 +228,16 @@ class Batch:
         return self._logits(ids, plan, last)
 
     def _logits(
-        self, ids: torch.Tensor, plan: Plan | RaggedPlan, last: torch.Tensor
+        self, ids: torch.Tensor, plan: Plan | RaggedPlan, last: torch.Tensor, *, sees: bool = False
     ) -> torch.Tensor:
-        """The logits, (outcomes, vocabulary), of the tokens of ``ids`` (1, tokens) in ``last``."""
+        """The logits, (outcomes, vocabulary), of the tokens of ``ids`` (1, tokens) in ``last``.
+
+        ``sees``: spans of the plan have pictures.
+        """
         self._memory.cache.plan = plan
-        logits: torch.Tensor = self._model(
-            ids,
+        logits: torch.Tensor = self.model(
+            None if sees else ids,
+            inputs_embeds=self._embedded(ids, plan) if sees else None,
             position_ids=plan.places[1:],
             use_cache=True,
             # Those of a whole prompt would take gigabytes: 6,144 x 128,256 floats.
@@ -244,7 +260,25 @@ class Batch:
             last.append(len(ids) - 1)
         step = torch.tensor([ids, rows, positions], device=self._device)
         plan = Plan(lengths, list(spans), step[1:])
-        return self._logits(step[:1], plan, torch.tensor(last, device=self._device))
+        sees = any(self.slots[span.row].seen is not None for span in spans)
+        return self._logits(step[:1], plan, torch.tensor(last, device=self._device), sees=sees)
+
+    def _embedded(self, ids: torch.Tensor, plan: Plan | RaggedPlan) -> torch.Tensor:
+        """The tokens' vectors, (1, tokens, hidden size), those of pictures as they were seen."""
+        embedded: torch.Tensor = self.model.get_input_embeddings()(ids)
+        at = len(plan.lengths) if isinstance(plan, Plan) else 0
+        for span in plan.spans if isinstance(plan, Plan) else ():
+            slot, length = self.slots[span.row], span.stop - span.start
+            if slot.seen is not None and self._picture_token is not None:
+                mix_in(
+                    embedded[0, at : at + length],
+                    slot.tokens[span.start : span.stop],
+                    slot.seen,
+                    token_id=self._picture_token,
+                    before=slot.tokens[: span.start].count(self._picture_token),
+                )
+            at += length
+        return embedded
 
     def _move(self, source: int, target: int) -> None:
         slot = self.slots[source]
@@ -252,3 +286,9 @@ class Batch:
             self._memory.cache.move(source, target, slot.cached)
         self._sampler.move(source, target)
         self.slots[target] = slot
+
+
+def _of_the_text(model: Any, attention: str) -> str | dict[str, str]:
+    """The attention of the part that writes; a vision tower keeps its own."""
+    sees = getattr(model.config, "vision_config", None) is not None
+    return {"text_config": attention} if sees else attention

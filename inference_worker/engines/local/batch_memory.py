@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from inference_worker.engines.local.kv_cache import RowCache, States
 from inference_worker.engines.local.prefix_cache import Prefix, Prefixes
 
@@ -21,6 +23,7 @@ class Slot:
     key: str = ""  #: the conversation that its prefix is kept for
     cached: int = 0
     writing: bool = False  #: its prompt has been prefilled
+    seen: Tensor | None = None  #: of its pictures' tokens, in order, until they are prefilled
 
 
 class BatchMemory:

@@ -11,6 +11,7 @@ from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.request import Request
 from inference_worker.engines.local.sampling import INVALID_TOKEN
 from inference_worker.engines.local.sequence_output import SequenceOutput
+from inference_worker.engines.local.vision import seen
 
 log = structlog.get_logger(__name__)
 
@@ -38,11 +39,26 @@ class BatchRunner:
                 request.sampling,
                 need=len(request.prompt) + request.max_new_tokens,
                 key=request.cache_key,
+                seen=torch.cat(request.seen) if request.seen else None,
             )
+            request.seen.clear()
         except Exception as error:  # noqa: BLE001 - only the new request fails
             request.publish(_failure(error))
             return
         self.outputs.append(SequenceOutput(request, slot, self._tokenizer, self._stop_ids))
+
+    def look(self, request: Request) -> bool:
+        """Look at the request's next picture; False: that failed, and so has the request."""
+        try:
+            request.seen.append(seen(self.batch.model, request.unseen[0]))
+        except Exception as error:  # noqa: BLE001 - only this request fails
+            self.is_lost = _is_device_lost(error)
+            log.warning("picture_failed", error=type(error).__name__)
+            if not self.is_lost:
+                request.publish(_failure(error))
+            return False
+        del request.unseen[0]
+        return True
 
     def advance(self) -> None:
         """One step of the batch, and the end of the outputs that it completes."""

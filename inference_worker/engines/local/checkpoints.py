@@ -12,15 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+)
 from transformers.utils import logging
 
 from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.base import ModelCard
+from inference_worker.engines.base import ModelCard, Vision
 from inference_worker.engines.local.adapter_check import check_adapter
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import fetch
+from inference_worker.engines.local.vision import FAMILIES, PictureReader
 from inference_worker.errors import EngineError
 from inference_worker.prompt.stop_tokens import stop_token_ids
 
@@ -39,9 +47,10 @@ class Checkpoint:
     """A model ready to run, with its tokenizer."""
 
     card: ModelCard
-    model: Any  #: a transformers causal language model in eval mode
+    model: Any  #: a transformers model that writes text, in eval mode
     tokenizer: Any  #: its fast tokenizer, with a chat template
     stop_ids: frozenset[int]  #: tokens that end an answer
+    reader: PictureReader | None = None  #: of a model that sees
 
 
 def load(
@@ -52,20 +61,23 @@ def load(
     dtype: str | None,
     progress: Progress,
     adapter: str = "",
+    vision: Vision = Vision.AUTO,
 ) -> Checkpoint:
     """Find and load a model; blocks for seconds to minutes. Raises EngineError.
 
     ``name`` is a key of presets.PRESETS, a directory, or an id on the Hugging Face hub.
     ``device`` and ``dtype`` are torch's names; None takes the GPU where there is one, and the
     fastest dtype on it. ``dtype`` FOUR_BIT quantises the weights while they are loaded.
-    ``adapter`` is a directory or hub id of LoRA weights, as peft saves them.
+    ``adapter`` is a directory or hub id of LoRA weights, as peft saves them. ``vision``: whether
+    the model is to see; AUTO where it can.
     """
     preset = _preset_key(name)
     _silence_progress_bars()
     try:
         folder = find_folder(name, cache_dir, progress)
         progress(f"loading {folder.name}")
-        checkpoint = _load_folder(folder, _shown_name(name, preset), preset, device, dtype)
+        shown = _shown_name(name, preset)
+        checkpoint = _load_folder(folder, shown, preset, device, dtype, vision)
         return _adapted(checkpoint, adapter, progress) if adapter else checkpoint
     except EngineError:
         raise
@@ -120,10 +132,37 @@ def _check_folder(folder: Path) -> None:
             raise _unavailable(f"{folder} lacks {what}")
 
 
+def _has_eyes(folder: Path, vision: Vision) -> bool:
+    """Whether it is a model that this process can show pictures to. Raises EngineError."""
+    config: Any = AutoConfig.from_pretrained(folder)
+    family = config.model_type
+    if vision is Vision.FALSE or family in FAMILIES:
+        return family in FAMILIES
+    if getattr(config, "vision_config", None) is not None:
+        raise _unavailable(
+            f"the local engine cannot show pictures to a model of the family {family}: serve it "
+            "with vLLM (WORKER_BASE_URL), or use its text alone (WORKER_VISION=false)"
+        )
+    if vision is Vision.TRUE:
+        raise _unavailable(f"WORKER_VISION=true, and {folder.name} ({family}) reads text only")
+    return False
+
+
 def _load_folder(
-    folder: Path, name: str, preset: str, device: str | None, dtype: str | None
+    folder: Path,
+    name: str,
+    preset: str,
+    device: str | None,
+    dtype: str | None,
+    vision: Vision,
 ) -> Checkpoint:
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    has_eyes = _has_eyes(folder, vision)
+    sees = has_eyes and vision is not Vision.FALSE
+    processors: Any = AutoProcessor
+    processor: Any = processors.from_pretrained(folder) if has_eyes else None
+    tokenizer: Any = processor.tokenizer if has_eyes else AutoTokenizer.from_pretrained(folder)
+    if has_eyes and not tokenizer.chat_template:
+        tokenizer.chat_template = processor.chat_template
     if not tokenizer.is_fast or not tokenizer.chat_template:
         raise _unavailable(f"the tokenizer in {folder} has no chat template")
     place = device or _best_device()
@@ -131,7 +170,8 @@ def _load_folder(
         _leave_a_core()
     four_bit = dtype == FOUR_BIT
     number_format = dtype if dtype and not four_bit else _best_dtype(place)
-    model: Any = AutoModelForCausalLM.from_pretrained(
+    model_class: Any = AutoModelForImageTextToText if has_eyes else AutoModelForCausalLM
+    model: Any = model_class.from_pretrained(
         folder,
         dtype=number_format,
         device_map=None if place == "cpu" else place,
@@ -141,12 +181,14 @@ def _load_folder(
         card=ModelCard(
             name=name,
             preset=preset,
-            context_window=model.config.max_position_embeddings,
+            context_window=model.config.get_text_config().max_position_embeddings,
+            vision=sees,
             demo=PRESETS[preset].demo,
         ),
         model=model.eval(),
         tokenizer=tokenizer,
         stop_ids=stop_token_ids(tokenizer, model.generation_config),
+        reader=PictureReader(processor) if has_eyes else None,
     )
 
 

@@ -27,8 +27,8 @@ from inference_worker.engines.base import (
 from inference_worker.engines.local.generated_text import GeneratedText
 from inference_worker.engines.local.loaded_model import LoadedModel, context_window
 from inference_worker.engines.local.loading import (
-    AnswerOptions,
     LocalSettings,
+    MoreOptions,
     load_model,
     run_in_daemon_thread,
     unavailable,
@@ -47,8 +47,8 @@ class LocalEngine:
     ``model`` is a preset's key, a directory or a hub id. ``max_new_tokens`` caps every answer; by
     default only the demo model's answers are capped, by its preset. ``kv_tokens`` bounds the tokens
     held in memory, kept prefixes included; None: what there is room for (kv_budget.py).
-    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype`` and ``adapter`` are those of
-    ``checkpoints.load``.
+    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype``, ``adapter`` and
+    ``vision`` are those of ``checkpoints.load``.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class LocalEngine:
         device: str | None = None,
         dtype: str | None = None,
         adapter: str = "",
-        **answers: Unpack[AnswerOptions],
+        **options: Unpack[MoreOptions],
     ) -> None:
         self._settings = LocalSettings(
             model=model,
@@ -73,7 +73,7 @@ class LocalEngine:
             device=device,
             dtype=dtype,
             adapter=adapter,
-            **answers,
+            **options,
         )
         self._card: ModelCard | None = None
         self._model: LoadedModel | None = None
@@ -126,9 +126,9 @@ class LocalEngine:
         model = self._running()
         refuse_pictures(model.card, job)
         started = time.monotonic()
-        fitted, prompt = await asyncio.to_thread(model.encode, job)
-        answer = model.answer_to(fitted, self._settings.repetition_chars)
-        writing = Writing(fitted, prompt, GeneratedText(answer, started))
+        prompt = await asyncio.to_thread(model.encode, job)
+        answer = model.answer_to(prompt.fitted, self._settings.repetition_chars)
+        writing = Writing(prompt, GeneratedText(answer, started))
         async with aclosing(write(model, job, writing)) as events:
             async for event in events:
                 yield event
@@ -136,8 +136,8 @@ class LocalEngine:
     async def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
         """Go on with a text; see ``CompletingEngine.complete``."""
         model, started = self._running(), time.monotonic()
-        fitted, prompt = await asyncio.to_thread(model.encode_plain, plain)
-        writing = Writing(fitted, prompt, GeneratedText(RawText(), started))
+        prompt = await asyncio.to_thread(model.encode_plain, plain)
+        writing = Writing(prompt, GeneratedText(RawText(), started))
         async with aclosing(write(model, plain, writing)) as events:
             async for event in events:
                 yield event
@@ -196,4 +196,5 @@ def _prepared(
         scheduler=scheduler,
         max_new_tokens=max_new_tokens,
         habit=ThinkingHabit(template.opens_reasoning),
+        reader=checkpoint.reader if card.vision else None,
     )

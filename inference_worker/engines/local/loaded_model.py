@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
 
 from inference_queue.presets import PRESETS
-from inference_queue.protocol import Job
+from inference_queue.protocol import FailureReason, Job, Picture
 from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.engines.base import ModelCard, PlainRequest
 from inference_worker.engines.local.request import Event, Request
+from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
-from inference_worker.prompt.context_window import Fitted
+from inference_worker.prompt.context_window import Fitted, prompt_budget
 from inference_worker.prompt.encoding import check_plain, fit_and_encode
 from inference_worker.prompt.open_answer import split_open
+from inference_worker.prompt.visual_tokens import WithPictures
 
 if TYPE_CHECKING:
     from inference_worker.engines.local.scheduler import Scheduler
+    from inference_worker.engines.local.vision import PictureReader, Pixels
 
 log = structlog.get_logger(__name__)
 
@@ -31,14 +34,27 @@ def context_window(card: ModelCard) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """A job's prompt: what of its messages fits, as tokens, and the pixels of its pictures."""
+
+    fitted: Fitted
+    ids: list[int]
+    pixels: list[Pixels] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """The model's parts. ``max_new_tokens`` caps every answer; None: only the job does."""
+    """The model's parts. ``max_new_tokens`` caps every answer; None: only the job does.
+
+    ``reader`` is of a model that sees.
+    """
 
     card: ModelCard
     template: ChatTemplate
     scheduler: Scheduler
     max_new_tokens: int | None
     habit: ThinkingHabit
+    reader: PictureReader | None = None
 
     @property
     def vocabulary(self) -> int:
@@ -50,10 +66,12 @@ class LoadedModel:
         """Tokens that one sequence may take, for which there is memory."""
         return min(context_window(self.card), self.scheduler.batch.budget)
 
-    def encode(self, job: Job) -> tuple[Fitted, list[int]]:
+    def encode(self, job: Job) -> Encoded:
         """The messages that fit, and their token ids. Raises EngineError. Blocks."""
+        pixels = self._read_pictures(job)
+        sizes = {picture: one.tokens for picture, one in pixels.items()}
         fitted, prompt = fit_and_encode(
-            self.template,
+            WithPictures(self.template, sizes) if sizes else self.template,
             job,
             window=self.window,
             max_new_tokens=self._max_answer(job),
@@ -66,24 +84,36 @@ class LoadedModel:
                 dropped_messages=fitted.dropped,
                 cut_chars=fitted.cut_chars,
             )
-        return fitted, prompt
+        shown = [picture for message in fitted.messages for picture in message.pictures]
+        return Encoded(fitted=fitted, ids=prompt, pixels=[pixels[picture] for picture in shown])
+
+    def _read_pictures(self, job: Job) -> dict[Picture, Pixels]:
+        if self.reader is None or not job.has_pictures:
+            return {}
+        pictures = [picture for message in job.messages for picture in message.pictures]
+        pixels = {picture: self.reader.read(picture) for picture in pictures}
+        tokens = sum(pixels[picture].tokens for picture in pictures)
+        if tokens >= (budget := prompt_budget(self.window, self._max_answer(job))):
+            sentence = f"the pictures take {tokens} tokens, of {budget} that a prompt may have"
+            raise EngineError(FailureReason.PROMPT_TOO_LONG, sentence)
+        return pixels
 
     def answer_to(self, fitted: Fitted, repetition_chars: int) -> AnswerText:
         """Reads the answer to these messages; ``repetition_chars`` as in AnswerText."""
         _, before = split_open(fitted.messages)
         return AnswerText(self.habit, repetition_chars=repetition_chars, before=before)
 
-    def encode_plain(self, plain: PlainRequest) -> tuple[Fitted, list[int]]:
+    def encode_plain(self, plain: PlainRequest) -> Encoded:
         """The text's token ids, with nothing left out. Raises EngineError. Blocks."""
         given = plain.prompt
         ids = self.template.encode_text(given) if isinstance(given, str) else list(given)
         check_plain(ids, vocabulary=self.vocabulary, window=self.window)
-        return Fitted(messages=()), ids
+        return Encoded(fitted=Fitted(messages=()), ids=ids)
 
     def request(
         self,
         job: Job | PlainRequest,
-        prompt: list[int],
+        prompt: Encoded,
         *,
         deadline: float,
         events: asyncio.Queue[Event],
@@ -98,12 +128,13 @@ class LoadedModel:
                 request.cancelled = True
 
         request = Request(
-            prompt=prompt,
+            prompt=prompt.ids,
             sampling=job.sampling,
-            max_new_tokens=min(self._max_answer(job), self.window - len(prompt)),
+            max_new_tokens=min(self._max_answer(job), self.window - len(prompt.ids)),
             publish=publish,
             cache_key=job.cache_key if isinstance(job, Job) else "",
             deadline=deadline,
+            unseen=prompt.pixels,
         )
         return request
 

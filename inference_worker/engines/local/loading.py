@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from inference_queue.protocol import FailureReason
 from inference_worker.answer.repetition import DEFAULT_LIMIT_CHARS
+from inference_worker.engines.base import Vision
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.system_role import SystemRole
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AnswerOptions(TypedDict, total=False):
-    """Settings of the answers, as in LocalSettings."""
+class MoreOptions(TypedDict, total=False):
+    """Settings of prompts and answers, as in LocalSettings."""
 
+    vision: Vision
     system_role: SystemRole
     repetition_chars: int
 
@@ -41,6 +43,7 @@ class LocalSettings:
     device: str | None = None
     dtype: str | None = None
     adapter: str = ""
+    vision: Vision = Vision.AUTO
     system_role: SystemRole = SystemRole.AUTO
     repetition_chars: int = DEFAULT_LIMIT_CHARS  #: see ``answer.repetition``; 0: off
 
@@ -64,8 +67,14 @@ def load_model(
         dtype=settings.dtype,
         progress=progress,
         adapter=settings.adapter,
+        vision=settings.vision,
     )
-    return checkpoint, ChatTemplate(checkpoint.tokenizer, system_role=settings.system_role)
+    template = ChatTemplate(
+        checkpoint.tokenizer,
+        system_role=settings.system_role,
+        picture=checkpoint.reader.token if checkpoint.reader else "",
+    )
+    return checkpoint, template
 
 
 async def run_in_daemon_thread(work: Callable[[], T]) -> T:

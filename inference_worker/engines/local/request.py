@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from inference_queue.protocol import Failure, FinishReason, SamplingParams
 from inference_worker.engines.base import Delta
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from inference_worker.engines.local.vision import Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ class Request:
     cache_key: str = ""  #: the conversation whose computed prefix may be used
     deadline: float = math.inf  #: on the clock of time.monotonic
     cancelled: bool = False
+    unseen: list[Pixels] = field(default_factory=list)  #: the pictures still to be looked at
+    seen: list[Tensor] = field(default_factory=list)  #: what was seen, in the pictures' order
 
     def is_late(self) -> bool:
         """Whether the deadline has passed."""

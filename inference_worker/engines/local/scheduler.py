@@ -115,6 +115,7 @@ class Scheduler:
         while not runner.is_lost and self._await_work():
             self._stepped = time.monotonic()
             runner.retire()
+            self._look()
             while (request := self._next_request()) is not None:
                 runner.admit(request)
             runner.advance()
@@ -129,6 +130,14 @@ class Scheduler:
             self._changed.wait_for(lambda: self._closed or self._waiting or self._runner.outputs)
             return not self._closed
 
+    def _look(self) -> None:
+        """Look at one picture of the first waiting request: others' answers wait for no more."""
+        with self._changed:
+            first = next((r for r in self._waiting if not (r.cancelled or r.is_late())), None)
+        if first is not None and first.unseen and not self._runner.look(first):
+            with self._changed:
+                self._waiting.remove(first)
+
     def _next_request(self) -> Request | None:
         """The first waiting request, where it fits; late and cancelled ones end here."""
         with self._changed:
@@ -136,7 +145,9 @@ class Scheduler:
             for request in overdue:
                 self._waiting.remove(request)
             chosen = self._waiting[0] if self._waiting else None
-            if chosen and self.batch.fits(len(chosen.prompt) + chosen.max_new_tokens):
+            if chosen and chosen.unseen:
+                chosen = None
+            elif chosen and self.batch.fits(len(chosen.prompt) + chosen.max_new_tokens):
                 self._waiting.popleft()
             else:
                 chosen = None

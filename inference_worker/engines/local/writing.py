@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from inference_queue.protocol import Completion, Failure, Job
 from inference_worker.engines.base import Delta, PlainRequest, TokenizedCompletion
 from inference_worker.engines.local.generated_text import GeneratedText
-from inference_worker.engines.local.loaded_model import LoadedModel
+from inference_worker.engines.local.loaded_model import Encoded, LoadedModel
 from inference_worker.engines.local.request import Event, Finished
 from inference_worker.errors import EngineError
-from inference_worker.prompt.context_window import Fitted
 
 
 @dataclass(slots=True)
 class Writing:
     """A prompt, and what is written behind it."""
 
-    fitted: Fitted
-    prompt: list[int]
+    prompt: Encoded
     output: GeneratedText
 
     def completion(self, model: str, end: Finished) -> TokenizedCompletion:
@@ -32,13 +30,13 @@ class Writing:
             reasoning=written.reasoning,
             finish_reason=written.finish_reason,
             model=model,
-            prompt_tokens=len(self.prompt),
+            prompt_tokens=len(self.prompt.ids),
             completion_tokens=end.tokens,
-            dropped_messages=self.fitted.dropped,
-            cut_chars=self.fitted.cut_chars,
+            dropped_messages=self.prompt.fitted.dropped,
+            cut_chars=self.prompt.fitted.cut_chars,
             first_token_ms=self.output.first_token_ms,
             total_ms=self.output.elapsed_ms(),
-            prompt_ids=tuple(self.prompt),
+            prompt_ids=tuple(self.prompt.ids),
             ids=(*self.output.ids, *end.ids),
         )
 

@@ -116,7 +116,7 @@ def connect(
         settings=settings,
         endpoint=endpoint,
         backend=backend,
-        card=_card(backend, identity, vision=_sees(settings, backend, encoder)),
+        card=_card(backend, identity, vision=_sees(settings, backend, identity, encoder)),
         encoder=encoder,
         # Where the preset is only a guess the ids may be ordinary tokens of another model.
         stop_token_ids=guessed_stop_token_ids(preset) if identity.preset_by else (),
@@ -129,9 +129,13 @@ def connect(
     )
 
 
-def _sees(settings: EndpointSettings, backend: Backend, encoder: Encoder | None) -> bool:
+def _sees(
+    settings: EndpointSettings, backend: Backend, identity: Identity, encoder: Encoder | None
+) -> bool:
     """Whether pictures can be sent: only the chat route takes them."""
-    wanted = backend.vision if settings.vision is Vision.AUTO else settings.vision is Vision.TRUE
+    known = bool(identity.preset_by) and PRESETS[identity.preset].vision
+    is_auto = settings.vision is Vision.AUTO
+    wanted = backend.vision or known if is_auto else settings.vision is Vision.TRUE
     return wanted and backend.dialect.chat and encoder is None
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inference_queue.claim_order import forget_served
 from inference_queue.client import JobQueue
 from inference_queue.leases import Lease, LeaseClient
-from inference_queue.protocol import Completion, FinishReason, Job, Message, Role
+from inference_queue.protocol import Completion, FinishReason, Job, Message, Picture, Role
 
 TYPICAL_S = 10.0
 DONE = Completion(
@@ -204,3 +204,18 @@ async def test_nobody_waits_for_more_than_one_job_of_each_other_person(
             await desk.finish(lease)
             if asked[lease.job.id].left:
                 await ask(asked[lease.job.id])
+
+
+async def test_pictures_wait_for_a_worker_that_sees_and_hold_nobody_up(
+    database: AsyncEngine, redis: Redis, leases: LeaseClient
+) -> None:
+    queue = JobQueue(redis)
+    seen = Message(Role.USER, "이게 뭐야?", (Picture("image/png", "AAAA"),))
+    photo, text_only = Job(id=uuid4(), messages=(seen,)), question("가")
+    async with database.begin() as connection:
+        await queue.enqueue(connection, photo, text_only)
+    assert await leases.next_jobs(4, sees=False) == [text_only.id]
+    assert await leases.claim_one(photo.id, sees=False) == []
+    assert [lease.job.id for lease in await leases.claim(4, sees=False)] == [text_only.id]
+    [lease] = await leases.claim(4)
+    assert lease.job.messages == (seen,)

@@ -16,6 +16,7 @@ from tests.support.models import (
     llama3_tokenizer_dir,
     noise_engine,
     noise_llama_dir,
+    noise_llava_dir,
     stopped_demo_engine,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "llama3_tokenizer_dir",
     "noise_engine",
     "noise_llama_dir",
+    "noise_llava_dir",
     "stopped_demo_engine",
 ]

@@ -42,6 +42,18 @@ def test_preset_is_what_the_card_says(key: str) -> None:
     assert not preset.demo
 
 
+def test_the_models_that_see_are_those_of_the_public_cards() -> None:
+    seeing = PRESETS["bllossom-vision-8b"]
+    assert seeing.model == "Bllossom/llama-3.1-Korean-Bllossom-Vision-8B"
+    assert seeing.system_prompt.startswith("You are a versatile AI assistant named Bllava, ")
+    assert "블라바입니다. 사용자의 질문이 텍스트에 관한 것이든" in seeing.system_prompt
+    assert (seeing.sampling.temperature, seeing.sampling.top_p) == (0.6, 0.9)
+    other = PRESETS["bllossom-aica-5b"]
+    assert other.model == "Bllossom/llama-3.2-Korean-Bllossom-AICA-5B"
+    assert (other.sampling.temperature, other.sampling.max_new_tokens) == (0.1, 256)
+    assert seeing.stop_tokens == other.stop_tokens == ("<|eot_id|>",)
+
+
 def test_the_card_of_bllossom_is_the_default_and_only_the_demo_is_one() -> None:
     assert DEFAULT_PRESET == "bllossom-8b"
     assert [key for key, preset in PRESETS.items() if preset.demo] == [DEMO_PRESET]

@@ -116,7 +116,7 @@ def test_a_picture_that_no_engine_could_read_is_no_picture(media_type: str, data
 def test_the_pictures_of_a_message_are_bounded_together() -> None:
     half = Picture("image/png", "A" * (MAX_PICTURE_CHARS // 2))
     Message(Role.USER, "", (half, half))
-    for pictures in ((half, half, PICTURE), (PICTURE,) * 4):
+    for pictures in ((half, half, PICTURE), (PICTURE,) * 5):
         with pytest.raises(ProtocolError):
             Message(Role.USER, "", pictures)
     with pytest.raises(ProtocolError):

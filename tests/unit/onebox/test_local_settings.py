@@ -69,7 +69,7 @@ def test_the_simulator_and_its_callbacks_are_for_this_machine_unless_insisted_on
     bot = bot_environment(configuration(host=host, **chosen), replace(MACHINE, host=host), {})
     assert bot["BOT_SIMULATOR"] == ("true" if on else "false")
     own = [name for name in bot if name.endswith("_HOSTS")]
-    assert len(own) == (3 if on else 0), own
+    assert len(own) == (4 if on else 0), own
 
 
 def test_simulators_slack_answers_the_bot_of_the_local_run() -> None:

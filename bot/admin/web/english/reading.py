@@ -14,6 +14,17 @@ READING = {
     "메신저가 멈춤": "stopped by the messenger",
     "사진 거절": "picture declined",
     "사진 {count}장": "{count} pictures",
+    "보낸 사진 {number}": "Picture {number} as it was sent",
+    "사진 {number} · 가려짐": "Picture {number} · masked",
+    "대화에서 개인정보를 표시하면 사진도 볼 수 있습니다.": (
+        "Unmask the conversation to see its pictures too."
+    ),
+    "해당 사진을 찾을 수 없습니다. 보관 기간이 지났거나 삭제되었을 수 있습니다.": (
+        "There is no such picture. It may have been deleted, or kept long enough."
+    ),
+    "사진은 가려져 있습니다. 대화에서 사유를 적고 개인정보를 표시한 뒤에 볼 수 있습니다.": (
+        "The picture is masked. Unmask its conversation with a reason to see it."
+    ),
     "쓰는 동안 보임": "seen while it was written",
     "‘{label}’ 버튼을 누르면 보이는 부분": "Shown when “{label}” is pressed",
     "기다려 달라는 안내와 버튼 (어떤 문장이었는지는 남지 않습니다)": (
@@ -98,9 +109,7 @@ READING = {
     "메시지 {count}개는 그 뒤에 삭제되어 보여 드릴 수 없습니다.": (
         "{count} messages were erased since and cannot be shown."
     ),
-    "사진 {count}장은 답변에만 쓰고 지웠습니다.": (
-        "{count} pictures, which were deleted after the answer."
-    ),
+    "사진 {count}장을 함께 보았습니다.": "The model saw {count} pictures with it.",
     "원래 질문": "its turn",
     "워커가 뺀 메시지": "dropped by the worker",
     "그 뒤에 삭제된 메시지입니다.": "Erased since.",
@@ -142,6 +151,7 @@ READING = {
     "질문 열람": "Turn read",
     "프롬프트 열람": "Prompt read",
     "요청 열람": "Request read",
+    "사진 열람": "Picture seen",
     "사용자 열람": "Person read",
     "채널 열람": "Room read",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SHARED = {
+    "사진": "Pictures",
     "Bllossom 대시보드": "Bllossom dashboard",
     "본문으로 건너뛰기": "Skip to the content",
     "메뉴": "Menu",

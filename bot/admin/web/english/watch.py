@@ -61,7 +61,6 @@ _WORKERS = {
     "어댑터": "Adapter",
     "백그라운드 작업": "Background jobs",
     "{busy} / {slots} 사용 중": "{busy} of {slots} in use",
-    "사진": "Pictures",
     "볼 수 있음": "understood",
     "답변 하나": "One answer",
     "속도": "Speed",

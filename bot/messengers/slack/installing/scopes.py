@@ -47,6 +47,8 @@ SCOPES = (
     Scope(
         name="users:read", without="the model knows people in channels by no name", optional=True
     ),
+    # The pictures of messages, for a model that sees.
+    Scope(name="files:read", without="pictures cannot be opened", optional=True),
 )
 SCOPE_NAMES = tuple(scope.name for scope in SCOPES)
 

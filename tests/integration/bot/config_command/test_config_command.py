@@ -192,7 +192,10 @@ async def test_a_scope_without_settings_says_so(engineer: Engineer) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["set", "preset=nope"], "preset: one of auto, bllossom-8b, llama3-bllossom, demo is"),
+        (
+            ["set", "preset=nope"],
+            "preset: one of auto, bllossom-8b, llama3-bllossom, ",
+        ),
         (["set", "tone=warm"], "tone: no such key; there are system_prompt, preset"),
         (["set", "preset"], "preset: KEY=VALUE is needed, or KEY= to unset it."),
         (["set", "preset=demo", "preset=auto"], "preset is set twice."),

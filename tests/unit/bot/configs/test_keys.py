@@ -38,7 +38,11 @@ def test_a_typed_value_is_read(key: str, typed: str, value: object) -> None:
         ("system_prompt", "\u200b\u3164", "the text is empty"),
         ("texts.failed", "\ufeff \u2800", "the text is empty"),
         ("system_prompt", "가" * 20_001, "20,001 characters, and at most 20,000"),
-        ("preset", "bllossom", "one of auto, bllossom-8b, llama3-bllossom, demo is needed"),
+        (
+            "preset",
+            "bllossom",
+            "one of auto, bllossom-8b, llama3-bllossom, bllossom-vision-8b",
+        ),
         ("max_new_tokens", "0", "a whole number from 1 to 32768 is needed"),
         ("max_new_tokens", "-1", "a whole number"),
         ("max_new_tokens", "١٢", "a whole number"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+import resource
 import struct
 import time
 import zlib
@@ -254,3 +255,90 @@ async def test_the_loop_goes_on_while_a_picture_is_decoded(outbound: OutboundCli
             beats += 1
     assert (await task).width == MAX_SIDE
     assert beats > 3
+
+
+# --- what files claim, and what they are ---
+
+
+def many_frames(kind: str, count: int) -> bytes:
+    """The first frame is red, all others are blue."""
+    frames = [Image.new("RGB", (64, 64), "red"), *[Image.new("RGB", (64, 64), "blue")] * count]
+    for number, frame in enumerate(frames[1:]):
+        frame.putpixel((number % 64, number // 64 % 64), (number % 256, 0, 200))
+    written = io.BytesIO()
+    frames[0].save(written, kind, save_all=True, append_images=frames[1:], lossless=True)
+    return written.getvalue()
+
+
+def with_chunk(name: bytes, data: bytes) -> bytes:
+    """A small PNG with one more chunk behind its header."""
+    png = drawn("PNG")
+    end = 8 + 4 + 4 + 13 + 4
+    chunk = struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return png[:end] + chunk + png[end:]
+
+
+def lying_png(width: int, height: int) -> bytes:
+    """A PNG of 40x30 pixels that says another size."""
+    png = drawn("PNG")
+    header = b"IHDR" + struct.pack(">II", width, height) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
+def lying_jpeg(width: int, height: int) -> bytes:
+    """A JPEG of 40x30 pixels that says another size."""
+    jpeg = bytearray(drawn("JPEG"))
+    at = jpeg.index(b"\xff\xc0") + 5
+    jpeg[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(jpeg)
+
+
+MANY_ZEROS = zlib.compress(bytes(60_000_000), 9)
+
+BOMBS = {
+    "a PNG larger than it is": (lying_png(60_000, 60_000), PictureProblem.TOO_LARGE),
+    "a PNG a little larger than it is": (lying_png(400, 300), PictureProblem.UNREADABLE),
+    "a JPEG larger than it is": (lying_jpeg(65_000, 65_000), PictureProblem.TOO_LARGE),
+    "a PNG without pixels": (lying_png(0, 30), PictureProblem.UNREADABLE),
+    "a PNG that is one line": (png_header(50_000_000, 1), PictureProblem.TOO_LARGE),
+    "a PNG with a text that unpacks": (
+        with_chunk(b"zTXt", b"Comment\0\0" + MANY_ZEROS),
+        PictureProblem.UNREADABLE,
+    ),
+    "half a JPEG": (drawn("JPEG", (800, 600))[:2000], PictureProblem.UNREADABLE),
+    "half a WebP": (drawn("WEBP", (800, 600))[:60], PictureProblem.UNREADABLE),
+    "half a PNG": (drawn("PNG", (800, 600))[:-60], PictureProblem.UNREADABLE),
+    "a WebP of the largest size": (
+        b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10)
+        + bytes(4) + b"\xff\xff\xff" * 2,
+        PictureProblem.TOO_LARGE,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_file_that_claims_what_it_is_not_is_refused_with_little_work(name: str) -> None:
+    content, problem = BOMBS[name]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+    with pytest.raises(PictureError) as refused:
+        scaled_picture(content)
+    assert refused.value.problem is problem
+    assert time.process_time() - began < 2
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kb < 300_000
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_of_hundreds_of_frames_only_the_first_is_decoded(kind: str) -> None:
+    red, _, blue = looked_at(scaled_picture(many_frames(kind, 300))).getpixel((30, 30))  # type: ignore[misc]
+    assert red > blue
+
+
+@pytest.mark.parametrize("name", ["tEXt", "eXIf"])
+def test_what_else_a_file_carries_does_not_come_along(name: str) -> None:
+    secret = b"Comment\0the place it was taken at"
+    picture = scaled_picture(with_chunk(name.encode(), secret))
+    assert b"the place" not in picture.content
+    jfif = {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert looked_at(picture).info.keys() <= jfif

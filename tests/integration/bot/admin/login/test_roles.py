@@ -43,6 +43,7 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", "/turns/{id}/prompt"): Role.VIEWER,
     ("GET", "/turns/{id}/texts/{name}"): Role.VIEWER,
     ("GET", "/turns/{id}/request"): Role.ADMIN,
+    ("GET", "/turns/{id}/pictures/{number}"): Role.ADMIN,
     ("POST", "/turns/{id}/send-again"): Role.ADMIN,
     ("GET", "/search/suggestions"): Role.VIEWER,
     ("POST", "/searches"): Role.VIEWER,
@@ -192,7 +193,7 @@ async def test_each_role_is_let_into_its_routes_and_no_others(
         if needed is PUBLIC:
             continue
         url = "/admin" + path.replace("{id}", ids.get(path.split("/")[1], "1"))
-        url = url.replace("{name}", "model_gone").replace("{key}", "x")
+        url = url.replace("{name}", "model_gone").replace("{key}", "x").replace("{number}", "1")
         if method == "GET":
             response = await client.get(url, allow_redirects=False)
         else:

@@ -255,7 +255,7 @@ async def test_a_picture_is_read_with_what_was_written_beside_it(
         await connection.execute(sql(statement), values)
     html = await read(operator, f"/admin/turns/{real}/prompt")
     assert messages(html) == ["s", read_text]
-    assert "사진 1장은 답변에만 쓰고 지웠습니다" in html
+    assert "사진 1장을 함께 보았습니다" in html
 
 
 async def test_a_turn_of_the_previous_version_says_that_nothing_was_recorded(

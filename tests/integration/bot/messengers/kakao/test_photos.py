@@ -23,10 +23,13 @@ from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from fakes.kakao import skill_request
 from fakes.kakao_pictures import PictureHost, picture_host
-from inference_queue.protocol import FailureReason
+from inference_queue.protocol import MAX_PICTURES, FailureReason
+from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
+from inference_worker import eyesight
 from inference_worker.engines.base import Vision
 from inference_worker.engines.served.engine import ServedEngine
 from onebox.embedded_servers import embedded_postgres
+from runtime.redis_client import connect_redis
 from tests.integration.bot.messengers.kakao.conftest import KakaoChat
 from tests.support.stack import (
     KAKAO_SECRET,
@@ -145,9 +148,10 @@ async def test_later_questions_know_of_the_photo_by_a_word_alone(photos: PhotoCh
 
 
 async def test_the_pictures_of_the_plugin_are_seen_in_order(photos: PhotoChat) -> None:
-    urls = [photos.host.publish(a_picture(size=(10 * n, 10))) for n in (1, 2, 3)]
+    urls = [photos.host.publish(a_picture(size=(10 * n, 10))) for n in (1, 2, 3, 4)]
     said = await photos.send_secure_images(*urls)
-    assert said.bubbles == [f"에코: {KO.picture_prompt} 사진 10x10 사진 20x10 사진 30x10"]
+    shown = "사진 10x10 사진 20x10 사진 30x10 사진 40x10"
+    assert said.bubbles == [f"에코: {KO.picture_prompt} {shown}"]
     assert sorted(photos.host.fetched) == sorted(urls)
     await photos.nothing_is_kept()
 
@@ -174,9 +178,9 @@ async def test_a_photo_is_not_asked_again(photos: PhotoChat) -> None:
 
 
 async def test_more_pictures_than_a_message_may_have_are_not_fetched(photos: PhotoChat) -> None:
-    urls = [photos.host.publish(a_picture()) for _ in range(4)]
+    urls = [photos.host.publish(a_picture()) for _ in range(MAX_PICTURES + 1)]
     said = await photos.send_secure_images(*urls)
-    assert said.bubbles == [WORDS["ko"].pictures_too_many.format(max=3)]
+    assert said.bubbles == [WORDS["ko"].pictures_too_many.format(max=MAX_PICTURES)]
     assert photos.host.fetched == []
 
 
@@ -188,7 +192,7 @@ async def test_a_text_model_declines_and_fetches_nothing(database_url: str, redi
         assert not await photos.stack.rows("SELECT 1 FROM turns")
 
 
-async def test_one_worker_that_reads_text_only_is_enough_to_decline(
+async def test_beside_a_worker_that_reads_text_only_the_other_one_sees(
     database_url: str, redis_url: str, photos: PhotoChat
 ) -> None:
     engine = ServedEngine(photos.server.url, silence_timeout_s=5)
@@ -197,7 +201,22 @@ async def test_one_worker_that_reads_text_only_is_enough_to_decline(
         registry = photos.stack.app[app_keys.WORKERS]
         while len(registry.ready) < 2:
             await registry.refresh()
-        said = await photos.send_photo(photos.host.publish(a_picture()))
+        for number in range(1, 4):
+            said = await photos.send_photo(photos.host.publish(a_picture(size=(8 * number, 8))))
+            assert said.bubbles == [f"에코: {KO.picture_prompt} 사진 {8 * number}x8"]
+
+
+async def test_a_text_worker_of_the_previous_version_is_enough_to_decline(
+    photos: PhotoChat, redis_url: str
+) -> None:
+    redis = connect_redis(redis_url)
+    previous = WorkerStatus(id="previous", state=WorkerState.READY)  # it claims every job
+    await Heartbeat(redis, worker=previous.id).publish(previous)
+    await redis.aclose()
+    registry = photos.stack.app[app_keys.WORKERS]
+    while len(registry.ready) < 2:
+        await registry.refresh()
+    said = await photos.send_photo(photos.host.publish(a_picture()))
     assert said.bubbles == [WORDS["ko"].picture_declined]
 
 
@@ -206,6 +225,7 @@ async def test_a_job_that_reaches_a_text_model_is_declined_and_not_tried_again(
 ) -> None:
     # As the bot knew them before the worker was replaced.
     monkeypatch.setattr(WorkerRegistry, "sees_pictures", True)
+    monkeypatch.setattr(eyesight, "GRACE_S", 0.0)  # no worker that sees is waited for
     async with photo_chat(database_url, redis_url, Vision.FALSE) as photos:
         said = await photos.send_photo(photos.host.publish(a_picture()))
         assert said.bubbles == [KO.media_unsupported]
@@ -219,7 +239,7 @@ async def test_a_job_that_reaches_a_text_model_is_declined_and_not_tried_again(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"\xff\xd8\xff" + bytes(21 * 1024 * 1024), "picture_too_large"),
+        (b"\xff\xd8\xff" + bytes(11 * 1024 * 1024), "picture_too_large"),
         (a_bomb(), "picture_too_large"),
         (b"<html>" + bytes(100), "picture_unreadable"),
         (a_picture()[:200], "picture_unreadable"),

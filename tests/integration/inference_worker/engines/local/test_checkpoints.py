@@ -93,7 +93,7 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
     assert "there is no directory" in refusal(tmp_path / "nothing", tmp_path)
     assert "there is no directory" in refusal("./nothing", tmp_path)
     words = refusal("not a model!", tmp_path)
-    assert "no preset (bllossom-8b, llama3-bllossom, demo), no directory and no hub id" in words
+    assert "bllossom-aica-5b, demo), no directory and no hub id" in words
 
 
 def test_a_device_that_is_not_there(noise_llama_dir: Path, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
 import aiohttp
 import pytest
+from PIL import Image
 
 from bot.messengers.kakao.platform_limits import (
     CALLBACK_LIFETIME_S,
@@ -14,6 +16,7 @@ from bot.messengers.kakao.platform_limits import (
     check_skill_response,
     is_callback_acknowledgement,
 )
+from bot.messengers.kakao.sample_photo import SIZE, sample_photo
 from bot.messengers.kakao.simulated_requests import skill_request
 from bot.messengers.kakao.simulator_pane import PageMessage, SimulatedKakao
 from bot.messengers.kakao.skill_pictures import holds_pictures
@@ -188,6 +191,9 @@ async def test_a_sample_photo_arrives_as_kakao_sends_one(bot: StandInBot) -> Non
     assert skill["userRequest"]["utterance"] == url
     assert skill["flow"]["trigger"]["type"] == "IMAGE_UPLOAD"
     assert holds_pictures(skill, url)
+    assert url.endswith("/simulator/kakao/photo.jpg")
+    photo = Image.open(io.BytesIO(sample_photo()), formats=["JPEG"])
+    assert photo.size == SIZE
 
 
 async def test_who_enters_the_channel_calls_the_welcome_block(bot: StandInBot) -> None:

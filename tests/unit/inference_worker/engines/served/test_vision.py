@@ -12,12 +12,10 @@ from PIL import Image
 from fakes.engine_server import engine_server
 from inference_queue.protocol import FailureReason, Job, Message, Picture, Role
 from inference_worker.engines.base import Vision
-from inference_worker.engines.registry import choose_engine
 from inference_worker.engines.served.discovery import sees
 from inference_worker.engines.served.endpoint import EndpointSettings, read_endpoint
 from inference_worker.engines.served.estimated_prompt import TOKENS_PER_PICTURE, fit
 from inference_worker.errors import EngineError
-from inference_worker.settings import WorkerSettings
 from tests.support.served_jobs import a_job, an_engine, answer, failure
 
 
@@ -91,5 +89,19 @@ def test_settings_that_cannot_be_are_a_sentence() -> None:
     )
     with pytest.raises(EngineError, match="WORKER_TOKENIZER"):
         read_endpoint(settings)
-    with pytest.raises(EngineError, match="external engine"):
-        choose_engine(WorkerSettings(_env_file=None, engine="local", vision=Vision.TRUE))
+
+
+@pytest.mark.parametrize(
+    ("model", "vision"),
+    [
+        ("Bllossom/llama-3.1-Korean-Bllossom-Vision-8B", True),
+        ("Bllossom/llama-3.2-Korean-Bllossom-AICA-5B", True),
+        ("MLP-KTLim/llama-3-Korean-Bllossom-8B", False),
+    ],
+)
+async def test_a_bllossom_that_sees_is_known_by_its_name(model: str, vision: bool) -> None:
+    async with (
+        engine_server(dialect="vllm", vision=True, model=model) as server,
+        an_engine(server) as engine,
+    ):
+        assert engine.card.vision == vision

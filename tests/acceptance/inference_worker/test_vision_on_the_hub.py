@@ -1,0 +1,25 @@
+"""The presets that see against the hub itself: run only where it is in reach."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from huggingface_hub import hf_hub_download
+
+from inference_queue.presets import PRESETS
+from inference_worker.engines.local.vision import FAMILIES
+from inference_worker.engines.registry import weights_within_reach
+
+SEEING = {"bllossom-vision-8b": True, "bllossom-aica-5b": False}
+
+
+@pytest.mark.parametrize("key", SEEING)
+def test_a_preset_that_sees_is_on_the_hub_and_of_the_family_it_says(key: str) -> None:
+    model = PRESETS[key].model
+    if not weights_within_reach(model):
+        pytest.skip("the Hugging Face hub is out of reach: the presets that see are not compared")
+    config = json.loads(Path(hf_hub_download(model, "config.json")).read_text())
+    assert "vision_config" in config
+    assert (config["model_type"] in FAMILIES) == SEEING[key]
