@@ -100,8 +100,8 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: A stream, files, redirects, and what is met on the way in.
 NO_PAGES = frozenset({
-    "", "/live/events", "/replays/{id}/export", "/static/{name}", "/login", "/login/code",
-    "/login/oidc", "/login/oidc/callback",
+    "", "/live/events", "/replays/{id}/export", "/turns/{id}/pictures/{number}",
+    "/static/{name}", "/login", "/login/code", "/login/oidc", "/login/oidc/callback",
 })  # fmt: skip
 
 _NAMES = """
