@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from inference_queue.leases import Lease, LeaseClient
-from inference_queue.protocol import Failure, FailureReason
-from inference_queue.reaper import MAX_ATTEMPTS
+from inference_queue.protocol import Failure
 from inference_worker.eyesight import Eyesight
 from inference_worker.faults import report_fault, report_outage
+from inference_worker.isolated_claims import IsolatedClaims
 from inference_worker.job_runner import JobRunner
 from inference_worker.lifecycle import StopSignal
 from inference_worker.running_jobs import RunningJobs
 from inference_worker.throughput import ThroughputEstimator
-from runtime.database import DATABASE_ERRORS, sqlstate
-from runtime.isolation import is_outage, run_isolated
-from runtime.quarantine import Quarantine
+from runtime.database import DATABASE_ERRORS
 
 CLAIM_POLL_S = 0.5
-STATEMENT_TIMEOUT_S = 5.0
-#: Pause before a job that could not be claimed is tried again: 1, 2, 4, ... 60 seconds.
-QUARANTINE_BASE_S = 1.0
-QUARANTINE_MAX_S = 60.0
 
 
 class JobClaimer:
@@ -48,7 +43,7 @@ class JobClaimer:
         self._eyesight = eyesight
         self._stop = stop
         self._on_empty = on_empty
-        self._quarantine = Quarantine(base_s=QUARANTINE_BASE_S, max_s=QUARANTINE_MAX_S)
+        self._claims = IsolatedClaims()
 
     async def run(self) -> None:
         """Claim and start jobs until the stop signal."""
@@ -72,59 +67,34 @@ class JobClaimer:
         return len(claimed)
 
     async def _claim(self, slots: int) -> list[Lease]:
-        """Up to ``slots`` leases. Raises what the database raises where it is gone."""
-        due = self._quarantine.due_row()
-        claimed = [] if due is None else await self._claim_each([due])
-        if len(claimed) == slots:
-            return claimed
-        try:
-            return claimed + await self._claim_batch(slots - len(claimed))
-        except DATABASE_ERRORS:
-            if not claimed:  # else what was claimed must be answered
-                raise
-            return claimed
+        typical_s, eyesight = self._throughput.answer_s, self._eyesight
+        return await self._claims.take(slots, _Claim(self._leases, eyesight, typical_s))
 
-    async def _claim_batch(self, slots: int) -> list[Lease]:
-        typical_s, excluded = self._throughput.answer_s, self._quarantine.rows
-        sees = self._eyesight.takes_pictures
-        try:
-            return await self._leases.claim(
-                slots, typical_s=typical_s, excluded=excluded, sees=sees, on_fault=report_fault
-            )
-        except DATABASE_ERRORS as error:
-            if is_outage(error):
-                raise
-        ids = await self._leases.next_jobs(slots, typical_s=typical_s, excluded=excluded, sees=sees)
-        return await self._claim_each(ids)
 
-    async def _claim_each(self, ids: Sequence[UUID]) -> list[Lease]:
-        claimed: list[Lease] = []
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    leases: LeaseClient
+    eyesight: Eyesight
+    typical_s: float  #: an answer's duration
 
-        async def claim(some: Sequence[UUID]) -> None:
-            for job_id in some:
-                sees = self._eyesight.takes_pictures
-                claimed.extend(
-                    await self._leases.claim_one(job_id, sees=sees, on_fault=report_fault)
-                )
-                self._quarantine.discard(job_id)
+    async def several(self, slots: int, excluded: Sequence[UUID]) -> list[Lease]:
+        return await self.leases.claim(
+            slots,
+            typical_s=self.typical_s,
+            excluded=excluded,
+            sees=self.eyesight.takes_pictures,
+            on_fault=report_fault,
+        )
 
-        try:
-            await run_isolated(ids, claim, on_fault=self._set_aside, timeout_s=STATEMENT_TIMEOUT_S)
-        except DATABASE_ERRORS:
-            if not claimed:  # else what was claimed must be answered
-                raise
-        return claimed
+    async def next_jobs(self, slots: int, excluded: Sequence[UUID]) -> list[UUID]:
+        sees = self.eyesight.takes_pictures
+        return await self.leases.next_jobs(
+            slots, typical_s=self.typical_s, excluded=excluded, sees=sees
+        )
 
-    async def _set_aside(self, job_id: UUID, error: Exception) -> None:
-        report_fault("claim", error, job_id)
-        faults = self._quarantine.add(job_id)
-        if faults >= MAX_ATTEMPTS and not isinstance(error, TimeoutError):
-            await self._reject(job_id, error)
+    async def one(self, job_id: UUID) -> list[Lease]:
+        sees = self.eyesight.takes_pictures
+        return await self.leases.claim_one(job_id, sees=sees, on_fault=report_fault)
 
-    async def _reject(self, job_id: UUID, cause: Exception) -> None:
-        message = f"the database refused to lease the job ({sqlstate(cause) or 'no SQLSTATE'})"
-        try:
-            failure = Failure(reason=FailureReason.ENGINE_ERROR, message=message)
-            await self._leases.reject(job_id, failure)
-        except DATABASE_ERRORS as error:
-            report_fault("reject", error, job_id)
+    async def reject(self, job_id: UUID, failure: Failure) -> bool:
+        return await self.leases.reject(job_id, failure)

@@ -8,7 +8,7 @@ import pytest
 
 from inference_queue.background.leases import BackgroundLeases
 from inference_queue.protocol import Completion, Failure, FailureReason, FinishReason, Job
-from inference_worker.background import claimer
+from inference_worker import isolated_claims
 from inference_worker.background.reaper import BackgroundReaper
 from inference_worker.engines.base import Delta
 from inference_worker.metrics import DATABASE_FAULTS
@@ -19,7 +19,7 @@ from tests.support.stack import running_worker, served
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claimer, "QUARANTINE_BASE_S", 0.05)
+    monkeypatch.setattr(isolated_claims, "QUARANTINE_BASE_S", 0.05)
 
 
 async def refuse(desk: Desk, condition: str) -> None:
