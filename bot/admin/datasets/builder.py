@@ -114,7 +114,7 @@ def _is_passing(error: Exception) -> bool:
 
 
 def _listed(criteria: Criteria) -> Criteria:
-    return criteria.within(sources.candidates())
+    return _walked(criteria).within(sources.candidates())
 
 
 def _walked(criteria: Criteria) -> Criteria:

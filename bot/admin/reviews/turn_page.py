@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.admin.login.identity import USER
 from bot.admin.reviews.diff import Part, changes, shortened
+from bot.admin.reviews.fitting import fitted
 from bot.admin.reviews.judgement_form import JudgementForm
 from bot.admin.reviews.view_models import TurnView, shown_answer, turn_view
 from bot.admin.turns.views import MESSENGER_LABELS
@@ -32,6 +33,8 @@ from bot.store.reviews.reading import TurnUnderReview, WrittenReview
 #: Of answer, correction and the changes between them: the page stays below 60 kB.
 MAX_SHOWN_CHARS = 15_000
 _MIN_CHANGES_CHARS = 500
+#: Of both corrections, the own one and the adjudicator's, on one page.
+MAX_BOTH_CHARS = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,11 @@ async def render(request: web.Request, opened: Opened, shown: Shown) -> web.Resp
     own = found.review_of(user.id)
     form = shown.form or _stored(own, answer)
     decision = shown.decision or _stored_decision(opened, answer)
+    decides = shown.decision is not None or "decide" in request.query
+    apart = not decides and len(form.correction) + len(decision.correction) > MAX_BOTH_CHARS
+    typed = [] if decides else [form.correction, form.note]
+    typed += [] if apart or shown.form else [decision.correction, decision.note]
+    view = await run_masking(lambda: fitted(view, typed if user.role.includes(Role.REVIEWER) else ()))
     context: dict[str, Any] = {
         "turn": view,
         "unmasked_until": until,
@@ -103,7 +111,8 @@ async def render(request: web.Request, opened: Opened, shown: Shown) -> web.Resp
         "problems": shown.problems,
         "sentence": shown.notice,
         "form_open": shown.form is not None,
-        "decision_open": shown.decision is not None,
+        "decision_open": decides,
+        "decision_apart": apart,
         "shows_others": own is not None or not user.role.includes(Role.REVIEWER),
         "held_by_other": _held_by_other(request, opened.place),
         "verdicts": labels.translated(labels.VERDICTS),

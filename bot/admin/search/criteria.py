@@ -25,7 +25,8 @@ class Criteria:
     since: datetime = BEGINNING
     until: datetime = END  #: exclusive
     whole_texts: bool = False  #: words are looked for, anywhere in the texts
-    #: The ``turn_id`` and ``received_at`` of a few turns, of which the found ones are some.
+    #: The ``turn_id`` and ``received_at`` of a few turns, of which the found ones are some. A
+    #: condition says the same: where the index is faster, the list is not read.
     among: Select[Any] | None = None
 
     def within(self, few: Select[Any]) -> Criteria:
