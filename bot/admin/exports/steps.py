@@ -19,7 +19,7 @@ from bot.store.exports.orders import Export
 
 #: A step ends after so many rows or bytes: a claim must not run out within one.
 STEP_ROWS, STEP_BYTES = 500, 2 * 1024 * 1024
-#: And after so long, whatever it has found: an erasure waits for it, and so does Postgres' cleaning.
+#: And after so long, whatever it has found: an erasure waits for the step.
 STEP_S = 0.4
 #: What may be written beside a part: the log of Postgres, and its index.
 _MARGIN = 3

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -37,20 +38,23 @@ class Listing:
     reached: datetime | None = None  #: the time was over: older turns were not looked at
 
 
+def _unchanged(criteria: Criteria) -> Criteria:
+    return criteria
+
+
 async def list_items(
     database: AsyncEngine,
     query: Query,
     after: Cursor | None,
     messenger_labels: Mapping[str, str],
     *,
-    narrowed: Callable[[Criteria], Criteria] = lambda criteria: criteria,
+    narrowed: Callable[[Criteria], Criteria] = _unchanged,
 ) -> Listing:
     """The newest turns below ``after`` that meet the query, at most ``PAGE_SIZE``.
 
     ``narrowed`` may add what the turns have to meet beside the query.
     """
-    identities = await find_identities(database, query)
-    criteria = narrowed(compile_query(query, datetime.now(UTC), identities))
+    criteria = await _criteria(database, query, narrowed)
     shown: list[tuple[TurnRow, TurnListItem]] = []
     reached = None
     for _ in range(MAX_ROUNDS):
@@ -63,6 +67,32 @@ async def list_items(
         shown = shown[:PAGE_SIZE]
         after, reached = Cursor(shown[-1][0].received_at, shown[-1][0].id), None
     return Listing(items=[item for _, item in shown], after=after, reached=reached)
+
+
+async def list_ids(
+    database: AsyncEngine,
+    query: Query,
+    after: Cursor | None,
+    messenger_labels: Mapping[str, str],
+    *,
+    narrowed: Callable[[Criteria], Criteria] = _unchanged,
+) -> tuple[list[UUID], Cursor | None]:
+    """The ids of the same turns, and the cursor of the next page.
+
+    Where no words are looked for, masking hides no turn, and none is masked here.
+    """
+    if query.words:
+        found = await list_items(database, query, after, messenger_labels, narrowed=narrowed)
+        return [item.summary.id for item in found.items], found.after
+    page = await find_turns(database, await _criteria(database, query, narrowed), after)
+    return [row.id for row in page.turns], page.after
+
+
+async def _criteria(
+    database: AsyncEngine, query: Query, narrowed: Callable[[Criteria], Criteria]
+) -> Criteria:
+    identities = await find_identities(database, query)
+    return narrowed(compile_query(query, datetime.now(UTC), identities))
 
 
 def _visible(
