@@ -25,7 +25,7 @@ from bot.admin.search.criteria import Criteria
 from bot.admin.turns import plans
 from bot.admin.turns.filters import Cursor
 from bot.admin.turns.plan_runner import Rows
-from bot.admin.turns.queries import PAGE_SIZE, read_only
+from bot.admin.turns.queries import read_only
 from bot.admin.turns.rows import TurnPage, TurnRow
 from bot.store.search.segments import Segment
 
@@ -45,7 +45,7 @@ FIRST_ID = UUID(int=0)
 async def find_turns(
     database: AsyncEngine, criteria: Criteria, after: Cursor | None = None
 ) -> TurnPage:
-    """The ``PAGE_SIZE`` newest turns below ``after`` that meet the criteria."""
+    """The newest turns below ``after`` that meet the criteria: a page."""
     async with read_only(database) as connection:
         search = _Search(Rows(connection), criteria, after)
         if criteria.conditions or criteria.among is not None:
@@ -84,8 +84,8 @@ class _Search:
         """What was found, newest first; a turn of the queue may be in the index as well."""
         rows = {row.id: row for row in self._found}.values()
         found = sorted(rows, key=_place, reverse=True)
-        shown = found[:PAGE_SIZE]
-        if len(found) > PAGE_SIZE:
+        shown = found[: self._criteria.size]
+        if len(found) > len(shown):
             return TurnPage(turns=shown, after=Cursor(*_place(shown[-1])))
         reached = self._reached
         return TurnPage(
@@ -108,7 +108,7 @@ class _Search:
 
     def _is_rare(self, looked_at: int) -> bool:
         """Whether the index has what is looked for, and many more rows would fill no page."""
-        filling = looked_at * (PAGE_SIZE + 1)
+        filling = looked_at * (self._criteria.size + 1)
         return self._criteria.hashed and filling > _LISTED * max(len(self._found), 1)
 
     async def _read_index(self) -> None:
@@ -148,7 +148,7 @@ class _Search:
 
     def _is_over(self) -> bool:
         """Whether the page is full, or its time is over, which sets ``_reached``."""
-        if len(self._found) > PAGE_SIZE:
+        if len(self._found) > self._criteria.size:
             return True
         if self._reached is None and time.monotonic() > self._over_at:
             self._reached = self._below

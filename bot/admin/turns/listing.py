@@ -14,12 +14,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.search.compile import compile_query
-from bot.admin.search.criteria import Criteria
+from bot.admin.search.criteria import PAGE_SIZE, Criteria
 from bot.admin.search.query import Query
 from bot.admin.turns.filters import Cursor
 from bot.admin.turns.finding import find_turns
 from bot.admin.turns.identities import find_identities
-from bot.admin.turns.queries import PAGE_SIZE
 from bot.admin.turns.rows import TurnRow
 from bot.admin.turns.view_models import TurnListItem, list_item
 from bot.privacy.masking_thread import run_masking
@@ -27,6 +26,8 @@ from bot.store.search.words import Word
 
 #: Statements of one page: so many hidden matches are passed over before it is shown as it is.
 MAX_ROUNDS = 4
+#: Of a page whose turns nobody sees: what reads them masks their texts, a tenth of a second.
+IDS_PER_PAGE = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +80,14 @@ async def list_ids(
 ) -> tuple[list[UUID], Cursor | None]:
     """The ids of the same turns, and the cursor of the next page.
 
-    Where no words are looked for, masking hides no turn, and none is masked here.
+    Where no words are looked for, masking hides no turn: none is masked here, and a page has
+    ``IDS_PER_PAGE``.
     """
     if query.words:
         found = await list_items(database, query, after, messenger_labels, narrowed=narrowed)
         return [item.summary.id for item in found.items], found.after
-    page = await find_turns(database, await _criteria(database, query, narrowed), after)
+    criteria = (await _criteria(database, query, narrowed)).in_pages_of(IDS_PER_PAGE)
+    page = await find_turns(database, criteria, after)
     return [row.id for row in page.turns], page.after
 
 
