@@ -279,5 +279,5 @@ def _order(slots: int, typical_s: float, excluded: Sequence[UUID]) -> dict[str, 
     }
 
 
-def _abilities(sees: bool, adapters: Sequence[str]) -> dict[str, Any]:  # noqa: FBT001 - of the SQL
+def _abilities(sees: bool, adapters: Sequence[str]) -> dict[str, Any]:
     return {"sees": sees, "adapters": list(adapters)}

@@ -8,7 +8,7 @@ owner keeps what it asks for and what it took.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from inference_queue.background.protocol import (
     kind_of,
 )
 from inference_queue.background.wire import dump_background_job, load_background_result
-from inference_queue.protocol import ProtocolError
+from inference_queue.protocol import Job, ProtocolError
 
 _ENQUEUE = text(
     """

@@ -101,9 +101,7 @@ def of_the_text(model: Any, attention: str) -> str | dict[str, str]:
     return {"text_config": attention} if has_eyes else attention
 
 
-def embedded(
-    model: Any, ids: Tensor, plan: Plan | RaggedPlan, slots: Sequence[Slot]
-) -> Tensor:
+def embedded(model: Any, ids: Tensor, plan: Plan | RaggedPlan, slots: Sequence[Slot]) -> Tensor:
     """The tokens' vectors, (1, tokens, hidden size), those of pictures as they were seen."""
     vectors: Tensor = model.get_input_embeddings()(ids)
     token_id = getattr(model.config, "image_token_id", None)

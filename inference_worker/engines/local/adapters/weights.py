@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inference_queue.protocol import FailureReason
 from inference_worker.engines.local.adapter_check import PREFIX, check_adapter
-from inference_worker.engines.local.adapter_files import CONFIG, WEIGHTS
+from inference_worker.engines.local.adapter_files import WEIGHTS
 from inference_worker.errors import EngineError
 
 #: The maximum of all ranks together: each step computes all of them for every token, some 5 % of
@@ -94,7 +94,9 @@ def _beyond_low_rank(config: Any, tensors: Mapping[str, Tensor], model: Any) -> 
     return ""
 
 
-def _pair(path: str, tensors: Mapping[str, Tensor], config: Any, layer: Any, dtype: Any) -> LoraPair:
+def _pair(
+    path: str, tensors: Mapping[str, Tensor], config: Any, layer: Any, dtype: Any
+) -> LoraPair:
     down, up = (tensors[f"{PREFIX}{path}.{side}"] for side in _SIDES)
     place = {"device": layer.weight.device, "dtype": dtype}
     scaled = up.float().t() * _scale(path, len(down), config)
@@ -102,7 +104,7 @@ def _pair(path: str, tensors: Mapping[str, Tensor], config: Any, layer: Any, dty
 
 
 def _scale(path: str, rank: int, config: Any) -> float:
-    """peft's factor of what the pair adds (LoraLayer.update_layer)."""
+    """Peft's factor of what the pair adds (LoraLayer.update_layer)."""
     from peft.utils.other import get_pattern_key  # noqa: PLC0415 - seconds
 
     pattern = getattr(config, "alpha_pattern", None) or {}

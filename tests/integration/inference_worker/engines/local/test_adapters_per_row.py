@@ -56,9 +56,7 @@ def saved(noise_llama_dir: Path, into: Path, **config: Any) -> Path:
 def folders(noise_llama_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     torch.manual_seed(11)
     root = tmp_path_factory.mktemp("adapters")
-    return {
-        name: saved(noise_llama_dir, root / name, **config) for name, config in CONFIGS.items()
-    }
+    return {name: saved(noise_llama_dir, root / name, **config) for name, config in CONFIGS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +81,7 @@ def read(model: Any, folders: dict[str, Path]) -> list[LoraWeights]:
 
 
 def new_batch(model: Any, adapters: list[LoraWeights], **more: Any) -> Batch:
-    return Batch(
-        model, max_slots=16, budget=16 * 512, prefill_chunk=32, adapters=adapters, **more
-    )
+    return Batch(model, max_slots=16, budget=16 * 512, prefill_chunk=32, adapters=adapters, **more)
 
 
 def write_all(batch: Batch, rows: list[tuple[list[int], str]]) -> list[list[int]]:
@@ -94,7 +90,9 @@ def write_all(batch: Batch, rows: list[tuple[list[int], str]]) -> list[list[int]
     while waiting or any(len(s.tokens) < len(p) + TOKENS for s, (p, _) in zip(slots, rows)):
         while waiting and batch.fits(len(waiting[0][0]) + TOKENS + 8):
             prompt, adapter = waiting.pop(0)
-            slots.append(batch.add(prompt, greedy(), need=len(prompt) + TOKENS + 8, adapter=adapter))
+            slots.append(
+                batch.add(prompt, greedy(), need=len(prompt) + TOKENS + 8, adapter=adapter)
+            )
         batch.step()
     return [slot.tokens[len(p) : len(p) + TOKENS] for slot, (p, _) in zip(slots, rows, strict=True)]
 
