@@ -32,7 +32,8 @@ CLOSED = Failure(
 class Scheduler:
     """A continuous batch of at most ``slots`` answers over one model, in a thread of its own.
 
-    ``budget``, ``prefill_chunk`` and ``adapters`` are the batch's. Raises ValueError for a model it cannot run.
+    ``budget``, ``prefill_chunk`` and ``adapters`` are the batch's. Raises ValueError for a model
+    that it cannot run.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -61,7 +62,10 @@ def read_adapter(name: str, folder: Path, model: Any, *, base: str) -> LoraWeigh
         )
     layers = dict(model.named_modules())
     paths = sorted({key.removeprefix(PREFIX).partition(".lora_")[0] for key in tensors})
-    pairs = {path: _pair(path, tensors, config, layers[path], model.dtype) for path in paths}
+    pairs = {
+        path: _pair(path, tensors, config, layers[path].weight.device, model.dtype)
+        for path in paths
+    }
     return LoraWeights(name=name, pairs=pairs)
 
 
@@ -95,21 +99,20 @@ def _beyond_low_rank(config: Any, tensors: Mapping[str, Tensor], model: Any) -> 
 
 
 def _pair(
-    path: str, tensors: Mapping[str, Tensor], config: Any, layer: Any, dtype: Any
+    path: str, tensors: Mapping[str, Tensor], config: Any, device: torch.device, dtype: torch.dtype
 ) -> LoraPair:
     down, up = (tensors[f"{PREFIX}{path}.{side}"] for side in _SIDES)
-    place = {"device": layer.weight.device, "dtype": dtype}
     scaled = up.float().t() * _scale(path, len(down), config)
-    return LoraPair(down.to(**place).contiguous(), scaled.to(**place).contiguous())
+    return LoraPair(down.to(device, dtype).contiguous(), scaled.to(device, dtype).contiguous())
 
 
 def _scale(path: str, rank: int, config: Any) -> float:
     """Peft's factor of what the pair adds (LoraLayer.update_layer)."""
     from peft.utils.other import get_pattern_key  # noqa: PLC0415 - seconds
 
-    pattern = getattr(config, "alpha_pattern", None) or {}
-    alpha = pattern.get(get_pattern_key(pattern, path), config.lora_alpha)
-    return float(alpha / rank**0.5 if config.use_rslora else alpha / rank)
+    pattern: dict[str, float] = getattr(config, "alpha_pattern", None) or {}
+    alpha = pattern.get(get_pattern_key(list(pattern), path), float(config.lora_alpha))
+    return alpha / rank**0.5 if config.use_rslora else alpha / rank
 
 
 def _unusable(sentence: str) -> EngineError:

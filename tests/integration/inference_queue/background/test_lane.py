@@ -114,7 +114,7 @@ async def test_a_live_job_that_nobody_may_claim_holds_up_no_background(
     [
         (Target(), True),
         (Target(model="m"), True),
-        (Target(model="m", preset="p", engine="e", adapter=""), True),
+        (Target(model="m", preset="p", engine="e", adapters=[""]), True),
         (Target(model="another"), False),
         (Target(preset="another"), False),
         (Target(engine="served"), False),
@@ -126,7 +126,7 @@ async def test_a_job_goes_to_the_workers_that_are_meant(
 ) -> None:
     await put_background(database, question(), target=target)
     assert bool(await leases.claim(1, ANY)) is is_claimed
-    assert is_claimed is target.matches(model="m", preset="p", engine="e", adapter="")
+    assert is_claimed is target.matches(model="m", preset="p", engine="e", adapters=[""])
 
 
 async def test_a_worker_without_the_tokenizer_leaves_what_is_to_be_rendered(

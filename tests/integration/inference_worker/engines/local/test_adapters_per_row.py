@@ -85,16 +85,28 @@ def new_batch(model: Any, adapters: list[LoraWeights], **more: Any) -> Batch:
 
 
 def write_all(batch: Batch, rows: list[tuple[list[int], str]]) -> list[list[int]]:
-    slots: list[Slot] = []
+    slots: list[tuple[Slot, int]] = []
     waiting = list(rows)
-    while waiting or any(len(s.tokens) < len(p) + TOKENS for s, (p, _) in zip(slots, rows)):
-        while waiting and batch.fits(len(waiting[0][0]) + TOKENS + 8):
+    while waiting or any(len(slot.tokens) < length + TOKENS for slot, length in slots):
+        while waiting and batch.fits(need := len(waiting[0][0]) + TOKENS + 8):
             prompt, adapter = waiting.pop(0)
-            slots.append(
-                batch.add(prompt, greedy(), need=len(prompt) + TOKENS + 8, adapter=adapter)
-            )
+            slot = batch.add(prompt, greedy(), need=need, adapter=adapter)
+            slots.append((slot, len(prompt)))
         batch.step()
-    return [slot.tokens[len(p) : len(p) + TOKENS] for slot, (p, _) in zip(slots, rows, strict=True)]
+    return [slot.tokens[length:][:TOKENS] for slot, length in slots]
+
+
+def logits_of(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """Collects the logits of each step from now on."""
+    steps: list[torch.Tensor] = []
+    choose = batch._sampler.choose
+
+    def collecting(logits: torch.Tensor) -> list[int]:
+        steps.append(logits.clone())
+        return choose(logits)
+
+    monkeypatch.setattr(batch._sampler, "choose", collecting)
+    return steps
 
 
 @pytest.mark.parametrize("kernel", [None, gathered])
@@ -126,15 +138,13 @@ def test_rows_that_change_places_keep_their_adapters(
 
 
 def test_rows_without_an_adapter_have_the_very_numbers_they_have_among_themselves(
-    noise_llama_dir: Path, folders: dict[str, Path]
+    noise_llama_dir: Path, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logits = []
     for adapter in ("", "tiny"):
         model = base(noise_llama_dir)
         batch = new_batch(model, read(model, folders))
-        steps: list[torch.Tensor] = []
-        choose = batch._sampler.choose
-        batch._sampler.choose = lambda scores: steps.append(scores.clone()) or choose(scores)  # type: ignore[method-assign]  # noqa: B023
+        steps = logits_of(batch, monkeypatch)
         for at, prompt in enumerate(PROMPTS[:4]):
             batch.add(prompt[:20], greedy(), need=200, adapter=adapter if at == 3 else "")
         for _ in range(8):
@@ -146,12 +156,10 @@ def test_rows_without_an_adapter_have_the_very_numbers_they_have_among_themselve
 
 
 def test_logits_are_those_of_the_merged_model(
-    noise_llama_dir: Path, model: Any, folders: dict[str, Path]
+    noise_llama_dir: Path, model: Any, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = new_batch(model, read(model, folders))
-    steps: list[torch.Tensor] = []
-    choose = batch._sampler.choose
-    batch._sampler.choose = lambda scores: steps.append(scores.clone()) or choose(scores)  # type: ignore[method-assign]
+    steps = logits_of(batch, monkeypatch)
     for name in folders:
         batch.add(PROMPTS[0], greedy(), need=200, adapter=name)
     while len(steps) < len(folders) or len(steps[-1]) < len(folders):
