@@ -23,6 +23,7 @@ from bot.configs.keys import KEYS, TYPED_KEYS
 from bot.configs.kinds import AdapterName, Choice, Flag, Number, Prose
 from bot.configs.problems import BadValueError, Problem
 from bot.domain.turns import clean_text
+from inference_queue.protocol import MAX_ADAPTER_CHARS
 
 #: What stands in a field for a flag; ``Flag.parse`` reads the same.
 _FLAG_WORDS = {True: "true", False: "false"}
@@ -164,6 +165,8 @@ def bounds_words(key: str) -> str:
             return _(NUMBER_BOUNDS, low=f"{low:,}", high=f"{high:,}")
         case Prose(max_chars=max_chars):
             return _(TEXT_BOUNDS, max_chars=f"{max_chars:,}")
+        case AdapterName():
+            return _(TEXT_BOUNDS, max_chars=MAX_ADAPTER_CHARS)
     return ""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bot.configs.problems import Problem
 from bot.configs.scopes import ScopeProblem
 from bot.domain.bot_config import ThreadRule
+from inference_queue.protocol import NO_ADAPTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ KEYS_IN_WORDS: dict[str, KeyWords] = {
 #: What the words of a setting's choice mean; a word without an entry speaks for itself.
 CHOICES: dict[str, dict[str, str]] = {
     "preset": {"auto": "워커의 모델에 맞춤"},
+    "adapter": {NO_ADAPTER: "어댑터 없음 (none)"},
     "thread_rule": {
         ThreadRule.ASKED: "멘션으로 부른 스레드에서만",
         ThreadRule.ALWAYS: "모든 스레드에서",

@@ -6,6 +6,7 @@ _WORDS = {
     "프롬프트": "Prompt",
     "한도": "Budgets",
     "프리셋과 어댑터": "Preset and adapter",
+    "어댑터 없음 (none)": "no adapter (none)",
     (
         "워커가 모델 옆에 둔 LoRA 가중치의 이름입니다. 이 이름을 가진 워커만 답합니다."
         " none은 어댑터 없이 모델 그대로 답하라는 뜻입니다."
