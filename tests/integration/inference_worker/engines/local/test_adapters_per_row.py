@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,12 @@ from inference_worker.engines.local.adapters.weights import (
 )
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.batch_memory import Slot
+from inference_worker.engines.local.checkpoints import FOUR_BIT, load
+from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.engines.local.ragged import gathered
 from inference_worker.errors import EngineError
 from tests.integration.inference_worker.engines.local.test_batch import alone, greedy
+from tests.support.served_jobs import a_job, answer
 
 BASE = "noise-llama"
 PROMPTS = [list(range(10 + at, 30 + 7 * at)) for at in range(5)]
@@ -222,3 +227,54 @@ def test_ranks_that_are_too_large_together_are_refused(
     monkeypatch.setattr(weights, "MAX_RANKS", 13)
     with pytest.raises(EngineError, match=r"14 together \(support 4, sales 7, tiny 3\)"):
         check_ranks(adapters)
+
+
+async def test_the_engine_answers_each_job_with_its_adapter_whatever_was_kept_of_its_conversation(
+    noise_llama_dir: Path, demo_cache: Path, folders: dict[str, Path]
+) -> None:
+    named = {name: str(folders[name]) for name in ("support", "sales")}
+    engine = LocalEngine(
+        str(noise_llama_dir),
+        cache_dir=demo_cache,
+        slots=3,
+        device="cpu",
+        dtype="float32",
+        adapters=named,
+    )
+    await engine.start(print)
+    assert engine.card.adapters == ("support", "sales")
+    job = a_job("길게 이어지는 질문이에요. " * 8, temperature=0.0, max_new_tokens=8)
+
+    async def said(adapter: str, key: str) -> tuple[str, str]:
+        wanted = replace(job, adapter=adapter, cache_key=key)
+        _, last = await answer(engine, wanted)
+        return last.text, last.model
+
+    fresh = {adapter: await said(adapter, "") for adapter in ("", *named)}
+    assert len({text for text, _ in fresh.values()}) == 3
+    assert fresh["sales"][1] == f"{engine.card.name} + sales"
+    for adapter in ("support", "", "sales", "support"):
+        assert await said(adapter, "conversation") == fresh[adapter]
+    assert engine.usage.reused_tokens > 0, "support's prefix was found again"
+    together = await asyncio.gather(*(said(adapter, "") for adapter in fresh))
+    assert together == list(fresh.values())
+    with pytest.raises(EngineError, match="names the adapter tiny") as caught:
+        await said("tiny", "")
+    assert caught.value.failure.retryable
+    await engine.close()
+
+
+def test_adapters_beside_weights_of_four_bits_add_what_peft_adds(
+    noise_llama_dir: Path, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    def loaded() -> Any:
+        return load(
+            str(noise_llama_dir), cache_dir=tmp_path, device="cpu", dtype=FOUR_BIT, progress=print
+        ).model
+
+    model = loaded()
+    batch = new_batch(model, read(model, {"support": folders["support"]}))
+    [said] = write_all(batch, [(PROMPTS[0], "support")])
+    unmerged = PeftModel.from_pretrained(loaded(), str(folders["support"])).eval()
+    assert said[:4] == alone(unmerged, PROMPTS[0], 4)
+    assert said[:4] != alone(loaded(), PROMPTS[0], 4)
