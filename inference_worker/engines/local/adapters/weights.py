@@ -16,8 +16,8 @@ from inference_worker.engines.local.adapter_check import PREFIX, check_adapter
 from inference_worker.engines.local.adapter_files import WEIGHTS
 from inference_worker.errors import EngineError
 
-#: The maximum of all ranks together: each step computes all of them for every token, some 5 % of
-#: an 8B model's work at 256; and 512 take 2.5 GB beside it.
+#: The maximum of all ranks together: a step computes all of them for every token, by arithmetic a
+#: fifth of an 8B model's work at 512, and they take 2.7 GB beside it.
 MAX_RANKS = 512
 
 _SIDES = ("lora_A.weight", "lora_B.weight")
