@@ -19,11 +19,13 @@ from bot.admin.search.query import parse
 from bot.admin.turns.filters import Cursor
 from bot.admin.turns.listing import list_items
 from bot.domain.datasets import DatasetKind, DatasetState, LeftOut
+from bot.observability.database_errors import report_fault
 from bot.privacy.erasure import ROLLED_BACK
 from bot.privacy.masking_thread import run_masking
 from bot.store.datasets import items, progress, sources
 from bot.store.datasets.items import Item
 from bot.store.datasets.sets import Dataset
+from bot.store.savepoints import store_each
 from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
 
 log = structlog.get_logger(__name__)
@@ -87,8 +89,7 @@ class DatasetBuilder:
         found = await list_items(self._database, query, after, self._messengers, narrowed=narrowed)
         judged = await read_page(connection, [item.summary.id for item in found.items])
         made, left_out = await run_masking(lambda: _made(judged, dataset))
-        added = await items.add(connection, dataset.id, made)
-        left_out[LeftOut.DUPLICATE] += len(made) - added
+        added = await _add(connection, dataset, made, left_out)
         await progress.advance(
             connection,
             dataset,
@@ -104,6 +105,24 @@ class DatasetBuilder:
         state = DatasetState.CHECKING if dataset.preset else DatasetState.READY
         await progress.turn_to(connection, dataset, state)
         log.info("dataset_built", dataset=dataset.id, state=state.value)
+
+
+async def _add(
+    connection: AsyncConnection, dataset: Dataset, made: Sequence[Item], left_out: Counter[str]
+) -> int:
+    """Add the items, without those that the set has or that Postgres refuses; their number."""
+    added: list[int] = []
+
+    async def add(some: Sequence[Item]) -> None:
+        added.append(await items.add(connection, dataset.id, some))
+
+    async def refuse(item: Item, error: Exception) -> None:
+        report_fault("dataset_item", error, [item.turn_id])
+        left_out[LeftOut.REFUSED] += 1
+
+    await store_each(connection, made, add, on_refused=refuse)
+    left_out[LeftOut.DUPLICATE] += len(made) - sum(added) - left_out[LeftOut.REFUSED]
+    return sum(added)
 
 
 def _is_passing(error: Exception) -> bool:
