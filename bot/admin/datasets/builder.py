@@ -38,7 +38,7 @@ class DatasetBuilder:
     """Builds and checks data sets; after a restart it goes on where the last step ended."""
 
     def __init__(self, *, database: AsyncEngine, messenger_labels: Mapping[str, str]) -> None:
-        self._database = database
+        self._database = database.execution_options(isolation_level="READ COMMITTED")
         self._messengers = messenger_labels
         self._checker = DatasetChecker()
 
