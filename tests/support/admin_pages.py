@@ -170,7 +170,7 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
 async def _add_dataset(database: AsyncEngine) -> dict[str, str]:
     """One that is built of the judged turns, its order of a file, and a person who is left out."""
     recipe = Recipe(
-        name="환불 안내", kind=DatasetKind.DPO, query="", loose=False, preset="", max_tokens=2048
+        name="환불 안내", kind=DatasetKind.SFT, query="", loose=False, preset="", max_tokens=2048
     )
     order = Order(
         author="admin", list="turns", query="q=환불", format=ExportFormat.XLSX,

@@ -10,9 +10,10 @@ _FILL = text(
     """
     INSERT INTO statistics (step_s, starts_at, messenger, tenant, ended, answered, failed, expired,
         begun, judged, in_time, good_votes, bad_votes, prompt_tokens, completion_tokens,
-        generation_ms, max_waiting, details)
+        generation_ms, measured, cpu_ms, busy_ms, max_waiting, details)
     SELECT 60, at, messenger, 'shop', n, n * 9 / 10, n / 15, n / 30, n / 4, n, n * 97 / 100, n / 20,
-        n / 50, n * 200, n * 110, n * 5200, n / 12, (
+        n / 50, n * 200, n * 110, n * 5200, n * 9 / 10, n * 110, n * 1900,
+        n / 12, (
             SELECT jsonb_object_agg(stage || ':' || (middle + b), 1 + n / (1 + abs(b - 9)))
             FROM (VALUES ('whole', 44), ('queue', 8), ('start', 16), ('first_token', 30),
                 ('generate', 42), ('deliver', 24)) AS stages (stage, middle),
@@ -26,6 +27,12 @@ _FILL = text(
     WHERE n > 0
     """
 )
+_BOTS = text(
+    """
+    INSERT INTO statistics_bots (step_s, starts_at, cpu_ms)
+    SELECT 60, starts_at, sum(begun) * 40 FROM statistics WHERE step_s = 60 GROUP BY starts_at
+    """
+)
 _COUNTED = text("INSERT INTO statistics_progress VALUES ('ended', now() - interval '10 s')")
 
 
@@ -33,4 +40,5 @@ async def add_statistics(database: AsyncEngine) -> None:
     """Fill the hour."""
     async with database.begin() as connection:
         await connection.execute(_FILL)
+        await connection.execute(_BOTS)
         await connection.execute(_COUNTED)
