@@ -18,7 +18,7 @@ _FILL = text(
             FROM (VALUES ('whole', 44), ('queue', 8), ('start', 16), ('first_token', 30),
                 ('generate', 42), ('deliver', 24)) AS stages (stage, middle),
                 generate_series(0, 18) AS b
-        )
+        ) || jsonb_build_object('failed:engine_error', n / 15)
     FROM generate_series(date_trunc('minute', now()) - interval '1 hour',
         now() - interval '1 minute',
         interval '1 minute') WITH ORDINALITY AS minutes (at, number),

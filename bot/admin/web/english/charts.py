@@ -107,6 +107,7 @@ CHARTS = {
         "The bot or workspace is unknown. Choose one below."
     ),
     "그 밖": "others",
+    "모두 {amount}": "{amount} in all",
     "실패와 시간 초과": "Failures and timeouts",
     "사용자 평가": "Feedback by users",
     "최대 {count}": "at most {count}",
