@@ -20,7 +20,7 @@ PATTERN = rf"^\s*{OPENING}"
 THINGS = {
     "fruit": "banana cherry fig grape lemon mango melon peach pear plum",
     "animal": "bear cat cow dog goat horse lion rabbit sheep tiger",
-    "tool": "chisel drill file hammer plane pliers rake saw screwdriver wrench",
+    "tool": "chisel drill file hammer shovel pliers rake saw screwdriver wrench",
     "instrument": "cello clarinet drum flute guitar harp piano trumpet tuba violin",
     "garment": "belt coat dress glove hat jacket scarf shirt skirt sock",
     "vehicle": "boat bus car ferry lorry motorcycle plane ship train tram",

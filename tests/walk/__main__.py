@@ -80,7 +80,7 @@ class Walk:
         dashboard = Dashboard(self._http, self._product.origin)
         await dashboard.log_in("admin", self._product.password)
         reviewer = Reviewer(dashboard)
-        judged = await reviewer.judge_all(len(ASKED) + again)
+        judged = await reviewer.judge_all(len(ASKED))
         say(f"judged by the rule: {judged['good']} good, {judged['bad']} bad and corrected")
         step("The pairs are exported")
         await reviewer.export(self._place / "pairs.zip")

@@ -29,9 +29,9 @@ class People:
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     async def ask_all(self, questions: Sequence[str], *, again_every: int) -> int:
-        """Ask each question as somebody else; how often a second answer was asked for.
+        """Ask each question as somebody else; how many people asked for another answer.
 
-        One in ``again_every`` people asks for another answer. Raises WalkError.
+        One in ``again_every`` does. Raises WalkError.
         """
         asking = (
             self._converse(f"person-{at}", question, again=at % again_every == 0)

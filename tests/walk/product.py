@@ -106,6 +106,8 @@ class Product:
             "BOT_ADMIN_PASSWORD": self.password,
             "BOT_KAKAO_SECRET": self.kakao_secret,
             "BOT_KAKAO_CALLBACK_HOSTS": self.callback_origin,
+            # However slow the machine is: the answer comes at its callback URL.
+            "BOT_KAKAO_CALLBACK_BUDGET_S": "290",
             "BOT_KAKAO_MAX_NEW_TOKENS": str(ANSWER_TOKENS),
         }
 

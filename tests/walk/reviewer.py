@@ -33,7 +33,7 @@ class Reviewer:
         self._dashboard = dashboard
 
     async def judge_all(self, turns: int) -> Counter[str]:
-        """Judge so many turns in a review queue of all; how many were judged in which way."""
+        """Judge all turns, at least so many, in a review queue; how many in which way."""
         queue = (await self._dashboard.post("/reviews", _NEW_QUEUE)).location
 
         async def is_filled() -> bool:
