@@ -1,4 +1,4 @@
-"""The proof's pairs and questions: the rule tells the answers apart, and nothing is on both sides."""
+"""The proof's pairs and questions: the rule tells answers apart, nothing is on both sides."""
 
 from __future__ import annotations
 
