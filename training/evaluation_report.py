@@ -59,7 +59,9 @@ def _parts(report: Report) -> Iterator[str]:
 
 
 def _sides(before: Report, after: Report) -> Iterator[tuple[str, str, str]]:
-    yield "model", _model(before), _model(after)
+    models = _model(before), _model(after)
+    if models[0] != models[1]:  # behind URLs an adapter has no name of its own
+        yield "model", *models
     for names, form in ((_COUNTS, "{:,}"), (_SHARES, "{:.0%}"), (_NUMBERS, "{:,.1f}")):
         for name, label in names.items():
             if (before[name], after[name]) != (None, None):

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from itertools import cycle
 from pathlib import Path
 
 from aiohttp import ClientSession, CookieJar
@@ -24,21 +25,20 @@ from tests.walk.dashboard import Dashboard
 from tests.walk.errors import WalkError
 from tests.walk.memory import GIB, watched
 from tests.walk.people import People
-from tests.walk.product import HOST, Product
+from tests.walk.product import CALLBACK_S, HOST, SLOTS, Product
 from tests.walk.programs import run, say
 from tests.walk.reviewer import Reviewer
 from training.proof_data import HELD_OUT, QUESTIONS, TRAIN, follows_rule, write_questions
 
-#: Of the four ways to ask, people use these; the last one is heard in the evaluation alone.
-ASKED = [text.format(name) for name, _kind in TRAIN for text in QUESTIONS[:3]]
+#: One question about each thing that is not held out, in turn in the four ways to ask.
+ASKED = [text.format(name) for (name, _kind), text in zip(TRAIN, cycle(QUESTIONS), strict=False)]
 #: One in so many people asks for another answer.
 AGAIN_EVERY = 10
-#: As in ``training.proof``.
 _TRAINING = {
-    "--learning-rate": "5e-4",
+    "--learning-rate": "8e-4",
     "--epochs": "1",
     "--batch-size": "4",
-    "--accumulation": "2",
+    "--accumulation": "1",
     "--window": "256",
 }
 #: What the dashboard says of a candidate that is better.
@@ -96,7 +96,14 @@ class Walk:
         words = ["--questions", str(self._place / "held-out.jsonl"), "--greedy"]
         words += ["--baseline", f"http://{HOST}:{self._product.api_port}/v1"]
         words += ["--candidate", candidate, "--preset", DEMO_PRESET]
-        words += ["--max-new-tokens", "32", "--run", str(self._place / "evaluation")]
+        words += [
+            "--max-new-tokens",
+            "16",
+            "--at-once",
+            str(SLOTS),
+            "--run",
+            str(self._place / "evaluation"),
+        ]
         await run("evaluation", "gate", *words)
 
     async def _bring(self, reviewer: Reviewer) -> None:
@@ -126,7 +133,7 @@ def step(title: str) -> None:
 async def walk(place: Path) -> None:
     """Go, and say what it took. Raises WalkError."""
     async with AsyncExitStack() as stack:
-        kakao = await stack.enter_async_context(kakao_platform())
+        kakao = await stack.enter_async_context(kakao_platform(CALLBACK_S + 10))
         jar = CookieJar(unsafe=True)  # of an address instead of a name
         http = await stack.enter_async_context(ClientSession(cookie_jar=jar))
         peak = await stack.enter_async_context(watched())

@@ -22,6 +22,8 @@ HOST = "127.0.0.1"
 #: Answers of the product are short, so that the training takes minutes.
 ANSWER_TOKENS = 24
 SLOTS = 8
+#: How long KakaoTalk waits for an answer at the callback URL; its guides say 60, or 300.
+CALLBACK_S = 290
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,7 @@ class Product:
             "BOT_ADMIN_PASSWORD": self.password,
             "BOT_KAKAO_SECRET": self.kakao_secret,
             "BOT_KAKAO_CALLBACK_HOSTS": self.callback_origin,
-            # However slow the machine is: the answer comes at its callback URL.
-            "BOT_KAKAO_CALLBACK_BUDGET_S": "290",
+            "BOT_KAKAO_CALLBACK_BUDGET_S": str(CALLBACK_S),
             "BOT_KAKAO_MAX_NEW_TOKENS": str(ANSWER_TOKENS),
         }
 

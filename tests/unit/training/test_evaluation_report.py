@@ -55,6 +55,14 @@ def test_engines_are_named_with_their_adapter(tmp_path: Path) -> None:
     assert "| model | 옛 모델 | bllossom-8b + support-1 |" in section
 
 
+def test_engines_of_one_name_are_not_told_apart_by_it(tmp_path: Path) -> None:
+    report = json.loads(comparison())
+    for side in ("baseline", "candidate"):
+        report[side]["used"] = {"model": "bllossom-8b", "adapter": ""}
+    section = read_evaluation(written(tmp_path, json.dumps(report).encode()))
+    assert "| model |" not in section
+
+
 def test_answers_of_one_model_are_no_before_and_after(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"shows one model alone.*evaluation compare"):
         read_evaluation(written(tmp_path, logickor()))
