@@ -376,6 +376,7 @@ async def test_an_adapter_that_no_worker_has_is_said_before_it_goes_live(
         assert '<option value="sales"><option value="none">' in html
         assert missing in html
         assert missing in await shown(client, "compare")
+        assert missing in await shown(client, "sandbox")
         assert (await publish(client))[0] == 303
         assert (await live(database))["adapter"] == "support"
     for known in ("sales", "none"):
