@@ -98,7 +98,7 @@ train-tests: $(TRAINING) ## the tests of trainings with TRL, some minutes
 train-proof: $(TRAINING) ## train the demo model by DPO and print what it changed, 7 minutes
 	@$(EXTRAS)/bin/python -m training.proof $(ARGS)
 
-train-walk: $(TRAINING) ## from questions on KakaoTalk to a better adapter, by the gate; 15 minutes
+train-walk: $(TRAINING) ## from questions on KakaoTalk to a better adapter, by the gate; 5 minutes of CPU
 	@$(EXTRAS)/bin/python -m tests.walk $(ARGS)
 
 lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-package aiohttp")
