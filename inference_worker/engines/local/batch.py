@@ -1,7 +1,8 @@
 """The sequences that are being written, advanced together: token ids and tensors, no text.
 
 Slot ``n`` has row ``n`` of the cache. Slots that write come first, then those whose prompts are
-still being prefilled in chunks; a slot that leaves is replaced by the last one of its kind.
+still being prefilled in chunks, and last those whose prompts are scored, which wait for all others.
+A slot that leaves is replaced by the last one of its kind.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import torch
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch_memory import BatchMemory, Slot
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span, cache_name
+from inference_worker.engines.local.masked_step import masked_step, measured_in
 from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
 from inference_worker.engines.local.sampling import Sampler
 from inference_worker.engines.local.step_graphs import StepGraphs
 from inference_worker.engines.local.step_inputs import Chunk, Shape, Work, unpack
-from inference_worker.engines.local.vision import mix_in
+from inference_worker.engines.local.token_scorer import SCORED_TOKENS, ScoreSheet
+from inference_worker.engines.local.vision import attention_of_text, mix_in
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +47,7 @@ class Batch:
     ) -> None:
         if not getattr(model, "_supports_attention_backend", False):
             raise ValueError(f"{type(model).__name__} does not let its attention be chosen")
-        model.set_attn_implementation(_of_the_text(model, ATTENTION))
+        model.set_attn_implementation(attention_of_text(model, ATTENTION))
         # cuDNN plans for milliseconds in every layer whenever a length is new: at every step.
         torch.backends.cuda.enable_cudnn_sdp(False)
         cache = RowCache(model.config.get_text_config().num_hidden_layers)
@@ -110,7 +113,8 @@ class Batch:
         """Whether one more sequence of at most ``need`` tokens can be admitted now."""
         if len(self.slots) == self._max_slots:
             return False
-        if sum(len(slot.tokens) - slot.cached for slot in self.prefilling) >= self._prefill_chunk:
+        plain = [slot for slot in self.prefilling if not slot.scores_prompt]
+        if sum(len(slot.tokens) - slot.cached for slot in plain) >= self._prefill_chunk:
             return False
         return self._memory.has_room([need, *(slot.need for slot in self.slots)])
 
@@ -123,17 +127,26 @@ class Batch:
         need: int,
         key: str = "",
         seen: torch.Tensor | None = None,
+        sheet: ScoreSheet | None = None,
     ) -> Slot:
         """Admit a sequence that ``fits``, with the kept prefix of its conversation.
 
         ``seen``: of its pictures' tokens. Other pictures have the same tokens, so that it takes
-        no kept prefix and leaves none.
+        no kept prefix and leaves none. ``sheet``: where its tokens' scores are put; with those of
+        its prompt it takes no prefix either.
         """
-        slot = Slot(list(prompt), need, key if seen is None else "", seen=seen)
-        index = len(self.slots)
+        slot = Slot(list(prompt), need, key, seen=seen, sheet=sheet)
+        if seen is not None or slot.scores_prompt:
+            slot.key = ""
+        index, end = len(self.slots), self._plain_end()
         self._memory.restore(index, slot, self.slots)
         self._sampler.begin(index, sampling, prompt)
-        self.slots.append(slot)
+        slots = [*self.slots, slot]
+        if end < index and not slot.scores_prompt:
+            self._memory.exchange(end, index, slots)
+            self._sampler.exchange(end, index)
+            slots[end], slots[index] = slots[index], slots[end]
+        self.slots = slots
         return slot
 
     @torch.inference_mode()
@@ -156,6 +169,9 @@ class Batch:
         begun = [slot for slot, span in pairs if span.stop == len(slot.tokens)]
         done = [*writing, *begun]
         chosen = self._sampler.choose(logits[: len(done)]) if done else []
+        measured = measured_in(logits, self.slots, len(writing), spans, chosen)
+        for sheet, scores in measured:
+            sheet.found += scores
         for slot, end in zip(self.slots, ends, strict=False):
             slot.cached = end
         for slot, token in zip(done, chosen, strict=True):
@@ -170,7 +186,7 @@ class Batch:
         if keep and slot.key and slot.cached:
             self._memory.keep(index, slot)
         writing = len(self.slots) - len(self.prefilling)
-        for last in (writing - 1, len(self.slots) - 1):
+        for last in (writing - 1, self._plain_end() - 1, len(self.slots) - 1):
             if index < last and index < len(self.slots):
                 self._move(last, index)
                 index = last
@@ -189,9 +205,14 @@ class Batch:
         self._graphs.drop()
         self._memory.clear()
 
+    def _plain_end(self) -> int:
+        """Where the slots begin whose prompts are scored."""
+        return sum(slot.writing or not slot.scores_prompt for slot in self.slots)
+
     def _spans(self, index: int, prefilling: Sequence[Slot]) -> list[Span]:
         left, spans = self._prefill_chunk, []
         for number, slot in enumerate(prefilling):
+            left = min(left, SCORED_TOKENS) if slot.scores_prompt else left
             stop = min(len(slot.tokens), slot.cached + left)
             if stop > slot.cached:
                 spans.append(Span(index + number, slot.cached, stop))
@@ -199,11 +220,12 @@ class Batch:
         return spans
 
     def _forward(self, writing: Sequence[Slot], spans: Sequence[Span]) -> torch.Tensor:
-        """The logits of each slot's last token in this step, (slots, vocabulary), and maybe more.
+        """The logits of each slot's last token in this step, (slots, vocabulary), then others.
 
         A model that the kernel turns out not to suit goes on with masks.
         """
-        if self._kernel is None or any(self.slots[span.row].seen is not None for span in spans):
+        rows = [self.slots[span.row] for span in spans]
+        if self._kernel is None or any(s.seen is not None or s.scores_prompt for s in rows):
             return self._forward_masked(writing, spans)
         chunks = [Chunk(s.row, s.start, self.slots[s.row].tokens[s.start : s.stop]) for s in spans]
         newest = [slot.tokens[-1] for slot in writing]
@@ -249,19 +271,11 @@ class Batch:
 
     def _forward_masked(self, writing: Sequence[Slot], spans: Sequence[Span]) -> torch.Tensor:
         """The same on any device, and on several."""
-        ids = [slot.tokens[-1] for slot in writing]
-        rows = list(range(len(writing)))
-        lengths = [slot.cached for slot in writing]
-        positions, last = lengths.copy(), rows.copy()
-        for span in spans:
-            ids += self.slots[span.row].tokens[span.start : span.stop]
-            rows += [span.row] * (span.stop - span.start)
-            positions += range(span.start, span.stop)
-            last.append(len(ids) - 1)
-        step = torch.tensor([ids, rows, positions], device=self._device)
-        plan = Plan(lengths, list(spans), step[1:])
+        *vectors, wanted = masked_step(self.slots, writing, spans)
+        step = torch.tensor(vectors, device=self._device)
+        plan = Plan([slot.cached for slot in writing], list(spans), step[1:])
         sees = any(self.slots[span.row].seen is not None for span in spans)
-        return self._logits(step[:1], plan, torch.tensor(last, device=self._device), sees=sees)
+        return self._logits(step[:1], plan, torch.tensor(wanted, device=self._device), sees=sees)
 
     def _embedded(self, ids: torch.Tensor, plan: Plan | RaggedPlan) -> torch.Tensor:
         """The tokens' vectors, (1, tokens, hidden size), those of pictures as they were seen."""
@@ -286,9 +300,3 @@ class Batch:
             self._memory.cache.move(source, target, slot.cached)
         self._sampler.move(source, target)
         self.slots[target] = slot
-
-
-def _of_the_text(model: Any, attention: str) -> str | dict[str, str]:
-    """The attention of the part that writes; a vision tower keeps its own."""
-    sees = getattr(model.config, "vision_config", None) is not None
-    return {"text_config": attention} if sees else attention

@@ -45,6 +45,7 @@ class Scheduler:
     ) -> None:
         batch = Batch(model, max_slots=slots, budget=budget, prefill_chunk=prefill_chunk)
         self._runner = BatchRunner(batch, tokenizer, stop_ids)
+        self.tokenizer = tokenizer
         self._max_waiting = slots * WAITING_PER_SLOT
         self._waiting: deque[Request] = deque()
         self._changed = threading.Condition()
