@@ -37,11 +37,6 @@ def of_plain(scores: Sequence[TokenScore]) -> Json:
     }
 
 
-def text_of(scores: Sequence[TokenScore]) -> str:
-    """The text that the tokens make together."""
-    return _read(b"".join(score.text for score in scores))
-
-
 def _top(score: TokenScore) -> dict[str, float] | None:
     """The most probable tokens and the token itself, as vLLM has them."""
     if score.logprob is None:

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from inference_queue.protocol import Completion, FinishReason
-from inference_worker.api.logprobs import of_chat, of_plain, text_of
+from inference_worker.api.logprobs import of_chat, of_plain
 from inference_worker.api.scoring import Scoring
 from inference_worker.engines.base import Delta, TokenizedCompletion
 from inference_worker.engines.token_scores import ScoredCompletion
@@ -86,7 +86,7 @@ class Reply:
         text = storable(completion.text)
         if not self.is_chat:
             echoed = self.scoring.echoes and isinstance(completion, ScoredCompletion)
-            return {"text": text_of(completion.prompt_scores) + text if echoed else text}
+            return {"text": completion.prompt_text + text if echoed else text}
         message = {"role": "assistant", "content": text}
         if completion.reasoning:
             message["reasoning_content"] = storable(completion.reasoning)

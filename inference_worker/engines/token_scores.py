@@ -11,6 +11,8 @@ from inference_worker.engines.base import Delta, PlainRequest, TokenizedCompleti
 
 #: Alternatives to a token that can be asked for: as many as with OpenAI's chat completions.
 MAX_TOP = 20
+#: What stands for minus infinity, which JSON has not; vLLM's value.
+LEAST = -9999.0
 
 NO_SCORES = (
     "This engine gives no log probabilities: lm_eval's loglikelihood and multiple_choice tasks "
@@ -51,6 +53,7 @@ class ScoredCompletion(TokenizedCompletion):
     from outside (a repetition).
     """
 
+    prompt_text: str = ""  #: what ``prompt_scores`` are of
     prompt_scores: tuple[TokenScore, ...] = ()
     scores: tuple[TokenScore, ...] = ()
 

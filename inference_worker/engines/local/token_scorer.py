@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from inference_worker.engines.local.sampling import INVALID_TOKEN
-from inference_worker.engines.token_scores import WantedScores
+from inference_worker.engines.token_scores import LEAST, WantedScores
 
 #: Prompt tokens of one step whose logits are all computed: 256 x 128,256 floats take 131 MB.
 SCORED_TOKENS = 256
@@ -48,4 +48,5 @@ class ScoreSheet:
         own = scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None])[:, 0]
         values, ids = scores.topk(min(self.wanted.top, scores.shape[1]))
         for one, top, at in zip(own.tolist(), values.tolist(), ids.tolist(), strict=True):
-            yield RawScore(one, tuple(zip(at, top, strict=True)))
+            likely = zip(at, (max(value, LEAST) for value in top), strict=True)
+            yield RawScore(max(one, LEAST), tuple(likely))

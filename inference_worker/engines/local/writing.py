@@ -43,6 +43,7 @@ class Writing:
             total_ms=self.output.elapsed_ms(),
             prompt_ids=tuple(self.prompt.ids),
             ids=ids,
+            prompt_text=b"".join(one.text for one in of_prompt).decode("utf-8", "replace"),
             prompt_scores=of_prompt,
             scores=of_answer,
         )
