@@ -21,7 +21,7 @@ from evaluation.logickor import as_logickor, refuse_changed
 from evaluation.progress import say
 from evaluation.question_files import read_questions
 from evaluation.questions import QuestionSet
-from evaluation.replays import read_replay
+from evaluation.replays import read_replay, read_two_replays
 from evaluation.reports.models import ComparisonReport, RunReport
 from evaluation.reports.written import markdown
 
@@ -78,7 +78,13 @@ def _compared(options: Options) -> ComparisonReport:
     if options.replay:
         if options.questions or options.baseline or options.candidate:
             raise EvaluationError("--replay brings questions and answers: leave the others out.")
-        return asyncio.run(commands.compare_replay(plan, read_replay(options.replay)))
+        if options.against:
+            replay = read_two_replays(options.replay, options.against)
+        else:
+            replay = read_replay(options.replay)
+        return asyncio.run(commands.compare_replay(plan, replay))
+    if options.against:
+        raise EvaluationError("--against needs --replay: it is another replay of its questions.")
     if not options.baseline or not options.candidate:
         raise EvaluationError("--baseline and --candidate are needed, or --replay.")
     questions: QuestionSet | None = None

@@ -74,6 +74,9 @@ def _add_sides(command: argparse.ArgumentParser) -> None:
     command.add_argument("--baseline", default="", help=_SIDE)
     command.add_argument("--candidate", default="", help=_SIDE)
     command.add_argument("--replay", type=Path, help="a replay of the dashboard as JSONL")
+    command.add_argument(
+        "--against", type=Path, help="another one of the same questions: its new answers"
+    )
 
 
 def _add_bounds(command: argparse.ArgumentParser) -> None:

@@ -119,7 +119,7 @@ async def run_lm_eval(
         sys.executable,
         *("-m", "lm_eval", "--model", model, "--model_args", arguments),
         *("--include_path", ".", "--tasks", task, "--output_path", str(into / "out")),
-        "--log_samples",
+        *("--batch_size", "4", "--log_samples"),
         *(["--apply_chat_template"] if "chat" in model else []),
         cwd=TASKS,
         env=environment,
@@ -159,7 +159,6 @@ async def test_lm_evaluation_harness_chooses_by_likelihood_as_transformers_does(
         tmp_path,
         f"tokenizer={demo_dir}",
         "tokenizer_backend=huggingface",
-        "batch_size=4",
     )
     assert status == 0, output
     assert 0 <= results["acc,none"] <= 1
