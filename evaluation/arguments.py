@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_shared(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--trained-on", type=Path, help="whose questions are left out")
     command.add_argument("--run", type=Path, help="the folder; the same one goes on")
     command.add_argument("--sha256", default="", help="what --questions has to have")
     command.add_argument("--judge", default="", help="the URL of an OpenAI-compatible server")

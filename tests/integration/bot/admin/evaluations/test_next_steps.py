@@ -28,7 +28,7 @@ async def add_replay(database: AsyncEngine, turns: list[UUID], votes: list[str])
         replay = await connection.scalar(
             text(
                 "INSERT INTO replays (name, author, state, max_turns, options, batch_id, seed)"
-                " VALUES ('비교', '김하나', 'done', 99, '{}', gen_random_uuid(), 1) RETURNING id"
+                " VALUES ('비교', '김하나', 'ended', 99, '{}', gen_random_uuid(), 1) RETURNING id"
             )
         )
         for place, (turn, preferred) in enumerate(zip(turns, votes, strict=True)):
