@@ -129,6 +129,24 @@ _JUDGE = {
 }
 
 _NEXT = {
+    "새 평가를 시작하려면": "To begin an evaluation",
+    (
+        "질문을 고릅니다. 데이터 세트의 test.jsonl이나, 저장한 검색으로 다시 물어본 답변 비교를"
+        " 씁니다."
+    ): (
+        "Choose questions: a data set's test.jsonl, or a comparison that asks a saved search's"
+        " questions again."
+    ),
+    (
+        "답변을 만듭니다. 답변 비교는 서버의 빈 시간에 백그라운드에서 다시 물어보고, 진행과 남은"
+        " 시간을 보여 줍니다. 두 엔진을 견주려면 같은 질문으로 비교를 둘 만듭니다."
+    ): (
+        "Have them answered. A comparison asks in the background, when the servers are free, and"
+        " shows progress and an estimate. Two engines take two comparisons of the same questions."
+    ),
+    "서버에서 심사합니다. 끊겨도 같은 명령으로 이어 갑니다.": (
+        "Judge on the server. Cut off, the same command goes on."
+    ),
     "더 작은 차이를 알아보는 데 필요한 질문 수 (지금 {count}개):": (
         "Questions needed to see smaller differences (now {count}):"
     ),
