@@ -83,11 +83,12 @@ class Reply:
         return {"index": index, "logprobs": None, "finish_reason": None, **content}
 
     def _said(self, completion: Completion) -> Json:
-        text = storable(completion.text)
+        text = completion.text
         if not self.is_chat:
-            echoed = self.scoring.echoes and isinstance(completion, ScoredCompletion)
-            return {"text": completion.prompt_text + text if echoed else text}
-        message = {"role": "assistant", "content": text}
+            if self.scoring.echoes and isinstance(completion, ScoredCompletion):
+                text = completion.prompt_text + text
+            return {"text": storable(text)}
+        message = {"role": "assistant", "content": storable(text)}
         if completion.reasoning:
             message["reasoning_content"] = storable(completion.reasoning)
         return {"message": message}
