@@ -26,7 +26,7 @@ async def endpoint(demo_engine: LocalEngine) -> AsyncIterator[ApiEndpoint]:
 
 @pytest.fixture(scope="module")
 def demo_model(demo_dir: Path) -> Any:
-    return AutoModelForCausalLM.from_pretrained(demo_dir, dtype=torch.float32).eval()
+    return AutoModelForCausalLM.from_pretrained(demo_dir, dtype=torch.float32)
 
 
 @torch.inference_mode()

@@ -166,7 +166,7 @@ async def test_lm_evaluation_harness_chooses_by_likelihood_as_transformers_does(
     asked = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
     assert len(asked) == 6
     tokenizer = AutoTokenizer.from_pretrained(demo_dir)
-    model = AutoModelForCausalLM.from_pretrained(demo_dir, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(demo_dir, dtype=torch.float32)
     for one in asked:
         for [got, is_greedy], arguments in zip(
             one["filtered_resps"], one["arguments"].values(), strict=True
