@@ -54,6 +54,8 @@ def measured_in(
     """
     found, others = [], writing + len(spans)
     for at, slot in enumerate(slots[: writing + len(spans)]):
+        if slot.sheet is None:
+            continue
         rows, tokens = [at], list(chosen[at : at + 1])
         if at >= writing and slot.scores_prompt:
             span = spans[at - writing]
@@ -61,6 +63,6 @@ def measured_in(
             count = span.stop - span.start - 1
             rows = [*range(others, others + count), at]
             others += count
-        if slot.sheet is not None and tokens:
+        if tokens:
             found.append((slot.sheet, slot.sheet.measure(logits, rows, tokens)))
     return found

@@ -108,3 +108,24 @@ def test_no_step_computes_more_logits_than_fit(model: Any) -> None:
         found = [len(slot.sheet.found) for slot in slots if slot.sheet]
         assert sum(found) - sum(sizes) <= 64 + 3
         sizes = found
+
+
+def test_a_conversation_with_its_kept_prefix_overtakes_a_scored_prompt(
+    model: Any, reference: Any
+) -> None:
+    batch = Batch(model, max_slots=4, budget=8 * 512, prefill_chunk=32)
+    first = batch.add(noise(3, 50), GREEDY, need=100, key="room")
+    while len(first.tokens) < 55:
+        batch.step()
+    batch.remove(first)
+    long = scored(batch, noise(4, 200))
+    batch.step()
+    again = batch.add([*first.tokens, *noise(5, 20)], GREEDY, need=150, key="room")
+    assert batch.reused > 0
+    while len(again.tokens) < 85:
+        batch.step()
+    rows = reference(torch.tensor([again.tokens])).logits[0]
+    assert again.tokens[75:] == rows[74:-1].argmax(-1).tolist()
+    while not long.writing:
+        batch.step()
+    is_right(reference, long, 1)
