@@ -59,6 +59,7 @@ _WORKERS = {
     "엔진": "Engine",
     "슬롯": "Slots",
     "어댑터": "Adapter",
+    "고를 수 있는 어댑터": "Adapters to choose from",
     "백그라운드 작업": "Background jobs",
     "{busy} / {slots} 사용 중": "{busy} of {slots} in use",
     "볼 수 있음": "understood",
