@@ -17,7 +17,7 @@ from bot.admin.search.criteria import Criteria
 from bot.admin.search.fields import all_fields
 from bot.admin.search.query import parse
 from bot.admin.turns.filters import Cursor
-from bot.admin.turns.listing import list_items
+from bot.admin.turns.listing import list_ids
 from bot.domain.datasets import DatasetKind, DatasetState, LeftOut
 from bot.privacy.erasure import ROLLED_BACK
 from bot.privacy.masking_thread import run_masking
@@ -84,20 +84,22 @@ class DatasetBuilder:
         after = Cursor.parse(dataset.cursor) if dataset.cursor else None
         few = await sources.are_few(connection)
         narrowed = _listed if few else _walked
-        found = await list_items(self._database, query, after, self._messengers, narrowed=narrowed)
-        judged = await read_page(connection, [item.summary.id for item in found.items])
+        ids, following = await list_ids(
+            self._database, query, after, self._messengers, narrowed=narrowed
+        )
+        judged = await read_page(connection, ids)
         made, left_out = await run_masking(lambda: _made(judged, dataset))
         added = await items.add(connection, dataset.id, made)
         left_out[LeftOut.DUPLICATE] += len(made) - added
         await progress.advance(
             connection,
             dataset,
-            cursor=str(found.after or ""),
+            cursor=str(following or ""),
             looked_at=len(judged),
             made=added,
             left_out=+left_out,
         )
-        if found.after is None:
+        if following is None:
             await self._end(connection, dataset)
 
     async def _end(self, connection: AsyncConnection, dataset: Dataset) -> None:
@@ -114,7 +116,7 @@ def _is_passing(error: Exception) -> bool:
 
 
 def _listed(criteria: Criteria) -> Criteria:
-    return criteria.within(sources.candidates())
+    return _walked(criteria).within(sources.candidates())
 
 
 def _walked(criteria: Criteria) -> Criteria:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 from aiohttp import web
 
@@ -26,7 +24,7 @@ from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.privacy.masking_thread import run_masking
 from bot.store import audit_log
-from bot.store.replays import items, orders, records, reveals, votes
+from bot.store.replays import items, orders, outcomes, records, reveals, votes
 from bot.store.replays.orders import MAX_OPEN, TooManyOpenError
 from bot.store.replays.records import ItemCounts, Replay
 from bot.store.replays.votes import ReviewProgress
@@ -84,8 +82,7 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
         if not revealed:
             own = await votes.progress(connection, replay.id, user.name)
         else:
-            pairs = await votes.voted_pairs(connection, replay.id)
-            found = await asyncio.to_thread(outcome, pairs)
+            found = outcome(await outcomes.count_votes(connection, replay.id))
     may_vote = user.role.includes(Role.REVIEWER) and not revealed
     row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
     if user.name != replay.author:

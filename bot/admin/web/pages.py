@@ -21,6 +21,7 @@ from bot.admin.web import labels, language
 from bot.admin.web.language import translate as _
 from bot.admin.web.navigation import menu
 from bot.admin.web.rendering import page_of
+from bot.admin.web.template_loading import TemplateLoader
 from bot.admin.web.typed import typed
 from bot.domain.dashboard_users import Role
 from bot.http.compiled_templates import COMPILED
@@ -82,7 +83,7 @@ def set_up_templates(app: web.Application) -> None:
     """Set up the application's Jinja2 environment."""
     aiohttp_jinja2.setup(
         app,
-        loader=jinja2.PackageLoader("bot.admin.web"),
+        loader=TemplateLoader("bot.admin.web"),
         bytecode_cache=COMPILED,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

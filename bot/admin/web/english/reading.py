@@ -47,9 +47,6 @@ READING = {
     "사용자가 본 대로": "As the person saw it",
     "모델이 읽은 대로": "As the model read it",
     "받은 요청": "The request",
-    "긴 글이라 앞부분만 보여 드립니다.": "A long text: this is its beginning.",
-    "질문 전체": "The whole question",
-    "답변 전체": "The whole answer",
     "봇의 문장과 버튼은 지금 설정으로 그렸습니다.": (
         "The bot's own sentences and buttons are drawn with the settings of now."
     ),
