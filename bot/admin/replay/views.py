@@ -17,6 +17,7 @@ from bot.admin.replay.view_models import (
 from bot.admin.web import labels
 from bot.admin.web.audit import entry
 from bot.admin.web.language import translate as _
+from bot.admin.web.newest_first import cut, read_before
 from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.admin.workers.views import WORKERS
@@ -45,24 +46,18 @@ _NOT_STOPPED = "멈춘 비교만 다시 시작할 수 있습니다."
 @needs(Role.VIEWER)
 async def show_replays(request: web.Request) -> web.StreamResponse:
     """GET /admin/replays: all replays, newest first."""
-    raw = request.query.get("before", "")
-    before = whole_number(raw)
-    if raw and before is None:
-        return error_page(request, 400, _(_BAD_CURSOR))
+    before = read_before(request)
     async with request.app[DATABASE].connect() as connection:
         found = await records.newest(connection, before=before, limit=PAGE_SIZE + 1)
     workers = request.app[WORKERS].workers
-    shown = found[:PAGE_SIZE]
+    shown, older = cut(found, PAGE_SIZE, lambda one: one[0].id)
     return page(
         request,
         "replays.html",
         replays=[replay_row(replay, counts, workers) for replay, counts in shown],
-        older=str(shown[-1][0].id) if len(found) > PAGE_SIZE else "",
-        is_first=not raw,
+        older=older,
+        is_first=before is None,
     )
-
-
-_BAD_CURSOR = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
 
 
 @needs(Role.VIEWER)

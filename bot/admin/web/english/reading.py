@@ -134,7 +134,7 @@ READING = {
     ),
     "질문 {count}개 이상": "{count} questions or more",
     "질문 찾기": "Find the questions",
-    "대화들": "Conversations",
+    "나눈 대화": "Conversations",
     "이 사용자의 질문이 남아 있지 않습니다. 삭제되었을 수 있습니다.": (
         "Nothing is left of this person. It may have been erased."
     ),
