@@ -136,7 +136,7 @@ async def _compare(
         pairs, baseline, candidate, pair_scores, has_judge=used is not None, seed=plan.seed
     )
     votes = replay.votes if replay else {}
-    beside = agreement(pairs, compared.judged, votes, seed=plan.seed) if votes else None
+    beside = agreement(pairs, compared.judged, votes) if votes else None
     report = comparison_report(
         ComparedSides(
             questions=questions,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
-from inference_queue.protocol import Completion, FinishReason, Job, SamplingParams
+from inference_queue.protocol import Completion, FinishReason, Job
 from inference_worker.api.answering import Begin
 from inference_worker.api.errors import ApiError
-from inference_worker.api.plain import Prompt
 from inference_worker.engines.base import CompletingEngine, Delta, Engine, PlainRequest
 from inference_worker.engines.token_scores import (
     NO_SCORES,
@@ -31,16 +31,16 @@ def begin_chat(engine: Engine, job: Job, wanted: WantedScores | None) -> Begin:
 
 
 def begin_plain(
-    engine: Engine, prompt: Prompt, sampling: SamplingParams, wanted: WantedScores | None
+    engine: Engine, request: partial[PlainRequest], wanted: WantedScores | None
 ) -> Begin:
-    """Goes on with a text. Raises ApiError for an engine that cannot."""
+    """Goes on with a text; ``request`` lacks its deadline. Raises ApiError where none can."""
     scoring = _scoring(engine, wanted)
     if not isinstance(engine, CompletingEngine):
         sentence = "This engine has no plain completions: use /v1/chat/completions."
         raise ApiError(400, sentence, "unsupported")
 
     def begin(deadline: datetime) -> AsyncGenerator[Delta | Completion, None]:
-        asked = PlainRequest(prompt=prompt, sampling=sampling, deadline=deadline)
+        asked = request(deadline=deadline)
         return scoring.score(asked, wanted) if scoring and wanted else engine.complete(asked)
 
     return begin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,8 +12,6 @@ from bot.store.replays import records
 from measures.agreement import MIN_UNITS, estimate, kappa_of
 from measures.paired import SMALL_POINTS, SMALL_SHARES, questions_needed
 from measures.verdict import Verdict
-
-_SEED = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +39,7 @@ async def beside_people(
     if report.replay is None or await records.find(connection, report.replay) is None:
         return None
     counted = await votes.beside_people(connection, evaluation_id, report.replay)
-    found = await asyncio.to_thread(estimate, counted, kappa_of, seed=_SEED)
+    found = estimate(counted, kappa_of)
     return BesidePeople(
         replay=report.replay,
         pairs=found.units,

@@ -25,6 +25,7 @@ class Slot:
     cached: int = 0
     writing: bool = False  #: its prompt has been prefilled
     seen: Tensor | None = None  #: of its pictures' tokens, in order, until they are prefilled
+    adapter: int = 0  #: the number of its LoRA weights; 0: none
     sheet: ScoreSheet | None = None  #: how probable its tokens are, where that is wanted
 
     @property

@@ -42,6 +42,7 @@ class BatchRunner:
                 key=request.cache_key,
                 seen=torch.cat(request.seen) if request.seen else None,
                 sheet=ScoreSheet(request.wanted) if request.wanted else None,
+                adapter=request.adapter,
             )
             request.seen.clear()
         except Exception as error:  # noqa: BLE001 - only the new request fails

@@ -23,6 +23,7 @@ from inference_worker.engines.base import (
     ModelCard,
     PlainRequest,
     Usage,
+    refuse_adapter,
     refuse_pictures,
 )
 from inference_worker.engines.local.generated_text import GeneratedText
@@ -49,8 +50,8 @@ class LocalEngine:
     ``model`` is a preset's key, a directory or a hub id. ``max_new_tokens`` caps every answer; by
     default only the demo model's answers are capped, by its preset. ``kv_tokens`` bounds the tokens
     held in memory, kept prefixes included; None: what there is room for (kv_budget.py).
-    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype``, ``adapter`` and
-    ``vision`` are those of ``checkpoints.load``.
+    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype``, ``adapter``,
+    ``adapters`` and ``vision`` are those of ``checkpoints.load``.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class LocalEngine:
         self, model: LoadedModel, asked: Job | PlainRequest
     ) -> tuple[Encoded, AnswerText | RawText]:
         """The prompt, and the reader of what is written behind it. Blocks. Raises EngineError."""
+        refuse_adapter(model.card, asked)
         if isinstance(asked, PlainRequest):
             return model.encode_plain(asked), RawText()
         refuse_pictures(model.card, asked)
@@ -202,6 +204,7 @@ def _prepared(
             slots=settings.slots,
             budget=context_window(card),
             prefill_chunk=prefill_chunk(checkpoint.model.device),
+            adapters=checkpoint.adapters,
         )
     except ValueError as error:
         raise unavailable(f"the local engine cannot run this model: {error}") from error

@@ -1,4 +1,4 @@
-"""What a step computes with masks instead of a kernel, on any device and on several."""
+"""What a step computes of which slots; with masks where no kernel does it, on any device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from inference_worker.engines.local.batch_memory import Slot
 from inference_worker.engines.local.kv_cache import Span
-from inference_worker.engines.local.token_scorer import RawScore, ScoreSheet
+from inference_worker.engines.local.token_scorer import SCORED_TOKENS, RawScore, ScoreSheet
 
 
 class MaskedStep(NamedTuple):
@@ -23,9 +23,27 @@ class MaskedStep(NamedTuple):
     wanted: list[int]
 
 
-def masked_step(
-    slots: Sequence[Slot], writing: Sequence[Slot], spans: Sequence[Span]
-) -> MaskedStep:
+def plain_end(slots: Sequence[Slot]) -> int:
+    """Where the slots begin whose prompts are being scored."""
+    return sum(slot.writing or not slot.scores_prompt for slot in slots)
+
+
+def spans_of(prefilling: Sequence[Slot], index: int, chunk: int) -> list[Span]:
+    """What a step computes of these slots' prompts, ``chunk`` tokens at most.
+
+    ``index``: the first one's. Only the last span may end before its prompt does.
+    """
+    left, spans = chunk, []
+    for number, slot in enumerate(prefilling):
+        left = min(left, SCORED_TOKENS) if slot.scores_prompt else left
+        stop = min(len(slot.tokens), slot.cached + left)
+        if stop > slot.cached:
+            spans.append(Span(index + number, slot.cached, stop))
+            left -= stop - slot.cached
+    return spans
+
+
+def pack(slots: Sequence[Slot], writing: Sequence[Slot], spans: Sequence[Span]) -> MaskedStep:
     """The step of the first slots, which write, and of these spans."""
     ids = [slot.tokens[-1] for slot in writing]
     rows = list(range(len(writing)))

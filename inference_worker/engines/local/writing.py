@@ -25,7 +25,7 @@ class Writing:
     output: GeneratedText
     wanted: WantedScores | None = None
 
-    def completion(self, model: LoadedModel, end: Finished) -> ScoredCompletion:
+    def completion(self, model: LoadedModel, name: str, end: Finished) -> ScoredCompletion:
         """The answer at its end."""
         written = self.output.answer.written(end.reason)
         ids = (*self.output.ids, *end.ids)
@@ -34,7 +34,7 @@ class Writing:
             text=written.text,
             reasoning=written.reasoning,
             finish_reason=written.finish_reason,
-            model=model.card.name,
+            model=name,
             prompt_tokens=len(self.prompt.ids),
             completion_tokens=end.tokens,
             dropped_messages=self.prompt.fitted.dropped,
@@ -73,7 +73,8 @@ async def write(
     end = end or output.stopped()
     if delta := output.flush(end.reason):
         yield delta
+    name = model.card.answered_by(job.adapter)
     if writing.wanted is None:
-        yield writing.completion(model, end)
+        yield writing.completion(model, name, end)
     else:  # the texts of thousands of tokens
-        yield await asyncio.to_thread(writing.completion, model, end)
+        yield await asyncio.to_thread(writing.completion, model, name, end)

@@ -87,7 +87,7 @@ async def scored(
         text=read.text[begin:],
         prompt_text=read.text[:begin],
         finish_reason=FinishReason.LENGTH if read.finish == "length" else FinishReason.STOP,
-        model=connection.card.name,
+        model=connection.card.answered_by(plain.adapter),
         prompt_tokens=read.prompt_tokens,
         completion_tokens=read.completion_tokens,
         total_ms=(time.monotonic() - started) * 1000,
@@ -135,6 +135,7 @@ def _body(
             max_new_tokens=prompt.max_new_tokens,
             stop=plain.sampling.stop,
         ),
+        **connection.adapter_fields(plain.adapter),
     }
 
 
