@@ -137,8 +137,9 @@ class Streams:
             await asyncio.sleep(1 / rate)
         await asyncio.gather(*asks)
         async with asyncio.timeout(60):
-            while not all(self._rig.answers[number].is_whole for number in numbers):
-                await asyncio.sleep(0.1)
+            for number in numbers:
+                while not self._rig.answers[number].is_whole:  # noqa: ASYNC110 - costs nothing
+                    await asyncio.sleep(0.1)
         streamed = sum(self._rig.answers.pop(number).streamed for number in numbers)
         say(f"  {side.name}: {streamed} of {count} streamed")
         return count
