@@ -116,8 +116,12 @@ class Generation:
 
     def _completion_body(self) -> dict[str, Any]:
         prompt = self._prompt
-        model = self._connection.backend.model
-        return {"model": model, "prompt": list(prompt.ids) or prompt.text, **self._chat_fields()}
+        return {
+            "model": self._connection.backend.model,
+            "prompt": list(prompt.ids) or prompt.text,
+            **self._chat_fields(),
+            **self._connection.adapter_fields(self._job.adapter),
+        }
 
     def _chat_body(self) -> dict[str, Any]:
         backend = self._connection.backend
@@ -126,6 +130,7 @@ class Generation:
             "messages": self._prompt.chat(),
             **self._chat_fields(),
             **self._fields_of_going_on(),
+            **self._connection.adapter_fields(self._job.adapter),
         }
 
     async def _open_raw(self, client: AsyncInferenceClient) -> AsyncGenerator[Any, None]:
@@ -180,7 +185,7 @@ class Generation:
             text=written.text,
             reasoning=written.reasoning,
             finish_reason=written.finish_reason,
-            model=self._connection.card.name,
+            model=self._connection.card.answered_by(self._job.adapter),
             prompt_tokens=output.prompt_tokens or 0,
             completion_tokens=output.completion_tokens,
             dropped_messages=self._prompt.dropped,
