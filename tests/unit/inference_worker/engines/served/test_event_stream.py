@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 import httpx2
 import pytest
@@ -73,8 +73,11 @@ async def test_answers_one_after_the_other_share_a_connection(
 async def test_answers_at_once_have_a_connection_each(
     server: Server, streams: EventStreams
 ) -> None:
-    await asyncio.gather(*(read(streams, server.url) for _ in range(5)))
-    assert len(server.connections) == 5
+    async with AsyncExitStack() as stack:
+        for _ in range(5):
+            asked = streams.open(server.url, {"endless": True}, headers={}, connect_timeout_s=60)
+            await anext(await stack.enter_async_context(aclosing(await asked)))
+        assert len(server.connections) == 5
 
 
 async def test_a_reader_who_leaves_ends_the_answer_at_the_server(
