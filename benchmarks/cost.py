@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientError, ClientSession, TCPConnector
 
 from benchmarks.figures import Figure, median, say
 from benchmarks.idle import shares_of_a_core, used_s
@@ -177,13 +177,17 @@ async def _measured(
 ) -> list[Figure]:
     """The figures of one kind of message, at each rate."""
     for side in sides:  # statements are compiled, pools filled, modules loaded
-        await _block(side, traffic, max(size.rates), size.warm_up_s)
+        await _block(side, traffic, min(size.rates), size.warm_up_s)
     figures = []
     for rate in size.rates:
         blocks: dict[str, list[Costs]] = {side.name: [] for side in sides}
-        for _ in range(size.rounds):
-            for side in sides:
-                blocks[side.name].append(await _block(side, traffic, rate, size.seconds))
+        try:
+            for _ in range(size.rounds):
+                for side in sides:
+                    blocks[side.name].append(await _block(side, traffic, rate, size.seconds))
+        except (ClientError, TimeoutError) as error:
+            say(f"{kind}: the machine does not carry {rate} a second ({type(error).__name__})")
+            break
         figures += _figures(f"cost.{kind}.{rate}", blocks)
     return figures
 
