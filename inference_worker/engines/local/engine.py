@@ -112,6 +112,7 @@ class LocalEngine:
 
         self._card = checkpoint.card
         self._model = model = _prepared(settings, checkpoint, template)
+        del checkpoint  # its adapters have been copied into the batch
         batch = model.scheduler.batch
         await self._warm_up()
         batch.allow(
