@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import (
     accept,
     background,
+    cost,
     idle,
     memory,
     overhead,
@@ -93,6 +94,11 @@ def _idle(length: Length) -> Measured:
     return idle.bench(quick if length is Length.QUICK else idle.Size())
 
 
+def _cost(length: Length) -> Measured:
+    quick = cost.Size(rates=(20,), rounds=1, seconds=1.0, warm_up_s=0.5, settling_s=0.5, idle_s=1.0)
+    return cost.bench(quick if length is Length.QUICK else cost.Size())
+
+
 def _engine(length: Length) -> Measured:
     from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
 
@@ -129,6 +135,7 @@ BENCHES: dict[str, Bench] = {
     "work": _work,
     "background": _background,
     "idle": _idle,
+    "cost": _cost,
     "readers": _readers,
     "engine": _engine,
     "conversations": _conversations,

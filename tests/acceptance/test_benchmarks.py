@@ -94,10 +94,23 @@ pytestmark = pytest.mark.timeout(330)
             },
         ),
         ("idle", {f"idle.{name}" for name in ("bot", "worker", "postgres", "valkey")}),
+        (
+            "cost",
+            {
+                *(
+                    f"cost.{kind}.20{part}"
+                    for kind in ("command", "callback", "stream")
+                    for part in ("", ".bot", ".worker", ".postgres", ".valkey", ".minimal")
+                ),
+                "cost.idle",
+                *(f"cost.idle.{name}" for name in ("bot", "worker", "postgres", "valkey")),
+                "cost.idle.minimal",
+            },
+        ),
     ],
     ids=[
         *("accept", "overhead", "engine", "conversations", "product", "readers", "search"),
-        *("pages", "work", "background", "idle"),
+        *("pages", "work", "background", "idle", "cost"),
     ],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:
