@@ -15,6 +15,7 @@ import torch
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch_memory import BatchMemory, Slot
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span, cache_name
+from inference_worker.engines.local.llama_step import llama_step_for
 from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
 from inference_worker.engines.local.sampling import Sampler
 from inference_worker.engines.local.step_graphs import StepGraphs
@@ -54,6 +55,7 @@ class Batch:
         self._device = model.device
         self._cache_argument = {cache_name(model): cache}
         self._kernel = kernel = kernel or flash_for(model)
+        self._packed = llama_step_for(model) if kernel is None else None
         self._graphs = StepGraphs(
             self._compute,
             lambda: cache.generation,
@@ -234,6 +236,8 @@ class Batch:
 
         ``sees``: spans of the plan have pictures.
         """
+        if self._packed is not None and isinstance(plan, Plan) and not sees:
+            return self._packed(ids, plan, last, self._memory.cache)
         self._memory.cache.plan = plan
         logits: torch.Tensor = self.model(
             None if sees else ids,
