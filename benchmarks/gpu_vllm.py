@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ def beside_vllm(ours: Compared) -> list[Figure]:
             "max_num_seqs": max(ours.rates),
             "max_model_len": ours.config.max_position_embeddings,
         }
-        side = vllm_side(Path(name), python, options, sys.stderr)
+        side = vllm_side(Path(name), python, options)
         try:
             side.wait_until_loaded()
             return _measured(side, ours)

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 FOLDER = Path(__file__).parent
 
@@ -47,16 +47,13 @@ class Outcome:
 
 
 class Side:
-    """A running engine. Raises RuntimeError when it ends; what it says is in ``log``."""
+    """A running engine. Raises RuntimeError when it ends; what it says goes to standard error."""
 
-    def __init__(
-        self, command: Sequence[str], *, environment: Mapping[str, str], log: IO[Any]
-    ) -> None:
+    def __init__(self, command: Sequence[str], *, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=log,
             text=True,
             env={**os.environ, **environment},
         )
@@ -77,13 +74,11 @@ class Side:
 
     def close(self) -> None:
         """End it."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
         try:
-            self._process.wait(20)
+            self._process.communicate(timeout=20)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self._process.communicate()
 
     def _read(self) -> dict[str, Any]:
         line = self._process.stdout.readline() if self._process.stdout else ""
@@ -93,13 +88,13 @@ class Side:
         return message
 
 
-def local_side(folder: Path, tree: Path, log: IO[Any]) -> Side:
+def local_side(folder: Path, tree: Path) -> Side:
     """The local engine as it is in ``tree``, a checkout of this repository."""
     command = [sys.executable, "-P", str(FOLDER / "local_side.py"), str(folder)]
-    return Side(command, environment={"PYTHONPATH": str(tree)}, log=log)
+    return Side(command, environment={"PYTHONPATH": str(tree)})
 
 
-def vllm_side(folder: Path, python: str, options: Mapping[str, Any], log: IO[Any]) -> Side:
+def vllm_side(folder: Path, python: str, options: Mapping[str, Any]) -> Side:
     """vLLM, by an interpreter that has it; ``options`` are those of its engine."""
     environment = {
         "PYTHONPATH": "",
@@ -110,4 +105,4 @@ def vllm_side(folder: Path, python: str, options: Mapping[str, Any], log: IO[Any
     }
     program = str(FOLDER / "vllm_side.py")
     command = [python, "-P", program, str(folder), json.dumps(options)]
-    return Side(command, environment=environment, log=log)
+    return Side(command, environment=environment)

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import os
 import random
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +74,11 @@ def _sides() -> Iterator[dict[str, Side]]:
     with contextlib.ExitStack() as stack:
         sides: dict[str, Side] = {}
         if before or python:
-            sides[OURS] = local_side(folder, TREE, sys.stderr)
+            sides[OURS] = local_side(folder, TREE)
         if before:
-            sides[BEFORE] = local_side(folder, Path(before), sys.stderr)
+            sides[BEFORE] = local_side(folder, Path(before))
         if python:
-            sides[VLLM] = vllm_side(folder, python, VLLM_OPTIONS, sys.stderr)
+            sides[VLLM] = vllm_side(folder, python, VLLM_OPTIONS)
         for side in sides.values():
             stack.callback(side.close)
         yield sides

@@ -93,11 +93,12 @@ pytestmark = pytest.mark.timeout(330)
                 *("background.wait_p95", "background.wait_p95.without", "background.jobs"),
             },
         ),
+        ("vllm", set()),  # its interpreter is not named here
         ("idle", {f"idle.{name}" for name in ("bot", "worker", "postgres", "valkey")}),
     ],
     ids=[
         *("accept", "overhead", "engine", "conversations", "product", "readers", "search"),
-        *("pages", "work", "background", "idle"),
+        *("pages", "work", "background", "vllm", "idle"),
     ],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:

@@ -72,14 +72,14 @@ def can_pack(model: Any) -> bool:
     """Whether all weights are float32 on the CPU, and there is memory for a second copy of them."""
     weights = list(model.parameters())
     taken = sum(weight.numel() * weight.element_size() for weight in weights)
-    return bool(
-        torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and all(one.device.type == "cpu" and one.dtype == torch.float32 for one in weights)
-        and taken <= MEMORY_SHARE * psutil.virtual_memory().available
+    has_products: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    is_suited = all(
+        weight.device.type == "cpu" and weight.dtype == torch.float32 for weight in weights
     )
+    return has_products and is_suited and taken <= MEMORY_SHARE * psutil.virtual_memory().available
 
 
 def is_plain(layer: Any) -> bool:
     """Whether it is a linear layer of torch's own, without a bias, and nothing hangs on it."""
     is_hooked = bool(layer._forward_hooks or layer._forward_pre_hooks)
-    return type(layer) is nn.Linear and layer.bias is None and not is_hooked
+    return not is_hooked and layer.bias is None and type(layer) is nn.Linear
