@@ -15,7 +15,7 @@ from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span
 from inference_worker.engines.local.llama_step import llama_step_for
 
-SIZES = {
+SIZES: dict[str, Any] = {
     "vocab_size": 300,
     "hidden_size": 48,
     "intermediate_size": 80,
@@ -38,7 +38,8 @@ GREEDY = SamplingParams(temperature=0)
 
 def llama(**others: Any) -> Any:
     torch.manual_seed(5)
-    model = LlamaForCausalLM(LlamaConfig(**{**SIZES, **others})).eval().requires_grad_(False)
+    model: Any = LlamaForCausalLM(LlamaConfig(**{**SIZES, **others}))
+    model.eval().requires_grad_(False)
     model.set_attn_implementation(ATTENTION)
     return model
 
