@@ -71,6 +71,7 @@ class PastPrompts:
             messages=(*messages, Message(Role.USER, turn.text)),
             sampling=self._sampling(turn, preset, config, options),
             continues=turn.goes_on and bool(history),
+            adapter=(turn.settings.adapter if turn.settings else config.chosen_adapter) or "",
         )
 
     def _preset(self, turn: AskedTurn, options: ReplayOptions) -> Preset:

@@ -22,6 +22,7 @@ from inference_worker.engines.base import (
     ModelCard,
     PlainRequest,
     Usage,
+    refuse_adapter,
     refuse_pictures,
 )
 from inference_worker.engines.local.generated_text import GeneratedText
@@ -47,8 +48,8 @@ class LocalEngine:
     ``model`` is a preset's key, a directory or a hub id. ``max_new_tokens`` caps every answer; by
     default only the demo model's answers are capped, by its preset. ``kv_tokens`` bounds the tokens
     held in memory, kept prefixes included; None: what there is room for (kv_budget.py).
-    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype``, ``adapter`` and
-    ``vision`` are those of ``checkpoints.load``.
+    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype``, ``adapter``,
+    ``adapters`` and ``vision`` are those of ``checkpoints.load``.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class LocalEngine:
         """Yield the answer in pieces, then one Completion; see ``Engine.generate``."""
         model = self._running()
         refuse_pictures(model.card, job)
+        refuse_adapter(model.card, job)
         started = time.monotonic()
         prompt = await asyncio.to_thread(model.encode, job)
         answer = model.answer_to(prompt.fitted, self._settings.repetition_chars)
@@ -136,6 +138,7 @@ class LocalEngine:
     async def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
         """Go on with a text; see ``CompletingEngine.complete``."""
         model, started = self._running(), time.monotonic()
+        refuse_adapter(model.card, plain)
         prompt = await asyncio.to_thread(model.encode_plain, plain)
         writing = Writing(prompt, GeneratedText(RawText(), started))
         async with aclosing(write(model, plain, writing)) as events:
@@ -187,6 +190,7 @@ def _prepared(
             slots=settings.slots,
             budget=context_window(card),
             prefill_chunk=prefill_chunk(checkpoint.model.device),
+            adapters=checkpoint.adapters,
         )
     except ValueError as error:
         raise unavailable(f"the local engine cannot run this model: {error}") from error
