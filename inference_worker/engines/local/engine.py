@@ -111,7 +111,9 @@ class LocalEngine:
         from inference_worker.engines.local.kv_budget import affordable_tokens  # noqa: PLC0415 - torch
 
         self._card = checkpoint.card
-        self._model = model = _prepared(settings, checkpoint, template)
+        self._model = model = await run_in_daemon_thread(
+            lambda: _prepared(settings, checkpoint, template)
+        )
         batch = model.scheduler.batch
         await self._warm_up()
         batch.allow(
