@@ -114,6 +114,7 @@ class LocalEngine:
         self._model = model = await run_in_daemon_thread(
             lambda: _prepared(settings, checkpoint, template)
         )
+        del checkpoint  # its adapters have been copied into the batch
         batch = model.scheduler.batch
         await self._warm_up()
         batch.allow(
