@@ -70,7 +70,7 @@ check: $(INSTALLED) ## lint, format, types, and who may import whom
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(INSTALLED) ## measure accepts, overhead, memory, overload, search, pages, engine, product (ARGS="accept --quick")
+bench: $(INSTALLED) ## measure accepts, overhead, memory, overload, search, pages, engine, vllm, product (ARGS="accept --quick")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 evaluate: $(INSTALLED) ## whether a model is better (ARGS="compare --questions FILE --baseline A --candidate B")
