@@ -35,6 +35,7 @@ class ModelCard:
     demo: bool = False  #: a stand-in for trying things out, English only
     vision: bool = False  #: it sees the pictures of messages; if not, ``refuse_pictures``
     adapter: str = ""  #: the name of the LoRA weights on it
+    at_once: int | None = None  #: answers that it writes at once; None: as many as it is given
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from tests.support.models import (
     noise_engine,
     noise_llama_dir,
     noise_llava_dir,
+    noise_mllama_dir,
     stopped_demo_engine,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "noise_engine",
     "noise_llama_dir",
     "noise_llava_dir",
+    "noise_mllama_dir",
     "stopped_demo_engine",
 ]
