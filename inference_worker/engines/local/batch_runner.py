@@ -129,4 +129,3 @@ class BatchRunner:
             self.batch.forget()
             self.batch.remove(output.slot, keep=False)
         self.outputs.remove(output)
-

@@ -25,7 +25,7 @@ from inference_worker.engines.base import (
     refuse_pictures,
 )
 from inference_worker.engines.local.generated_text import GeneratedText
-from inference_worker.engines.local.loaded_model import LoadedModel, context_window
+from inference_worker.engines.local.loaded_model import LoadedModel
 from inference_worker.engines.local.loading import (
     LocalSettings,
     MoreOptions,

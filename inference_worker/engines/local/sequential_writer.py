@@ -79,9 +79,7 @@ class SequentialWriter:
             request.publish(CLOSED)
 
     @torch.inference_mode()
-    def _generate(
-        self, request: Request, choice: _Choice, has_ended: Callable[[], bool]
-    ) -> None:
+    def _generate(self, request: Request, choice: _Choice, has_ended: Callable[[], bool]) -> None:
         inputs = self._reader.inputs(request.prompt, request.unseen)
         self.model.generate(
             **{name: self._placed(tensor) for name, tensor in inputs.items()},
@@ -122,7 +120,7 @@ class _Choice(LogitsProcessor):
         self._sampler = Sampler(device)
         self._sampler.begin(0, output.request.sampling, output.request.prompt)
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> Any:
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> Any:  # noqa: ARG002
         """The scores, (1, vocabulary), with all but the chosen token ruled out."""
         token = self._sampler.choose(scores)[0]
         if token == INVALID_TOKEN:
@@ -140,6 +138,6 @@ class _Ended(StoppingCriteria):
     def __init__(self, has_ended: Callable[[], bool]) -> None:
         self._has_ended = has_ended
 
-    def __call__(self, input_ids: torch.LongTensor, scores: Any, **_: Any) -> Any:
+    def __call__(self, input_ids: torch.LongTensor, scores: Any, **_: Any) -> Any:  # noqa: ARG002
         """Whether the one sequence is over, (1,)."""
         return torch.tensor([self._has_ended()], device=input_ids.device)
