@@ -113,7 +113,7 @@ class Worker:
             on_empty=requests.fill,
         )
         self._lane = lane = _lane(
-            connections, BackgroundRunner(engine, computing), background, lifecycle
+            connections, BackgroundRunner(engine, computing), background, lifecycle, eyesight
         )
         self._drain = _Drain(running=running, writer=writer, timeout_s=timeouts.drain_s)
         keeper = LeaseKeeper(
@@ -214,6 +214,7 @@ def _lane(
     runner: BackgroundRunner,
     running: RunningBackground,
     lifecycle: Lifecycle,
+    eyesight: Eyesight,
 ) -> BackgroundLane:
     """The lane of background jobs, under the name and with the leases of the live ones."""
     live = connections.leases
@@ -221,11 +222,11 @@ def _lane(
         leases=BackgroundLeases(connections.database, worker=live.worker, lease_s=live.lease_s),
         running=running,
         runner=runner,
-        offer=lambda: _offer(lifecycle.status()),
+        offer=lambda: _offer(lifecycle.status(), sees=eyesight.takes_pictures),
     )
 
 
-def _offer(status: WorkerStatus) -> Offer | None:
+def _offer(status: WorkerStatus, *, sees: bool) -> Offer | None:
     """What it can do in the background; None while it takes no jobs."""
     if status.state is not WorkerState.READY:
         return None
@@ -235,6 +236,7 @@ def _offer(status: WorkerStatus) -> Offer | None:
         engine=status.engine,
         adapter=status.adapter,
         renders=status.renders,
+        sees=sees,
     )
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy import BigInteger, Float, Integer, Row, Text, Uuid, bindparam, text
+from sqlalchemy import BigInteger, Boolean, Float, Integer, Row, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -21,10 +21,12 @@ from runtime.database import DATABASE_ERRORS, LAZY_COMMIT_SQL, fault_fields
 
 log = structlog.get_logger(__name__)
 
-#: The oldest jobs that this worker can do, and none while a live job waits for any worker.
+#: The oldest jobs that this worker can do, and none while a live job waits for any worker. A model
+#: that was chosen for pictures which it does not see declines them at once.
 _NEXT = f"""
     SELECT id FROM background_jobs
     WHERE state = 'queued' AND run_after <= now() AND kind = ANY(:kinds)
+      AND (kind <> 'see' OR CAST(:sees AS boolean) OR model IS NOT NULL)
       AND coalesce(model, :model) = :model AND coalesce(preset, :preset) = :preset
       AND coalesce(engine, :engine) = :engine AND coalesce(adapter, :adapter) = :adapter
       AND (CAST(:only AS uuid) IS NULL OR id = :only) AND id <> ALL(:excluded)
@@ -33,6 +35,7 @@ _NEXT = f"""
 """
 _CHOICE = (
     bindparam("kinds", type_=ARRAY(Text)),
+    bindparam("sees", type_=Boolean),
     bindparam("only", type_=Uuid),
     bindparam("excluded", type_=ARRAY(Uuid)),
     bindparam("slots", type_=Integer),
@@ -117,12 +120,13 @@ class Offer:
     engine: str
     adapter: str = ""
     renders: bool = False  #: it has the model's tokenizer and chat template
+    sees: bool = False  #: its model sees pictures, or it declines them as nobody sees
 
     @property
     def kinds(self) -> list[str]:
         """The kinds of jobs that it takes."""
         render = [BackgroundKind.RENDER.value] if self.renders else []
-        return [BackgroundKind.GENERATE.value, *render]
+        return [BackgroundKind.GENERATE.value, BackgroundKind.SEE.value, *render]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +237,7 @@ def _choice(
     return {
         "slots": slots,
         "kinds": offer.kinds,
+        "sees": offer.sees,
         "model": offer.model,
         "preset": offer.preset,
         "engine": offer.engine,

@@ -33,7 +33,13 @@ ANSWERS = {colour: f"{colour} 사진이에요." for colour in COLOURS}
 
 STEPS, BATCH, RATE = 400, 8, 2e-3
 SIZES = ((640, 480), (480, 640), (512, 512), (300, 200))
-QUESTIONS = ("이 사진은 무슨 색이야?", "무슨 색이야?", "뭐야?", "색을 알려 줘", "이게 뭐야? 설명해 줘")
+QUESTIONS = (
+    "이 사진은 무슨 색이야?",
+    "무슨 색이야?",
+    "뭐야?",
+    "색을 알려 줘",
+    "이게 뭐야? 설명해 줘",
+)
 END = 128_009  #: <|eot_id|>
 IGNORED = -100  #: a label that counts for nothing
 
@@ -88,7 +94,9 @@ class _Lesson:
         self._processor = processor
         self._template = ChatTemplate(processor.tokenizer, picture=processor.image_token)
         self._rng = rng
-        ids = {c: processor.tokenizer.encode(a, add_special_tokens=False) for c, a in ANSWERS.items()}
+        ids = {
+            c: processor.tokenizer.encode(a, add_special_tokens=False) for c, a in ANSWERS.items()
+        }
         longest = max(len(one) for one in ids.values()) + 1
         self._answers = {c: [*one, *[END] * (longest - len(one))] for c, one in ids.items()}
         self._lengths = {c: len(one) + 1 for c, one in ids.items()}
