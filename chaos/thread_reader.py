@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from bot.messengers.slack.simulated_workspace.sightings import Sighting, SightingKind
+from chaos import photos
 from chaos.journal import Journal, Message
 from chaos.notices import Notices
 from chaos.screens import BotPost, Screens, Stage, is_of_a_command
@@ -39,6 +40,8 @@ class ThreadReader:
             return
         if sighting.kind is SightingKind.STREAM_START:
             self._journal.deeds["streams begun"] += 1
+        if post.last.stage is Stage.SENTENCE and photos.is_refused([post.last.text]):
+            self._refuse_photo(post)
         key = (post.room, post.ts)
         if post.last.stage is Stage.FINAL and key not in self._read:
             self._read.add(key)
@@ -95,6 +98,14 @@ class ThreadReader:
             message.notices += stopped or self._notices.final(final.text)
         for listener in self.listeners:
             listener(post, message)
+
+    def _refuse_photo(self, post: BotPost) -> None:
+        """The newest photo of the thread is no question: the person was told so."""
+        messages = reversed(self._journal.messages.values())
+        in_thread = (m for m in messages if (m.room, m.root) == (post.room, post.root))
+        refused = next((m for m in in_thread if m.is_photo and not m.ended), None)
+        if refused is not None:
+            refused.notices.append("photo refused")
 
     def _asked_at(self, room: str, ts: str) -> Message | None:
         messages = self._journal.messages.values()
