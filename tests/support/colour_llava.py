@@ -75,7 +75,7 @@ def save_trained(noise_dir: Path, into: Path) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
     model.train()
     lesson = _Lesson(processor, rng)
-    for step in range(STEPS):
+    for _ in range(STEPS):
         loss = lesson.loss(model)
         optimizer.zero_grad()
         loss.backward()
