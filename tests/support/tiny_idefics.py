@@ -59,7 +59,8 @@ def save_noise(tokenizer_dir: Path, into: Path) -> None:
         patch_size=8,
         initializer_range=0.2,
     )
-    config = Idefics3Config(
+    config_class: Any = Idefics3Config
+    config = config_class(
         text_config=text,
         vision_config=eyes,
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),

@@ -42,13 +42,14 @@ def save_noise(tokenizer_dir: Path, into: Path) -> None:
     model: Any = Qwen2VLForConditionalGeneration(config)
     model.generation_config.eos_token_id = [128_001, 128_009]
     model.save_pretrained(into)
-    sizes = {
+    sizes: dict[str, Any] = {
         "patch_size": PATCH,
         "size": {"shortest_edge": 16 * PATCH**2, "longest_edge": 64 * PATCH**2},
     }
     scaling: Any = Qwen2VLImageProcessorPil(**sizes)
     films: Any = Qwen2VLVideoProcessor(**sizes)
-    processor: Any = Qwen2VLProcessor(
+    processor_class: Any = Qwen2VLProcessor
+    processor: Any = processor_class(
         image_processor=scaling, tokenizer=tokenizer, video_processor=films
     )
     processor.save_pretrained(into)

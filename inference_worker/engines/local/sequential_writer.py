@@ -81,9 +81,10 @@ class SequentialWriter:
     @torch.inference_mode()
     def _generate(self, request: Request, choice: _Choice, has_ended: Callable[[], bool]) -> None:
         inputs = self._reader.inputs(request.prompt, request.unseen)
+        config: Any = GenerationConfig
         self.model.generate(
             **{name: self._placed(tensor) for name, tensor in inputs.items()},
-            generation_config=GenerationConfig(
+            generation_config=config(
                 do_sample=False,  # the sampler chooses
                 num_beams=1,
                 repetition_penalty=1.0,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support.browser import browser_page
 from tests.support.desk import desk
 from tests.support.models import (
+    colour_llava_dir,
     demo_cache,
     demo_dir,
     demo_engine,
@@ -22,6 +24,8 @@ from tests.support.models import (
 )
 
 __all__ = [
+    "browser_page",
+    "colour_llava_dir",
     "demo_cache",
     "demo_dir",
     "demo_engine",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from bot.messengers.kakao import simulated_photos
@@ -15,7 +17,7 @@ PHOTO = b"\xff\xd8\xff any bytes"
 async def upload(person: Visitor, content: bytes = PHOTO, origin: str = "") -> tuple[int, str]:
     headers = {"Origin": origin or person.origin}
     url = f"{person.origin}/simulator/kakao/photos"
-    async with person.client.post(url, data=content, headers=headers) as response:
+    async with person.client.post(url, data=io.BytesIO(content), headers=headers) as response:
         is_made = response.status == 201
         return response.status, (await response.json())["photo"] if is_made else ""
 
