@@ -54,6 +54,7 @@ class KakaoClients:
         self._newest: dict[str, Message] = {}  #: by conversation
         self._with_deeds = with_deeds
         self._photos = photos
+        self._with_photos: set[str] = set()  #: conversations
         self.deeds = KakaoDeeds(journal, self._request, notices, rng)
 
     async def write(self, message: Message) -> None:
@@ -97,15 +98,21 @@ class KakaoClients:
         if self._photos is None or message.asks_again or not photos.is_photo(self._rng):
             return request
         message.is_photo = True
+        self._with_photos.add(message.conversation)
         self._journal.deeds["photos on Kakao"] += 1
         return as_photo(request, self._photos.publish(photos.drawn(message)))
 
     def _to_ask_again(self, conversation: str) -> str:
         """The newest message, which has its answer and now has to get another; "": none."""
         newest = self._newest.get(conversation)
-        # A photo is kept for its answer alone.
-        known = self._with_deeds and newest is not None and newest.ended and not newest.is_photo
-        if newest is None or not known or self._rng.random() >= _SHARE_AGAIN:
+        known = self._with_deeds and newest is not None and newest.ended
+        # A photo is kept for its answer alone, and a burst may have one.
+        if (
+            newest is None
+            or not known
+            or conversation in self._with_photos
+            or self._rng.random() >= _SHARE_AGAIN
+        ):
             return ""
         self._journal.deeds["asked again on Kakao"] += 1
         return newest.question

@@ -23,6 +23,8 @@ from fakes.engine_state import pictures_of
 SHARE = 0.08
 FIELD, HEIGHT, BITS = 10, 60, 96
 _PHOTO = TEXTS["ko"].picture_text
+#: What the model reads behind the text of a message with files.
+_NOTES = (f"\n\n{_PHOTO}", f"\n\n{TEXTS['ko'].files_note}")
 #: What is said of a photo that becomes no question.
 _REFUSALS = frozenset(
     {
@@ -71,11 +73,17 @@ def read(image: Image.Image) -> str:
 def as_texts(messages: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """A prompt with the names of its photos in their places, as the journal reads prompts."""
     *before, newest = messages
-    texts = [dict(message) for message in before]
+    texts = [message | {"content": _without_notes(message["content"])} for message in before]
     for asked, answered in zip(texts[1::2], texts[2::2], strict=False):
         if asked["content"].rpartition("\n")[2] == _PHOTO:
             asked["content"] = _answered_name(answered["content"])
     return [*texts, {"role": "user", "content": _names(newest)}]
+
+
+def _without_notes(text: str) -> str:
+    for note in _NOTES:
+        text = text.replace(note, "")
+    return text
 
 
 def _answered_name(answer: str) -> str:
@@ -87,10 +95,10 @@ def _answered_name(answer: str) -> str:
 def _names(message: dict[str, Any]) -> str:
     content = message["content"]
     if isinstance(content, str):
-        return content
+        return _without_notes(content)
     seen = {read(picture) for picture in pictures_of(message)}
     written = " ".join(part["text"] for part in content if part["type"] == "text")
-    named = {name for name in questions(written) if name != "?"}
+    named = {name for name in questions(_without_notes(written)) if name != "?"}
     return "\n".join(sorted(seen | named, key=_number))
 
 

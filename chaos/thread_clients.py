@@ -48,6 +48,7 @@ class ThreadClients:
         self._files = files
         self._roots: dict[str, str] = {}  #: by conversation
         self._newest: dict[str, Message] = {}  #: by conversation
+        self._with_pictures: set[str] = set()  #: conversations
         self._stopping = TaskSet()
 
     @property
@@ -97,6 +98,7 @@ class ThreadClients:
         if self._files is None or message.asks_again or not photos.is_photo(self._rng):
             return {}
         message.is_photo = True
+        self._with_pictures.add(message.conversation)
         self._journal.deeds["pictures in Slack"] += 1
         file = self._files.publish(photos.drawn(message), "image/jpeg")
         return {"subtype": "file_share", "files": [file]}
@@ -109,13 +111,9 @@ class ThreadClients:
     def _to_ask_again(self, name: str) -> str:
         """The newest message, which has its answer and now has to get another; "": none."""
         newest = self._newest.get(name)
-        # A picture is kept for its answer alone.
-        if (
-            newest is None
-            or not newest.ended
-            or newest.is_photo
-            or self._rng.random() >= SHARE_AGAIN
-        ):
+        # A picture is kept for its answer alone, and a burst may have one.
+        known = newest is not None and newest.ended and name not in self._with_pictures
+        if newest is None or not known or self._rng.random() >= SHARE_AGAIN:
             return ""
         self._journal.deeds["asked again"] += 1
         return newest.question

@@ -35,13 +35,13 @@ class ThreadReader:
 
     def read_sighting(self, sighting: Sighting) -> None:
         """Read one change of a screen."""
+        if photos.is_refused([sighting.text]) and sighting.author != "":
+            self._refuse_photo(sighting.room, sighting.thread_ts)
         post = self._screens.see(sighting)
         if post is None or is_of_a_command(post):
             return
         if sighting.kind is SightingKind.STREAM_START:
             self._journal.deeds["streams begun"] += 1
-        if post.last.stage is Stage.SENTENCE and photos.is_refused([post.last.text]):
-            self._refuse_photo(post)
         key = (post.room, post.ts)
         if post.last.stage is Stage.FINAL and key not in self._read:
             self._read.add(key)
@@ -52,6 +52,8 @@ class ThreadReader:
         if call.fault:
             self._journal.faults[f"{call.method} failed"] += 1
         room = str(call.arguments.get("channel", ""))
+        if (call.fault or call.error) and photos.is_refused([str(call.arguments.get("text"))]):
+            self._refuse_photo(room, str(call.arguments.get("thread_ts", "")))
         if call.method == "chat.startStream":
             post = self._screens.posts.get((room, str(call.document.get("ts", ""))))
             if post is not None:
@@ -99,10 +101,10 @@ class ThreadReader:
         for listener in self.listeners:
             listener(post, message)
 
-    def _refuse_photo(self, post: BotPost) -> None:
-        """The newest photo of the thread is no question: the person was told so."""
+    def _refuse_photo(self, room: str, root: str) -> None:
+        """The newest photo of the thread is no question: the person was told, or Slack failed."""
         messages = reversed(self._journal.messages.values())
-        in_thread = (m for m in messages if (m.room, m.root) == (post.room, post.root))
+        in_thread = (m for m in messages if (m.room, m.root) == (room, root))
         refused = next((m for m in in_thread if m.is_photo and not m.ended), None)
         if refused is not None:
             refused.notices.append("photo refused")

@@ -31,10 +31,10 @@ COLOURS = {
 }
 ANSWERS = {colour: f"{colour} 사진이에요." for colour in COLOURS}
 
-STEPS, BATCH, RATE = 250, 8, 3e-3
+STEPS, BATCH, RATE = 180, 8, 3e-3
 OTHERS = 2048  #: tokens that an answer is told from in a step; all 128,256 would take seconds
 LOUDNESS = 5.0  #: of the last layer: the words' vectors are short, and stay as they are
-SIZES = ((640, 480), (480, 640), (512, 512), (300, 200))
+SIZES = ((96, 72), (72, 96), (80, 80), (90, 60))  #: small: a lesson is drawn quickly
 QUESTIONS = (
     "이 사진은 무슨 색이야?",
     "무슨 색이야?",
@@ -51,7 +51,7 @@ def drawn(colour: str, size: tuple[int, int], rng: random.Random) -> Image.Image
     draw = ImageDraw.Draw(image)
     for _ in range(rng.randrange(4)):
         x, y = rng.randrange(size[0]), rng.randrange(size[1])
-        radius = rng.randrange(10, min(size) // 5)
+        radius = rng.randrange(min(size) // 20, min(size) // 5)
         draw.circle((x, y), radius, fill=_shade(rng.choice(list(COLOURS)), rng))
     return image
 
