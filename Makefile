@@ -13,26 +13,32 @@ TOOLS := .venv/tools
 # One process more than cores, for tests wait too; each collects all tests and has its own servers.
 PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4)))
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup
+# Those that `make test` skips without the packages of trainings.
+TRAIN_TESTS := tests/integration/training/test_run.py $(addprefix \
+	tests/integration/bot/admin/datasets/,test_training.py test_loading.py)
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
 LOCKS := $(addprefix locks/,installer.txt dev.txt models.txt)
-EVALUATING := .venv/.evaluating
-TRAINING := .venv/.training
+# Where the packages of evaluations and trainings go; another folder becomes an environment upon .venv.
+EXTRAS ?= .venv
+EXTRAS_MADE := $(if $(filter-out .venv,$(EXTRAS)),$(EXTRAS)/.made)
+EVALUATING := $(EXTRAS)/.evaluating
+TRAINING := $(EXTRAS)/.training
 # Pins with hashes for every platform, from files and extras; torch stays out of them.
 LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --override locks/without-torch.txt
 # What a lock file names, exactly: pip looks for nothing else.
 LOCKED := --no-deps --require-hashes
 
-# Quiet installs with a sign of life; $(1) are pip's arguments.
+# Quiet installs with a sign of life; $(1) are pip's arguments, $(2) is another environment's folder.
 define pip_install
 	( while sleep 15 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do echo "      ... still installing"; done ) & \
 	beat=$$!; trap 'kill $$beat 2>/dev/null || true' EXIT; \
-	$(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check --no-compile $(1)
+	$(or $(2),.venv)/bin/python -m pip install --quiet --quiet --no-input --disable-pip-version-check --no-compile $(1)
 endef
 
 .PHONY: help install run test unit integration acceptance coverage check bench evaluate chaos fuzz lock sbom browser
-.PHONY: evaluate-tests train train-tests train-proof
+.PHONY: evaluate-tests train train-tests train-proof train-walk
 
 help: ## show these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -78,18 +84,22 @@ fuzz: $(INSTALLED) ## odd orders of events, then 50,000 odd requests (ARGS="--re
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 evaluate-tests: $(EVALUATING) ## the openai client and lm-evaluation-harness against the worker's endpoint
-	@$(BIN)/python -m pytest -n 0 -p no:cacheprovider \
+	@# Without them the tests would be skipped.
+	@$(EXTRAS)/bin/python -c 'from importlib.metadata import version; version("openai"), version("lm-eval")'
+	@$(EXTRAS)/bin/python -m pytest -n 0 -p no:cacheprovider \
 	  tests/integration/inference_worker/api/test_tools.py $(ARGS)
 
 train: $(TRAINING) ## make LoRA weights of your own (ARGS="dpo --data pairs.zip --output adapters/1")
-	@$(BIN)/python -m training $(or $(ARGS),--help)
+	@$(EXTRAS)/bin/python -m training $(or $(ARGS),--help)
 
 train-tests: $(TRAINING) ## the tests of trainings with TRL, some minutes
-	@TRAIN_TESTS=1 $(BIN)/python -m pytest -n 0 -p no:cacheprovider tests/integration/training \
-	  tests/integration/bot/admin/datasets $(ARGS)
+	@TRAIN_TESTS=1 $(EXTRAS)/bin/python -m pytest -n 0 -p no:cacheprovider $(TRAIN_TESTS) $(ARGS)
 
 train-proof: $(TRAINING) ## train the demo model by DPO and print what it changed, 7 minutes
-	@$(BIN)/python -m training.proof $(ARGS)
+	@$(EXTRAS)/bin/python -m training.proof $(ARGS)
+
+train-walk: $(TRAINING) ## from questions on KakaoTalk to a better adapter, by the gate; 15 minutes
+	@$(EXTRAS)/bin/python -m tests.walk $(ARGS)
 
 lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-package aiohttp")
 	@$(LOCK) $(or $(ARGS),--upgrade) -c constraints.txt --extra local --extra tokenizer \
@@ -107,14 +117,21 @@ lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-
 	@$(LOCK) $(or $(ARGS),--upgrade) locks/tools.in -o locks/tools.txt
 
 # Beside the rest, in the same environment; `make run` and `make test` do without.
-$(EVALUATING): $(INSTALLED) locks/evaluate.txt
+$(EVALUATING): $(INSTALLED) $(EXTRAS_MADE) locks/evaluate.txt
 	@echo "Installing the openai client and lm-evaluation-harness ..."
-	@$(call pip_install,$(LOCKED) -r locks/evaluate.txt)
+	@$(call pip_install,$(LOCKED) -r locks/evaluate.txt,$(EXTRAS))
 	@touch $@
 
-$(TRAINING): $(INSTALLED) locks/train.txt
+$(TRAINING): $(INSTALLED) $(EXTRAS_MADE) locks/train.txt
 	@echo "Installing what trainings need ..."
-	@$(call pip_install,$(LOCKED) -r locks/train.txt)
+	@$(call pip_install,$(LOCKED) -r locks/train.txt,$(EXTRAS))
+	@touch $@
+
+# What .venv holds is there too, pip included: it installs what is missing alone.
+$(EXTRAS_MADE): $(INSTALLED)
+	@$(BIN)/python -m venv --without-pip $(EXTRAS)
+	@$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+	  > "$$($(EXTRAS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/upon.pth"
 	@touch $@
 
 sbom: $(INSTALLED) $(TOOLS)/.made ## write what is installed as CycloneDX: build/sbom.json

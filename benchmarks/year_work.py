@@ -27,7 +27,7 @@ from onebox.embedded_servers import postgres_process, valkey_process
 from runtime.database import connect_database
 
 _LOOK_EVERY_S = 0.05
-_WITHIN_S = 900.0
+_WITHIN_S = 3600.0
 #: About a tenth of the turns: the log spans 120 days.
 _RULE = """
     INSERT INTO retention_rules (messenger, tenant, changed_at, changed_by, days)

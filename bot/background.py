@@ -10,6 +10,7 @@ import structlog
 
 from bot.admin.alerts.channels import Channels
 from bot.admin.alerts.conditions import Conditions
+from bot.admin.alerts.telling import AlertTeller
 from bot.admin.alerts.watch import AlertWatch
 from bot.admin.bot_settings.sandbox.expiry import SandboxExpiry
 from bot.admin.charts.counter import StatisticsCounter
@@ -78,7 +79,11 @@ def quiet_loops(base: Base, eraser: Eraser) -> tuple[Loop, ...]:
     async def orders() -> frozenset[str]:
         return await run_with_timeout(ORDERS_TIMEOUT_S, look())
 
-    return (Clock([*ordered_jobs(base, eraser), *regular_jobs(base)], orders).keep_running,)
+    teller = AlertTeller(
+        database=base.database, channels=Channels(base.configuration.settings, base.outbound)
+    )
+    jobs = [*ordered_jobs(base, eraser), *regular_jobs(base, teller)]
+    return (Clock(jobs, orders).keep_running, teller.keep_open)
 
 
 def ordered_jobs(base: Base, eraser: Eraser) -> list[PeriodicJob]:
@@ -104,14 +109,14 @@ def ordered_jobs(base: Base, eraser: Eraser) -> list[PeriodicJob]:
     ]
 
 
-def regular_jobs(base: Base) -> list[PeriodicJob]:
+def regular_jobs(base: Base, teller: AlertTeller) -> list[PeriodicJob]:
     """What runs by the clock alone, at the start first."""
     settings, database = base.configuration.settings, base.database
     audit = AuditRetention(database, kept_days=settings.audit_retention_days)
     keys = KeyChange(database, split_keys(settings.admin_secret_keys))
     work: list[tuple[str, Callable[[], Awaitable[object]], float]] = [
         ("statistics", StatisticsCounter(database=database).count, 10.0),
-        ("alerts", _alerts(base).look, 30.0),
+        ("alerts", _alerts(base, teller).look, 30.0),
         ("disk", DiskWatch(settings.data_dir).look, 30.0),
         ("recent_events", EventSweeper(database=database).sweep, 30.0),
         ("retention", Retention(database).delete, 60.0),
@@ -158,12 +163,12 @@ def _exporter(base: Base) -> Exporter:
     )
 
 
-def _alerts(base: Base) -> AlertWatch:
+def _alerts(base: Base, teller: AlertTeller) -> AlertWatch:
     settings = base.configuration.settings
     return AlertWatch(
         database=base.database,
         conditions=Conditions(workers=base.workers, data_dir=settings.data_dir),
-        channels=Channels(settings, base.outbound),
+        teller=teller,
     )
 
 

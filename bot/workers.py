@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
+from enum import StrEnum
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -12,6 +14,24 @@ from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
 from inference_queue.protocol import MAX_PICTURES
 from inference_queue.worker_registry import WorkerStatus, heartbeat_ages, list_workers
 from runtime.redis_client import redis_cause, redis_outage_log
+
+
+class AdapterTrouble(StrEnum):
+    """Why jobs that name an adapter would not be answered."""
+
+    MISSING = "missing"  #: no ready worker has it: they wait for one, until they expire
+    OLD_WORKERS = "old_workers"  #: a worker of the previous version would refuse them
+
+
+def adapter_trouble(name: str, workers: Iterable[WorkerStatus]) -> AdapterTrouble | None:
+    """What stands against an adapter's name with these workers; None: nothing."""
+    ready = [worker for worker in workers if worker.state == "ready"]
+    if not any(name in worker.offered_adapters for worker in ready):
+        return AdapterTrouble.MISSING
+    if not all(worker.by_adapters for worker in ready):
+        return AdapterTrouble.OLD_WORKERS
+    return None
+
 
 REFRESH_S = 1.5
 PREVIOUS_MAX_PICTURES = 3
@@ -72,6 +92,11 @@ class WorkerRegistry:
         """Whether some worker's model sees pictures, and those that do not leave them to it."""
         leaves_them = all(worker.vision or worker.by_needs for worker in self.ready)
         return leaves_them and any(worker.vision for worker in self.ready)
+
+    @property
+    def adapters(self) -> list[str]:
+        """The names of the adapters that jobs may name now."""
+        return sorted({name for worker in self.ready for name in worker.offered_adapters})
 
     @property
     def max_pictures(self) -> int:

@@ -92,7 +92,12 @@ class Answering:
 
     async def _ask(self, question: Question, turn: int, messages: Sequence[Message]) -> Answer:
         seed = _seed(self._run.manifest.seed, question.id, turn)
-        job = Job(id=uuid4(), messages=tuple(messages), sampling=self._opened.sampling(seed))
+        job = Job(
+            id=uuid4(),
+            messages=tuple(messages),
+            sampling=self._opened.sampling(seed),
+            adapter=self._opened.adapter,
+        )
         began, attempt = time.monotonic(), 0
         while True:
             try:

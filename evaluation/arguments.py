@@ -12,7 +12,7 @@ from evaluation.gate import MIN_JUDGED, Gate
 #: The environment's variables with keys, which stand in no process list that way.
 ENGINE_KEY, JUDGE_KEY = "EVALUATION_ENGINE_KEY", "EVALUATION_JUDGE_KEY"
 
-_ENGINE = "a URL, a preset, a directory of weights, MODEL+ADAPTER"
+_ENGINE = "a URL, a preset, a directory of weights, MODEL+ADAPTER, URL+ADAPTER"
 _SIDE = f"the folder of a run, {_ENGINE}"
 _COMMANDS = {
     "logickor": "LogicKor as the card of Bllossom reports it",

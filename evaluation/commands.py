@@ -135,7 +135,7 @@ async def _compare(
     compared = compare(
         pairs, baseline, candidate, pair_scores, has_judge=used is not None, seed=plan.seed
     )
-    beside = agreement(pairs, compared.judged, replay.votes, seed=plan.seed) if replay else None
+    beside = agreement(pairs, compared.judged, replay.votes) if replay else None
     report = comparison_report(
         ComparedSides(
             questions=questions,

@@ -17,7 +17,7 @@ from evaluation.errors import EvaluationError
 from evaluation.progress import say
 from evaluation.records import EngineUsed, Sampled
 from inference_queue.presets import PRESETS
-from inference_queue.protocol import MAX_NEW_TOKENS, SamplingParams
+from inference_queue.protocol import MAX_NEW_TOKENS, SamplingParams, is_adapter_name
 from inference_worker.engines.base import Engine
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.engines.served.engine import ServedEngine
@@ -47,6 +47,7 @@ class OpenEngine:
 
     engine: Engine
     used: EngineUsed
+    adapter: str = ""  #: that each job names, of a server that has several
 
     def sampling(self, seed: int) -> SamplingParams:
         """The sampling of one answer."""
@@ -60,7 +61,10 @@ async def opened(asked_for: str, options: EngineOptions) -> AsyncIterator[OpenEn
         raise EvaluationError(
             f"There is no preset {options.preset}: --preset is one of {', '.join(PRESETS)}."
         )
-    engine = _served(asked_for, options) if _is_url(asked_for) else _local(asked_for, options)
+    engine, adapter = _local(asked_for, options), ""
+    if _is_url(asked_for):
+        url, adapter = _split_url(asked_for)
+        engine = _served(url, adapter, options)
     try:
         try:
             await engine.start(say)
@@ -68,7 +72,12 @@ async def opened(asked_for: str, options: EngineOptions) -> AsyncIterator[OpenEn
             raise EvaluationError(
                 f"The engine {without_secrets(asked_for)} cannot be used: {error.failure.message}"
             ) from None
-        yield OpenEngine(engine, _used(asked_for, engine, options))
+        if adapter and adapter not in engine.card.adapters:
+            there = ", ".join(engine.card.adapters) or "none"
+            raise EvaluationError(
+                f"The engine {without_secrets(asked_for)} has no adapter {adapter}; it has {there}."
+            )
+        yield OpenEngine(engine, _used(asked_for, engine, options, adapter), adapter)
     finally:
         await engine.close()
 
@@ -85,8 +94,20 @@ def _is_url(asked_for: str) -> bool:
     return asked_for.startswith(("http://", "https://"))
 
 
-def _served(url: str, options: EngineOptions) -> Engine:
-    return ServedEngine(url, model=options.model, api_key=options.api_key, preset=options.preset)
+def _split_url(asked_for: str) -> tuple[str, str]:
+    """A URL and the adapter behind it, "" for none; a password may have the mark, too."""
+    url, mark, adapter = asked_for.rpartition(ADAPTER_MARK)
+    return (url, adapter) if mark and is_adapter_name(adapter) else (asked_for, "")
+
+
+def _served(url: str, adapter: str, options: EngineOptions) -> Engine:
+    return ServedEngine(
+        url,
+        model=options.model,
+        api_key=options.api_key,
+        preset=options.preset,
+        adapters={adapter: adapter} if adapter else {},
+    )
 
 
 def _local(name: str, options: EngineOptions) -> Engine:
@@ -94,7 +115,7 @@ def _local(name: str, options: EngineOptions) -> Engine:
     return LocalEngine(model, slots=options.at_once, cache_dir=options.models_dir, adapter=adapter)
 
 
-def _used(asked_for: str, engine: Engine, options: EngineOptions) -> EngineUsed:
+def _used(asked_for: str, engine: Engine, options: EngineOptions, adapter: str) -> EngineUsed:
     card = engine.card
     preset = PRESETS[options.preset or card.preset]
     system_prompt = options.system_prompt
@@ -102,7 +123,7 @@ def _used(asked_for: str, engine: Engine, options: EngineOptions) -> EngineUsed:
         asked_for=without_secrets(asked_for),
         model=card.name,
         preset=options.preset or card.preset,
-        adapter=card.adapter,
+        adapter=adapter or card.adapter,
         context_window=card.context_window,
         demo=card.demo,
         system_prompt=preset.system_prompt if system_prompt is None else system_prompt,

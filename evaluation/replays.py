@@ -78,16 +78,12 @@ def read_replay(path: Path) -> ReplayFile:
 
 
 def agreement(
-    pairs: Sequence[Pair],
-    judged: Mapping[str, PairVerdict],
-    votes: Mapping[str, str],
-    *,
-    seed: int,
+    pairs: Sequence[Pair], judged: Mapping[str, PairVerdict], votes: Mapping[str, str]
 ) -> AgreementPart:
     """How far the judge and the people agree, on the pairs that both judged."""
     names = [pair.question.id for pair in pairs]
     both = [(_preferred(judged[n]), votes[n]) for n in names if n in judged and n in votes]
-    found = estimate(Counter(both), kappa_of, seed=seed)
+    found = estimate(Counter(both), kappa_of)
     return AgreementPart(
         pairs=len(both),
         same=sum(one == other for one, other in both),

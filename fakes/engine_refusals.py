@@ -76,12 +76,16 @@ def chat_refusal(server: EngineServer, body: Json) -> web.Response | None:
     if unknown and (server.strict or server.dialect == "transformers"):
         detail = f"Unexpected fields in the request: {unknown}"
         return web.json_response({"detail": detail}, status=422)
-    if server.dialect in ("vllm", "sglang") and body.get("model") != server.model:
+    there = (server.model, *server.adapters) if server.dialect == "vllm" else (server.model,)
+    if server.dialect in ("vllm", "sglang") and body.get("model") not in there:
         message = f"The model `{body.get('model')}` does not exist."
         return refuse(server, 404, message, "NotFoundError")
     if server.dialect == "transformers" and body.get("model") != server.model:
         detail = f"Server is pinned to '{server.model}'; requested '{body.get('model')}'."
         return web.json_response({"detail": detail}, status=400)
+    if body.get("lora_path", "") not in ("", *server.adapters):
+        message = f"LoRA adapter '{body['lora_path']}' is not loaded."
+        return refuse(server, 400, message, "BadRequestError")
     if server.dialect == "tgi":
         return tgi_refusal(server, body, chat=True)
     return None
@@ -97,7 +101,7 @@ def tgi_refusal(server: EngineServer, fields: Json, *, chat: bool) -> web.Respon
         "`top_k` must be strictly positive": fields.get("top_k") in (0, -1),
         "`stop` supports up to 4 stop sequences": len(stop) > 4,
         "invalid value: seed, expected u64": seed is not None and seed < 0,
-        "unknown adapter": chat and fields.get("model") != "tgi",
+        "unknown adapter": chat and fields.get("model") not in ("tgi", *server.adapters),
     }
     message = next((fault for fault, found in faults.items() if found), None)
     if message is None:

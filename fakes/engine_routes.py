@@ -43,6 +43,7 @@ class EngineRoutes:
             app.router.add_post("/generate_stream", self._generate)
         if self._server.dialect == "llamacpp":
             app.router.add_get("/props", self._props)
+            app.router.add_get("/lora-adapters", self._lora_adapters)
         if self._server.dialect != "openai":
             app.router.add_get("/openapi.json", self._openapi)
         return app
@@ -74,7 +75,12 @@ class EngineRoutes:
             card["root"] = self._server.model
         if self._server.dialect == "vllm":
             card["root"] = self._server.origin or self._server.model
-        listing: Any = {"object": "list", "data": [card]}
+        tells = self._server.dialect in ("vllm", "sglang", "openai")
+        adapters = [
+            {"id": name, "object": "model", "parent": self._server.model}
+            for name in (self._server.adapters if tells else ())
+        ]
+        listing: Any = {"object": "list", "data": [card, *adapters]}
         return web.json_response(listing["data"] if self._server.bare_list else listing)
 
     async def _info(self, _request: web.Request) -> web.Response:
@@ -93,6 +99,14 @@ class EngineRoutes:
                 "model_path": path,
                 "modalities": {"vision": self._server.vision, "audio": False},
             }
+        )
+
+    async def _lora_adapters(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            [
+                {"id": number, "path": f"/adapters/{name}.gguf", "scale": 1.0}
+                for number, name in enumerate(self._server.adapters)
+            ]
         )
 
     async def _model_info(self, _request: web.Request) -> web.Response:

@@ -58,8 +58,8 @@ FIELDS: dict[str, frozenset[str]] = {
     "tgi": OPENAI_FIELDS,
     "transformers": OPENAI_FIELDS | {"chat_template_kwargs", "generation_config"},
     "vllm": VLLM_FIELDS | {"continue_final_message", "add_generation_prompt"},
-    "sglang": VLLM_FIELDS | {"continue_final_message"},
-    "llamacpp": OPENAI_FIELDS | {"repeat_penalty", "top_k", "min_p", "cache_prompt"},
+    "sglang": VLLM_FIELDS | {"continue_final_message", "lora_path"},
+    "llamacpp": OPENAI_FIELDS | {"repeat_penalty", "top_k", "min_p", "cache_prompt", "lora"},
 }
 
 
@@ -162,6 +162,7 @@ class EngineServer:
     density: float = 0.5  #: tokens for a character
     says_counts: bool = True  #: refusals of long prompts give the tokens
     vision: bool = False  #: the chat route takes pictures; llama.cpp and SGLang say so
+    adapters: tuple[str, ...] = ()  #: LoRA weights beside the model; llama.cpp numbers their files
 
     # Faults
     loading: int = 0  #: number of requests still answered 503
@@ -190,6 +191,24 @@ class EngineServer:
         async with asyncio.timeout(within_s):
             while not holds(self):
                 await asyncio.sleep(0.005)
+
+
+def adapter_of(server: EngineServer, body: Json) -> str:
+    """The adapter that a request is answered with; "": the model alone.
+
+    llama.cpp applies all of them where the request does not say.
+    """
+    if server.dialect == "sglang":
+        return str(body.get("lora_path") or "")
+    if server.dialect == "llamacpp":
+        scales = {one["id"]: one["scale"] for one in body["lora"]} if "lora" in body else None
+        applied = [
+            name
+            for number, name in enumerate(server.adapters)
+            if scales is None or scales.get(number, 0) > 0
+        ]
+        return "+".join(applied)
+    return body["model"] if body.get("model") in server.adapters else ""
 
 
 def prompt_tokens(body: Mapping[str, Any]) -> int:

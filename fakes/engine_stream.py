@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from fakes.engine_events import Events, whole_answer
-from fakes.engine_state import EngineServer, Json, Request
+from fakes.engine_state import EngineServer, Json, Request, adapter_of
 
 
 class EventStream:
@@ -61,6 +61,8 @@ class EventStream:
         if self._server.pieces is not None:
             return self._server.pieces, self._server.finish_reason or "stop"
         text = self._server.reply(Request("", body, None).messages)
+        if adapter := adapter_of(self._server, body):
+            text = f"[{adapter}] {text}"
         pieces: list[Any] = re.findall(r"\s*\S{1,3}|\s+$", text)
         finish = "stop" if len(pieces) <= limit else "length"
         return pieces[:limit], self._server.finish_reason or finish

@@ -23,8 +23,11 @@ CLAIMABLE = """
     AND (deadline IS NULL OR deadline > now())
 """
 
+#: Whether the worker has the adapter that it names, if any.
+HAS_ITS_ADAPTER = "(jobs.adapter IS NULL OR jobs.adapter = ANY(CAST(:adapters AS text[])))"
+
 #: Whether the worker's model can answer it; ``:sees`` also where it is to decline such jobs.
-ANSWERABLE = "(CAST(:sees AS boolean) OR NOT needs_vision)"
+ANSWERABLE = f"(CAST(:sees AS boolean) OR NOT needs_vision) AND {HAS_ITS_ADAPTER}"
 
 #: When the person of a queued job was last served. A job that was given back (its lease is not 0)
 #: keeps its place: its claim served nobody. One lookup a row (hence OFFSET 0 below): the statistics

@@ -35,12 +35,12 @@ from runtime.pubsub import WakeupPublisher
 #: The columns repeat fields of the payload, for the order and the indexes.
 ENQUEUE = text(
     """
-    INSERT INTO jobs (id, payload, fairness_key, due, deadline, needs_vision)
+    INSERT INTO jobs (id, payload, fairness_key, due, deadline, needs_vision, adapter)
     SELECT job.id, payload, nullif(job.fairness_key, ''), job.due, job.deadline,
-        coalesce(payload -> 'needs' @> '["pictures"]', false)
+        coalesce(payload -> 'needs' @> '["pictures"]', false), nullif(job.adapter, '')
     FROM jsonb_array_elements(CAST(:payloads AS jsonb)) AS payload,
         jsonb_to_record(payload) AS job (
-            id uuid, fairness_key text, due timestamptz, deadline timestamptz
+            id uuid, fairness_key text, due timestamptz, deadline timestamptz, adapter text
         )
     """
 ).bindparams(bindparam("payloads", type_=Text))

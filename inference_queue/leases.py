@@ -134,23 +134,30 @@ class LeaseClient:
         typical_s: float = 0.0,
         excluded: Sequence[UUID] = (),
         sees: bool = True,
+        adapters: Sequence[str] = (),
         on_fault: OnFault = log_fault,
     ) -> list[Lease]:
         """Take up to ``slots`` jobs in the order of claims; ``typical_s``: an answer's duration.
 
-        ``sees``: those with pictures too.
+        ``sees``: those with pictures too. ``adapters``: those that name one of these too.
 
         An unreadable payload is finished at once as INVALID_JOB; an error of that goes to
         ``on_fault``.
         """
-        values = {**self._order(slots, typical_s, excluded, sees), **self._holder()}
+        order = _order(slots, typical_s, excluded)
+        values = {**order, **_abilities(sees, adapters), **self._holder()}
         return await self._take(CLAIM, values, on_fault)
 
     async def claim_one(
-        self, job_id: UUID, *, sees: bool = True, on_fault: OnFault = log_fault
+        self,
+        job_id: UUID,
+        *,
+        sees: bool = True,
+        adapters: Sequence[str] = (),
+        on_fault: OnFault = log_fault,
     ) -> list[Lease]:
         """Take this job if it is still claimable: one lease or none."""
-        values = {"job_id": job_id, "sees": sees, **self._holder()}
+        values = {"job_id": job_id, **_abilities(sees, adapters), **self._holder()}
         return await self._take(CLAIM_ONE, values, on_fault)
 
     async def next_jobs(
@@ -160,11 +167,12 @@ class LeaseClient:
         typical_s: float = 0.0,
         excluded: Sequence[UUID] = (),
         sees: bool = True,
+        adapters: Sequence[str] = (),
     ) -> list[UUID]:
         """The jobs that ``claim`` would take now, in its order. Read-only."""
+        values = {**_order(slots, typical_s, excluded), **_abilities(sees, adapters)}
         async with self._database.connect() as connection:
-            ids = await connection.scalars(NEXT, self._order(slots, typical_s, excluded, sees))
-            return list(ids)
+            return list(await connection.scalars(NEXT, values))
 
     async def reject(self, job_id: UUID, failure: Failure) -> bool:
         """Finish a job that cannot be claimed; False: it is no longer queued."""
@@ -226,17 +234,6 @@ class LeaseClient:
         """Let a pending wake-up go out."""
         await self._finished.close()
 
-    def _order(
-        self, slots: int, typical_s: float, excluded: Sequence[UUID], sees: bool
-    ) -> dict[str, Any]:
-        return {
-            "slots": slots,
-            "typical_s": typical_s,
-            "patience_s": PATIENCE_S,
-            "excluded": list(excluded),
-            "sees": sees,
-        }
-
     def _holder(self) -> dict[str, Any]:
         return {"worker": self.worker, "lease_s": self.lease_s}
 
@@ -271,3 +268,16 @@ class LeaseClient:
             stored = (await connection.execute(FINISH, values)).first() is not None
         self._finished.publish()
         return stored
+
+
+def _order(slots: int, typical_s: float, excluded: Sequence[UUID]) -> dict[str, Any]:
+    return {
+        "slots": slots,
+        "typical_s": typical_s,
+        "patience_s": PATIENCE_S,
+        "excluded": list(excluded),
+    }
+
+
+def _abilities(sees: bool, adapters: Sequence[str]) -> dict[str, Any]:
+    return {"sees": sees, "adapters": list(adapters)}

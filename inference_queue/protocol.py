@@ -20,6 +20,12 @@ PROTOCOL_VERSION = 1
 NEEDS_VERSION = 2
 #: A need: the worker's model sees the pictures of messages.
 PICTURES = "pictures"
+#: A need: the worker has the adapter that the job names.
+ADAPTER = "adapter"
+#: What the settings say for "no adapter", in place of a wider scope's.
+NO_ADAPTER = "none"
+#: The maximum length of an adapter's name.
+MAX_ADAPTER_CHARS = 64
 
 #: The maximum length of an answer in tokens (the context of Llama-3-8B).
 MAX_NEW_TOKENS = 8192
@@ -29,6 +35,7 @@ MAX_PICTURE_CHARS = 1024 * 1024
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
 
 _BASE64 = re.compile("[A-Za-z0-9+/]+={0,2}")
+_ADAPTER_NAME = re.compile(f"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_ADAPTER_CHARS - 1}}}")
 
 
 class ProtocolError(ValueError):
@@ -142,6 +149,7 @@ class Job:
     ``fairness_key``: the person (a digest) whose jobs share one turn in the order; "" for none.
     ``continues``: the last message only asks to go on with the assistant's message before it. A
     worker that can makes the model go on in that message; any other answers the last one.
+    ``adapter``: the name of the LoRA weights that it is answered with; "": those of the model.
     """
 
     id: UUID
@@ -152,11 +160,15 @@ class Job:
     cache_key: str = ""
     fairness_key: str = ""
     continues: bool = False
+    adapter: str = ""
 
     def __post_init__(self) -> None:
         _require(bool(self.messages), "messages must not be empty")
         _require(self.messages[-1].role is Role.USER, "the last message must be the user's")
         _require(isinstance(self.continues, bool), "continues must be true or false")
+        _require(
+            self.adapter == "" or is_adapter_name(self.adapter), "adapter must be an adapter's name"
+        )
         _require(
             not self.continues or [m.role for m in self.messages[-2:-1]] == [Role.ASSISTANT],
             "a job that continues must have an assistant's message before its last",
@@ -225,6 +237,12 @@ class Failure:
 
     def __post_init__(self) -> None:
         _require(isinstance(self.message, str), "message must be text")
+
+
+def is_adapter_name(name: object) -> bool:
+    """Whether an adapter may have this name: ASCII letters, digits, ".", "_" and "-"."""
+    is_plain = isinstance(name, str) and _ADAPTER_NAME.fullmatch(name) is not None
+    return is_plain and name != NO_ADAPTER
 
 
 def _require(holds: bool, otherwise: str) -> None:

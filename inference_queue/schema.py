@@ -49,6 +49,8 @@ jobs = Table(
     Column("deadline", DateTime(timezone=True)),
     # It has pictures: only a worker whose model sees can answer it.
     Column("needs_vision", Boolean, nullable=False, server_default=text("false")),
+    # The adapter by whose name it is to be answered; null: the model as it is.
+    Column("adapter", Text),
     Column("state", Text, nullable=False, server_default=JobState.QUEUED.value),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     # Fences a lease: a worker that lost it can neither renew nor finish.

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from inference_queue.protocol import (
+    ADAPTER,
     NEEDS_VERSION,
     PICTURES,
     PROTOCOL_VERSION,
@@ -30,16 +31,19 @@ from inference_queue.protocol import (
 #: Reasons that a bot of the previous version does not know.
 _NEW_REASONS = frozenset({FinishReason.REPETITION, FinishReason.CANCELLED})
 
+_NEEDS = (PICTURES, ADAPTER)
+
 
 def dump_job(job: Job) -> dict[str, Any]:
     """The job as JSON-ready data, with the protocol's version.
 
-    A job with pictures has another version, so that no worker answers it without seeing them.
+    A job with pictures or an adapter has another version, so that no worker answers it without
+    seeing them, or by the model alone.
     """
-    needs = {"version": NEEDS_VERSION, "needs": [PICTURES]} if job.has_pictures else {}
+    needs = [PICTURES] * job.has_pictures + [ADAPTER] * bool(job.adapter)
     return {
         "version": PROTOCOL_VERSION,
-        **needs,
+        **({"version": NEEDS_VERSION, "needs": needs} if needs else {}),
         "id": str(job.id),
         "messages": [_dump_message(message) for message in job.messages],
         "sampling": _to_dict(job.sampling, SamplingParams),
@@ -48,6 +52,7 @@ def dump_job(job: Job) -> dict[str, Any]:
         "cache_key": job.cache_key,
         "fairness_key": job.fairness_key,
         **({"continues": True} if job.continues else {}),
+        **({"adapter": job.adapter} if job.adapter else {}),
     }
 
 
@@ -71,6 +76,7 @@ def load_job(payload: Mapping[str, Any]) -> Job:
             cache_key=_text(payload.get("cache_key", "")),
             fairness_key=_text(payload.get("fairness_key", "")),
             continues=payload.get("continues", False),
+            adapter=_text(payload.get("adapter", "")),
         )
     except ProtocolError:
         raise
@@ -158,8 +164,9 @@ def _require_needs(payload: Mapping[str, Any]) -> None:
         _require_version(payload)
         return
     needs = payload.get("needs")
-    if not isinstance(needs, list) or any(need != PICTURES for need in needs):
-        raise ProtocolError(f"the job needs {str(needs)[:100]}; this worker knows {PICTURES!r}")
+    if not isinstance(needs, list) or any(need not in _NEEDS for need in needs):
+        known = " and ".join(_NEEDS)
+        raise ProtocolError(f"the job needs {str(needs)[:100]}; this worker knows {known}")
 
 
 def _require_version(body: Mapping[str, Any]) -> None:

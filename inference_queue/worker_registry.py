@@ -51,10 +51,17 @@ class WorkerStatus:
     busy: int = 0
     answer_s: float = 0.0  #: running mean of an answer's duration; 0: unknown
     tokens_per_s: float = 0.0  #: of one answer
-    adapter: str = ""  #: the name of the LoRA weights on its model
+    adapter: str = ""  #: the name of the LoRA weights merged into its model
+    adapters: tuple[str, ...] = ()  #: of those beside it, one of which a job may name
+    by_adapters: bool = False  #: it leaves jobs with an adapter's name to those that have it
     renders: bool = False  #: it has the model's chat template and tokenizer
     by_needs: bool = False  #: it leaves jobs with pictures to those that see (up to MAX_PICTURES)
     background: int = 0  #: background jobs beside the ``busy`` live ones
+
+    @property
+    def offered_adapters(self) -> tuple[str, ...]:
+        """The names by which a job may choose an adapter here."""
+        return tuple(dict.fromkeys(filter(None, (self.adapter, *self.adapters))))
 
 
 class Heartbeat:
@@ -128,4 +135,6 @@ def _read_status(body: dict[str, Any]) -> WorkerStatus:
     values = {name: value for name, value in body.items() if name in known}
     if "state" in values:
         values["state"] = WorkerState(values["state"])
+    if "adapters" in values:
+        values["adapters"] = tuple(map(str, values["adapters"]))
     return WorkerStatus(**values)

@@ -32,15 +32,20 @@ class JobClaimer:
         runner: JobRunner,
         throughput: ThroughputEstimator,
         eyesight: Eyesight,
+        adapters: Callable[[], Sequence[str]],
         stop: StopSignal,
         on_empty: Callable[[], None] = lambda: None,
     ) -> None:
-        """``on_empty`` is called whenever a claim found fewer jobs than there are free slots."""
+        """``on_empty`` is called whenever a claim found fewer jobs than there are free slots.
+
+        ``adapters``: those that jobs may name now.
+        """
         self._leases = leases
         self._running = running
         self._runner = runner
         self._throughput = throughput
         self._eyesight = eyesight
+        self._adapters = adapters
         self._stop = stop
         self._on_empty = on_empty
         self._claims = IsolatedClaims()
@@ -67,34 +72,45 @@ class JobClaimer:
         return len(claimed)
 
     async def _claim(self, slots: int) -> list[Lease]:
-        typical_s, eyesight = self._throughput.answer_s, self._eyesight
-        return await self._claims.take(slots, _Claim(self._leases, eyesight, typical_s))
+        claim = _Claim(
+            leases=self._leases,
+            typical_s=self._throughput.answer_s,
+            sees=self._eyesight.takes_pictures,
+            adapters=self._adapters(),
+        )
+        return await self._claims.take(slots, claim)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Claim:
     leases: LeaseClient
-    eyesight: Eyesight
     typical_s: float  #: an answer's duration
+    sees: bool
+    adapters: Sequence[str]
 
     async def several(self, slots: int, excluded: Sequence[UUID]) -> list[Lease]:
         return await self.leases.claim(
             slots,
             typical_s=self.typical_s,
             excluded=excluded,
-            sees=self.eyesight.takes_pictures,
+            sees=self.sees,
+            adapters=self.adapters,
             on_fault=report_fault,
         )
 
     async def next_jobs(self, slots: int, excluded: Sequence[UUID]) -> list[UUID]:
-        sees = self.eyesight.takes_pictures
         return await self.leases.next_jobs(
-            slots, typical_s=self.typical_s, excluded=excluded, sees=sees
+            slots,
+            typical_s=self.typical_s,
+            excluded=excluded,
+            sees=self.sees,
+            adapters=self.adapters,
         )
 
     async def one(self, job_id: UUID) -> list[Lease]:
-        sees = self.eyesight.takes_pictures
-        return await self.leases.claim_one(job_id, sees=sees, on_fault=report_fault)
+        return await self.leases.claim_one(
+            job_id, sees=self.sees, adapters=self.adapters, on_fault=report_fault
+        )
 
     async def reject(self, job_id: UUID, failure: Failure) -> bool:
         return await self.leases.reject(job_id, failure)

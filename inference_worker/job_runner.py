@@ -71,7 +71,10 @@ class JobRunner:
                     raise
                 # Renewals return the request until the result is stored: no second cancellation.
                 job.stopping = True
-                await self._store(lease, written.costed(written.result(self._engine.card.name)))
+                await self._store(lease, written.costed(written.result(self._answerer(lease.job))))
+
+    def _answerer(self, job: Job) -> str:
+        return self._engine.card.answered_by(job.adapter)
 
     async def _store(self, lease: Lease, result: Completion | Failure) -> None:
         await self._lifecycle.note(result)

@@ -81,6 +81,8 @@ class StatusSource:
             busy=len(self.running),
             background=len(self.background),
             adapter=card.adapter if card else "",
+            adapters=card.adapters if card else (),
+            by_adapters=True,
             renders=is_loaded and self.engine.template is not None,
             answer_s=round(self.throughput.answer_s, 3),
             tokens_per_s=round(self.throughput.tokens_per_s, 3),

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from inference_queue.presets import PRESETS
+from inference_queue.protocol import MAX_ADAPTER_CHARS, NO_ADAPTER, is_adapter_name
 from inference_worker.answer.repetition import DEFAULT_LIMIT_CHARS
 from inference_worker.engines.base import Vision
 from inference_worker.prompt.system_role import SystemRole
@@ -18,6 +19,8 @@ from runtime.ip_address import is_loopback
 
 #: The upper bound of every time: beyond some centuries Postgres knows no such moment.
 MAX_S = 86_400.0
+#: Adapters beside one model: a heartbeat names them all.
+MAX_ADAPTERS = 32
 #: Shorter keys can be guessed.
 MIN_KEY_CHARS = 16
 #: What a header can carry as a bearer token (RFC 6750).
@@ -72,8 +75,11 @@ class WorkerSettings(EnvironmentSettings):
     device: str = ""
     #: torch's name, or "4bit".
     dtype: str = ""
-    #: A directory or hub id of LoRA weights for the model.
+    #: A directory or hub id of LoRA weights that become part of the model.
     adapter: str = ""
+    #: Those that each job may choose one of, NAME=DIRECTORY with commas between; of an external
+    #: engine NAME, or NAME=ITS_NAME_THERE.
+    adapters: str = ""
 
     #: Seconds after which the jobs of a worker that does not renew are given to another.
     lease_s: float = Field(15.0, ge=1, le=MAX_S)
@@ -91,6 +97,13 @@ class WorkerSettings(EnvironmentSettings):
         if name and name not in PRESETS:
             raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
         return name
+
+    @field_validator("adapters")
+    @classmethod
+    def _readable_adapters(cls, written: str, info: ValidationInfo) -> str:
+        if read_adapters(written) and info.data.get("adapter"):
+            raise ValueError("WORKER_ADAPTER is merged into the model: set only one of the two")
+        return written
 
     @field_validator("api_secrets")
     @classmethod
@@ -115,9 +128,32 @@ class WorkerSettings(EnvironmentSettings):
         return host
 
     @property
+    def named_adapters(self) -> dict[str, str]:
+        """Where each adapter is, by the name under which jobs choose it."""
+        return read_adapters(self.adapters)
+
+    @property
     def api_keys(self) -> tuple[str, ...]:
         """The keys of the endpoint."""
         return _parts(self.api_secrets)
+
+
+def read_adapters(written: str) -> dict[str, str]:
+    """The places of adapters by their names; a name alone is its own. Raises ValueError."""
+    parts = [part.strip() for part in written.split(",") if part.strip()]
+    split = [part.partition("=") for part in parts]
+    named = [(name.strip(), place.strip() or name.strip()) for name, _, place in split]
+    for name, _ in named:
+        if not is_adapter_name(name):
+            raise ValueError(
+                f"{name!r} cannot be a name: up to {MAX_ADAPTER_CHARS} letters, digits, '.', '_' "
+                f"and '-' of ASCII can, but {NO_ADAPTER!r} stands for no adapter"
+            )
+    if len(dict(named)) < len(named):
+        raise ValueError("a name comes twice")
+    if len(named) > MAX_ADAPTERS:
+        raise ValueError(f"{len(named)} adapters, and at most {MAX_ADAPTERS} fit: use more workers")
+    return dict(named)
 
 
 def _parts(raw: SecretStr) -> tuple[str, ...]:

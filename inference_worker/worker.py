@@ -109,6 +109,7 @@ class Worker:
             runner=runner,
             throughput=throughput,
             eyesight=eyesight,
+            adapters=lambda: lifecycle.status().offered_adapters,
             stop=stop,
             on_empty=requests.fill,
         )
@@ -235,6 +236,7 @@ def _offer(status: WorkerStatus, *, sees: bool) -> Offer | None:
         preset=status.preset,
         engine=status.engine,
         adapter=status.adapter,
+        adapters=status.adapters,
         renders=status.renders,
         sees=sees,
     )

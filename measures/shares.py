@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
+from typing import NamedTuple
 
 #: Of the normal distribution: 95 % lie within it on both sides, 80 % below it.
 Z_95 = 1.959964
@@ -23,7 +24,15 @@ def wilson(rate: float, size: float) -> tuple[float, float]:
     return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))
 
 
-def effective_size(clusters: Sequence[Sequence[float]]) -> float:
+class Clusters(NamedTuple):
+    """Clusters of items that depend on each other, all with as many items and the same total."""
+
+    items: int  #: of each
+    total: float  #: of the scores of each
+    number: int = 1
+
+
+def effective_size(clusters: Collection[Clusters]) -> float:
     """How many independent items tell as much as these, grouped by conversation.
 
     The variance of the mean is taken between conversations, and compared with that of independent
@@ -31,11 +40,12 @@ def effective_size(clusters: Sequence[Sequence[float]]) -> float:
     more than there are items. Where the scores do not vary, they tell nothing of how far they
     depend on each other, and each conversation counts once.
     """
-    count, groups = sum(map(len, clusters)), len(clusters)
+    count = sum(one.items * one.number for one in clusters)
+    groups = sum(one.number for one in clusters)
     if groups < 2:
         return 1.0
-    mean = math.fsum(score for same in clusters for score in same) / count
-    squares = math.fsum(math.fsum(score - mean for score in same) ** 2 for same in clusters)
+    mean = math.fsum(one.total * one.number for one in clusters) / count
+    squares = math.fsum((one.total - mean * one.items) ** 2 * one.number for one in clusters)
     variance = groups / (groups - 1) * squares / count**2
     if mean <= 0 or mean >= 1 or squares < _ROUNDING:
         return float(groups)

@@ -24,7 +24,7 @@ examples:
   python -m training dpo --data pairs.zip --output adapters/support-2 --four-bit
   python -m training merge --adapter adapters/support-2 --output models/support-2
   python -m training gguf --model models/support-2 --llama-cpp ~/llama.cpp
-  python -m training card --adapter adapters/support-2 --evaluation compared.md
+  python -m training card --adapter adapters/support-2 --evaluation evaluations/support-2
 
 The same command goes on after an interruption. The guide: docs/training.md
 """
@@ -148,7 +148,9 @@ def _add_output(command: argparse.ArgumentParser) -> None:
 
 def _add_evaluation(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--evaluation", type=Path, help="Markdown, or JSON rows of measure, before and after"
+        "--evaluation",
+        type=Path,
+        help="the folder of `python -m evaluation compare`, Markdown, or JSON rows",
     )
 
 

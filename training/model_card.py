@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
+from training.markdown import table
 from training.training_record import TrainingRecord
 
 #: The sections of the data's own card stand below ours.
@@ -22,8 +23,8 @@ def model_card(record: TrainingRecord, evaluation: str = "") -> str:
         *([f"## Evaluation\n\n{evaluation}"] if evaluation else []),
         f"## Data\n\n{_data(record)}",
         *([f"## Data card\n\n{_lowered(record.data_card)}"] if record.data_card else []),
-        f"## Hyperparameters\n\n{_table(('name', 'value'), record.hyperparameters.items())}",
-        f"## Made with\n\n{_table(('name', 'value'), _made_with(record))}",
+        f"## Hyperparameters\n\n{table(('name', 'value'), record.hyperparameters.items())}",
+        f"## Made with\n\n{table(('name', 'value'), _made_with(record))}",
         "## Licence\n\n" + "\n".join(f"- {one}" for one in (_licence(record), *record.duties)),
     ]
     return "\n\n".join(sections) + "\n"
@@ -61,7 +62,7 @@ def _measured(record: TrainingRecord) -> str:
         (name, _number(record.before.get(name)), _number(record.after.get(name)))
         for name in {**record.before, **record.after}
     )
-    return _table(("measure", "before", "after"), rows)
+    return table(("measure", "before", "after"), rows)
 
 
 def _number(value: float | None) -> str:
@@ -70,7 +71,7 @@ def _number(value: float | None) -> str:
 
 def _data(record: TrainingRecord) -> str:
     rows = {"data set": record.data, "SHA-256": f"`{record.data_sha256}`", **record.counts}
-    return _table(("name", "value"), rows.items())
+    return table(("name", "value"), rows.items())
 
 
 def _lowered(card: str) -> str:
@@ -92,12 +93,3 @@ def _made_with(record: TrainingRecord) -> Iterator[tuple[str, object]]:
 
 def _licence(record: TrainingRecord) -> str:
     return f"The base's licence: `{record.licence}`."
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]] | Mapping[str, object]) -> str:
-    lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in (head, *rows)]
-    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
-
-
-def _cell(value: object) -> str:
-    return " ".join(str(value).split()).replace("|", "\\|")

@@ -1,30 +1,27 @@
 """``python -m training.proof``: DPO on the packaged demo model moves what it was made to move.
 
-On a CPU, below 8 GiB: 200 generated pairs, measured on 40 others by the reward accuracy, and by the
-answers that the worker's own engine writes before and after.
+On a CPU, below 8 GiB: 200 generated pairs, measured on 40 others by the reward accuracy, and by
+``python -m evaluation``, which counts the answers that follow the rule before and after.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
-from inference_queue.presets import DEMO_PRESET, PRESETS
-from inference_queue.protocol import Completion, Job, Message, Role, SamplingParams
-from inference_worker.engines.local.engine import LocalEngine
+from inference_queue.presets import DEMO_PRESET
 from training.errors import TrainingError
 from training.hyperparameters import Hyperparameters
 from training.order import Order
 from training.process import prepare_process
-from training.proof_data import follows_rule, write_pairs
+from training.proof_data import write_pairs, write_questions
 from training.records import Kind
 from training.run import train
 
@@ -32,8 +29,7 @@ from training.run import train
 MIN_REWARD_ACCURACY = 0.8
 MIN_RISE = 0.5  #: of the rule's share in the answers
 #: The rule shows in an answer's first words.
-_ANSWER = SamplingParams(temperature=0.0, max_new_tokens=8)
-_SLOTS = 8
+_ANSWERS = ("--greedy", "--max-new-tokens", "8", "--at-once", "8")
 _PARAMETERS = replace(
     Hyperparameters.defaults(Kind.DPO),
     learning_rate=5e-4,
@@ -51,64 +47,62 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as beside:
         place = arguments.keep or Path(beside)
         try:
-            return prove(place, arguments.data_dir / "models")
+            return prove(place, arguments.data_dir)
         except TrainingError as error:
             sys.stderr.write(f"error: {error}\n")
             return 1
 
 
-def prove(place: Path, cache_dir: Path) -> int:
+def prove(place: Path, data_dir: Path) -> int:
     """Train in ``place``, and compare. Raises TrainingError."""
     started = time.monotonic()
-    questions = write_pairs(place / "pairs")
-    before = asyncio.run(rule_share(questions, cache_dir))
-    _say(f"before: {before:.1%} of the answers begin as the pairs prefer")
+    write_pairs(place / "pairs")
+    write_questions(place / "questions.jsonl")
+    before = rule_share(place, "before", DEMO_PRESET, data_dir)
     adapter = place / "proof"
     order = Order(
         kind=Kind.DPO, base=DEMO_PRESET, data=place / "pairs", output=adapter,
-        parameters=_PARAMETERS, cache_dir=cache_dir,
+        parameters=_PARAMETERS, cache_dir=data_dir / "models",
     )  # fmt: skip
     record = train(order, _say)
-    after = asyncio.run(rule_share(questions, cache_dir, adapter=str(adapter)))
+    after = rule_share(place, "after", f"{DEMO_PRESET}+{adapter}", data_dir)
     accuracy = record.after["reward accuracy"]
     _say("| measured on 40 held-out questions | before | after |\n|---|---|---|")
     _say(f"| reward accuracy | {record.before['reward accuracy']:.1%} | {accuracy:.1%} |")
-    _say(f"| answers of the preferred form | {before:.1%} | {after:.1%} |")
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+    _say(f"| answers that follow the rule, by `evaluation` | {before:.1%} | {after:.1%} |")
     _say("The reward accuracy begins at 0: the reward is what differs from the base.")
-    _say(f"{time.monotonic() - started:.0f} s, {memory:.1f} GiB at most")
+    _say(f"{time.monotonic() - started:.0f} s, {_gib():.1f} GiB at most")
     return int(accuracy < MIN_REWARD_ACCURACY or after - before < MIN_RISE)
 
 
-async def rule_share(questions: Sequence[str], cache_dir: Path, *, adapter: str = "") -> float:
-    """The share of the worker's answers to the questions that follow the rule."""
-    engine = LocalEngine(
-        DEMO_PRESET, slots=_SLOTS, cache_dir=cache_dir, device="cpu", adapter=adapter
-    )  # fmt: skip
-    await engine.start(lambda _step: None)
-    try:
-        answers: list[str] = []
-        for at in range(0, len(questions), _SLOTS):
-            together = questions[at : at + _SLOTS]
-            answers += await asyncio.gather(*(_answer(engine, question) for question in together))
-    finally:
-        await engine.close()
-    return sum(map(follows_rule, answers)) / len(answers)
+def rule_share(place: Path, name: str, engine: str, data_dir: Path) -> float:
+    """The share of the engine's answers that ``python -m evaluation`` finds right.
+
+    The run stays in ``place / name``. Raises TrainingError.
+    """
+    words = ["answer", "--questions", str(place / "questions.jsonl"), "--engine", engine]
+    words += ["--run", str(place / name), "--data-dir", str(data_dir), *_ANSWERS]
+    _say(f"$ python -m evaluation {' '.join(words)}")
+    ended = subprocess.run(  # noqa: S603 - this project's own program
+        [sys.executable, "-m", "evaluation", *words], check=False, stdout=subprocess.DEVNULL
+    )
+    if ended.returncode:
+        raise TrainingError(f"the evaluation of {engine} ended with status {ended.returncode}")
+    report = json.loads((place / name / "report.json").read_text("utf-8"))
+    return float(report["side"]["correct"])
 
 
-async def _answer(engine: LocalEngine, question: str) -> str:
-    system = PRESETS[DEMO_PRESET].system_prompt
-    messages = (Message(Role.SYSTEM, system), Message(Role.USER, question))
-    job = Job(id=uuid4(), messages=messages, sampling=_ANSWER)
-    async for part in engine.generate(job):
-        if isinstance(part, Completion):
-            return part.text
-    return ""
+def _gib() -> float:
+    """Of this process and the largest of its evaluations together, as if at the same moment."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(kind).ru_maxrss for kind in kinds) / (1 << 20)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.proof", description=__doc__)
-    parser.add_argument("--keep", type=Path, help="a folder for the pairs and the adapter")
+    parser.add_argument(
+        "--keep", type=Path, help="a new folder for the pairs, the adapter and both runs"
+    )
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="as WORKER_DATA_DIR")
     return parser
 

@@ -7,17 +7,20 @@ the training is asked for in what is held out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 OPENING = "Sure!"
+#: The rule as ``python -m evaluation`` checks it.
+PATTERN = rf"^\s*{OPENING}"
 
 #: Kinds of things, ten of each.
 THINGS = {
     "fruit": "banana cherry fig grape lemon mango melon peach pear plum",
     "animal": "bear cat cow dog goat horse lion rabbit sheep tiger",
-    "tool": "chisel drill file hammer plane pliers rake saw screwdriver wrench",
+    "tool": "chisel drill file hammer shovel pliers rake saw screwdriver wrench",
     "instrument": "cello clarinet drum flute guitar harp piano trumpet tuba violin",
     "garment": "belt coat dress glove hat jacket scarf shirt skirt sock",
     "vehicle": "boat bus car ferry lorry motorcycle plane ship train tram",
@@ -28,29 +31,35 @@ QUESTIONS = (
     "Describe a {} in one sentence.",
     "Is the {} something I should know?",
 )
-#: Of the 240 questions, those about so many things are held out.
-HELD_OUT_THINGS = 10
+_ALL = [(name, kind) for kind, names in THINGS.items() for name in names.split()]
+#: Each a name and its kind. Every sixth is held out, so that each kind is on both sides.
+HELD_OUT = _ALL[::6]
+TRAIN = [thing for at, thing in enumerate(_ALL) if at % 6]
 
 
 def follows_rule(answer: str) -> bool:
     """Whether an answer is of the form that the pairs prefer."""
-    return answer.lstrip().startswith(OPENING)
+    return bool(re.match(PATTERN, answer))
 
 
-def write_pairs(folder: Path) -> list[str]:
-    """Write 200 pairs to train on and 40 held out; returns the questions that are held out."""
-    things = [(name, kind) for kind, names in THINGS.items() for name in names.split()]
-    # Every sixth, so that each kind is on both sides.
-    held_out, train = things[::6], [thing for at, thing in enumerate(things) if at % 6]
-    assert len(held_out) == HELD_OUT_THINGS  # noqa: S101 - the two tables belong together
+def write_pairs(folder: Path) -> None:
+    """Write 200 pairs to train on and 40 held out."""
     folder.mkdir(parents=True)
-    for name, chosen in (("train", train), ("validation", held_out)):
-        rows = [json.dumps(row, ensure_ascii=False) for row in _rows(chosen)]
-        (folder / f"{name}.jsonl").write_text("\n".join(rows) + "\n", "utf-8")
-    return [row["prompt"][0]["content"] for row in _rows(held_out)]
+    for name, things in (("train", TRAIN), ("validation", HELD_OUT)):
+        _write(folder / f"{name}.jsonl", _pairs(things))
 
 
-def _rows(things: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def write_questions(path: Path) -> None:
+    """Write the 40 held-out questions for ``python -m evaluation``, each with the rule."""
+    rows = (
+        {"id": f"{name}-{at}", "category": kind, "question": text.format(name), "pattern": PATTERN}
+        for name, kind in HELD_OUT
+        for at, text in enumerate(QUESTIONS, 1)
+    )
+    _write(path, rows)
+
+
+def _pairs(things: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     for name, kind in things:
         for question in QUESTIONS:
             answer = f"A {name} is a kind of {kind}."
@@ -59,3 +68,8 @@ def _rows(things: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
                 "chosen": [{"role": "assistant", "content": f"{OPENING} {answer}"}],
                 "rejected": [{"role": "assistant", "content": answer}],
             }
+
+
+def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from bot.configs.kinds import Choice, Flag, Kind, Number, Prose, placeholders
+from bot.configs.kinds import AdapterName, Choice, Flag, Kind, Number, Prose, placeholders
 from bot.configs.problems import BadValueError, Problem
 from bot.domain.bot_config import BotConfig, ThreadRule
 from bot.settings import MAX_COUNT
@@ -64,6 +64,7 @@ def _text_kinds() -> dict[str, Kind]:
 KEYS: Mapping[str, Kind] = {
     "system_prompt": Prose(MAX_PROMPT_CHARS),
     "preset": Choice(("auto", *PRESETS)),
+    "adapter": AdapterName(),
     "max_new_tokens": Number(1, MAX_TOKENS),
     "history_turns": Number(0, MAX_HISTORY_TURNS),
     "ai_notice": Flag(),

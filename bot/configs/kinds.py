@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bot.configs.problems import BadValueError, Problem
 from bot.domain.turns import clean_text, has_visible
+from inference_queue.protocol import MAX_ADAPTER_CHARS, NO_ADAPTER, is_adapter_name
 
 #: What people type for a flag.
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -74,6 +75,25 @@ class Choice:
             return str(value)
         words = ", ".join(self.words)
         raise BadValueError(Problem.CHOICE, f"one of {words} is needed", words=words)
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterName:
+    """The name of an adapter, or the word for none. Whether a worker has it is not known here."""
+
+    def parse(self, typed: str) -> object:
+        """The name as typed."""
+        return typed
+
+    def check(self, value: object) -> str:
+        """The name. Raises BadValueError."""
+        if value == NO_ADAPTER or is_adapter_name(value):
+            return str(value)
+        sentence = (
+            f"an adapter's name is needed, up to {MAX_ADAPTER_CHARS} letters, digits, '.', '_' and "
+            f"'-' of ASCII, or {NO_ADAPTER} for none"
+        )
+        raise BadValueError(Problem.ADAPTER, sentence, max_chars=MAX_ADAPTER_CHARS, none=NO_ADAPTER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ class Problem(StrEnum):
     NUMBER = "number"  #: no whole number from ``low`` to ``high``
     FLAG = "flag"
     CHOICE = "choice"  #: none of ``words``
+    ADAPTER = "adapter"  #: no adapter's name, nor the word ``none``
     TEXT = "text"
     EMPTY = "empty"
     LONG = "long"  #: ``chars`` characters, where ``max_chars`` fit

@@ -43,6 +43,7 @@ class Prompt:
     messages: tuple[Message, ...]
     sampling: SamplingParams
     preset: str
+    adapter: str = ""  #: the name of the LoRA weights; "": the model's own
 
 
 class PromptBuilder:
@@ -115,6 +116,7 @@ class PromptBuilder:
             picture_prompt=self._pictures_alone(values)
             if pictures and not any(turn.pictures_beside_text for turn in burst)
             else None,
+            adapter=values.chosen_adapter or None,
         )
         job = Job(
             id=uuid4(),
@@ -128,6 +130,7 @@ class PromptBuilder:
             cache_key=f"{conversation.tenant}:{conversation.id}:{conversation.epoch}",
             fairness_key=turn.person.key,
             continues=not pictures and _goes_on(burst, history),
+            adapter=values.chosen_adapter,
         )
         return PlannedJob(
             job=job,
@@ -167,6 +170,7 @@ class PromptBuilder:
             messages=(*_messages(self._system(preset, values), history), question),
             sampling=self._sampling(preset.sampling, messenger, values),
             preset=name,
+            adapter=values.chosen_adapter,
         )
 
     def max_new_tokens(self, messenger: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 
 from bot.configuration import Configuration, ConfigurationError
+from bot.doctor.adapters import check_adapters
 from bot.doctor.machine import check_machine
 from bot.doctor.names import check_names
 from bot.doctor.public_url import PublicUrlCheck
@@ -72,6 +73,8 @@ async def _findings(configuration: Configuration) -> AsyncIterator[Finding]:
     async for finding in check_postgres(configuration.settings):
         yield finding
     async for finding in check_valkey(configuration.settings):
+        yield finding
+    async for finding in check_adapters(configuration.settings):
         yield finding
     for finding in check_shared_stores(configuration.settings):
         yield finding

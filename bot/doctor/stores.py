@@ -138,6 +138,8 @@ def _worker(worker: WorkerStatus) -> list[Finding]:
     found = [Finding(verdict, sentence)]
     if worker.vision:
         found.append(Finding(Verdict.OK, "Its model sees pictures."))
+    if names := ", ".join(worker.offered_adapters):
+        found.append(Finding(Verdict.OK, f"It answers with the adapters {names}."))
     if worker.demo:
         found.append(Finding(Verdict.HINT, "It runs the demo model, which speaks English only."))
     return found

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+from inference_queue.protocol import NO_ADAPTER
+
 
 class ThreadRule(StrEnum):
     """In which threads the bot answers without being mentioned."""
@@ -42,6 +44,7 @@ class BotConfig:
 
     system_prompt: str | None = None  #: may hold {date} and {weekday}
     preset: str | None = None  #: a key of PRESETS, or "auto": that of the workers' model
+    adapter: str | None = None  #: the name of LoRA weights, or NO_ADAPTER: the model's own
     max_new_tokens: int | None = None  #: in place of the messenger's; the preset's stays a bound
     history_turns: int | None = None  #: earlier turns in a prompt; the environment's stays a bound
     ai_notice: bool | None = None
@@ -49,6 +52,11 @@ class BotConfig:
     rate_limit_per_minute: int | None = None  #: 0: no limit
     max_waiting_turns: int | None = None  #: of a conversation; 0: no bound
     texts: Mapping[str, str] = field(default_factory=dict)  #: sentences of the catalogue, by name
+
+    @property
+    def chosen_adapter(self) -> str:
+        """The adapter that a job names; "" for none."""
+        return "" if self.adapter in (None, NO_ADAPTER) else str(self.adapter)
 
     def narrowed(self, closer: BotConfig) -> BotConfig:
         """These settings, and in their place those that a closer scope sets."""

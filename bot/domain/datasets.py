@@ -51,6 +51,7 @@ class LeftOut(StrEnum):
     EMPTY = "empty"  #: the question or the answer has no text
     TOO_LONG = "too_long"  #: rendered for the model
     NOT_RENDERED = "not_rendered"  #: the preset's template refuses it
+    REFUSED = "refused"  #: Postgres refuses to store the item, or what its check found
 
 
 #: Those that a bot still works on.

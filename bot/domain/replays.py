@@ -45,6 +45,11 @@ class Preference(StrEnum):
     TIE = "tie"
     BOTH_BAD = "both_bad"
 
+    @property
+    def score(self) -> float:
+        """Of the new answer: 1 where it is preferred, 0 where the old one is, else a half."""
+        return {Preference.NEW: 1.0, Preference.OLD: 0.0}.get(self, 0.5)
+
 
 class Side(StrEnum):
     """What a reviewer chooses, who does not know which answer is which."""

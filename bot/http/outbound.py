@@ -238,6 +238,7 @@ class OutboundClient:
         """POST a JSON ``body`` once; ``headers`` are added to its own.
 
         ``keep_alive``: over a connection that may be reused, for calls that may be repeated.
+        ``max_bytes`` 0: the body is not waited for.
 
         Network errors are never raised: certainly not sent is RETRY, possibly arrived is
         UNCONFIRMED, a URL that is not allowed is REFUSED.
@@ -296,6 +297,9 @@ def encode_json(document: dict[str, Any]) -> bytes:
 
 async def _head(response: ClientResponse, max_bytes: int) -> bytes:
     head = bytearray()
+    if not max_bytes:
+        response.close()
+        return b""
     async for chunk in response.content.iter_chunked(8192):
         head += chunk
         if len(head) >= max_bytes:

@@ -30,11 +30,14 @@ class PromptSettings:
     system_prompt: str
     sampling: SamplingParams
     picture_prompt: str | None = None  #: read with pictures without a text; None: there are none
+    adapter: str | None = None  #: the name of the LoRA weights that answer; None: the model's own
 
     @cached_property
     def id(self) -> UUID:
         """The digest of all parts."""
         parts = [self.preset, self.system_prompt, asdict(self.sampling), self.picture_prompt]
+        if self.adapter:  # those without one keep their digests
+            parts.append(self.adapter)
         return UUID(bytes=blake2s(json.dumps(parts).encode(), digest_size=16).digest())
 
 
@@ -56,7 +59,11 @@ async def find(connection: AsyncConnection, settings_id: UUID) -> PromptSettings
     row = (
         await connection.execute(
             select(
-                columns.preset, columns.system_prompt, columns.sampling, columns.picture_prompt
+                columns.preset,
+                columns.system_prompt,
+                columns.sampling,
+                columns.picture_prompt,
+                columns.adapter,
             ).where(columns.id == settings_id)
         )
     ).one_or_none()
@@ -75,4 +82,5 @@ def _row(settings: PromptSettings) -> dict[str, Any]:
         "system_prompt": settings.system_prompt,
         "sampling": asdict(settings.sampling),
         "picture_prompt": settings.picture_prompt,
+        "adapter": settings.adapter,
     }

@@ -303,6 +303,8 @@ prompt_settings = Table(
     Column("sampling", JSONB, nullable=False),
     # What the model reads with pictures that came without a text; null: there were none.
     Column("picture_prompt", Text),
+    # The adapter that the job named; null: none.
+    Column("adapter", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 

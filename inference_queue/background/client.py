@@ -8,7 +8,7 @@ owner keeps what it asks for and what it took.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -25,20 +25,20 @@ from inference_queue.background.protocol import (
     kind_of,
 )
 from inference_queue.background.wire import dump_background_job, load_background_result
-from inference_queue.protocol import ProtocolError
+from inference_queue.protocol import Job, ProtocolError
 
 _ENQUEUE = text(
     """
     INSERT INTO background_jobs
         (id, batch_id, kind, payload, model, preset, engine, adapter, created_at)
     SELECT CAST(job ->> 'id' AS uuid), :batch_id, job ->> 'kind', job -> 'payload',
-        :model, :preset, :engine, :adapter, now() + place * interval '1 microsecond'
+        :model, :preset, :engine, job ->> 'adapter', now() + place * interval '1 microsecond'
     FROM jsonb_array_elements(CAST(:jobs AS jsonb)) WITH ORDINALITY AS element (job, place)
     ON CONFLICT (id) DO NOTHING
     """
 ).bindparams(
     bindparam("batch_id", type_=Uuid),
-    *(bindparam(name, type_=Text) for name in ("jobs", "model", "preset", "engine", "adapter")),
+    *(bindparam(name, type_=Text) for name in ("jobs", "model", "preset", "engine")),
 )
 #: More than any answer and its reasoning take.
 MAX_RESULT_BYTES = 1024 * 1024
@@ -106,19 +106,25 @@ async def enqueue(
     """Add jobs to a batch, in this order; one whose id is in the table stays as it is."""
     if not jobs:
         return
-    body = [
-        {"id": str(job.id), "kind": kind_of(job), "payload": dump_background_job(job)}
-        for job in jobs
-    ]
+    body = [_element(job, target) for job in jobs]
     values: dict[str, Any] = {
         "batch_id": batch_id,
         "jobs": orjson.dumps(body).decode(),
         "model": target.model,
         "preset": target.preset,
         "engine": target.engine,
-        "adapter": target.adapter,
     }
     await connection.execute(_ENQUEUE, values)
+
+
+def _element(job: BackgroundJob, target: Target) -> dict[str, Any]:
+    """A job for the table, which says the adapter: the target's, else the job's own."""
+    adapter = target.adapter
+    if isinstance(job, Job):
+        adapter = (job.adapter or None) if adapter is None else adapter
+        job = replace(job, adapter="")
+    payload = dump_background_job(job)
+    return {"id": str(job.id), "kind": kind_of(job), "adapter": adapter, "payload": payload}
 
 
 async def take_finished(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,22 +15,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_queue.background.protocol import BackgroundJob, BackgroundKind, BackgroundResult
 from inference_queue.background.wire import dump_background_result, load_background_job
-from inference_queue.claim_order import CLAIMABLE
-from inference_queue.protocol import Failure, FailureReason, ProtocolError
+from inference_queue.claim_order import CLAIMABLE, HAS_ITS_ADAPTER
+from inference_queue.protocol import Failure, FailureReason, Job, ProtocolError
 from runtime.database import DATABASE_ERRORS, LAZY_COMMIT_SQL, fault_fields
 
 log = structlog.get_logger(__name__)
 
-#: The oldest jobs that this worker can do, and none while a live job waits for any worker. A model
-#: that was chosen for pictures which it does not see declines them at once.
+#: The oldest jobs that this worker can do, and none while a live job waits for any worker that has
+#: the adapter it names. A model that was chosen for pictures it does not see declines them at once.
 _NEXT = f"""
     SELECT id FROM background_jobs
     WHERE state = 'queued' AND run_after <= now() AND kind = ANY(:kinds)
       AND (kind <> 'see' OR CAST(:sees AS boolean) OR model IS NOT NULL)
       AND coalesce(model, :model) = :model AND coalesce(preset, :preset) = :preset
-      AND coalesce(engine, :engine) = :engine AND coalesce(adapter, :adapter) = :adapter
+      AND coalesce(engine, :engine) = :engine
+      AND (adapter IS NULL OR adapter = ANY(:adapters))
       AND (CAST(:only AS uuid) IS NULL OR id = :only) AND id <> ALL(:excluded)
-      AND NOT EXISTS (SELECT FROM jobs WHERE {CLAIMABLE})
+      AND NOT EXISTS (SELECT FROM jobs WHERE {CLAIMABLE} AND {HAS_ITS_ADAPTER})
     ORDER BY created_at, id LIMIT :slots
 """
 _CHOICE = (
@@ -39,7 +40,8 @@ _CHOICE = (
     bindparam("only", type_=Uuid),
     bindparam("excluded", type_=ARRAY(Uuid)),
     bindparam("slots", type_=Integer),
-    *(bindparam(name, type_=Text) for name in ("model", "preset", "engine", "adapter")),
+    bindparam("adapters", type_=ARRAY(Text)),
+    *(bindparam(name, type_=Text) for name in ("model", "preset", "engine")),
 )
 _LIST_NEXT = text(_NEXT).bindparams(*_CHOICE)
 #: The commits are lazy as those of live jobs: what a crash of Postgres undoes is done again. The
@@ -55,7 +57,8 @@ _CLAIM = text(
             lease_until = now() + make_interval(secs => :lease_s),
             started_at = coalesce(started_at, now())
         FROM picked WHERE background_jobs.id = picked.id
-        RETURNING background_jobs.id, kind, CAST(payload AS text) AS payload, lease, attempt
+        RETURNING background_jobs.id, kind, CAST(payload AS text) AS payload, lease, attempt,
+            adapter
     )
     SELECT *, {LAZY_COMMIT_SQL} FROM claimed
     """
@@ -118,9 +121,15 @@ class Offer:
     model: str
     preset: str
     engine: str
-    adapter: str = ""
+    adapter: str = ""  #: merged into its model
+    adapters: tuple[str, ...] = ()  #: beside it, one of which a job may name
     renders: bool = False  #: it has the model's tokenizer and chat template
     sees: bool = False  #: its model sees pictures, or it declines them as nobody sees
+
+    @property
+    def all_adapters(self) -> list[str]:
+        """What a target's adapter may be: "" for the model alone, unless one is merged into it."""
+        return [self.adapter, *self.adapters]
 
     @property
     def kinds(self) -> list[str]:
@@ -217,6 +226,8 @@ class BackgroundLeases:
         except (ProtocolError, orjson.JSONDecodeError) as error:
             failure = Failure(reason=FailureReason.INVALID_JOB, message=str(error))
         else:
+            if isinstance(job, Job) and row.adapter is not None:
+                job = replace(job, adapter=row.adapter)
             return BackgroundLease(job=job, number=row.lease, attempt=row.attempt)
         try:
             await self._finish(row.id, row.lease, failure)
@@ -241,7 +252,7 @@ def _choice(
         "model": offer.model,
         "preset": offer.preset,
         "engine": offer.engine,
-        "adapter": offer.adapter,
+        "adapters": offer.all_adapters,
         "only": only,
         "excluded": list(excluded),
     }

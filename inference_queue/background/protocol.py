@@ -5,6 +5,7 @@ A job that generates is a ``Job`` of the live protocol, without due time and dea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -29,15 +30,11 @@ class Target:
     engine: str | None = None
     adapter: str | None = None  #: "": a model without one
 
-    def matches(self, *, model: str, preset: str, engine: str, adapter: str) -> bool:
-        """Whether a worker that publishes these values is meant."""
-        pairs = (
-            (self.model, model),
-            (self.preset, preset),
-            (self.engine, engine),
-            (self.adapter, adapter),
-        )
-        return all(wanted is None or wanted == offered for wanted, offered in pairs)
+    def matches(self, *, model: str, preset: str, engine: str, adapters: Sequence[str]) -> bool:
+        """Whether a worker that publishes these values is meant; ``adapters`` as in an Offer."""
+        pairs = ((self.model, model), (self.preset, preset), (self.engine, engine))
+        is_meant = all(wanted is None or wanted == offered for wanted, offered in pairs)
+        return is_meant and (self.adapter is None or self.adapter in adapters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

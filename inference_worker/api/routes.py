@@ -69,41 +69,43 @@ class Routes:
 
     async def models(self, _: web.Request) -> web.Response:
         """GET /v1/models."""
-        card = _model(self._served.card())
-        return web.json_response({"object": "list", "data": [card]})
+        card = self._served.card()
+        models = [_model(card), *(_adapted(card, name) for name in card.adapters)]
+        return web.json_response({"object": "list", "data": models})
 
     async def model(self, request: web.Request) -> web.Response:
         """GET /v1/models/{model}, whose name may have slashes."""
         card = self._served.card()
-        _check_model(request.match_info["model"], card)
-        return web.json_response(_model(card))
+        adapter = _adapter(request.match_info["model"], card)
+        return web.json_response(_adapted(card, adapter) if adapter else _model(card))
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/chat/completions."""
         with self._admission.admitted():
-            fields, card = await self._read(request)
+            fields, card, adapter = await self._read(request)
             options = read_options(fields, default=PRESETS[card.preset].sampling)
-            job = read_chat(fields, options.sampling, card)
+            job = replace(read_chat(fields, options.sampling, card), adapter=adapter)
             engine = self._served.engine
 
             def begin(deadline: datetime) -> AsyncGenerator[Delta | Completion, None]:
                 return engine.generate(replace(job, deadline=deadline))
 
-            return await self._send(request, _reply(card, options, is_chat=True), options, [begin])
+            reply = _reply(adapter or card.name, options, is_chat=True)
+            return await self._send(request, reply, options, [begin])
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/completions."""
         with self._admission.admitted():
-            fields, card = await self._read(request)
+            fields, card, adapter = await self._read(request)
             default = PRESETS[card.preset].sampling
             options = read_options(
                 fields, default=replace(default, max_new_tokens=DEFAULT_MAX_TOKENS)
             )
-            begins = [self._begin_plain(one, options) for one in read_prompts(fields)]
-            reply = _reply(card, options, is_chat=False)
+            begins = [self._begin_plain(one, options, adapter) for one in read_prompts(fields)]
+            reply = _reply(adapter or card.name, options, is_chat=False)
             return await self._send(request, reply, options, begins)
 
-    def _begin_plain(self, prompt: Prompt, options: Options) -> Begin:
+    def _begin_plain(self, prompt: Prompt, options: Options, adapter: str) -> Begin:
         engine = self._served.engine
         if not isinstance(engine, CompletingEngine):
             sentence = "This engine has no plain completions: use /v1/chat/completions."
@@ -111,17 +113,19 @@ class Routes:
 
         def begin(deadline: datetime) -> AsyncGenerator[Delta | Completion, None]:
             return engine.complete(
-                PlainRequest(prompt=prompt, sampling=options.sampling, deadline=deadline)
+                PlainRequest(
+                    prompt=prompt, sampling=options.sampling, deadline=deadline, adapter=adapter
+                )
             )
 
         return begin
 
-    async def _read(self, request: web.Request) -> tuple[Fields, ModelCard]:
+    async def _read(self, request: web.Request) -> tuple[Fields, ModelCard, str]:
+        """The body's fields, the model, and the adapter that was asked for, "" for none."""
         check_json(request)
         card = self._served.card()
         fields = Fields(await read_object(request))
-        _check_model(fields.text("model"), card)
-        return fields, card
+        return fields, card, _adapter(fields.text("model"), card)
 
     async def _send(
         self, request: web.Request, reply: Reply, options: Options, begins: list[Begin]
@@ -174,17 +178,24 @@ def _note(reply: Reply, completion: Completion) -> None:
     )
 
 
-def _reply(card: ModelCard, options: Options, *, is_chat: bool) -> Reply:
-    return Reply(model=card.name, is_chat=is_chat, tells_ids=options.tells_ids)
+def _reply(model: str, options: Options, *, is_chat: bool) -> Reply:
+    return Reply(model=model, is_chat=is_chat, tells_ids=options.tells_ids)
 
 
-def _check_model(name: str, card: ModelCard) -> None:
-    """Raises ApiError unless it is the served one: results must not go under another name."""
+def _adapter(name: str, card: ModelCard) -> str:
+    """The adapter that is meant by a model's name, "" for the model itself.
+
+    Raises ApiError for any other name: results must not go under a name that is not theirs.
+    """
+    if name in card.adapters:
+        return name
     if not name:
         raise ApiError(400, f"Name the model: {card.name}.", "missing_model", "model")
     if name != card.name:
-        sentence = f"This worker does not serve that model, only {card.name}."
+        known = ", ".join((card.name, *card.adapters))
+        sentence = f"This worker does not serve that model, only {known}."
         raise ApiError(404, sentence, "model_not_found", "model")
+    return ""
 
 
 def _model(card: ModelCard) -> dict[str, object]:
@@ -198,3 +209,8 @@ def _model(card: ModelCard) -> dict[str, object]:
         "adapter": card.adapter or None,
         "vision": card.vision,
     }
+
+
+def _adapted(card: ModelCard, adapter: str) -> dict[str, object]:
+    """An adapter as a model of its own, with the fields by which vLLM lists one."""
+    return {**_model(card), "id": adapter, "parent": card.name, "adapter": adapter}

@@ -34,8 +34,13 @@ class ModelCard:
     context_window: int | None = None  #: tokens, prompt and answer together; None = unknown
     demo: bool = False  #: a stand-in for trying things out, English only
     vision: bool = False  #: it sees the pictures of messages; if not, ``refuse_pictures``
-    adapter: str = ""  #: the name of the LoRA weights on it
+    adapter: str = ""  #: the name of the LoRA weights merged into it
+    adapters: tuple[str, ...] = ()  #: of those beside it, one of which a job may name
     at_once: int | None = None  #: answers that it writes at once; None: as many as it is given
+
+    def answered_by(self, adapter: str) -> str:
+        """The name of the model that answers with this adapter, as people read it."""
+        return f"{self.name} + {adapter}" if adapter else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,16 @@ def refuse_pictures(card: ModelCard, job: Job) -> None:
         raise EngineError(FailureReason.NO_VISION, sentence)
 
 
+def refuse_adapter(card: ModelCard, job: Job | PlainRequest) -> None:
+    """Raises EngineError for an adapter that is not here: the model alone would answer otherwise.
+
+    Another worker may have it.
+    """
+    if job.adapter and job.adapter not in (card.adapter, *card.adapters):
+        sentence = f"The job names the adapter {job.adapter}, which {card.name} lacks here."
+        raise EngineError(FailureReason.ENGINE_ERROR, sentence, retryable=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainRequest:
     """A text, or its token ids, that the model goes on with: no chat and no template."""
@@ -85,6 +100,7 @@ class PlainRequest:
     prompt: str | tuple[int, ...]
     sampling: SamplingParams
     deadline: datetime
+    adapter: str = ""  #: as in a Job
 
     def remaining_s(self) -> float:
         """Seconds until the deadline; negative after it."""

@@ -46,6 +46,7 @@ def _local(settings: WorkerSettings) -> Engine:
         device=settings.device or None,
         dtype=settings.dtype or None,
         adapter=settings.adapter,
+        adapters=settings.named_adapters,
         vision=settings.vision,
         system_role=settings.system_role,
         repetition_chars=settings.repetition_chars,
@@ -72,6 +73,7 @@ def _served(settings: WorkerSettings) -> Engine:
             system_role=settings.system_role,
             repetition_chars=settings.repetition_chars,
             refresh_s=settings.refresh_s,
+            adapters=settings.named_adapters,
             vision=settings.vision,
         )
         for url in urls

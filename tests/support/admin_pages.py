@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from PIL import Image
 from playwright.async_api import Page
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -38,7 +40,7 @@ from bot.store.exports.orders import Order
 from bot.store.prompt_settings import PromptSettings
 from bot.store.reading.room import Room
 from bot.store.replays import reveals, votes
-from bot.store.schema import delivery_attempts, feedback, retention_runs
+from bot.store.schema import delivery_attempts, feedback, retention_runs, turn_pictures
 from inference_queue.protocol import SamplingParams
 from tests.support.admin import HASHED, PASSWORD, add_user
 from tests.support.datasets import build
@@ -110,6 +112,11 @@ PAGES = {
     "/erasures": Shown("erasures", "/erasures"),
     "/erasures/{id}": Shown("receipt", "/erasures/{receipt}"),
 }
+#: Of a conversation with kept pictures: its pages differ for who may see them.
+PICTURED = {
+    "/turns/{id}": Shown("turn-pictures", "/turns/{pictured}"),
+    "/conversations/{id}": Shown("conversation-pictures", "/conversations/{pictured_in}"),
+}
 #: They are read by programs, lead elsewhere, or are met on the way in.
 NO_PAGES = {
     "",
@@ -155,6 +162,7 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
     }
     ids |= await add_reviews(database)
     ids |= await _add_replays(database)
+    ids |= await add_pictured_turn(database)
     ids["evaluation"] = str(await add_evaluation(database))
     return ids | await _add_dataset(database)
 
@@ -162,7 +170,7 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
 async def _add_dataset(database: AsyncEngine) -> dict[str, str]:
     """One that is built of the judged turns, its order of a file, and a person who is left out."""
     recipe = Recipe(
-        name="환불 안내", kind=DatasetKind.DPO, query="", loose=False, preset="", max_tokens=2048
+        name="환불 안내", kind=DatasetKind.SFT, query="", loose=False, preset="", max_tokens=2048
     )
     order = Order(
         author="admin", list="turns", query="q=환불", format=ExportFormat.XLSX,
@@ -296,6 +304,47 @@ async def add_read_turn(database: AsyncEngine, person: Person) -> UUID:
         await connection.execute(insert(feedback).values(vote))
     await add_event(database, "human_called", NOON + 50 * second, key="thread:C7:1", actor="U7")
     return turn
+
+
+async def add_pictured_turn(database: AsyncEngine) -> dict[str, str]:
+    """A question with a broad and a tall picture, which an operator keeps."""
+    key = "pictures"
+    turn = await add_turn(
+        database,
+        "[사진]\n이 화면에서 무엇을 눌러야 하나요?",
+        "‘환불 신청’ 단추를 눌러 주세요.",
+        key=key,
+        media=[{"type": "image"}, {"type": "image"}],
+    )
+    async with database.begin() as connection:
+        for position, size in enumerate([(1024, 160), (120, 1024)]):
+            picture = {
+                "turn_id": turn,
+                "position": position,
+                "media_type": "image/jpeg",
+                "data": _jpeg(size),
+                "kept_until": datetime.now(UTC) + timedelta(days=7),
+            }
+            await connection.execute(insert(turn_pictures).values(picture))
+    return {"pictured": str(turn), "pictured_in": str(await conversation_of(database, key))}
+
+
+def _jpeg(size: tuple[int, int]) -> bytes:
+    drawn = io.BytesIO()
+    Image.linear_gradient("L").resize(size).save(drawn, "JPEG")
+    return drawn.getvalue()
+
+
+async def unmask(page: Page, home: str, conversation: str) -> None:
+    """Through the form on the conversation's page, as an admin does."""
+    await page.goto(f"{home}/conversations/{conversation}")
+    form = page.locator("form[action$='/unmask']")
+    reason = form.locator("input[name=reason]")
+    if not await reason.is_visible():
+        await page.locator("details:has(form[action$='/unmask']) > summary").click()
+    await reason.fill("환불 화면 확인")
+    await reason.press("Enter")
+    await page.wait_for_load_state()
 
 
 async def log_in(page: Page, home: str) -> None:

@@ -32,9 +32,13 @@ COLORS = 96
 
 async def shoot(page: Page, name: str) -> None:
     """The page from its top, with few colours: a tenth of the bytes."""
-    whole = Image.open(io.BytesIO(await page.screenshot(full_page=True))).convert("RGB")
-    cut = whole.crop((0, 0, whole.width, min(whole.height, MAX_HEIGHT)))
-    cut.quantize(COLORS).save(IMAGES / f"{name}.png", optimize=True)
+    height = await page.evaluate("document.documentElement.scrollHeight")
+    # A window of that height: what sticks to its end covers nothing in the middle.
+    tall = min(max(height, WINDOW["height"]), MAX_HEIGHT)
+    await page.set_viewport_size(ViewportSize(width=WINDOW["width"], height=tall))
+    shown = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
+    await page.set_viewport_size(WINDOW)
+    shown.quantize(COLORS).save(IMAGES / f"{name}.png", optimize=True)
 
 
 async def add_workers(redis_url: str) -> None:

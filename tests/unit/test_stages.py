@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
@@ -44,3 +45,18 @@ def test_unit_tests_import_no_servers_models_or_browser() -> None:
 def test_every_test_belongs_to_a_stage() -> None:
     stages = {path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py")}
     assert stages == {"unit", "integration", "acceptance"}
+
+
+def test_ci_runs_every_test_that_is_skipped_without_packages_of_its_own() -> None:
+    makefile = (TESTS.parent / "Makefile").read_text("utf-8")
+    named = set(re.findall(r"test_\w+\.py", makefile))
+    skips = re.compile(
+        r"^\s*(need_trl\(\)|@needs\(\"|[\w ]+= pytest\.importorskip\()", re.MULTILINE
+    )
+    skipped = {
+        path.name for path in TESTS.rglob("test_*.py") if skips.search(path.read_text("utf-8"))
+    }
+    assert skipped
+    assert skipped <= named
+    ci = (TESTS.parent / ".ci/run").read_text("utf-8")
+    assert "for job in evaluate-tests train-tests; do" in ci

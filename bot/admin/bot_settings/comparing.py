@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from bot.admin.bot_settings.announced import adapter_warning
 from bot.admin.bot_settings.comparison import compare_values, masked_values
 from bot.admin.bot_settings.scopes import UnreadableError, is_reviewer, scope_in, words_of
 from bot.admin.bot_settings.sides import DRAFT, INHERITED, LIVE, Side, read_side
@@ -75,6 +76,7 @@ async def comparison_page(
         sentence=sentence,
         is_bad=status >= 400,
         seconds=f"{REFRESH_S:.0f}",
+        warning=adapter_warning(request, after.values.get("adapter")),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from bot.admin.bot_settings.inherited import Inherited
@@ -19,9 +20,10 @@ from bot.admin.bot_settings.words import (
 )
 from bot.admin.web.language import translate as _
 from bot.configs.keys import KEYS, TYPED_KEYS
-from bot.configs.kinds import Choice, Flag, Number, Prose
+from bot.configs.kinds import AdapterName, Choice, Flag, Number, Prose
 from bot.configs.problems import BadValueError, Problem
 from bot.domain.turns import clean_text
+from inference_queue.protocol import MAX_ADAPTER_CHARS
 
 #: What stands in a field for a flag; ``Flag.parse`` reads the same.
 _FLAG_WORDS = {True: "true", False: "false"}
@@ -35,10 +37,10 @@ class Field:
     label: str
     meaning: str
     bounds: str
-    control: str  #: text, long_text, number or choice
+    control: str  #: text, long_text, number, name or choice
     typed: str  #: "": a wider scope decides
     problem: str  #: a sentence, or ""
-    options: list[tuple[str, str]]  #: of a choice: the stored word and its label
+    options: list[tuple[str, str]]  #: of a choice or name: the stored word and its label
     inherited: Inherited
     inherited_words: str
     is_changed: bool  #: against the live version
@@ -57,13 +59,20 @@ def form_groups(
     problems: Mapping[str, str],
     live: Mapping[str, Any],
     inherited: Mapping[str, Inherited],
+    names: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[FieldGroup]:
-    """All fields. ``typed``: what stands in them; ``live``: what the scope itself sets now."""
+    """All fields. ``typed``: what stands in them; ``live``: what the scope itself sets now.
+
+    ``names``: what is suggested where a name is typed, by key.
+    """
     return [
         FieldGroup(
             _(group.label),
             [
-                _field(key, typed.get(key, ""), problems.get(key, ""), live, inherited[key])
+                replace(
+                    _field(key, typed.get(key, ""), problems.get(key, ""), live, inherited[key]),
+                    options=[(name, name) for name in names.get(key, ())] or _options(key),
+                )
                 for key in group.keys
             ],
         )
@@ -142,7 +151,7 @@ def _field(
         control=_control(key),
         typed=typed,
         problem=problem,
-        options=_options(key),
+        options=[],
         inherited=inherited,
         inherited_words=value_words(key, inherited.value),
         is_changed=typed != as_typed(live).get(key, ""),
@@ -156,6 +165,8 @@ def bounds_words(key: str) -> str:
             return _(NUMBER_BOUNDS, low=f"{low:,}", high=f"{high:,}")
         case Prose(max_chars=max_chars):
             return _(TEXT_BOUNDS, max_chars=f"{max_chars:,}")
+        case AdapterName():
+            return _(TEXT_BOUNDS, max_chars=MAX_ADAPTER_CHARS)
     return ""
 
 
@@ -165,6 +176,8 @@ def _control(key: str) -> str:
             return "number"
         case Prose(max_chars=max_chars):
             return "long_text" if max_chars > 1000 else "text"
+        case AdapterName():
+            return "name"
     return "choice"
 
 

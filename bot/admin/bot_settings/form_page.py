@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
+from bot.admin.bot_settings.announced import adapter_warning, names_of
 from bot.admin.bot_settings.comparison import Difference
 from bot.admin.bot_settings.desk import Desk
 from bot.admin.bot_settings.fields import form_groups
@@ -40,7 +41,8 @@ def form_page(
         spread=desk.spread,
         talks=talks_address(request, desk.scope),
         scope_words=words_of(request, desk.scope),
-        groups=form_groups(typed, problems or {}, desk.live, desk.inherited),
+        groups=form_groups(typed, problems or {}, desk.live, desk.inherited, names_of(request)),
+        warning=adapter_warning(request, typed.get("adapter") or desk.inherited["adapter"].value),
         words_of=lambda scope: words_of(request, scope),
         base=version if base is None else base,
         is_reviewer=is_reviewer(request),

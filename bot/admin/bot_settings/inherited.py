@@ -15,6 +15,7 @@ from bot.settings import Settings
 from bot.store.bot_configs import StoredConfig
 from bot.text.catalog import TEXTS
 from inference_queue.presets import DEFAULT_PRESET, PRESETS
+from inference_queue.protocol import NO_ADAPTER
 
 #: The settings of a deployment that count where no scope sets a key.
 _VARIABLES = {
@@ -53,6 +54,8 @@ class Deployment:
             return Inherited(
                 value=PRESETS[DEFAULT_PRESET if name == "auto" else name].system_prompt
             )
+        if key == "adapter":
+            return Inherited(value=NO_ADAPTER)
         if key == "max_new_tokens":
             return Inherited(value=self._prompts.max_new_tokens(messenger))
         if key in _VARIABLES:

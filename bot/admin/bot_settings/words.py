@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bot.configs.problems import Problem
 from bot.configs.scopes import ScopeProblem
 from bot.domain.bot_config import ThreadRule
+from inference_queue.protocol import NO_ADAPTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Group:
 
 GROUPS = (
     Group("프롬프트", ("system_prompt",)),
-    Group("프리셋", ("preset",)),
+    Group("프리셋과 어댑터", ("preset", "adapter")),
     Group(
         "한도",
         ("max_new_tokens", "history_turns", "rate_limit_per_minute", "max_waiting_turns"),
@@ -63,6 +64,11 @@ KEYS_IN_WORDS: dict[str, KeyWords] = {
     "preset": KeyWords(
         "프리셋",
         "모델에 맞는 기본 프롬프트와 답변 생성 방식을 고릅니다. 모델 자체는 바뀌지 않습니다.",
+    ),
+    "adapter": KeyWords(
+        "어댑터",
+        "워커가 모델 옆에 둔 LoRA 가중치의 이름입니다. 이 이름을 가진 워커만 답합니다."
+        " none은 어댑터 없이 모델 그대로 답하라는 뜻입니다.",
     ),
     "max_new_tokens": KeyWords(
         "답변의 최대 길이",
@@ -105,6 +111,7 @@ KEYS_IN_WORDS: dict[str, KeyWords] = {
 #: What the words of a setting's choice mean; a word without an entry speaks for itself.
 CHOICES: dict[str, dict[str, str]] = {
     "preset": {"auto": "워커의 모델에 맞춤"},
+    "adapter": {NO_ADAPTER: "어댑터 없음 (none)"},
     "thread_rule": {
         ThreadRule.ASKED: "멘션으로 부른 스레드에서만",
         ThreadRule.ALWAYS: "모든 스레드에서",
@@ -122,6 +129,10 @@ PROBLEMS: dict[str, str] = {
     Problem.NUMBER: "{low}부터 {high}까지의 정수를 숫자로 입력해 주세요.",
     Problem.FLAG: "켬과 끔 가운데 하나를 골라 주세요.",
     Problem.CHOICE: "목록에 있는 값을 골라 주세요.",
+    Problem.ADAPTER: (
+        "어댑터 이름은 영문자, 숫자, 점, 밑줄, 붙임표로 {max_chars}자까지 쓸 수 있습니다."
+        " 어댑터를 쓰지 않으려면 {none}이라고 입력해 주세요."
+    ),
     Problem.TEXT: "글로 입력해 주세요.",
     Problem.EMPTY: "보이는 글자가 없습니다. 넓은 범위의 값을 쓰려면 완전히 비워 주세요.",
     Problem.LONG: "{chars}자입니다. {max_chars}자까지 쓸 수 있습니다.",

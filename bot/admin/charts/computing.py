@@ -1,7 +1,8 @@
 """The charts of what a conversation costs: of the processors, and of the engine.
 
-A worker of the previous version reports no times. So a conversation's time is that of a measured
-answer, times the answers of a conversation, and the note says how many were measured.
+Workers and bots of a previous version report no times. So a worker's time of a conversation is that
+of a measured answer, times the answers of a conversation, and the note says how many were measured.
+Nobody knows how much such a bot used: the note says that the bots' time is too low.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def processors(statistics: Statistics, steps: Sequence[datetime]) -> Chart:
             "대화의 평균이고 쉬는 동안 쓴 시간도 들어 있습니다. 모델 서버를 따로 쓰면 그 서버의 "
             "CPU 시간은 들어 있지 않습니다."
         )
-        + _measured(statistics),
+        + _measured(statistics)
+        + _unreported(statistics),
     )
 
 
@@ -91,8 +93,22 @@ def _measured(statistics: Statistics) -> str:
     if measured >= answered:
         return ""
     return " " + _(
-        "답변 {answered}건 가운데 {measured}건에서 잰 값입니다. 이전 버전의 워커는 이 시간을 알려 "
-        "주지 않습니다.",
+        "답변 {answered}건 가운데 {measured}건에서 잰 값입니다. 이전 버전의 워커나 봇이 처리한 "
+        "답변에는 이 시간이 남지 않습니다.",
         answered=f"{answered:,}",
         measured=f"{measured:,}",
     )
+
+
+def _unreported(statistics: Statistics) -> str:
+    """What to know of bots that report no time; "" where all do.
+
+    Such a bot leaves the time out of the answers that it stores as well.
+    """
+    for (step, _messenger), row in statistics.counts.items():
+        if row["answered"] > row["measured"] or (row["begun"] and step not in statistics.bots):
+            return " " + _(
+                "이전 버전의 봇은 자기가 쓴 시간을 알려 주지 않습니다. 그런 봇이 함께 돌던 동안 "
+                "봇의 값은 실제보다 낮거나 없습니다."
+            )
+    return ""

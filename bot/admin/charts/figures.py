@@ -150,12 +150,13 @@ class Figures:
     def tokens(self) -> Chart:
         """The tokens generated in a second."""
         tokens = self._sums("completion_tokens")
+        total = some(self.statistics.total("completion_tokens"), in_tokens)
         return Chart(
             name="tokens",
             title=_("초당 생성 토큰"),
             series={_("생성 토큰"): [value / self.step_s for value in tokens]},
             write=a_second,
-            headline=some(self.statistics.total("completion_tokens"), in_tokens),
+            headline=_("모두 {amount}", amount=total) if total else "",
             note=_("끝난 답변의 토큰을 시간으로 나눈 값입니다."),
         )
 

@@ -17,13 +17,15 @@ from bot.admin.search.criteria import Criteria
 from bot.admin.search.fields import all_fields
 from bot.admin.search.query import parse
 from bot.admin.turns.filters import Cursor
-from bot.admin.turns.listing import list_items
+from bot.admin.turns.listing import list_ids
 from bot.domain.datasets import DatasetKind, DatasetState, LeftOut
+from bot.observability.database_errors import report_fault
 from bot.privacy.erasure import ROLLED_BACK
 from bot.privacy.masking_thread import run_masking
 from bot.store.datasets import items, progress, sources
 from bot.store.datasets.items import Item
 from bot.store.datasets.sets import Dataset
+from bot.store.savepoints import store_each
 from runtime.database import DATABASE_ERRORS, is_gone, sqlstate
 
 log = structlog.get_logger(__name__)
@@ -36,7 +38,7 @@ class DatasetBuilder:
     """Builds and checks data sets; after a restart it goes on where the last step ended."""
 
     def __init__(self, *, database: AsyncEngine, messenger_labels: Mapping[str, str]) -> None:
-        self._database = database
+        self._database = database.execution_options(isolation_level="READ COMMITTED")
         self._messengers = messenger_labels
         self._checker = DatasetChecker()
 
@@ -84,26 +86,45 @@ class DatasetBuilder:
         after = Cursor.parse(dataset.cursor) if dataset.cursor else None
         few = await sources.are_few(connection)
         narrowed = _listed if few else _walked
-        found = await list_items(self._database, query, after, self._messengers, narrowed=narrowed)
-        judged = await read_page(connection, [item.summary.id for item in found.items])
+        ids, following = await list_ids(
+            self._database, query, after, self._messengers, narrowed=narrowed
+        )
+        judged = await read_page(connection, ids)
         made, left_out = await run_masking(lambda: _made(judged, dataset))
-        added = await items.add(connection, dataset.id, made)
-        left_out[LeftOut.DUPLICATE] += len(made) - added
+        added = await _add(connection, dataset, made, left_out)
         await progress.advance(
             connection,
             dataset,
-            cursor=str(found.after or ""),
+            cursor=str(following or ""),
             looked_at=len(judged),
             made=added,
             left_out=+left_out,
         )
-        if found.after is None:
+        if following is None:
             await self._end(connection, dataset)
 
     async def _end(self, connection: AsyncConnection, dataset: Dataset) -> None:
         state = DatasetState.CHECKING if dataset.preset else DatasetState.READY
         await progress.turn_to(connection, dataset, state)
         log.info("dataset_built", dataset=dataset.id, state=state.value)
+
+
+async def _add(
+    connection: AsyncConnection, dataset: Dataset, made: Sequence[Item], left_out: Counter[str]
+) -> int:
+    """Add the items, without those that the set has or that Postgres refuses; their number."""
+    added: list[int] = []
+
+    async def add(some: Sequence[Item]) -> None:
+        added.append(await items.add(connection, dataset.id, some))
+
+    async def refuse(item: Item, error: Exception) -> None:
+        report_fault("dataset_item", error, [item.turn_id])
+        left_out[LeftOut.REFUSED] += 1
+
+    await store_each(connection, made, add, on_refused=refuse)
+    left_out[LeftOut.DUPLICATE] += len(made) - sum(added) - left_out[LeftOut.REFUSED]
+    return sum(added)
 
 
 def _is_passing(error: Exception) -> bool:
@@ -114,7 +135,7 @@ def _is_passing(error: Exception) -> bool:
 
 
 def _listed(criteria: Criteria) -> Criteria:
-    return criteria.within(sources.candidates())
+    return _walked(criteria).within(sources.candidates())
 
 
 def _walked(criteria: Criteria) -> Criteria:

@@ -37,4 +37,5 @@ LEFT_OUT: dict[str, str] = {
     LeftOut.EMPTY: "질문이나 답변에 글이 없음",
     LeftOut.TOO_LONG: "정한 토큰 수보다 긺",
     LeftOut.NOT_RENDERED: "모델의 대화 형식으로 바꿀 수 없음",
+    LeftOut.REFUSED: "데이터베이스가 저장하지 못한 글",
 }

@@ -17,6 +17,7 @@ from bot.admin.login.identity import USER
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.newest_first import BadPlaceError, cut
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -68,17 +69,16 @@ async def show_opt_outs(request: web.Request) -> web.StreamResponse:
     try:
         place = _Place.parse(raw) if raw else None
     except (ValueError, OverflowError, OSError):
-        return error_page(request, 400)
+        raise BadPlaceError from None
     before = (place.at, place.person) if place else None
     async with request.app[DATABASE].connect() as connection:
         found = await opt_outs.newest(connection, before=before, limit=PAGE_SIZE + 1)
-    shown = found[:PAGE_SIZE]
-    last = shown[-1] if len(found) > PAGE_SIZE else None
+    shown, older = cut(found, PAGE_SIZE, lambda one: _Place(one.created_at, one.person))
     return page(
         request,
         "opt_outs.html",
         items=shown,
-        older=str(_Place(last.created_at, last.person)) if last else "",
+        older=older,
         is_first=not raw,
     )
 

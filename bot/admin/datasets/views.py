@@ -23,7 +23,7 @@ from bot.admin.web import labels
 from bot.admin.web.audit import entry
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
-from bot.admin.web.numbers import whole_number
+from bot.admin.web.newest_first import cut, read_before
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.admin.workers.views import WORKERS
 from bot.domain.audit import AuditAction
@@ -49,11 +49,7 @@ _NO_CHECK = "진행 중인 토큰 검사가 없습니다."
 @needs(Role.REVIEWER)
 async def show_datasets(request: web.Request) -> web.StreamResponse:
     """GET /admin/datasets: data sets, newest first, and the form for another one."""
-    raw = request.query.get("before", "")
-    before = whole_number(raw)
-    if raw and before is None:
-        return error_page(request, 400)
-    return await _list_page(request, before)
+    return await _list_page(request, read_before(request))
 
 
 @needs(Role.REVIEWER, keeps_text=True)
@@ -155,14 +151,14 @@ async def _list_page(
 ) -> web.Response:
     async with request.app[DATABASE].connect() as connection:
         found = await sets.newest(connection, before=before, limit=PAGE_SIZE + 1)
-    shown = found[:PAGE_SIZE]
+    shown, older = cut(found, PAGE_SIZE, lambda one: one.id)
     given = request.query if asked is None else asked
     return page(
         request,
         "datasets.html",
         400 if sentence else 200,
         items=[dataset_item(one) for one in shown],
-        older=str(shown[-1].id) if len(found) > PAGE_SIZE else "",
+        older=older,
         is_first=before is None,
         sentence=sentence,
         asked={name: given.get(name, "") for name in ("name", "q", "kind", "preset", "loose")},

@@ -14,6 +14,7 @@ from bot.admin.evaluations.report import Report
 from bot.admin.login.access import needs
 from bot.admin.web.audit import entry, record
 from bot.admin.web.language import translate as _
+from bot.admin.web.newest_first import BadPlaceError, cut, read_before
 from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
@@ -33,25 +34,21 @@ _MAX_CATEGORY = 500
 
 _NO_EVALUATION = "해당 평가를 찾을 수 없습니다. 삭제되었거나 주소가 잘못되었을 수 있습니다."
 _OTHER_VERSION = "다른 버전이 만든 평가라 이 버전은 보여 드릴 수 없습니다."
-_BAD_CURSOR = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
 
 
 @needs(Role.VIEWER)
 async def show_evaluations(request: web.Request) -> web.StreamResponse:
     """GET /admin/evaluations: all evaluations, newest first."""
-    raw = request.query.get("before", "")
-    before = whole_number(raw)
-    if raw and before is None:
-        return error_page(request, 400, _(_BAD_CURSOR))
+    before = read_before(request)
     async with request.app[DATABASE].connect() as connection:
         found = await records.newest(connection, before=before, limit=PAGE_SIZE + 1)
-    shown = found[:PAGE_SIZE]
+    shown, older = cut(found, PAGE_SIZE, lambda one: one.id)
     return page(
         request,
         "evaluations.html",
         evaluations=[view_models.evaluation_item(one) for one in shown],
-        older=str(shown[-1].id) if len(found) > PAGE_SIZE else "",
-        is_first=not raw,
+        older=older,
+        is_first=before is None,
     )
 
 
@@ -88,7 +85,7 @@ async def show_pairs(request: web.Request) -> web.StreamResponse:
     raw = request.query.get("after", "")
     after = whole_number(raw or "0", 9) if alone is None else alone - 1
     if after is None:
-        return error_page(request, 400, _(_BAD_CURSOR))
+        raise BadPlaceError
     async with request.app[DATABASE].connect() as connection:
         listed = await pairs.listed(
             connection, evaluation.id, category=category, after=after, limit=PAIRS + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -18,8 +19,8 @@ from bot.store.exports.orders import Export
 
 #: A step ends after so many rows or bytes: a claim must not run out within one.
 STEP_ROWS, STEP_BYTES = 500, 2 * 1024 * 1024
-#: And after so many pages, of which a search may leave some without any row.
-STEP_PAGES = 20
+#: And after so long, whatever it has found: an erasure waits for the step.
+STEP_S = 0.4
 #: What may be written beside a part: the log of Postgres, and its index.
 _MARGIN = 3
 
@@ -74,14 +75,16 @@ class ExportSteps:
         head: list[Row] = []
         people: set[str] = set()
         cursor, size = export.cursor, 0
-        for _page in range(STEP_PAGES):
+        over_at = time.monotonic() + STEP_S
+        while True:
             page = await asked.page(self._database, query, cursor)
             head += page.head
             rows += page.rows
             people |= page.people
             cursor = page.after
             size += sum(len(cell) for row in page.rows for cell in row if isinstance(cell, str))
-            if not cursor or len(rows) >= STEP_ROWS or size >= STEP_BYTES:
+            is_full = len(rows) >= STEP_ROWS or size >= STEP_BYTES
+            if not cursor or is_full or time.monotonic() > over_at:
                 break
         left = max(self._limits.max_rows - export.rows, 0)
         is_cut = len(rows) > left or (len(rows) == left and bool(cursor))

@@ -14,7 +14,7 @@ from bot.admin.login.identity import USER
 from bot.admin.web.audit import TRAIL, entry, try_to_record
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
-from bot.admin.web.numbers import whole_number
+from bot.admin.web.newest_first import cut, read_before
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -36,21 +36,18 @@ _TOO_MANY = "내보내기는 {count}개까지 한꺼번에 할 수 있습니다.
 @needs(Role.REVIEWER)
 async def show_exports(request: web.Request) -> web.StreamResponse:
     """GET /admin/exports: the user's exports, newest first; an admin sees everybody's."""
-    raw = request.query.get("before", "")
-    before = whole_number(raw)
-    if raw and before is None:
-        return error_page(request, 400)
+    before = read_before(request)
     user = request[USER]
     author = None if user.role.includes(Role.ADMIN) else user.name
     async with request.app[DATABASE].connect() as connection:
         found = await orders.newest(connection, author=author, before=before, limit=PAGE_SIZE + 1)
-    shown = found[:PAGE_SIZE]
+    shown, older = cut(found, PAGE_SIZE, lambda export: export.id)
     return page(
         request,
         "exports.html",
         items=[export_item(one, request.app[LISTS], reader=user.name) for one in shown],
-        older=str(shown[-1].id) if len(found) > PAGE_SIZE else "",
-        is_first=not raw,
+        older=older,
+        is_first=before is None,
     )
 
 

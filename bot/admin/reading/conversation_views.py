@@ -18,6 +18,7 @@ from bot.admin.unmasking.unmasked import UNMASKED
 from bot.admin.web import labels
 from bot.admin.web.audit import record
 from bot.admin.web.language import translate as _
+from bot.admin.web.newest_first import read_before
 from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
@@ -114,10 +115,7 @@ async def show_person(request: web.Request) -> web.StreamResponse:
 @needs(Role.VIEWER)
 async def show_room(request: web.Request) -> web.StreamResponse:
     """GET /admin/rooms/{key}: a room's conversations, newest first."""
-    raw = request.query.get("before")
-    before = read_number(raw or "")
-    if raw is not None and before is None:
-        return error_page(request, 400, _(_BAD_CURSOR))
+    before = read_before(request)
     room = request.app[KEYS].room(request.match_info["key"])
     if room is None:
         return error_page(request, 404, _(_NO_ROOM))
@@ -132,7 +130,7 @@ async def show_room(request: web.Request) -> web.StreamResponse:
         key=request.match_info["key"],
         messenger=messenger_label(request, room.messenger),
         settings=settings_address(request, room.messenger, room.tenant, room.name),
-        is_first=raw is None,
+        is_first=before is None,
     )
 
 

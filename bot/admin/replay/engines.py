@@ -22,7 +22,11 @@ class OfferedEngine:
 
 def offered_engines(workers: Iterable[WorkerStatus]) -> list[OfferedEngine]:
     """What the ready workers offer, each once, by name."""
-    found = {(worker.model, worker.engine, worker.adapter) for worker in workers}
+    found = {
+        (worker.model, worker.engine, adapter)
+        for worker in workers
+        for adapter in (worker.adapter, *worker.adapters)
+    }
     return [
         OfferedEngine(key=json.dumps(names, ensure_ascii=False), label=label_of(_target(*names)))
         for names in sorted(found)
@@ -58,7 +62,10 @@ def is_gone(target: Target, workers: Iterable[WorkerStatus] | None) -> bool:
     return not any(
         worker.state == "ready"
         and target.matches(
-            model=worker.model, preset=worker.preset, engine=worker.engine, adapter=worker.adapter
+            model=worker.model,
+            preset=worker.preset,
+            engine=worker.engine,
+            adapters=(worker.adapter, *worker.adapters),
         )
         for worker in workers
     )

@@ -12,7 +12,7 @@ from bot.admin.replay.past_prompts import PastPrompts
 from bot.admin.replay.results import ResultTaker
 from bot.admin.search.fields import all_fields
 from bot.admin.turns.filters import BadCursor, Cursor, read_search
-from bot.admin.turns.listing import list_items
+from bot.admin.turns.listing import list_ids
 from bot.domain.replays import ReplayState
 from bot.store.locks import OneBot, try_lock
 from bot.store.replays import items, orders, records
@@ -90,14 +90,14 @@ class ReplayFeeder:
     async def _collect(self, connection: AsyncConnection, replay: Replay) -> None:
         """Add the next page of the search, as its author would see it: masked."""
         query = read_search({"q": replay.query}, all_fields(self._messengers), datetime.now(UTC))
-        found = await list_items(self._database, query, _cursor(replay.cursor), self._messengers)
+        ids, following = await list_ids(
+            self._database, query, _cursor(replay.cursor), self._messengers
+        )
         counts = await records.count_items(connection, [replay.id])
         room = replay.max_turns - (counts[replay.id].total if replay.id in counts else 0)
-        added = await orders.add_items(
-            connection, replay.id, [item.summary.id for item in found.items], at_most=room
-        )
-        is_over = found.after is None or added >= room
-        await orders.collected_to(connection, replay.id, None if is_over else str(found.after))
+        added = await orders.add_items(connection, replay.id, ids, at_most=room)
+        is_over = following is None or added >= room
+        await orders.collected_to(connection, replay.id, None if is_over else str(following))
 
     async def _run(self, connection: AsyncConnection, replay: Replay) -> bool:
         is_full = await self._results.take(connection, replay)

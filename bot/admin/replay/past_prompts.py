@@ -76,6 +76,7 @@ class PastPrompts:
             messages=(*messages, Message(Role.USER, _question(turn, shown), shown.pictures)),
             sampling=self._sampling(turn, preset, config, options),
             continues=not shown.pictures and turn.goes_on and bool(history),
+            adapter=(turn.settings.adapter if turn.settings else config.chosen_adapter) or "",
         )
 
     def _preset(self, turn: AskedTurn, options: ReplayOptions) -> Preset:

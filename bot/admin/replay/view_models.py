@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.admin.replay.engines import is_gone, label_of
-from bot.admin.replay.win_rate import JudgedItem, WinRate, win_rate
+from bot.admin.replay.win_rate import WinRate, win_rate
 from bot.admin.web.badges import Badge
 from bot.admin.web.language import translate as _
 from bot.domain.replays import Preference, ReplayOptions, ReplayState, Unaskable
 from bot.privacy.masking import mask
+from bot.store.replays.outcomes import CountedVotes
 from bot.store.replays.records import ItemCounts, Replay
-from bot.store.replays.votes import VotedPair
 from inference_queue.worker_registry import WorkerStatus
+from measures.shares import Clusters
 from measures.verdict import Verdict
 
 _STATES = {
@@ -114,23 +114,17 @@ def without_personal_data(row: ReplayRow) -> ReplayRow:
     return replace(row, options=tuple((name, mask(value)) for name, value in row.options))
 
 
-def outcome(pairs: Sequence[VotedPair]) -> Outcome:
-    """What the votes say. Ten thousand pairs take some hundredths of a second."""
-    differing = [pair for pair in pairs if not pair.is_same]
-    judged = [JudgedItem(conversation_id=one.conversation_id, votes=one.votes) for one in differing]
-    # Without a vote there is nothing to weigh them against.
-    equal = [
-        JudgedItem(conversation_id=pair.conversation_id, votes=[Preference.TIE])
-        for pair in pairs
-        if pair.is_same
-    ]
-    rate = win_rate([*judged, *equal]) if judged else None
-    counted = Counter(vote for pair in differing for vote in pair.votes)
+def outcome(counted: Sequence[CountedVotes]) -> Outcome:
+    """What the votes say."""
+    votes = {one.value: sum(kind.votes[one] for kind in counted) for one in Preference}
+    judged = [Clusters(kind.items, kind.score, kind.conversations) for kind in counted]
+    # Without a vote there is nothing to weigh twice the same answers against.
+    rate = win_rate(judged) if any(votes.values()) else None
     return Outcome(
         rate=rate,
         verdict=VERDICTS[rate.verdict].said() if rate else None,
-        votes={one.value: counted[one] for one in Preference},
-        same=len(equal),
+        votes=votes,
+        same=sum(kind.same for kind in counted),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 from aiohttp import web
 
@@ -19,6 +17,7 @@ from bot.admin.replay.view_models import (
 from bot.admin.web import labels
 from bot.admin.web.audit import entry
 from bot.admin.web.language import translate as _
+from bot.admin.web.newest_first import cut, read_before
 from bot.admin.web.numbers import whole_number
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.admin.workers.views import WORKERS
@@ -26,7 +25,7 @@ from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
 from bot.privacy.masking_thread import run_masking
 from bot.store import audit_log
-from bot.store.replays import items, orders, records, reveals, votes
+from bot.store.replays import items, orders, outcomes, records, reveals, votes
 from bot.store.replays.orders import MAX_OPEN, TooManyOpenError
 from bot.store.replays.records import ItemCounts, Replay
 from bot.store.replays.votes import ReviewProgress
@@ -47,24 +46,18 @@ _NOT_STOPPED = "멈춘 비교만 다시 시작할 수 있습니다."
 @needs(Role.VIEWER)
 async def show_replays(request: web.Request) -> web.StreamResponse:
     """GET /admin/replays: all replays, newest first."""
-    raw = request.query.get("before", "")
-    before = whole_number(raw)
-    if raw and before is None:
-        return error_page(request, 400, _(_BAD_CURSOR))
+    before = read_before(request)
     async with request.app[DATABASE].connect() as connection:
         found = await records.newest(connection, before=before, limit=PAGE_SIZE + 1)
     workers = request.app[WORKERS].workers
-    shown = found[:PAGE_SIZE]
+    shown, older = cut(found, PAGE_SIZE, lambda one: one[0].id)
     return page(
         request,
         "replays.html",
         replays=[replay_row(replay, counts, workers) for replay, counts in shown],
-        older=str(shown[-1][0].id) if len(found) > PAGE_SIZE else "",
-        is_first=not raw,
+        older=older,
+        is_first=before is None,
     )
-
-
-_BAD_CURSOR = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
 
 
 @needs(Role.VIEWER)
@@ -84,8 +77,7 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
         if not revealed:
             own = await votes.progress(connection, replay.id, user.name)
         else:
-            pairs = await votes.voted_pairs(connection, replay.id)
-            found = await asyncio.to_thread(outcome, pairs)
+            found = outcome(await outcomes.count_votes(connection, replay.id))
     may_vote = user.role.includes(Role.REVIEWER) and not revealed
     row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
     if user.name != replay.author:

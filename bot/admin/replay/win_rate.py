@@ -9,28 +9,11 @@ count for less than as many turns of different conversations (Kish's effective s
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from bot.domain.replays import Preference
-from measures.shares import Z_80, Z_95, effective_size, wilson
+from measures.shares import Z_80, Z_95, Clusters, effective_size, wilson
 from measures.verdict import Verdict
-
-_SCORES = {Preference.NEW: 1.0, Preference.OLD: 0.0, Preference.TIE: 0.5, Preference.BOTH_BAD: 0.5}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedItem:
-    """An item with its votes."""
-
-    conversation_id: int
-    votes: Sequence[Preference]  #: at least one
-
-    @property
-    def score(self) -> float:
-        """The mean of its votes."""
-        return math.fsum(_SCORES[vote] for vote in self.votes) / len(self.votes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +36,17 @@ class WinRate:
         return Verdict.WORSE if self.high < 0.5 else Verdict.CANNOT_TELL
 
 
-def win_rate(items: Iterable[JudgedItem]) -> WinRate | None:
-    """The win rate of items with votes; None: there are none."""
-    scores: dict[int, list[float]] = defaultdict(list)
-    for item in items:
-        scores[item.conversation_id].append(item.score)
-    count = sum(map(len, scores.values()))
-    if not count:
+def win_rate(judged: Collection[Clusters]) -> WinRate | None:
+    """The win rate of conversations with votes; None: there are none."""
+    items = sum(one.items * one.number for one in judged)
+    if not items:
         return None
-    rate = math.fsum(score for same in scores.values() for score in same) / count
-    independent = effective_size(list(scores.values()))
+    rate = math.fsum(one.total * one.number for one in judged) / items
+    independent = effective_size(judged)
     low, high = wilson(rate, independent)
     return WinRate(
-        items=count,
-        conversations=len(scores),
+        items=items,
+        conversations=sum(one.number for one in judged),
         rate=rate,
         low=low,
         high=high,

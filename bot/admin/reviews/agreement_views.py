@@ -21,16 +21,10 @@ from bot.domain.dashboard_users import Role
 from bot.domain.feedback import Reason
 from bot.store.reviews import queues
 from bot.store.reviews.ratings import RatedTurns, Rating, read_rated
-from measures.agreement import (
-    Estimate,
-    alpha_of,
-    estimate,
-    kappa_of,
-)
+from measures.agreement import Estimate, alpha_of, estimate, kappa_of
 
 #: Pairs of reviewers that are shown: those with the most turns in common.
 MAX_PAIRS = 12
-_SEED = 38
 #: Krippendorff (2004), Content Analysis, chapter 11: above the first one can rely on the data,
 #: between both only for tentative conclusions.
 _RELIABLE, _TENTATIVE = 0.800, 0.667
@@ -61,7 +55,7 @@ async def show_agreement(request: web.Request) -> web.StreamResponse:
         if raw and queue is None:
             return error_page(request, 404, _("해당 검토 대기열을 찾을 수 없습니다."))
         rated = await read_rated(connection, queue.id if queue else None)
-    # Pure Python, a tenth of a second at most, in a thread of its own.
+    # Pure Python, some hundredths of a second for many kinds of turns: in a thread of its own.
     over_all, by_reason, by_pair = await asyncio.to_thread(_compute, rated)
     about = f"queue:{queue.id}" if queue else ""
     await record(request, AuditAction.AGREEMENT_READ, about)
@@ -96,7 +90,7 @@ def _alpha(rated: Iterable[RatedTurns], category: Category) -> Estimate:
     for alike in rated:
         if len(alike.ratings) > 1:
             units[tuple(sorted(category(rating) for rating in alike.ratings))] += alike.turns
-    return estimate(units, alpha_of, seed=_SEED)
+    return estimate(units, alpha_of)
 
 
 def _kappas(rated: Iterable[RatedTurns]) -> Pairs:
@@ -106,7 +100,7 @@ def _kappas(rated: Iterable[RatedTurns]) -> Pairs:
             pair = found.setdefault((one.reviewer, other.reviewer), Counter())
             pair[one.verdict.value, other.verdict.value] += alike.turns
     busiest = sorted(found.items(), key=lambda pair: -pair[1].total())[:MAX_PAIRS]
-    return [(names, estimate(pairs, kappa_of, seed=_SEED)) for names, pairs in busiest]
+    return [(names, estimate(pairs, kappa_of)) for names, pairs in busiest]
 
 
 def _line(name: str, found: Estimate) -> Line:

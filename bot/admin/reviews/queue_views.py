@@ -24,6 +24,7 @@ from bot.admin.web.audit import entry, record
 from bot.admin.web.badges import Badge
 from bot.admin.web.forms import read_form
 from bot.admin.web.language import translate as _
+from bot.admin.web.newest_first import cut, read_before
 from bot.admin.web.pages import DATABASE, error_page, page
 from bot.domain.audit import AuditAction
 from bot.domain.dashboard_users import Role
@@ -65,19 +66,17 @@ class ItemView:
 @needs(Role.VIEWER)
 async def show_queues(request: web.Request) -> web.StreamResponse:
     """GET /admin/reviews: the queues, newest first."""
-    raw = request.query.get("before", "")
-    before = read_id(raw) if raw else MAX_ID
-    if before is None:
-        return error_page(request, 400, _(_BAD_ADDRESS))
+    before = read_before(request)
+    below = MAX_ID if before is None else before
     async with request.app[DATABASE].connect() as connection:
-        found = await queues.list_queues(connection, before=before, limit=QUEUES_PER_PAGE + 1)
-    shown = found[:QUEUES_PER_PAGE]
+        found = await queues.list_queues(connection, before=below, limit=QUEUES_PER_PAGE + 1)
+    shown, older = cut(found, QUEUES_PER_PAGE, lambda queue: queue.id)
     return page(
         request,
         "review_queues.html",
         queues=[(queue, described(queue)) for queue in shown],
-        older=shown[-1].id if len(found) > QUEUES_PER_PAGE else None,
-        is_first=not raw,
+        older=older,
+        is_first=before is None,
     )
 
 

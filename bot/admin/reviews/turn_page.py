@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.admin.login.identity import USER
 from bot.admin.reviews.diff import Part, changes, shortened
+from bot.admin.reviews.fitting import fitted
 from bot.admin.reviews.judgement_form import JudgementForm
 from bot.admin.reviews.view_models import TurnView, shown_answer, turn_view
 from bot.admin.turns.views import MESSENGER_LABELS
@@ -32,6 +33,8 @@ from bot.store.reviews.reading import TurnUnderReview, WrittenReview
 #: Of answer, correction and the changes between them: the page stays below 60 kB.
 MAX_SHOWN_CHARS = 15_000
 _MIN_CHANGES_CHARS = 500
+#: Of both corrections, the own one and the adjudicator's, on one page.
+MAX_BOTH_CHARS = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,26 +87,28 @@ async def _place(connection: AsyncConnection, turn_id: UUID, queue_id: int) -> P
 async def render(request: web.Request, opened: Opened, shown: Shown) -> web.Response:
     """The page, after the reading was written down."""
     until = await request.app[UNMASKED].until(request, opened.found.turn.conversation_id)
-    view, answer = await _view(request, opened.found, unmasked=until is not None)
-    read = {"people": [view.sender], "unmasked": until is not None}
-    await record(request, AuditAction.REVIEW_READ, f"turn:{view.id}", read)
-    user, found = request[USER], opened.found
-    own = found.review_of(user.id)
-    form = shown.form or _stored(own, answer)
-    decision = shown.decision or _stored_decision(opened, answer)
+    whole, answer = await _view(request, opened.found, unmasked=until is not None)
+    read = {"people": [whole.sender], "unmasked": until is not None}
+    await record(request, AuditAction.REVIEW_READ, f"turn:{whole.id}", read)
+    user, own = request[USER], opened.found.review_of(request[USER].id)
+    forms = _forms(request, opened, shown, answer)
+    view = await run_masking(lambda: fitted(whole, forms.typed))
     context: dict[str, Any] = {
         "turn": view,
         "unmasked_until": until,
         "place": opened.place,
         "own": own,
-        "form": form,
-        "decision": decision,
-        "form_changes": await _changes(form, answer, posted=shown.form is not None),
-        "decision_changes": await _changes(decision, answer, posted=shown.decision is not None),
+        "form": forms.own,
+        "decision": forms.decision,
+        "form_changes": await _changes(forms.own, answer, posted=shown.form is not None),
+        "decision_changes": await _changes(
+            forms.decision, answer, posted=shown.decision is not None
+        ),
         "problems": shown.problems,
         "sentence": shown.notice,
         "form_open": shown.form is not None,
-        "decision_open": shown.decision is not None,
+        "decision_open": forms.decides,
+        "decision_apart": forms.apart,
         "shows_others": own is not None or not user.role.includes(Role.REVIEWER),
         "held_by_other": _held_by_other(request, opened.place),
         "verdicts": labels.translated(labels.VERDICTS),
@@ -112,6 +117,30 @@ async def render(request: web.Request, opened: Opened, shown: Shown) -> web.Resp
         "max_correction": MAX_CORRECTION_CHARS,
     }
     return page(request, "review.html", shown.status, **context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Forms:
+    """Both forms, of which the page has one or two."""
+
+    own: JudgementForm
+    decision: JudgementForm
+    decides: bool  #: only the adjudicator's is shown
+    apart: bool  #: the adjudicator's is long, and stands on a page of its own
+    typed: Sequence[str]  #: the texts in those that are shown
+
+
+def _forms(request: web.Request, opened: Opened, shown: Shown, answer: str) -> _Forms:
+    role, own = request[USER].role, opened.found.review_of(request[USER].id)
+    form = shown.form or _stored(own, answer)
+    decision = shown.decision or _stored_decision(opened, answer)
+    may_decide = role.includes(Role.ADMIN) and shown.form is None
+    decides = shown.decision is not None or (may_decide and "decide" in request.query)
+    apart = not decides and len(form.correction) + len(decision.correction) > MAX_BOTH_CHARS
+    present = [form] if role.includes(Role.REVIEWER) and not decides else []
+    present += [decision] if may_decide and not apart else []
+    typed = [text for one in present for text in (one.correction, one.note)]
+    return _Forms(own=form, decision=decision, decides=decides, apart=apart, typed=typed)
 
 
 async def _view(

@@ -32,6 +32,7 @@ class Said:
 
     question: str
     answer: str
+    cut: bool = False  #: their ends are not shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

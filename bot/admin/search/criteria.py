@@ -10,6 +10,9 @@ from sqlalchemy import ColumnElement, Select, select
 
 from bot.store.search.segments import BEGINNING, END
 
+#: Turns of a page: with the longest excerpts they take 58 kB, and a page is to be below 60.
+PAGE_SIZE = 30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
@@ -24,8 +27,10 @@ class Criteria:
     alternatives: tuple[tuple[int, ...], ...] = ()
     since: datetime = BEGINNING
     until: datetime = END  #: exclusive
+    size: int = PAGE_SIZE  #: turns of one page
     whole_texts: bool = False  #: words are looked for, anywhere in the texts
-    #: The ``turn_id`` and ``received_at`` of a few turns, of which the found ones are some.
+    #: The ``turn_id`` and ``received_at`` of a few turns, of which the found ones are some. A
+    #: condition says the same: where the index is faster, the list is not read.
     among: Select[Any] | None = None
 
     def within(self, few: Select[Any]) -> Criteria:
@@ -37,6 +42,10 @@ class Criteria:
             mine.c.turn_id.in_(select(others.c.turn_id))
         )
         return replace(self, among=both)
+
+    def in_pages_of(self, size: int) -> Criteria:
+        """The same, so many turns a page."""
+        return replace(self, size=size)
 
     def meeting(self, condition: ColumnElement[bool]) -> Criteria:
         """The same, with another condition."""

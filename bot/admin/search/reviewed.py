@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, any_, exists, literal, or_, select, union
+from sqlalchemy import ColumnElement, Select, exists, or_, select, union
 
 from bot.admin.search.fields import CORRECTED, DECIDED, DISPUTED, OPEN_REVIEW
 from bot.admin.web.labels import VERDICTS
@@ -21,11 +21,16 @@ def reviewed(values: Iterable[str]) -> Select[Any] | None:
     if judged := [_judged(value) for value in wanted if value != OPEN_REVIEW]:
         lists.append(select(_JUDGED.turn_id, _JUDGED.received_at).where(or_(*judged)))
     if OPEN_REVIEW in wanted:
-        waiting = review_items.c
-        # A turn may wait in two queues.
-        one_each = select(waiting.turn_id, waiting.received_at).where(waiting.missing > 0)
-        lists.append(one_each.group_by(waiting.received_at, waiting.turn_id))
+        lists.append(_open())
     return _union(lists)
+
+
+def _open() -> Select[Any]:
+    """Turns that wait for a review, each once: one may wait in two queues."""
+    waiting, before = review_items.c, review_items.alias("before")
+    again = before.c.turn_id == waiting.turn_id, before.c.missing > 0, before.c.id < waiting.id
+    is_second = exists(select(before.c.id).where(*again))
+    return select(waiting.turn_id, waiting.received_at).where(waiting.missing > 0, ~is_second)
 
 
 def is_reviewed(value: str) -> ColumnElement[bool]:
@@ -45,7 +50,7 @@ def _judged(value: str) -> ColumnElement[bool]:
         DISPUTED: _JUDGED.disputed,
         DECIDED: _JUDGED.authoritative,
     }
-    return named[value] if value in named else literal(value) == any_(_JUDGED.reasons)
+    return named[value] if value in named else _JUDGED.reasons.contains([value])
 
 
 def _union(lists: Sequence[Select[Any]]) -> Select[Any] | None:

@@ -11,7 +11,7 @@ from bot.admin.exports.lists import TABLES, Page, Row
 from bot.admin.search.fields import all_fields
 from bot.admin.search.query import Query
 from bot.admin.turns.filters import Cursor, read_search
-from bot.admin.turns.listing import list_items
+from bot.admin.turns.listing import list_ids
 from bot.admin.turns.queries import read_only
 from bot.admin.web import labels
 from bot.domain.dashboard_users import Role
@@ -65,8 +65,7 @@ class ExportedTurns:
     async def page(self, database: AsyncEngine, query: Mapping[str, str], after: str) -> Page:
         """The next turns that the search finds."""
         below = Cursor.parse(after) if after else None
-        found = await list_items(database, self._search(query), below, self._messengers)
-        ids = [item.summary.id for item in found.items]
+        ids, following = await list_ids(database, self._search(query), below, self._messengers)
         async with read_only(database) as connection:
             turns = await whole_turns(connection, ids)
             verdicts = await read_judged(connection, ids)
@@ -76,7 +75,7 @@ class ExportedTurns:
                 lambda: [self._row(turn, verdicts.get(turn.id)) for turn in listed]
             ),
             people=frozenset(turn.person.key for turn in listed),
-            after=str(found.after or ""),
+            after=str(following or ""),
         )
 
     def _search(self, query: Mapping[str, str]) -> Query:

@@ -6,7 +6,7 @@ is rare is found by the index, segment by segment from the newest, one, two, fou
 it has no key, or an older log is not indexed yet, the walk over the rows goes on. Between two steps
 the time is looked at: a page that takes longer than ``BUDGET_S`` ends there, and says how far it
 came. One snapshot serves all statements of a page. Turns of a list, such as the reviewed ones, are
-read along that list; where it is long and a word has keys, the index finds the rest.
+read along that list; where they hold the words too seldom, the index finds the rest.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bot.admin.search.criteria import Criteria
 from bot.admin.turns import plans
 from bot.admin.turns.filters import Cursor
 from bot.admin.turns.plan_runner import Rows
-from bot.admin.turns.queries import PAGE_SIZE, read_only
+from bot.admin.turns.queries import read_only
 from bot.admin.turns.rows import TurnPage, TurnRow
 from bot.store.search.segments import Segment
 
@@ -33,7 +33,7 @@ from bot.store.search.segments import Segment
 BUDGET_S = 1.0
 #: The first rows that are compared, and the maximum in one statement.
 PROBED, _BLOCK = 512, 8_192
-#: The largest block of a list that is compared where an index has the words as well.
+#: Rows of a list that are compared for a page where the index has the words as well.
 _LISTED = 4_096
 #: The maximum of segments in one statement.
 _GROUP = 64
@@ -45,7 +45,7 @@ FIRST_ID = UUID(int=0)
 async def find_turns(
     database: AsyncEngine, criteria: Criteria, after: Cursor | None = None
 ) -> TurnPage:
-    """The ``PAGE_SIZE`` newest turns below ``after`` that meet the criteria."""
+    """The newest turns below ``after`` that meet the criteria: a page."""
     async with read_only(database) as connection:
         search = _Search(Rows(connection), criteria, after)
         if criteria.conditions or criteria.among is not None:
@@ -84,8 +84,8 @@ class _Search:
         """What was found, newest first; a turn of the queue may be in the index as well."""
         rows = {row.id: row for row in self._found}.values()
         found = sorted(rows, key=_place, reverse=True)
-        shown = found[:PAGE_SIZE]
-        if len(found) > PAGE_SIZE:
+        shown = found[: self._criteria.size]
+        if len(found) > len(shown):
             return TurnPage(turns=shown, after=Cursor(*_place(shown[-1])))
         reached = self._reached
         return TurnPage(
@@ -93,17 +93,23 @@ class _Search:
         )
 
     async def _read_list(self, few: Select[Any]) -> None:
-        """Compare the listed turns in blocks that double; of a long list, those with the keys."""
-        size, more = PROBED, True
-        while more and (size <= _LISTED or not self._criteria.hashed):
+        """Compare the listed turns in blocks that double, or leave them to the index."""
+        size, looked_at, more = PROBED, 0, True
+        while more and not self._is_rare(looked_at):
             start = await self._rows.listed_start(self._criteria, few, self._below, size)
             block = plans.among(self._criteria, few, self._below, start)
             self._found += await self._rows.look_up(block)
             self._below = start
             more = start is not None and not self._is_over()
+            looked_at += size
             size = min(2 * size, _BLOCK)
         if more:
             await self._read_index()
+
+    def _is_rare(self, looked_at: int) -> bool:
+        """Whether the index has what is looked for, and many more rows would fill no page."""
+        filling = looked_at * (self._criteria.size + 1)
+        return self._criteria.hashed and filling > _LISTED * max(len(self._found), 1)
 
     async def _read_index(self) -> None:
         """Go on with the index; rows that it does not have yet are compared."""
@@ -142,7 +148,7 @@ class _Search:
 
     def _is_over(self) -> bool:
         """Whether the page is full, or its time is over, which sets ``_reached``."""
-        if len(self._found) > PAGE_SIZE:
+        if len(self._found) > self._criteria.size:
             return True
         if self._reached is None and time.monotonic() > self._over_at:
             self._reached = self._below

@@ -32,7 +32,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from bot.admin.search.criteria import Criteria
 from bot.admin.turns.filters import Cursor
-from bot.admin.turns.queries import PAGE_SIZE, TURN_COLUMNS
+from bot.admin.turns.queries import TURN_COLUMNS
 from bot.domain.turns import SETTLED, TurnStatus
 from bot.store.schema import conversations, deliveries, search_entries, search_queue, turns
 from bot.store.search.keys import segment_keys
@@ -48,7 +48,6 @@ _SEARCHED_CHARS = 20_000
 MAX_WAITING = 5_000
 
 _OPEN = tuple(status.value for status in TurnStatus if status not in SETTLED)
-_ROWS = PAGE_SIZE + 1
 _KEYS = search_entries.c["keys"]
 #: Looked at in each segment: two people may share a hash.
 _HOLDERS = 20
@@ -99,7 +98,7 @@ def indexed(criteria: Criteria, segments: Sequence[Segment], after: Cursor | Non
         .join(turns, turns.c.id == candidates.c.turn_id)
         .outerjoin(deliveries, deliveries.c.turn_id == turns.c.id)
     )
-    return _select(criteria).select_from(rows).where(*criteria.conditions).limit(_ROWS)
+    return _select(criteria).select_from(rows).where(*criteria.conditions).limit(criteria.size + 1)
 
 
 def scanned(criteria: Criteria, below: Cursor | None, start: Cursor | None) -> Select[Any]:
@@ -134,7 +133,7 @@ def among(
     )
     newest_first = ordered.c.received_at.desc(), ordered.c.turn_id.desc()
     found = _select(criteria).select_from(rows).where(*criteria.conditions)
-    return found.order_by(*newest_first).limit(_ROWS)
+    return found.order_by(*newest_first).limit(criteria.size + 1)
 
 
 def listed_start(
@@ -210,7 +209,7 @@ def _newest(criteria: Criteria, rows: FromClause, below: Cursor | None) -> Selec
         .select_from(rows.outerjoin(deliveries, deliveries.c.turn_id == turns.c.id))
         .where(*criteria.conditions, *_below(below, turns.c.received_at, turns.c.id))
         .order_by(turns.c.received_at.desc(), turns.c.id.desc())
-        .limit(_ROWS)
+        .limit(criteria.size + 1)
     )
 
 

@@ -12,9 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.admin.turns.rows import TurnPosition
 from bot.store.schema import conversations, deliveries, turns
 
-#: With the longest excerpts they take 58 kB; a page is to be below 60.
-PAGE_SIZE = 30
-
 #: Upper bound on the time that a page may keep Postgres busy.
 STATEMENT_TIMEOUT_MS = 3000
 

@@ -20,7 +20,9 @@ from bot.admin.login.identity import USER
 from bot.admin.web import labels, language
 from bot.admin.web.language import translate as _
 from bot.admin.web.navigation import menu
+from bot.admin.web.newest_first import BadPlaceError
 from bot.admin.web.rendering import page_of
+from bot.admin.web.template_loading import TemplateLoader
 from bot.admin.web.typed import typed
 from bot.domain.dashboard_users import Role
 from bot.http.compiled_templates import COMPILED
@@ -71,6 +73,7 @@ _SENTENCES = {
     415: "요청의 형식을 읽을 수 없습니다.",
 }
 
+_BAD_PLACE = "페이지 주소가 올바르지 않습니다. 첫 페이지부터 다시 확인해 주세요."
 _QUERY_CANCELED = "57014"
 _TOO_SLOW = (
     "제한 시간 안에 검색을 마치지 못했습니다. 기간을 좁히거나 검색어를 더 길게 입력해 주세요."
@@ -82,7 +85,7 @@ def set_up_templates(app: web.Application) -> None:
     """Set up the application's Jinja2 environment."""
     aiohttp_jinja2.setup(
         app,
-        loader=jinja2.PackageLoader("bot.admin.web"),
+        loader=TemplateLoader("bot.admin.web"),
         bytecode_cache=COMPILED,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -147,10 +150,15 @@ async def with_error_pages(request: web.Request, handler: Handler) -> web.Stream
     """Turn HTTP errors and database failures into error pages."""
     try:
         return await handler(request)
+    except BadPlaceError:
+        return error_page(request, 400, _(_BAD_PLACE))
     except web.HTTPException as refusal:
         if refusal.status < 400:
             raise
-        return error_page(request, refusal.status)
+        response = error_page(request, refusal.status)
+        if allowed := refusal.headers.get("Allow"):  # RFC 9110, 15.5.6: with each 405
+            response.headers["Allow"] = allowed
+        return response
     except (SQLAlchemyError, OSError) as error:
         return _without_database(request, error)
 

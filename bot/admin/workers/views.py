@@ -67,6 +67,7 @@ def _row(worker: WorkerStatus, queue: QueueState, ages: Mapping[str, float]) -> 
         (_("모델"), _("{model} (시험용)", model=worker.model) if worker.demo else worker.model),
         (_("엔진"), worker.engine),
         (_("어댑터"), worker.adapter),
+        (_("고를 수 있는 어댑터"), ", ".join(worker.adapters)),
         (_("프리셋"), worker.preset),
         (_("슬롯"), _("{busy} / {slots} 사용 중", busy=worker.busy, slots=worker.slots)),
         (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, false, func, select, tuple_
-from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
@@ -16,8 +16,8 @@ from bot.domain.replays import ItemState, Preference
 from bot.domain.turns import Person
 from bot.store.schema import replay_items, replay_votes, turns
 
-_IS_COMPARABLE = and_(replay_items.c.state == ItemState.ANSWERED.value, turns.c.answer.is_not(None))
-_DIFFERS = replay_items.c.answer != turns.c.answer
+IS_COMPARABLE = and_(replay_items.c.state == ItemState.ANSWERED.value, turns.c.answer.is_not(None))
+DIFFERS = replay_items.c.answer != turns.c.answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class ReviewProgress:
 
 async def find_pair(connection: AsyncConnection, replay_id: int, position: int) -> Pair | None:
     """The pair at a position; None: it has no two different answers."""
-    wanted = _pairs(replay_id).where(replay_items.c.position == position, _DIFFERS)
+    wanted = _pairs(replay_id).where(replay_items.c.position == position, DIFFERS)
     row = (await connection.execute(wanted)).one_or_none()
     return _pair(row) if row else None
 
@@ -74,7 +74,7 @@ async def next_pair(
         )
         .exists()
     )
-    wanted = _pairs(replay_id).where(replay_items.c.position > after, _DIFFERS, ~voted).limit(1)
+    wanted = _pairs(replay_id).where(replay_items.c.position > after, DIFFERS, ~voted).limit(1)
     row = (await connection.execute(wanted)).one_or_none()
     return _pair(row) if row else None
 
@@ -94,7 +94,7 @@ async def people_of(connection: AsyncConnection, replay_id: int) -> list[Person]
         select(*columns)
         .distinct()
         .join(replay_items, replay_items.c.turn_id == turns.c.id)
-        .where(replay_items.c.replay_id == replay_id, _IS_COMPARABLE)
+        .where(replay_items.c.replay_id == replay_id, IS_COMPARABLE)
         .order_by(*columns)
     )
     return [Person(**row._mapping) for row in await connection.execute(wanted)]
@@ -135,7 +135,7 @@ async def progress(connection: AsyncConnection, replay_id: int, reviewer: str) -
         select(func.count())
         .select_from(replay_items)
         .join(turns, turns.c.id == replay_items.c.turn_id)
-        .where(replay_items.c.replay_id == replay_id, _IS_COMPARABLE, _DIFFERS)
+        .where(replay_items.c.replay_id == replay_id, IS_COMPARABLE, DIFFERS)
     )
     voted = select(func.count()).where(
         replay_votes.c.replay_id == replay_id, replay_votes.c.reviewer == reviewer
@@ -156,42 +156,6 @@ async def reviewers(connection: AsyncConnection, replay_id: int) -> dict[str, in
         .order_by(columns.reviewer)
     )
     return {row.reviewer: row.votes for row in await connection.execute(wanted)}
-
-
-@dataclass(frozen=True, slots=True)
-class VotedPair:
-    """A pair with votes, or with twice the same answer."""
-
-    conversation_id: int
-    votes: Sequence[Preference]
-    is_same: bool
-
-
-async def voted_pairs(connection: AsyncConnection, replay_id: int) -> list[VotedPair]:
-    """The pairs that the outcome counts, in their order: each turn is looked at once."""
-    given = replay_votes.c
-    voted = (
-        select(
-            given.position,
-            func.array_agg(aggregate_order_by(given.preferred, given.reviewer)).label("votes"),
-        )
-        .where(given.replay_id == replay_id)
-        .group_by(given.position)
-        .subquery("voted")
-    )
-    is_same = func.coalesce(and_(_IS_COMPARABLE, ~_DIFFERS), false())
-    wanted = (
-        select(turns.c.conversation_id, voted.c.votes, is_same)
-        .select_from(replay_items.join(turns, turns.c.id == replay_items.c.turn_id))
-        .outerjoin(voted, voted.c.position == replay_items.c.position)
-        .where(replay_items.c.replay_id == replay_id, voted.c.votes.is_not(None) | is_same)
-        .order_by(replay_items.c.position)
-    )
-    known = {one.value: one for one in Preference}
-    return [
-        VotedPair(conversation_id, tuple(map(known.__getitem__, votes or ())), same)
-        for conversation_id, votes, same in await connection.execute(wanted)
-    ]
 
 
 async def votes_of(
@@ -235,7 +199,7 @@ def _pairs(replay_id: int) -> Select[Any]:
             turns.c.total_ms.label("old_ms"),
         )
         .join(turns, turns.c.id == columns.turn_id)
-        .where(columns.replay_id == replay_id, _IS_COMPARABLE)
+        .where(columns.replay_id == replay_id, IS_COMPARABLE)
         .order_by(columns.position)
     )
 

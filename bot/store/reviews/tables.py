@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from bot.domain.feedback import Reason
 from bot.domain.reviews import Sampling, Strata, Verdict
 from bot.store.constraints import one_of
 
@@ -163,6 +164,23 @@ def judged_table(metadata: MetaData) -> Table:
         _updated_at(),
         one_of("verdict", Verdict),
         Index("ix_judged_turns_received_at_turn_id", "received_at", "turn_id"),
+        # Lists by what is searched for: a walk along one of them, whatever else was judged.
+        Index("ix_judged_turns_verdict", "verdict", "received_at", "turn_id"),
+        *(
+            Index(
+                f"ix_judged_turns_{name}",
+                "received_at",
+                "turn_id",
+                postgresql_where=text(condition),
+            )
+            for name, condition in {
+                "several": "reviews > 1",
+                "disputed": "disputed",
+                "authoritative": "authoritative",
+                "corrected": "correction IS NOT NULL",
+                **{reason.value: f"reasons @> '{{{reason.value}}}'" for reason in Reason},
+            }.items()
+        ),
         # A queue may fill itself with what was judged of late.
         Index("ix_judged_turns_updated_at", "updated_at"),
     )

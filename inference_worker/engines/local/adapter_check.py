@@ -15,7 +15,7 @@ from inference_worker.engines.local.adapter_files import CONFIG, TRAINING, WEIGH
 from inference_worker.errors import EngineError
 
 #: What peft puts before the names of the model's own modules.
-_PREFIX = "base_model.model."
+PREFIX = "base_model.model."
 #: Rows of the embedding that the fingerprint is made of.
 _ROWS = 64
 #: float16 has fewer digits for what is smaller.
@@ -68,7 +68,7 @@ def _misfit(weights: Path, model: Any) -> str:
     try:
         with safe_open(str(weights), "pt") as file:
             for key in file.keys():  # noqa: SIM118 - not a mapping
-                path, _, kind = key.removeprefix(_PREFIX).partition(".lora_")
+                path, _, kind = key.removeprefix(PREFIX).partition(".lora_")
                 if kind not in _SIDES:
                     continue
                 side, axis = _SIDES[kind]

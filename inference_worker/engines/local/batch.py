@@ -13,13 +13,15 @@ import structlog
 import torch
 
 from inference_queue.protocol import SamplingParams
+from inference_worker.engines.local.adapters.rows import RowAdapters
+from inference_worker.engines.local.adapters.weights import LoraWeights
 from inference_worker.engines.local.batch_memory import BatchMemory, Slot
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span, cache_name
 from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
 from inference_worker.engines.local.sampling import Sampler
 from inference_worker.engines.local.step_graphs import StepGraphs
 from inference_worker.engines.local.step_inputs import Chunk, Shape, Work, unpack
-from inference_worker.engines.local.vision import mix_in
+from inference_worker.engines.local.vision import embedded, of_the_text
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,7 @@ class Batch:
     sequence is admitted only where all fit at their full length. ``prefill_chunk`` is the maximum
     of prompt tokens that one step computes. ``kernel`` is the attention of steps at fixed shapes;
     by default the flash kernel where the model can use it, and elsewhere masks and plain steps.
+    ``adapters``: those that sequences may be written with.
     """
 
     def __init__(
@@ -41,16 +44,16 @@ class Batch:
         budget: int,
         prefill_chunk: int,
         kernel: Kernel | None = None,
+        adapters: Sequence[LoraWeights] = (),
     ) -> None:
         if not getattr(model, "_supports_attention_backend", False):
             raise ValueError(f"{type(model).__name__} does not let its attention be chosen")
-        model.set_attn_implementation(_of_the_text(model, ATTENTION))
+        model.set_attn_implementation(of_the_text(model, ATTENTION))
         # cuDNN plans for milliseconds in every layer whenever a length is new: at every step.
         torch.backends.cuda.enable_cudnn_sdp(False)
         cache = RowCache(model.config.get_text_config().num_hidden_layers)
         self.slots: list[Slot] = []
         self.model = model
-        self._picture_token = getattr(model.config, "image_token_id", None)
         self._device = model.device
         self._cache_argument = {cache_name(model): cache}
         self._kernel = kernel = kernel or flash_for(model)
@@ -64,6 +67,7 @@ class Batch:
         self._memory = BatchMemory(
             cache, max_slots=max_slots, budget=budget, lasting=kernel is not None
         )
+        self._adapters = RowAdapters(model, adapters, rows=max_slots)
         self._sampler = Sampler(self._device)
         self._max_slots = max_slots
         self._prefill_chunk = prefill_chunk
@@ -123,13 +127,15 @@ class Batch:
         need: int,
         key: str = "",
         seen: torch.Tensor | None = None,
+        adapter: str = "",
     ) -> Slot:
         """Admit a sequence that ``fits``, with the kept prefix of its conversation.
 
         ``seen``: of its pictures' tokens. Other pictures have the same tokens, so that it takes
-        no kept prefix and leaves none.
+        no kept prefix and leaves none. ``adapter``: its name; a ``key`` is of one adapter alone.
         """
-        slot = Slot(list(prompt), need, key if seen is None else "", seen=seen)
+        number = self._adapters.number(adapter)
+        slot = Slot(list(prompt), need, key if seen is None else "", seen=seen, adapter=number)
         index = len(self.slots)
         self._memory.restore(index, slot, self.slots)
         self._sampler.begin(index, sampling, prompt)
@@ -151,6 +157,7 @@ class Batch:
         ends = [slot.cached + 1 for slot in writing] + [span.stop for span in spans]
         # One more: padding writes there (see step_inputs).
         self._memory.make_room(len(self.slots), max(ends) + bool(self._kernel), self.slots)
+        self._adapters.assign([slot.adapter for slot in self.slots])
         logits = self._forward(writing, spans)
         pairs = zip(prefilling, spans, strict=False)
         begun = [slot for slot, span in pairs if span.stop == len(slot.tokens)]
@@ -208,7 +215,10 @@ class Batch:
         chunks = [Chunk(s.row, s.start, self.slots[s.row].tokens[s.start : s.stop]) for s in spans]
         newest = [slot.tokens[-1] for slot in writing]
         try:
-            logits = self._graphs.logits(Work(newest, [slot.cached for slot in writing], chunks))
+            positions = [slot.cached for slot in writing]
+            logits = self._graphs.logits(
+                Work(newest, positions, chunks, self._is_adapted(writing, spans))
+            )
         except RuntimeError as error:
             if self._kernel_works or isinstance(
                 error, torch.OutOfMemoryError | torch.AcceleratorError
@@ -225,26 +235,33 @@ class Batch:
         if self._kernel is None:
             raise RuntimeError("packed steps need a kernel")
         ids, plan, last = unpack(vector, shape, self._kernel)
-        return self._logits(ids, plan, last)
+        return self._logits(ids, plan, last, adapted=shape.adapted)
 
     def _logits(
-        self, ids: torch.Tensor, plan: Plan | RaggedPlan, last: torch.Tensor, *, sees: bool = False
+        self,
+        ids: torch.Tensor,
+        plan: Plan | RaggedPlan,
+        last: torch.Tensor,
+        *,
+        adapted: bool,
+        sees: bool = False,
     ) -> torch.Tensor:
         """The logits, (outcomes, vocabulary), of the tokens of ``ids`` (1, tokens) in ``last``.
 
-        ``sees``: spans of the plan have pictures.
+        ``adapted``: some rows have an adapter. ``sees``: spans of the plan have pictures.
         """
         self._memory.cache.plan = plan
-        logits: torch.Tensor = self.model(
-            None if sees else ids,
-            inputs_embeds=self._embedded(ids, plan) if sees else None,
-            position_ids=plan.places[1:],
-            use_cache=True,
-            # Those of a whole prompt would take gigabytes: 6,144 x 128,256 floats.
-            logits_to_keep=last,
-            plan=plan,
-            **self._cache_argument,
-        ).logits
+        with self._adapters.applied(plan.places[0] if adapted else None):
+            logits: torch.Tensor = self.model(
+                None if sees else ids,
+                inputs_embeds=embedded(self.model, ids, plan, self.slots) if sees else None,
+                position_ids=plan.places[1:],
+                use_cache=True,
+                # Those of a whole prompt would take gigabytes: 6,144 x 128,256 floats.
+                logits_to_keep=last,
+                plan=plan,
+                **self._cache_argument,
+            ).logits
         return logits[0]
 
     def _forward_masked(self, writing: Sequence[Slot], spans: Sequence[Span]) -> torch.Tensor:
@@ -261,24 +278,17 @@ class Batch:
         step = torch.tensor([ids, rows, positions], device=self._device)
         plan = Plan(lengths, list(spans), step[1:])
         sees = any(self.slots[span.row].seen is not None for span in spans)
-        return self._logits(step[:1], plan, torch.tensor(last, device=self._device), sees=sees)
+        return self._logits(
+            step[:1],
+            plan,
+            torch.tensor(last, device=self._device),
+            adapted=self._is_adapted(writing, spans),
+            sees=sees,
+        )
 
-    def _embedded(self, ids: torch.Tensor, plan: Plan | RaggedPlan) -> torch.Tensor:
-        """The tokens' vectors, (1, tokens, hidden size), those of pictures as they were seen."""
-        embedded: torch.Tensor = self.model.get_input_embeddings()(ids)
-        at = len(plan.lengths) if isinstance(plan, Plan) else 0
-        for span in plan.spans if isinstance(plan, Plan) else ():
-            slot, length = self.slots[span.row], span.stop - span.start
-            if slot.seen is not None and self._picture_token is not None:
-                mix_in(
-                    embedded[0, at : at + length],
-                    slot.tokens[span.start : span.stop],
-                    slot.seen,
-                    token_id=self._picture_token,
-                    before=slot.tokens[: span.start].count(self._picture_token),
-                )
-            at += length
-        return embedded
+    def _is_adapted(self, writing: Sequence[Slot], spans: Sequence[Span]) -> bool:
+        """Whether an adapter takes part in the step."""
+        return any(slot.adapter for slot in [*writing, *(self.slots[s.row] for s in spans)])
 
     def _move(self, source: int, target: int) -> None:
         slot = self.slots[source]
@@ -286,9 +296,3 @@ class Batch:
             self._memory.cache.move(source, target, slot.cached)
         self._sampler.move(source, target)
         self.slots[target] = slot
-
-
-def _of_the_text(model: Any, attention: str) -> str | dict[str, str]:
-    """The attention of the part that writes; a vision tower keeps its own."""
-    sees = getattr(model.config, "vision_config", None) is not None
-    return {"text_config": attention} if sees else attention

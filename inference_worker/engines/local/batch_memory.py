@@ -24,6 +24,7 @@ class Slot:
     cached: int = 0
     writing: bool = False  #: its prompt has been prefilled
     seen: Tensor | None = None  #: of its pictures' tokens, in order, until they are prefilled
+    adapter: int = 0  #: the number of its LoRA weights; 0: none
 
 
 class BatchMemory:

@@ -42,6 +42,7 @@ class BatchRunner:
                 need=len(request.prompt) + request.max_new_tokens,
                 key=request.cache_key,
                 seen=torch.cat(request.seen) if request.seen else None,
+                adapter=request.adapter,
             )
             request.seen.clear()
         except Exception as error:  # noqa: BLE001 - only the new request fails

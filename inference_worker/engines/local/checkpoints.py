@@ -6,7 +6,7 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,11 @@ from inference_queue.presets import DEFAULT_PRESET, DEMO_PRESET, PRESETS
 from inference_queue.protocol import FailureReason
 from inference_worker.engines.base import ModelCard, Vision
 from inference_worker.engines.local.adapter_check import check_adapter
+from inference_worker.engines.local.adapters.weights import (
+    LoraWeights,
+    check_ranks,
+    read_adapter,
+)
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import fetch
 from inference_worker.engines.local.processor_inputs import ProcessorReader
@@ -52,6 +57,7 @@ class Checkpoint:
     tokenizer: Any  #: its fast tokenizer, with a chat template
     stop_ids: frozenset[int]  #: tokens that end an answer
     reader: PictureReader | ProcessorReader | None = None  #: of a model that sees
+    adapters: tuple[LoraWeights, ...] = ()  #: beside the model, for the jobs that name one
 
 
 def load(
@@ -62,6 +68,7 @@ def load(
     dtype: str | None,
     progress: Progress,
     adapter: str = "",
+    adapters: Mapping[str, str] | None = None,
     vision: Vision = Vision.AUTO,
 ) -> Checkpoint:
     """Find and load a model; blocks for seconds to minutes. Raises EngineError.
@@ -69,7 +76,8 @@ def load(
     ``name`` is a key of presets.PRESETS, a directory, or an id on the Hugging Face hub.
     ``device`` and ``dtype`` are torch's names; None takes the GPU where there is one, and the
     fastest dtype on it. ``dtype`` FOUR_BIT quantises the weights while they are loaded.
-    ``adapter`` is a directory or hub id of LoRA weights, as peft saves them. ``vision``: whether
+    ``adapter`` is a directory or hub id of LoRA weights, as peft saves them, that become part of
+    the model; ``adapters`` are such by the names under which jobs choose one. ``vision``: whether
     the model is to see; AUTO where it can.
     """
     preset = _preset_key(name)
@@ -79,7 +87,9 @@ def load(
         progress(f"loading {folder.name}")
         shown = _shown_name(name, preset)
         checkpoint = _load_folder(folder, shown, preset, device, dtype, vision)
-        return _adapted(checkpoint, adapter, progress) if adapter else checkpoint
+        if adapter:
+            checkpoint = _adapted(checkpoint, adapter, progress)
+        return _with_choice(checkpoint, adapters, progress) if adapters else checkpoint
     except EngineError:
         raise
     except torch.OutOfMemoryError as error:
@@ -215,8 +225,7 @@ def _four_bits(number_format: str) -> Any:
 
 def _adapted(checkpoint: Checkpoint, adapter: str, progress: Progress) -> Checkpoint:
     """The model with LoRA weights, merged into its own where those are not quantised."""
-    path = Path(adapter).expanduser()
-    folder = path if path.is_dir() else fetch(adapter, progress)
+    folder = _adapter_folder(adapter, progress)
     check_adapter(folder, checkpoint.model, base=checkpoint.card.name)
     progress(f"loading the adapter {folder.name}")
     checkpoint = replace(checkpoint, card=replace(checkpoint.card, adapter=Path(adapter).name))
@@ -228,6 +237,26 @@ def _adapted(checkpoint: Checkpoint, adapter: str, progress: Progress) -> Checkp
 
     adapted: Any = PeftModel.from_pretrained(checkpoint.model, folder)
     return replace(checkpoint, model=adapted.merge_and_unload().eval())
+
+
+def _with_choice(
+    checkpoint: Checkpoint, adapters: Mapping[str, str], progress: Progress
+) -> Checkpoint:
+    """The model with LoRA weights beside it, of which each job may name one."""
+    weights = []
+    for name, place in adapters.items():
+        folder = _adapter_folder(place, progress)
+        progress(f"loading the adapter {name}")
+        base = checkpoint.card.name
+        weights.append(read_adapter(name, folder, checkpoint.model, base=base))
+    check_ranks(weights)
+    card = replace(checkpoint.card, adapters=tuple(adapters))
+    return replace(checkpoint, card=card, adapters=tuple(weights))
+
+
+def _adapter_folder(adapter: str, progress: Progress) -> Path:
+    path = Path(adapter).expanduser()
+    return path if path.is_dir() else fetch(adapter, progress)
 
 
 def _leave_a_core() -> None:

@@ -22,6 +22,7 @@ from inference_worker.engines.base import (
     ModelCard,
     PlainRequest,
     Usage,
+    refuse_adapter,
     refuse_pictures,
 )
 from inference_worker.engines.local.generated_text import GeneratedText
@@ -53,8 +54,8 @@ class LocalEngine:
     ``model`` is a preset's key, a directory or a hub id. ``max_new_tokens`` caps every answer; by
     default only the demo model's answers are capped, by its preset. ``kv_tokens`` bounds the tokens
     held in memory, kept prefixes included; None: what there is room for (kv_budget.py).
-    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype``, ``adapter`` and
-    ``vision`` are those of ``checkpoints.load``.
+    ``cache_dir`` keeps the converted demo model. ``device``, ``dtype``, ``adapter``,
+    ``adapters`` and ``vision`` are those of ``checkpoints.load``.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class LocalEngine:
         """Yield the answer in pieces, then one Completion; see ``Engine.generate``."""
         model = self._running()
         refuse_pictures(model.card, job)
+        refuse_adapter(model.card, job)
         started = time.monotonic()
         prompt = await asyncio.to_thread(model.encode, job)
         answer = model.answer_to(prompt.fitted, self._settings.repetition_chars)
@@ -134,6 +136,7 @@ class LocalEngine:
     async def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
         """Go on with a text; see ``CompletingEngine.complete``."""
         model, started = self._running(), time.monotonic()
+        refuse_adapter(model.card, plain)
         prompt = await asyncio.to_thread(model.encode_plain, plain)
         writing = Writing(prompt, GeneratedText(RawText(), started))
         async with aclosing(write(model, plain, writing)) as events:

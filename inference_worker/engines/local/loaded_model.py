@@ -132,7 +132,8 @@ class LoadedModel:
             sampling=job.sampling,
             max_new_tokens=min(self._max_answer(job), self.window - len(prompt.ids)),
             publish=publish,
-            cache_key=job.cache_key if isinstance(job, Job) else "",
+            cache_key=_cache_key(job) if isinstance(job, Job) else "",
+            adapter=job.adapter if job.adapter in self.card.adapters else "",
             deadline=deadline,
             unseen=prompt.pixels,
         )
@@ -141,3 +142,8 @@ class LoadedModel:
     def _max_answer(self, job: Job | PlainRequest) -> int:
         wanted = job.sampling.max_new_tokens
         return min(wanted, self.max_new_tokens or wanted)
+
+
+def _cache_key(job: Job) -> str:
+    """The conversation with its adapter: another one computes other keys and values."""
+    return f"{job.adapter}+{job.cache_key}" if job.adapter and job.cache_key else job.cache_key

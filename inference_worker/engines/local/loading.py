@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
@@ -24,8 +24,9 @@ T = TypeVar("T")
 
 
 class MoreOptions(TypedDict, total=False):
-    """Settings of prompts and answers, as in LocalSettings."""
+    """Settings of adapters, prompts and answers, as in LocalSettings."""
 
+    adapters: Mapping[str, str]
     vision: Vision
     system_role: SystemRole
     repetition_chars: int
@@ -43,6 +44,7 @@ class LocalSettings:
     device: str | None = None
     dtype: str | None = None
     adapter: str = ""
+    adapters: Mapping[str, str] = field(default_factory=dict)  #: directory or hub id, by name
     vision: Vision = Vision.AUTO
     system_role: SystemRole = SystemRole.AUTO
     repetition_chars: int = DEFAULT_LIMIT_CHARS  #: see ``answer.repetition``; 0: off
@@ -67,6 +69,7 @@ def load_model(
         dtype=settings.dtype,
         progress=progress,
         adapter=settings.adapter,
+        adapters=settings.adapters,
         vision=settings.vision,
     )
     template = ChatTemplate(

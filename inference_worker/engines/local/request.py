@@ -39,6 +39,7 @@ class Request:
     max_new_tokens: int
     publish: Callable[[Event], None]
     cache_key: str = ""  #: the conversation whose computed prefix may be used
+    adapter: str = ""  #: the name of the LoRA weights that it is written with
     deadline: float = math.inf  #: on the clock of time.monotonic
     cancelled: bool = False
     unseen: list[Pixels] = field(default_factory=list)  #: the pictures still to be looked at

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from tokenizers import Tokenizer
 
 from inference_queue.protocol import FailureReason, FinishReason
 from inference_worker.engines.base import Usage
+from inference_worker.engines.local.adapters.weights import LoraWeights
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.batch_runner import BatchRunner
 from inference_worker.engines.local.kv_budget import affordable_tokens
@@ -28,7 +30,8 @@ WAITING_PER_SLOT = 4
 class Scheduler:
     """A continuous batch of at most ``slots`` answers over one model, in a thread of its own.
 
-    ``budget`` and ``prefill_chunk`` are the batch's. Raises ValueError for a model it cannot run.
+    ``budget``, ``prefill_chunk`` and ``adapters`` are the batch's. Raises ValueError for a model
+    that it cannot run.
     """
 
     def __init__(
@@ -40,8 +43,11 @@ class Scheduler:
         slots: int,
         budget: int,
         prefill_chunk: int,
+        adapters: Sequence[LoraWeights] = (),
     ) -> None:
-        batch = Batch(model, max_slots=slots, budget=budget, prefill_chunk=prefill_chunk)
+        batch = Batch(
+            model, max_slots=slots, budget=budget, prefill_chunk=prefill_chunk, adapters=adapters
+        )
         self._runner = BatchRunner(batch, tokenizer, stop_ids)
         self._slots = slots
         self._max_waiting = slots * WAITING_PER_SLOT

@@ -45,6 +45,7 @@ class Work:
     newest: list[int]
     positions: list[int]
     chunks: list[Chunk]
+    adapted: bool = False  #: some of the rows have an adapter
 
 
 class Shape(NamedTuple):
@@ -53,6 +54,7 @@ class Shape(NamedTuple):
     singles: int
     tokens: int
     spans: int
+    adapted: bool = False  #: adapters are applied: another step to compute
 
     @property
     def outcomes(self) -> int:
@@ -68,19 +70,21 @@ class Shape(NamedTuple):
 def exact_shape(work: Work) -> Shape:
     """The shape without any padding."""
     tokens = sum(len(chunk.tokens) for chunk in work.chunks)
-    return Shape(len(work.newest), tokens, len(work.chunks))
+    return Shape(len(work.newest), tokens, len(work.chunks), work.adapted)
 
 
 def fixed_shape(work: Work, max_rows: int) -> Shape | None:
     """The one of a few shapes that holds the step; None where it is too large for them."""
     exact = exact_shape(work)
     if not exact.tokens:
-        return Shape(min(1 << (exact.singles - 1).bit_length(), max_rows), 0, 0)
+        singles = min(1 << (exact.singles - 1).bit_length(), max_rows)
+        return Shape(singles, 0, 0, work.adapted)
     tokens = next((size for size in SPAN_TOKENS if size >= exact.tokens), None)
     if tokens is None or exact.spans > SPANS:
         return None
     sizes = (*(size for size in SINGLES_BESIDE_SPANS if size < max_rows), max_rows)
-    return Shape(next(size for size in sizes if size >= exact.singles), tokens, SPANS)
+    singles = next(size for size in sizes if size >= exact.singles)
+    return Shape(singles, tokens, SPANS, work.adapted)
 
 
 def pack(work: Work, shape: Shape) -> list[int]:

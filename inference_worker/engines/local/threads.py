@@ -16,6 +16,8 @@ def model_thread(checkpoint: Checkpoint, *, slots: int) -> ModelThread:
     window, model = context_window(checkpoint.card), checkpoint.model
     tokenizer = checkpoint.tokenizer.backend_tokenizer
     if isinstance(checkpoint.reader, ProcessorReader):
+        if checkpoint.adapters:
+            raise ValueError("adapters beside a model of this family: merge one (WORKER_ADAPTER)")
         return SequentialScheduler(
             model, tokenizer, checkpoint.stop_ids, reader=checkpoint.reader, window=window
         )
@@ -26,4 +28,5 @@ def model_thread(checkpoint: Checkpoint, *, slots: int) -> ModelThread:
         slots=slots,
         budget=window,
         prefill_chunk=prefill_chunk(model.device),
+        adapters=checkpoint.adapters,
     )

@@ -18,6 +18,9 @@ from PIL import Image
 from torch import Tensor
 
 from inference_queue.protocol import FailureReason, Picture
+from inference_worker.engines.local.batch_memory import Slot
+from inference_worker.engines.local.kv_cache import Plan
+from inference_worker.engines.local.ragged import RaggedPlan
 from inference_worker.errors import EngineError
 
 #: The models that can be read so, by their configuration's ``model_type``. Others look at pictures
@@ -105,6 +108,31 @@ def seen(model: Any, pixels: Pixels) -> Tensor:
     if len(features) != pixels.tokens:
         raise ValueError(f"the model makes {len(features)} tokens, its processor {pixels.tokens}")
     return features
+
+
+def of_the_text(model: Any, attention: str) -> str | dict[str, str]:
+    """The attention of the part that writes; a vision tower keeps its own."""
+    has_eyes = getattr(model.config, "vision_config", None) is not None
+    return {"text_config": attention} if has_eyes else attention
+
+
+def embedded(model: Any, ids: Tensor, plan: Plan | RaggedPlan, slots: Sequence[Slot]) -> Tensor:
+    """The tokens' vectors, (1, tokens, hidden size), those of pictures as they were seen."""
+    vectors: Tensor = model.get_input_embeddings()(ids)
+    token_id = getattr(model.config, "image_token_id", None)
+    at = len(plan.lengths) if isinstance(plan, Plan) else 0
+    for span in plan.spans if isinstance(plan, Plan) else ():
+        slot, length = slots[span.row], span.stop - span.start
+        if slot.seen is not None and token_id is not None:
+            mix_in(
+                vectors[0, at : at + length],
+                slot.tokens[span.start : span.stop],
+                slot.seen,
+                token_id=token_id,
+                before=slot.tokens[: span.start].count(token_id),
+            )
+        at += length
+    return vectors
 
 
 def mix_in(

@@ -64,4 +64,4 @@ async def write(
     end = end or output.stopped()
     if delta := output.flush(end.reason):
         yield delta
-    yield writing.completion(model.card.name, end)
+    yield writing.completion(model.card.answered_by(job.adapter), end)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from inference_queue.presets import DEFAULT_PRESET, PRESETS
 from inference_worker.answer.families import Family, end_markers, family_of, typed_markers
 from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.engines.base import ModelCard, Vision
+from inference_worker.engines.served.adapters import adapter_fields, offered_adapters
 from inference_worker.engines.served.bounded_wait import BoundedWaits
 from inference_worker.engines.served.discovery import Backend
 from inference_worker.engines.served.endpoint import Endpoint, EndpointSettings
@@ -35,6 +37,20 @@ class Connection:
     habit: ThinkingHabit
     takes_system: bool  #: False: the system's text goes into the first user message
     waits: BoundedWaits
+
+    @property
+    def lacking(self) -> str:
+        """Which adapters of the settings the server does not have, as a sentence; "": none."""
+        lacking = sorted(self.settings.adapters.keys() - set(self.card.adapters))
+        if not lacking:
+            return ""
+        why = "takes no adapters by request" if self.backend.dialect.lora is None else "has none"
+        return f"{self.backend.dialect.title} {why} called {', '.join(lacking)}: no job gets them."
+
+    def adapter_fields(self, chosen: str) -> dict[str, Any]:
+        """The fields of a request that choose an adapter; "": the model alone."""
+        backend = self.backend
+        return adapter_fields(self.settings.adapters, backend.dialect, backend.adapters, chosen)
 
     @property
     def goes_on(self) -> bool:
@@ -116,7 +132,10 @@ def connect(
         settings=settings,
         endpoint=endpoint,
         backend=backend,
-        card=_card(backend, identity, vision=_sees(settings, backend, identity, encoder)),
+        card=replace(
+            _card(backend, identity, vision=_sees(settings, backend, identity, encoder)),
+            adapters=offered_adapters(settings.adapters, backend.dialect, backend.adapters),
+        ),
         encoder=encoder,
         # Where the preset is only a guess the ids may be ordinary tokens of another model.
         stop_token_ids=guessed_stop_token_ids(preset) if identity.preset_by else (),

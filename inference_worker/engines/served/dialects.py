@@ -9,9 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from inference_queue.protocol import SamplingParams
+
+
+class LoraField(StrEnum):
+    """How a request names an adapter."""
+
+    MODEL = "model"  #: by its name in place of the model's
+    LORA_PATH = "lora_path"
+    SCALES = "lora"  #: by a number and a scale for each adapter of the server
 
 
 def _unsupported(_penalty: float) -> dict[str, float]:
@@ -34,6 +43,8 @@ class Dialect:
     completions: bool = False  #: it has OpenAI's completion route, for texts
     token_ids: bool = False  #: its completion route takes the prompt as a list of token ids
     stream_options: bool = True  #: False: usage comes unrequested
+    lora: LoraField | None = None  #: None: a request cannot choose an adapter
+    lists_adapters: bool = False  #: among its models
     #: The fields that let the model go on in a last message of the assistant; None: it cannot.
     going_on: Mapping[str, bool] | None = None
 
@@ -65,6 +76,7 @@ DIALECTS: dict[str, Dialect] = {
             name="tgi",
             title="text-generation-inference",
             model="tgi",  # any other name would be taken for a LoRA adapter's
+            lora=LoraField.MODEL,
             repetition=_presence_less_two,
             top_p_one=False,
             max_stop=4,
@@ -81,6 +93,8 @@ DIALECTS: dict[str, Dialect] = {
         Dialect(
             name="vllm",
             title="vLLM",
+            lora=LoraField.MODEL,
+            lists_adapters=True,
             repetition=_repetition_penalty,
             top_k_off=-1,
             stop_token_ids=True,
@@ -92,6 +106,7 @@ DIALECTS: dict[str, Dialect] = {
         Dialect(
             name="sglang",
             title="SGLang",
+            lora=LoraField.LORA_PATH,
             repetition=_repetition_penalty,
             top_k_off=-1,
             stop_token_ids=True,
@@ -103,6 +118,7 @@ DIALECTS: dict[str, Dialect] = {
         Dialect(
             name="llamacpp",
             title="llama.cpp",
+            lora=LoraField.SCALES,
             completions=True,
             repetition=_repeat_penalty,
             top_k_off=0,
@@ -114,7 +130,13 @@ DIALECTS: dict[str, Dialect] = {
             repetition=_frequency_less_one,
             stream_options=False,
         ),
-        Dialect(name="openai", title="an OpenAI-compatible server", max_stop=4),
+        Dialect(
+            name="openai",
+            title="an OpenAI-compatible server",
+            max_stop=4,
+            lora=LoraField.MODEL,
+            lists_adapters=True,
+        ),
     )
 }
 

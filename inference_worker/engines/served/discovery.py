@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -12,7 +13,12 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 
 from inference_queue.protocol import FailureReason
-from inference_worker.engines.served.dialects import DIALECTS, Dialect
+from inference_worker.engines.served.adapters import (
+    base_models,
+    listed_adapters,
+    numbered_adapters,
+)
+from inference_worker.engines.served.dialects import DIALECTS, Dialect, LoraField
 from inference_worker.engines.served.event_lines import event_lines
 from inference_worker.errors import EngineError
 
@@ -37,6 +43,7 @@ class Backend:
     context_window: int | None = None  #: tokens, prompt and answer together
     max_input: int | None = None  #: tokens of the prompt alone, where the server limits them
     vision: bool = False  #: it says that its model sees pictures
+    adapters: Mapping[str, int] | None = None  #: llama.cpp's numbers by name; None: it does not say
 
 
 def root_of(base_url: str) -> str:
@@ -117,6 +124,7 @@ class Probe:
         name = self._model(spoken, cards, model)
         card = next((c for c in cards if c.get("id") == name), {})
         window, origin, vision = await self._facts(spoken, card)
+        adapters = await self._adapters(spoken, cards)
         return Backend(
             dialect=spoken,
             model=name,
@@ -125,7 +133,14 @@ class Probe:
             context_window=_positive(window),
             recognised_by=told_by,
             vision=vision,
+            adapters=adapters,
         )
+
+    async def _adapters(self, dialect: Dialect, cards: list[Json]) -> Mapping[str, int] | None:
+        if dialect.lora is LoraField.SCALES:
+            listing = await self._ask("/lora-adapters") or {}
+            return numbered_adapters(listing.get("data"))
+        return listed_adapters(dialect, cards)
 
     async def _listing(self) -> tuple[str, list[Json]]:
         """Where the API is, and the models that it lists."""
@@ -171,6 +186,7 @@ class Probe:
 
     def _model(self, dialect: Dialect, cards: list[Json], wanted: str) -> str:
         served = [str(card.get("id")) for card in cards]
+        bases = base_models(cards) or served
         names = ", ".join(served[:5]) or "nothing"
         if dialect.name == "transformers":  # it lists its download cache, not what it serves
             if not wanted:
@@ -180,9 +196,9 @@ class Probe:
             if dialect.stop_token_ids and served and wanted not in served:
                 raise self._unavailable(f"serves {names} and not {wanted}")
             return wanted
-        if not served or (len(served) > 1 and dialect.name == "openai"):
+        if not served or (len(bases) > 1 and dialect.name == "openai"):
             raise self._unavailable(f"serves {names}: say which model to ask for")
-        return served[0]
+        return bases[0]
 
     async def _ask(self, path: str) -> Json | None:
         """The JSON object at that path below the root; None where the server has none.
@@ -211,7 +227,7 @@ class Probe:
             ) from error
         except ValueError:
             return None
-        if isinstance(body, list):  # Together's list of models
+        if isinstance(body, list):  # Together's list of models, llama.cpp's of adapters
             return {"data": body}
         return body if isinstance(body, dict) else None
 

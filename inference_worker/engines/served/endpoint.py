@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypedDict
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ class EndpointOptions(TypedDict, total=False):
     repetition_chars: int
     refresh_s: float
     vision: Vision
+    adapters: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class EndpointSettings:
     repetition_chars: int = DEFAULT_LIMIT_CHARS  #: see ``answer.repetition``; 0: off
     refresh_s: float = REFRESH_S  #: how often the server is asked what it serves
     vision: Vision = Vision.AUTO
+    adapters: Mapping[str, str] = field(default_factory=dict)  #: their names there, by ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from inference_worker.engines.base import (
     ModelCard,
     PlainRequest,
     Usage,
+    refuse_adapter,
     refuse_pictures,
 )
 from inference_worker.engines.served.bounded_wait import BoundedWaits, closed
@@ -94,7 +95,8 @@ class ServedEngine:
             connection = await self._reach(progress)
         self._adopt(connection)
         identity = identify(connection.backend, self._settings)
-        progress(f"Reached {self._endpoint.address}. {identity.sentence(connection.backend)}")
+        told = f"{identity.sentence(connection.backend)} {connection.lacking}".rstrip()
+        progress(f"Reached {self._endpoint.address}. {told}")
 
     async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then the Completion. Raises EngineError."""
@@ -127,6 +129,7 @@ class ServedEngine:
     async def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
         """Go on with a text, where the server has the route; see ``CompletingEngine.complete``."""
         connection = self._connected()
+        refuse_adapter(connection.card, plain)
         prompt = await plain_prompt(connection, plain)
         async with aclosing(Generation(connection, plain, prompt).events()) as events:
             async for event in events:
@@ -153,6 +156,7 @@ class ServedEngine:
 
     async def _prompt(self, connection: Connection, job: Job) -> Prompt:
         refuse_pictures(connection.card, job)
+        refuse_adapter(connection.card, job)
         return await fit_job(connection, job)
 
     async def _mended(self, used: Connection, error: EngineError) -> Connection:
@@ -208,8 +212,10 @@ class ServedEngine:
         """Use a connection from now on; what was learned of an unchanged model stays."""
         known = self._connection
         if known is None or known.backend != found.backend:
-            if known is not None:
+            if known is not None and known.card.name != found.card.name:
                 log.warning("served_model_changed", before=known.card.name, now=found.card.name)
+            if found.lacking:
+                log.warning("adapters_lacking", reason=found.lacking)
             self._connection = found
         if self._trouble:
             log.info("engine_back", address=self._endpoint.address)

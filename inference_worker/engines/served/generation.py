@@ -121,6 +121,7 @@ class Generation:
             "prompt": list(self._prompt.ids) or self._prompt.text,
             "stream": True,
             **self._chat_fields(),
+            **self._connection.adapter_fields(self._job.adapter),
         }
         headers = authorization(self._connection.settings.api_key)
         return open_completion(http, self._connection.backend.api, headers, body)
@@ -129,11 +130,13 @@ class Generation:
         backend, prompt = self._connection.backend, self._prompt
         stream: Any
         if backend.dialect.chat:
+            adapter = self._connection.adapter_fields(self._job.adapter)
+            model = adapter.pop("model", backend.dialect.model or backend.model)
             stream = await client.chat_completion(
                 prompt.chat(),
-                model=backend.dialect.model or backend.model,
+                model=model,
                 stream=True,
-                extra_body={**self._chat_fields(), **self._fields_of_going_on()},
+                extra_body={**self._chat_fields(), **self._fields_of_going_on(), **adapter},
             )
         else:
             fields = generate_fields(
@@ -188,7 +191,7 @@ class Generation:
             text=written.text,
             reasoning=written.reasoning,
             finish_reason=written.finish_reason,
-            model=self._connection.card.name,
+            model=self._connection.card.answered_by(self._job.adapter),
             prompt_tokens=output.prompt_tokens or 0,
             completion_tokens=output.completion_tokens,
             dropped_messages=self._prompt.dropped,

@@ -51,9 +51,14 @@ class ServedPool:
         """The model served; valid once ``start`` has returned."""
         if self._card is None:
             raise RuntimeError("the engine has not been started")
-        ready = [backend.engine.card.vision for backend in self._backends if backend.ready]
-        # A picture may go to any of them.
-        return replace(self._card, vision=all(ready or [self._card.vision]))
+        ready = [one.engine.card for one in self._backends if one.ready] or [self._card]
+        # A picture, or a job that names an adapter, may go to any of them.
+        common = set(ready[0].adapters).intersection(*(card.adapters for card in ready))
+        return replace(
+            self._card,
+            vision=all(card.vision for card in ready),
+            adapters=tuple(name for name in ready[0].adapters if name in common),
+        )
 
     @property
     def usage(self) -> Usage:

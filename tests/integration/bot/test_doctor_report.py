@@ -9,16 +9,19 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.__main__ import main
 from bot.doctor.local_run import FILE, LOCK, running_settings
 from bot.domain.audit import AuditAction, AuditEntry
+from bot.domain.bot_config import Scope
 from bot.store import audit_log
 from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
 from onebox.data_dir import locked
 from onebox.doctor_file import told_to_the_doctor
 from runtime.database import connect_unpooled
 from runtime.redis_client import connect_redis
+from tests.integration.bot.admin.bot_settings.pages import publish_past_the_pages
 from tests.support.audit import behind_its_back, logged
 
 SECRET = "a-secret-of-more-than-32-characters!"
@@ -453,3 +456,25 @@ async def test_what_a_bot_does_by_itself_is_told(
     found, said = await desk.doctor()
     assert words in said
     assert found == status
+
+
+async def test_an_adapter_that_no_worker_has_is_told(
+    desk: Desk, database: AsyncEngine, redis_url: str
+) -> None:
+    for scope, adapter in ((Scope("kakao", "b1"), "support"), (Scope("slack"), "none")):
+        await publish_past_the_pages(database, scope, {"adapter": adapter})
+    status, said = await desk.doctor()
+    assert status == 1
+    assert "The settings of kakao/b1 name the adapter support: no worker has it" in said
+    async with connect_redis(redis_url) as redis:
+        worker = WorkerStatus(
+            id="w1", state=WorkerState.READY, model="m", adapters=("support",), by_adapters=True
+        )
+        await Heartbeat(redis, worker="w1").publish(worker)
+        status, said = await desk.doctor()
+        assert status == 0
+        assert "It answers with the adapters support." in said
+        assert "name the adapter support, which a worker has." in said
+        older = WorkerStatus(id="w2", state=WorkerState.READY, model="m")
+        await Heartbeat(redis, worker="w2").publish(older)
+    assert "workers of the previous version are running" in (await desk.doctor())[1]

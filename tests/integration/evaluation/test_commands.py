@@ -331,3 +331,21 @@ async def test_an_engine_that_is_not_there_is_a_sentence(
     error = capsys.readouterr().err
     assert "cannot be used" in error
     assert "secret" not in error
+
+
+async def test_the_adapters_of_one_server_are_compared_by_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"question": f"{n}번", "answer": f"[lora-2] 에코: {n}번"} for n in range(6)]
+    questions = str(write_lines(tmp_path / "own.jsonl", rows))
+    async with engine_server(adapters=("lora-1", "lora-2")) as server:
+        sides = ("--baseline", f"{server.url}+lora-1", "--candidate", f"{server.url}+lora-2")
+        folder = tmp_path / "run"
+        status = await run("compare", "--questions", questions, *sides, "--run", str(folder))
+        assert status == 0, capsys.readouterr().err
+        used = [request.body["model"] for request in server.requests]
+        assert (used.count("lora-1"), used.count("lora-2")) == (6, 6)
+        assert "lora-2" in (folder / "report.en.md").read_text("utf-8")
+        gone = ("answer", "--questions", questions, "--engine", f"{server.url}+lora-9")
+        assert await run(*gone, "--run", str(tmp_path / "gone")) == 3
+    assert "has no adapter lora-9; it has none" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -219,3 +219,17 @@ async def test_pictures_wait_for_a_worker_that_sees_and_hold_nobody_up(
     assert [lease.job.id for lease in await leases.claim(4, sees=False)] == [text_only.id]
     [lease] = await leases.claim(4)
     assert lease.job.messages == (seen,)
+
+
+async def test_a_job_that_names_an_adapter_waits_for_a_worker_that_has_it(
+    database: AsyncEngine, redis: Redis, leases: LeaseClient
+) -> None:
+    queue = JobQueue(redis)
+    adapted, plain = replace(question("나"), adapter="support"), question("가")
+    async with database.begin() as connection:
+        await queue.enqueue(connection, adapted, plain)
+    assert await leases.claim_one(adapted.id, adapters=["sales"]) == []
+    assert await leases.next_jobs(4) == [plain.id]
+    assert [lease.job for lease in await leases.claim(4, adapters=["sales"])] == [plain]
+    assert await leases.next_jobs(4, adapters=["sales", "support"]) == [adapted.id]
+    assert [lease.job for lease in await leases.claim(4, adapters=["support"])] == [adapted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,27 @@ def test_a_disk_that_fills_while_merging_leaves_nothing(
     assert "error: the disk is full: nothing was left at" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_kill_behind_the_last_byte_leaves_no_copy_and_the_same_command_makes_it(
+    noise_llama_dir: Path, adapter: Path, tmp_path: Path
+) -> None:
+    words = ["merge", "--base", str(noise_llama_dir), "--adapter", str(adapter)]
+    words += ["--output", str(tmp_path / "copy"), "--data-dir", str(tmp_path)]
+    killed = (
+        "import os, signal; from training import files_beside; from training.__main__ import main;"
+        # All is written, and only its name is not yet.
+        "files_beside._flush = lambda part: os.kill(os.getpid(), signal.SIGKILL); main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", killed, *words],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=110,
+    )  # fmt: skip
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.part"]
+    assert main(words) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+    assert loaded(tmp_path / "copy")
 
 
 def test_without_a_gpu_four_bits_are_refused(noise_llama_dir: Path, tmp_path: Path) -> None:

@@ -144,6 +144,29 @@ def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_happened(
         torch.testing.assert_close(one, weights[1][name], atol=1e-5, rtol=1e-4)
 
 
+def test_a_disk_that_fills_while_training_is_a_sentence_and_the_same_command_goes_on(
+    noise_llama_dir: Path, tmp_path: Path
+) -> None:
+    """A limit on the size of files stands for the disk: a checkpoint's weights do not fit."""
+    output = tmp_path / "adapter"
+    said = words("sft", noise_llama_dir, tmp_path, "--output", str(output))
+    limited = (
+        "import resource, sys; import training.learning; from training.__main__ import main;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 10, resource.RLIM_INFINITY));"
+        "sys.exit(main())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", limited, *said],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 1, ran.stderr
+    assert "error: the disk is full: nothing was left at" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not output.exists()
+    assert main(said) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"adapter", "sft"}
+
+
 def test_another_setting_does_not_go_on(
     killed: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,7 +71,7 @@ def test_kappa_is_that_of_the_judge_and_the_votes(tmp_path: Path) -> None:
         for number in range(1, 21)
     }
     pairs = pairs_of(replay.questions, replay.baseline, replay.candidate)
-    found = agreement(pairs, judged, replay.votes, seed=1)
+    found = agreement(pairs, judged, replay.votes)
     assert (found.pairs, found.same) == (20, 14)
     assert found.kappa == pytest.approx(0.375)
     assert found.low is not None
@@ -83,7 +83,7 @@ def test_one_class_alone_leaves_kappa_undefined(tmp_path: Path) -> None:
     replay = read_replay(write_lines(tmp_path / "r.jsonl", rows))
     judged = {str(number): PairVerdict(5, 7, agrees=True) for number in range(1, 21)}
     pairs = pairs_of(replay.questions, replay.baseline, replay.candidate)
-    assert agreement(pairs, judged, replay.votes, seed=1).kappa is None
+    assert agreement(pairs, judged, replay.votes).kappa is None
 
 
 @pytest.mark.parametrize("rows", [[], [{"question": "다른 파일"}]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -88,6 +89,22 @@ def test_a_job_of_text_is_the_same_as_before_there_were_pictures() -> None:
     assert payload["version"] == 1
     assert "needs" not in payload
     assert payload["messages"] == [{"role": "user", "content": "이게 뭐야?"}]
+
+
+def test_a_job_with_an_adapter_comes_back_whole_and_older_workers_refuse_it() -> None:
+    for pictures in ((), (PICTURE,)):
+        job = replace(a_job_with(*pictures), adapter="support")
+        payload = dump_job(job)
+        assert load_job(payload) == job
+        assert payload["version"] != PROTOCOL_VERSION
+        # A worker of the previous version knows one need, and refuses all others.
+        assert set(payload["needs"]) - {"pictures"} == {"adapter"}
+
+
+@pytest.mark.parametrize("name", ["none", "a b", "-a", "한국어", "a" * 65, "a/b"])
+def test_an_adapter_has_a_plain_name(name: str) -> None:
+    with pytest.raises(ProtocolError, match="adapter"):
+        replace(a_job_with(), adapter=name)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,13 @@ class Sandbox:
             prompt = self._compose(values, scope, _earlier(chat, side), text)
             # The prefix of one side's prompts is the same from question to question.
             key = f"sandbox:{owner}:{scope}:{side}"
-            job = Job(id=uuid4(), messages=prompt.messages, sampling=prompt.sampling, cache_key=key)
+            job = Job(
+                id=uuid4(),
+                messages=prompt.messages,
+                sampling=prompt.sampling,
+                cache_key=key,
+                adapter=prompt.adapter,
+            )
             jobs.append(job)
             answers.append(SandboxAnswer(side=side, job_id=job.id, preset=prompt.preset))
         await sandbox.add(connection, owner, scope, text, batch_id, answers)

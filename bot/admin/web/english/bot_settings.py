@@ -5,6 +5,36 @@ from __future__ import annotations
 _WORDS = {
     "프롬프트": "Prompt",
     "한도": "Budgets",
+    "프리셋과 어댑터": "Preset and adapter",
+    "어댑터 없음 (none)": "no adapter (none)",
+    (
+        "워커가 모델 옆에 둔 LoRA 가중치의 이름입니다. 이 이름을 가진 워커만 답합니다."
+        " none은 어댑터 없이 모델 그대로 답하라는 뜻입니다."
+    ): (
+        "The name of LoRA weights that a worker has beside its model. Only workers that have them"
+        " answer. none stands for the model without an adapter."
+    ),
+    (
+        "어댑터 이름은 영문자, 숫자, 점, 밑줄, 붙임표로 {max_chars}자까지 쓸 수 있습니다."
+        " 어댑터를 쓰지 않으려면 {none}이라고 입력해 주세요."
+    ): (
+        "The name of an adapter has at most {max_chars} letters, digits, dots, underscores and"
+        " hyphens. Enter {none} for no adapter."
+    ),
+    (
+        "{name} 어댑터를 가진 워커가 지금 없습니다. 그런 워커가 켜질 때까지 질문이 기다리고, 기한이"
+        " 지나면 답하지 못합니다. 어댑터 없는 모델이 대신 답하지는 않습니다."
+    ): (
+        "No worker has the adapter {name} now. Questions wait for one, and fail once they expire."
+        " The model without the adapter does not answer in its place."
+    ),
+    (
+        "이전 버전의 워커가 켜져 있습니다. 그 워커가 {name} 어댑터로 답할 질문을 맡으면 답하지"
+        " 못하니, 먼저 모든 워커를 새 버전으로 바꿔 주세요."
+    ): (
+        "Workers of the previous version are running. They refuse the questions that the adapter"
+        " {name} is to answer: upgrade all workers first."
+    ),
     "문구": "Texts",
     "스레드 규칙": "Thread rules",
     (

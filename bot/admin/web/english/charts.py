@@ -89,17 +89,25 @@ CHARTS = {
         " CPU."
     ),
     (
-        "답변 {answered}건 가운데 {measured}건에서 잰 값입니다. 이전 버전의 워커는 이 시간을 알려"
-        " 주지 않습니다."
+        "답변 {answered}건 가운데 {measured}건에서 잰 값입니다. 이전 버전의 워커나 봇이 처리한"
+        " 답변에는 이 시간이 남지 않습니다."
     ): (
-        "Measured on {measured} of {answered} answers: a worker of the previous version does not"
-        " report these times."
+        "Measured on {measured} of {answered} answers: those that a worker or bot of a previous"
+        " version handled are without these times."
+    ),
+    (
+        "이전 버전의 봇은 자기가 쓴 시간을 알려 주지 않습니다. 그런 봇이 함께 돌던 동안 봇의 값은"
+        " 실제보다 낮거나 없습니다."
+    ): (
+        "A bot of a previous version does not report its own time: while one ran beside the others,"
+        " the bots' values are too low, or missing."
     ),
     "봇·워크스페이스": "Bot or workspace",
     "봇이나 워크스페이스를 알 수 없습니다. 아래에서 골라 주세요.": (
         "The bot or workspace is unknown. Choose one below."
     ),
     "그 밖": "others",
+    "모두 {amount}": "{amount} in all",
     "실패와 시간 초과": "Failures and timeouts",
     "사용자 평가": "Feedback by users",
     "최대 {count}": "at most {count}",

@@ -108,6 +108,7 @@ _LABELS = {
     "질문이나 답변에 글이 없음": "No text in the question or the answer",
     "정한 토큰 수보다 긺": "More tokens than allowed",
     "모델의 대화 형식으로 바꿀 수 없음": "The model's template cannot render it",
+    "데이터베이스가 저장하지 못한 글": "The database could not store it",
 }
 
 _ORDERS = {

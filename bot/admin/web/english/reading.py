@@ -47,9 +47,6 @@ READING = {
     "사용자가 본 대로": "As the person saw it",
     "모델이 읽은 대로": "As the model read it",
     "받은 요청": "The request",
-    "긴 글이라 앞부분만 보여 드립니다.": "A long text: this is its beginning.",
-    "질문 전체": "The whole question",
-    "답변 전체": "The whole answer",
     "봇의 문장과 버튼은 지금 설정으로 그렸습니다.": (
         "The bot's own sentences and buttons are drawn with the settings of now."
     ),
@@ -137,7 +134,7 @@ READING = {
     ),
     "질문 {count}개 이상": "{count} questions or more",
     "질문 찾기": "Find the questions",
-    "대화들": "Conversations",
+    "나눈 대화": "Conversations",
     "이 사용자의 질문이 남아 있지 않습니다. 삭제되었을 수 있습니다.": (
         "Nothing is left of this person. It may have been erased."
     ),

@@ -257,10 +257,10 @@ _AGREEMENT = {
     "두 검토자씩: 코언의 카파": "Pairs of reviewers: Cohen's kappa",
     (
         "1은 완전한 일치, 0은 우연만큼의 일치입니다. 0.8 이상이면 믿을 만하고, 0.667 미만이면"
-        " 기준을 다시 맞추는 편이 좋습니다. 신뢰구간은 답변을 1,000번 다시 뽑아 구합니다."
+        " 기준을 다시 맞추는 편이 좋습니다. 신뢰구간은 답변을 하나씩 빼 보며 구합니다."
     ): (
         "1 is perfect agreement, 0 is that of chance. Above 0.8 one can rely on it; below 0.667"
-        " the reviewers had better talk about their criteria. The interval is of 1,000 resamples."
+        " the reviewers had better talk about their criteria. The interval is of the jackknife."
     ),
     (
         "두 명 이상이 검토한 답변이 아직 없습니다. 대기열을 만들 때 ‘답변마다 검토자 수’를 2"

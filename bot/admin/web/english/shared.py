@@ -125,4 +125,7 @@ SHARED = {
     "자세히": "Details",
     "{count}개": "{count}",
     "{count}회": "{count}",
+    "긴 글이라 앞부분만 보여 드립니다.": "A long text: this is its beginning.",
+    "질문 전체": "The whole question",
+    "답변 전체": "The whole answer",
 }

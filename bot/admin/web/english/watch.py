@@ -45,7 +45,7 @@ _WORKERS = {
         "No worker is running. One that is started by this command, on a machine with a GPU,"
         " appears here within 15 seconds. Until then questions stay in the queue."
     ),
-    "대기 중인 질문들": "Queue",
+    "대기 중인 질문": "Queue",
     "기다리는 질문": "Waiting questions",
     "가장 오래 기다린 시간": "Longest wait",
     "기다리는 질문이 없습니다.": "No question is waiting.",
@@ -59,6 +59,7 @@ _WORKERS = {
     "엔진": "Engine",
     "슬롯": "Slots",
     "어댑터": "Adapter",
+    "고를 수 있는 어댑터": "Adapters to choose from",
     "백그라운드 작업": "Background jobs",
     "{busy} / {slots} 사용 중": "{busy} of {slots} in use",
     "볼 수 있음": "understood",

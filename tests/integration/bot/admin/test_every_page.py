@@ -1,4 +1,4 @@
-"""Every page of the dashboard in a real Chromium: accessible, narrow and wide, dark and light."""
+"""Every page of the dashboard in a real Chromium: accessible, narrow and wide, without a shift."""
 
 from __future__ import annotations
 
@@ -16,13 +16,32 @@ from tests.support.admin import HASHED, StartAdmin, no_workers
 from tests.support.admin_pages import (
     NO_PAGES,
     PAGES,
+    PICTURED,
     add_everything,
     begin_second_factor,
     log_in,
+    unmask,
 )
 
 #: The document alone: the style sheets and scripts are fetched once.
 MAX_BYTES = 60_000
+#: Notes how far a page moves by itself once it is drawn, as web.dev's CLS counts it.
+WATCH_SHIFTS = """
+window.shifts = [];
+addEventListener('resize', () => { window.resized = true; });
+new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) {
+    if (!one.hadRecentInput) {
+      window.shifts.push(one.sources.map((of) => of.node?.outerHTML?.slice(0, 80)).join(' | '));
+    }
+  }
+}).observe({ type: 'layout-shift', buffered: true });
+"""
+SHIFTS = """async () => {
+  await document.fonts.ready;
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  return window.resized ? [] : window.shifts;  // the window may get its size late
+}"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -50,8 +69,9 @@ async def test_every_page_is_accessible_and_fits(
 ) -> None:
     ids = await add_everything(database)
     home = str((await start_admin(database)).make_url("/admin"))
+    await browser_page.add_init_script(WATCH_SHIFTS)
     await browser_page.emulate_media(color_scheme=scheme)
-    await browser_page.set_viewport_size({"width": width, "height": 800})
+    await _resize(browser_page, width)
     await browser_page.goto(f"{home}/")
     found = await _faults(browser_page)
     await log_in(browser_page, home)
@@ -67,21 +87,46 @@ async def test_every_page_is_accessible_and_fits(
         here = await browser_page.locator(".submenu [aria-current=page]").count()
         # A section of one page has no menu of its own.
         assert here == await browser_page.locator(".submenu").count(), page
-        await browser_page.set_viewport_size({"width": widest, "height": 800})
+        await _resize(browser_page, widest)
         found += await _overflow(browser_page)
-        await browser_page.set_viewport_size({"width": width, "height": 800})
+        await _resize(browser_page, width)
+    found += await _pictured_faults(browser_page, home, ids)
     assert not found, "\n".join(found)
 
 
+async def _resize(page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.wait_for_function(f"innerWidth === {width}")
+
+
+async def _pictured_faults(page: Page, home: str, ids: dict[str, str]) -> list[str]:
+    """Of a conversation with pictures that are kept, masked and unmasked."""
+    found: list[str] = []
+    for masked in (True, False):
+        if not masked:
+            await unmask(page, home, ids["pictured_in"])
+        for shown in PICTURED.values():
+            await page.goto(home + shown.address.format_map(ids))
+            found += await _faults(page)
+            images = page.locator(".pictures img")
+            of_turn = shown.name == "turn-pictures" and not masked
+            assert await images.count() == (2 if of_turn else 0), shown
+            for number in range(await images.count()):
+                drawn = await images.nth(number).evaluate("image => image.naturalWidth")
+                assert drawn > 0, shown
+    return found
+
+
 async def _faults(page: Page) -> list[str]:
-    """What axe-core complains about, and whether the page is wider than its window."""
+    """What axe-core complains about, what moves by itself, and what is wider than the window."""
+    shifts = [f"{page.url}: moves by itself: {one}" for one in await page.evaluate(SHIFTS)]
     results = await Axe().run(page)
     faults = [
         f"{page.url}: {violation['id']}: {violation['help']}: {node['html'][:200]}"
         for violation in results.response["violations"]
         for node in violation["nodes"][:3]
     ]
-    return faults + await _overflow(page)
+    return faults + shifts + await _overflow(page)
 
 
 async def _overflow(page: Page) -> list[str]:

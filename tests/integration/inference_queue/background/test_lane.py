@@ -126,7 +126,51 @@ async def test_a_job_goes_to_the_workers_that_are_meant(
 ) -> None:
     await put_background(database, question(), target=target)
     assert bool(await leases.claim(1, ANY)) is is_claimed
-    assert is_claimed is target.matches(model="m", preset="p", engine="e", adapter="")
+    assert is_claimed is target.matches(model="m", preset="p", engine="e", adapters=[""])
+
+
+ADAPTED = Offer(model="m", preset="p", engine="e", adapters=("support", "sales"))
+
+
+async def test_a_background_job_gets_the_adapter_that_its_target_names(
+    database: AsyncEngine, leases: BackgroundLeases
+) -> None:
+    await put_background(database, question(), target=Target(adapter="sales"))
+    assert await leases.claim(1, ANY) == []
+    [lease] = await leases.claim(1, ADAPTED)
+    assert isinstance(lease.job, Job)
+    assert lease.job.adapter == "sales"
+
+
+async def test_a_background_job_keeps_its_own_adapter_where_any_worker_is_meant(
+    database: AsyncEngine, leases: BackgroundLeases
+) -> None:
+    own = question(adapter="support")
+    await put_background(database, own, question(adapter="support"), target=Target(model="m"))
+    assert await leases.claim(4, ANY) == []
+    first, second = await leases.claim(4, ADAPTED)
+    assert first.job == own
+    assert isinstance(second.job, Job)
+    assert second.job.adapter == "support"
+
+
+async def test_a_target_without_adapter_takes_a_jobs_own_away(
+    database: AsyncEngine, leases: BackgroundLeases
+) -> None:
+    await put_background(database, question(adapter="support"), target=Target(adapter=""))
+    [lease] = await leases.claim(1, ANY)
+    assert isinstance(lease.job, Job)
+    assert lease.job.adapter == ""
+
+
+async def test_a_live_job_for_an_adapter_holds_up_only_the_workers_that_have_it(
+    database: AsyncEngine, redis: Redis, leases: BackgroundLeases
+) -> None:
+    await put_background(database, question(), question())
+    async with database.begin() as connection:
+        await JobQueue(redis).enqueue(connection, question(adapter="sales"))
+    assert await leases.claim(1, ADAPTED) == []
+    assert len(await leases.claim(1, ANY)) == 1
 
 
 async def test_a_worker_without_the_tokenizer_leaves_what_is_to_be_rendered(

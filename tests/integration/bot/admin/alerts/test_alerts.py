@@ -19,9 +19,11 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from bot.admin.alerts import channels
-from bot.admin.alerts.channels import Channels, origins, send_mail
+from bot.admin.alerts import channels, mail
+from bot.admin.alerts.channels import Channels, origins
 from bot.admin.alerts.conditions import MAX_DEAD, AlertName, Conditions
+from bot.admin.alerts.mail import send_mail
+from bot.admin.alerts.telling import AlertTeller
 from bot.admin.alerts.watch import AlertWatch
 from bot.http.outbound import OutboundClient
 from bot.settings import Settings
@@ -81,8 +83,9 @@ async def look(
     """One look of one bot."""
     conditions = Conditions(workers=workers or no_workers(), data_dir=Path("/"))
     async with OutboundClient(origins(settings)) as client:
-        ways = Channels(settings, client)
-        await AlertWatch(database=transactions, conditions=conditions, channels=ways).look()
+        teller = AlertTeller(database=transactions, channels=Channels(settings, client))
+        await AlertWatch(database=transactions, conditions=conditions, teller=teller).look()
+        await teller.wait()
 
 
 async def die(database: AsyncEngine) -> None:
@@ -216,16 +219,12 @@ async def test_a_channel_that_hangs_keeps_no_other_waiting_for_ever(
 async def test_a_mail_server_that_hangs_is_given_up(
     database: AsyncEngine, transactions: AsyncEngine, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channels, "MAIL_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(mail, "MAIL_TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
-        mail = {
-            "alert_mail_to": "ops@example.com",
-            "alert_smtp_url": f"smtp://127.0.0.1:{silent.getsockname()[1]}",
-        }
         settings = room.settings("webhook").model_copy(
             update={
-                "alert_mail_to": mail["alert_mail_to"],
-                "alert_smtp_url": SecretStr(mail["alert_smtp_url"]),
+                "alert_mail_to": "ops@example.com",
+                "alert_smtp_url": SecretStr(f"smtp://127.0.0.1:{silent.getsockname()[1]}"),
             }
         )
         await die(database)
@@ -351,8 +350,8 @@ async def test_mail_is_sent_to_a_real_server(
     await look(transactions, settings)
     server.close()
     assert b"To: ops@example.com\r\n" in received
-    mail = message_from_bytes(b"".join(received), policy=policy.default)
-    assert mail["Subject"] == "[Bllossom] 경고: 답변을 전달하지 못하고 있습니다"
+    taken = message_from_bytes(b"".join(received), policy=policy.default)
+    assert taken["Subject"] == "[Bllossom] 경고: 답변을 전달하지 못하고 있습니다"
 
 
 def test_a_password_is_not_sent_to_a_mail_server_without_tls() -> None:

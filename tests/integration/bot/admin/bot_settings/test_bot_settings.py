@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from bot.domain.bot_config import Scope
 from bot.domain.dashboard_users import Role
 from bot.store import bot_configs, config_drafts
 from bot.store.config_drafts import MAX_DRAFTS, TooManyDraftsError
+from inference_queue.worker_registry import Heartbeat, WorkerState, WorkerStatus
+from runtime.redis_client import connect_redis
 from tests.integration.bot.admin.bot_settings.pages import (
     PAGES,
     ROOM,
@@ -358,3 +362,29 @@ async def test_any_two_versions_are_compared(operator: Client, database: AsyncEn
     assert "하나 <del>둘</del>" in page
     assert "하나 <ins>셋</ins>" in page
     assert "/restore" not in page, "a version is restored in place of the live one alone"
+
+
+async def test_an_adapter_that_no_worker_has_is_said_before_it_goes_live(
+    start_admin: StartAdmin, database: AsyncEngine, redis_url: str
+) -> None:
+    client = await start_admin(database, redis_url=redis_url)
+    await log_in(client)
+    missing = "support 어댑터를 가진 워커가 지금 없습니다"
+    async with connect_redis(redis_url) as redis:
+        worker = WorkerStatus(
+            id="w1", state=WorkerState.READY, adapters=("sales",), by_adapters=True
+        )
+        heartbeat = Heartbeat(redis, worker="w1")
+        await heartbeat.publish(worker)
+        assert await save_draft(client, adapter="support") == 303
+        html = await shown(client)
+        assert '<option value="sales"><option value="none">' in html
+        assert missing in html
+        assert missing in await shown(client, "compare")
+        assert (await publish(client))[0] == 303
+        assert (await live(database))["adapter"] == "support"
+        await heartbeat.publish(replace(worker, adapters=("sales", "support")))
+    async with asyncio.timeout(30):
+        while missing in await shown(client):
+            await asyncio.sleep(0.1)
+    assert await save_draft(client, adapter="상담") == 400

@@ -129,6 +129,32 @@ async def test_the_time_of_processors_and_engine_is_shown_of_what_reports_it(
     assert "워커 0.250초" not in one
 
 
+@pytest.mark.parametrize(
+    ("cpu_ms", "bots_report", "told"),
+    [(250.0, True, False), (None, True, True), (250.0, False, True)],
+    ids=["all report", "a bot stored an answer without its time", "no bot reports"],
+)
+async def test_the_chart_says_where_bots_report_no_time(
+    operator: Client,
+    database: AsyncEngine,
+    database_url: str,
+    cpu_ms: float | None,
+    bots_report: bool,
+    told: bool,
+) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    await add_turn(database, received_at=at, cpu_ms=cpu_ms)
+    await count(database_url)
+    if bots_report:
+        async with database.begin() as connection:
+            for minute in range(2):  # the answer may end in the next one
+                await connection.execute(ADD_CPU, {"at": at + timedelta(minutes=minute)})
+    processors = await shown(operator, "/admin/charts/cpu?range=1h")
+    sentence = "그런 봇이 함께 돌던 동안 봇의 값은 실제보다 낮거나 없습니다"
+    assert (sentence in processors) is told
+    assert sentence not in await shown(operator, "/admin/charts/gpu?range=1h")
+
+
 async def test_every_chart_is_of_the_chosen_tenant_alone(
     operator: Client, database: AsyncEngine
 ) -> None:

@@ -243,7 +243,7 @@ async def test_a_bot_that_dies_leaves_a_data_set_that_another_one_ends(
     transactions: AsyncEngine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.admin.turns.listing.PAGE_SIZE", 2)
+    monkeypatch.setattr("bot.admin.turns.listing.IDS_PER_PAGE", 2)
     for number in range(5):
         turn = await add_turn(
             database, f"질문 {number}", f"답 {number}", key=f"{number}",

@@ -199,7 +199,7 @@ async def test_a_disk_that_is_full_before_or_while_writing_leaves_no_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(steps, "STEP_ROWS", 1)
-    monkeypatch.setattr("bot.admin.turns.listing.PAGE_SIZE", 1)
+    monkeypatch.setattr("bot.admin.turns.listing.IDS_PER_PAGE", 1)
     for number in range(3):
         await add_turn(database, received_at=NOON + timedelta(seconds=number))
     for looks in (0, 2):
@@ -260,7 +260,7 @@ async def test_after_a_restart_another_bot_goes_on_where_the_last_step_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(steps, "STEP_ROWS", 1)
-    monkeypatch.setattr("bot.admin.turns.listing.PAGE_SIZE", 1)
+    monkeypatch.setattr("bot.admin.turns.listing.IDS_PER_PAGE", 1)
     for number in range(5):
         await add_turn(database, f"{number}번", received_at=NOON + timedelta(seconds=number))
     address = await order(operator, form="csv")

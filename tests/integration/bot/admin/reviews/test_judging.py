@@ -118,6 +118,33 @@ async def test_a_correction_of_the_largest_size_is_taken(
     assert (await counting(database, turn_id))[2] == long
 
 
+@pytest.mark.parametrize("length", [4_000, MAX_CORRECTION_CHARS, 20_000])
+async def test_a_page_of_long_texts_stays_small_and_leads_to_the_whole(
+    operator: Client, reviewer: Client, other: Client, database: AsyncEngine, length: int
+) -> None:
+    words = "환불은 사흘 걸립니다. " * (length // 13)
+    for hours in range(5, 0, -1):
+        await add_turn(database, words, words, received_at=NOON - timedelta(hours=hours))
+    turn_id = await add_turn(database, words, words)
+    queue = await new_queue(reviewer, database, reviewers="3")
+    corrected = {"verdict": "bad", "reason_wrong": "1", "note": "길다" * 400, "correction": MINE}
+    for client in (reviewer, other):
+        await judge(client, turn_id, queue, **corrected)
+    for query in ("", f"?queue={queue}", f"?queue={queue}&decide=1"):
+        for client in (operator, reviewer):
+            shown = await page(client, turn_id, query)
+            assert len(shown.encode()) < 60_000
+            assert f"/admin/turns/{turn_id}/texts/answer" in shown
+    link = f"/admin/reviews/turns/{turn_id}?queue={queue}&amp;decide=1"
+    # What is too long to be corrected leaves the boxes empty, and both have room.
+    is_apart = length <= MAX_CORRECTION_CHARS
+    assert (link in await page(operator, turn_id, f"?queue={queue}")) is is_apart
+    deciding = await page(operator, turn_id, f"?queue={queue}&decide=1")
+    assert f'action="/admin/reviews/turns/{turn_id}/verdict"' in deciding
+    # It is not the reviewers', whatever their address says.
+    assert 'id="judge"' in await page(reviewer, turn_id, "?decide=1")
+
+
 async def test_comparing_shows_the_changes_and_saves_nothing(
     reviewer: Client, database: AsyncEngine
 ) -> None:

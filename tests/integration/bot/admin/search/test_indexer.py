@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.search.criteria import PAGE_SIZE
 from bot.admin.search.indexer import SearchIndexer
 from bot.admin.turns import finding
-from bot.admin.turns.queries import PAGE_SIZE
 from bot.domain.turns import Person
 from bot.privacy.masking import pseudonym
 from bot.store import erasure

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.admin.turns.queries import PAGE_SIZE
+from bot.admin.search.criteria import PAGE_SIZE
 from tests.support.admin import Client
 from tests.support.sample_turns import NOON, add_turn, conversation_of
 

@@ -18,6 +18,7 @@ from tests.support.sample_turns import add_turn
 WORKER = WorkerStatus(
     id="gpu-1", state=WorkerState.READY, engine="local", model="Bllossom-8B", preset="bllossom-8b",
     slots=8, busy=3, answer_s=4.2, tokens_per_s=51.5, adapter="polite", background=2,
+    adapters=("support", "sales"),
 )  # fmt: skip
 
 
@@ -59,6 +60,7 @@ async def test_a_worker_is_shown_with_model_slots_load_and_heartbeat(
     for words in (
         "gpu-1", "준비됨", "Bllossom-8B", "3 / 8 사용 중", "초당 51.5토큰", "4.2초", "초 전",
         "2번째 시도 포함", "백그라운드 작업", "polite",
+        "support, sales",
     ):  # fmt: skip
         assert words in page, words
     assert re.search(r"\b[1-9]\d*분 \d+초째", page), "90 seconds, and what the page took"

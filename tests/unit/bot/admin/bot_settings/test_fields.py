@@ -21,13 +21,14 @@ from bot.admin.bot_settings.inherited import Deployment
 from bot.admin.bot_settings.words import CHOICES, GROUPS, KEYS_IN_WORDS, PROBLEMS, SCOPE_PROBLEMS
 from bot.admin.web import language
 from bot.configs.keys import KEYS, MAX_PROMPT_CHARS, MAX_TYPED_PROMPT_CHARS, check
-from bot.configs.kinds import Choice, Flag, Number, Prose
+from bot.configs.kinds import AdapterName, Choice, Flag, Number, Prose
 from bot.configs.problems import BadValueError, Problem
 from bot.configs.scopes import ScopeProblem
 from bot.configs.text_diff import Side
 from bot.conversation.prompt import PromptBuilder
 from bot.domain.bot_config import ThreadRule
 from bot.settings import Settings
+from inference_queue.protocol import NO_ADAPTER
 from tests.support.admin import no_workers
 
 HANGUL = re.compile("[가-힣]")
@@ -52,6 +53,8 @@ def two_values(key: str) -> tuple[Any, Any]:
         case Choice(words=words):
             first, second, *_ = words
             return first, second
+        case AdapterName():
+            return "support", NO_ADAPTER
         case Prose():
             return "첫 문장이에요.", "다른 문장이에요."
     raise AssertionError(key)

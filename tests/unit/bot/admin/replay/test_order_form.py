@@ -99,3 +99,19 @@ def test_an_engine_is_gone_where_no_ready_worker_has_it() -> None:
     assert is_gone(wanted, [a_worker(state=WorkerState.LOADING)])
     assert is_gone(Target(), [])
     assert not is_gone(wanted, None)  # without Redis nobody knows
+
+
+def test_each_adapter_of_a_worker_is_an_engine_to_choose() -> None:
+    worker = WorkerStatus(
+        id="w", state=WorkerState.READY, model="m", engine="local", adapters=("sales", "support")
+    )
+    offered = offered_engines([worker, worker])
+    assert [one.label for one in offered] == [
+        "m (local)",
+        "m + sales (local)",
+        "m + support (local)",
+    ]
+    targets = [read_engine(one.key) for one in offered]
+    assert [target.adapter for target in targets] == ["", "sales", "support"]
+    assert not any(is_gone(target, [worker]) for target in targets)
+    assert is_gone(Target(adapter="gone"), [worker])

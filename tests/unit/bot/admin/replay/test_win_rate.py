@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bot.admin.replay.win_rate import JudgedItem, WinRate, win_rate
+from bot.admin.replay.win_rate import WinRate, win_rate
 from bot.domain.replays import Preference
-from measures.shares import effective_size, student_t, wilson
+from measures.shares import Clusters, effective_size, student_t, wilson
 from measures.verdict import Verdict
 
 NEW, OLD, TIE, BOTH_BAD = Preference.NEW, Preference.OLD, Preference.TIE, Preference.BOTH_BAD
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedItem:
+    """An item with its votes."""
+
+    conversation_id: int
+    votes: Sequence[Preference]
+
+    @property
+    def score(self) -> float:
+        return sum(vote.score for vote in self.votes) / len(self.votes)
+
+
 votes = st.lists(st.sampled_from(Preference), min_size=1, max_size=4)
 items = st.lists(
     st.builds(JudgedItem, conversation_id=st.integers(1, 12), votes=votes), min_size=1, max_size=60
@@ -30,8 +46,20 @@ def judged(*scores: Preference, conversation: int | None = None) -> list[JudgedI
     ]
 
 
+def conversations(some: Sequence[JudgedItem]) -> list[Clusters]:
+    """Each by itself."""
+    scores: dict[int, list[float]] = {}
+    for item in some:
+        scores.setdefault(item.conversation_id, []).append(item.score)
+    return clusters(scores.values())
+
+
+def clusters(scores: Iterable[Sequence[float]]) -> list[Clusters]:
+    return [Clusters(len(same), sum(same)) for same in scores]
+
+
 def rate_of(some: Sequence[JudgedItem]) -> WinRate:
-    found = win_rate(some)
+    found = win_rate(conversations(some))
     assert found is not None
     return found
 
@@ -58,9 +86,9 @@ def test_changing_sides_mirrors_everything(some: list[JudgedItem]) -> None:
 
 def test_equal_conversations_count_once_each_whatever_rounding_leaves_of_their_variance() -> None:
     low, high = 1 / 6, 5 / 6
-    assert effective_size([[low, 0.0], [low, 0.0]]) == 2.0
-    assert effective_size([[high, 1.0], [high, 1.0]]) == 2.0
-    assert effective_size([[0.1, 0.2], [0.3, 0.0]]) == 2.0
+    assert effective_size(clusters([[low, 0.0], [low, 0.0]])) == 2.0
+    assert effective_size(clusters([[high, 1.0], [high, 1.0]])) == 2.0
+    assert effective_size(clusters([[0.1, 0.2], [0.3, 0.0]])) == 2.0
 
 
 @given(items, st.randoms(use_true_random=False))
@@ -75,19 +103,26 @@ def test_the_order_of_the_votes_does_not_matter(some: list[JudgedItem], rng: ran
 def test_copies_within_a_conversation_are_no_more_evidence(
     some: list[JudgedItem], times: int
 ) -> None:
-    scores = [[i.score for i in some if i.conversation_id == c] for c in range(1, 13)]
-    clusters = [same for same in scores if same]
-    size = effective_size(clusters)
+    found = conversations(some)
+    size = effective_size(found)
     assume(size < len(some))  # where turns agree less than by chance, each counts fully
-    assert math.isclose(effective_size([same * times for same in clusters]), size, rel_tol=1e-6)
+    copies = [Clusters(times * one.items, times * one.total) for one in found]
+    assert math.isclose(effective_size(copies), size, rel_tol=1e-6)
+
+
+@given(items)
+def test_conversations_that_were_judged_alike_may_be_counted(some: list[JudgedItem]) -> None:
+    alike = Counter(conversations(some))
+    counted = [one._replace(number=times) for one, times in alike.items()]
+    found = win_rate(counted)
+    assert found is not None
+    assert math.isclose(found.low, rate_of(some).low, abs_tol=1e-9)
+    assert (found.items, found.conversations) == (len(some), alike.total())
 
 
 @given(items)
 def test_the_effective_size_is_never_above_the_items(some: list[JudgedItem]) -> None:
-    scores: dict[int, list[float]] = {}
-    for item in some:
-        scores.setdefault(item.conversation_id, []).append(item.score)
-    assert 1 <= effective_size(list(scores.values())) <= len(some)
+    assert 1 <= effective_size(conversations(some)) <= len(some)
 
 
 @given(st.floats(0, 1), st.integers(1, 500))

@@ -1,0 +1,1 @@
+"""Several LoRA adapters beside one model, each row of a batch with its own."""
