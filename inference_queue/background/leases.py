@@ -9,7 +9,18 @@ from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy import BigInteger, Boolean, Float, Integer, Row, Text, Uuid, bindparam, text
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Boolean,
+    Float,
+    Integer,
+    Row,
+    Text,
+    Uuid,
+    bindparam,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -34,7 +45,7 @@ _NEXT = f"""
       AND NOT EXISTS (SELECT FROM jobs WHERE {CLAIMABLE} AND {HAS_ITS_ADAPTER})
     ORDER BY created_at, id LIMIT :slots
 """
-_CHOICE = (
+_CHOICE: tuple[BindParameter[Any], ...] = (
     bindparam("kinds", type_=ARRAY(Text)),
     bindparam("sees", type_=Boolean),
     bindparam("only", type_=Uuid),

@@ -31,8 +31,8 @@ COLOURS = {
 }
 ANSWERS = {colour: f"{colour} 사진이에요." for colour in COLOURS}
 
-STEPS, BATCH, RATE = 180, 8, 3e-3
-OTHERS = 2048  #: tokens that an answer is told from in a step; all 128,256 would take seconds
+STEPS, BATCH, RATE = 220, 8, 3e-3
+OTHERS = 16_384  #: tokens that an answer is told from in a step; all 128,256 would take seconds
 LOUDNESS = 5.0  #: of the last layer: the words' vectors are short, and stay as they are
 SIZES = ((96, 72), (72, 96), (80, 80), (90, 60))  #: small: a lesson is drawn quickly
 QUESTIONS = (
@@ -86,7 +86,7 @@ def save_trained(noise_dir: Path, into: Path) -> None:
     for _ in range(STEPS):
         loss = lesson.loss(model)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
         schedule.step()

@@ -149,5 +149,5 @@ def noise_mllama_dir(llama3_tokenizer_dir: Path) -> Path:
 def colour_llava_dir(noise_llava_dir: Path) -> Path:
     """The tiny LLaVA-NeXT, trained to name the main colour of a picture in Korean."""
     return made_once(
-        "colour-llava-1", lambda into: colour_llava.save_trained(noise_llava_dir, into)
+        "colour-llava-2", lambda into: colour_llava.save_trained(noise_llava_dir, into)
     )

@@ -51,7 +51,7 @@ def trained() -> Path:
     """The model's folder."""
     tokenizer = made_once("llama3-tokenizer", llama3_tokenizer.convert)
     noise = made_once("noise-llava-1", lambda into: tiny_llava.save_noise(tokenizer, into))
-    return made_once("colour-llava-1", lambda into: colour_llava.save_trained(noise, into))
+    return made_once("colour-llava-2", lambda into: colour_llava.save_trained(noise, into))
 
 
 async def main() -> None:

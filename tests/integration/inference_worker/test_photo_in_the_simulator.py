@@ -15,7 +15,7 @@ from tests.support.colour_llava import ANSWERS, jpeg
 from tests.support.photo_answers import send_photo
 from tests.support.simulated_stack import simulated_stack
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # the first run trains the model
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from tests.support.colour_llava import ANSWERS, COLOURS, jpeg
 from tests.support.models import started
 from tests.support.seeing_models import a_job, answer
 
+pytestmark = pytest.mark.timeout(600)  # the first run trains the model
+
 UNSEEN = 99  #: a seed that no lesson had
 TOKENS = 24
 
