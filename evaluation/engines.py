@@ -86,8 +86,9 @@ def without_secrets(asked_for: str) -> str:
     """The name of an engine or judge as reports may show it."""
     if not _is_url(asked_for):
         return asked_for
-    url = URL(asked_for)
-    return str(url.with_user(None).with_query(None).with_fragment(None))
+    address, adapter = _split_url(asked_for)
+    shown = str(URL(address).with_user(None).with_query(None).with_fragment(None))
+    return f"{shown}{ADAPTER_MARK}{adapter}" if adapter else shown
 
 
 def _is_url(asked_for: str) -> bool:
@@ -95,9 +96,10 @@ def _is_url(asked_for: str) -> bool:
 
 
 def _split_url(asked_for: str) -> tuple[str, str]:
-    """A URL and the adapter behind it, "" for none; a password may have the mark, too."""
+    """A URL and the adapter behind it, "" for none; a password or query may have the mark, too."""
     url, mark, adapter = asked_for.rpartition(ADAPTER_MARK)
-    return (url, adapter) if mark and is_adapter_name(adapter) else (asked_for, "")
+    is_named = bool(mark) and "?" not in url and is_adapter_name(adapter)
+    return (url, adapter) if is_named else (asked_for, "")
 
 
 def _served(url: str, adapter: str, options: EngineOptions) -> Engine:

@@ -116,6 +116,7 @@ class LocalEngine:
         checkpoint, template = await run_in_daemon_thread(lambda: load_model(settings, report))
         self._card = checkpoint.card
         self._model = model = _prepared(settings, checkpoint, template)
+        del checkpoint  # its adapters have been copied into the batch
         await self._warm_up()
         max_tokens = settings.slots * model.window
         report(model.scheduler.make_room(settings.kv_tokens, max_tokens=max_tokens))

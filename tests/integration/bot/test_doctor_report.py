@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.__main__ import main
 from bot.doctor.local_run import FILE, LOCK, running_settings
@@ -459,10 +458,12 @@ async def test_what_a_bot_does_by_itself_is_told(
 
 
 async def test_an_adapter_that_no_worker_has_is_told(
-    desk: Desk, database: AsyncEngine, redis_url: str
+    desk: Desk, database_url: str, redis_url: str
 ) -> None:
+    database = connect_unpooled(database_url)
     for scope, adapter in ((Scope("kakao", "b1"), "support"), (Scope("slack"), "none")):
         await publish_past_the_pages(database, scope, {"adapter": adapter})
+    await database.dispose()
     status, said = await desk.doctor()
     assert status == 1
     assert "The settings of kakao/b1 name the adapter support: no worker has it" in said

@@ -345,7 +345,7 @@ async def test_the_adapters_of_one_server_are_compared_by_their_names(
         assert status == 0, capsys.readouterr().err
         used = [request.body["model"] for request in server.requests]
         assert (used.count("lora-1"), used.count("lora-2")) == (6, 6)
-        assert "lora-2" in (folder / "report.en.md").read_text("utf-8")
+        assert "lora-2" in (folder / "report.md").read_text("utf-8")
         gone = ("answer", "--questions", questions, "--engine", f"{server.url}+lora-9")
         assert await run(*gone, "--run", str(tmp_path / "gone")) == 3
     assert "has no adapter lora-9; it has none" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
+from bot.admin.bot_settings.announced import adapter_warning
 from bot.admin.bot_settings.desk import Desk, read_desk
 from bot.admin.bot_settings.sandbox.chat import MAX_OPEN, Sandbox, TooManyOpenError
 from bot.admin.bot_settings.sandbox.shortening import ShownQuestion, shortened
@@ -128,7 +129,7 @@ async def _chat_page(
         typed=typed,
         sentence=sentence,
         is_bad=status >= 400,
-        warning=_worker_warning(request.app[WORKERS]),
+        warning=_worker_warning(request.app[WORKERS]) or _adapter_warning(request, desk),
         sides=labels.translated(SIDES),
         outcomes=labels.translated(labels.FAILURES | labels.FINISH_REASONS | _UNREADABLE),
         seconds=labels.duration,
@@ -161,6 +162,12 @@ def _settings(desk: Desk, *, both: bool) -> Mapping[SandboxSide, BotConfig]:
     own = EffectiveConfig(values=read_values(desk.draft.values)[0])
     drafted = {SandboxSide.DRAFT: merge([*wider, own]).values}
     return drafted | {SandboxSide.LIVE: live} if both else drafted
+
+
+def _adapter_warning(request: web.Request, desk: Desk) -> str:
+    """Why a question asked now would wait for its adapter; "" where nothing is known."""
+    values = next(iter(_settings(desk, both=False).values()))
+    return adapter_warning(request, values.adapter)
 
 
 def _worker_warning(workers: WorkerRegistry) -> str:
