@@ -108,6 +108,13 @@ def _engine(length: Length) -> Measured:
     return engine.bench(quick if length is Length.QUICK else engine.Size())
 
 
+def _vllm(length: Length) -> Measured:
+    from benchmarks import vllm  # noqa: PLC0415 - torch takes seconds
+
+    quick = vllm.Size(concurrencies=(2,), rounds=1, prompt=(4, 24), answer=(4, 8))
+    return vllm.bench(quick if length is Length.QUICK else vllm.Size())
+
+
 def _conversations(length: Length) -> Measured:
     from benchmarks import conversations  # noqa: PLC0415 - torch takes seconds
 
@@ -138,6 +145,7 @@ BENCHES: dict[str, Bench] = {
     "cost": _cost,
     "readers": _readers,
     "engine": _engine,
+    "vllm": _vllm,
     "conversations": _conversations,
     "product": _product,
 }

@@ -22,6 +22,8 @@ from inference_worker.prompt.open_answer import split_open
 from inference_worker.prompt.visual_tokens import WithPictures
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from inference_worker.engines.local.scheduler import Scheduler
     from inference_worker.engines.local.vision import PictureReader, Pixels
 
@@ -55,6 +57,11 @@ class LoadedModel:
     max_new_tokens: int | None
     habit: ThinkingHabit
     reader: PictureReader | None = None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
+        return self.scheduler.tokenizer
 
     @property
     def vocabulary(self) -> int:

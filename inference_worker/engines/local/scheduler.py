@@ -51,6 +51,7 @@ class Scheduler:
             model, max_slots=slots, budget=budget, prefill_chunk=prefill_chunk, adapters=adapters
         )
         self._runner = BatchRunner(batch, tokenizer, stop_ids)
+        self.tokenizer = tokenizer
         self._max_waiting = slots * WAITING_PER_SLOT
         self._waiting: deque[Request] = deque()
         self._changed = threading.Condition()

@@ -35,7 +35,9 @@ from inference_worker.engines.served.estimated_prompt import Prompt
 from inference_worker.engines.served.event_stream import EventStreams
 from inference_worker.engines.served.fitting import fit_job, fit_shorter, plain_prompt
 from inference_worker.engines.served.generation import Generation
+from inference_worker.engines.served.scored import scored
 from inference_worker.engines.served.token_id_prompt import Encoder, load_encoder
+from inference_worker.engines.token_scores import NO_SCORES, WantedScores
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.system_role import SystemRole
@@ -136,6 +138,17 @@ class ServedEngine:
         async with aclosing(Generation(connection, plain, prompt).events()) as events:
             async for event in events:
                 yield event
+
+    async def score(
+        self, asked: Job | PlainRequest, wanted: WantedScores
+    ) -> AsyncGenerator[Delta | Completion, None]:
+        """A text with its tokens' probabilities; see ``ScoringEngine.score``. Chats have none."""
+        connection = self._connected()
+        if not (isinstance(asked, PlainRequest) and connection.backend.dialect.scores):
+            raise EngineError(FailureReason.INVALID_JOB, NO_SCORES)
+        refuse_adapter(connection.card, asked)
+        prompt = await plain_prompt(connection, asked)
+        yield await scored(connection, asked, prompt, wanted)
 
     async def close(self) -> None:
         """End every stream at once: their readers get an EngineError, the server stops."""
