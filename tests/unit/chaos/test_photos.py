@@ -23,7 +23,8 @@ def words(text: str) -> dict[str, Any]:
 
 
 def asked(*parts: dict[str, Any]) -> str:
-    prompt = [{"role": "system", "content": "?"}, {"role": "user", "content": list(parts)}]
+    question: dict[str, Any] = {"role": "user", "content": list(parts)}
+    prompt: list[dict[str, Any]] = [{"role": "system", "content": "?"}, question]
     return photos.as_texts(prompt)[-1]["content"]
 
 
