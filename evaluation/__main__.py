@@ -19,9 +19,9 @@ from evaluation.gate import Bounds, Gate, decide
 from evaluation.judge.client import JudgeServer
 from evaluation.logickor import as_logickor, refuse_changed
 from evaluation.progress import say
-from evaluation.question_files import read_questions
+from evaluation.question_files import read_questions, without_trained
 from evaluation.questions import QuestionSet
-from evaluation.replays import read_replay
+from evaluation.replays import read_replay, read_two_replays
 from evaluation.reports.models import ComparisonReport, RunReport
 from evaluation.reports.written import markdown
 
@@ -53,8 +53,13 @@ def _logickor(options: Options) -> int:
 
 
 def _answer(options: Options) -> int:
-    questions = read_questions(options.questions, sha256=options.sha256)
+    questions = _questions(options)
     return _show(asyncio.run(commands.evaluate(_plan(options), questions, options.engine)), options)
+
+
+def _questions(options: Options) -> QuestionSet:
+    asked = read_questions(options.questions, sha256=options.sha256)
+    return without_trained(asked, options.trained_on) if options.trained_on else asked
 
 
 def _compare(options: Options) -> int:
@@ -78,12 +83,16 @@ def _compared(options: Options) -> ComparisonReport:
     if options.replay:
         if options.questions or options.baseline or options.candidate:
             raise EvaluationError("--replay brings questions and answers: leave the others out.")
-        return asyncio.run(commands.compare_replay(plan, read_replay(options.replay)))
+        if options.against:
+            replay = read_two_replays(options.replay, options.against)
+        else:
+            replay = read_replay(options.replay)
+        return asyncio.run(commands.compare_replay(plan, replay))
+    if options.against:
+        raise EvaluationError("--against needs --replay: it is another replay of its questions.")
     if not options.baseline or not options.candidate:
         raise EvaluationError("--baseline and --candidate are needed, or --replay.")
-    questions: QuestionSet | None = None
-    if options.questions:
-        questions = read_questions(options.questions, sha256=options.sha256)
+    questions = _questions(options) if options.questions else None
     work = commands.compare_runs(plan, options.baseline, options.candidate, questions)
     return asyncio.run(work)
 

@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_shared(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--trained-on", type=Path, help="whose questions are left out")
     command.add_argument("--run", type=Path, help="the folder; the same one goes on")
     command.add_argument("--sha256", default="", help="what --questions has to have")
     command.add_argument("--judge", default="", help="the URL of an OpenAI-compatible server")
@@ -74,6 +75,9 @@ def _add_sides(command: argparse.ArgumentParser) -> None:
     command.add_argument("--baseline", default="", help=_SIDE)
     command.add_argument("--candidate", default="", help=_SIDE)
     command.add_argument("--replay", type=Path, help="a replay of the dashboard as JSONL")
+    command.add_argument(
+        "--against", type=Path, help="another one of the same questions: its new answers"
+    )
 
 
 def _add_bounds(command: argparse.ArgumentParser) -> None:

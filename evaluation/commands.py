@@ -135,7 +135,8 @@ async def _compare(
     compared = compare(
         pairs, baseline, candidate, pair_scores, has_judge=used is not None, seed=plan.seed
     )
-    beside = agreement(pairs, compared.judged, replay.votes) if replay else None
+    votes = replay.votes if replay else {}
+    beside = agreement(pairs, compared.judged, votes) if votes else None
     report = comparison_report(
         ComparedSides(
             questions=questions,
@@ -144,6 +145,7 @@ async def _compare(
             pair_scores=pair_scores,
             judge=used,
             seed=plan.seed,
+            replay=replay.id if replay else None,
         ),
         compared,
         beside if used else None,

@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from evaluation.errors import EvaluationError
+from evaluation.progress import say
 from evaluation.questions import (
     UNNAMED,
     AskedTurn,
@@ -62,6 +63,22 @@ def read_questions(path: Path, *, sha256: str = "") -> QuestionSet:
         questions=tuple(kept),
         repeated=len(questions) - len(kept),
     )
+
+
+def without_trained(asked: QuestionSet, path: Path) -> QuestionSet:
+    """The questions that training has not seen; ``path``: the file that it was given.
+
+    A model that has learned the answers would look better than it is. Raises EvaluationError.
+    """
+    trained = {one.text_digest for one in read_questions(path).questions}
+    kept = tuple(one for one in asked.questions if one.text_digest not in trained)
+    if not kept:
+        raise EvaluationError(
+            f"Every question of {asked.name} stands in {path.name} as well: a comparison needs "
+            "questions that training has not seen, such as test.jsonl of the same export."
+        )
+    say(f"{len(asked.questions) - len(kept)} questions stand in {path.name} and are left out.")
+    return asked.model_copy(update={"questions": kept})
 
 
 def _checksum(path: Path) -> str:

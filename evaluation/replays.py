@@ -25,6 +25,7 @@ BASELINE, CANDIDATE, NEITHER = "baseline", "candidate", "neither"
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True)
 
+    replay: int | None = None
     turn: str
     question: str
     old_answer: str
@@ -53,8 +54,12 @@ class _Row(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayFile:
-    """A replay: the old answers are the baseline, the new ones the candidate."""
+    """A replay: the old answers are the baseline, the new ones the candidate.
 
+    Of two replays the new answers of both are; nobody has voted on these.
+    """
+
+    id: int | None = None
     questions: QuestionSet
     baseline: Side
     candidate: Side
@@ -64,16 +69,36 @@ class ReplayFile:
 def read_replay(path: Path) -> ReplayFile:
     """The replay in a JSONL file. Raises EvaluationError."""
     rows = _rows(path)
-    if not rows:
-        raise EvaluationError(f"{path} has no pairs: download a replay that has answers.")
-    questions = [
-        Question(id=row.turn, turns=(AskedTurn(text=row.question or "-"),)) for row in rows
-    ]
+    questions = _questions(rows)
     return ReplayFile(
+        id=rows[0].replay,
         questions=QuestionSet(name=path.name, sha256=file_sha256(path), questions=tuple(questions)),
         baseline=_side(rows, "old"),
         candidate=_side(rows, "new"),
         votes={row.turn: row.preferred for row in rows if row.preferred},
+    )
+
+
+def read_two_replays(baseline: Path, candidate: Path) -> ReplayFile:
+    """The new answers of two replays to the questions that both asked. Raises EvaluationError."""
+    old, new = _rows(baseline), _rows(candidate)
+    common = {row.turn for row in old} & {row.turn for row in new}
+    if not common:
+        raise EvaluationError(
+            f"{baseline} and {candidate} have no question in common: ask the same data set again "
+            "in both."
+        )
+    kept, others = ([row for row in rows if row.turn in common] for rows in (old, new))
+    questions = QuestionSet(
+        name=f"{baseline.name}, {candidate.name}",
+        sha256=file_sha256(baseline),
+        questions=tuple(_questions(kept)),
+    )
+    return ReplayFile(
+        questions=questions,
+        baseline=_side(kept, "new", label=f"{baseline.stem}: "),
+        candidate=_side(others, "new", label=f"{candidate.stem}: "),
+        votes={},
     )
 
 
@@ -105,14 +130,21 @@ def _rows(path: Path) -> list[_Row]:
     except (OSError, UnicodeDecodeError):
         raise EvaluationError(f"{path} cannot be read: check --replay.") from None
     try:
-        return [_Row.model_validate_json(line) for line in lines if line.strip()]
+        rows = [_Row.model_validate_json(line) for line in lines if line.strip()]
     except ValidationError:
         raise EvaluationError(
             f"{path} is not a replay: download one from the dashboard as JSONL."
         ) from None
+    if not rows:
+        raise EvaluationError(f"{path} has no pairs: download a replay that has answers.")
+    return rows
 
 
-def _side(rows: Sequence[_Row], name: str) -> Side:
+def _questions(rows: Sequence[_Row]) -> list[Question]:
+    return [Question(id=row.turn, turns=(AskedTurn(text=row.question or "-"),)) for row in rows]
+
+
+def _side(rows: Sequence[_Row], name: str, *, label: str = "") -> Side:
     answers = {
         (row.turn, 0): Answer(
             question=row.turn,
@@ -125,4 +157,4 @@ def _side(rows: Sequence[_Row], name: str) -> Side:
         for row in rows
     }
     models = Counter(getattr(row, f"{name}_model") or "-" for row in rows)
-    return Side(label=", ".join(sorted(models)), answers=answers)
+    return Side(label=label + ", ".join(sorted(models)), answers=answers)

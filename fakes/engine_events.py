@@ -55,7 +55,10 @@ def completion_events(
     server: EngineServer, body: Json, pieces: list[Any], finish: str
 ) -> Iterator[Json | str]:
     frame = {"id": "cmpl-1", "object": "text_completion", "model": server.model}
-    for number, piece in enumerate(pieces):
+    is_scored = "logprobs" in body
+    if is_scored:
+        yield {**frame, "choices": [scored_choice(body, pieces, finish)]}
+    for number, piece in enumerate([] if is_scored else pieces):
         last = number == len(pieces) - 1 and finish != "none"
         choice = {"index": 0, "text": piece, "finish_reason": finish if last else None}
         yield {**frame, "choices": [choice]}
@@ -63,6 +66,27 @@ def completion_events(
         yield {**frame, "choices": [], "usage": usage_of(prompt_tokens(body), len(pieces))}
     if server.done:
         yield "[DONE]"
+
+
+def scored_choice(body: Json, pieces: list[Any], finish: str) -> Json:
+    """The prompt and the answer at once, as vLLM streams an echo: the n-th token has -n / 10."""
+    prompt = [str(one) for one in body["prompt"]] if body.get("echo") else []
+    tokens = [*prompt, *pieces]
+    own = [None if body.get("echo") and not at else -at / 10 for at in range(len(tokens))]
+    starts = [len("".join(tokens[:at])) for at in range(len(tokens))]
+    pairs = zip(tokens, own, strict=True)
+    tops = [None if value is None else {"best": -0.01, token: value} for token, value in pairs]
+    return {
+        "index": 0,
+        "text": "".join(tokens),
+        "finish_reason": finish,
+        "logprobs": {
+            "tokens": tokens,
+            "token_logprobs": own,
+            "top_logprobs": tops,
+            "text_offset": starts,
+        },
+    }
 
 
 def generate_events(

@@ -27,6 +27,9 @@ RESAMPLES = 4000
 LEVEL = 0.05
 #: Up to so many clusters that differ, every way to flip them is tried.
 MAX_EXACT = 12
+#: Differences that are still worth a decision: of scores from 1 to 10, and of shares.
+SMALL_POINTS = (0.5, 0.25)
+SMALL_SHARES = (0.05, 0.02)
 #: Sums of differences are equal within this: floating point.
 _ROUNDING = 1e-9
 
@@ -86,6 +89,14 @@ def compare_pairs(differences: Iterable[Difference], *, seed: int) -> PairedComp
         p_value=permutation_p(clusters, seed=seed),
         detectable=(student_t(len(clusters) - 1) + Z_80) * error if error else None,
     )
+
+
+def questions_needed(pairs: int, detectable: float, difference: float) -> int:
+    """How many pairs show this true difference four times in five, where ``pairs`` show another.
+
+    As the standard error falls: with the square root of their number.
+    """
+    return math.ceil(pairs * (detectable / difference) ** 2)
 
 
 def standard_error(clusters: Sequence[Cluster], mean: float) -> float | None:

@@ -37,6 +37,7 @@ class ComparedSides:
     pair_scores: Sequence[PairScore]
     judge: JudgeUsed | None
     seed: int
+    replay: int | None = None
 
 
 def comparison_report(
@@ -62,6 +63,7 @@ def comparison_report(
         agreeing_orders=sum(one.agrees for one in compared.judged.values()),
         not_judged=_not_judged(to_judge, compared, reasons) if sides.judge else {},
         agreement=agreement,
+        replay=sides.replay,
         pairs=[_pair(pair, compared, reasons) for pair in compared.pairs],
     )
 
@@ -94,6 +96,8 @@ def _not_judged(
 def _pair(pair: Pair, compared: Compared, reasons: dict[str, NotJudged]) -> PairPart:
     verdict = compared.judged.get(pair.question.id)
     note = str(reasons.get(pair.question.id, "")) if verdict is None else ""
+    if verdict is not None and not verdict.agrees:
+        note = "unsteady"
     if pair.is_complete and pair.is_same:
         note = "same"
     elif not pair.is_complete:

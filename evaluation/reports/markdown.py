@@ -15,6 +15,8 @@ from evaluation.reports.models import (
     SidePart,
 )
 from evaluation.reports.words import Words
+from measures.paired import SMALL_POINTS, SMALL_SHARES, questions_needed
+from measures.verdict import Verdict
 
 _SHARES = ("correct", "hangul")
 
@@ -51,6 +53,8 @@ def run_markdown(report: RunReport, language: str) -> str:
         parts.insert(1, say("demo_note"))
     if report.is_logickor:
         parts += [say("logickor_note"), ATTRIBUTION]
+        if not report.is_published:
+            parts.insert(1, say("unpublished_note"))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -61,7 +65,19 @@ def _in_words(report: ComparisonReport, say: Words) -> str:
     sentences = [say(f"in_words_{primary.verdict.value}", mean=f"{abs(primary.mean):.2f}")]
     if primary.detectable is not None:
         sentences.append(say("in_words_detectable", detectable=f"{primary.detectable:.2f}"))
+        if primary.verdict is Verdict.CANNOT_TELL:
+            sentences.append(_needed(report.primary, primary.pairs, primary.detectable, say))
     return " ".join(sentences)
+
+
+def _needed(measure: str | None, pairs: int, detectable: float, say: Words) -> str:
+    goals = SMALL_SHARES if measure == "correct" else SMALL_POINTS
+    counts = [questions_needed(pairs, detectable, goal) for goal in goals]
+    listed = ", ".join(
+        say("needed_value", difference=f"{goal:g}", count=f"{count:,}")
+        for goal, count in zip(goals, counts, strict=True)
+    )
+    return say("in_words_needed", listed=listed)
 
 
 def _facts(report: ComparisonReport | RunReport, say: Words) -> list[tuple[str, str]]:
@@ -72,6 +88,8 @@ def _facts(report: ComparisonReport | RunReport, say: Words) -> list[tuple[str, 
         (say("made"), report.created_at.strftime("%Y-%m-%d %H:%M UTC")),
         (say("version"), report.version),
     ]
+    if isinstance(report, RunReport) and report.is_logickor:
+        facts[1:1] = [(say("sha256"), report.asked.sha256), (say("form"), say("form_value"))]
     if report.asked.repeated:
         facts.insert(1, (say("repeated"), str(report.asked.repeated)))
     return facts

@@ -80,7 +80,7 @@ class PairPart(_Part):
     candidate: str
     baseline_score: float | None
     candidate_score: float | None
-    note: str = ""  #: same, missing, or why it was not judged
+    note: str = ""  #: same, missing, why it was not judged; unsteady: the order decided
 
 
 class ComparisonReport(_Part):
@@ -103,6 +103,7 @@ class ComparisonReport(_Part):
     agreeing_orders: int  #: of those, preferred alike in both
     not_judged: dict[str, int]
     agreement: AgreementPart | None
+    replay: int | None = None  #: of the dashboard, whose answers these are
     pairs: list[PairPart]
 
 
@@ -139,6 +140,7 @@ class RunReport(_Part):
     judge: JudgeUsed | None
     side: SidePart
     is_logickor: bool
+    is_published: bool = True  #: False: LogicKor's form with other questions
     rows: list[ScoreRow]
     not_judged: dict[str, int]
     answers: list[AnswerPart]

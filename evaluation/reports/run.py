@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from statistics import fmean
 
-from evaluation.logickor import CARD, CATEGORIES
+from evaluation.logickor import CARD, CATEGORIES, FINGERPRINT, fingerprint
 from evaluation.pairs import Side
 from evaluation.records import NotJudged, Score
 from evaluation.reports.models import MAX_TEXT, AnswerPart, RunReport, ScoreRow
@@ -27,6 +27,7 @@ def run_report(run: RunFolder, *, is_logickor: bool) -> RunReport:
         judge=run.judge,
         side=side_part(run.questions, side),
         is_logickor=is_logickor,
+        is_published=not is_logickor or fingerprint(run.questions) == FINGERPRINT,
         rows=list(_rows(run, side.scores, is_logickor=is_logickor)) if run.judge else [],
         not_judged=_not_judged(side, scores) if run.judge else {},
         answers=list(_answers(run, side, scores)),

@@ -68,6 +68,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "질문이 이만큼이면 {detectable} 이상의 차이를 다섯 번에 네 번꼴로 알아봅니다.",
         "So many questions show a difference of {detectable} or more four times in five.",
     ),
+    "in_words_needed": (
+        "더 작은 차이를 보려면 질문이 더 필요합니다: {listed}.",
+        "Smaller differences need more questions: {listed}.",
+    ),
+    "needed_value": ("{difference}이면 약 {count}개", "about {count} for {difference}"),
     "in_words_none": (
         "심사 모델이나 정답이 있는 질문이 없어 어느 쪽이 나은지 잴 수 없었습니다.",
         "Without a judge, or questions with right answers, it could not be measured.",
@@ -136,6 +141,22 @@ _WORDS: Mapping[str, tuple[str, str]] = {
             "small sets. Better and worse need both: the interval leaves out 0, and p of the "
             "permutation test is at most 0.05. Questions with the same first message count as one "
             "conversation."
+        ),
+    ),
+    "sha256": ("파일의 SHA-256", "SHA-256 of the file"),
+    "form": ("LogicKor의 형식", "Form of LogicKor"),
+    "form_value": (
+        "확인함: 42문항, 6분류에 7문항씩, 두 턴씩",
+        "checked: 42 questions, 7 in each of 6 categories, two turns each",
+    ),
+    "unpublished_note": (
+        (
+            "**이 파일의 문항은 공개된 LogicKor와 다릅니다 (--sha256으로 허용함). 모델 카드의 "
+            "점수와 견줄 수 없습니다.**"
+        ),
+        (
+            "**The questions of this file are not the published ones of LogicKor (allowed by "
+            "--sha256). The scores do not compare with the model card's.**"
         ),
     ),
     "logickor_note": (

@@ -13,20 +13,13 @@ from inference_queue.protocol import MAX_NEW_TOKENS, ProtocolError, SamplingPara
 from inference_worker.api.errors import ApiError
 from inference_worker.api.fields import Fields, wrong
 
-_NO_LOGPROBS = (
-    "This endpoint gives no log probabilities: lm_eval's loglikelihood and multiple_choice tasks "
-    "cannot run here, generate_until tasks can."
-)
 _NO_PENALTY = "is not supported: use repetition_penalty."
 
 #: What each unsupported field may be, and the sentence for anything else.
 _UNSUPPORTED: Mapping[str, tuple[Sequence[object], str]] = {
     "n": ((1,), "n must be 1: send the request again for another answer."),
     "best_of": ((1,), "best_of must be 1."),
-    "logprobs": ((False,), _NO_LOGPROBS),
-    "top_logprobs": ((0,), _NO_LOGPROBS),
-    "prompt_logprobs": ((), _NO_LOGPROBS),
-    "echo": ((False,), f"echo is not supported. {_NO_LOGPROBS}"),
+    "prompt_logprobs": ((), "prompt_logprobs is not supported: use echo and logprobs."),
     "presence_penalty": ((0,), f"presence_penalty {_NO_PENALTY}"),
     "frequency_penalty": ((0,), f"frequency_penalty {_NO_PENALTY}"),
     "logit_bias": (({},), "logit_bias is not supported: leave it out."),
@@ -55,6 +48,7 @@ class Options:
     """How an answer is written, and how it is sent."""
 
     sampling: SamplingParams
+    is_empty: bool  #: nothing is to be written: only the prompt's scores are wanted
     streams: bool
     tells_usage: bool  #: a stream ends with the counts of tokens
     tells_ids: bool  #: the token ids of prompt and answer are sent, too (vLLM's return_token_ids)
@@ -66,6 +60,7 @@ def read_options(fields: Fields, *, default: SamplingParams) -> Options:
     streams = fields.flag("stream")
     return Options(
         sampling=_sampling(fields, default),
+        is_empty=_wants_nothing(fields),
         streams=streams,
         tells_usage=streams and fields.inner("stream_options").flag("include_usage"),
         tells_ids=fields.flag("return_token_ids"),
@@ -97,7 +92,13 @@ def _sampling(fields: Fields, default: SamplingParams) -> SamplingParams:
         raise ApiError(400, f"{sentence}.", param=sentence.partition(" ")[0]) from None
 
 
+def _wants_nothing(fields: Fields) -> bool:
+    return fields.whole("max_tokens") == 0 and fields.flag("echo")
+
+
 def _max_tokens(fields: Fields, default: int) -> int:
+    if _wants_nothing(fields):
+        return 1  # it is computed with the prompt, and left out of the reply
     for name in ("max_completion_tokens", "max_tokens"):
         if (wanted := fields.whole(name)) is not None:
             if not 1 <= wanted <= MAX_NEW_TOKENS:

@@ -14,7 +14,10 @@ from typing import Any
 from uuid import uuid4
 
 from inference_queue.protocol import Completion, FinishReason
+from inference_worker.api.logprobs import of_chat, of_plain
+from inference_worker.api.scoring import Scoring
 from inference_worker.engines.base import Delta, TokenizedCompletion
+from inference_worker.engines.token_scores import ScoredCompletion
 from inference_worker.job_runner import storable
 
 Json = dict[str, Any]
@@ -30,13 +33,14 @@ class Reply:
     model: str
     is_chat: bool
     tells_ids: bool
+    scoring: Scoring = field(default_factory=Scoring)
     id: str = field(default_factory=lambda: uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
 
     def whole(self, completions: Sequence[Completion]) -> Json:
         """The answers of one request, a choice each."""
         choices = [
-            {**self._choice(at, self._text(one.text, one.reasoning)), **self._end(one)}
+            {**self._choice(at, self._said(one)), **self._end(one), **self._logprobs(one)}
             for at, one in enumerate(completions)
         ]
         body = {**self._frame(is_chunk=False), "choices": choices, "usage": usage(completions)}
@@ -78,13 +82,23 @@ class Reply:
     def _choice(self, index: int, content: Json) -> Json:
         return {"index": index, "logprobs": None, "finish_reason": None, **content}
 
-    def _text(self, text: str, reasoning: str) -> Json:
+    def _said(self, completion: Completion) -> Json:
+        text = completion.text
         if not self.is_chat:
+            if self.scoring.echoes and isinstance(completion, ScoredCompletion):
+                text = completion.prompt_text + text
             return {"text": storable(text)}
         message = {"role": "assistant", "content": storable(text)}
-        if reasoning:
-            message["reasoning_content"] = storable(reasoning)
+        if completion.reasoning:
+            message["reasoning_content"] = storable(completion.reasoning)
         return {"message": message}
+
+    def _logprobs(self, completion: Completion) -> Json:
+        if not self.scoring.tells or not isinstance(completion, ScoredCompletion):
+            return {}
+        if self.is_chat:
+            return {"logprobs": of_chat(completion.scores)}
+        return {"logprobs": of_plain((*completion.prompt_scores, *completion.scores))}
 
     def _end(self, completion: Completion) -> Json:
         reason = completion.finish_reason

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -16,22 +18,18 @@ from inference_queue.worker_registry import WorkerState, WorkerStatus
 from inference_worker.api.access import check_json
 from inference_worker.api.admission import Admission
 from inference_worker.api.answering import Begin, answer, stream
+from inference_worker.api.beginning import begin_chat, begin_plain, without_answer
 from inference_worker.api.body import read_object
 from inference_worker.api.chat import read_chat
 from inference_worker.api.errors import ApiError, of_engine
 from inference_worker.api.event_stream import EventStream
 from inference_worker.api.fields import Fields
 from inference_worker.api.options import Options, read_options
-from inference_worker.api.plain import DEFAULT_MAX_TOKENS, Prompt, read_prompts
+from inference_worker.api.plain import DEFAULT_MAX_TOKENS, read_prompts
 from inference_worker.api.replies import Reply
+from inference_worker.api.scoring import Scoring, read_chat_scoring, read_plain_scoring
 from inference_worker.api.slots import RequestSlots
-from inference_worker.engines.base import (
-    CompletingEngine,
-    Delta,
-    Engine,
-    ModelCard,
-    PlainRequest,
-)
+from inference_worker.engines.base import Delta, Engine, ModelCard, PlainRequest
 from inference_worker.errors import EngineError
 from inference_worker.metrics import record_api_answer
 
@@ -85,12 +83,9 @@ class Routes:
             fields, card, adapter = await self._read(request)
             options = read_options(fields, default=PRESETS[card.preset].sampling)
             job = replace(read_chat(fields, options.sampling, card), adapter=adapter)
-            engine = self._served.engine
-
-            def begin(deadline: datetime) -> AsyncGenerator[Delta | Completion, None]:
-                return engine.generate(replace(job, deadline=deadline))
-
-            reply = _reply(adapter or card.name, options, is_chat=True)
+            scoring = read_chat_scoring(fields)
+            reply = _reply(adapter or card.name, options, scoring, is_chat=True)
+            begin = begin_chat(self._served.engine, job, scoring.wanted)
             return await self._send(request, reply, options, [begin])
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
@@ -101,24 +96,18 @@ class Routes:
             options = read_options(
                 fields, default=replace(default, max_new_tokens=DEFAULT_MAX_TOKENS)
             )
-            begins = [self._begin_plain(one, options, adapter) for one in read_prompts(fields)]
-            reply = _reply(adapter or card.name, options, is_chat=False)
-            return await self._send(request, reply, options, begins)
-
-    def _begin_plain(self, prompt: Prompt, options: Options, adapter: str) -> Begin:
-        engine = self._served.engine
-        if not isinstance(engine, CompletingEngine):
-            sentence = "This engine has no plain completions: use /v1/chat/completions."
-            raise ApiError(400, sentence, "unsupported")
-
-        def begin(deadline: datetime) -> AsyncGenerator[Delta | Completion, None]:
-            return engine.complete(
-                PlainRequest(
-                    prompt=prompt, sampling=options.sampling, deadline=deadline, adapter=adapter
+            prompts = read_prompts(fields)
+            scoring = read_plain_scoring(fields, prompts)
+            begins = [
+                begin_plain(
+                    self._served.engine,
+                    partial(PlainRequest, prompt=one, sampling=options.sampling, adapter=adapter),
+                    scoring.wanted,
                 )
-            )
-
-        return begin
+                for one in prompts
+            ]
+            reply = _reply(adapter or card.name, options, scoring, is_chat=False)
+            return await self._send(request, reply, options, begins)
 
     async def _read(self, request: web.Request) -> tuple[Fields, ModelCard, str]:
         """The body's fields, the model, and the adapter that was asked for, "" for none."""
@@ -136,7 +125,13 @@ class Routes:
         completions = [await answer(slots, begin) for begin in begins]
         for completion in completions:
             _note(reply, completion)
-        return web.json_response(reply.whole(completions))
+        if options.is_empty:
+            completions = [without_answer(completion) for completion in completions]
+        if reply.scoring.wanted is None:
+            return web.json_response(reply.whole(completions))
+        # Of thousands of tokens: other requests and jobs go on meanwhile.
+        text = await asyncio.to_thread(lambda: json.dumps(reply.whole(completions)))
+        return web.Response(text=text, content_type="application/json")
 
 
 async def _stream(
@@ -178,8 +173,8 @@ def _note(reply: Reply, completion: Completion) -> None:
     )
 
 
-def _reply(model: str, options: Options, *, is_chat: bool) -> Reply:
-    return Reply(model=model, is_chat=is_chat, tells_ids=options.tells_ids)
+def _reply(model: str, options: Options, scoring: Scoring, *, is_chat: bool) -> Reply:
+    return Reply(model=model, is_chat=is_chat, tells_ids=options.tells_ids, scoring=scoring)
 
 
 def _adapter(name: str, card: ModelCard) -> str:

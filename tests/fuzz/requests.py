@@ -180,6 +180,8 @@ PATHS = [
     "/admin/replays",
     "/admin/replays?before=%00",
     "/admin/replays/new",
+    "/admin/replays/new?evaluation=99999999999999999999999",
+    "/admin/replays/new?evaluation=%00&dataset=-1",
     "/admin/replays/1",
     "/admin/replays/99999999999999999999999",
     "/admin/replays/1/compare?at=x",

@@ -44,7 +44,7 @@ from bot.store.schema import delivery_attempts, feedback, retention_runs, turn_p
 from inference_queue.protocol import SamplingParams
 from tests.support.admin import HASHED, PASSWORD, add_user
 from tests.support.datasets import build
-from tests.support.evaluations import add_evaluation
+from tests.support.evaluations import add_evaluation, changed, comparison
 from tests.support.replays import a_feeder, answer_all, feed, order_replay
 from tests.support.sample_reviews import add_reviews
 from tests.support.sample_statistics import add_statistics
@@ -163,7 +163,8 @@ async def add_everything(database: AsyncEngine) -> dict[str, str]:
     ids |= await add_reviews(database)
     ids |= await _add_replays(database)
     ids |= await add_pictured_turn(database)
-    ids["evaluation"] = str(await add_evaluation(database))
+    judged = changed(comparison(), replay=int(ids["replay"]))
+    ids["evaluation"] = str(await add_evaluation(database, judged))
     return ids | await _add_dataset(database)
 
 

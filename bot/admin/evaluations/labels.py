@@ -23,6 +23,7 @@ SIDES = {"baseline": "기준", "candidate": "후보", "run": "답변"}
 ROWS = {"single": "싱글턴", "multi": "멀티턴", "overall": "전체"}
 NOTES = {
     "same": "두 답변이 같음",
+    "unsteady": "순서를 바꾸면 심사가 달라짐",
     "missing": "답변이 없음",
     "pending": "아직 심사하지 않음",
     "unreachable": "심사 모델에 연결되지 않음",

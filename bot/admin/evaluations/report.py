@@ -154,9 +154,11 @@ class Report(_Part):
     judged: Count = 0
     agreeing_orders: Count = 0
     agreement: AgreementPart | None = None
+    replay: Annotated[int, Field(ge=1, le=2**62)] | None = None  #: whose answers these are
     # Of a run
     side: SidePart | None = None
     is_logickor: bool = False
+    is_published: bool = True
     rows: Annotated[list[ScoreRow], Field(max_length=1_000)] = []
 
     @classmethod
@@ -172,6 +174,12 @@ class Report(_Part):
         """The sides by their names."""
         named = (("baseline", self.baseline), ("candidate", self.candidate), ("run", self.side))
         return [(name, side) for name, side in named if side is not None]
+
+    @property
+    def deciding(self) -> IntervalPart | None:
+        """The measure that decides, over all questions."""
+        named = (one.overall for one in self.measures if one.name == self.primary)
+        return next(named, None)
 
     @property
     def titles(self) -> tuple[str, str]:

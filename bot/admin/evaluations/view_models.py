@@ -96,7 +96,7 @@ def evaluation_item(evaluation: Evaluation) -> EvaluationItem:
 
 def in_words(report: Report) -> str:
     """The outcome of a comparison in two sentences."""
-    primary = next((one.overall for one in report.measures if one.name == report.primary), None)
+    primary = report.deciding
     if primary is None:
         return _("심사 모델이나 정답이 있는 질문이 없어 어느 쪽이 나은지 잴 수 없었습니다.")
     sentence = {

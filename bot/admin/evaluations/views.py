@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
-from bot.admin.evaluations import view_models
+from bot.admin.evaluations import next_steps, view_models
 from bot.admin.evaluations.report import Report
 from bot.admin.login.access import needs
 from bot.admin.web.audit import entry, record
@@ -63,12 +63,18 @@ async def show_evaluation(request: web.Request) -> web.StreamResponse:
         return error_page(request, 409, _(_OTHER_VERSION))
     async with request.app[DATABASE].connect() as connection:
         count = await pairs.count(connection, evaluation.id)
+        asked = await pairs.turns_of(connection, evaluation.id, limit=1)
+        people = await next_steps.beside_people(connection, evaluation.id, report)
     return page(
         request,
         "evaluation.html",
         item=view_models.evaluation_item(evaluation),
         report=report,
         pairs=count,
+        can_ask_people=bool(asked) and report.replay is None,
+        preset=next_steps.candidate_preset(report),
+        people=people,
+        needed=next_steps.needed(report),
         **_shown(report),
     )
 

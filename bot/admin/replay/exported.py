@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,7 +23,7 @@ BATCH = 100
 
 Cell = str | int | float | None
 COLUMNS = (
-    "position", "turn", "question", "old_answer", "new_answer", "old_model", "new_model",
+    "replay", "position", "turn", "question", "old_answer", "new_answer", "old_model", "new_model",
     "old_tokens", "new_tokens", "old_ms", "new_ms", "votes_old", "votes_new", "votes_tie",
     "votes_both_bad",
 )  # fmt: skip
@@ -67,12 +68,14 @@ async def exported_rows(
         counted: dict[int, Counter[Preference]] = defaultdict(Counter)
         for position, _, preferred in given:
             counted[position][preferred] += 1
-        yield await run_masking(lambda: [_row(pair, counted[pair.position]) for pair in pairs])  # noqa: B023 - awaited here
+        rows = [partial(_row, replay_id, pair, counted[pair.position]) for pair in pairs]
+        yield await run_masking(lambda: [row() for row in rows])  # noqa: B023 - awaited here
         after = positions[-1]
 
 
-def _row(pair: Pair, given: Counter[Preference]) -> dict[str, Cell]:
+def _row(replay_id: int, pair: Pair, given: Counter[Preference]) -> dict[str, Cell]:
     return {
+        "replay": replay_id,
         "position": pair.position,
         "turn": str(pair.turn_id),
         "question": mask(pair.question),

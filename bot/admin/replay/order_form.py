@@ -28,11 +28,12 @@ _BAD_NAME = "이름은 1자에서 {count}자까지 쓸 수 있습니다."
 _BAD_NUMBER = "{field}에는 {low}부터 {high}까지의 수를 써 주세요."
 _BAD_CHOICE = "알 수 없는 조건입니다. 목록에서 골라 주세요."
 NO_DATASET = "다시 물어볼 데이터 세트를 찾을 수 없거나, 아직 다 만들어지지 않았습니다."
+NO_EVALUATION = "다시 물어볼 평가를 찾을 수 없거나, 대화 기록에서 온 질문이 없습니다."
 _TOO_LONG = "{field}에는 {count}자까지 쓸 수 있습니다."
 
 FIELDS = (
     "q", "name", "engine", "preset", "system_prompt", "temperature", "top_p", "max_new_tokens",
-    "seed", "max_turns", "dataset",
+    "seed", "max_turns", "dataset", "evaluation",
 )  # fmt: skip
 
 
@@ -49,11 +50,15 @@ def read_order(form: Mapping[str, str], author: str, fields: Sequence[Field]) ->
     dataset_id = whole_number(form.get("dataset", ""))
     if form.get("dataset") and not dataset_id:
         raise UnreadableOrderError(_(NO_DATASET))
+    evaluation_id = whole_number(form.get("evaluation", ""))
+    if form.get("evaluation") and (dataset_id or not evaluation_id):
+        raise UnreadableOrderError(_(NO_EVALUATION))
     return NewReplay(
         name=name,
         author=author,
-        query="" if dataset_id else _query(form, fields),
+        query="" if dataset_id or evaluation_id else _query(form, fields),
         dataset_id=dataset_id,
+        evaluation_id=evaluation_id,
         max_turns=max_turns or DEFAULT_TURNS,
         options=_options(form),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from uuid import UUID
 
 import structlog
 from aiohttp import web
@@ -18,6 +19,7 @@ from bot.admin.replay.order_form import (
     MAX_NAME_CHARS,
     MAX_ORDER_BYTES,
     NO_DATASET,
+    NO_EVALUATION,
     UnreadableOrderError,
     read_order,
 )
@@ -38,6 +40,8 @@ from bot.domain.datasets import DatasetState
 from bot.store import audit_log
 from bot.store.datasets import items, sets
 from bot.store.datasets.sets import Dataset
+from bot.store.evaluations import pairs
+from bot.store.evaluations import records as evaluations
 from bot.store.replays import orders
 from bot.store.replays.orders import MAX_OPEN, MAX_TURNS, NewReplay, TooManyOpenError
 from inference_queue.presets import PRESETS
@@ -45,8 +49,8 @@ from inference_queue.presets import PRESETS
 log = structlog.get_logger(__name__)
 
 
-class _NoDatasetError(Exception):
-    """The data set is gone, or not built yet."""
+class _NoTurnsError(Exception):
+    """What the turns should come from is gone, or not ready; its text is a sentence."""
 
 
 @needs(Role.ADMIN)
@@ -71,23 +75,42 @@ async def order(request: web.Request) -> web.StreamResponse:
             await audit_log.append(connection, [act])
     except TooManyOpenError:
         return await _form_page(request, form, 409, _(TOO_MANY, count=MAX_OPEN))
-    except _NoDatasetError:
-        return await _form_page(request, form, 409, _(NO_DATASET))
+    except _NoTurnsError as error:
+        return await _form_page(request, form, 409, str(error))
     log.info("replay_ordered", replay=replay_id)
     raise web.HTTPSeeOther(address(request, replay_id))
 
 
 async def _order(connection: AsyncConnection, new: NewReplay) -> int:
-    """Order it; its id. Raises TooManyOpenError and _NoDatasetError."""
+    """Order it; its id. Raises TooManyOpenError and _NoTurnsError."""
     seed = secrets.randbits(62)
-    if new.dataset_id is None:
+    if new.dataset_id is not None:
+        source, turn_ids = await _of_dataset(connection, new.dataset_id, new.max_turns)
+    elif new.evaluation_id is not None:
+        source, turn_ids = await _of_evaluation(connection, new.evaluation_id, new.max_turns)
+    else:
         return await orders.order(connection, new, seed=seed)
-    dataset = await sets.find(connection, new.dataset_id, lock=True)
-    if dataset is None or dataset.state != DatasetState.READY:
-        raise _NoDatasetError
-    turn_ids = await items.turn_ids(connection, dataset.id, limit=new.max_turns)
-    source = f"{dataset.name} v{dataset.version}"
     return await orders.order_turns(connection, new, seed=seed, source=source, turn_ids=turn_ids)
+
+
+async def _of_dataset(
+    connection: AsyncConnection, dataset_id: int, limit: int
+) -> tuple[str, list[UUID]]:
+    dataset = await sets.find(connection, dataset_id, lock=True)
+    if dataset is None or dataset.state != DatasetState.READY:
+        raise _NoTurnsError(_(NO_DATASET))
+    turn_ids = await items.turn_ids(connection, dataset.id, limit=limit)
+    return f"{dataset.name} v{dataset.version}", turn_ids
+
+
+async def _of_evaluation(
+    connection: AsyncConnection, evaluation_id: int, limit: int
+) -> tuple[str, list[UUID]]:
+    evaluation = await evaluations.find(connection, evaluation_id)
+    turn_ids = await pairs.turns_of(connection, evaluation_id, limit=limit)
+    if evaluation is None or not turn_ids:
+        raise _NoTurnsError(_(NO_EVALUATION))
+    return evaluation.name, turn_ids
 
 
 def _entry(request: web.Request, new: NewReplay, replay_id: int) -> AuditEntry:
@@ -100,6 +123,8 @@ def _entry(request: web.Request, new: NewReplay, replay_id: int) -> AuditEntry:
     }
     if new.dataset_id is not None:
         details["dataset"] = new.dataset_id
+    if new.evaluation_id is not None:
+        details["evaluation"] = new.evaluation_id
     return entry(request, AuditAction.REPLAY_ORDERED, f"replay:{replay_id}", details=details)
 
 

@@ -66,6 +66,19 @@ async def count(connection: AsyncConnection, evaluation_id: int) -> int:
     return int(await connection.scalar(select(func.count()).where(of_it)) or 0)
 
 
+async def turns_of(connection: AsyncConnection, evaluation_id: int, *, limit: int) -> list[UUID]:
+    """The turns whose questions were asked, in the order of the pairs; each once."""
+    table = evaluation_pairs.c
+    wanted = (
+        select(table.turn_id)
+        .where(table.evaluation_id == evaluation_id, table.turn_id.is_not(None))
+        .group_by(table.turn_id)
+        .order_by(func.min(table.position))
+        .limit(limit)
+    )
+    return list((await connection.execute(wanted)).scalars())
+
+
 async def turns_of_items(connection: AsyncConnection, item_ids: set[str]) -> dict[str, UUID]:
     """The turns of items of data sets, as far as there are any still; locked till the commit."""
     table = dataset_items.c

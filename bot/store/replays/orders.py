@@ -60,6 +60,7 @@ class NewReplay:
     query: str = ""  #: the search whose turns are asked again
     max_turns: int = MAX_TURNS
     dataset_id: int | None = None  #: whose turns are asked again, in place of a search
+    evaluation_id: int | None = None  #: the same, of an evaluation; not stored
 
 
 async def order(connection: AsyncConnection, new: NewReplay, *, seed: int) -> int:

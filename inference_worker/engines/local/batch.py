@@ -1,7 +1,8 @@
 """The sequences that are being written, advanced together: token ids and tensors, no text.
 
 Slot ``n`` has row ``n`` of the cache. Slots that write come first, then those whose prompts are
-still being prefilled in chunks; a slot that leaves is replaced by the last one of its kind.
+still being prefilled in chunks, and last those whose prompts are scored, which wait for all others.
+A slot that leaves is replaced by the last one of its kind.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import structlog
 import torch
 
 from inference_queue.protocol import SamplingParams
+from inference_worker.engines.local import masked_step
 from inference_worker.engines.local.adapters.rows import RowAdapters
 from inference_worker.engines.local.adapters.weights import LoraWeights
 from inference_worker.engines.local.batch_memory import BatchMemory, Slot
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span, cache_name
+from inference_worker.engines.local.llama_step import llama_step_for
 from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
 from inference_worker.engines.local.sampling import Sampler
 from inference_worker.engines.local.step_graphs import StepGraphs
 from inference_worker.engines.local.step_inputs import Chunk, Shape, Work, unpack
+from inference_worker.engines.local.token_scorer import ScoreSheet
 from inference_worker.engines.local.vision import embedded, of_the_text
 
 log = structlog.get_logger(__name__)
@@ -57,11 +61,10 @@ class Batch:
         self._device = model.device
         self._cache_argument = {cache_name(model): cache}
         self._kernel = kernel = kernel or flash_for(model)
+        # A row has the same numbers beside any others: with adapters all steps go one way.
+        self._packed = None if kernel or adapters else llama_step_for(model)
         self._graphs = StepGraphs(
-            self._compute,
-            lambda: cache.generation,
-            device=self._device,
-            max_rows=max_slots,
+            self._compute, lambda: cache.generation, device=self._device, max_rows=max_slots
         )
         self._kernel_works = False  # it has computed a step of this model
         self._memory = BatchMemory(
@@ -114,7 +117,8 @@ class Batch:
         """Whether one more sequence of at most ``need`` tokens can be admitted now."""
         if len(self.slots) == self._max_slots:
             return False
-        if sum(len(slot.tokens) - slot.cached for slot in self.prefilling) >= self._prefill_chunk:
+        plain = [slot for slot in self.prefilling if not slot.scores_prompt]
+        if sum(len(slot.tokens) - slot.cached for slot in plain) >= self._prefill_chunk:
             return False
         return self._memory.has_room([need, *(slot.need for slot in self.slots)])
 
@@ -127,19 +131,28 @@ class Batch:
         need: int,
         key: str = "",
         seen: torch.Tensor | None = None,
+        sheet: ScoreSheet | None = None,
         adapter: str = "",
     ) -> Slot:
         """Admit a sequence that ``fits``, with the kept prefix of its conversation.
 
         ``seen``: of its pictures' tokens. Other pictures have the same tokens, so that it takes
-        no kept prefix and leaves none. ``adapter``: its name; a ``key`` is of one adapter alone.
+        no kept prefix and leaves none. ``sheet``: where its tokens' scores are put; with those of
+        its prompt it takes no prefix either. ``adapter``: its name; a ``key`` is of one alone.
         """
         number = self._adapters.number(adapter)
-        slot = Slot(list(prompt), need, key if seen is None else "", seen=seen, adapter=number)
-        index = len(self.slots)
+        slot = Slot(list(prompt), need, key, seen=seen, sheet=sheet, adapter=number)
+        if seen is not None or slot.scores_prompt:
+            slot.key = ""
+        index, end = len(self.slots), masked_step.plain_end(self.slots)
         self._memory.restore(index, slot, self.slots)
         self._sampler.begin(index, sampling, prompt)
-        self.slots.append(slot)
+        slots = [*self.slots, slot]
+        if end < index and not slot.scores_prompt:
+            self._memory.exchange(end, index, slots)
+            self._sampler.exchange(end, index)
+            slots[end], slots[index] = slots[index], slots[end]
+        self.slots = slots
         return slot
 
     @torch.inference_mode()
@@ -153,7 +166,7 @@ class Batch:
         """
         prefilling = self.prefilling
         writing = self.slots[: len(self.slots) - len(prefilling)]
-        spans = self._spans(len(writing), prefilling[:max_prefilling])
+        spans = masked_step.spans_of(prefilling[:max_prefilling], len(writing), self._prefill_chunk)
         ends = [slot.cached + 1 for slot in writing] + [span.stop for span in spans]
         # One more: padding writes there (see step_inputs).
         self._memory.make_room(len(self.slots), max(ends) + bool(self._kernel), self.slots)
@@ -163,6 +176,9 @@ class Batch:
         begun = [slot for slot, span in pairs if span.stop == len(slot.tokens)]
         done = [*writing, *begun]
         chosen = self._sampler.choose(logits[: len(done)]) if done else []
+        measured = masked_step.measured_in(logits, self.slots, len(writing), spans, chosen)
+        for sheet, scores in measured:
+            sheet.found += scores
         for slot, end in zip(self.slots, ends, strict=False):
             slot.cached = end
         for slot, token in zip(done, chosen, strict=True):
@@ -177,7 +193,7 @@ class Batch:
         if keep and slot.key and slot.cached:
             self._memory.keep(index, slot)
         writing = len(self.slots) - len(self.prefilling)
-        for last in (writing - 1, len(self.slots) - 1):
+        for last in (writing - 1, masked_step.plain_end(self.slots) - 1, len(self.slots) - 1):
             if index < last and index < len(self.slots):
                 self._move(last, index)
                 index = last
@@ -196,21 +212,13 @@ class Batch:
         self._graphs.drop()
         self._memory.clear()
 
-    def _spans(self, index: int, prefilling: Sequence[Slot]) -> list[Span]:
-        left, spans = self._prefill_chunk, []
-        for number, slot in enumerate(prefilling):
-            stop = min(len(slot.tokens), slot.cached + left)
-            if stop > slot.cached:
-                spans.append(Span(index + number, slot.cached, stop))
-                left -= stop - slot.cached
-        return spans
-
     def _forward(self, writing: Sequence[Slot], spans: Sequence[Span]) -> torch.Tensor:
-        """The logits of each slot's last token in this step, (slots, vocabulary), and maybe more.
+        """The logits of each slot's last token in this step, (slots, vocabulary), then others.
 
         A model that the kernel turns out not to suit goes on with masks.
         """
-        if self._kernel is None or any(self.slots[span.row].seen is not None for span in spans):
+        rows = [self.slots[span.row] for span in spans]
+        if self._kernel is None or any(s.seen is not None or s.scores_prompt for s in rows):
             return self._forward_masked(writing, spans)
         chunks = [Chunk(s.row, s.start, self.slots[s.row].tokens[s.start : s.stop]) for s in spans]
         newest = [slot.tokens[-1] for slot in writing]
@@ -250,6 +258,8 @@ class Batch:
 
         ``adapted``: some rows have an adapter. ``sees``: spans of the plan have pictures.
         """
+        if self._packed is not None and isinstance(plan, Plan) and not sees:
+            return self._packed(ids, plan, last, self._memory.cache)
         self._memory.cache.plan = plan
         with self._adapters.applied(plan.places[0] if adapted else None):
             logits: torch.Tensor = self.model(
@@ -266,22 +276,14 @@ class Batch:
 
     def _forward_masked(self, writing: Sequence[Slot], spans: Sequence[Span]) -> torch.Tensor:
         """The same on any device, and on several."""
-        ids = [slot.tokens[-1] for slot in writing]
-        rows = list(range(len(writing)))
-        lengths = [slot.cached for slot in writing]
-        positions, last = lengths.copy(), rows.copy()
-        for span in spans:
-            ids += self.slots[span.row].tokens[span.start : span.stop]
-            rows += [span.row] * (span.stop - span.start)
-            positions += range(span.start, span.stop)
-            last.append(len(ids) - 1)
-        step = torch.tensor([ids, rows, positions], device=self._device)
-        plan = Plan(lengths, list(spans), step[1:])
+        *vectors, wanted = masked_step.pack(self.slots, writing, spans)
+        step = torch.tensor(vectors, device=self._device)
+        plan = Plan([slot.cached for slot in writing], list(spans), step[1:])
         sees = any(self.slots[span.row].seen is not None for span in spans)
         return self._logits(
             step[:1],
             plan,
-            torch.tensor(last, device=self._device),
+            torch.tensor(wanted, device=self._device),
             adapted=self._is_adapted(writing, spans),
             sees=sees,
         )

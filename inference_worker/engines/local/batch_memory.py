@@ -9,6 +9,7 @@ from torch import Tensor
 
 from inference_worker.engines.local.kv_cache import RowCache, States
 from inference_worker.engines.local.prefix_cache import Prefix, Prefixes
+from inference_worker.engines.local.token_scorer import ScoreSheet
 
 #: Tokens by which the width of the cache grows.
 CHUNK = 256
@@ -25,6 +26,12 @@ class Slot:
     writing: bool = False  #: its prompt has been prefilled
     seen: Tensor | None = None  #: of its pictures' tokens, in order, until they are prefilled
     adapter: int = 0  #: the number of its LoRA weights; 0: none
+    sheet: ScoreSheet | None = None  #: how probable its tokens are, where that is wanted
+
+    @property
+    def scores_prompt(self) -> bool:
+        """Whether the logits of all of its prompt are wanted."""
+        return self.sheet is not None and self.sheet.wanted.prompt
 
 
 class BatchMemory:
@@ -67,6 +74,15 @@ class BatchMemory:
             self.cache.write(index, prefix.states, slot.cached)
             self._prefixes.drop(slot.key)
             self.reused += slot.cached
+
+    def exchange(self, first: int, second: int, slots: Sequence[Slot]) -> None:
+        """Let two slots change their rows; after an error the first has its own still."""
+        before, after = slots[first].cached, slots[second].cached
+        states = self.cache.read(first, before) if before else None
+        if after:
+            self.cache.move(second, first, after)
+        if states is not None:
+            self.cache.write(second, states, before)
 
     def keep(self, index: int, slot: Slot) -> None:
         """Keep what has been computed for the slot, while there is room."""

@@ -17,6 +17,7 @@ from inference_worker.engines.local.step_failures import (
     is_device_lost,
     is_exhaustion,
 )
+from inference_worker.engines.local.token_scorer import ScoreSheet
 from inference_worker.engines.local.vision import seen
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class BatchRunner:
                 need=len(request.prompt) + request.max_new_tokens,
                 key=request.cache_key,
                 seen=torch.cat(request.seen) if request.seen else None,
+                sheet=ScoreSheet(request.wanted) if request.wanted else None,
                 adapter=request.adapter,
             )
             request.seen.clear()
@@ -108,7 +110,8 @@ class BatchRunner:
         """
         is_exhausted = is_exhaustion(error)
         log.warning("step_failed", error=type(error).__name__, running=len(self.outputs))
-        prefilling = [output for output in self.outputs if not output.slot.writing]
+        by_slot = {id(output.slot): output for output in self.outputs}
+        prefilling = [by_slot[id(slot)] for slot in self.batch.prefilling]
         freed = self.batch.forget() if is_exhausted else 0
         if not freed and (self._isolating or len(prefilling) < 2):
             rest = self.outputs[-1:] if is_exhausted else self.outputs.copy()

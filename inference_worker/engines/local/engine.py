@@ -9,12 +9,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 from uuid import uuid4
 
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import Completion, Job, Message, Picture, Role, SamplingParams
+from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.raw_text import RawText
 from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.engines.base import (
@@ -26,7 +28,7 @@ from inference_worker.engines.base import (
     refuse_pictures,
 )
 from inference_worker.engines.local.generated_text import GeneratedText
-from inference_worker.engines.local.loaded_model import LoadedModel
+from inference_worker.engines.local.loaded_model import Encoded, LoadedModel
 from inference_worker.engines.local.loading import (
     LocalSettings,
     MoreOptions,
@@ -35,6 +37,7 @@ from inference_worker.engines.local.loading import (
     unavailable,
 )
 from inference_worker.engines.local.writing import Writing, write
+from inference_worker.engines.token_scores import WantedScores
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 
@@ -115,34 +118,47 @@ class LocalEngine:
 
         checkpoint, template = await run_in_daemon_thread(lambda: load_model(settings, report))
         self._card = checkpoint.card
-        self._model = model = _prepared(settings, checkpoint, template)
-        del checkpoint  # its adapters have been copied into the batch
+        prepare = partial(_prepared, settings, checkpoint, template)
+        self._model = model = await run_in_daemon_thread(prepare)
+        del checkpoint, prepare  # its adapters have been copied into the batch
         await self._warm_up()
         max_tokens = settings.slots * model.window
         report(model.scheduler.make_room(settings.kv_tokens, max_tokens=max_tokens))
 
-    async def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
+    def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then one Completion; see ``Engine.generate``."""
-        model = self._running()
-        refuse_pictures(model.card, job)
-        refuse_adapter(model.card, job)
-        started = time.monotonic()
-        prompt = await asyncio.to_thread(model.encode, job)
-        answer = model.answer_to(prompt.fitted, self._settings.repetition_chars)
-        writing = Writing(prompt, GeneratedText(answer, started))
-        async with aclosing(write(model, job, writing)) as events:
+        return self._write(job)
+
+    def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
+        """Go on with a text; see ``CompletingEngine.complete``."""
+        return self._write(plain)
+
+    def score(
+        self, asked: Job | PlainRequest, wanted: WantedScores
+    ) -> AsyncGenerator[Delta | Completion, None]:
+        """As both, with how probable the tokens are; see ``ScoringEngine.score``."""
+        return self._write(asked, wanted)
+
+    async def _write(
+        self, asked: Job | PlainRequest, wanted: WantedScores | None = None
+    ) -> AsyncGenerator[Delta | Completion, None]:
+        model, started = self._running(), time.monotonic()
+        prompt, text = await asyncio.to_thread(self._begun, model, asked)
+        writing = Writing(prompt, GeneratedText(text, started), wanted)
+        async with aclosing(write(model, asked, writing)) as events:
             async for event in events:
                 yield event
 
-    async def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
-        """Go on with a text; see ``CompletingEngine.complete``."""
-        model, started = self._running(), time.monotonic()
-        refuse_adapter(model.card, plain)
-        prompt = await asyncio.to_thread(model.encode_plain, plain)
-        writing = Writing(prompt, GeneratedText(RawText(), started))
-        async with aclosing(write(model, plain, writing)) as events:
-            async for event in events:
-                yield event
+    def _begun(
+        self, model: LoadedModel, asked: Job | PlainRequest
+    ) -> tuple[Encoded, AnswerText | RawText]:
+        """The prompt, and the reader of what is written behind it. Blocks. Raises EngineError."""
+        refuse_adapter(model.card, asked)
+        if isinstance(asked, PlainRequest):
+            return model.encode_plain(asked), RawText()
+        refuse_pictures(model.card, asked)
+        prompt = model.encode(asked)
+        return prompt, model.answer_to(prompt.fitted, self._settings.repetition_chars)
 
     async def close(self) -> None:
         """Fail what is being written, end the thread, free the memory; safe to call twice."""

@@ -23,6 +23,8 @@ from inference_worker.prompt.open_answer import split_open
 from inference_worker.prompt.visual_tokens import WithPictures
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from inference_worker.engines.local.vision import Pixels, Reader
 
 log = structlog.get_logger(__name__)
@@ -55,6 +57,11 @@ class LoadedModel:
     max_new_tokens: int | None
     habit: ThinkingHabit
     reader: Reader | None = None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
+        return self.scheduler.tokenizer
 
     @property
     def vocabulary(self) -> int:

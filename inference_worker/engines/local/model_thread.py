@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from tokenizers import Tokenizer
+
 from inference_queue.protocol import Failure, FailureReason
 from inference_worker.engines.base import Usage
 from inference_worker.engines.local.request import Request
@@ -15,6 +17,10 @@ CLOSED = Failure(
 
 class ModelThread(Protocol):
     """Writes the answers of requests; every method may be called from any thread."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
 
     @property
     def usage(self) -> Usage:

@@ -14,7 +14,9 @@ from inference_worker.engines.base import Delta
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from inference_worker.engines.local.token_scorer import RawScore
     from inference_worker.engines.local.vision import Pixels
+    from inference_worker.engines.token_scores import WantedScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Finished:
     text: str
     tokens: int  #: written, the end token included
     ids: tuple[int, ...] = ()  #: those behind the last Delta's
+    scores: tuple[RawScore, ...] = ()  #: of the tokens from the second on, where they are wanted
 
 
 Event = Delta | Finished | Failure
@@ -44,6 +47,7 @@ class Request:
     cancelled: bool = False
     unseen: list[Pixels] = field(default_factory=list)  #: the pictures still to be looked at
     seen: list[Tensor] = field(default_factory=list)  #: what was seen, in the pictures' order
+    wanted: WantedScores | None = None  #: how probable its tokens are
 
     def is_late(self) -> bool:
         """Whether the deadline has passed."""

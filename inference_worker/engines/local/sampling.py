@@ -80,6 +80,11 @@ class Sampler:
         if self._seen is not None and source < len(self._seen):
             self._seen[target] = self._seen[source]
 
+    def exchange(self, first: int, second: int) -> None:
+        """Let two sequences change their rows; no token has been chosen for either."""
+        self._rows[first], self._rows[second] = self._rows[second], self._rows[first]
+        self._tensors = None
+
     def choose(self, logits: Tensor) -> list[int]:
         """The next token of each row of (rows, vocabulary), INVALID_TOKEN without numbers."""
         count, vocabulary = logits.shape

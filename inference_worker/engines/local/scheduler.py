@@ -50,6 +50,7 @@ class Scheduler:
         )
         self._runner = BatchRunner(batch, tokenizer, stop_ids)
         self._slots = slots
+        self._tokenizer = tokenizer
         self._max_waiting = slots * WAITING_PER_SLOT
         self._waiting: deque[Request] = deque()
         self._changed = threading.Condition()
@@ -77,6 +78,11 @@ class Scheduler:
             reused_tokens=batch.reused,
             stalled_s=self._stalled_s() if running or waiting else 0.0,
         )
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer; from any thread."""
+        return self._tokenizer
 
     @property
     def vocabulary(self) -> int:

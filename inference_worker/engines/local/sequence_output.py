@@ -49,7 +49,10 @@ class SequenceOutput:
         if self.reason is not None and not self.request.cancelled:
             self._publish(self._text.flush())
             rest = tuple(self._unpublished)
-            self.request.publish(Finished(self.reason, self._text.text, self._tokens, rest))
+            sheet = self.slot.sheet
+            scores = tuple(sheet.found) if sheet else ()
+            end = Finished(self.reason, self._text.text, self._tokens, rest, scores)
+            self.request.publish(end)
 
     def _publish(self, text: str) -> None:
         if text:

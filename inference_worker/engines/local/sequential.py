@@ -43,6 +43,7 @@ class SequentialScheduler:
         window: int,
     ) -> None:
         self._writer = SequentialWriter(model, tokenizer, stop_ids, reader)
+        self._tokenizer = tokenizer
         self._vocabulary = int(model.get_input_embeddings().num_embeddings)
         self._window = window
         self._waiting: deque[Request] = deque()
@@ -50,6 +51,11 @@ class SequentialScheduler:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
+        return self._tokenizer
 
     @property
     def vocabulary(self) -> int:
@@ -80,7 +86,13 @@ class SequentialScheduler:
         return f"one answer at a time, of {self._window} tokens with its prompt"
 
     def submit(self, request: Request) -> None:
-        """Queue a request. Raises EngineError when closed or when too many wait."""
+        """Queue a request. Raises EngineError when closed or when too many wait.
+
+        So it does where probabilities of tokens are wanted: only the batch tells them.
+        """
+        if request.wanted is not None:
+            sentence = "this model tells no probabilities of tokens: it answers one at a time"
+            raise EngineError(FailureReason.INVALID_JOB, sentence)
         with self._changed:
             if self._writer.is_closed:
                 raise EngineError(CLOSED.reason, CLOSED.message, retryable=CLOSED.retryable)

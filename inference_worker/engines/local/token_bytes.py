@@ -38,6 +38,24 @@ def whole_characters(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
     return raw.decode("utf-8", "ignore")
 
 
+class TokenBytes:
+    """The bytes of each token, those of special and added tokens as they are written."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._added = tokenizer.get_added_tokens_decoder()
+        self._known: dict[int, bytes] = {}
+
+    def of(self, token: int) -> bytes:
+        """Nothing for an id that the tokenizer lacks: vocabularies are padded."""
+        if token not in self._known:
+            added = self._added.get(token)
+            self._known[token] = (
+                added.content.encode() if added else _bytes_of(self._tokenizer.id_to_token(token))
+            )
+        return self._known[token]
+
+
 def _bytes_of(token: str | None) -> bytes:
     if not token:
         return b""

@@ -8,10 +8,12 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from inference_queue.protocol import Completion, Failure, Job
-from inference_worker.engines.base import Delta, PlainRequest, TokenizedCompletion
+from inference_worker.engines.base import Delta, PlainRequest
 from inference_worker.engines.local.generated_text import GeneratedText
 from inference_worker.engines.local.loaded_model import Encoded, LoadedModel
 from inference_worker.engines.local.request import Event, Finished
+from inference_worker.engines.local.told_scores import told
+from inference_worker.engines.token_scores import ScoredCompletion, WantedScores
 from inference_worker.errors import EngineError
 
 
@@ -21,15 +23,18 @@ class Writing:
 
     prompt: Encoded
     output: GeneratedText
+    wanted: WantedScores | None = None
 
-    def completion(self, model: str, end: Finished) -> TokenizedCompletion:
+    def completion(self, model: LoadedModel, name: str, end: Finished) -> ScoredCompletion:
         """The answer at its end."""
         written = self.output.answer.written(end.reason)
-        return TokenizedCompletion(
+        ids = (*self.output.ids, *end.ids)
+        of_prompt, of_answer = told(model.tokenizer, self.prompt.ids, ids, end.scores, self.wanted)
+        return ScoredCompletion(
             text=written.text,
             reasoning=written.reasoning,
             finish_reason=written.finish_reason,
-            model=model,
+            model=name,
             prompt_tokens=len(self.prompt.ids),
             completion_tokens=end.tokens,
             dropped_messages=self.prompt.fitted.dropped,
@@ -37,7 +42,10 @@ class Writing:
             first_token_ms=self.output.first_token_ms,
             total_ms=self.output.elapsed_ms(),
             prompt_ids=tuple(self.prompt.ids),
-            ids=(*self.output.ids, *end.ids),
+            ids=ids,
+            prompt_text=b"".join(one.text for one in of_prompt).decode("utf-8", "replace"),
+            prompt_scores=of_prompt,
+            scores=of_answer,
         )
 
 
@@ -48,6 +56,7 @@ async def write(
     output, deadline = writing.output, time.monotonic() + job.remaining_s()
     events: asyncio.Queue[Event] = asyncio.Queue()
     request = model.request(job, writing.prompt, deadline=deadline, events=events)
+    request.wanted = writing.wanted
     model.scheduler.submit(request)
     end: Finished | None = None
     try:
@@ -64,4 +73,8 @@ async def write(
     end = end or output.stopped()
     if delta := output.flush(end.reason):
         yield delta
-    yield writing.completion(model.card.answered_by(job.adapter), end)
+    name = model.card.answered_by(job.adapter)
+    if writing.wanted is None:
+        yield writing.completion(model, name, end)
+    else:  # the texts of thousands of tokens
+        yield await asyncio.to_thread(writing.completion, model, name, end)

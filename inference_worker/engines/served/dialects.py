@@ -41,6 +41,7 @@ class Dialect:
     max_stop: int | None = None  #: maximum of stop strings
     stop_token_ids: bool = False
     completions: bool = False  #: it has OpenAI's completion route, for texts
+    scores: bool = False  #: that route tells the probabilities of tokens, the prompt's too
     token_ids: bool = False  #: its completion route takes the prompt as a list of token ids
     stream_options: bool = True  #: False: usage comes unrequested
     lora: LoraField | None = None  #: None: a request cannot choose an adapter
@@ -99,6 +100,7 @@ DIALECTS: dict[str, Dialect] = {
             top_k_off=-1,
             stop_token_ids=True,
             completions=True,
+            scores=True,
             token_ids=True,
             # It refuses the first without the second.
             going_on={"continue_final_message": True, "add_generation_prompt": False},
@@ -111,6 +113,7 @@ DIALECTS: dict[str, Dialect] = {
             top_k_off=-1,
             stop_token_ids=True,
             completions=True,
+            scores=True,
             token_ids=True,
             # Without it the assistant's last message becomes the user's.
             going_on={"continue_final_message": True},

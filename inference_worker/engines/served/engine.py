@@ -32,9 +32,12 @@ from inference_worker.engines.served.endpoint import (
 )
 from inference_worker.engines.served.errors import ModelGoneError, NoSystemRoleError, TooLongError
 from inference_worker.engines.served.estimated_prompt import Prompt
+from inference_worker.engines.served.event_stream import EventStreams
 from inference_worker.engines.served.fitting import fit_job, fit_shorter, plain_prompt
 from inference_worker.engines.served.generation import Generation
+from inference_worker.engines.served.scored import scored
 from inference_worker.engines.served.token_id_prompt import Encoder, load_encoder
+from inference_worker.engines.token_scores import NO_SCORES, WantedScores
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.system_role import SystemRole
@@ -62,6 +65,7 @@ class ServedEngine:
         self._encoded_model = ("", "")  # the model, and that behind an alias, of the encoder
         self._connection: Connection | None = None
         self._waits = BoundedWaits()
+        self._streams = EventStreams()
         self._trouble = ""
         self._asking = asyncio.Lock()
         self._is_doubted = False  # an answer failed for the server's sake: ask soon
@@ -135,9 +139,21 @@ class ServedEngine:
             async for event in events:
                 yield event
 
+    async def score(
+        self, asked: Job | PlainRequest, wanted: WantedScores
+    ) -> AsyncGenerator[Delta | Completion, None]:
+        """A text with its tokens' probabilities; see ``ScoringEngine.score``. Chats have none."""
+        connection = self._connected()
+        if not (isinstance(asked, PlainRequest) and connection.backend.dialect.scores):
+            raise EngineError(FailureReason.INVALID_JOB, NO_SCORES)
+        refuse_adapter(connection.card, asked)
+        prompt = await plain_prompt(connection, asked)
+        yield await scored(connection, asked, prompt, wanted)
+
     async def close(self) -> None:
         """End every stream at once: their readers get an EngineError, the server stops."""
         self._waits.close()
+        await self._streams.close()
 
     async def check(self) -> str:
         """Why the server cannot answer now; asks it what it serves where that is due."""
@@ -206,7 +222,7 @@ class ServedEngine:
         if encoder and self._encoded_model != (backend.model, backend.origin):
             log.warning("tokenizer_of_another_model", model=backend.model)
             encoder = None  # its ids would be other words to this model
-        return connect(settings, endpoint, backend, encoder, self._waits)
+        return connect(settings, endpoint, backend, encoder, self._waits, self._streams)
 
     def _adopt(self, found: Connection) -> None:
         """Use a connection from now on; what was learned of an unchanged model stays."""

@@ -78,7 +78,12 @@ async def test_logickor_reports_the_cards_table(
     assert [row["name"] for row in found["rows"]] == [*CATEGORIES, "single", "multi", "overall"]
     assert [row["judged"] for row in found["rows"]] == [14] * 6 + [42, 42, 84]
     assert {row["name"]: row["card"] for row in found["rows"]} == CARD
-    assert "CC BY-SA 4.0" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "CC BY-SA 4.0" in said
+    assert file_sha256(tmp_path / "logickor.jsonl") in said
+    assert "42문항, 6분류에 7문항씩" in said
+    assert "공개된 LogicKor와 다릅니다" in said
+    assert found["is_published"] is False
     assert "| 싱글턴 |" in (folder / "report.ko.md").read_text("utf-8")
     assert len(engine.requests) == 84
     await run(*command, "--run", str(folder))
@@ -253,6 +258,7 @@ async def test_a_prompt_that_is_too_long_is_no_answer_and_no_zero(tmp_path: Path
 async def test_a_replay_is_judged_beside_the_votes(judge: JudgeServer, tmp_path: Path) -> None:
     rows = [
         {
+            "replay": 3,
             "turn": f"turn-{number}",
             "question": f"{number}번 질문",
             "old_answer": "네.",
@@ -271,6 +277,7 @@ async def test_a_replay_is_judged_beside_the_votes(judge: JudgeServer, tmp_path:
     assert (found["verdict"], found["judged"]) == ("better", 16)
     assert found["agreement"]["pairs"] == 16
     assert found["agreement"]["same"] == 12
+    assert found["replay"] == 3
     assert "카파" in (tmp_path / "run" / "report.ko.md").read_text("utf-8")
 
 

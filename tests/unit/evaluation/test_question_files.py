@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evaluation.errors import EvaluationError
-from evaluation.question_files import read_questions
+from evaluation.question_files import read_questions, without_trained
 from inference_queue.protocol import Role
 from tests.support.evaluation import logickor_rows, write_lines
 
@@ -134,3 +134,25 @@ def test_another_checksum_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="check --questions"):
         read_questions(tmp_path / "none.jsonl")
+
+
+def test_questions_that_training_has_seen_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = read_questions(
+        write_lines(tmp_path / "test.jsonl", [{"question": "환불은?"}, {"question": "배송은?"}])
+    )
+    answered = [
+        {"role": "user", "content": "환불은?"},
+        {"role": "assistant", "content": "7일 안에 돼요."},
+    ]
+    trained = write_lines(tmp_path / "train.jsonl", [{"messages": answered}])
+    kept = without_trained(asked, trained)
+    assert [one.turns[0].text for one in kept.questions] == ["배송은?"]
+    assert "1 questions stand in train.jsonl" in capsys.readouterr().err
+
+
+def test_questions_that_training_has_all_seen_are_a_sentence(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "train.jsonl", [{"question": "환불은?"}])
+    with pytest.raises(EvaluationError, match="not seen"):
+        without_trained(read_questions(path), path)

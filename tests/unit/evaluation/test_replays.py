@@ -11,13 +11,14 @@ from bot.admin.replay.exported import COLUMNS
 from evaluation.comparing import PairVerdict
 from evaluation.errors import EvaluationError
 from evaluation.pairs import pairs_of
-from evaluation.replays import _Row, agreement, read_replay
+from evaluation.replays import _Row, agreement, read_replay, read_two_replays
 from tests.support.evaluation import write_lines
 
 
 def row(position: int, **votes: int) -> dict[str, Any]:
     """A pair as the dashboard exports it (bot/admin/replay/exported.py)."""
     return {
+        "replay": 3,
         "position": position,
         "turn": str(position),
         "question": f"질문 {position}",
@@ -90,3 +91,25 @@ def test_one_class_alone_leaves_kappa_undefined(tmp_path: Path) -> None:
 def test_another_file_is_a_sentence(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     with pytest.raises(EvaluationError, match=r"has no pairs|is not a replay"):
         read_replay(write_lines(tmp_path / "r.jsonl", rows))
+
+
+def test_two_replays_are_compared_by_their_new_answers(tmp_path: Path) -> None:
+    """On the questions that both have, whatever the order."""
+    old = [row(1, new=1), row(2), row(3)]
+    new = [{**row(number), "new_answer": "더 새 답변"} for number in (3, 2, 9)]
+    found = read_two_replays(
+        write_lines(tmp_path / "replay-3.jsonl", old), write_lines(tmp_path / "replay-4.jsonl", new)
+    )
+    pairs = pairs_of(found.questions, found.baseline, found.candidate)
+    assert [pair.question.id for pair in pairs] == ["2", "3"]
+    assert {pair.baseline[0].text for pair in pairs} == {"새 답변"}
+    assert {pair.candidate[0].text for pair in pairs} == {"더 새 답변"}
+    assert found.baseline.label != found.candidate.label
+    assert (found.id, found.votes) == (None, {})
+
+
+def test_two_replays_of_different_questions_are_a_sentence(tmp_path: Path) -> None:
+    one = write_lines(tmp_path / "one.jsonl", [row(1)])
+    other = write_lines(tmp_path / "other.jsonl", [row(2)])
+    with pytest.raises(EvaluationError, match="no question in common"):
+        read_two_replays(one, other)

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from measures.paired import Difference, PairedComparison, compare_pairs, permutation_p
+from measures.paired import (
+    Difference,
+    PairedComparison,
+    compare_pairs,
+    permutation_p,
+    questions_needed,
+)
 from measures.verdict import Verdict
 
 #: Darwin's maize, the heights of 15 pairs (Fisher 1935, section 17): differences in eighths of an
@@ -161,3 +167,8 @@ def test_the_smallest_difference_that_could_be_shown_is_shown_four_times_in_five
 def _is_shown(rng: random.Random, true: float) -> bool:
     values = [round(rng.gauss(true, 1.0), 1) for _ in range(60)]
     return compared(*values, seed=rng.randrange(1000)).verdict is Verdict.BETTER
+
+
+@pytest.mark.parametrize(("difference", "needed"), [(0.8, 50), (0.4, 200), (1.6, 13)])
+def test_half_the_difference_needs_four_times_the_questions(difference: float, needed: int) -> None:
+    assert questions_needed(50, 0.8, difference) == needed

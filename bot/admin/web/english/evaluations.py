@@ -114,6 +114,7 @@ _JUDGE = {
     "코언의 카파는 {kappa}입니다.": "Cohen's kappa is {kappa}.",
     "카파는 정해지지 않습니다. 투표가 더 필요합니다.": "Kappa is undefined: more votes are needed.",
     "두 답변이 같음": "both answers are the same",
+    "순서를 바꾸면 심사가 달라짐": "the judge changes with the order",
     "답변이 없음": "an answer is missing",
     "아직 심사하지 않음": "not judged yet",
     "심사 모델에 연결되지 않음": "the judge was not reached",
@@ -125,6 +126,95 @@ _JUDGE = {
     "1~10을 벗어난 점수": "a score outside 1 to 10",
     "서로 다른 점수가 여럿": "several different scores",
     "심사가 끊김": "the judge was cut off",
+}
+
+_NEXT = {
+    "새 평가를 시작하려면": "To begin an evaluation",
+    (
+        "질문을 고릅니다. 데이터 세트의 test.jsonl이나, 저장한 검색으로 다시 물어본 답변 비교를"
+        " 씁니다."
+    ): (
+        "Choose questions: a data set's test.jsonl, or a comparison that asks a saved search's"
+        " questions again."
+    ),
+    (
+        "답변을 만듭니다. 답변 비교는 서버의 빈 시간에 백그라운드에서 다시 물어보고, 진행과 남은"
+        " 시간을 보여 줍니다. 두 엔진을 견주려면 같은 질문으로 비교를 둘 만듭니다."
+    ): (
+        "Have them answered. A comparison asks in the background, when the servers are free, and"
+        " shows progress and an estimate. Two engines take two comparisons of the same questions."
+    ),
+    "서버에서 심사합니다. 끊겨도 같은 명령으로 이어 갑니다.": (
+        "Judge on the server. Cut off, the same command goes on."
+    ),
+    "더 작은 차이를 알아보는 데 필요한 질문 수 (지금 {count}개):": (
+        "Questions needed to see smaller differences (now {count}):"
+    ),
+    "차이 {difference}: 약 {count}개": "a difference of {difference}: about {count}",
+    "데이터 세트에서 질문 늘리기": "Get more questions from a data set",
+    "이 파일의 문항은 공개된 LogicKor와 다릅니다. 모델 카드의 점수와 견줄 수 없습니다.": (
+        "The questions of this file are not the published ones of LogicKor: its scores do not"
+        " compare with the model card's."
+    ),
+    "심사 모델과 사람": "The judge and the people",
+    "지금까지 사람이 투표한 {all}쌍 가운데 {same}쌍에서 심사 모델과 판단이 같습니다.": (
+        "Of {all} pairs that people have voted on so far, the judge agrees in {same}."
+    ),
+    "카파를 말하기에는 너무 적습니다. {count}쌍 이상 투표해 주세요.": (
+        "That is too few for kappa: vote on {count} pairs at least."
+    ),
+    "모두 같은 쪽만 골라 카파가 정해지지 않습니다.": (
+        "Kappa is undefined: everybody prefers the same side everywhere."
+    ),
+    "코언의 카파는 {kappa}입니다 (95% 신뢰구간 {low}~{high}).": (
+        "Cohen's kappa is {kappa} (95% interval {low} to {high})."
+    ),
+    (
+        "0.4보다 낮으면 심사 모델의 판단이 검토자와 다르다는 뜻입니다. 갈린 답변을 읽어 보거나"
+        " 투표로 정해 주세요."
+    ): (
+        "Below 0.4 the judge does not share the reviewers' taste: read the pairs where they differ,"
+        " or decide by votes."
+    ),
+    "아직 사람의 투표가 없습니다. 투표하면 심사 모델과 얼마나 같은지 여기에 나타납니다.": (
+        "Nobody has voted yet. After votes this page says how far the judge agrees with them."
+    ),
+    "답변 비교에서 투표하기": "Vote on the comparison",
+    (
+        "같은 질문을 다시 물어보고 검토자가 이름을 모른 채 투표하면, 심사 모델을 믿어도 되는지 알"
+        " 수 있습니다."
+    ): (
+        "Ask the same questions again and let reviewers vote blindly: that shows whether the judge"
+        " can be believed."
+    ),
+    "이 질문들을 사람이 비교하기": "Let people compare these questions",
+    "모델 평가에서 쓴 질문을 다시 물어봅니다.": "Asks the questions of an evaluation again.",
+    "다시 물어볼 평가를 찾을 수 없거나, 대화 기록에서 온 질문이 없습니다.": (
+        "There is no such evaluation, or none of its questions came from the log."
+    ),
+    "심사 모델에게도 맡기기": "Ask a judge, too",
+    (
+        "JSONL로 내려받은 뒤 서버에서 이 명령을 쓰면 심사 모델의 판정과 사람의 투표를 견줍니다."
+        " 끊겨도 같은 명령으로 이어 갑니다."
+    ): (
+        "Download JSONL and run this on the server: it puts a judge's verdicts beside the people's"
+        " votes. Cut off, the same command goes on."
+    ),
+    (
+        "같은 질문을 두 엔진으로 다시 물어본 비교 둘이 있으면, 뒤에 --against replay-N.jsonl을 붙여"
+        " 새 답변끼리 견줍니다."
+    ): (
+        "With two comparisons that asked the same questions on two engines, --against"
+        " replay-N.jsonl compares their new answers."
+    ),
+    "모델 평가의 질문으로 쓰기": "Use as an evaluation's questions",
+    (
+        "내보낸 ZIP의 test.jsonl을 질문으로 씁니다. 학습에 쓰지 않은 질문입니다. 기준과 후보에는"
+        " 프리셋, URL, 모델+어댑터를 쓸 수 있습니다."
+    ): (
+        "The export's test.jsonl holds questions that no training has seen. A baseline or candidate"
+        " is a preset, a URL, or a model+adapter."
+    ),
 }
 
 _PAIRS = {
@@ -143,5 +233,6 @@ EVALUATIONS: dict[str, str] = {
     **_TABLES,
     **_CHECKS,
     **_JUDGE,
+    **_NEXT,
     **_PAIRS,
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.support.api import PLAIN, api_endpoint
+from tests.support.api import CHAT, PLAIN, api_endpoint
 from tests.support.stack import served
 
 
@@ -57,3 +59,47 @@ async def test_a_stream_of_text_ends_with_done() -> None:
     assert [chunk["choices"][0]["text"] for chunk in chunks] == ["서", "울", ""]
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
     assert counted["usage"]["completion_tokens"] == 2
+
+
+@pytest.mark.parametrize("dialect", ["vllm", "sglang"])
+async def test_probabilities_are_those_that_the_server_tells(dialect: str) -> None:
+    async with served(dialect=dialect, pieces=["서울", "요"]) as (server, engine):
+        await engine.start(lambda _: None)
+        async with api_endpoint(engine) as endpoint:
+            body = endpoint.plain([11, 12, 13], echo=True, logprobs=1, max_tokens=2)
+            status, answer = await endpoint.post(PLAIN, body)
+            bare = endpoint.plain("수도는", logprobs=0, max_tokens=2)
+            _, alone = await endpoint.post(PLAIN, bare)
+    assert status == 200, answer
+    sent = server.requests[0].body
+    assert (sent["echo"], sent["logprobs"], sent["prompt"]) == (True, 1, [11, 12, 13])
+    [choice] = answer["choices"]
+    assert choice["text"] == "111213서울요"
+    assert choice["logprobs"]["tokens"] == ["11", "12", "13", "서울", "요"]
+    assert choice["logprobs"]["token_logprobs"] == [None, -0.1, -0.2, -0.3, -0.4]
+    assert choice["logprobs"]["top_logprobs"][:2] == [None, {"best": -0.01, "12": -0.1}]
+    assert choice["logprobs"]["text_offset"] == [0, 2, 4, 6, 8]
+    assert answer["usage"]["prompt_tokens"] == 3
+    assert alone["choices"][0]["logprobs"]["tokens"] == ["서울", "요"]
+    assert alone["choices"][0]["text"] == "서울요"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "route", "fields"),
+    [
+        ("llamacpp", PLAIN, {"logprobs": 1}),
+        ("openai", CHAT, {"logprobs": True}),
+        ("vllm", CHAT, {"logprobs": True}),
+    ],
+)
+async def test_a_server_that_tells_no_probabilities_is_a_sentence(
+    dialect: str, route: str, fields: dict[str, Any]
+) -> None:
+    async with served(dialect=dialect) as (server, engine):
+        await engine.start(lambda _: None)
+        async with api_endpoint(engine) as endpoint:
+            body = endpoint.chat() if route == CHAT else endpoint.plain("서울")
+            status, answer = await endpoint.post(route, {**body, **fields})
+    assert status == 400
+    assert "loglikelihood" in answer["error"]["message"]
+    assert server.requests == []

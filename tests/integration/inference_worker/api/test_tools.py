@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from inference_worker.engines.local.engine import LocalEngine
-from tests.support.api import KEY, ApiEndpoint, api_endpoint
+from tests.support.api import CHAT, KEY, PLAIN, ApiEndpoint, api_endpoint
 
 TASKS = Path(__file__).parents[3] / "evaluation_task"
 
@@ -96,10 +98,16 @@ async def test_the_openai_client_reads_errors_by_their_kind(
         await client.with_options(api_key="foreign").models.list()
 
 
-async def run_lm_eval(endpoint: ApiEndpoint, model: str, route: str, into: Path) -> tuple[int, str]:
-    """Exit status and output of the harness on the tasks of tests/evaluation_task."""
-    arguments = (
-        f"model={endpoint.model},base_url={endpoint.url}{route},num_concurrent=2,max_retries=1"
+async def run_lm_eval(
+    endpoint: ApiEndpoint, model: str, task: str, into: Path, *more: str
+) -> tuple[int, str, Any]:
+    """Exit status, output and results of the harness on a task of tests/evaluation_task."""
+    route = CHAT if "chat" in model else PLAIN
+    arguments = ",".join(
+        (
+            f"model={endpoint.model},base_url={endpoint.url}{route},num_concurrent=2,max_retries=1",
+            *more,
+        )
     )
     environment = {
         **os.environ,
@@ -110,7 +118,8 @@ async def run_lm_eval(endpoint: ApiEndpoint, model: str, route: str, into: Path)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "lm_eval", "--model", model, "--model_args", arguments),
-        *("--include_path", ".", "--tasks", "capitals", "--output_path", str(into / "out")),
+        *("--include_path", ".", "--tasks", task, "--output_path", str(into / "out")),
+        *("--batch_size", "4", "--log_samples"),
         *(["--apply_chat_template"] if "chat" in model else []),
         cwd=TASKS,
         env=environment,
@@ -118,7 +127,9 @@ async def run_lm_eval(endpoint: ApiEndpoint, model: str, route: str, into: Path)
         stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await process.communicate()
-    return process.returncode or 0, output.decode()
+    written = list((into / "out").rglob("results_*.json"))
+    results = json.loads(written[0].read_text("utf-8"))["results"][task] if written else {}
+    return process.returncode or 0, output.decode(), results
 
 
 @needs("lm_eval")
@@ -127,10 +138,51 @@ async def run_lm_eval(endpoint: ApiEndpoint, model: str, route: str, into: Path)
 async def test_lm_evaluation_harness_scores_a_task_by_chat(
     endpoint: ApiEndpoint, tmp_path: Path
 ) -> None:
-    status, output = await run_lm_eval(
-        endpoint, "local-chat-completions", "/v1/chat/completions", tmp_path
+    status, output, results = await run_lm_eval(
+        endpoint, "local-chat-completions", "capitals", tmp_path
     )
     assert status == 0, output
-    [written] = (tmp_path / "out").rglob("results_*.json")
-    score = json.loads(written.read_text("utf-8"))["results"]["capitals"]["exact_match,city"]
-    assert score >= 0.5, output
+    assert results["exact_match,city"] >= 0.5, output
+
+
+@needs("lm_eval")
+@needs("tenacity")
+@pytest.mark.timeout(300)
+async def test_lm_evaluation_harness_chooses_by_likelihood_as_transformers_does(
+    endpoint: ApiEndpoint, demo_dir: Path, tmp_path: Path
+) -> None:
+    """Each choice of each question has the likelihood that transformers computes for it."""
+    status, output, results = await run_lm_eval(
+        endpoint,
+        "local-completions",
+        "korean_facts",
+        tmp_path,
+        f"tokenizer={demo_dir}",
+        "tokenizer_backend=huggingface",
+    )
+    assert status == 0, output
+    assert 0 <= results["acc,none"] <= 1
+    [samples] = (tmp_path / "out").rglob("samples_korean_facts_*.jsonl")
+    asked = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
+    assert len(asked) == 6
+    tokenizer = AutoTokenizer.from_pretrained(demo_dir)
+    model = AutoModelForCausalLM.from_pretrained(demo_dir, dtype=torch.float32)
+    for one in asked:
+        for [got, is_greedy], arguments in zip(
+            one["filtered_resps"], one["arguments"].values(), strict=True
+        ):
+            context, choice = arguments["arg_0"], arguments["arg_1"]
+            expected, expected_greedy = likelihood(model, tokenizer, context, choice)
+            assert float(got) == pytest.approx(expected, abs=0.01)
+            assert (is_greedy in (True, "True")) is expected_greedy
+
+
+@torch.inference_mode()
+def likelihood(model: Any, tokenizer: Any, context: str, choice: str) -> tuple[float, bool]:
+    """The log-likelihood of a text behind another, and whether greedy writing gives it."""
+    before = tokenizer(context)["input_ids"]
+    ids = tokenizer(context + choice)["input_ids"]
+    scores = model(torch.tensor([ids])).logits[0].float().log_softmax(-1)[:-1]
+    after = torch.tensor(ids[1:])
+    own = scores.gather(1, after[:, None])[:, 0][len(before) - 1 :]
+    return float(own.sum()), bool((scores.argmax(-1) == after)[len(before) - 1 :].all())
