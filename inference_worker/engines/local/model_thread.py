@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from tokenizers import Tokenizer
+from typing import TYPE_CHECKING, Protocol
 
 from inference_queue.protocol import Failure, FailureReason
 from inference_worker.engines.base import Usage
 from inference_worker.engines.local.request import Request
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 CLOSED = Failure(
     reason=FailureReason.ENGINE_UNAVAILABLE, message="the engine has been closed", retryable=True

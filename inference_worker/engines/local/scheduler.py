@@ -49,8 +49,8 @@ class Scheduler:
             model, max_slots=slots, budget=budget, prefill_chunk=prefill_chunk, adapters=adapters
         )
         self._runner = BatchRunner(batch, tokenizer, stop_ids)
+        self.tokenizer = tokenizer
         self._slots = slots
-        self._tokenizer = tokenizer
         self._max_waiting = slots * WAITING_PER_SLOT
         self._waiting: deque[Request] = deque()
         self._changed = threading.Condition()
@@ -78,11 +78,6 @@ class Scheduler:
             reused_tokens=batch.reused,
             stalled_s=self._stalled_s() if running or waiting else 0.0,
         )
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The model's tokenizer; from any thread."""
-        return self._tokenizer
 
     @property
     def vocabulary(self) -> int:

@@ -21,6 +21,7 @@ from inference_worker.engines.local.model_thread import CLOSED
 from inference_worker.engines.local.processor_inputs import ProcessorReader
 from inference_worker.engines.local.request import Finished, Request
 from inference_worker.engines.local.sequential_writer import SequentialWriter
+from inference_worker.engines.token_scores import NO_SCORES
 from inference_worker.errors import EngineError
 
 #: The worker claims one job at a time; the endpoint and the background lane may come beside it.
@@ -42,8 +43,8 @@ class SequentialScheduler:
         reader: ProcessorReader,
         window: int,
     ) -> None:
+        self.tokenizer = tokenizer
         self._writer = SequentialWriter(model, tokenizer, stop_ids, reader)
-        self._tokenizer = tokenizer
         self._vocabulary = int(model.get_input_embeddings().num_embeddings)
         self._window = window
         self._waiting: deque[Request] = deque()
@@ -51,11 +52,6 @@ class SequentialScheduler:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The model's tokenizer."""
-        return self._tokenizer
 
     @property
     def vocabulary(self) -> int:
@@ -88,11 +84,10 @@ class SequentialScheduler:
     def submit(self, request: Request) -> None:
         """Queue a request. Raises EngineError when closed or when too many wait.
 
-        So it does where probabilities of tokens are wanted: only the batch tells them.
+        Raises it for wanted scores, too: ``generate`` would keep those of every token.
         """
         if request.wanted is not None:
-            sentence = "this model tells no probabilities of tokens: it answers one at a time"
-            raise EngineError(FailureReason.INVALID_JOB, sentence)
+            raise EngineError(FailureReason.INVALID_JOB, NO_SCORES)
         with self._changed:
             if self._writer.is_closed:
                 raise EngineError(CLOSED.reason, CLOSED.message, retryable=CLOSED.retryable)

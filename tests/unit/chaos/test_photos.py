@@ -23,8 +23,10 @@ def words(text: str) -> dict[str, Any]:
 
 
 def asked(*parts: dict[str, Any]) -> str:
-    question: dict[str, Any] = {"role": "user", "content": list(parts)}
-    prompt: list[dict[str, Any]] = [{"role": "system", "content": "?"}, question]
+    prompt: list[dict[str, Any]] = [
+        {"role": "system", "content": "?"},
+        {"role": "user", "content": list(parts)},
+    ]
     return photos.as_texts(prompt)[-1]["content"]
 
 
@@ -42,7 +44,7 @@ def test_another_ones_photo_is_seen_beside_the_own_words() -> None:
 
 
 def test_a_photo_in_the_history_is_known_by_its_answer() -> None:
-    prompt = [
+    prompt: list[dict[str, Any]] = [
         {"role": "system", "content": "?"},
         {"role": "user", "content": "k1m1 안녕\n[사진]"},
         {"role": "assistant", "content": "k1m2g7시작 k1m2g7끝"},
