@@ -106,7 +106,8 @@ async def test_pictures_and_texts_at_once_are_each_answered_as_alone(
         a_job("넷째", a_picture("gold", (100, 30)), key="kakao:four"),
     ]
     texts = [done.text for done in await asyncio.gather(*(answer(engine, job) for job in jobs))]
-    assert texts == [reference.answer(job)[0] for job in jobs]
+    # Noise may write bytes that are no character: the engine leaves them out.
+    assert texts == [reference.answer(job)[0].replace("\ufffd", "") for job in jobs]
 
 
 async def test_a_typed_image_marker_is_text(engine: LocalEngine, reference: Reference) -> None:
