@@ -70,7 +70,7 @@ check: $(INSTALLED) ## lint, format, types, and who may import whom
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(INSTALLED) ## measure accepts, overhead, memory, overload, search, pages, engine, product (ARGS="accept --quick")
+bench: $(INSTALLED) ## measure accepts, overhead, memory, overload, search, pages, engine, vllm, product (ARGS="accept --quick")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 evaluate: $(INSTALLED) ## whether a model is better (ARGS="compare --questions FILE --baseline A --candidate B")
@@ -98,7 +98,7 @@ train-tests: $(TRAINING) ## the tests of trainings with TRL, some minutes
 train-proof: $(TRAINING) ## train the demo model by DPO and print what it changed, 7 minutes
 	@$(EXTRAS)/bin/python -m training.proof $(ARGS)
 
-train-walk: $(TRAINING) ## from questions on KakaoTalk to a better adapter, by the gate; 15 minutes
+train-walk: $(TRAINING) ## from questions on KakaoTalk to a better adapter, by the gate; 5 minutes of CPU
 	@$(EXTRAS)/bin/python -m tests.walk $(ARGS)
 
 lock: $(TOOLS)/.made ## renew the lock files within the ranges (ARGS="--upgrade-package aiohttp")

@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import (
     accept,
     background,
+    cost,
     idle,
     memory,
     overhead,
@@ -93,6 +94,11 @@ def _idle(length: Length) -> Measured:
     return idle.bench(quick if length is Length.QUICK else idle.Size())
 
 
+def _cost(length: Length) -> Measured:
+    quick = cost.Size(rates=(20,), rounds=1, seconds=1.0, warm_up_s=0.5, settling_s=0.5, idle_s=1.0)
+    return cost.bench(quick if length is Length.QUICK else cost.Size())
+
+
 def _engine(length: Length) -> Measured:
     from benchmarks import engine  # noqa: PLC0415 - torch takes seconds
 
@@ -100,6 +106,13 @@ def _engine(length: Length) -> Measured:
         concurrencies=(2,), rounds=1, longest_prompt=24, longest_answer=8, history=40
     )
     return engine.bench(quick if length is Length.QUICK else engine.Size())
+
+
+def _vllm(length: Length) -> Measured:
+    from benchmarks import vllm  # noqa: PLC0415 - torch takes seconds
+
+    quick = vllm.Size(concurrencies=(2,), rounds=1, prompt=(4, 24), answer=(4, 8))
+    return vllm.bench(quick if length is Length.QUICK else vllm.Size())
 
 
 def _conversations(length: Length) -> Measured:
@@ -129,8 +142,10 @@ BENCHES: dict[str, Bench] = {
     "work": _work,
     "background": _background,
     "idle": _idle,
+    "cost": _cost,
     "readers": _readers,
     "engine": _engine,
+    "vllm": _vllm,
     "conversations": _conversations,
     "product": _product,
 }

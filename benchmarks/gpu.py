@@ -1,10 +1,11 @@
-"""``python -m benchmarks.gpu [--small]``: the local engine's batch on a GPU.
+"""``python -m benchmarks.gpu [--tiny]``: the local engine's batch on a GPU.
 
 A Llama-3-8B with random bfloat16 weights, which needs no download. The baselines are the model
 card's ``generate``, one request after the other, and the bound of the memory bandwidth: a step
 reads all weights, and every row's keys and values, once. A small model then writes the same
-answers through graphs, through plain steps and through ``generate``. Needs torch, transformers and
-``inference_worker``, but no database. ``--small``: a tiny model, as a smoke test on a CPU.
+answers through graphs, through plain steps and through ``generate`` (gpu_sameness.py), and where
+the machine has vLLM, it does the same work (gpu_vllm.py). Needs torch, transformers and
+``inference_worker``, but no database. ``--tiny``: a tiny model, as a smoke test on a CPU.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +22,13 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.figures import Figure, median, publish, say
+from benchmarks.gpu_sameness import sameness
+from benchmarks.gpu_vllm import Compared, beside_vllm
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.kv_budget import prefill_chunk
-from inference_worker.engines.local.ragged import Kernel, gathered
 
 SAMPLING = SamplingParams(temperature=0.6, top_p=0.9, repetition_penalty=1.1)  # llama3-bllossom's
-GREEDY = SamplingParams(temperature=0)
 SEQUENTIAL = "the model card's generate, one after the other"
 BOUND = "what the memory's bandwidth allows"
 
@@ -68,7 +69,7 @@ LLAMA_3_8B = Size(
     histories=(2000, 7000),
     copied=4 << 30,
 )
-SMALL = Size(
+TINY = Size(
     config=LlamaConfig(
         vocab_size=1000,
         hidden_size=64,
@@ -130,8 +131,29 @@ def bench(size: Size, device: torch.device) -> list[Figure]:
     ]
     for length in size.histories:
         figures += _second_turn(batch, length, size, rng)
+    found = {figure.bench: figure.value for figure in figures}
     del batch, model
-    return [*figures, *_sameness(device)]
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return [*figures, *sameness(TINY.config, device), *beside_vllm(_compared(size, dtype, found))]
+
+
+def _compared(size: Size, dtype: torch.dtype, found: Mapping[str, float]) -> Compared:
+    length = _prefilled(size)
+    return Compared(
+        config=size.config,
+        dtype=str(dtype).removeprefix("torch."),
+        prompt=size.prompt,
+        steps=size.steps,
+        sampling={
+            "temperature": SAMPLING.temperature,
+            "top_p": SAMPLING.top_p,
+            "repetition_penalty": SAMPLING.repetition_penalty,
+        },
+        rates={rows: found[f"gpu.{rows}"] for rows in size.concurrencies},
+        prefill=(length, found[f"gpu.prefill.{length}"]),
+        second_turns={one: found[f"gpu.second_turn.{one}"] for one in size.histories},
+    )
 
 
 def _token_bytes(size: Size, dtype: torch.dtype) -> int:
@@ -210,9 +232,13 @@ def _flow(batch: Batch, concurrency: int, size: Size, rng: random.Random) -> flo
 
 def _prefill(batch: Batch, size: Size, rng: random.Random) -> Figure:
     """A prompt of whole chunks, nothing beside it."""
-    length = size.histories[-1] // 1024 * 1024 or size.histories[-1]
+    length = _prefilled(size)
     times = [_first_token_ms(batch, _words(size, rng, length), "") for _ in range(REPEATS)]
     return Figure(f"gpu.prefill.{length}", 1000 * length / median(times[2:]), "tokens/s")
+
+
+def _prefilled(size: Size) -> int:
+    return size.histories[-1] // 1024 * 1024 or size.histories[-1]
 
 
 def _second_turn(batch: Batch, length: int, size: Size, rng: random.Random) -> list[Figure]:
@@ -229,55 +255,6 @@ def _second_turn(batch: Batch, length: int, size: Size, rng: random.Random) -> l
         Figure(f"{name}.recomputed", cold, "ms"),
         Figure(name, warm, "ms", "without reuse; goal 0.125", warm / cold),
     ]
-
-
-def _sameness(device: torch.device) -> list[Figure]:
-    """The part of greedy tokens that are the same as those of ``generate``: at best 1."""
-    prompts = [_words(SMALL, random.Random(n), 3 + 11 * n) for n in range(20)]
-    kernels: dict[str, Kernel | None] = {"plain.float32": None, "fixed.float32": gathered}
-    if device.type == "cuda":
-        kernels["flash.bfloat16"] = None
-    figures = []
-    for name, kernel in kernels.items():
-        torch.manual_seed(1)
-        config = LlamaConfig(**{**SMALL.config.to_dict(), "initializer_range": 0.2})
-        dtype = getattr(torch, name.partition(".")[2])
-        model: Any = LlamaForCausalLM(config)
-        model = model.to(device, dtype).requires_grad_(False)
-        alone = [_alone(model, prompt) for prompt in prompts]
-        batch = Batch(model, max_slots=20, budget=1 << 16, prefill_chunk=512, kernel=kernel)
-        same = [
-            one == other
-            for ours, theirs in zip(_together(batch, prompts), alone, strict=True)
-            for one, other in zip(ours, theirs, strict=False)
-        ]
-        figures.append(Figure(f"gpu.same.{name}", sum(same) / len(same), "of all tokens"))
-    return figures
-
-
-def _alone(model: Any, prompt: list[int]) -> list[int]:
-    ids = torch.tensor([prompt], device=model.device)
-    whole = model.generate(
-        ids,
-        attention_mask=torch.ones_like(ids),
-        max_new_tokens=40,
-        do_sample=False,
-        eos_token_id=None,
-        pad_token_id=0,
-    )
-    answer: list[int] = whole[0, len(prompt) :].tolist()
-    return answer
-
-
-def _together(batch: Batch, prompts: list[list[int]]) -> list[list[int]]:
-    """The answers of rows that begin one after the other."""
-    slots = []
-    for prompt in prompts:
-        slots.append(batch.add(prompt, GREEDY, need=len(prompt) + 99))
-        batch.step()
-    for _ in range(40):
-        batch.step()
-    return [slot.tokens[len(prompt) :] for slot, prompt in zip(slots, prompts, strict=True)]
 
 
 def _first_token_ms(batch: Batch, prompt: list[int], key: str) -> float:
@@ -308,14 +285,14 @@ def _words(size: Size, rng: random.Random, count: int) -> list[int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("--small", action="store_true", help="a tiny model, on the CPU too")
-    small = parser.parse_args().small
-    if not small and not torch.cuda.is_available():
-        parser.error("there is no GPU that torch can use; --small runs on the CPU")
+    parser.add_argument("--tiny", action="store_true", help="a tiny model, on the CPU too")
+    tiny = parser.parse_args().tiny
+    if not tiny and not torch.cuda.is_available():
+        parser.error("there is no GPU that torch can use; --tiny runs on the CPU")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     say(torch.cuda.get_device_name(device) if device.type == "cuda" else "on the CPU")
     with torch.inference_mode():
-        publish(bench(SMALL if small else LLAMA_3_8B, device))
+        publish(bench(TINY if tiny else LLAMA_3_8B, device))
     return 0
 
 

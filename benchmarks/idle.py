@@ -43,7 +43,7 @@ async def bench(size: Size) -> list[Figure]:
             "postgres": stores.postgres.process,
             "valkey": stores.valkey.process,
         }
-        shares = await _measure(processes, size.seconds)
+        shares = await shares_of_a_core(processes, size.seconds)
     programs = shares["bot"] + shares["worker"]
     say(f"idle: bot and worker together {programs:.2f} % of a core")
     goals = dict.fromkeys(("bot", "worker"), GOAL) | {"postgres": STORE_GOAL}
@@ -53,7 +53,10 @@ async def bench(size: Size) -> list[Figure]:
     ]
 
 
-async def _measure(processes: Mapping[str, SupervisedProcess], seconds: float) -> dict[str, float]:
+async def shares_of_a_core(
+    processes: Mapping[str, SupervisedProcess], seconds: float
+) -> dict[str, float]:
+    """What each process uses meanwhile, in percent of a core."""
     began = time.monotonic()
     before = {name: used_s(process) for name, process in processes.items()}
     await asyncio.sleep(seconds)

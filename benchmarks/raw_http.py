@@ -24,22 +24,25 @@ SLACK_TOKEN = "xoxb-of-the-benchmarks"
 WORKSPACES = 25
 QUESTION = "이번 주말 부산 날씨는 어때요?"
 
-#: The placeholder of the request's number in a template.
-MARK = b"MARK"
+#: The placeholders of the request's number and of its person in a template.
+MARK, PERSON = b"MARK", b"WHO"
+#: Who writes in a crowd, each again and again.
+CROWD = 200
 
 #: Builds the raw request with this number.
 RequestBuilder = Callable[[int], bytes]
 
 
-def slack_requests(run: str, origin: str) -> RequestBuilder:
+def slack_requests(run: str, origin: str, *, person: str = "MARK") -> RequestBuilder:
     """Slash commands of the run ``run``; answers go to ``origin``."""
     url = f"{origin}/slack/MARK"
-    form = command_form(f"{QUESTION} #MARK", url, user_id=f"U{run}MARK", trigger_id=f"{run}.MARK")
-    body_parts = urlencode(form).encode().split(MARK)
+    user = f"U{run}{person}" if person == "MARK" else f"U{person}"
+    form = command_form(f"{QUESTION} #MARK", url, user_id=user, trigger_id=f"{run}.MARK")
+    template = urlencode(form).encode()
     secret = hmac.new(SLACK_SECRET.encode(), digestmod=hashlib.sha256)
 
     def build(number: int) -> bytes:
-        body = (b"%d" % number).join(body_parts)
+        body = _filled(template, number)
         return _signed(
             secret, b"/webhooks/slack/commands", b"application/x-www-form-urlencoded", body
         )
@@ -63,16 +66,16 @@ def slack_event_requests(run: str, _origin: str) -> RequestBuilder:
     return build
 
 
-def kakao_requests(run: str, origin: str) -> RequestBuilder:
+def kakao_requests(run: str, origin: str, *, person: str = "MARK") -> RequestBuilder:
     """Skill requests of the run ``run``; each with a callback URL of its own at ``origin``."""
     url = f"{origin}/kakao/MARK?run={run}"
     request = skill_request(f"{QUESTION} #MARK", callback_url=url)
-    person = request["userRequest"]["user"]
-    person["id"] = person["properties"]["botUserKey"] = f"{run}MARK"
-    body_parts = json.dumps(request, ensure_ascii=False).encode().split(MARK)
+    user = request["userRequest"]["user"]
+    user["id"] = user["properties"]["botUserKey"] = f"{run}{person}" if person == "MARK" else person
+    template = json.dumps(request, ensure_ascii=False).encode()
 
     def build(number: int) -> bytes:
-        body = (b"%d" % number).join(body_parts)
+        body = _filled(template, number)
         return (
             b"POST /webhooks/kakao HTTP/1.1\r\nHost: bot\r\nX-Bot-Secret: %s\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -86,6 +89,11 @@ def slack_command(question: str, url: str) -> tuple[bytes, dict[str, str]]:
     """A slash command of a new person: body and headers."""
     person = f"U{hashlib.sha256(url.encode()).hexdigest()[:10].upper()}"
     return signed_command(SLACK_SECRET, question, response_url=url, user_id=person)
+
+
+def _filled(template: bytes, number: int) -> bytes:
+    """The template with the request's number, and its person of the crowd."""
+    return template.replace(MARK, b"%d" % number).replace(PERSON, b"%d" % (number % CROWD))
 
 
 def _signed(secret: hmac.HMAC, path: bytes, content_type: bytes, body: bytes) -> bytes:
@@ -103,6 +111,8 @@ def _signed(secret: hmac.HMAC, path: bytes, content_type: bytes, body: bytes) ->
 
 REQUEST_BUILDERS: dict[str, Callable[[str, str], RequestBuilder]] = {
     "slack": slack_requests,
+    "slack_crowd": functools.partial(slack_requests, person="WHO"),
+    "kakao_crowd": functools.partial(kakao_requests, person="WHO"),
     "slack_events": slack_event_requests,
     "kakao": kakao_requests,
 }

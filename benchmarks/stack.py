@@ -124,6 +124,17 @@ async def running_bare(folder: Path) -> AsyncIterator[Served]:
 
 
 @contextlib.asynccontextmanager
+async def running_minimal_bot(folder: Path, origin: str) -> AsyncIterator[Served]:
+    """A bot by hand, whose engine and Slack are at ``origin``."""
+    port = free_port()
+    argv = [sys.executable, "-m", "benchmarks.minimal_bot", str(port), origin, origin]
+    process = _process("minimal_bot", argv, folder, {})
+    async with _running(process):
+        await _until_answers(f"http://127.0.0.1:{port}/healthz")
+        yield Served(process, port)
+
+
+@contextlib.asynccontextmanager
 async def running_instant_slack(folder: Path) -> AsyncIterator[Served]:
     """A Web API of Slack that answers every call at once."""
     port = free_port()

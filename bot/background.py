@@ -71,9 +71,10 @@ def answering_loops(
 
 def quiet_loops(base: Base, eraser: Eraser) -> tuple[Loop, ...]:
     """What operators have ordered or look at later, and what is deleted: all by one clock."""
+    database = base.database.execution_options(isolation_level="AUTOCOMMIT")
 
     async def look() -> frozenset[str]:
-        async with base.database.connect() as connection:
+        async with database.connect() as connection:
             return await waiting_orders(connection)
 
     async def orders() -> frozenset[str]:

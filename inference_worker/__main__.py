@@ -37,6 +37,9 @@ from runtime.store_urls import store_url_errors
 
 log = structlog.get_logger(__name__)
 
+#: New objects until the youngest are looked through for garbage, as in the bot.
+GC_OBJECTS = 10_000
+
 
 async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> None:
     """Work until SIGTERM or SIGINT.
@@ -130,6 +133,7 @@ def _parse(arguments: Sequence[str]) -> None:
 def _work(settings: WorkerSettings, engine: Engine, engine_name: str) -> int:
     try:
         gc.freeze()  # imported modules stay: the collector need not look through them
+        gc.set_threshold(GC_OBJECTS)
         uvloop.run(serve(settings, engine, engine_name))
     except EngineStuckError as error:
         log.error("engine_stuck", error=error.failure.message)

@@ -53,7 +53,7 @@ class QueueReaper:
         self, database: AsyncEngine, *, reap: Reap = reap, reapable: Reapable = reapable
     ) -> None:
         """``reap`` and ``reapable``: of another queue than that of live jobs."""
-        self._database = database
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._reap_rows = reap
         self._list_rows = reapable
         self._quarantine = Quarantine(base_s=QUARANTINE_BASE_S, max_s=QUARANTINE_MAX_S)
@@ -94,7 +94,7 @@ class QueueReaper:
     async def _reap(
         self, *, only: Sequence[UUID] | None = None, excluded: Sequence[UUID] = ()
     ) -> None:
-        async with self._database.begin() as connection:
+        async with self._database.connect() as connection:
             await self._reap_rows(connection, only=only, excluded=excluded)
 
     async def _set_aside(self, job_id: UUID, error: Exception) -> None:

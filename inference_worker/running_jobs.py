@@ -34,10 +34,10 @@ class RunningJob:
 class RunningJobs:
     """At most ``slots`` jobs; ``on_end`` is called after each, when its slot is free again."""
 
-    def __init__(self, *, slots: int, on_end: Callable[[], None]) -> None:
+    def __init__(self, *, slots: int, on_end: Callable[[], None] = lambda: None) -> None:
         self._slots = slots
         self.on_start: Callable[[], None] = lambda: None  #: called after each start
-        self._on_end = on_end
+        self.on_end = on_end
         self._jobs: dict[UUID, RunningJob] = {}
         self._tasks = TaskSet()
 
@@ -93,4 +93,4 @@ class RunningJobs:
     def _end(self, job: RunningJob) -> None:
         if self._jobs.get(job.id) is job:
             del self._jobs[job.id]
-        self._on_end()
+        self.on_end()

@@ -79,8 +79,9 @@ class Worker:
         self._engine = engine
         self._stop = stop = StopSignal(connections.wake)
         self._watchdog = Watchdog(engine, stuck_s=timeouts.stuck_s, stop=stop)
-        running = RunningJobs(slots=slots, on_end=connections.wake.notify_local)
+        running = RunningJobs(slots=slots)
         self._requests = requests = RequestSlots(running, computing := ComputingTime())
+        running.on_end = lambda: _after_a_job(requests, connections.wake)
         background = RunningBackground(_Foreground(running, requests))
         requests.on_start = background.make_room
         running.on_start = lambda: _make_room(requests, background)
@@ -202,6 +203,12 @@ class _Foreground:
 
     def __len__(self) -> int:
         return len(self.live) + len(self.requests)
+
+
+def _after_a_job(requests: RequestSlots, wake: WakeupSubscriber) -> None:
+    """Called when a live job has ended. Otherwise a new job wakes the worker itself."""
+    if requests.may_want_slot_of_job:
+        wake.notify_local()
 
 
 def _make_room(requests: RequestSlots, background: RunningBackground) -> None:

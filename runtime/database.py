@@ -81,7 +81,9 @@ def is_gone(error: BaseException) -> bool:
 def fault_fields(error: BaseException) -> dict[str, str]:
     """The fields of a fault for the log: names from Postgres, and no value of a row."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    root = getattr(cause, "__cause__", None) or cause
+    root = getattr(cause, "__cause__", None)
+    if not isinstance(root, Exception):  # a time-out comes of the cancellation that it caused
+        root = cause
     named = {
         name: getattr(root, f"{name}_name", None) for name in ("constraint", "table", "column")
     }

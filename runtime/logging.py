@@ -14,7 +14,7 @@ import structlog
 QUIET = {
     "slack_bolt": logging.ERROR,
     "slack_sdk": logging.WARNING,
-    "httpx": logging.WARNING,
+    "httpx2": logging.WARNING,
     "aiohttp.access": logging.WARNING,
     "sqlalchemy.pool": logging.CRITICAL,
     "alembic": logging.WARNING,

@@ -24,7 +24,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 BEAT_S = 0.01
-QUIET_BEAT_S = 0.05
+QUIET_BEAT_S = 0.2
 #: The loop's thread computed for less than this share of the time since the last beat.
 _QUIET_SHARE = 0.1
 #: A loop that was blocked for longer is logged, with the stack.

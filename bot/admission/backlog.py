@@ -37,7 +37,7 @@ class Backlog:
         as many. ``activity``: is told while anybody waits, at whichever bot.
         """
         self._activity = activity or Activity.never_idle()
-        self._database = database
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._max_waiting = max_waiting
         self._max_waiting_turns = max_waiting_turns
         #: The lowest bound that was asked for: all who may exceed it are counted.

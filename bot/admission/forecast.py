@@ -52,7 +52,7 @@ class Forecast:
     ) -> None:
         """``activity``: of this bot; None: it is never idle."""
         self._activity = activity or Activity.never_idle()
-        self._database = database
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._workers = workers
         self._depth = QueueDepth()
         #: By the Unix second at which their answers are wanted.

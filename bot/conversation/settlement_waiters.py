@@ -30,7 +30,7 @@ class SettlementWaiters:
     def __init__(
         self, database: AsyncEngine, settled: WakeupSubscriber, *, max_waiting: int = MAX_WAITING
     ) -> None:
-        self._database = database
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._settled = settled
         self._max_waiting = max_waiting
         self._events: dict[UUID, asyncio.Event] = {}

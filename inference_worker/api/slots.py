@@ -91,6 +91,14 @@ class RequestSlots:
         unused = self._live.slots - len(self._live) - held
         return max(0, min(max(1, self._live.slots - 1) - held, unused))
 
+    @property
+    def may_want_slot_of_job(self) -> bool:
+        """Whether anything may wait for the slot of the live job that has just ended.
+
+        Where a slot was free before, the last claim has found no job that waits.
+        """
+        return bool(self._waiting) or self._live.free_slots <= 1
+
     @asynccontextmanager
     async def hold(self, *, again: bool) -> AsyncIterator[Grant]:
         """Wait for a slot and hold it. ``again``: before all others, after it was revoked."""

@@ -19,7 +19,7 @@ class BackgroundReaper:
     """Takes back the background jobs of dead workers; one refused row keeps no other waiting."""
 
     def __init__(self, database: AsyncEngine) -> None:
-        self._database = database
+        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
         self._reaper = QueueReaper(database, reap=reap_background, reapable=reapable_background)
 
     async def run(self) -> None:
@@ -29,5 +29,5 @@ class BackgroundReaper:
     async def reap(self) -> None:
         """Reap once. Raises DATABASE_ERRORS."""
         await self._reaper.reap()
-        async with self._database.begin() as connection:
+        async with self._database.connect() as connection:
             await forget_results(connection)

@@ -93,11 +93,25 @@ pytestmark = pytest.mark.timeout(330)
                 *("background.wait_p95", "background.wait_p95.without", "background.jobs"),
             },
         ),
+        ("vllm", set()),  # its interpreter is not named here
         ("idle", {f"idle.{name}" for name in ("bot", "worker", "postgres", "valkey")}),
+        (
+            "cost",
+            {
+                *(
+                    f"cost.{kind}.20{part}"
+                    for kind in ("command", "callback", "stream")
+                    for part in ("", ".bot", ".worker", ".postgres", ".valkey", ".minimal")
+                ),
+                "cost.idle",
+                *(f"cost.idle.{name}" for name in ("bot", "worker", "postgres", "valkey")),
+                "cost.idle.minimal",
+            },
+        ),
     ],
     ids=[
         *("accept", "overhead", "engine", "conversations", "product", "readers", "search"),
-        *("pages", "work", "background", "idle"),
+        *("pages", "work", "background", "vllm", "idle", "cost"),
     ],
 )
 def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) -> None:
@@ -118,9 +132,9 @@ def test_a_quick_run_prints_one_json_object_a_line(bench: str, names: set[str]) 
         assert f"{figure['bench']} " in run.stderr
 
 
-def test_the_gpu_bench_runs_with_a_small_model() -> None:
+def test_the_gpu_bench_runs_with_a_tiny_model() -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu", "--small"],
+        [sys.executable, "-m", "benchmarks.gpu", "--tiny"],
         cwd=ROOT,
         capture_output=True,
         check=False,
@@ -130,6 +144,10 @@ def test_the_gpu_bench_runs_with_a_small_model() -> None:
     assert run.returncode == 0, run.stderr[-2000:]
     figures = {(line := json.loads(each))["bench"]: line for each in run.stdout.splitlines()}
     assert set(figures) >= {"gpu.sequential", "gpu.1", "gpu.4.of_bound", "gpu.second_turn.200"}
+    same = {name for name in figures if name.startswith("gpu.same.")}
+    assert same >= {"gpu.same.plain.float32", "gpu.same.fixed.float32"}
+    assert all(figures[name]["value"] == 1 for name in same)
+    assert "no vLLM" in run.stderr
     assert all(figure["value"] > 0 for figure in figures.values())
 
 

@@ -26,8 +26,9 @@ from bot.store.search.words import Word
 
 #: Statements of one page: so many hidden matches are passed over before it is shown as it is.
 MAX_ROUNDS = 4
-#: Of a page whose turns nobody sees: what reads them masks their texts, a tenth of a second.
-IDS_PER_PAGE = 150
+#: Of a page whose turns nobody sees: who reads and masks them keeps a transaction open meanwhile,
+#: a tenth of a second.
+IDS_PER_PAGE = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from inference_worker.engines.local.adapters.rows import RowAdapters
 from inference_worker.engines.local.adapters.weights import LoraWeights
 from inference_worker.engines.local.batch_memory import BatchMemory, Slot
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span, cache_name
+from inference_worker.engines.local.llama_step import llama_step_for
 from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
 from inference_worker.engines.local.sampling import Sampler
 from inference_worker.engines.local.step_graphs import StepGraphs
@@ -60,11 +61,10 @@ class Batch:
         self._device = model.device
         self._cache_argument = {cache_name(model): cache}
         self._kernel = kernel = kernel or flash_for(model)
+        # A row has the same numbers beside any others: with adapters all steps go one way.
+        self._packed = None if kernel or adapters else llama_step_for(model)
         self._graphs = StepGraphs(
-            self._compute,
-            lambda: cache.generation,
-            device=self._device,
-            max_rows=max_slots,
+            self._compute, lambda: cache.generation, device=self._device, max_rows=max_slots
         )
         self._kernel_works = False  # it has computed a step of this model
         self._memory = BatchMemory(
@@ -258,6 +258,8 @@ class Batch:
 
         ``adapted``: some rows have an adapter. ``sees``: spans of the plan have pictures.
         """
+        if self._packed is not None and isinstance(plan, Plan) and not sees:
+            return self._packed(ids, plan, last, self._memory.cache)
         self._memory.cache.plan = plan
         with self._adapters.applied(plan.places[0] if adapted else None):
             logits: torch.Tensor = self.model(

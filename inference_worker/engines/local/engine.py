@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 from uuid import uuid4
@@ -113,8 +114,9 @@ class LocalEngine:
         from inference_worker.engines.local.kv_budget import affordable_tokens  # noqa: PLC0415 - torch
 
         self._card = checkpoint.card
-        self._model = model = _prepared(settings, checkpoint, template)
-        del checkpoint  # its adapters have been copied into the batch
+        prepare = partial(_prepared, settings, checkpoint, template)
+        self._model = model = await run_in_daemon_thread(prepare)
+        del checkpoint, prepare  # its adapters have been copied into the batch
         batch = model.scheduler.batch
         await self._warm_up()
         batch.allow(

@@ -39,6 +39,7 @@ class BoundedWaits:
                 self._timeouts.add(timeout)
                 return await step
         except CALL_ERRORS as error:
+            self.check_open(address)
             if not (isinstance(error, TimeoutError) and timeout.expired()):
                 raise translate(error, address) from error
         finally:

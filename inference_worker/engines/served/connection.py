@@ -15,6 +15,7 @@ from inference_worker.engines.served.bounded_wait import BoundedWaits
 from inference_worker.engines.served.discovery import Backend
 from inference_worker.engines.served.endpoint import Endpoint, EndpointSettings
 from inference_worker.engines.served.errors import unavailable
+from inference_worker.engines.served.event_stream import EventStreams
 from inference_worker.engines.served.token_id_prompt import Encoder
 from inference_worker.prompt.chat_template import KNOWN_MARKERS
 from inference_worker.prompt.stop_tokens import guessed_stop_token_ids, is_llama3
@@ -37,6 +38,7 @@ class Connection:
     habit: ThinkingHabit
     takes_system: bool  #: False: the system's text goes into the first user message
     waits: BoundedWaits
+    streams: EventStreams
 
     @property
     def lacking(self) -> str:
@@ -117,6 +119,7 @@ def connect(
     backend: Backend,
     encoder: Encoder | None,
     waits: BoundedWaits,
+    streams: EventStreams,
 ) -> Connection:
     """The connection to a backend. Raises EngineError where it cannot be asked."""
     identity = identify(backend, settings)
@@ -145,6 +148,7 @@ def connect(
         habit=habit,
         takes_system=settings.system_role is not SystemRole.NO,
         waits=waits,
+        streams=streams,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -76,7 +76,7 @@ def http_client() -> httpx2.AsyncClient:
     bodies without a Content-Length, such as compressed ones from a proxy.
     """
     hooks = [_read_error_body, _read_event_lines]
-    return httpx2.AsyncClient(verify=_tls(), event_hooks={"response": hooks})
+    return httpx2.AsyncClient(verify=tls(), event_hooks={"response": hooks})
 
 
 async def _read_error_body(response: httpx2.Response) -> None:
@@ -86,13 +86,17 @@ async def _read_error_body(response: httpx2.Response) -> None:
 
 async def _read_event_lines(response: httpx2.Response) -> None:
     # httpx2 also breaks lines at U+2028 and the like, which JSON strings may contain.
-    lines = functools.partial(event_lines, response)
+    lines = functools.partial(_lines_of, response)
     setattr(response, "aiter_lines", lines)  # noqa: B010 - for mypy
 
 
+def _lines_of(response: httpx2.Response) -> AsyncGenerator[str, None]:
+    return event_lines(response.aiter_bytes())
+
+
 @functools.cache
-def _tls() -> ssl.SSLContext:
-    # Building a context blocks for 20 ms, and every stream has a client.
+def tls() -> ssl.SSLContext:
+    """The trusted certificates: building a context blocks for 20 ms."""
     return ssl.create_default_context()
 
 

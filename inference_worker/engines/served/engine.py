@@ -32,6 +32,7 @@ from inference_worker.engines.served.endpoint import (
 )
 from inference_worker.engines.served.errors import ModelGoneError, NoSystemRoleError, TooLongError
 from inference_worker.engines.served.estimated_prompt import Prompt
+from inference_worker.engines.served.event_stream import EventStreams
 from inference_worker.engines.served.fitting import fit_job, fit_shorter, plain_prompt
 from inference_worker.engines.served.generation import Generation
 from inference_worker.engines.served.scored import scored
@@ -64,6 +65,7 @@ class ServedEngine:
         self._encoded_model = ("", "")  # the model, and that behind an alias, of the encoder
         self._connection: Connection | None = None
         self._waits = BoundedWaits()
+        self._streams = EventStreams()
         self._trouble = ""
         self._asking = asyncio.Lock()
         self._is_doubted = False  # an answer failed for the server's sake: ask soon
@@ -151,6 +153,7 @@ class ServedEngine:
     async def close(self) -> None:
         """End every stream at once: their readers get an EngineError, the server stops."""
         self._waits.close()
+        await self._streams.close()
 
     async def check(self) -> str:
         """Why the server cannot answer now; asks it what it serves where that is due."""
@@ -219,7 +222,7 @@ class ServedEngine:
         if encoder and self._encoded_model != (backend.model, backend.origin):
             log.warning("tokenizer_of_another_model", model=backend.model)
             encoder = None  # its ids would be other words to this model
-        return connect(settings, endpoint, backend, encoder, self._waits)
+        return connect(settings, endpoint, backend, encoder, self._waits, self._streams)
 
     def _adopt(self, found: Connection) -> None:
         """Use a connection from now on; what was learned of an unchanged model stays."""

@@ -1,8 +1,8 @@
-"""The events of a response, whatever form the server gives them, as lines of one dialect.
+"""The events of a response, whatever form the server gives them, in one form.
 
 Servers differ in line ends, in the space after ``data:``, in data over several lines, in errors as
 events of their own, and in what they answer to ``stream: true``: server-sent events, JSON lines or
-one JSON object. The readers of huggingface_hub know one form: ``data: {...}``, then
+one JSON object. The readers of huggingface_hub know lines of one form alone: ``data: {...}``, then
 ``data: [DONE]``.
 """
 
@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from typing import Any
-
-import httpx2
 
 #: The finish reason of an answer that ended in due form without naming one.
 DONE = "[DONE]"
@@ -23,21 +21,28 @@ MAX_EVENT_CHARS = 4_000_000
 Json = dict[str, Any]
 
 
-async def event_lines(response: httpx2.Response) -> AsyncGenerator[str, None]:
-    """The response's events, one a line. Raises what reading it raises, and ValueError."""
+async def events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[Any, None]:
+    """A response's events, and DONE at a due end. Raises what reading it raises, and ValueError."""
     # Events are UTF-8 whatever the header says (HTML standard, server-sent events).
     decoder, parser = codecs.getincrementaldecoder("utf-8")("replace"), EventParser()
-    async for chunk in response.aiter_bytes():
-        for line in parser.push(decoder.decode(chunk)):
-            yield line
-    for line in parser.push(decoder.decode(b"", final=True)):
-        yield line
-    for line in parser.flush():
-        yield line
+    async for chunk in chunks:
+        for event in parser.push(decoder.decode(chunk)):
+            yield event
+    for event in parser.push(decoder.decode(b"", final=True)):
+        yield event
+    for event in parser.flush():
+        yield event
+
+
+async def event_lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[str, None]:
+    """The events as the readers of huggingface_hub take them, one a line."""
+    async for event in events(chunks):
+        data = DONE if event == DONE else json.dumps(event, ensure_ascii=False)
+        yield f"data: {data}"
 
 
 class EventParser:
-    """Text in chunks of any size to lines; a chunk may end anywhere."""
+    """Text in chunks of any size to events; a chunk may end anywhere."""
 
     def __init__(self) -> None:
         self._rest = ""  # an unfinished line
@@ -46,7 +51,7 @@ class EventParser:
         self._has_begun = False
         self._has_deltas = False  # some text has come, in pieces
 
-    def push(self, text: str) -> Iterator[str]:
+    def push(self, text: str) -> Iterator[Any]:
         """The events completed by this text."""
         if not self._has_begun and text:
             text, self._has_begun = text.removeprefix("\ufeff"), True
@@ -60,13 +65,13 @@ class EventParser:
         for line in lines:
             yield from self._take(line)
 
-    def flush(self) -> Iterator[str]:
+    def flush(self) -> Iterator[Any]:
         """What is left at the end of the response."""
         rest, self._rest = self._rest.removesuffix("\r"), ""
         yield from self._take(rest)
         yield from self._take("")
 
-    def _take(self, line: str) -> Iterator[str]:
+    def _take(self, line: str) -> Iterator[Any]:
         if line.startswith("data:"):
             yield from self._add(line.removeprefix("data:").strip())
         elif line.startswith("event:"):
@@ -75,15 +80,15 @@ class EventParser:
             return
         elif not line.strip():
             if self._data and not self._data.startswith(("{\n", "[\n")):
-                yield self._unreadable()
+                self._raise_unreadable()
             self._name = ""
         elif self._data or line.lstrip().startswith(("{", "[")):  # JSON without events
             yield from self._add(line.strip())
 
-    def _add(self, data: str) -> Iterator[str]:
+    def _add(self, data: str) -> Iterator[Any]:
         if data == DONE:
-            yield f"data: {json.dumps(_DONE_EVENT)}"
-            yield f"data: {DONE}"
+            yield _DONE_EVENT
+            yield DONE
             return
         self._data = f"{self._data}\n{data}" if self._data else data
         if not self._data.endswith(("}", "]")):
@@ -92,9 +97,8 @@ class EventParser:
             event = json.loads(self._data)
         except ValueError:
             return  # more lines follow
-        read = self._in_one_form(event)
-        original, self._data = self._data.replace("\n", " "), ""
-        yield f"data: {original if read is event else json.dumps(read, ensure_ascii=False)}"
+        self._data = ""
+        yield self._in_one_form(event)
 
     def _in_one_form(self, event: Any) -> Any:
         """The event as a chunk of a stream; the same object where it is one."""
@@ -121,10 +125,10 @@ class EventParser:
         delta = {} if self._has_deltas else choice["message"]
         return {"index": 0, "delta": delta, "finish_reason": reason}
 
-    def _unreadable(self) -> str:
-        """An event that is no JSON: the reader raises the error."""
-        data, self._data = self._data.replace("\n", " "), ""
-        return f"data: {data}"
+    def _raise_unreadable(self) -> None:
+        """An event that is no JSON."""
+        data, self._data = self._data, ""
+        json.loads(data)
 
 
 #: Both for the chat route's reader and for the one of TGI's own route.

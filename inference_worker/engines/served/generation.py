@@ -1,7 +1,7 @@
 """One answer of an inference server: the request, its stream, and the completion.
 
-One ``AsyncInferenceClient`` per stream: it keeps every stream it ever opened until it is closed
-itself, and closing it is what makes the server stop generating.
+TGI's own route alone is asked by the hub's client, one for each stream: it keeps every stream that
+it ever opened until it is closed itself, and closing it is what makes the server stop generating.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inference_worker.engines.base import Delta, PlainRequest, TokenizedCompleti
 from inference_worker.engines.served.bounded_wait import DeadlineReached
 from inference_worker.engines.served.connection import Connection
 from inference_worker.engines.served.dialects import chat_fields, generate_fields
-from inference_worker.engines.served.discovery import authorization, http_client
+from inference_worker.engines.served.discovery import authorization
 from inference_worker.engines.served.errors import broken
 from inference_worker.engines.served.estimated_prompt import Prompt
 from inference_worker.engines.served.stream import (
@@ -31,7 +31,6 @@ from inference_worker.engines.served.stream import (
     read_completion,
     read_generate,
 )
-from inference_worker.engines.served.token_id_prompt import open_completion
 from inference_worker.errors import EngineError
 from inference_worker.prompt.open_answer import split_open
 from inference_worker.prompt.stop_tokens import stop_strings
@@ -85,69 +84,64 @@ class Generation:
     async def _stream(self) -> AsyncIterator[AsyncGenerator[Any, None]]:
         if self._job.remaining_s() <= 0:
             raise DeadlineReached
-        # Silence is timed by _wait: keep-alive comments must not count as an answer.
-        timeout = httpx2.Timeout(None, connect=self._connection.settings.connect_timeout_s)
-        opening: Awaitable[AsyncGenerator[Any, None]]
         async with AsyncExitStack() as stack:
             if self._prompt.ids or self._prompt.is_plain:
-                http = await stack.enter_async_context(http_client())
-                http.timeout = timeout
-                opening = self._open_completion(http)
+                opening = self._open("/completions", self._completion_body())
+            elif self._connection.backend.dialect.chat:
+                opening = self._open("/chat/completions", self._chat_body())
             else:
-                client = await stack.enter_async_context(self._client(timeout))
-                opening = self._open(client)
+                opening = self._open_raw(await stack.enter_async_context(self._client()))
             stream = await self._wait(opening)
             yield await stack.enter_async_context(aclosing(stream))
 
-    def _client(self, timeout: httpx2.Timeout) -> AsyncInferenceClient:
-        api_key = self._connection.settings.api_key
+    def _client(self) -> AsyncInferenceClient:
+        settings = self._connection.settings
         return AsyncInferenceClient(
-            base_url=self._url(),
+            base_url=self._connection.endpoint.root,
             # Without a key the hub's client would send the token that is saved on this machine.
-            api_key=api_key or "none",
-            headers=authorization(api_key) or cast("dict[str, str]", {"authorization": None}),
-            timeout=cast("float", timeout),
+            api_key=settings.api_key or "none",
+            headers=authorization(settings.api_key)
+            or cast("dict[str, str]", {"authorization": None}),
+            timeout=cast("float", httpx2.Timeout(None, connect=settings.connect_timeout_s)),
         )
 
-    def _url(self) -> str:
-        """The chat route in full: the hub's client takes it as it is; TGI's own is the root."""
-        backend = self._connection.backend
-        root = self._connection.endpoint.root
-        return f"{backend.api}/chat/completions" if backend.dialect.chat else root
+    def _open(self, route: str, body: dict[str, Any]) -> Awaitable[AsyncGenerator[Any, None]]:
+        settings = self._connection.settings
+        return self._connection.streams.open(
+            f"{self._connection.backend.api}{route}",
+            {"stream": True, **body},
+            headers=authorization(settings.api_key),
+            connect_timeout_s=settings.connect_timeout_s,
+        )
 
-    def _open_completion(self, http: httpx2.AsyncClient) -> Awaitable[AsyncGenerator[Any, None]]:
-        body = {
+    def _completion_body(self) -> dict[str, Any]:
+        prompt = self._prompt
+        return {
             "model": self._connection.backend.model,
-            "prompt": list(self._prompt.ids) or self._prompt.text,
-            "stream": True,
+            "prompt": list(prompt.ids) or prompt.text,
             **self._chat_fields(),
             **self._connection.adapter_fields(self._job.adapter),
         }
-        headers = authorization(self._connection.settings.api_key)
-        return open_completion(http, self._connection.backend.api, headers, body)
 
-    async def _open(self, client: AsyncInferenceClient) -> AsyncGenerator[Any, None]:
-        backend, prompt = self._connection.backend, self._prompt
-        stream: Any
-        if backend.dialect.chat:
-            adapter = self._connection.adapter_fields(self._job.adapter)
-            model = adapter.pop("model", backend.dialect.model or backend.model)
-            stream = await client.chat_completion(
-                prompt.chat(),
-                model=model,
-                stream=True,
-                extra_body={**self._chat_fields(), **self._fields_of_going_on(), **adapter},
-            )
-        else:
-            fields = generate_fields(
-                backend.dialect,
-                self._job.sampling,
-                max_new_tokens=prompt.max_new_tokens,
-                stop=self._stop,
-            )
-            stream = await client.text_generation(
-                prompt.llama3(), stream=True, details=True, **fields
-            )
+    def _chat_body(self) -> dict[str, Any]:
+        backend = self._connection.backend
+        return {
+            "model": backend.dialect.model or backend.model,
+            "messages": self._prompt.chat(),
+            **self._chat_fields(),
+            **self._fields_of_going_on(),
+            **self._connection.adapter_fields(self._job.adapter),
+        }
+
+    async def _open_raw(self, client: AsyncInferenceClient) -> AsyncGenerator[Any, None]:
+        fields = generate_fields(
+            self._connection.backend.dialect,
+            self._job.sampling,
+            max_new_tokens=self._prompt.max_new_tokens,
+            stop=self._stop,
+        )
+        prompt = self._prompt.llama3()
+        stream = await client.text_generation(prompt, stream=True, details=True, **fields)
         return cast("AsyncGenerator[Any, None]", stream)
 
     def _fields_of_going_on(self) -> Mapping[str, bool]:

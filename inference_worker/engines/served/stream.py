@@ -43,10 +43,10 @@ class Chunk:
 
 
 def read_chat(event: Any) -> Chunk:
-    """Read a ChatCompletionStreamOutput; any field may be missing, and choices may be empty."""
-    choice = event.choices[0] if event.choices else None
-    delta, usage = (choice.delta if choice else None), event.usage
-    parts = list(_parts(getattr(delta, "content", None)))
+    """Read an event of the chat route; any field may be missing, and choices may be empty."""
+    choice: dict[str, Any] = next(iter(event.get("choices") or ({},))) or {}
+    delta, usage = choice.get("delta") or {}, event.get("usage") or {}
+    parts = list(_parts(delta.get("content")))
     parts += [(True, text) for text in _texts(delta, REASONING_FIELDS)][:1]
     text = "".join(part for is_thought, part in parts if not is_thought)
     reasoning = "".join(part for is_thought, part in parts if is_thought)
@@ -54,9 +54,9 @@ def read_chat(event: Any) -> Chunk:
         text=text,
         reasoning=reasoning,
         tokens=1 if text or reasoning else 0,
-        finish=str(choice.finish_reason or "") if choice else "",
-        prompt_tokens=_count(usage.prompt_tokens) if usage else None,
-        completion_tokens=_count(usage.completion_tokens) if usage else None,
+        finish=str(choice.get("finish_reason") or ""),
+        prompt_tokens=_count(usage.get("prompt_tokens")),
+        completion_tokens=_count(usage.get("completion_tokens")),
     )
 
 

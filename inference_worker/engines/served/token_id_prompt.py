@@ -7,25 +7,16 @@ may be a list of ids at vLLM and SGLang (their CompletionRequest).
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
-
-import httpx2
-from huggingface_hub.errors import TextGenerationError
 
 from inference_queue.protocol import FailureReason, Job
 from inference_worker.answer.families import ALL_END_MARKERS
 from inference_worker.engines.served.estimated_prompt import Prompt
-from inference_worker.engines.served.event_lines import DONE
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.encoding import fit_and_encode
 from inference_worker.prompt.stop_tokens import stop_token_ids
-
-ROUTE = "/completions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +63,6 @@ def load_encoder(name: str) -> Encoder:
     own = set(tokenizer.get_vocab())
     markers = [*tokenizer.convert_ids_to_tokens(stop_ids), *own.intersection(ALL_END_MARKERS)]
     return Encoder(ChatTemplate(tokenizer), tuple(stop_ids), tuple(dict.fromkeys(markers)))
-
-
-async def open_completion(
-    client: httpx2.AsyncClient, api: str, headers: dict[str, str], body: dict[str, Any]
-) -> AsyncGenerator[dict[str, Any], None]:
-    """Send the request; its events. Raises errors.CALL_ERRORS, here and while it is read."""
-    request = client.build_request("POST", api + ROUTE, json=body, headers=headers)
-    response = await client.send(request, stream=True)
-    response.raise_for_status()
-    return _events(response)
-
-
-async def _events(response: httpx2.Response) -> AsyncGenerator[dict[str, Any], None]:
-    async with aclosing(response):
-        async for line in response.aiter_lines():
-            if not line.startswith("data:"):
-                continue
-            data = line.removeprefix("data:").strip()
-            if data == DONE:
-                return
-            event = json.loads(data)
-            if error := event.get("error"):
-                raise TextGenerationError(error)
-            yield event
 
 
 def _unusable(name: str, what: str) -> EngineError:

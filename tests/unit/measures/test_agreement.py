@@ -142,7 +142,7 @@ def test_nineteen_of_twenty_intervals_hold_what_is_true() -> None:
         truth = [rng.random() < 0.7 for _ in range(150)]
         judged = ((rng.random() < 0.92) == one for one in truth)
         again = ((rng.random() < 0.92) == one for one in truth)
-        pairs = Counter((str(a), str(b)) for a, b in zip(judged, again, strict=True))
+        pairs: Counter[Unit] = Counter((str(a), str(b)) for a, b in zip(judged, again, strict=True))
         found = estimate(pairs, kappa_of)
         agree, yes = 0.92**2 + 0.08**2, 0.7 * 0.92 + 0.3 * 0.08
         chance = yes**2 + (1 - yes) ** 2

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 import pytest
 from sqlalchemy import exc
 
-from runtime.database import is_gone
+from runtime.database import fault_fields, is_gone
 
 
 class Refused(asyncpg.PostgresError):  # type: ignore[misc]  # asyncpg has no types
@@ -41,3 +43,11 @@ def test_no_answer_is_an_outage(error: Exception) -> None:
 
 def test_a_mistake_of_the_program_is_no_outage() -> None:
     assert not is_gone(ValueError("no database in sight"))
+
+
+async def test_a_time_out_is_named_so_and_not_by_the_cancellation_behind_it() -> None:
+    with pytest.raises(TimeoutError) as raised:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+    assert isinstance(raised.value.__cause__, asyncio.CancelledError)
+    assert fault_fields(raised.value) == {"error": "TimeoutError"}

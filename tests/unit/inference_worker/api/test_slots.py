@@ -71,6 +71,26 @@ async def test_requests_get_what_live_jobs_leave_and_never_all(
     assert given.requests.free == free
 
 
+@pytest.mark.parametrize(("live_left", "wanted"), [(0, False), (1, False), (2, True), (3, True)])
+async def test_the_slot_of_an_ended_job_is_wanted_where_none_was_free(
+    end: list[Slots], live_left: int, wanted: bool
+) -> None:
+    end.append(given := Slots(3))
+    given.start_live(live_left)
+    assert given.requests.may_want_slot_of_job is wanted
+
+
+async def test_a_waiting_request_wants_the_slot_of_an_ended_job(end: list[Slots]) -> None:
+    end.append(given := Slots(4))
+    given.start_live(4)
+    waiting = await given.wait()
+    await given.live.stop(0)
+    assert given.requests.may_want_slot_of_job
+    given.requests.fill()
+    await waiting
+    assert not given.requests.may_want_slot_of_job
+
+
 async def test_a_live_job_takes_the_slot_of_the_youngest_request(end: list[Slots]) -> None:
     end.append(given := Slots(3))
     old, young = await given.hold(), await given.hold()

@@ -1,12 +1,14 @@
 """Filters and cursors that nobody could have chosen on the page."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.admin.search.criteria import PAGE_SIZE
 from tests.support.admin import Client
-from tests.support.sample_turns import add_turn
+from tests.support.sample_turns import NOON, add_turn
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,20 @@ async def test_a_cursor_of_another_making_is_refused(operator: Client, cursor: s
     response = await operator.get("/admin/", params={"after": cursor})
     assert response.status == 400
     assert "페이지 주소" in await response.text()
+
+
+async def test_a_cursor_of_another_filter_goes_on_from_its_moment(
+    operator: Client, database: AsyncEngine
+) -> None:
+    """A cursor is a place in time, whatever the search: nothing is shown twice or unasked."""
+    for number in range(PAGE_SIZE + 2):
+        at = NOON + timedelta(minutes=number)
+        await add_turn(database, f"환불 {number}", key=f"r{number}", received_at=at)
+    await add_turn(database, "배송 옛날", key="old", received_at=NOON - timedelta(hours=1))
+    await add_turn(database, "배송 오늘", key="new", received_at=NOON + timedelta(days=1))
+    first = await (await operator.get("/admin/?q=환불")).text()
+    [cursor] = re.findall(r'rel="next" href="[^"]*?after=([^"&]+)"', first)
+    html = await (await operator.get(f"/admin/?q=배송&after={cursor}")).text()
+    assert "옛날" in html
+    assert "오늘" not in html
+    assert "환불" not in html.split('class="turns"')[1]

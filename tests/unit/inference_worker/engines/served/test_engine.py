@@ -228,6 +228,7 @@ async def test_a_server_that_still_loads_is_worth_another_try() -> None:
         assert raised.value.failure.retryable
         await engine.start(lambda _step: None)
         assert (await answer(engine, a_job()))[1].text == "에코: 안녕"
+        await engine.close()
 
 
 async def test_a_server_that_accepts_and_says_nothing_times_out() -> None:
@@ -499,6 +500,7 @@ async def test_garbage_instead_of_chunks_is_worth_another_try(garbage: str) -> N
         engine = ServedEngine(f"http://127.0.0.1:{odd.sockets[0].getsockname()[1]}")
         await engine.start(lambda _step: None)
         error = await failure(engine)
+        await engine.close()
     assert error.failure.reason is FailureReason.ENGINE_ERROR
     assert error.failure.retryable
 
@@ -630,6 +632,7 @@ async def test_an_unknown_field_is_an_invalid_job() -> None:
         engine = ServedEngine(server.url, model=server.model, dialect="vllm")
         await engine.start(lambda _step: None)
         error = await failure(engine)
+        await engine.close()
     assert error.failure.reason is FailureReason.INVALID_JOB
     assert "repetition_penalty" in error.failure.message
 
@@ -639,6 +642,7 @@ async def test_a_server_that_went_away_is_worth_another_try() -> None:
         engine = ServedEngine(server.url)
         await engine.start(lambda _step: None)
     error = await failure(engine)
+    await engine.close()
     assert error.failure.reason is FailureReason.ENGINE_UNAVAILABLE
     assert error.failure.retryable
     assert address_of(server.url) in error.failure.message

@@ -30,6 +30,7 @@ async def test_the_model_behind_an_alias_is_recognised(dialect: str) -> None:
         await engine.start(steps.append)
         await answer(engine, a_job())
         body = server.requests[-1].body
+        await engine.close()
     assert engine.card.name == DEFAULT_MODEL
     assert engine.card.preset == "bllossom-8b"
     assert body["model"] == "x"

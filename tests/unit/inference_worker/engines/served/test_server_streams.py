@@ -6,9 +6,8 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import httpx2
 import pytest
-from huggingface_hub import ChatCompletionStreamOutput, TextGenerationStreamOutput
+from huggingface_hub import TextGenerationStreamOutput
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +16,9 @@ from inference_worker.answer.answer_text import AnswerText, WrittenAnswer
 from inference_worker.answer.families import ALL_END_MARKERS
 from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.answer.turn_end import TurnEnd
-from inference_worker.engines.served.event_lines import event_lines
+from inference_worker.engines.served import event_lines
 from inference_worker.engines.served.stream import (
+    Chunk,
     StreamAccumulator,
     read_chat,
     read_generate,
@@ -103,29 +103,30 @@ TGI_OWN = events(
 )
 
 
-class _Bytes(httpx2.AsyncByteStream):
-    def __init__(self, chunks: Sequence[bytes]) -> None:
-        self._chunks = chunks
+async def _arriving(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for one in chunks:
+        yield one
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for one in self._chunks:
-            yield one
+
+async def _read(chunks: Sequence[bytes], *, own: bool) -> AsyncIterator[Chunk]:
+    if not own:
+        async for event in event_lines.events(_arriving(chunks)):
+            if event == "[DONE]":
+                return
+            yield read_chat(event)
+        return
+    async for line in event_lines.event_lines(_arriving(chunks)):
+        data = line.removeprefix("data: ")
+        if data == "[DONE]":
+            return
+        yield read_generate(TextGenerationStreamOutput.parse_obj_as_instance(data))
 
 
 async def written(chunks: Sequence[bytes], *, own: bool = False) -> tuple[WrittenAnswer, list[str]]:
     """The answer in these bytes, and its visible pieces, by the readers of the engine."""
     output = StreamAccumulator(TurnEnd(ALL_END_MARKERS), AnswerText(ThinkingHabit()))
-    pieces: list[str] = []
-    async for line in event_lines(httpx2.Response(200, stream=_Bytes(chunks))):
-        data = line.removeprefix("data: ")
-        if data == "[DONE]":
-            break
-        if own:
-            event = read_generate(TextGenerationStreamOutput.parse_obj_as_instance(data))
-        else:
-            event = read_chat(ChatCompletionStreamOutput.parse_obj_as_instance(json.loads(data)))
-        if delta := output.take(event):
-            pieces.append(delta.text)
+    read = [output.take(event) async for event in _read(chunks, own=own)]
+    pieces = [delta.text for delta in read if delta]
     assert output.is_whole
     if delta := output.flush(output.finish_reason):
         pieces.append(delta.text)
@@ -162,7 +163,7 @@ async def test_any_number_of_splits_gives_the_same_answer(server: str, data: st.
 @pytest.mark.parametrize("count", [-1, 2**31, True, 7.0, "7", None])
 def test_an_odd_count_of_tokens_costs_no_answer(count: object) -> None:
     usage = json.dumps({"choices": [], "usage": {"prompt_tokens": count, "completion_tokens": 3}})
-    event = read_chat(ChatCompletionStreamOutput.parse_obj_as_instance(json.loads(usage)))
+    event = read_chat(json.loads(usage))
     assert (event.prompt_tokens, event.completion_tokens) == (None, 3)
 
 

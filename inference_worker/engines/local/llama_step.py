@@ -1,0 +1,149 @@
+"""A step of a Llama on a CPU in float32, with little between its matrix products.
+
+transformers computes the same by some forty small operations and a dozen Python calls a layer,
+which for a small model take as long as its products. A model of any other kind, on any other
+device or in any other number format goes through transformers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+import torch
+from torch import Tensor, nn
+from transformers import LlamaForCausalLM
+
+from inference_worker.engines.local.kv_cache import Plan, RowCache, Span, attend, cache_name
+from inference_worker.engines.local.packed_linear import PackedLinear, can_pack, is_plain
+
+log = structlog.get_logger(__name__)
+
+#: How far the logits may be from those of transformers: both only round differently.
+TOLERANCE = 1e-4
+#: Tokens of the comparison.
+COMPARED = 5
+
+#: Cosines, and sines negative in their first half, of the tokens' positions: (tokens, 1, size).
+Turns = tuple[Tensor, Tensor]
+
+
+class LlamaStep:
+    """Computes the logits of steps. Its weights are copies: later changes of the model's are lost.
+
+    Belongs to one thread.
+    """
+
+    def __init__(self, model: Any) -> None:
+        inner = model.model
+        self._embeddings: Tensor = inner.embed_tokens.weight.detach()
+        self._rotary = inner.rotary_emb
+        self._layers = [_Layer(layer) for layer in inner.layers]
+        self._norm = inner.norm
+        self._head = PackedLinear([model.lm_head])
+
+    @torch.inference_mode()
+    def __call__(self, ids: Tensor, plan: Plan, last: Tensor, cache: RowCache) -> Tensor:
+        """The logits, (outcomes, vocabulary), of the tokens of ``ids`` (1, tokens) in ``last``."""
+        cache.plan = plan
+        x = self._embeddings[ids[0]]
+        turns = self._turns(x, plan.places[1:])
+        for layer, stored in zip(self._layers, cache.layers, strict=True):
+            x = layer(x, turns, stored, plan)
+        return self._head(_normed(x[last], self._norm))
+
+    def _turns(self, x: Tensor, positions: Tensor) -> Turns:
+        cosines, sines = self._rotary(x[None], positions)
+        signed = sines[0].clone()
+        signed[:, : signed.shape[1] // 2].neg_()
+        return cosines[0][:, None], signed[:, None]
+
+
+class _Layer:
+    """One decoder layer, on (tokens, hidden size)."""
+
+    def __init__(self, layer: Any) -> None:
+        attention, mlp = layer.self_attn, layer.mlp
+        self._attention = _Attention(attention)
+        self._out = PackedLinear([attention.o_proj])
+        self._before, self._between = layer.input_layernorm, layer.post_attention_layernorm
+        self._gate, self._up = PackedLinear([mlp.gate_proj]), PackedLinear([mlp.up_proj])
+        self._down = PackedLinear([mlp.down_proj])
+
+    def __call__(self, x: Tensor, turns: Turns, stored: Any, plan: Plan) -> Tensor:
+        """``stored``: the layer of the cache."""
+        said = self._attention(_normed(x, self._before), turns, stored, plan)
+        x = self._out.plus(said, x)
+        y = _normed(x, self._between)
+        return self._down.plus(self._up.times(y, self._gate.silu(y)), x)
+
+
+class _Attention:
+    """From (tokens, hidden size) to what the heads say, (tokens, heads times size)."""
+
+    def __init__(self, attention: Any) -> None:
+        self._size = int(attention.head_dim)
+        self._key_heads = attention.k_proj.out_features // self._size
+        self._heads = attention.q_proj.out_features // self._size
+        self._scaling = float(attention.scaling)
+        self._qkv = PackedLinear([attention.q_proj, attention.k_proj, attention.v_proj])
+
+    def __call__(self, x: Tensor, turns: Turns, stored: Any, plan: Plan) -> Tensor:
+        states = self._qkv(x).view(len(x), -1, self._size)
+        turning = self._heads + self._key_heads
+        turned = _turned(states[:, :turning], turns).transpose(0, 1)[None]
+        keys, values = stored.update(
+            turned[:, self._heads :], states[:, turning:].transpose(0, 1)[None]
+        )
+        queries = turned[:, : self._heads]
+        out, _ = attend(None, queries, keys, values, None, plan=plan, scaling=self._scaling)
+        return out.view(len(x), -1)
+
+
+def _turned(states: Tensor, turns: Turns) -> Tensor:
+    """Rotary positions (Su et al., 2021) on (tokens, heads, size), halves being the pairs."""
+    cosines, sines = turns
+    other_half = states.roll(states.shape[-1] // 2, -1)
+    return (states * cosines).addcmul_(other_half, sines)
+
+
+def _normed(x: Tensor, norm: Any) -> Tensor:
+    return nn.functional.rms_norm(x, x.shape[-1:], norm.weight, norm.variance_epsilon)
+
+
+def llama_step_for(model: Any) -> LlamaStep | None:
+    """The step of a model that it suits, and whose logits it computes as transformers does."""
+    if type(model) is not LlamaForCausalLM or not _suits(model) or not can_pack(model):
+        return None
+    try:
+        step = LlamaStep(model)
+        far = _distance(step, model)
+    except (AttributeError, RuntimeError) as error:  # another torch or transformers
+        log.warning("packed_steps_off", error=type(error).__name__, reason=str(error)[:200])
+        return None
+    if not far <= TOLERANCE:
+        log.warning("packed_steps_off", error="other logits", reason=f"by a part of {far:.1e}")
+        return None
+    return step
+
+
+def _suits(model: Any) -> bool:
+    layers = [one for one in model.modules() if isinstance(one, nn.Linear)]
+    return model.config.hidden_act == "silu" and all(map(is_plain, layers))
+
+
+@torch.inference_mode()
+def _distance(step: LlamaStep, model: Any) -> float:
+    """Between its logits and those of transformers, as a part of the latter's size."""
+    positions = torch.arange(COMPARED)
+    ids = (positions * 7 + 1)[None] % model.config.vocab_size
+    plan = Plan([], [Span(0, 0, COMPARED)], torch.stack((torch.zeros_like(positions), positions)))
+    ours, theirs = (RowCache(model.config.num_hidden_layers) for _ in range(2))
+    for cache in (ours, theirs):
+        cache.resize(1, COMPARED)
+        cache.plan = plan
+    exact = model(
+        ids, position_ids=positions[None], use_cache=True, plan=plan, **{cache_name(model): theirs}
+    ).logits[0]
+    found = step(ids, plan, positions, ours)
+    return float((found - exact).norm() / exact.norm())

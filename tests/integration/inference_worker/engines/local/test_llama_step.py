@@ -1,0 +1,170 @@
+"""Steps with packed weights against the same through transformers' own layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+
+from inference_queue.protocol import SamplingParams
+from inference_worker.engines.local import packed_linear
+from inference_worker.engines.local.batch import Batch
+from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span
+from inference_worker.engines.local.llama_step import llama_step_for
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 300,
+    "hidden_size": 48,
+    "intermediate_size": 80,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+    "initializer_range": 0.2,
+}
+LLAMA_3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+GREEDY = SamplingParams(temperature=0)
+
+
+def llama(**others: Any) -> Any:
+    torch.manual_seed(5)
+    model: Any = LlamaForCausalLM(LlamaConfig(**{**SIZES, **others}))
+    model.eval().requires_grad_(False)
+    model.set_attn_implementation(ATTENTION)
+    return model
+
+
+def compute(model: Any, cache: RowCache, plan: Plan, ids: torch.Tensor) -> torch.Tensor:
+    """All logits, as transformers computes them."""
+    cache.plan = plan
+    with torch.inference_mode():
+        logits: torch.Tensor = model(
+            ids, position_ids=plan.places[1:], use_cache=True, plan=plan, cache=cache
+        ).logits
+    return logits[0]
+
+
+def mixed_step() -> tuple[Plan, torch.Tensor]:
+    """The newest tokens of two rows of different lengths, and chunks of two prompts."""
+    rows = [0, 1, *[2] * 5, *[3] * 3]
+    positions = [4, 9, *range(2, 7), *range(3)]
+    plan = Plan([4, 9], [Span(2, 2, 7), Span(3, 0, 3)], torch.tensor([rows, positions]))
+    return plan, (torch.arange(len(rows)) * 11 % 300)[None]
+
+
+def single_token() -> tuple[Plan, torch.Tensor]:
+    return Plan([4], [], torch.tensor([[0], [4]])), torch.tensor([[17]])
+
+
+@pytest.mark.parametrize("step_of", [mixed_step, single_token])
+@pytest.mark.parametrize(
+    "others",
+    [{}, {"tie_word_embeddings": True}, {"rope_parameters": LLAMA_3}, {"head_dim": 16}],
+    ids=["plain", "one matrix for both ends", "positions of Llama 3", "heads of another size"],
+)
+def test_logits_and_memory_are_those_of_transformers(
+    others: dict[str, Any], step_of: Callable[[], tuple[Plan, torch.Tensor]]
+) -> None:
+    model = llama(**others)
+    step = llama_step_for(model)
+    assert step is not None
+    plan, ids = step_of()
+    caches = [RowCache(3), RowCache(3)]
+    for cache in caches:
+        cache.resize(4, 32)
+        chance = torch.Generator().manual_seed(2)
+        size = others.get("head_dim", 8)
+        before = [
+            (torch.randn(2, 10, size, generator=chance), torch.randn(2, 10, size, generator=chance))
+            for _ in range(3)
+        ]
+        for row in range(4):
+            cache.write(row, before, 10)
+    exact = compute(model, caches[0], plan, ids)
+    last = torch.arange(ids.shape[1])
+    found = step(ids, plan, last, caches[1])
+    torch.testing.assert_close(found, exact, rtol=1e-4, atol=1e-4)
+    for row in range(4):
+        for ours, theirs in zip(caches[1].read(row, 10), caches[0].read(row, 10), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_only_the_wanted_tokens_have_logits() -> None:
+    step = llama_step_for(llama())
+    assert step is not None
+    plan, ids = mixed_step()
+    cache = RowCache(3)
+    cache.resize(4, 32)
+    every = step(ids, plan, torch.arange(10), cache)
+    some = step(ids, plan, torch.tensor([0, 1, 9]), cache)
+    torch.testing.assert_close(some, every[[0, 1, 9]], rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_writes_the_answers_of_generate() -> None:
+    model, alone = llama(), llama()
+    alone.set_attn_implementation("sdpa")
+    batch = Batch(model, max_slots=4, budget=4 * 512, prefill_chunk=16)
+    prompts = [[(7 * at + number) % 300 for at in range(3 + 9 * number)] for number in range(4)]
+    slots = []
+    for prompt in prompts:
+        slots.append(batch.add(prompt, GREEDY, need=len(prompt) + 40))
+        batch.step()
+    while min(len(slot.tokens) - len(p) for slot, p in zip(slots, prompts, strict=True)) < 20:
+        batch.step()
+    for slot, prompt in zip(slots, prompts, strict=True):
+        whole = alone.generate(
+            torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+            max_new_tokens=20,
+            do_sample=False,
+            eos_token_id=None,
+            pad_token_id=0,
+        )
+        assert slot.tokens[: len(prompt) + 20] == whole[0].tolist()
+
+
+def a_mistral() -> Any:
+    return MistralForCausalLM(MistralConfig(**SIZES))
+
+
+def with_a_hook() -> Any:
+    model = llama()
+    model.model.layers[1].mlp.up_proj.register_forward_hook(lambda *_: None)
+    return model
+
+
+@pytest.mark.parametrize(
+    "model_of",
+    [
+        a_mistral,
+        with_a_hook,
+        lambda: llama(attention_bias=True),
+        lambda: llama(mlp_bias=True),
+        lambda: llama(hidden_act="gelu"),
+        lambda: llama().to(torch.bfloat16),
+    ],
+    ids=["a Mistral", "a hook", "attention with biases", "biases", "gelu", "bfloat16"],
+)
+def test_other_models_go_through_transformers(model_of: Callable[[], Any]) -> None:
+    assert llama_step_for(model_of()) is None
+
+
+def test_a_model_that_computes_otherwise_goes_through_transformers() -> None:
+    model = llama()
+    model.model.norm.register_forward_hook(lambda _layer, _given, out: out + 0.1)
+    assert llama_step_for(model) is None
+
+
+def test_weights_that_do_not_fit_twice_are_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_linear, "MEMORY_SHARE", 0.0)
+    assert llama_step_for(llama()) is None
