@@ -12,18 +12,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
-
 from inference_queue.protocol import FailureReason, FinishReason
 from inference_worker.engines.base import PlainRequest
 from inference_worker.engines.served.bounded_wait import DeadlineReached
 from inference_worker.engines.served.connection import Connection
 from inference_worker.engines.served.dialects import chat_fields
-from inference_worker.engines.served.discovery import authorization, http_client
+from inference_worker.engines.served.discovery import authorization
 from inference_worker.engines.served.errors import broken
 from inference_worker.engines.served.estimated_prompt import Prompt
 from inference_worker.engines.served.stream import read_completion
-from inference_worker.engines.served.token_id_prompt import open_completion
 from inference_worker.engines.token_scores import (
     LEAST,
     NO_SCORES,
@@ -106,13 +103,15 @@ async def _read_all(
         silence_s = settings.silence_timeout_s
         return await connection.waits.wait(step, plain, silence_s=silence_s, address=address)
 
-    async with http_client() as http:
-        http.timeout = httpx2.Timeout(None, connect=settings.connect_timeout_s)
-        headers = authorization(settings.api_key)
-        opened = await wait(open_completion(http, connection.backend.api, headers, body))
-        async with aclosing(opened) as events:
-            while (event := await wait(anext(events, None))) is not None:
-                await wait(_taken(read, event))
+    opening = connection.streams.open(
+        f"{connection.backend.api}/completions",
+        body,
+        headers=authorization(settings.api_key),
+        connect_timeout_s=settings.connect_timeout_s,
+    )
+    async with aclosing(await wait(opening)) as events:
+        while (event := await wait(anext(events, None))) is not None:
+            await wait(_taken(read, event))
 
 
 async def _taken(read: _Read, event: Mapping[str, Any]) -> None:
