@@ -32,6 +32,10 @@ SLACK_TOKEN = "xoxb-chaos"
 GENERIC_SECRET = "chaos-generic-secret-of-32-characters"
 
 BOTS, WORKERS = 3, 3
+#: The worker that does not see pictures.
+TEXT_ONLY = 1
+#: Each bot has its own, so that a call tells who makes it.
+SLACK_TOKENS = tuple(f"{SLACK_TOKEN}-{number}" for number in range(BOTS))
 LEASE_S = 2.0
 SYNC_BUDGET_S = 1.0
 CALLBACK_BUDGET_S = 20.0
@@ -119,6 +123,8 @@ class StandIns:
     slack: str
     generic: str
     engine: str
+    photos: str
+    files: str
 
 
 @asynccontextmanager
@@ -179,12 +185,13 @@ def _bot(
         "BOT_DATA_DIR": str(folder),
         "BOT_KAKAO_SECRET": KAKAO_SECRET,
         "BOT_KAKAO_CALLBACK_HOSTS": stand_ins.kakao,
+        "BOT_KAKAO_PICTURE_HOSTS": stand_ins.photos,
+        "BOT_SLACK_PICTURE_HOSTS": stand_ins.files,
         "BOT_KAKAO_SYNC_BUDGET_S": str(SYNC_BUDGET_S),
         "BOT_KAKAO_CALLBACK_BUDGET_S": str(CALLBACK_BUDGET_S),
         "BOT_SLACK_SIGNING_SECRET": SLACK_SECRET,
         "BOT_SLACK_RESPONSE_HOSTS": stand_ins.slack,
-        # Each bot has its own, so that a call tells who makes it.
-        "BOT_SLACK_BOT_TOKEN": f"{SLACK_TOKEN}-{number}",
+        "BOT_SLACK_BOT_TOKEN": SLACK_TOKENS[number],
         "BOT_SLACK_CHANNEL_ANSWERS": "edits" if number == BOTS - 1 else "once",
         "BOT_SLACK_API_URL": f"{stand_ins.slack}/api/",
         "BOT_GENERIC_SECRET": GENERIC_SECRET,
@@ -221,6 +228,7 @@ def _worker(
         "WORKER_BASE_URL": stand_ins.engine,
         "WORKER_ENGINE": "served",
         "WORKER_SLOTS": str(SLOTS),
+        "WORKER_VISION": "false" if number == TEXT_ONLY else "true",
         "WORKER_LEASE_S": str(LEASE_S),
         "WORKER_DRAIN_S": "3",
     }

@@ -78,6 +78,7 @@ class Message:
     ts: str = ""
     root: str = ""  #: the ts of its thread's root
     asks_again: str = ""  #: the message whose question it repeats
+    is_photo: bool = False
     cancelled: bool = False  #: stopped before anything of its answer was shown
     is_guess: bool = False  #: the notices may be another message's
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from bot.messengers.kakao.platform_limits import CALLBACK_LIFETIME_S, SKILL_TIMEOUT_S
 from bot.messengers.kakao.presses import FETCH_KEY
+from bot.messengers.kakao.simulated_requests import as_photo
 from bot.store.deliveries import AGAIN_AFTER_S
+from chaos import photos
 from chaos.bot_client import BotClient
 from chaos.cluster import KAKAO_SECRET
 from chaos.journal import Journal, Message, utterance
@@ -18,6 +20,7 @@ from chaos.kakao_deeds import KakaoDeeds
 from chaos.notices import Notices
 from chaos.outcomes import record_fault
 from fakes.kakao import CallbackPost, KakaoPlatform, skill_request
+from fakes.kakao_pictures import PictureHost
 
 _SHARE_WITHOUT_CALLBACK = 0.15
 _SHARE_AGAIN, _AGAIN = 0.08, "다시"
@@ -35,8 +38,12 @@ class KakaoClients:
         rng: random.Random,
         *,
         with_deeds: bool,
+        photos: PictureHost | None,
     ) -> None:
-        """``with_deeds``: every bot knows the commands and votes; an older one asks the model."""
+        """``with_deeds``: every bot knows the commands and votes; an older one asks the model.
+
+        ``photos``: where people's photos are; None: they send none.
+        """
         self._journal = journal
         self._notices = notices
         self._bots = bots
@@ -46,6 +53,8 @@ class KakaoClients:
         self._pressing: set[asyncio.Task[None]] = set()
         self._newest: dict[str, Message] = {}  #: by conversation
         self._with_deeds = with_deeds
+        self._photos = photos
+        self._with_photos: set[str] = set()  #: conversations
         self.deeds = KakaoDeeds(journal, self._request, notices, rng)
 
     async def write(self, message: Message) -> None:
@@ -54,7 +63,7 @@ class KakaoClients:
         message.asks_again = self._to_ask_again(message.conversation)
         self._newest[message.conversation] = message
         text = _AGAIN if message.asks_again else utterance(message)
-        body = skill_request(text, message.conversation, url)
+        body = self._as_photo(message, skill_request(text, message.conversation, url))
         # Kakao never repeats a request, but a proxy may; the URL identifies the repetition.
         copies = self._bots.draw_deliveries() if url else 1
         responses = await asyncio.gather(*(self._request(body) for _ in range(copies)))
@@ -84,11 +93,26 @@ class KakaoClients:
             task.cancel()
         await asyncio.gather(*self._pressing, return_exceptions=True)
 
+    def _as_photo(self, message: Message, request: dict[str, Any]) -> dict[str, Any]:
+        """The request, of some messages as a photo that shows the message's name."""
+        if self._photos is None or message.asks_again or not photos.is_photo(self._rng):
+            return request
+        message.is_photo = True
+        self._with_photos.add(message.conversation)
+        self._journal.deeds["photos on Kakao"] += 1
+        return as_photo(request, self._photos.publish(photos.drawn(message)))
+
     def _to_ask_again(self, conversation: str) -> str:
         """The newest message, which has its answer and now has to get another; "": none."""
         newest = self._newest.get(conversation)
         known = self._with_deeds and newest is not None and newest.ended
-        if newest is None or not known or self._rng.random() >= _SHARE_AGAIN:
+        # A photo is kept for its answer alone, and a burst may have one.
+        if (
+            newest is None
+            or not known
+            or conversation in self._with_photos
+            or self._rng.random() >= _SHARE_AGAIN
+        ):
             return ""
         self._journal.deeds["asked again on Kakao"] += 1
         return newest.question
@@ -111,6 +135,9 @@ class KakaoClients:
             message.rejection = f"HTTP {status} {texts or response}"
             return
         if message.asks_again and self._notices.refuses_again(texts):
+            message.rejection = f"HTTP 200 {texts}"
+            return
+        if message.is_photo and photos.is_refused(texts):
             message.rejection = f"HTTP 200 {texts}"
             return
         message.accepted_at = message.accepted_at or time.monotonic()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.injections import InjectionKind
-from chaos.versions import knows_rooms
+from chaos.versions import knows_photos, knows_rooms
 
 #: Messages of a conversation at most, and their average distance.
 MAX_PER_CONVERSATION, DISTANCE_S = 25, 5.0
@@ -53,6 +53,11 @@ class Plan:
     def covers_new_ways(self) -> bool:
         """Whether every bot's guarantee covers Slack's rooms, and commands and votes on Kakao."""
         return self.previous_version is None or knows_rooms(self.previous_version)
+
+    @property
+    def covers_photos(self) -> bool:
+        """Whether every worker leaves photos to those that see them."""
+        return self.previous_version is None or knows_photos(self.previous_version)
 
     def rng(self, stream: str) -> random.Random:
         """A random stream of its own. Another name gives every seed another run."""

@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot.messengers.slack.simulated_workspace.records import BOT_SCOPES
-from chaos.cluster import GENERIC_SECRET
+from chaos.cluster import GENERIC_SECRET, SLACK_TOKENS
 from chaos.slack_clients import channels_with_the_bot
 from fakes.faults import Faults
 from fakes.generic import InHouseMessenger, in_house_messenger
 from fakes.kakao import KakaoPlatform, kakao_platform
+from fakes.kakao_pictures import PictureHost, picture_host
 from fakes.slack import SlackPlatform, slack_platform
+from fakes.slack_files import SlackFiles, slack_files
 
 #: Of Slack's Web API, beside chat.postMessage and conversations.history.
 FAILING_METHODS = (
@@ -36,6 +38,8 @@ class Platforms:
     kakao: KakaoPlatform
     slack: SlackPlatform
     generic: InHouseMessenger
+    photos: PictureHost
+    files: SlackFiles
 
     @property
     def faults(self) -> tuple[Faults, ...]:
@@ -57,7 +61,9 @@ async def running_platforms() -> AsyncIterator[Platforms]:
         kakao_platform() as kakao,
         slack_platform() as slack,
         in_house_messenger(GENERIC_SECRET) as generic,
+        picture_host() as photos,
+        slack_files(*SLACK_TOKENS) as files,
     ):
         slack.channels.join(*channels_with_the_bot())
         slack.channels.scopes |= BOT_SCOPES
-        yield Platforms(kakao=kakao, slack=slack, generic=generic)
+        yield Platforms(kakao=kakao, slack=slack, generic=generic, photos=photos, files=files)

@@ -19,6 +19,7 @@ from chaos.thread_ledger import ThreadLedger
 from chaos.thread_reader import ThreadReader
 from chaos.voters import Voters
 from fakes.slack import SlackPlatform
+from fakes.slack_files import SlackFiles
 
 #: Slack ends streams after minutes. Here each one that is older than this ends now and then.
 STREAM_LIFE_S, ENDS_EVERY_S = 1.0, 4.0
@@ -36,7 +37,9 @@ class Rooms:
         notices: Notices,
         ledger: ThreadLedger,
         rng: random.Random,
+        files: SlackFiles | None,
     ) -> None:
+        """``files``: where the pictures of messages are; None: people send none."""
         sender = SlackSender(bots)
         self._journal = journal
         self._platform = platform
@@ -46,7 +49,7 @@ class Rooms:
         self._reader = ThreadReader(journal, self._screens, notices)
         self._voters = Voters(journal, sender, platform, rng)
         self._ends_streams = True
-        self.people = ThreadClients(journal, sender, platform, self._screens, rng)
+        self.people = ThreadClients(journal, sender, platform, self._screens, rng, files)
         self._reader.listeners.append(self._voters.see_answer)
         platform.workspace.state.listeners.append(self._reader.read_sighting)
         platform.web_api.listeners.append(lambda call, _: self._reader.read_call(call))

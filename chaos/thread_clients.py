@@ -10,12 +10,14 @@ from typing import Any
 
 from bot.messengers.slack.controls import STOP_ACTION
 from bot.messengers.slack.simulated_workspace.workspace import SimulatedWorkspace
+from chaos import photos
 from chaos.deeds import Stop, StopWay
 from chaos.journal import Journal, Message, utterance
 from chaos.screens import Screens, Stage
 from chaos.slack_clients import channels_with_the_bot
 from chaos.slack_events import SlackSender
 from fakes.slack import SlackPlatform
+from fakes.slack_files import SlackFiles
 from runtime.tasks import TaskSet
 
 #: Of messages in threads: that mention the bot though they need not, that ask for another answer,
@@ -35,14 +37,18 @@ class ThreadClients:
         platform: SlackPlatform,
         screens: Screens,
         rng: random.Random,
+        files: SlackFiles | None = None,
     ) -> None:
+        """``files``: where the pictures of messages are; None: people send none."""
         self._journal = journal
         self._sender = sender
         self._platform = platform
         self._screens = screens
         self._rng = rng
+        self._files = files
         self._roots: dict[str, str] = {}  #: by conversation
         self._newest: dict[str, Message] = {}  #: by conversation
+        self._with_pictures: set[str] = set()  #: conversations
         self._stopping = TaskSet()
 
     @property
@@ -80,12 +86,22 @@ class ThreadClients:
         name = message.conversation
         said = f"<@{self._workspace.directory.bot.user_id}> {text}" if mentions else text
         events = self._platform.people.write(
-            user_of(name), message.room, said, self._roots.get(name, "")
+            user_of(name), message.room, said, self._roots.get(name, ""), **self._file(message)
         )
         message.ts = str(events[0]["event"]["ts"])
         message.root = self._roots.setdefault(name, message.ts)
         self._journal.deeds[f"events of {_KINDS[name[0]]}"] += len(events)
         return await self._sender.send_events(events)
+
+    def _file(self, message: Message) -> dict[str, Any]:
+        """The fields of some messages: a picture that shows the message's name."""
+        if self._files is None or message.asks_again or not photos.is_photo(self._rng):
+            return {}
+        message.is_photo = True
+        self._with_pictures.add(message.conversation)
+        self._journal.deeds["pictures in Slack"] += 1
+        file = self._files.publish(photos.drawn(message), "image/jpeg")
+        return {"subtype": "file_share", "files": [file]}
 
     def _is_known(self, name: str) -> bool:
         """Whether the bot was certainly asked into the thread before."""
@@ -95,7 +111,9 @@ class ThreadClients:
     def _to_ask_again(self, name: str) -> str:
         """The newest message, which has its answer and now has to get another; "": none."""
         newest = self._newest.get(name)
-        if newest is None or not newest.ended or self._rng.random() >= SHARE_AGAIN:
+        # A picture is kept for its answer alone, and a burst may have one.
+        known = newest is not None and newest.ended and name not in self._with_pictures
+        if newest is None or not known or self._rng.random() >= SHARE_AGAIN:
             return ""
         self._journal.deeds["asked again"] += 1
         return newest.question

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from bot.messengers.slack.simulated_workspace.sightings import Sighting, SightingKind
+from chaos import photos
 from chaos.journal import Journal, Message
 from chaos.notices import Notices
 from chaos.screens import BotPost, Screens, Stage, is_of_a_command
@@ -34,6 +35,8 @@ class ThreadReader:
 
     def read_sighting(self, sighting: Sighting) -> None:
         """Read one change of a screen."""
+        if photos.is_refused([sighting.text]) and sighting.author != "":
+            self._refuse_photo(sighting.room, sighting.thread_ts)
         post = self._screens.see(sighting)
         if post is None or is_of_a_command(post):
             return
@@ -49,6 +52,8 @@ class ThreadReader:
         if call.fault:
             self._journal.faults[f"{call.method} failed"] += 1
         room = str(call.arguments.get("channel", ""))
+        if (call.fault or call.error) and photos.is_refused([str(call.arguments.get("text"))]):
+            self._refuse_photo(room, str(call.arguments.get("thread_ts", "")))
         if call.method == "chat.startStream":
             post = self._screens.posts.get((room, str(call.document.get("ts", ""))))
             if post is not None:
@@ -95,6 +100,14 @@ class ThreadReader:
             message.notices += stopped or self._notices.final(final.text)
         for listener in self.listeners:
             listener(post, message)
+
+    def _refuse_photo(self, room: str, root: str) -> None:
+        """The newest photo of the thread is no question: the person was told, or Slack failed."""
+        messages = reversed(self._journal.messages.values())
+        in_thread = (m for m in messages if (m.room, m.root) == (room, root))
+        refused = next((m for m in in_thread if m.is_photo and not m.ended), None)
+        if refused is not None:
+            refused.notices.append("photo refused")
 
     def _asked_at(self, room: str, ts: str) -> Message | None:
         messages = self._journal.messages.values()

@@ -54,6 +54,11 @@ def knows_rooms(code: Path) -> bool:
     return (code / "chaos/rooms.py").is_file()
 
 
+def knows_photos(code: Path) -> bool:
+    """Whether a version's workers leave pictures to those that see them: its chaos sends photos."""
+    return (code / "chaos/photos.py").is_file()
+
+
 def _added_by(root: Path, number: str) -> str:
     """The commit that added the migration with this number; a renamed file has the same number.
 

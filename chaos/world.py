@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import ClientSession, TCPConnector
 
 from bot.text.catalog import TEXTS
-from chaos import background
+from chaos import background, photos
 from chaos.bot_client import BotClient
 from chaos.clients import ClientPool
 from chaos.cluster import Cluster, StandIns, running_cluster
@@ -65,6 +66,8 @@ async def running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIter
                 slack=platforms.slack.origin,
                 generic=platforms.generic.origin,
                 engine=engine.url,
+                photos=platforms.photos.origin,
+                files=platforms.files.origin,
             ),
             merge_s=plan.merge_s,
             previous_version=plan.previous_version,
@@ -77,11 +80,11 @@ async def running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIter
         yield World(cluster=cluster, clients=clients, platforms=platforms, rooms=rooms)
 
 
-def _reply(journal: Journal) -> Callable[[list[dict[str, str]]], str]:
-    def reply(messages: list[dict[str, str]]) -> str:
+def _reply(journal: Journal) -> Callable[[list[dict[str, Any]]], str]:
+    def reply(messages: list[dict[str, Any]]) -> str:
         if background.is_background(messages):
             return background.reply(messages)
-        return journal.reply(messages)
+        return journal.reply(photos.as_texts(messages))
 
     return reply
 
@@ -114,6 +117,7 @@ def _clients(
             notices,
             rng,
             with_deeds=plan.covers_new_ways,
+            photos=platforms.photos if plan.covers_photos else None,
         ),
         SlackClients(journal, bots, platforms.slack, notices),
         GenericClients(journal, generic_bots, platforms.generic, notices, rng),
@@ -132,7 +136,9 @@ def _rooms(
     rng = plan.rng("people in rooms")
     serving = [node for node in cluster.bots if node.serves_events]
     bots = BotClient(serving, http, journal, rng)
-    return Rooms(journal, bots, platforms.slack, notices, ThreadLedger(cluster.database_url), rng)
+    ledger = ThreadLedger(cluster.database_url)
+    files = platforms.files if plan.covers_photos else None
+    return Rooms(journal, bots, platforms.slack, notices, ledger, rng, files)
 
 
 def _schedule_faults(plan: Plan, platforms: Platforms) -> None:

@@ -24,9 +24,9 @@ from fakes.faults import serving
 class SlackFiles:
     """Published files, and all requests for them."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, *tokens: str) -> None:
         self.origin = ""  #: set when it serves
-        self.token = token
+        self.tokens = tokens
         self.fetched: list[str] = []  #: the URL of each request
         self.delay_s = 0.0
         self._files: dict[str, tuple[bytes, str]] = {}
@@ -40,7 +40,8 @@ class SlackFiles:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         self.fetched.append(self.origin + request.path)
         await asyncio.sleep(self.delay_s)
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
+        shown = request.headers.get("Authorization")
+        if shown not in [f"Bearer {token}" for token in self.tokens]:
             raise web.HTTPFound("https://slack.example/signin")  # as a browser that is signed out
         if request.path not in self._files:
             return web.Response(status=404)
@@ -49,9 +50,9 @@ class SlackFiles:
 
 
 @asynccontextmanager
-async def slack_files(token: str) -> AsyncIterator[SlackFiles]:
-    """Run the host on a free port."""
-    host = SlackFiles(token)
+async def slack_files(*tokens: str) -> AsyncIterator[SlackFiles]:
+    """Run the host on a free port, for the holders of these tokens."""
+    host = SlackFiles(*tokens)
     app = web.Application()
     app.router.add_get("/{path:.*}", host.serve)
     async with serving(app) as origin:

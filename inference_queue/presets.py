@@ -71,7 +71,8 @@ PRESETS: dict[str, Preset] = {
         stop_tokens=("<|eot_id|>",),
         vision=True,
     ),
-    # Mllama: pictures only by a server (WORKER_BASE_URL). Its card names no system prompt.
+    # Mllama: the local engine answers one at a time; a server is faster. Its card names no system
+    # prompt.
     "bllossom-aica-5b": Preset(
         model="Bllossom/llama-3.2-Korean-Bllossom-AICA-5B",
         system_prompt=(

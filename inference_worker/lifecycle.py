@@ -149,6 +149,7 @@ class Lifecycle:
                 await self._pause(attempt)
                 continue
             self._state, self._detail = WorkerState.READY, ""
+            self._source.running.limit(self._source.engine.card.at_once)
             status = self.status()
             log.info("worker_ready", model=status.model, slots=status.slots)
             await self.publish()

@@ -49,6 +49,10 @@ class RunningJobs:
         """How many jobs may run at once."""
         return self._slots
 
+    def limit(self, at_once: int | None) -> None:
+        """Run no more than an engine writes at once; None: it sets no limit."""
+        self._slots = min(self._slots, at_once or self._slots)
+
     @property
     def free_slots(self) -> int:
         """How many more jobs may be started."""

@@ -115,7 +115,7 @@ class Worker:
             on_empty=requests.fill,
         )
         self._lane = lane = _lane(
-            connections, BackgroundRunner(engine, computing), background, lifecycle
+            connections, BackgroundRunner(engine, computing), background, lifecycle, eyesight
         )
         self._drain = _Drain(running=running, writer=writer, timeout_s=timeouts.drain_s)
         keeper = LeaseKeeper(
@@ -222,6 +222,7 @@ def _lane(
     runner: BackgroundRunner,
     running: RunningBackground,
     lifecycle: Lifecycle,
+    eyesight: Eyesight,
 ) -> BackgroundLane:
     """The lane of background jobs, under the name and with the leases of the live ones."""
     live = connections.leases
@@ -229,11 +230,11 @@ def _lane(
         leases=BackgroundLeases(connections.database, worker=live.worker, lease_s=live.lease_s),
         running=running,
         runner=runner,
-        offer=lambda: _offer(lifecycle.status()),
+        offer=lambda: _offer(lifecycle.status(), sees=eyesight.takes_pictures),
     )
 
 
-def _offer(status: WorkerStatus) -> Offer | None:
+def _offer(status: WorkerStatus, *, sees: bool) -> Offer | None:
     """What it can do in the background; None while it takes no jobs."""
     if status.state is not WorkerState.READY:
         return None
@@ -244,6 +245,7 @@ def _offer(status: WorkerStatus) -> Offer | None:
         adapter=status.adapter,
         adapters=status.adapters,
         renders=status.renders,
+        sees=sees,
     )
 
 

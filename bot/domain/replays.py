@@ -33,7 +33,7 @@ class ItemState(StrEnum):
 class Unaskable(StrEnum):
     """Why a turn is not asked again."""
 
-    PICTURES = "pictures"  #: a picture belongs to the question, and is not kept for long
+    PICTURES = "pictures"  #: a picture belongs to the question, and is not kept
     UNANSWERED = "unanswered"  #: there is no answer to compare with
 
 

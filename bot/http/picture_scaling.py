@@ -87,7 +87,7 @@ def _check_pixels(image: Image.Image, max_pixels: int) -> None:
 def _scaled(image: Image.Image) -> Picture:
     image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG is decoded at a fraction of its size
     image.thumbnail((MAX_SIDE, MAX_SIDE))
-    opaque = _on_white(_upright(image))
+    opaque = _on_white(_of_8_bits(_upright(image)))
     for side, quality in _STEPS:
         opaque.thumbnail((side, side))
         written = io.BytesIO()
@@ -104,6 +104,13 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except (SyntaxError, ValueError, TypeError, LookupError, OSError, ArithmeticError):
         return image
+
+
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits with its high bits: Pillow would cut, and all were white."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.point(lambda level: level * (1 / 256)).convert("L")
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -9,7 +9,18 @@ from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy import BigInteger, Float, Integer, Row, Text, Uuid, bindparam, text
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Boolean,
+    Float,
+    Integer,
+    Row,
+    Text,
+    Uuid,
+    bindparam,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,10 +33,11 @@ from runtime.database import DATABASE_ERRORS, LAZY_COMMIT_SQL, fault_fields
 log = structlog.get_logger(__name__)
 
 #: The oldest jobs that this worker can do, and none while a live job waits for any worker that has
-#: the adapter it names.
+#: the adapter it names. A model that was chosen for pictures it does not see declines them at once.
 _NEXT = f"""
     SELECT id FROM background_jobs
     WHERE state = 'queued' AND run_after <= now() AND kind = ANY(:kinds)
+      AND (kind <> 'see' OR CAST(:sees AS boolean) OR model IS NOT NULL)
       AND coalesce(model, :model) = :model AND coalesce(preset, :preset) = :preset
       AND coalesce(engine, :engine) = :engine
       AND (adapter IS NULL OR adapter = ANY(:adapters))
@@ -33,8 +45,9 @@ _NEXT = f"""
       AND NOT EXISTS (SELECT FROM jobs WHERE {CLAIMABLE} AND {HAS_ITS_ADAPTER})
     ORDER BY created_at, id LIMIT :slots
 """
-_CHOICE = (
+_CHOICE: tuple[BindParameter[Any], ...] = (
     bindparam("kinds", type_=ARRAY(Text)),
+    bindparam("sees", type_=Boolean),
     bindparam("only", type_=Uuid),
     bindparam("excluded", type_=ARRAY(Uuid)),
     bindparam("slots", type_=Integer),
@@ -122,6 +135,7 @@ class Offer:
     adapter: str = ""  #: merged into its model
     adapters: tuple[str, ...] = ()  #: beside it, one of which a job may name
     renders: bool = False  #: it has the model's tokenizer and chat template
+    sees: bool = False  #: its model sees pictures, or it declines them as nobody sees
 
     @property
     def all_adapters(self) -> list[str]:
@@ -132,7 +146,7 @@ class Offer:
     def kinds(self) -> list[str]:
         """The kinds of jobs that it takes."""
         render = [BackgroundKind.RENDER.value] if self.renders else []
-        return [BackgroundKind.GENERATE.value, *render]
+        return [BackgroundKind.GENERATE.value, BackgroundKind.SEE.value, *render]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +259,7 @@ def _choice(
     return {
         "slots": slots,
         "kinds": offer.kinds,
+        "sees": offer.sees,
         "model": offer.model,
         "preset": offer.preset,
         "engine": offer.engine,

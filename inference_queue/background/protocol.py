@@ -17,6 +17,7 @@ class BackgroundKind(StrEnum):
     """What a background job asks for."""
 
     GENERATE = "generate"  #: an answer to messages
+    SEE = "see"  #: an answer to messages with pictures
     RENDER = "render"  #: the text and token counts of messages and a given answer
 
 
@@ -99,4 +100,6 @@ BackgroundResult = Completion | Rendering | Failure
 
 def kind_of(job: BackgroundJob) -> BackgroundKind:
     """The kind of a job."""
-    return BackgroundKind.RENDER if isinstance(job, RenderJob) else BackgroundKind.GENERATE
+    if isinstance(job, RenderJob):
+        return BackgroundKind.RENDER
+    return BackgroundKind.SEE if job.has_pictures else BackgroundKind.GENERATE

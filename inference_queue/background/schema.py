@@ -45,7 +45,7 @@ def background_jobs_table(metadata: MetaData) -> Table:
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("started_at", DateTime(timezone=True)),
         Column("finished_at", DateTime(timezone=True)),
-        CheckConstraint("kind IN ('generate', 'render')", name="ck_background_jobs_kind"),
+        CheckConstraint("kind IN ('generate', 'see', 'render')", name="ck_background_jobs_kind"),
         CheckConstraint(
             "state IN ('queued', 'running', 'finished')", name="ck_background_jobs_state"
         ),

@@ -36,7 +36,7 @@ def dump_background_job(job: BackgroundJob) -> dict[str, Any]:
 
 def load_background_job(kind: str, payload: Mapping[str, Any]) -> BackgroundJob:
     """Read a job back; raises ProtocolError for what this version does not know."""
-    if kind == BackgroundKind.GENERATE:
+    if kind in (BackgroundKind.GENERATE, BackgroundKind.SEE):
         return load_job(payload)
     try:
         if kind != BackgroundKind.RENDER:

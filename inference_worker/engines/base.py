@@ -36,6 +36,7 @@ class ModelCard:
     vision: bool = False  #: it sees the pictures of messages; if not, ``refuse_pictures``
     adapter: str = ""  #: the name of the LoRA weights merged into it
     adapters: tuple[str, ...] = ()  #: of those beside it, one of which a job may name
+    at_once: int | None = None  #: answers that it writes at once; None: as many as it is given
 
     def answered_by(self, adapter: str) -> str:
         """The name of the model that answers with this adapter, as people read it."""

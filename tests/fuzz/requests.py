@@ -207,6 +207,8 @@ PATHS = [
     "/simulator/slack/api/chat.postMessage",
     "/simulator/kakao/callback/x",
     "/simulator/kakao/photo.jpg",
+    "/simulator/kakao/photos",
+    "/simulator/kakao/photos/x.jpg",
     "/simulator/slack/response/x",
     "/simulator/static/page.js",
     "/simulator/static/../app.py",

@@ -15,8 +15,8 @@ from transformers import AutoTokenizer
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.prompt.chat_template import ChatTemplate
+from tests.support import colour_llava, tiny_llama, tiny_llava, tiny_mllama
 from tests.support import llama3_tokenizer as released_tokenizer
-from tests.support import tiny_llama, tiny_llava
 
 # Several test processes share few cores; threads that wait for each other would stall them all.
 torch.set_num_threads(1)
@@ -134,4 +134,20 @@ def noise_llava_dir(llama3_tokenizer_dir: Path) -> Path:
     """A tiny LLaVA-NeXT with the true tokenizer and random weights: it sees, and writes noise."""
     return made_once(
         "noise-llava-1", lambda into: tiny_llava.save_noise(llama3_tokenizer_dir, into)
+    )
+
+
+@pytest.fixture(scope="session")
+def noise_mllama_dir(llama3_tokenizer_dir: Path) -> Path:
+    """A tiny Mllama with the true tokenizer and random weights: it sees, and writes noise."""
+    return made_once(
+        "noise-mllama-1", lambda into: tiny_mllama.save_noise(llama3_tokenizer_dir, into)
+    )
+
+
+@pytest.fixture(scope="session")
+def colour_llava_dir(noise_llava_dir: Path) -> Path:
+    """The tiny LLaVA-NeXT, trained to name the main colour of a picture in Korean."""
+    return made_once(
+        "colour-llava-2", lambda into: colour_llava.save_trained(noise_llava_dir, into)
     )

@@ -77,11 +77,12 @@ async def answer_all(
     ),
     *,
     at_most: int = 1_000,
+    offer: Offer = OFFER,
 ) -> list[Job]:
     """Answer what waits in the lane, as a worker would; the jobs."""
     leases = BackgroundLeases(database, worker="w", lease_s=60)
     jobs: list[Job] = []
-    for lease in await leases.claim(at_most, OFFER):
+    for lease in await leases.claim(at_most, offer):
         assert isinstance(lease.job, Job)
         jobs.append(lease.job)
         assert await leases.finish(lease, reply(lease.job))

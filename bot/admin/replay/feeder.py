@@ -16,6 +16,8 @@ from bot.admin.turns.listing import list_ids
 from bot.domain.replays import ReplayState
 from bot.store.locks import OneBot, try_lock
 from bot.store.replays import items, orders, records
+from bot.store.replays.items import WaitingItem
+from bot.store.replays.kept_pictures import outlived_jobs, seeing_turns
 from bot.store.replays.records import Replay
 from inference_queue.background import client
 from runtime.database import DATABASE_ERRORS, fault_fields
@@ -27,6 +29,8 @@ log = structlog.get_logger(__name__)
 UNASKABLE = "unaskable"
 #: Jobs of one replay in the lane: enough for many slots, and little to take back.
 WINDOW = 64
+#: Jobs with pictures that one step adds: each may have a megabyte.
+MAX_WITH_PICTURES = 8
 #: Steps of a replay in one round.
 PAGES = 10
 TIMEOUT_S = 30.0
@@ -97,9 +101,9 @@ class ReplayFeeder:
 
     async def _run(self, connection: AsyncConnection, replay: Replay) -> bool:
         is_full = await self._results.take(connection, replay)
-        await client.cancel_jobs(
-            connection, await items.orphaned_jobs(connection, replay.id, replay.batch_id)
-        )
+        over = await items.orphaned_jobs(connection, replay.id, replay.batch_id)
+        over += await outlived_jobs(connection, replay.id, replay.batch_id)
+        await client.cancel_jobs(connection, over)
         await items.return_lost(connection, replay.id)
         queued = await items.count_queued(connection, replay.id)
         fed = await self._fill(connection, replay, WINDOW - queued) if queued < WINDOW else 0
@@ -110,7 +114,7 @@ class ReplayFeeder:
 
     async def _fill(self, connection: AsyncConnection, replay: Replay, room: int) -> int:
         """Ask the next turns; how many were taken up."""
-        waiting = await items.waiting_items(connection, replay.id, limit=room)
+        waiting = await self._next(connection, replay, room)
         if not waiting:
             return 0
         turn_ids = [item.turn_id for item in waiting]
@@ -124,6 +128,15 @@ class ReplayFeeder:
         lost = [item.position for item in waiting if item.position not in asked]
         await items.mark_failed(connection, replay.id, lost, UNASKABLE)
         return len(waiting)
+
+    async def _next(
+        self, connection: AsyncConnection, replay: Replay, room: int
+    ) -> list[WaitingItem]:
+        """The next turns to ask, as far as their pictures fit into one transaction."""
+        waiting = await items.waiting_items(connection, replay.id, limit=room)
+        seeing = await seeing_turns(connection, [item.turn_id for item in waiting])
+        beyond = [item for item in waiting if item.turn_id in seeing][MAX_WITH_PICTURES:]
+        return waiting[: waiting.index(beyond[0])] if beyond else waiting
 
 
 def _cursor(stored: str) -> Cursor | None:

@@ -14,6 +14,7 @@ from bot.conversation.prompt_date import PromptDate
 from bot.domain.bot_config import BotConfig, Scope
 from bot.domain.replays import ReplayOptions
 from bot.store.replays.asked import AskedTurn, asked_turns
+from bot.store.replays.kept_pictures import Shown, find_shown, seeing_turns
 from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
 from inference_queue.protocol import Job, Message, ProtocolError, Role, SamplingParams
 
@@ -43,21 +44,25 @@ class PastPrompts:
     async def jobs(
         self, connection: AsyncConnection, turn_ids: Sequence[UUID], options: ReplayOptions
     ) -> dict[UUID, Job]:
-        """A job by turn; turns that were erased, or that make no job, have none."""
+        """A job by turn; turns that make no job, are erased, or lack pictures, have none."""
         asked = await asked_turns(connection, turn_ids, max_turns=self._defaults.history_turns)
+        seeing = await seeing_turns(connection, list(asked))
+        shown = await find_shown(connection, [turn for turn, kept in seeing.items() if kept])
         configs: dict[tuple[Scope, int | None], BotConfig] = {}
         jobs = {}
         for turn_id, turn in asked.items():
+            if seeing.get(turn_id) is False:
+                continue  # without its pictures the answer would be about something else
             key = (turn.scope, turn.config_version)
             if key not in configs:
                 configs[key] = await _config_of(connection, turn)
             try:
-                jobs[turn_id] = self.job(turn, configs[key], options)
+                jobs[turn_id] = self.job(turn, configs[key], options, shown.get(turn_id, Shown()))
             except ProtocolError as error:
                 log.warning("turn_not_asked_again", turn_id=str(turn_id), reason=str(error))
         return jobs
 
-    def job(self, turn: AskedTurn, config: BotConfig, options: ReplayOptions) -> Job:
+    def job(self, turn: AskedTurn, config: BotConfig, options: ReplayOptions, shown: Shown) -> Job:
         """The job of one turn, with the settings that counted for it."""
         preset = self._preset(turn, options)
         # What was recorded is whole.
@@ -68,9 +73,9 @@ class PastPrompts:
             messages += [Message(Role.USER, question), Message(Role.ASSISTANT, answer)]
         return Job(
             id=uuid4(),
-            messages=(*messages, Message(Role.USER, turn.text)),
+            messages=(*messages, Message(Role.USER, _question(turn, shown), shown.pictures)),
             sampling=self._sampling(turn, preset, config, options),
-            continues=turn.goes_on and bool(history),
+            continues=not shown.pictures and turn.goes_on and bool(history),
             adapter=(turn.settings.adapter if turn.settings else config.chosen_adapter) or "",
         )
 
@@ -100,6 +105,12 @@ class PastPrompts:
         if limit is not None and limit < sampling.max_new_tokens:
             sampling = replace(sampling, max_new_tokens=limit)
         return options.applied_to(sampling)
+
+
+def _question(turn: AskedTurn, shown: Shown) -> str:
+    """The text; beside pictures only what was written with them."""
+    alone = turn.settings.picture_prompt if turn.settings and shown.pictures else None
+    return turn.text if alone is None else "\n".join(shown.words) or alone
 
 
 def _prompt_of(preset: str) -> str:

@@ -37,12 +37,13 @@ FAILURES = {
     "unreadable": "워커의 결과를 읽을 수 없음",
     "refused": "데이터베이스가 결과를 거부함",
     "engine_error": "엔진 오류",
+    "no_vision": "사진을 보는 모델이 없음",
     "prompt_too_long": "프롬프트가 너무 김",
     "attempts_exhausted": "워커가 여러 번 멈춤",
 }
 LEFT_OUT: Mapping[str, str] = {
     Unaskable.PICTURES: (
-        "사진이 있는 질문 {count}건은 뺐습니다. 사진은 답한 뒤에 지우므로 같은 질문을 다시 보낼 수"
+        "사진이 있는 질문 {count}건은 뺐습니다. 사진을 보관하고 있지 않아 같은 질문을 다시 보낼 수"
         " 없습니다."
     ),
     Unaskable.UNANSWERED: (

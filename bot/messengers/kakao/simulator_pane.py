@@ -21,6 +21,7 @@ from bot.messengers.kakao.platform_limits import (
     is_callback_acknowledgement,
 )
 from bot.messengers.kakao.sample_photo import sample_photo
+from bot.messengers.kakao.simulated_photos import SimulatedPhotos
 from bot.messengers.kakao.simulated_requests import (
     Trigger,
     as_photo,
@@ -56,7 +57,7 @@ _SECRET_HEADERS = frozenset({"x-bot-secret"})
 
 
 class PageMessage(BaseModel):
-    """A message of the page: a typed text, a tapped button with its payload, a sample photo."""
+    """A message of the page: a typed text, a tapped button with its payload, a photo."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -64,7 +65,14 @@ class PageMessage(BaseModel):
     callback: bool = True  #: whether the block offers a callback
     extra: dict[str, Any] | None = None
     trigger: Trigger = "TEXT_INPUT"
-    kind: Literal["text", "photo", "welcome"] = "text"  #: of the message; a photo is a sample
+    kind: Literal["text", "photo", "welcome"] = "text"  #: of the message
+    photo: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""  #: uploaded; "": a sample
+
+    @property
+    def photo_path(self) -> str:
+        """Where the photo is, below the bot's address."""
+        name = f"photos/{self.photo}" if self.photo else "photo"
+        return f"/simulator/kakao/{name}.jpg"
 
 
 @dataclass(slots=True)
@@ -97,7 +105,9 @@ class SimulatedKakao:
 
     async def send(self, exchange: Exchange, message: PageMessage) -> None:
         """Send one message and show every event that follows, up to the end of its callback."""
-        exchange.show("utterance", text=message.text, message=message.kind)
+        exchange.show(
+            "utterance", text=message.text, message=message.kind, photo=message.photo_path
+        )
         callback = _Callback(exchange)
         try:
             await self._request(callback, message)
@@ -115,7 +125,7 @@ class SimulatedKakao:
     async def _request(self, callback: _Callback, message: PageMessage) -> None:
         exchange, url = callback.exchange, f"{self._base_url()}/webhooks/kakao"
         body = self._as_kind(
-            message.kind,
+            message,
             skill_request(
                 message.text,
                 user=exchange.person,
@@ -133,11 +143,11 @@ class SimulatedKakao:
         reply = await self._client.post(url, encoded, headers, self._skill_s)
         self._show_reply(callback, reply, offered=message.callback)
 
-    def _as_kind(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
+    def _as_kind(self, message: PageMessage, request: dict[str, Any]) -> dict[str, Any]:
         """The request as that of another kind of message."""
-        if kind == "photo":
-            return as_photo(request, f"{self._base_url()}/simulator/kakao/photo.jpg")
-        return as_welcome(request) if kind == "welcome" else request
+        if message.kind == "photo":
+            return as_photo(request, self._base_url() + message.photo_path)
+        return as_welcome(request) if message.kind == "welcome" else request
 
     def _callback_url(self, callback: _Callback) -> str:
         token = self._callbacks.issue(callback)
@@ -213,6 +223,7 @@ class KakaoPane:
     ) -> None:
         self.missing_setting = "" if secret else "BOT_KAKAO_SECRET"
         self._platform = SimulatedKakao(client, secret, base_url, bot_id=bot_id)
+        self._photos = SimulatedPhotos()
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The page's messages, and Kakao's hosts of callbacks and photos."""
@@ -220,6 +231,8 @@ class KakaoPane:
             web.post("/kakao/messages", self._send, name=self.name),
             web.post("/kakao/callback/{token}", self._receive_callback),
             web.get("/kakao/photo.jpg", self._show_photo),
+            web.post("/kakao/photos", self._photos.receive),
+            web.get("/kakao/photos/{token}.jpg", self._photos.show),
         ]
 
     async def _send(self, request: web.Request) -> web.Response:

@@ -12,17 +12,18 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.replays import Unaskable
+from bot.store.replays.kept_pictures import LACKS_PICTURES
 
 _LOOK = text(
     f"""
-    SELECT turns.id, CASE
-        WHEN turns.status <> 'answered' OR coalesce(turns.answer, '') = ''
+    SELECT turn.id, CASE
+        WHEN turn.status <> 'answered' OR coalesce(turn.answer, '') = ''
             THEN '{Unaskable.UNANSWERED.value}'
-        WHEN jsonb_array_length(turns.media) > 0 THEN '{Unaskable.PICTURES.value}'
+        WHEN {LACKS_PICTURES} THEN '{Unaskable.PICTURES.value}'
     END AS reason
     FROM unnest(:turn_ids) WITH ORDINALITY AS wanted (id, place)
-    JOIN turns ON turns.id = wanted.id
-    WHERE NOT EXISTS (SELECT FROM replay_items WHERE replay_id = :id AND turn_id = turns.id)
+    JOIN turns AS turn ON turn.id = wanted.id
+    WHERE NOT EXISTS (SELECT FROM replay_items WHERE replay_id = :id AND turn_id = turn.id)
     ORDER BY wanted.place
     """
 ).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)), bindparam("id", type_=BigInteger))

@@ -76,8 +76,8 @@ async def order_turns(
 ) -> int:
     """Order a replay of given turns, such as a data set's; its id.
 
-    ``source``: where they are from, in words. Those without an answer, or with pictures, are left
-    out, and counted. Raises TooManyOpenError.
+    ``source``: where they are from, in words. Those without an answer, or whose pictures are not
+    kept, are left out, and counted. Raises TooManyOpenError.
     """
     replay_id = await _insert(
         connection, new, seed, state=ReplayState.RUNNING, source=source, cursor=COLLECTED

@@ -6,19 +6,21 @@ import structlog
 import torch
 from tokenizers import Tokenizer
 
-from inference_queue.protocol import Failure, FailureReason
+from inference_queue.protocol import Failure
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.request import Request
 from inference_worker.engines.local.sampling import INVALID_TOKEN
 from inference_worker.engines.local.sequence_output import SequenceOutput
+from inference_worker.engines.local.step_failures import (
+    NO_NUMBERS,
+    failure_of,
+    is_device_lost,
+    is_exhaustion,
+)
 from inference_worker.engines.local.token_scorer import ScoreSheet
 from inference_worker.engines.local.vision import seen
 
 log = structlog.get_logger(__name__)
-
-NO_NUMBERS = Failure(
-    reason=FailureReason.ENGINE_ERROR, message="the model's logits are no numbers", retryable=True
-)
 
 
 class BatchRunner:
@@ -46,7 +48,7 @@ class BatchRunner:
             )
             request.seen.clear()
         except Exception as error:  # noqa: BLE001 - only the new request fails
-            request.publish(_failure(error))
+            request.publish(failure_of(error))
             return
         self.outputs.append(SequenceOutput(request, slot, self._tokenizer, self._stop_ids))
 
@@ -55,10 +57,10 @@ class BatchRunner:
         try:
             request.seen.append(seen(self.batch.model, request.unseen[0]))
         except Exception as error:  # noqa: BLE001 - only this request fails
-            self.is_lost = _is_device_lost(error)
+            self.is_lost = is_device_lost(error)
             log.warning("picture_failed", error=type(error).__name__)
             if not self.is_lost:
-                request.publish(_failure(error))
+                request.publish(failure_of(error))
             return False
         del request.unseen[0]
         return True
@@ -70,7 +72,7 @@ class BatchRunner:
         try:
             written = self.batch.step(max_prefilling=1 if self._isolating else None)
         except Exception as error:  # noqa: BLE001 - whatever fails, the thread goes on
-            self.is_lost = _is_device_lost(error)
+            self.is_lost = is_device_lost(error)
             if self.is_lost:
                 log.error("device_lost", error=repr(error)[:300])
             else:
@@ -106,7 +108,7 @@ class BatchRunner:
         once it was the only one in the step; without any, it is the newest output for memory, and
         all of them otherwise.
         """
-        is_exhausted = _is_exhaustion(error)
+        is_exhausted = is_exhaustion(error)
         log.warning("step_failed", error=type(error).__name__, running=len(self.outputs))
         by_slot = {id(output.slot): output for output in self.outputs}
         prefilling = [by_slot[id(slot)] for slot in self.batch.prefilling]
@@ -114,7 +116,7 @@ class BatchRunner:
         if not freed and (self._isolating or len(prefilling) < 2):
             rest = self.outputs[-1:] if is_exhausted else self.outputs.copy()
             for output in prefilling[:1] or rest:
-                self._drop(output, _failure(error))
+                self._drop(output, failure_of(error))
         self._isolating = bool(prefilling)
         if is_exhausted:
             torch.cuda.empty_cache()
@@ -131,24 +133,3 @@ class BatchRunner:
             self.batch.forget()
             self.batch.remove(output.slot, keep=False)
         self.outputs.remove(output)
-
-
-def _is_exhaustion(error: Exception) -> bool:
-    # Without a GPU torch reports it as a plain RuntimeError of its allocator.
-    is_reported = "DefaultCPUAllocator" in str(error) or "out of memory" in str(error)
-    return isinstance(error, torch.OutOfMemoryError) or is_reported
-
-
-def _is_device_lost(error: Exception) -> bool:
-    # After most CUDA errors (an illegal access, a device-side assertion) every call fails.
-    return isinstance(error, torch.AcceleratorError) and not _is_exhaustion(error)
-
-
-def _failure(error: Exception) -> Failure:
-    """The failure in the protocol's terms; never with a person's text in it."""
-    if _is_exhaustion(error):
-        reason, message = FailureReason.OUT_OF_MEMORY, "the model ran out of memory"
-    else:
-        reason = FailureReason.ENGINE_ERROR
-        message = f"the model failed: {type(error).__name__}: {str(error)[:300]}"
-    return Failure(reason=reason, message=message, retryable=True)

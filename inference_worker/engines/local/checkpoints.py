@@ -33,6 +33,7 @@ from inference_worker.engines.local.adapters.weights import (
 )
 from inference_worker.engines.local.demo import demo_folder
 from inference_worker.engines.local.hub import fetch
+from inference_worker.engines.local.processor_inputs import ProcessorReader
 from inference_worker.engines.local.vision import FAMILIES, PictureReader
 from inference_worker.errors import EngineError
 from inference_worker.prompt.stop_tokens import stop_token_ids
@@ -55,7 +56,7 @@ class Checkpoint:
     model: Any  #: a transformers model that writes text, in eval mode
     tokenizer: Any  #: its fast tokenizer, with a chat template
     stop_ids: frozenset[int]  #: tokens that end an answer
-    reader: PictureReader | None = None  #: of a model that sees
+    reader: PictureReader | ProcessorReader | None = None  #: of a model that sees
     adapters: tuple[LoraWeights, ...] = ()  #: beside the model, for the jobs that name one
 
 
@@ -143,19 +144,15 @@ def _check_folder(folder: Path) -> None:
 
 
 def _has_eyes(folder: Path, vision: Vision) -> bool:
-    """Whether it is a model that this process can show pictures to. Raises EngineError."""
+    """Whether the model is loaded with what it sees with. Raises EngineError."""
     config: Any = AutoConfig.from_pretrained(folder)
-    family = config.model_type
-    if vision is Vision.FALSE or family in FAMILIES:
-        return family in FAMILIES
-    if getattr(config, "vision_config", None) is not None:
-        raise _unavailable(
-            f"the local engine cannot show pictures to a model of the family {family}: serve it "
-            "with vLLM (WORKER_BASE_URL), or use its text alone (WORKER_VISION=false)"
-        )
-    if vision is Vision.TRUE:
+    if config.model_type in FAMILIES:
+        return True
+    has_eyes = getattr(config, "vision_config", None) is not None
+    if vision is Vision.TRUE and not has_eyes:
+        family = config.model_type
         raise _unavailable(f"WORKER_VISION=true, and {folder.name} ({family}) reads text only")
-    return False
+    return has_eyes and vision is not Vision.FALSE
 
 
 def _load_folder(
@@ -194,12 +191,25 @@ def _load_folder(
             context_window=model.config.get_text_config().max_position_embeddings,
             vision=sees,
             demo=PRESETS[preset].demo,
+            at_once=None if not has_eyes or model.config.model_type in FAMILIES else 1,
         ),
         model=model.eval(),
         tokenizer=tokenizer,
         stop_ids=stop_token_ids(tokenizer, model.generation_config),
-        reader=PictureReader(processor) if has_eyes else None,
+        reader=_reader(processor, model.config.model_type) if has_eyes else None,
     )
+
+
+def _reader(processor: Any, family: str) -> PictureReader | ProcessorReader:
+    """What reads pictures for a model that sees. Raises EngineError."""
+    if family in FAMILIES:
+        return PictureReader(processor)
+    if not isinstance(getattr(processor, "image_token_id", None), int):
+        raise _unavailable(
+            f"the local engine cannot show pictures to a model of the family {family}: serve it "
+            "with vLLM (WORKER_BASE_URL), or use its text alone (WORKER_VISION=false)"
+        )
+    return ProcessorReader(processor)
 
 
 def _four_bits(number_format: str) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Unpack
 from uuid import uuid4
 
 from inference_queue.presets import PRESETS
-from inference_queue.protocol import Completion, Job, Message, Role, SamplingParams
+from inference_queue.protocol import Completion, Job, Message, Picture, Role, SamplingParams
 from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.raw_text import RawText
 from inference_worker.answer.reasoning import ThinkingHabit
@@ -28,7 +28,7 @@ from inference_worker.engines.base import (
     refuse_pictures,
 )
 from inference_worker.engines.local.generated_text import GeneratedText
-from inference_worker.engines.local.loaded_model import Encoded, LoadedModel, context_window
+from inference_worker.engines.local.loaded_model import Encoded, LoadedModel
 from inference_worker.engines.local.loading import (
     LocalSettings,
     MoreOptions,
@@ -43,6 +43,12 @@ from inference_worker.prompt.chat_template import ChatTemplate
 
 if TYPE_CHECKING:
     from inference_worker.engines.local.checkpoints import Checkpoint
+
+#: 64x64 white pixels as base64: some processors refuse smaller ones.
+WHITE_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQAAAACCEkxzAAAAFElEQVR42mP8zwABTAyjjFEGyQwAzx8Bf7QK4E8A"
+    "AAAASUVORK5CYII="
+)
 
 
 class LocalEngine:
@@ -111,21 +117,13 @@ class LocalEngine:
             loop.call_soon_threadsafe(progress, sentence)
 
         checkpoint, template = await run_in_daemon_thread(lambda: load_model(settings, report))
-        from inference_worker.engines.local.kv_budget import affordable_tokens  # noqa: PLC0415 - torch
-
         self._card = checkpoint.card
         prepare = partial(_prepared, settings, checkpoint, template)
         self._model = model = await run_in_daemon_thread(prepare)
         del checkpoint, prepare  # its adapters have been copied into the batch
-        batch = model.scheduler.batch
         await self._warm_up()
-        batch.allow(
-            settings.kv_tokens
-            # What the first answer left in memory is not free, but it holds tokens.
-            or batch.cached_tokens
-            + affordable_tokens(batch.token_bytes(), max_tokens=settings.slots * model.window)
-        )
-        report(f"room for {batch.budget} tokens in {settings.slots} slots")
+        max_tokens = settings.slots * model.window
+        report(model.scheduler.make_room(settings.kv_tokens, max_tokens=max_tokens))
 
     def generate(self, job: Job) -> AsyncGenerator[Delta | Completion, None]:
         """Yield the answer in pieces, then one Completion; see ``Engine.generate``."""
@@ -175,9 +173,10 @@ class LocalEngine:
 
     async def _warm_up(self) -> None:
         """Write two tokens: torch's first step is slow, and a broken model is found out now."""
+        pictures = (Picture("image/png", WHITE_PNG),) if self.card.vision else ()
         greeting = Job(
             id=uuid4(),
-            messages=(Message(Role.USER, "안녕하세요?"),),
+            messages=(Message(Role.USER, "안녕하세요?", pictures),),
             sampling=SamplingParams(max_new_tokens=2),
         )
         try:
@@ -192,29 +191,20 @@ class LocalEngine:
 def _prepared(
     settings: LocalSettings, checkpoint: Checkpoint, template: ChatTemplate
 ) -> LoadedModel:
-    """The model with its scheduler. Raises EngineError for a model that it cannot run."""
-    from inference_worker.engines.local.kv_budget import prefill_chunk  # noqa: PLC0415 - torch
-    from inference_worker.engines.local.scheduler import Scheduler  # noqa: PLC0415 - torch
+    """The model with its thread. Raises EngineError for a model that it cannot run."""
+    from inference_worker.engines.local.threads import model_thread  # noqa: PLC0415 - torch
 
     card, max_new_tokens = checkpoint.card, settings.max_new_tokens
     if max_new_tokens is None and card.demo:
         max_new_tokens = PRESETS[card.preset].sampling.max_new_tokens
     try:
-        scheduler = Scheduler(
-            checkpoint.model,
-            checkpoint.tokenizer.backend_tokenizer,
-            checkpoint.stop_ids,
-            slots=settings.slots,
-            budget=context_window(card),
-            prefill_chunk=prefill_chunk(checkpoint.model.device),
-            adapters=checkpoint.adapters,
-        )
+        thread = model_thread(checkpoint, slots=settings.slots)
     except ValueError as error:
         raise unavailable(f"the local engine cannot run this model: {error}") from error
     return LoadedModel(
         card=card,
         template=template,
-        scheduler=scheduler,
+        scheduler=thread,
         max_new_tokens=max_new_tokens,
         habit=ThinkingHabit(template.opens_reasoning),
         reader=checkpoint.reader if card.vision else None,

@@ -13,6 +13,7 @@ from inference_queue.protocol import FailureReason, Job, Picture
 from inference_worker.answer.answer_text import AnswerText
 from inference_worker.answer.reasoning import ThinkingHabit
 from inference_worker.engines.base import ModelCard, PlainRequest
+from inference_worker.engines.local.model_thread import ModelThread
 from inference_worker.engines.local.request import Event, Request
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
@@ -24,8 +25,7 @@ from inference_worker.prompt.visual_tokens import WithPictures
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from inference_worker.engines.local.scheduler import Scheduler
-    from inference_worker.engines.local.vision import PictureReader, Pixels
+    from inference_worker.engines.local.vision import Pixels, Reader
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +53,10 @@ class LoadedModel:
 
     card: ModelCard
     template: ChatTemplate
-    scheduler: Scheduler
+    scheduler: ModelThread
     max_new_tokens: int | None
     habit: ThinkingHabit
-    reader: PictureReader | None = None
+    reader: Reader | None = None
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -66,12 +66,12 @@ class LoadedModel:
     @property
     def vocabulary(self) -> int:
         """How many token ids there are."""
-        return self.scheduler.batch.vocabulary
+        return self.scheduler.vocabulary
 
     @property
     def window(self) -> int:
         """Tokens that one sequence may take, for which there is memory."""
-        return min(context_window(self.card), self.scheduler.batch.budget)
+        return min(context_window(self.card), self.scheduler.budget)
 
     def encode(self, job: Job) -> Encoded:
         """The messages that fit, and their token ids. Raises EngineError. Blocks."""

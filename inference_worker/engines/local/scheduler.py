@@ -13,20 +13,18 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from inference_queue.protocol import Failure, FailureReason, FinishReason
+from inference_queue.protocol import FailureReason, FinishReason
 from inference_worker.engines.base import Usage
 from inference_worker.engines.local.adapters.weights import LoraWeights
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.batch_runner import BatchRunner
+from inference_worker.engines.local.kv_budget import affordable_tokens
+from inference_worker.engines.local.model_thread import CLOSED
 from inference_worker.engines.local.request import Finished, Request
 from inference_worker.errors import EngineError
 
 #: Requests that may wait, for each slot; the worker claims no more jobs than it has slots.
 WAITING_PER_SLOT = 4
-
-CLOSED = Failure(
-    reason=FailureReason.ENGINE_UNAVAILABLE, message="the engine has been closed", retryable=True
-)
 
 
 class Scheduler:
@@ -52,6 +50,7 @@ class Scheduler:
         )
         self._runner = BatchRunner(batch, tokenizer, stop_ids)
         self.tokenizer = tokenizer
+        self._slots = slots
         self._max_waiting = slots * WAITING_PER_SLOT
         self._waiting: deque[Request] = deque()
         self._changed = threading.Condition()
@@ -79,6 +78,26 @@ class Scheduler:
             reused_tokens=batch.reused,
             stalled_s=self._stalled_s() if running or waiting else 0.0,
         )
+
+    @property
+    def vocabulary(self) -> int:
+        """How many token ids the model can read; from any thread."""
+        return self.batch.vocabulary
+
+    @property
+    def budget(self) -> int:
+        """Tokens that there is memory for; from any thread."""
+        return self.batch.budget
+
+    def make_room(self, kv_tokens: int | None, *, max_tokens: int) -> str:
+        """Set the budget; see ``ModelThread.make_room``."""
+        batch = self.batch
+        if kv_tokens is None:
+            # What the first answer left in memory is not free, but it holds tokens.
+            free = affordable_tokens(batch.token_bytes(), max_tokens=max_tokens)
+            kv_tokens = batch.cached_tokens + free
+        batch.allow(kv_tokens)
+        return f"room for {batch.budget} tokens in {self._slots} slots"
 
     def _stalled_s(self) -> float:
         return math.inf if self._runner.is_lost else time.monotonic() - self._stepped

@@ -11,7 +11,7 @@ import threading
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from PIL import Image
@@ -24,7 +24,7 @@ from inference_worker.engines.local.ragged import RaggedPlan
 from inference_worker.errors import EngineError
 
 #: The models that can be read so, by their configuration's ``model_type``. Others look at pictures
-#: in layers of their own (Mllama) or place tokens in two dimensions (Qwen2-VL).
+#: in layers of their own (Mllama) or place tokens in two dimensions (Qwen2-VL): sequential.py.
 FAMILIES = frozenset({"llava", "llava_next"})
 
 #: The bot's pictures have a million at most.
@@ -38,6 +38,18 @@ class Pixels:
 
     tokens: int
     inputs: dict[str, Tensor]
+    image: Image.Image | None = None  #: unpacked, for a processor that reads whole prompts
+
+
+class Reader(Protocol):
+    """Reads pictures with the checkpoint's processor; may be used from several threads."""
+
+    @property
+    def token(self) -> str:
+        """The control token that stands for a picture."""
+
+    def read(self, picture: Picture) -> Pixels:
+        """The picture as the model takes it. Raises EngineError."""
 
 
 class PictureReader:
@@ -57,7 +69,7 @@ class PictureReader:
     def read(self, picture: Picture) -> Pixels:
         """The picture's pixels; blocks for some ten milliseconds. Raises EngineError."""
         with self._one_at_a_time:
-            image = _decoded(picture)
+            image = decoded(picture)
             inputs = self._processor(
                 text=self._processor.image_token, images=image, return_tensors="pt"
             )
@@ -66,8 +78,11 @@ class PictureReader:
         return Pixels(tokens, pixels)
 
 
-def _decoded(picture: Picture) -> Image.Image:
-    """The picture's first frame. The bot has made it anew, but this process believes no job."""
+def decoded(picture: Picture) -> Image.Image:
+    """The picture's first frame. Raises EngineError.
+
+    The bot has made it anew, but this process believes no job.
+    """
     try:
         content = b64decode(picture.data, validate=True)
         with Image.open(io.BytesIO(content), formats=[DECODERS[picture.media_type]]) as image:

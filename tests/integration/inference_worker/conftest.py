@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support.browser import browser_page
 from tests.support.desk import desk
 from tests.support.models import (
+    colour_llava_dir,
     demo_cache,
     demo_dir,
     demo_engine,
@@ -17,10 +19,13 @@ from tests.support.models import (
     noise_engine,
     noise_llama_dir,
     noise_llava_dir,
+    noise_mllama_dir,
     stopped_demo_engine,
 )
 
 __all__ = [
+    "browser_page",
+    "colour_llava_dir",
     "demo_cache",
     "demo_dir",
     "demo_engine",
@@ -35,5 +40,6 @@ __all__ = [
     "noise_engine",
     "noise_llama_dir",
     "noise_llava_dir",
+    "noise_mllama_dir",
     "stopped_demo_engine",
 ]

@@ -6,6 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import pytest
+
 from inference_queue.leases import Lease
 from inference_queue.protocol import Job, Message, Role
 from inference_worker.running_jobs import RunningJob, RunningJobs
@@ -84,3 +86,12 @@ async def test_a_job_cancelled_before_its_task_began_frees_its_slot() -> None:
     assert await running.stop(5) == []
     assert running.free_slots == 1
     assert ended == [True]
+
+
+@pytest.mark.parametrize(("at_once", "slots"), [(None, 8), (1, 1), (20, 8)])
+def test_an_engine_that_writes_fewer_answers_at_once_gets_fewer_jobs(
+    at_once: int | None, slots: int
+) -> None:
+    running = RunningJobs(slots=8, on_end=lambda: None)
+    running.limit(at_once)
+    assert (running.slots, running.free_slots) == (slots, slots)

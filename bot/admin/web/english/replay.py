@@ -78,11 +78,11 @@ _PROGRESS = {
     ),
     "워커 상태 보기": "See the workers",
     (
-        "사진이 있는 질문 {count}건은 뺐습니다. 사진은 답한 뒤에 지우므로 같은 질문을 다시 보낼 수"
+        "사진이 있는 질문 {count}건은 뺐습니다. 사진을 보관하고 있지 않아 같은 질문을 다시 보낼 수"
         " 없습니다."
     ): (
-        "{count} questions with pictures were left out. Pictures are deleted after the answer, so"
-        " the same question cannot be asked again."
+        "{count} questions with pictures were left out. Their pictures are not kept, so the same"
+        " question cannot be asked again."
     ),
     "답변이 없는 질문 {count}건은 뺐습니다. 새 답변과 비교할 이전 답변이 없습니다.": (
         "{count} questions without an answer were left out: there is none to compare with."
@@ -94,6 +94,7 @@ _PROGRESS = {
     "다시 물어볼 수 없음": "cannot be asked again",
     "빈 답변": "empty answer",
     "엔진이 거부함": "refused by the engine",
+    "사진을 보는 모델이 없음": "no model that sees pictures",
     "프롬프트가 너무 김": "prompt too long",
     "워커가 여러 번 멈춤": "workers died",
     "아무것도 바꾸지 않고 그대로 다시 물어봅니다.": "Nothing is changed: asked as it was.",

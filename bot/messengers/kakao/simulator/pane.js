@@ -1,5 +1,6 @@
 /* The Kakao pane: bubbles, cards and quick replies as KakaoTalk draws them. */
 
+import { uploaded } from "./photos.js";
 import {
   Pane, at, awaiting, byId, el, link, raw, register, seconds, settle, setup, small,
 } from "../../static/page.js";
@@ -20,7 +21,7 @@ const VIA = { sync: "동기 응답", callback: "콜백" };
 
 const MINE = {
   text: (event) => el("p.bubble", {}, event.text),
-  photo: (event) => el("p.bubble.photo", {}, el("img", { src: setup.avatar, alt: event.text })),
+  photo: (event) => el("p.bubble.photo", {}, el("img", { src: event.photo || setup.avatar, alt: event.text })),
   welcome: (event) => el("p.bubble.entered", {}, event.text),
 };
 const NOT_SENT = {
@@ -126,6 +127,15 @@ function say(text, more = {}) {
 }
 
 byId("kakao-photo").addEventListener("click", () => say("사진", { kind: "photo" }));
+byId("kakao-upload").addEventListener("change", async ({ target }) => {
+  const [file] = target.files;
+  if (!file) return;
+  kakao.problem.textContent = "";
+  const { photo, problem } = await uploaded(file);
+  target.value = "";
+  if (photo) await say("사진", { kind: "photo", photo });
+  else kakao.problem.textContent = problem;
+});
 byId("kakao-welcome").addEventListener("click", () => say("채널 들어가기", { kind: "welcome" }));
 
 register("kakao", { pane: kakao, show, say: (text) => say(text) });

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.async_api import Page, expect
 
 from tests.support.simulator_standin import READY, StandInBot, bubbles
@@ -106,6 +108,25 @@ async def test_a_photo_is_sent_and_shown(bot: StandInBot, browser_page: Page) ->
     await expect(page.locator(".mine .photo img")).to_have_attribute("alt", "사진")
     await expect(page.locator(".theirs .bubble")).to_have_text("안녕하세요")
     assert bot.skills[0]["flow"]["trigger"]["type"] == "IMAGE_UPLOAD"
+
+
+async def test_a_photo_of_ones_own_is_made_smaller_uploaded_and_shown(
+    bot: StandInBot, browser_page: Page
+) -> None:
+    written = io.BytesIO()
+    Image.effect_noise((1600, 1200), 90).convert("RGB").save(written, "PNG")
+    page = await opened(browser_page, bot)
+    await page.set_input_files(
+        "#kakao-upload",
+        {"name": "사진.png", "mimeType": "image/png", "buffer": written.getvalue()},
+    )
+    await expect(page.locator(".theirs .bubble")).to_have_text("안녕하세요")
+    source = await page.locator(".mine .photo img").get_attribute("src")
+    url = bot.skills[0]["userRequest"]["utterance"]
+    assert url == f"{bot.origin}{source}"
+    photo = await (await page.request.get(url)).body()
+    assert Image.open(io.BytesIO(photo), formats=["JPEG"]).size == (1440, 1080)
+    assert len(photo) < 1_000_000 < len(written.getvalue())
 
 
 async def test_a_slack_command_twice_is_answered_once_in_markdown(

@@ -145,7 +145,7 @@ async def test_a_file_elsewhere_is_not_asked_for_and_gets_no_token(chat: Picture
 
 
 async def test_without_the_scope_the_person_is_told(chat: PictureChat) -> None:
-    chat.files.token = "xoxb-another"
+    chat.files.tokens = ("xoxb-another",)
     ts = await chat.show("뭐야?", chat.files.publish(a_picture(), "image/png"))
     await chat.until_told(ts, WORDS["ko"].picture_problems[PictureProblem.FOREIGN])
 
