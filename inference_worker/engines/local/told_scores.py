@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
 from inference_worker.engines.local.token_bytes import TokenBytes
-from inference_worker.engines.local.token_scorer import RawScore
 from inference_worker.engines.token_scores import Likely, TokenScore, WantedScores
+
+if TYPE_CHECKING:
+    from inference_worker.engines.local.token_scorer import RawScore  # torch
 
 Scores = tuple[TokenScore, ...]
 

@@ -145,9 +145,3 @@ def mix_in(
     places = [at for at, token in enumerate(ids) if token == token_id]
     wanted = features[before : before + len(places)]
     embedded[places] = wanted.to(embedded.device, embedded.dtype)
-
-
-def attention_of_text(model: Any, attention: str) -> str | dict[str, str]:
-    """The attention of the part that writes; a vision tower keeps its own."""
-    sees = getattr(model.config, "vision_config", None) is not None
-    return {"text_config": attention} if sees else attention
