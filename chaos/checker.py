@@ -76,11 +76,7 @@ def check(journal: Journal, findings: LedgerFindings = NOTHING_FOUND) -> CheckRe
 
 def _was_stopped_unasked(message: Message, journal: Journal) -> bool:
     was_stopped = any(notice.startswith("stopped") for notice in message.notices)
-    return was_stopped and not any(
-        stop.conversation == message.conversation
-        and (stop.ended_at is None or message.sent_at < stop.ended_at)
-        for stop in journal.stops
-    )
+    return was_stopped and not journal.is_stop_asked(message)
 
 
 def suspects(journal: Journal, kills: list[float]) -> set[str]:

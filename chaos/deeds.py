@@ -21,6 +21,12 @@ class Stop:
     acknowledged_at: float = 0.0  #: Unix seconds
     turn_id: str = ""  #: the one turn that the button names; "" all of the conversation
 
+    def may_end(self, conversation: str, sent_at: float) -> bool:
+        """Whether it may stop the answer to a message that was sent then."""
+        return self.conversation == conversation and (
+            self.ended_at is None or sent_at < self.ended_at
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:

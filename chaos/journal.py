@@ -169,12 +169,22 @@ class Journal:
             self._guess_again(message, len(notices))
 
     def tell_somebody(self, conversation: str, notices: list[str]) -> None:
-        """Record notices of a message that they do not name: the first that has no end, so far."""
-        for missing in self.by_conversation()[conversation]:
-            if missing.accepted_at and not missing.ended:
-                missing.notices += notices
-                missing.is_guess = True
-                return
+        """Record notices of a stopped message that they do not name: so far, the first without end.
+
+        A stop that nobody asked for is not guessed where such a notice may have come twice.
+        """
+        siblings = self.by_conversation()[conversation]
+        missing = [each for each in siblings if each.accepted_at and not each.ended]
+        stopped = [each for each in missing if self.is_stop_asked(each)]
+        if not stopped and any(each.notices for each in siblings if self.is_stop_asked(each)):
+            return
+        for message in (stopped or missing)[:1]:
+            message.notices += notices
+            message.is_guess = True
+
+    def is_stop_asked(self, message: Message) -> bool:
+        """Whether somebody asked to stop its answer."""
+        return any(stop.may_end(message.conversation, message.sent_at) for stop in self.stops)
 
     def _guess_again(self, message: Message, own: int = 0) -> None:
         """Give another the notices that were thought to be its own, but for the last ``own``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chaos.deeds import Stop
 from chaos.journal import Journal, Message
 
 STOPPED = ["stopped"]
@@ -63,6 +64,24 @@ def test_a_notice_more_than_there_are_messages_without_an_end_hides_no_loss(
     journal.tell_somebody("k1", STOPPED)
     assert first.ended
     assert not second.ended
+
+
+def test_a_notice_goes_to_a_message_that_somebody_stopped(journal: Journal) -> None:
+    first, second = accepted(journal, 1), accepted(journal, 2)
+    first.sent_at = 3.0
+    second.sent_at = 1.0
+    journal.stops.append(Stop(conversation="k1", way="word", sent_at=1.5, ended_at=2.0))
+    journal.tell_somebody("k1", STOPPED)
+    assert (first.notices, second.notices) == ([], STOPPED)
+
+
+def test_a_notice_that_comes_again_is_no_later_message_s(journal: Journal) -> None:
+    stopped, later = accepted(journal, 1), accepted(journal, 2)
+    stopped.sent_at = 1.0
+    journal.stops.append(Stop(conversation="k1", way="word", sent_at=1.5, ended_at=2.0))
+    journal.tell(stopped, STOPPED)
+    journal.tell_somebody("k1", STOPPED)
+    assert (stopped.notices, later.ended) == (STOPPED, False)
 
 
 def test_a_second_answer_to_the_same_message_counts(journal: Journal) -> None:
