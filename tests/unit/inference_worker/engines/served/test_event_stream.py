@@ -235,9 +235,9 @@ async def closing_server(*, answers_of_a_connection: int, dies: bool = False) ->
             writer.write(b"HTTP/1.1 200 OK\r\n" + length + EVENT)
         await reader.readuntil(b"{}")
         if dies:
-            server.close()
+            listening.close()
         writer.transport.abort()
 
-    server = await asyncio.start_server(serve, "127.0.0.1")
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    listening = await asyncio.start_server(serve, "127.0.0.1")
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
