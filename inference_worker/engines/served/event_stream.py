@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class EventStreams:
         with _named_by_httpx2():
             response = await self._post(
                 url,
-                data=orjson.dumps(body),
+                orjson.dumps(body),
                 headers={"content-type": "application/json", **_beside_credentials(url, headers)},
                 allow_redirects=False,
                 # Silence is timed by the caller: keep-alive comments must not count as an answer.
@@ -68,18 +69,20 @@ class EventStreams:
             await self._session.close()
             self._session = None
 
-    async def _post(self, url: str, **request: Any) -> aiohttp.ClientResponse:
+    async def _post(self, url: str, body: bytes, **request: Any) -> aiohttp.ClientResponse:
         """The response; over another connection where the server had closed a kept one."""
-        closed: aiohttp.ClientError | None = None
+        session, closed = self._connected(), None
         while True:
             use = _Use()
             try:
-                return await self._connected().post(url, trace_request_ctx=use, **request)
+                # A file is sent in pieces: pictures are large.
+                data = io.BytesIO(body)
+                return await session.post(url, data=data, trace_request_ctx=use, **request)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 # A server that died of a request must not pass for one that was never there.
                 raise closed or error from None
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if not use.is_again:
+                if session.closed or not use.is_again:
                     raise
                 closed = error
 

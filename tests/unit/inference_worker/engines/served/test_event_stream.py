@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
 import httpx2
+import orjson
 import pytest
 from aiohttp import encode_basic_auth, web
 from aiohttp.test_utils import TestServer
@@ -124,6 +125,25 @@ async def test_a_refusal_that_repeats_the_request_is_read_whole(streams: EventSt
         with pytest.raises(httpx2.HTTPStatusError) as refused:
             await read(streams, url)
     assert refused.value.response.json() == reason
+
+
+async def test_a_request_with_large_pictures_is_sent_whole(streams: EventStreams) -> None:
+    arrived = []
+
+    async def answer(request: web.Request) -> web.Response:
+        arrived.append((request.content_type, request.content_length, len(await request.read())))
+        return web.Response(body=EVENT)
+
+    app = web.Application(client_max_size=4_000_000)
+    app.router.add_post("/", answer)
+    async with TestServer(app, host="127.0.0.1") as server:
+        body = {"messages": ["A" * 2_000_000]}
+        url = str(server.make_url("/"))
+        asked = streams.open(url, body, headers={}, connect_timeout_s=60)
+        async with aclosing(await asked) as events:
+            assert [event async for event in events]
+    size = len(orjson.dumps(body))
+    assert arrived == [("application/json", size, size)]
 
 
 async def test_a_kept_connection_that_the_server_closes_fails_no_answer(
