@@ -146,7 +146,8 @@ def _sides(sides: Sequence[tuple[str, SidePart]], say: Words) -> str:
         )
     ]  # fmt: skip
     kept = [row for row in rows if any(row[1:])]
-    return _table([say("name"), *(say(name) for name, _side in sides)], kept)
+    titles = [f"{say(name)}: {side.name}" if side.name else say(name) for name, side in sides]
+    return _table([say("name"), *titles], kept)
 
 
 def _cell(side: SidePart, name: str) -> str:
@@ -213,7 +214,7 @@ def _score(score: float | None) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [" | ".join(_escaped(cell) for cell in row) for row in rows]
-    top = [" | ".join(head), "|".join("---" for _ in head)]
+    top = [" | ".join(map(_escaped, head)), "|".join("---" for _ in head)]
     return "\n".join(f"| {line} |" if "---" not in line else f"|{line}|" for line in top + lines)
 
 

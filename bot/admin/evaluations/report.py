@@ -74,6 +74,7 @@ class SidePart(_Part):
     """One side's answers, counted."""
 
     label: Name
+    name: Name = ""
     used: EnginePart | None
     answers: Count
     failures: Counts
@@ -92,6 +93,11 @@ class SidePart(_Part):
     def model(self) -> str:
         """Its model, or what else names it."""
         return self.used.model if self.used else self.label
+
+    @property
+    def title(self) -> str:
+        """What it was called, or its model."""
+        return self.name or self.model
 
 
 class AgreementPart(_Part):
@@ -190,10 +196,10 @@ class Report(_Part):
         if candidate is None:
             return "", ""
         if baseline is None:
-            return "", candidate.model
-        if baseline.model == candidate.model:
+            return "", candidate.title
+        if baseline.title == candidate.title:
             return baseline.label, candidate.label
-        return baseline.model, candidate.model
+        return baseline.title, candidate.title
 
 
 class ReportFile(Report):

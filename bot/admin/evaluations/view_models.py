@@ -142,7 +142,8 @@ def side_rows(report: Report) -> Iterator[tuple[str, list[str]]]:
 
 def side_titles(report: Report) -> list[str]:
     """The names of the sides."""
-    return [label(name, words.SIDES) for name, _side in report.sides]
+    named = ((label(name, words.SIDES), side.name) for name, side in report.sides)
+    return [f"{which}: {name}" if name else which for which, name in named]
 
 
 def is_demo(report: Report) -> bool:

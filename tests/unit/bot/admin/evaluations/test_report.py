@@ -1,0 +1,40 @@
+"""What a report calls its two sides."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bot.admin.evaluations.report import ReportFile
+from tests.support.evaluations import comparison
+
+
+def titles(**sides: dict[str, Any]) -> tuple[str, str]:
+    report = json.loads(comparison())
+    for side, fields in sides.items():
+        report[side] |= fields
+    return ReportFile.model_validate(report).titles
+
+
+SERVED = {"model": "bllossom-8b", "preset": "bllossom-8b"}
+
+
+def test_sides_have_the_names_of_their_models() -> None:
+    candidate = {"used": SERVED | {"model": "support-1"}}
+    assert titles(baseline={"used": SERVED}, candidate=candidate) == ("bllossom-8b", "support-1")
+
+
+def test_equal_models_are_told_apart_by_what_was_asked_for() -> None:
+    one, other = "http://127.0.0.1:8001/v1", "http://127.0.0.1:8002/v1"
+    sides = {"baseline": {"label": one}, "candidate": {"label": other}}
+    assert titles(**{side: label | {"used": SERVED} for side, label in sides.items()}) == (
+        one,
+        other,
+    )
+
+
+def test_names_that_the_command_gave_come_before_both() -> None:
+    named = {"name": "상담 2호", "used": SERVED}
+    assert titles(baseline={"used": SERVED}, candidate=named) == ("bllossom-8b", "상담 2호")
+    both = titles(baseline=named | {"name": "지금 모델"}, candidate=named)
+    assert both == ("지금 모델", "상담 2호")
