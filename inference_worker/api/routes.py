@@ -97,7 +97,8 @@ class Routes:
                 fields, default=replace(default, max_new_tokens=DEFAULT_MAX_TOKENS)
             )
             prompts = read_prompts(fields)
-            scoring = read_plain_scoring(fields, prompts)
+            most = options.sampling.max_new_tokens
+            scoring = read_plain_scoring(fields, prompts, max_new_tokens=most)
             begins = [
                 begin_plain(
                     self._served.engine,

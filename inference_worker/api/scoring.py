@@ -40,7 +40,9 @@ def read_chat_scoring(fields: Fields) -> Scoring:
     return Scoring(wanted=WantedScores(top=top or 0), tells=True)
 
 
-def read_plain_scoring(fields: Fields, prompts: Sequence[Prompt]) -> Scoring:
+def read_plain_scoring(
+    fields: Fields, prompts: Sequence[Prompt], *, max_new_tokens: int
+) -> Scoring:
     """``logprobs`` and ``echo`` of a plain completion. Raises ApiError."""
     echoes = fields.flag("echo")
     is_off = fields.get("logprobs") is False  # as older clients say it
@@ -49,9 +51,11 @@ def read_plain_scoring(fields: Fields, prompts: Sequence[Prompt]) -> Scoring:
         return Scoring()
     _refuse_stream(fields)
     # A token takes one byte at least.
-    sizes = [len(one.encode() if isinstance(one, str) else one) for one in prompts]
-    if echoes and sum(sizes) * ((top or 0) + 1) > MAX_SCORES:
-        raise wrong("prompt", "has too many tokens for one request with echo: send fewer prompts")
+    sizes = [len(one.encode() if isinstance(one, str) else one) for one in prompts if echoes]
+    tokens = sum(sizes) + len(prompts) * max_new_tokens
+    if tokens * ((top or 0) + 1) > MAX_SCORES:
+        sentence = f"asks, with max_tokens and logprobs, for more than {MAX_SCORES:,} of them"
+        raise wrong("prompt", f"{sentence}: send fewer prompts, or lower both")
     wanted = WantedScores(top=top or 0, prompt=echoes)
     return Scoring(wanted=wanted, tells=top is not None, echoes=echoes)
 
