@@ -34,7 +34,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "category": ("분류", "Category"),
     "all": ("전체", "All"),
     "difference": ("차이 (후보 − 기준)", "Difference (candidate − baseline)"),
-    "interval": ("95% 신뢰 구간", "95 % interval"),
+    "interval": ("95% 신뢰구간", "95 % interval"),
     "p_value": ("순열 검정 p", "Permutation test p"),
     "count": ("질문 수", "Questions"),
     "detectable": ("알아볼 수 있는 가장 작은 차이", "Smallest difference it could have shown"),
@@ -115,7 +115,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "agreement_value": (
         (
-            "사람의 투표와 {pairs}쌍 가운데 {same}쌍이 같습니다. 카파 {kappa} (95% 신뢰 구간 "
+            "사람의 투표와 {pairs}쌍 가운데 {same}쌍이 같습니다. 카파 {kappa} (95% 신뢰구간 "
             "{interval})."
         ),
         (

@@ -8,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from bot.domain.evaluations import EvaluationKind
+from bot.domain.turns import clean_text
 from measures.verdict import Verdict
 
 MAX_BYTES = 64 * 1024 * 1024
 
-Name = Annotated[str, Field(max_length=500)]
+#: Postgres refuses NUL in JSON, too; a category or a server's name of its model may have one.
+Name = Annotated[str, Field(max_length=500), AfterValidator(clean_text)]
 Words = Annotated[str, Field(max_length=5_000)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Counts = Annotated[dict[Name, Count], Field(max_length=100)]

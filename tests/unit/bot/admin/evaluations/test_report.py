@@ -1,4 +1,4 @@
-"""What a report calls its two sides."""
+"""What a report calls its sides and categories."""
 
 from __future__ import annotations
 
@@ -38,3 +38,13 @@ def test_names_that_the_command_gave_come_before_both() -> None:
     assert titles(baseline={"used": SERVED}, candidate=named) == ("bllossom-8b", "상담 2호")
     both = titles(baseline=named | {"name": "지금 모델"}, candidate=named)
     assert both == ("지금 모델", "상담 2호")
+
+
+def test_names_that_postgres_refuses_are_stored_without_that() -> None:
+    report = json.loads(comparison())
+    report["candidate"]["label"] = "새\x00 모델"
+    for measure in report["measures"]:
+        measure["categories"] = {f"{name}\x00": one for name, one in measure["categories"].items()}
+    stored = ReportFile.model_validate_json(json.dumps(report)).model_dump_json()
+    assert "\\u0000" not in stored
+    assert "새 모델" in stored
