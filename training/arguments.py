@@ -106,7 +106,12 @@ def _add_parameters(command: argparse.ArgumentParser, kind: Kind) -> None:
         ("window", _count, shown.window, "tokens of prompt and answer"),
         ("rank", _count, shown.rank, "of the LoRA weights"),
         ("alpha", _count, shown.alpha, "of the LoRA weights"),
-        ("save_every", _count_or_none, shown.save_every, "steps between checkpoints; 0: ten in all"),
+        (
+            "save_every",
+            _count_or_none,
+            shown.save_every,
+            "steps between checkpoints; 0: ten in all",
+        ),
         ("seed", int, shown.seed, ""),
     ]
     if kind is Kind.DPO:

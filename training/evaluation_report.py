@@ -59,10 +59,9 @@ def _parts(report: Report) -> Iterator[str]:
 
 
 def _sides(before: Report, after: Report) -> Iterator[tuple[str, str, str]]:
-    for label, name_of in (("name", _name), ("model", _model)):
-        names = name_of(before), name_of(after)
-        if names[0] != names[1]:  # behind URLs an adapter has no name of its own
-            yield label, *names
+    for label, called in (("name", _name), ("model", _model)):
+        if called(before) != called(after):  # behind URLs an adapter has no name of its own
+            yield label, called(before), called(after)
     for names, form in ((_COUNTS, "{:,}"), (_SHARES, "{:.0%}"), (_NUMBERS, "{:,.1f}")):
         for name, label in names.items():
             if (before[name], after[name]) != (None, None):

@@ -144,9 +144,9 @@ _NEXT = {
         "Have them answered. A comparison asks in the background, when the servers are free, and"
         " shows progress and an estimate. Two engines take two comparisons of the same questions."
     ),
-    "답변 비교의 결과에서 JSONL을 내려받아 서버에서 심사합니다. 끊겨도 같은 명령으로 이어 갑니다.": (
-        "Download the results of the comparisons as JSONL, and judge on the server. Cut off, the "
-        "same command goes on."
+    "답변 비교의 JSONL을 내려받아 서버에서 심사합니다. 끊겨도 같은 명령으로 이어 갑니다.": (
+        "Download the comparisons as JSONL, and judge on the server. Cut off, the same command "
+        "goes on."
     ),
     "더 작은 차이를 알아보는 데 필요한 질문 수 (지금 {count}개):": (
         "Questions needed to see smaller differences (now {count}):"
