@@ -18,7 +18,7 @@ def read(prompts: list[Any], max_new_tokens: int, **fields: Any) -> Scoring:
 def test_scores_of_answers_count_as_those_of_prompts_do() -> None:
     most = MAX_SCORES // 21 // 32
     assert read(["안녕"] * 32, most, logprobs=20).tells
-    with pytest.raises(ApiError, match="too many tokens.*fewer prompts"):
+    with pytest.raises(ApiError, match=r"too many tokens.*fewer prompts"):
         read(["안녕"] * 32, most + 1, logprobs=20)
 
 
