@@ -63,6 +63,8 @@ def _in_words(report: ComparisonReport, say: Words) -> str:
     if primary is None:
         return say("in_words_none")
     sentences = [say(f"in_words_{primary.verdict.value}", mean=f"{abs(primary.mean):.2f}")]
+    if report.judge and report.primary != "judge":
+        sentences.append(say("in_words_unjudged"))
     if primary.detectable is not None:
         sentences.append(say("in_words_detectable", detectable=f"{primary.detectable:.2f}"))
         if primary.verdict is Verdict.CANNOT_TELL:

@@ -73,6 +73,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Smaller differences need more questions: {listed}.",
     ),
     "needed_value": ("{difference}이면 약 {count}개", "about {count} for {difference}"),
+    "in_words_unjudged": (
+        "심사 모델이 심사한 쌍이 없어 다른 기준으로 정했습니다.",
+        "The judge has judged no pair: another measure decided.",
+    ),
     "in_words_none": (
         "심사 모델이나 정답이 있는 질문이 없어 어느 쪽이 나은지 잴 수 없었습니다.",
         "Without a judge, or questions with right answers, it could not be measured.",

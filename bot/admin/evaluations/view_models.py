@@ -104,6 +104,8 @@ def in_words(report: Report) -> str:
         "worse": _("후보의 답변이 평균 {mean} 낮고, 우연으로 보기 어렵습니다."),
         "cannot_tell": _("이 질문들로는 어느 쪽이 낫다고 할 수 없습니다. 같다는 뜻은 아닙니다."),
     }[primary.verdict.value].format(mean=f"{abs(primary.mean):.2f}")
+    if report.judge and report.primary != "judge":
+        sentence += " " + _("심사 모델이 심사한 쌍이 없어 다른 기준으로 정했습니다.")
     if primary.detectable is None:
         return sentence
     return f"{sentence} " + _(

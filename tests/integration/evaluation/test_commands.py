@@ -178,6 +178,18 @@ async def test_a_judge_that_is_down_leaves_the_gate_unmeasured_and_goes_on_later
     assert len(engine.requests) == 12
 
 
+async def test_right_answers_are_no_word_of_a_judge_that_is_down(
+    engine: EngineServer, better: EngineServer, judge: JudgeServer, tmp_path: Path
+) -> None:
+    questions, folder = own_questions(tmp_path, pattern="이틀 안에"), tmp_path / "run"
+    sides = ("--baseline", engine.url, "--candidate", better.url, "--judge", judge.url)
+    judge.always = JudgeFault.DROPPED
+    assert await run("gate", "--questions", questions, *sides, "--run", str(folder)) == 3
+    assert report(folder)["primary"] == "correct"
+    said = (folder / "report.md").read_text("utf-8")
+    assert "The judge has judged no pair: another measure decided." in said
+
+
 async def test_right_answers_decide_where_nobody_judges(tmp_path: Path) -> None:
     questions = own_questions(tmp_path, pattern="^내일")
     async with (

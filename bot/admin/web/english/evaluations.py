@@ -34,6 +34,9 @@ _VERDICT = {
     "심사 모델이나 정답이 있는 질문이 없어 어느 쪽이 나은지 잴 수 없었습니다.": (
         "Without a judge, or questions with right answers, it could not be measured."
     ),
+    "심사 모델이 심사한 쌍이 없어 다른 기준으로 정했습니다.": (
+        "The judge has judged no pair: another measure decided."
+    ),
     "후보의 답변이 평균 {mean} 높고, 우연으로 보기 어렵습니다.": (
         "The candidate's answers are {mean} better on average, which is hardly chance."
     ),

@@ -1,4 +1,4 @@
-"""What a report calls its sides and categories."""
+"""What a report calls its sides and categories, and what it says of its judge."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from bot.admin.evaluations.report import ReportFile
-from tests.support.evaluations import comparison
+from bot.admin.evaluations.view_models import in_words
+from tests.support.evaluations import changed, comparison
 
 
 def titles(**sides: dict[str, Any]) -> tuple[str, str]:
@@ -48,3 +49,14 @@ def test_names_that_postgres_refuses_are_stored_without_that() -> None:
     stored = ReportFile.model_validate_json(json.dumps(report)).model_dump_json()
     assert "\\u0000" not in stored
     assert "새 모델" in stored
+
+
+def test_it_is_said_where_the_judge_decided_nothing() -> None:
+    sentence = "심사 모델이 심사한 쌍이 없어 다른 기준으로 정했습니다."
+    by_judge, by_another, without_judge = (
+        ReportFile.model_validate_json(changed(comparison(), **fields))
+        for fields in ({}, {"primary": "sound"}, {"primary": "sound", "judge": None})
+    )
+    assert sentence in in_words(by_another)
+    assert sentence not in in_words(by_judge)
+    assert sentence not in in_words(without_judge)
