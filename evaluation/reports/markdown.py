@@ -63,6 +63,8 @@ def _in_words(report: ComparisonReport, say: Words) -> str:
     if primary is None:
         return say("in_words_none")
     sentences = [say(f"in_words_{primary.verdict.value}", mean=f"{abs(primary.mean):.2f}")]
+    if report.judge and report.primary != "judge":
+        sentences.append(say("in_words_unjudged"))
     if primary.detectable is not None:
         sentences.append(say("in_words_detectable", detectable=f"{primary.detectable:.2f}"))
         if primary.verdict is Verdict.CANNOT_TELL:
@@ -145,7 +147,8 @@ def _sides(sides: Sequence[tuple[str, SidePart]], say: Words) -> str:
         )
     ]  # fmt: skip
     kept = [row for row in rows if any(row[1:])]
-    return _table([say("name"), *(say(name) for name, _side in sides)], kept)
+    titles = [f"{say(name)}: {side.name}" if side.name else say(name) for name, side in sides]
+    return _table([say("name"), *titles], kept)
 
 
 def _cell(side: SidePart, name: str) -> str:
@@ -212,7 +215,7 @@ def _score(score: float | None) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [" | ".join(_escaped(cell) for cell in row) for row in rows]
-    top = [" | ".join(head), "|".join("---" for _ in head)]
+    top = [" | ".join(map(_escaped, head)), "|".join("---" for _ in head)]
     return "\n".join(f"| {line} |" if "---" not in line else f"|{line}|" for line in top + lines)
 
 
