@@ -15,7 +15,7 @@ from evaluation.reports.models import (
     SidePart,
 )
 from evaluation.reports.words import Words
-from measures.paired import SMALL_POINTS, SMALL_SHARES, questions_needed
+from measures.paired import SMALL_POINTS, SMALL_SHARES, smaller_differences
 from measures.verdict import Verdict
 
 _SHARES = ("correct", "hangul")
@@ -69,17 +69,16 @@ def _in_words(report: ComparisonReport, say: Words) -> str:
         sentences.append(say("in_words_detectable", detectable=f"{primary.detectable:.2f}"))
         if primary.verdict is Verdict.CANNOT_TELL:
             sentences.append(_needed(report.primary, primary.pairs, primary.detectable, say))
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
 
 
 def _needed(measure: str | None, pairs: int, detectable: float, say: Words) -> str:
     goals = SMALL_SHARES if measure == "correct" else SMALL_POINTS
-    counts = [questions_needed(pairs, detectable, goal) for goal in goals]
     listed = ", ".join(
         say("needed_value", difference=f"{goal:g}", count=f"{count:,}")
-        for goal, count in zip(goals, counts, strict=True)
+        for goal, count in smaller_differences(pairs, detectable, goals)
     )
-    return say("in_words_needed", listed=listed)
+    return say("in_words_needed", listed=listed) if listed else ""
 
 
 def _facts(report: ComparisonReport | RunReport, say: Words) -> list[tuple[str, str]]:
