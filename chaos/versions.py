@@ -8,16 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: What a bot and a worker import, and the proof itself; a version has those that it knows.
-PACKAGES = (
-    "bot",
-    "chaos",
-    "inference_queue",
-    "inference_worker",
-    "migrations",
-    "onebox",
-    "runtime",
-)
+#: What no bot or worker runs.
+_NOT_NEEDED = (":(exclude)docs", ":(exclude)tests")
 
 _TELL_SENTENCES = """
 import dataclasses, json
@@ -31,8 +23,7 @@ def version_before(root: Path, folder: Path) -> str:
     newest = max(path.name for path in (root / "migrations/versions").glob("[0-9]*.py"))
     try:
         commit = _git(root, "rev-parse", f"{_added_by(root, newest[:4])}^")
-        present = _git(root, "ls-tree", "--name-only", commit, *PACKAGES).split()
-        code = _output(root, "archive", commit, *present)
+        code = _output(root, "archive", commit, "--", ".", *_NOT_NEEDED)
     except (OSError, subprocess.CalledProcessError):
         return ""
     folder.mkdir(parents=True, exist_ok=True)

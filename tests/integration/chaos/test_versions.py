@@ -84,6 +84,13 @@ def test_both_versions_read_the_results_of_each_others_workers(tmp_path: Path) -
     assert (read.text, read.total_ms, read.cpu_ms) == ("답", 3.0, None)
 
 
+def test_the_version_before_has_all_that_its_programs_import(tmp_path: Path) -> None:
+    if not version_before(ROOT, tmp_path):
+        pytest.skip("this checkout has no git history: chaos runs one version alone")
+    programs = "import bot.app, chaos.__main__, inference_worker.worker\nprint(bot.app.__file__)"
+    assert Path(_run(tmp_path, programs, "").strip()) == tmp_path / "bot/app.py"
+
+
 def _run(checkout: Path, code: str, given: str) -> str:
     """What the code prints in a checkout, whose packages it imports."""
     run = subprocess.run(
