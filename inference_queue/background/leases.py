@@ -27,7 +27,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inference_queue.background.protocol import BackgroundJob, BackgroundKind, BackgroundResult
 from inference_queue.background.wire import dump_background_result, load_background_job
 from inference_queue.claim_order import CLAIMABLE, HAS_ITS_ADAPTER
-from inference_queue.protocol import Failure, FailureReason, Job, ProtocolError
+from inference_queue.protocol import (
+    Failure,
+    FailureReason,
+    Job,
+    ProtocolError,
+    is_adapter_name,
+)
 from runtime.database import DATABASE_ERRORS, LAZY_COMMIT_SQL, fault_fields
 
 log = structlog.get_logger(__name__)
@@ -238,7 +244,8 @@ class BackgroundLeases:
             failure = Failure(reason=FailureReason.INVALID_JOB, message=str(error))
         else:
             if isinstance(job, Job) and row.adapter is not None:
-                job = replace(job, adapter=row.adapter)
+                # One that is merged into a model has its folder's name, and needs no choice.
+                job = replace(job, adapter=row.adapter if is_adapter_name(row.adapter) else "")
             return BackgroundLease(job=job, number=row.lease, attempt=row.attempt)
         try:
             await self._finish(row.id, row.lease, failure)
