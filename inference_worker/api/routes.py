@@ -97,7 +97,9 @@ class Routes:
                 fields, default=replace(default, max_new_tokens=DEFAULT_MAX_TOKENS)
             )
             prompts = read_prompts(fields)
-            scoring = read_plain_scoring(fields, prompts)
+            scoring = read_plain_scoring(
+                fields, prompts, max_new_tokens=options.sampling.max_new_tokens
+            )
             begins = [
                 begin_plain(
                     self._served.engine,

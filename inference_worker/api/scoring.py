@@ -40,8 +40,13 @@ def read_chat_scoring(fields: Fields) -> Scoring:
     return Scoring(wanted=WantedScores(top=top or 0), tells=True)
 
 
-def read_plain_scoring(fields: Fields, prompts: Sequence[Prompt]) -> Scoring:
-    """``logprobs`` and ``echo`` of a plain completion. Raises ApiError."""
+def read_plain_scoring(
+    fields: Fields, prompts: Sequence[Prompt], *, max_new_tokens: int
+) -> Scoring:
+    """``logprobs`` and ``echo`` of a plain completion. Raises ApiError.
+
+    ``max_new_tokens``: of each prompt's answer.
+    """
     echoes = fields.flag("echo")
     is_off = fields.get("logprobs") is False  # as older clients say it
     top = None if is_off else _top(fields, "logprobs")
@@ -49,9 +54,10 @@ def read_plain_scoring(fields: Fields, prompts: Sequence[Prompt]) -> Scoring:
         return Scoring()
     _refuse_stream(fields)
     # A token takes one byte at least.
-    sizes = [len(one.encode() if isinstance(one, str) else one) for one in prompts]
-    if echoes and sum(sizes) * ((top or 0) + 1) > MAX_SCORES:
-        raise wrong("prompt", "has too many tokens for one request with echo: send fewer prompts")
+    sizes = [len(one.encode() if isinstance(one, str) else one) * echoes for one in prompts]
+    if sum(size + max_new_tokens for size in sizes) * ((top or 0) + 1) > MAX_SCORES:
+        sentence = "has too many tokens for one request with logprobs: send fewer prompts"
+        raise wrong("prompt", sentence)
     wanted = WantedScores(top=top or 0, prompt=echoes)
     return Scoring(wanted=wanted, tells=top is not None, echoes=echoes)
 

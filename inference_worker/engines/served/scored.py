@@ -24,6 +24,7 @@ from inference_worker.engines.served.stream import read_completion
 from inference_worker.engines.token_scores import (
     LEAST,
     NO_SCORES,
+    TOO_LATE,
     Likely,
     ScoredCompletion,
     TokenScore,
@@ -71,8 +72,7 @@ async def scored(
     try:
         await _read_all(connection, plain, _body(connection, plain, prompt, wanted), read)
     except DeadlineReached:
-        sentence = "The deadline came before the scores."
-        raise EngineError(FailureReason.EXPIRED, sentence) from None
+        raise EngineError(FailureReason.EXPIRED, TOO_LATE) from None
     address = connection.endpoint.address
     if not read.finish:
         raise broken(address, "broke off the answer")
