@@ -98,9 +98,13 @@ def _error_of(error: Any, kind: object) -> TextGenerationError:
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> httpx2.HTTPStatusError:
-    body = await response.content.read(MAX_REFUSAL_BYTES)
+    body = b""
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) >= MAX_REFUSAL_BYTES:
+            break
     request = httpx2.Request(response.method, str(response.url))
-    read = httpx2.Response(response.status, content=body, request=request)
+    read = httpx2.Response(response.status, content=body[:MAX_REFUSAL_BYTES], request=request)
     return httpx2.HTTPStatusError(f"HTTP {response.status}", request=request, response=read)
 
 
