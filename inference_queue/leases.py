@@ -15,7 +15,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_queue.channels import FINISHED_CHANNEL
-from inference_queue.claim_order import ANSWERABLE, CLAIMABLE, NEXT_JOBS, NOTE_SERVED
+from inference_queue.claim_order import (
+    ANSWERABLE,
+    CLAIMABLE,
+    NEXT_JOBS,
+    NOTE_SERVED,
+    set_apart,
+)
 from inference_queue.protocol import (
     Completion,
     Failure,
@@ -217,7 +223,9 @@ class LeaseClient:
                     state=JobState.QUEUED,
                     lease_until=None,
                     attempt=jobs.c.attempt - (0 if counts else 1),
-                    run_after=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, delay_s),
+                    run_after=func.now()
+                    + func.make_interval(0, 0, 0, 0, 0, 0, delay_s)
+                    + text(set_apart("jobs.adapter")),
                 )
             )
         return changed.rowcount == 1
