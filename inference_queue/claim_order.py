@@ -38,8 +38,12 @@ CLAIMABLE = f"""
 #: Whether the worker has the adapter that it names, if any.
 HAS_ITS_ADAPTER = "(jobs.adapter IS NULL OR jobs.adapter = ANY(CAST(:adapters AS text[])))"
 
-#: Whether the worker's model can answer it; ``:sees`` also where it is to decline such jobs.
-ANSWERABLE = f"(CAST(:sees AS boolean) OR NOT needs_vision) AND {HAS_ITS_ADAPTER}"
+#: Whether the worker's model can answer it; ``:sees`` also where it is to decline such jobs, and
+#: ``:unseen`` the adapters whose pictures it is to decline.
+ANSWERABLE = f"""
+    (CAST(:sees AS boolean) OR NOT needs_vision OR jobs.adapter = ANY(CAST(:unseen AS text[])))
+    AND {HAS_ITS_ADAPTER}
+"""
 
 #: When the person of a queued job was last served. A job that was given back (its lease is not 0)
 #: keeps its place: its claim served nobody. One lookup a row (hence OFFSET 0 below): the statistics

@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 _NEXT = f"""
     SELECT id FROM background_jobs
     WHERE state = 'queued' AND run_after <= now() AND kind = ANY(:kinds)
-      AND (kind <> 'see' OR CAST(:sees AS boolean) OR model IS NOT NULL)
+      AND (kind <> 'see' OR CAST(:sees AS boolean) OR model IS NOT NULL OR adapter = ANY(:unseen))
       AND coalesce(model, :model) = :model AND coalesce(preset, :preset) = :preset
       AND coalesce(engine, :engine) = :engine
       AND (adapter IS NULL OR adapter = ANY(:adapters))
@@ -58,6 +58,7 @@ _CHOICE: tuple[BindParameter[Any], ...] = (
     bindparam("excluded", type_=ARRAY(Uuid)),
     bindparam("slots", type_=Integer),
     bindparam("adapters", type_=ARRAY(Text)),
+    bindparam("unseen", type_=ARRAY(Text)),
     *(bindparam(name, type_=Text) for name in ("model", "preset", "engine")),
 )
 _LIST_NEXT = text(_NEXT).bindparams(*_CHOICE)
@@ -142,6 +143,7 @@ class Offer:
     adapters: tuple[str, ...] = ()  #: beside it, one of which a job may name
     renders: bool = False  #: it has the model's tokenizer and chat template
     sees: bool = False  #: its model sees pictures, or it declines them as nobody sees
+    unseen: tuple[str, ...] = ()  #: of its adapters, whose pictures it declines, as nobody sees
 
     @property
     def all_adapters(self) -> list[str]:
@@ -271,6 +273,7 @@ def _choice(
         "preset": offer.preset,
         "engine": offer.engine,
         "adapters": offer.all_adapters,
+        "unseen": list(offer.unseen),
         "only": only,
         "excluded": list(excluded),
     }

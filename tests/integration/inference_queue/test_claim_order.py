@@ -222,6 +222,22 @@ async def test_pictures_wait_for_a_worker_that_sees_and_hold_nobody_up(
     assert lease.job.messages == (seen,)
 
 
+async def test_pictures_for_an_adapter_are_taken_to_be_declined_where_nobody_sees_with_it(
+    database: AsyncEngine, redis: Redis, leases: LeaseClient
+) -> None:
+    queue = JobQueue(redis)
+    seen = Message(Role.USER, "이게 뭐야?", (Picture("image/png", "aGVsbG8="),))
+    pictures = [
+        replace(question("가"), messages=(seen,), adapter=name) for name in ("support", "sales", "")
+    ]
+    both = ["support", "sales"]
+    async with database.begin() as connection:
+        await queue.enqueue(connection, *pictures)
+    assert await leases.claim(4, sees=False, adapters=both) == []
+    [lease] = await leases.claim(4, sees=False, adapters=both, unseen=["support"])
+    assert lease.job == pictures[0]
+
+
 async def test_a_job_that_names_an_adapter_waits_for_a_worker_that_has_it(
     database: AsyncEngine, redis: Redis, leases: LeaseClient
 ) -> None:
