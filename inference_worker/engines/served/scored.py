@@ -76,7 +76,7 @@ async def scored(
     address = connection.endpoint.address
     if not read.finish:
         raise broken(address, "broke off the answer")
-    if not read.scores:
+    if not read.scores or (wanted.prompt and not 0 < read.prompt_tokens <= len(read.scores)):
         raise EngineError(FailureReason.INVALID_JOB, NO_SCORES)
     begin = read.begin_of_answer(wanted)
     split = read.prompt_tokens if wanted.prompt else 0
