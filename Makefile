@@ -86,7 +86,7 @@ fuzz: $(INSTALLED) ## odd orders of events, then 50,000 odd requests (ARGS="--re
 evaluate-tests: $(EVALUATING) ## the openai client and lm-evaluation-harness against the worker's endpoint
 	@# Without them the tests would be skipped.
 	@$(EXTRAS)/bin/python -c 'from importlib.metadata import version; version("openai"), version("lm-eval")'
-	@$(EXTRAS)/bin/python -m pytest -n 0 -p no:cacheprovider \
+	@EVALUATE_TESTS=1 $(EXTRAS)/bin/python -m pytest -n 0 -p no:cacheprovider \
 	  tests/integration/inference_worker/api/test_tools.py $(ARGS)
 
 train: $(TRAINING) ## make LoRA weights of your own (ARGS="dpo --data pairs.zip --output adapters/1")

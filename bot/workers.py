@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from inference_queue.presets import DEFAULT_PRESET, PRESETS, Preset
-from inference_queue.protocol import MAX_PICTURES
+from inference_queue.protocol import MAX_PICTURES, is_adapter_name
 from inference_queue.worker_registry import WorkerStatus, heartbeat_ages, list_workers
 from runtime.redis_client import redis_cause, redis_outage_log
 
@@ -82,8 +82,9 @@ class WorkerRegistry:
 
     @property
     def adapters(self) -> list[str]:
-        """The names of the adapters that jobs may name now."""
-        return sorted({name for worker in self.ready for name in worker.offered_adapters})
+        """The names of the adapters that jobs may name now; a merged one's folder may be none."""
+        found = {name for worker in self.ready for name in worker.offered_adapters}
+        return sorted(filter(is_adapter_name, found))
 
     @property
     def max_pictures(self) -> int:

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,7 +80,9 @@ def _gate(options: Options) -> int:
 
 
 def _compared(options: Options) -> ComparisonReport:
-    plan = _plan(options)
+    plan = replace(_plan(options), names=(options.baseline_name, options.candidate_name))
+    if not options.questions and (options.trained_on or options.sha256):
+        raise EvaluationError("--trained-on and --sha256 are about --questions: name that, too.")
     if options.replay:
         if options.questions or options.baseline or options.candidate:
             raise EvaluationError("--replay brings questions and answers: leave the others out.")

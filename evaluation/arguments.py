@@ -46,13 +46,14 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--engine", required=True, help=_ENGINE)
         else:
             _add_sides(command)
+        if name != "logickor":  # whose questions are all asked
+            command.add_argument("--trained-on", type=Path, help="whose questions are left out")
         if name == "gate":
             _add_bounds(command)
     return whole
 
 
 def _add_shared(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--trained-on", type=Path, help="whose questions are left out")
     command.add_argument("--run", type=Path, help="the folder; the same one goes on")
     command.add_argument("--sha256", default="", help="what --questions has to have")
     command.add_argument("--judge", default="", help="the URL of an OpenAI-compatible server")
@@ -74,6 +75,10 @@ def _add_sides(command: argparse.ArgumentParser) -> None:
     command.add_argument("--questions", type=Path, help="a JSONL file; none for two runs")
     command.add_argument("--baseline", default="", help=_SIDE)
     command.add_argument("--candidate", default="", help=_SIDE)
+    for side in ("baseline", "candidate"):
+        command.add_argument(
+            f"--{side}-name", type=_name, default="", help="for the report, instead of a URL"
+        )
     command.add_argument("--replay", type=Path, help="a replay of the dashboard as JSONL")
     command.add_argument(
         "--against", type=Path, help="another one of the same questions: its new answers"
@@ -86,6 +91,13 @@ def _add_bounds(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--cannot-tell", type=_status, default=int(Gate.CANNOT_TELL), help="the exit status for it"
     )
+
+
+def _name(raw: str) -> str:
+    name = " ".join(raw.split())
+    if not name.isprintable() or len(name) > 100:
+        raise argparse.ArgumentTypeError("at most 100 characters that can be printed are needed")
+    return name
 
 
 def _amount(raw: str) -> float:

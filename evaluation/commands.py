@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Plan:
     seed: int = 0
     at_once: int = 4
     patience_s: float = 60.0
+    names: tuple[str, str] = ("", "")  #: of baseline and candidate, for people
 
 
 async def evaluate(
@@ -129,7 +130,9 @@ async def _score(plan: Plan, server: JudgeServer, run: RunFolder) -> None:
 async def _compare(
     plan: Plan, questions: QuestionSet, sides: Sequence[Side], replay: ReplayFile | None = None
 ) -> ComparisonReport:
-    baseline, candidate = sides
+    baseline, candidate = (
+        replace(side, name=name) for side, name in zip(sides, plan.names, strict=True)
+    )
     pairs = pairs_of(questions, baseline, candidate)
     used, pair_scores = await _judge_pairs(plan, questions, sides, pairs)
     compared = compare(

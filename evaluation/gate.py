@@ -54,17 +54,19 @@ def decide(report: ComparisonReport, bounds: Bounds) -> Decision:
         return Decision(
             Gate.WORSE, f"{share} more of the candidate's answers are empty, looping or cut."
         )
+    # Right answers alone are not what was asked of a gate that names a judge.
+    is_judged = report.judge is not None or report.primary == Measure.JUDGE
+    if is_judged and report.judged < bounds.min_judged * report.to_judge:
+        return Decision(
+            Gate.NOT_MEASURED,
+            f"Only {report.judged:,} of {report.to_judge:,} pairs were judged: start the same "
+            "command again, or look at the judge.",
+        )
     if report.primary is None:
         return Decision(
             Gate.NOT_MEASURED,
             "There is nothing to decide by: name a --judge that answers, or use questions with a "
             "reference or a pattern.",
-        )
-    if report.primary == Measure.JUDGE and report.judged < bounds.min_judged * report.to_judge:
-        return Decision(
-            Gate.NOT_MEASURED,
-            f"Only {report.judged:,} of {report.to_judge:,} pairs were judged: start the same "
-            "command again, or look at the judge.",
         )
     part = parts[report.primary]
     if report.primary == Measure.SCORE and part.pairs < bounds.min_judged * report.asked.questions:

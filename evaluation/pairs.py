@@ -21,6 +21,7 @@ class Side:
 
     label: str
     answers: Mapping[tuple[str, int], Answer]
+    name: str = ""  #: that the command gave it
     scores: Mapping[tuple[str, int], float] = field(default_factory=dict)
     used: EngineUsed | None = None
     judge: JudgeUsed | None = None  #: whose the scores are

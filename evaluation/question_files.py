@@ -88,7 +88,7 @@ def _checksum(path: Path) -> str:
         return file_sha256(path)
     except OSError as error:
         raise EvaluationError(
-            f"{path} cannot be read ({error.strerror}): check --questions."
+            f"{path} cannot be read ({error.strerror}): check its name."
         ) from None
 
 

@@ -99,6 +99,14 @@ def questions_needed(pairs: int, detectable: float, difference: float) -> int:
     return math.ceil(pairs * (detectable / difference) ** 2)
 
 
+def smaller_differences(
+    pairs: int, detectable: float, goals: Sequence[float]
+) -> list[tuple[float, int]]:
+    """Those of the goals that ``pairs`` do not show, each with about how many pairs do."""
+    beyond = [goal for goal in goals if goal < detectable]
+    return [(goal, questions_needed(pairs, detectable, goal)) for goal in beyond]
+
+
 def standard_error(clusters: Sequence[Cluster], mean: float) -> float | None:
     """Of the mean over pairs, from the spread between clusters; None: there is a single one."""
     groups, pairs = len(clusters), sum(count for _sum, count in clusters)

@@ -106,7 +106,12 @@ def _add_parameters(command: argparse.ArgumentParser, kind: Kind) -> None:
         ("window", _count, shown.window, "tokens of prompt and answer"),
         ("rank", _count, shown.rank, "of the LoRA weights"),
         ("alpha", _count, shown.alpha, "of the LoRA weights"),
-        ("save_every", _count, shown.save_every, "steps between checkpoints; 0: ten in all"),
+        (
+            "save_every",
+            _count_or_none,
+            shown.save_every,
+            "steps between checkpoints; 0: ten in all",
+        ),
         ("seed", int, shown.seed, ""),
     ]
     if kind is Kind.DPO:
@@ -159,6 +164,10 @@ def _count(text: str) -> int:
     if not 0 < number <= 1_000_000:
         raise argparse.ArgumentTypeError("a whole number from 1 to 1,000,000 is needed")
     return number
+
+
+def _count_or_none(text: str) -> int:
+    return 0 if text.strip() == "0" else _count(text)
 
 
 def _positive(text: str) -> float:

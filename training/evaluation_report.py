@@ -59,13 +59,18 @@ def _parts(report: Report) -> Iterator[str]:
 
 
 def _sides(before: Report, after: Report) -> Iterator[tuple[str, str, str]]:
-    models = _model(before), _model(after)
-    if models[0] != models[1]:  # behind URLs an adapter has no name of its own
-        yield "model", *models
+    for label, called in (("name", _name), ("model", _model)):
+        if called(before) != called(after):  # behind URLs an adapter has no name of its own
+            yield label, called(before), called(after)
     for names, form in ((_COUNTS, "{:,}"), (_SHARES, "{:.0%}"), (_NUMBERS, "{:,.1f}")):
         for name, label in names.items():
             if (before[name], after[name]) != (None, None):
                 yield label, _shown(before[name], form), _shown(after[name], form)
+
+
+def _name(side: Report) -> str:
+    """What the command called it; reports of earlier versions have no names."""
+    return str(side.get("name") or "–")
 
 
 def _model(side: Report) -> str:

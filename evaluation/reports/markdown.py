@@ -15,7 +15,7 @@ from evaluation.reports.models import (
     SidePart,
 )
 from evaluation.reports.words import Words
-from measures.paired import SMALL_POINTS, SMALL_SHARES, questions_needed
+from measures.paired import SMALL_POINTS, SMALL_SHARES, smaller_differences
 from measures.verdict import Verdict
 
 _SHARES = ("correct", "hangul")
@@ -63,21 +63,22 @@ def _in_words(report: ComparisonReport, say: Words) -> str:
     if primary is None:
         return say("in_words_none")
     sentences = [say(f"in_words_{primary.verdict.value}", mean=f"{abs(primary.mean):.2f}")]
+    if report.judge and report.primary != "judge":
+        sentences.append(say("in_words_unjudged"))
     if primary.detectable is not None:
         sentences.append(say("in_words_detectable", detectable=f"{primary.detectable:.2f}"))
         if primary.verdict is Verdict.CANNOT_TELL:
             sentences.append(_needed(report.primary, primary.pairs, primary.detectable, say))
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
 
 
 def _needed(measure: str | None, pairs: int, detectable: float, say: Words) -> str:
     goals = SMALL_SHARES if measure == "correct" else SMALL_POINTS
-    counts = [questions_needed(pairs, detectable, goal) for goal in goals]
     listed = ", ".join(
         say("needed_value", difference=f"{goal:g}", count=f"{count:,}")
-        for goal, count in zip(goals, counts, strict=True)
+        for goal, count in smaller_differences(pairs, detectable, goals)
     )
-    return say("in_words_needed", listed=listed)
+    return say("in_words_needed", listed=listed) if listed else ""
 
 
 def _facts(report: ComparisonReport | RunReport, say: Words) -> list[tuple[str, str]]:
@@ -146,7 +147,8 @@ def _sides(sides: Sequence[tuple[str, SidePart]], say: Words) -> str:
         )
     ]  # fmt: skip
     kept = [row for row in rows if any(row[1:])]
-    return _table([say("name"), *(say(name) for name, _side in sides)], kept)
+    titles = [f"{say(name)}: {side.name}" if side.name else say(name) for name, side in sides]
+    return _table([say("name"), *titles], kept)
 
 
 def _cell(side: SidePart, name: str) -> str:
@@ -213,7 +215,7 @@ def _score(score: float | None) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [" | ".join(_escaped(cell) for cell in row) for row in rows]
-    top = [" | ".join(head), "|".join("---" for _ in head)]
+    top = [" | ".join(map(_escaped, head)), "|".join("---" for _ in head)]
     return "\n".join(f"| {line} |" if "---" not in line else f"|{line}|" for line in top + lines)
 
 

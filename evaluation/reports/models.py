@@ -45,6 +45,7 @@ class SidePart(_Part):
     """One side's answers, counted; shares are from 0 to 1, None where nothing has them."""
 
     label: str
+    name: str = ""  #: that the command gave it, for people
     used: EngineUsed | None
     answers: int
     failures: dict[str, int]

@@ -18,6 +18,7 @@ def side_part(questions: QuestionSet, side: Side) -> SidePart:
     checks = [found for one in questions.questions for found in side.checks_of(one)]
     return SidePart(
         label=side.label,
+        name=side.name,
         used=side.used,
         answers=len(checks),
         failures=Counter(answer.failure for answer in answers if answer.failure),

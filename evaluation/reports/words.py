@@ -34,7 +34,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "category": ("분류", "Category"),
     "all": ("전체", "All"),
     "difference": ("차이 (후보 − 기준)", "Difference (candidate − baseline)"),
-    "interval": ("95% 신뢰 구간", "95 % interval"),
+    "interval": ("95% 신뢰구간", "95 % interval"),
     "p_value": ("순열 검정 p", "Permutation test p"),
     "count": ("질문 수", "Questions"),
     "detectable": ("알아볼 수 있는 가장 작은 차이", "Smallest difference it could have shown"),
@@ -73,6 +73,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Smaller differences need more questions: {listed}.",
     ),
     "needed_value": ("{difference}이면 약 {count}개", "about {count} for {difference}"),
+    "in_words_unjudged": (
+        "심사 모델이 심사한 쌍이 없어 다른 기준으로 정했습니다.",
+        "The judge has judged no pair: another measure decided.",
+    ),
     "in_words_none": (
         "심사 모델이나 정답이 있는 질문이 없어 어느 쪽이 나은지 잴 수 없었습니다.",
         "Without a judge, or questions with right answers, it could not be measured.",
@@ -115,7 +119,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "agreement_value": (
         (
-            "사람의 투표와 {pairs}쌍 가운데 {same}쌍이 같습니다. 카파 {kappa} (95% 신뢰 구간 "
+            "사람의 투표와 {pairs}쌍 가운데 {same}쌍이 같습니다. 카파 {kappa} (95% 신뢰구간 "
             "{interval})."
         ),
         (

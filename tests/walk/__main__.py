@@ -96,6 +96,7 @@ class Walk:
         words = ["--questions", str(self._place / "held-out.jsonl"), "--greedy"]
         words += ["--baseline", f"http://{HOST}:{self._product.api_port}/v1"]
         words += ["--candidate", candidate, "--preset", DEMO_PRESET]
+        words += ["--baseline-name", DEMO_PRESET, "--candidate-name", self._adapter.name]
         words += [
             "--max-new-tokens",
             "16",

@@ -27,12 +27,12 @@ class MailSender:
         self._smtp_url = smtp_url
         self._to = to
         self._lock = asyncio.Lock()
-        self._thread: threading.Thread | None = None
+        self._is_sending = False
 
     async def send(self, words: str) -> str:
         """Send a mail; what went wrong, "" if nothing did."""
         async with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            if self._is_sending:
                 return "TimeoutError"
             try:
                 async with asyncio.timeout(MAIL_S):
@@ -45,6 +45,7 @@ class MailSender:
         ended: asyncio.Future[str] = loop.create_future()
 
         def end(detail: str) -> None:
+            self._is_sending = False
             if not ended.done():
                 ended.set_result(detail)
 
@@ -53,8 +54,8 @@ class MailSender:
             with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
                 loop.call_soon_threadsafe(end, detail)
 
-        self._thread = threading.Thread(target=run, name="alert mail", daemon=True)
-        self._thread.start()
+        threading.Thread(target=run, name="alert mail", daemon=True).start()
+        self._is_sending = True
         return ended
 
 

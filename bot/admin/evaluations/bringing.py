@@ -48,9 +48,9 @@ def _record(report: ReportFile, content: bytes, author: str) -> NewEvaluation:
     baseline, candidate = report.titles
     return NewEvaluation(
         kind=report.kind,
-        name=clean_text(report.asked.name),
-        baseline=clean_text(baseline),
-        candidate=clean_text(candidate),
+        name=report.asked.name,
+        baseline=baseline,
+        candidate=candidate,
         verdict=report.verdict.value if report.verdict else "",
         report=report.model_dump(mode="json", include=set(Report.model_fields)),
         sha256=hashlib.sha256(content).digest(),
@@ -78,7 +78,7 @@ def _masked(kept: Iterable[ReportPair], turns: Mapping[str, UUID]) -> Iterable[E
         yield EvaluatedPair(
             position=position,
             turn_id=turns.get(one.question),
-            category=clean_text(one.category),
+            category=one.category,
             question=mask(clean_text(one.asked)),
             baseline=mask(clean_text(one.baseline)),
             candidate=mask(clean_text(one.candidate)),

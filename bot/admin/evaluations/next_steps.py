@@ -10,7 +10,7 @@ from bot.admin.evaluations.report import Report
 from bot.store.evaluations import votes
 from bot.store.replays import records
 from measures.agreement import MIN_UNITS, estimate, kappa_of
-from measures.paired import SMALL_POINTS, SMALL_SHARES, questions_needed
+from measures.paired import SMALL_POINTS, SMALL_SHARES, smaller_differences
 from measures.verdict import Verdict
 
 
@@ -51,13 +51,13 @@ async def beside_people(
 
 
 def needed(report: Report) -> list[tuple[str, str]]:
-    """Differences, and about how many questions show them; empty where the verdict is clear."""
+    """Smaller differences, and about how many questions show them; empty with a clear verdict."""
     part = report.deciding
     if part is None or part.verdict is not Verdict.CANNOT_TELL or not part.detectable:
         return []
     goals = SMALL_SHARES if report.primary == "correct" else SMALL_POINTS
-    counts = [questions_needed(part.pairs, part.detectable, goal) for goal in goals]
-    return [(f"{goal:g}", f"{count:,}") for goal, count in zip(goals, counts, strict=True)]
+    smaller = smaller_differences(part.pairs, part.detectable, goals)
+    return [(f"{goal:g}", f"{count:,}") for goal, count in smaller]
 
 
 def candidate_preset(report: Report) -> str:

@@ -8,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from bot.domain.evaluations import EvaluationKind
+from bot.domain.turns import clean_text
 from measures.verdict import Verdict
 
 MAX_BYTES = 64 * 1024 * 1024
 
-Name = Annotated[str, Field(max_length=500)]
+#: Postgres refuses NUL in JSON, too; a category or a server's name of its model may have one.
+Name = Annotated[str, Field(max_length=500), AfterValidator(clean_text)]
 Words = Annotated[str, Field(max_length=5_000)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Counts = Annotated[dict[Name, Count], Field(max_length=100)]
@@ -74,6 +83,7 @@ class SidePart(_Part):
     """One side's answers, counted."""
 
     label: Name
+    name: Name = ""
     used: EnginePart | None
     answers: Count
     failures: Counts
@@ -92,6 +102,11 @@ class SidePart(_Part):
     def model(self) -> str:
         """Its model, or what else names it."""
         return self.used.model if self.used else self.label
+
+    @property
+    def title(self) -> str:
+        """What it was called, or its model."""
+        return self.name or self.model
 
 
 class AgreementPart(_Part):
@@ -190,10 +205,10 @@ class Report(_Part):
         if candidate is None:
             return "", ""
         if baseline is None:
-            return "", candidate.model
-        if baseline.model == candidate.model:
+            return "", candidate.title
+        if baseline.title == candidate.title:
             return baseline.label, candidate.label
-        return baseline.model, candidate.model
+        return baseline.title, candidate.title
 
 
 class ReportFile(Report):

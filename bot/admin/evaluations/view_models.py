@@ -104,6 +104,8 @@ def in_words(report: Report) -> str:
         "worse": _("후보의 답변이 평균 {mean} 낮고, 우연으로 보기 어렵습니다."),
         "cannot_tell": _("이 질문들로는 어느 쪽이 낫다고 할 수 없습니다. 같다는 뜻은 아닙니다."),
     }[primary.verdict.value].format(mean=f"{abs(primary.mean):.2f}")
+    if report.judge and report.primary != "judge":
+        sentence += " " + _("심사 모델이 심사한 쌍이 없어 다른 기준으로 정했습니다.")
     if primary.detectable is None:
         return sentence
     return f"{sentence} " + _(
@@ -142,7 +144,8 @@ def side_rows(report: Report) -> Iterator[tuple[str, list[str]]]:
 
 def side_titles(report: Report) -> list[str]:
     """The names of the sides."""
-    return [label(name, words.SIDES) for name, _side in report.sides]
+    named = ((label(name, words.SIDES), side.name) for name, side in report.sides)
+    return [f"{which}: {name}" if name else which for which, name in named]
 
 
 def is_demo(report: Report) -> bool:

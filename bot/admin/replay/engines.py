@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from inference_queue.background.protocol import Target
 from inference_queue.worker_registry import WorkerStatus
@@ -69,6 +69,13 @@ def is_gone(target: Target, workers: Iterable[WorkerStatus] | None) -> bool:
         )
         for worker in workers
     )
+
+
+def lacking_adapters(
+    target: Target, named: Iterable[str], workers: Sequence[WorkerStatus] | None
+) -> list[str]:
+    """Those that questions were answered with, and that certainly no worker for the target has."""
+    return [name for name in named if is_gone(replace(target, adapter=name), workers)]
 
 
 def _target(model: str, engine: str, adapter: str) -> Target:

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from bot.admin.login.access import needs
 from bot.admin.login.identity import USER
+from bot.admin.replay.engines import lacking_adapters
 from bot.admin.replay.view_models import (
     FAILURES,
     Outcome,
@@ -70,6 +71,7 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].connect() as connection:
         counts = await records.count_items(connection, [replay.id])
         failures = await items.count_failures(connection, replay.id)
+        named = await items.named_adapters(connection, replay.batch_id)
         reviewers = await votes.reviewers(connection, replay.id)
         revealed = await may_know(request, replay.id)
         own: ReviewProgress | None = None
@@ -79,7 +81,8 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
         else:
             found = outcome(await outcomes.count_votes(connection, replay.id))
     may_vote = user.role.includes(Role.REVIEWER) and not revealed
-    row = replay_row(replay, counts.get(replay.id, ItemCounts()), request.app[WORKERS].workers)
+    workers = request.app[WORKERS].workers
+    row = replay_row(replay, counts.get(replay.id, ItemCounts()), workers)
     if user.name != replay.author:
         row = await run_masking(lambda: without_personal_data(row))
     return page(
@@ -90,6 +93,7 @@ async def show_replay(request: web.Request) -> web.StreamResponse:
         failures={labels.label(name, FAILURES): count for name, count in failures.items()},
         # What was changed could tell which answer is new.
         shows_options=not may_vote or user.name == replay.author,
+        lacking=", ".join(lacking_adapters(replay.options.target, named, workers)),
         own=own,
         reviewers=reviewers,
         outcome=found,

@@ -62,6 +62,12 @@ _ORPHANED = text(
     )
     """
 ).bindparams(bindparam("id", type_=BigInteger), bindparam("batch_id", type_=Uuid))
+_NAMED = text(
+    """
+    SELECT DISTINCT adapter FROM background_jobs
+    WHERE batch_id = :batch_id AND state = 'queued' AND adapter <> '' ORDER BY adapter
+    """
+).bindparams(bindparam("batch_id", type_=Uuid))
 #: A step that runs may ask what it has read before: it is waited for, and the next ones wait.
 _HOLD_OPEN = text(
     "SELECT id FROM replays WHERE state IN ('collecting', 'running') ORDER BY id FOR UPDATE"
@@ -214,6 +220,11 @@ async def count_failures(connection: AsyncConnection, replay_id: int) -> dict[st
         .order_by(columns.failure)
     )
     return {row.failure or "": row.items for row in rows}
+
+
+async def named_adapters(connection: AsyncConnection, batch_id: UUID) -> list[str]:
+    """The adapters that questions in the lane wait for."""
+    return list((await connection.execute(_NAMED, {"batch_id": batch_id})).scalars())
 
 
 async def store_results(

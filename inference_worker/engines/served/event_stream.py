@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx2
@@ -25,8 +29,8 @@ from inference_worker.engines.served.event_lines import DONE, events
 KEPT_S = 3.0
 #: The end of a response follows its last event at once.
 END_S = 0.1
-#: A longer refusal is cut: the operator reads its first line.
-MAX_REFUSAL_BYTES = 65_536
+#: A longer refusal is cut, and tells nothing. Some repeat the whole request.
+MAX_REFUSAL_BYTES = 4_000_000
 
 Json = dict[str, Any]
 
@@ -44,16 +48,16 @@ class EventStreams:
 
         Closing the generator before its end closes the connection, which stops the server.
         """
-        request = self._connected().post(
-            url,
-            data=orjson.dumps(body),
-            headers={"content-type": "application/json", **headers},
-            allow_redirects=False,
-            # Silence is timed by the caller: keep-alive comments must not count as an answer.
-            timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout_s),
-        )
         with _named_by_httpx2():
-            response = await request
+            response = await self._post(
+                url,
+                orjson.dumps(body),
+                headers={"content-type": "application/json", **_beside_credentials(url, headers)},
+                allow_redirects=False,
+                # Silence is timed by the caller: keep-alive comments must not count as an answer.
+                timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout_s),
+                proxy=_proxy_for(url),
+            )
             if response.status >= 300:
                 async with response:
                     raise await _refusal(response)
@@ -65,13 +69,60 @@ class EventStreams:
             await self._session.close()
             self._session = None
 
+    async def _post(self, url: str, body: bytes, **request: Any) -> aiohttp.ClientResponse:
+        """The response; over another connection where the server had closed a kept one."""
+        session, closed = self._connected(), None
+        while True:
+            use = _Use()
+            try:
+                # A file is sent in pieces: pictures are large.
+                data = io.BytesIO(body)
+                return await session.post(url, data=data, trace_request_ctx=use, **request)
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                # A server that died of a request must not pass for one that was never there.
+                raise closed or error from None
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if session.closed or not use.is_again:
+                    raise
+                closed = error
+
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, ssl=tls())
+            tracing = aiohttp.TraceConfig()
+            tracing.on_connection_reuseconn.append(_note_use)
             self._session = aiohttp.ClientSession(
-                connector=connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, ssl=tls()),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[tracing],
             )
         return self._session
+
+
+@dataclass(slots=True)
+class _Use:
+    """Of a connection by a request."""
+
+    is_again: bool = False
+
+
+async def _note_use(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
+    context.trace_request_ctx.is_again = True
+
+
+def _beside_credentials(url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Without the key where the URL carries a login: both are one header, and the URL's counts."""
+    if urlsplit(url).username is None:
+        return headers
+    return {name: value for name, value in headers.items() if name != "authorization"}
+
+
+def _proxy_for(url: str) -> str | None:
+    """The environment's proxy. aiohttp would take logins from ~/.netrc with it."""
+    parts, proxies = urlsplit(url), getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncGenerator[Json, None]:
@@ -84,7 +135,7 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncGenerator[Json, None
                 if (error := event.get("error")) is not None:
                     raise _error_of(error, event.get("error_type"))
                 yield event
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, aiohttp.ClientError):  # the answer is whole
             async with asyncio.timeout(END_S):  # a response that was read to its end is free again
                 async for _ in chunks:
                     pass
@@ -98,13 +149,13 @@ def _error_of(error: Any, kind: object) -> TextGenerationError:
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> httpx2.HTTPStatusError:
-    body = b""
-    async for part in response.content.iter_any():
-        body += part
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
         if len(body) >= MAX_REFUSAL_BYTES:
             break
     request = httpx2.Request(response.method, str(response.url))
-    read = httpx2.Response(response.status, content=body[:MAX_REFUSAL_BYTES], request=request)
+    read = httpx2.Response(response.status, content=bytes(body), request=request)
     return httpx2.HTTPStatusError(f"HTTP {response.status}", request=request, response=read)
 
 

@@ -50,3 +50,17 @@ async def test_worker_state_is_unknown_without_redis() -> None:
         await presence.refresh()
         assert known() is None
         assert not presence.model_is_off
+
+
+async def test_only_names_that_a_job_may_have_are_suggested() -> None:
+    async with connect_redis("redis://127.0.0.1:1/0") as nowhere:
+        registry = WorkerRegistry(nowhere)
+        merged = WorkerStatus(
+            id="w1",
+            state=WorkerState.READY,
+            adapter="상담 v2",
+            adapters=("polite",),
+            by_adapters=True,
+        )
+        registry.workers = [merged]
+        assert registry.adapters == ["polite"]

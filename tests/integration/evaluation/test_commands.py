@@ -178,6 +178,18 @@ async def test_a_judge_that_is_down_leaves_the_gate_unmeasured_and_goes_on_later
     assert len(engine.requests) == 12
 
 
+async def test_right_answers_are_no_word_of_a_judge_that_is_down(
+    engine: EngineServer, better: EngineServer, judge: JudgeServer, tmp_path: Path
+) -> None:
+    questions, folder = own_questions(tmp_path, pattern="이틀 안에"), tmp_path / "run"
+    sides = ("--baseline", engine.url, "--candidate", better.url, "--judge", judge.url)
+    judge.always = JudgeFault.DROPPED
+    assert await run("gate", "--questions", questions, *sides, "--run", str(folder)) == 3
+    assert report(folder)["primary"] == "correct"
+    said = (folder / "report.md").read_text("utf-8")
+    assert "The judge has judged no pair: another measure decided." in said
+
+
 async def test_right_answers_decide_where_nobody_judges(tmp_path: Path) -> None:
     questions = own_questions(tmp_path, pattern="^내일")
     async with (
@@ -281,6 +293,23 @@ async def test_a_replay_is_judged_beside_the_votes(judge: JudgeServer, tmp_path:
     assert "카파" in (tmp_path / "run" / "report.ko.md").read_text("utf-8")
 
 
+async def test_sides_are_called_by_their_names_instead_of_urls(
+    engine: EngineServer, better: EngineServer, judge: JudgeServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    sides = ("--baseline", engine.url, "--candidate", better.url, "--judge", judge.url)
+    command = ("compare", "--questions", own_questions(tmp_path), *sides, "--run", str(folder))
+    assert await run(*command) == 0
+    asked = len(engine.requests), len(better.requests)
+    named = ("--baseline-name", "지금 모델", "--candidate-name", " 상담 2호|새 것 ")
+    assert await run(*command, *named) == 0
+    assert (len(engine.requests), len(better.requests)) == asked
+    assert report(folder)["candidate"]["name"] == "상담 2호|새 것"
+    assert "| 이름 | 기준: 지금 모델 | 후보: 상담 2호\\|새 것 |" in (
+        folder / "report.ko.md"
+    ).read_text("utf-8")
+
+
 async def test_two_runs_of_different_questions_are_refused(
     engine: EngineServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -300,6 +329,8 @@ async def test_two_runs_of_different_questions_are_refused(
         (("--baseline", "demo", "--candidate", "demo"), "--questions is needed"),
         (("--replay", "none.jsonl"), "check --replay"),
         (("--replay", "none.jsonl", "--baseline", "demo"), "leave the others out"),
+        (("--replay", "none.jsonl", "--trained-on", "train.jsonl"), "about --questions"),
+        (("--baseline", "a", "--candidate", "b", "--sha256", "0"), "about --questions"),
     ],
 )
 async def test_a_mistyped_comparison_is_a_sentence(
@@ -312,7 +343,16 @@ async def test_a_mistyped_comparison_is_a_sentence(
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [(), ("gate", "--tolerance", "-1"), ("gate", "--judge")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("gate", "--tolerance", "-1"),
+        ("gate", "--judge"),
+        ("gate", "--baseline-name", "\x07"),
+        ("logickor", "--questions", "q.jsonl", "--engine", "demo", "--trained-on", "t.jsonl"),
+    ],
+)
 def test_a_mistyped_command_does_not_look_like_an_outcome(words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words)

@@ -20,10 +20,16 @@ PARAMETERS = 8.03e9
 #: GB/s of the cards named, by their makers.
 BANDWIDTH = {"L4": 300, "RTX 4090": 1008, "L40S": 864, "A100": 2039, "H100": 3350}
 WINDOW = PRESETS["bllossom-8b"].context_window
-TWINS = [(f"{name}.md", f"{name}.ko.md") for name in ("kakao", "slack", "operations", "training")]
+TWINS = [
+    (f"{name}.md", f"{name}.ko.md")
+    for name in (
+        "kakao", "slack", "generic", "operations", "training", "evaluation", "bot-settings"
+    )
+]  # fmt: skip
 #: What differs between two languages: comments, and the words to be replaced.
 WORDS = re.compile(
-    r"\s+# .*$|^-- .*$|만든값|복사한값|YOUR-SECRET|COPIED-SECRET|/도움말|/help", re.MULTILINE
+    r"\s+# .*$|^-- .*$|(?<=--note )\".*\"|만든값|복사한값|YOUR-SECRET|COPIED-SECRET|/도움말|/help",
+    re.MULTILINE,
 )
 
 
@@ -115,6 +121,16 @@ def blocks(name: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("twins", TWINS, ids=lambda twins: twins[0])
 def test_both_languages_give_the_same_commands(twins: tuple[str, str]) -> None:
     english, korean = (blocks(f"docs/{name}") for name in twins)
+    assert english
+    assert english == korean
+
+
+@pytest.mark.parametrize("name", ["training", "evaluation", "bot-settings"])
+def test_tables_of_both_languages_begin_their_rows_with_the_same_words_in_code(name: str) -> None:
+    english, korean = (
+        re.findall(r"^\| [^|]*?(`[\w.-]+)", page(f"docs/{name}{end}"), re.MULTILINE)
+        for end in (".md", ".ko.md")
+    )
     assert english
     assert english == korean
 

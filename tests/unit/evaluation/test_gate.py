@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evaluation.gate import Bounds, Decision, Gate, decide
-from evaluation.records import Asked
+from evaluation.records import Asked, JudgeUsed
 from evaluation.reports.models import ComparisonReport, IntervalPart, MeasurePart, SidePart
 from measures.verdict import Verdict
 
@@ -81,6 +81,14 @@ def test_a_judge_that_mostly_fails_decides_nothing() -> None:
     decision = decided(part("judge", 0.5, 1.5), judged=31)
     assert decision.gate is Gate.NOT_MEASURED
     assert "31 of 40" in decision.why
+
+
+def test_a_judge_that_never_answers_leaves_the_decision_to_nothing_else() -> None:
+    judge = JudgeUsed(url="http://127.0.0.1:9/v1", model="judge", prompt_version=1, seed=0)
+    decision = decided(part("correct", 0.1, 0.3), judge=judge, judged=0)
+    assert decision.gate is Gate.NOT_MEASURED
+    assert "0 of 40" in decision.why
+    assert decided(part("correct", 0.1, 0.3), judged=0).gate is Gate.PASSES
 
 
 def test_scores_of_few_questions_decide_nothing() -> None:

@@ -132,7 +132,7 @@ def test_another_checksum_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="check --questions"):
+    with pytest.raises(EvaluationError, match="check its name"):
         read_questions(tmp_path / "none.jsonl")
 
 

@@ -15,6 +15,7 @@ from measures.paired import (
     compare_pairs,
     permutation_p,
     questions_needed,
+    smaller_differences,
 )
 from measures.verdict import Verdict
 
@@ -167,6 +168,11 @@ def test_the_smallest_difference_that_could_be_shown_is_shown_four_times_in_five
 def _is_shown(rng: random.Random, true: float) -> bool:
     values = [round(rng.gauss(true, 1.0), 1) for _ in range(60)]
     return compared(*values, seed=rng.randrange(1000)).verdict is Verdict.BETTER
+
+
+def test_only_differences_that_the_pairs_do_not_show_need_more_of_them() -> None:
+    assert smaller_differences(400, 0.5, (0.5, 0.25)) == [(0.25, 1600)]
+    assert smaller_differences(400, 0.2, (0.5, 0.25)) == []
 
 
 @pytest.mark.parametrize(("difference", "needed"), [(0.8, 50), (0.4, 200), (1.6, 13)])

@@ -32,6 +32,13 @@ def test_options_are_the_hyperparameters(tmp_path: Path) -> None:
     assert defaults.system is None
 
 
+def test_checkpoints_are_as_many_as_usual_where_none_are_counted() -> None:
+    words = ["sft", "--data", "x", "--output", "out", "--save-every"]
+    for number in (0, 40):
+        order = read_order(parser().parse_args([*words, str(number)]))
+        assert order.parameters.save_every == number
+
+
 @pytest.mark.parametrize("words", [["--rank", "0"], ["--epochs", "-1"], ["--window", "x"]])
 def test_impossible_numbers_are_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit):

@@ -63,6 +63,16 @@ def test_engines_of_one_name_are_not_told_apart_by_it(tmp_path: Path) -> None:
     assert "| model |" not in section
 
 
+def test_names_of_the_command_stand_above_the_models(tmp_path: Path) -> None:
+    report = json.loads(comparison())
+    report["candidate"]["name"] = "support-1"
+    section = read_evaluation(written(tmp_path, json.dumps(report).encode()))
+    assert "| name | – | support-1 |\n| model | 옛 모델 | 새 모델 |" in section
+    del report["baseline"]["name"], report["candidate"]["name"]
+    before_names = read_evaluation(written(tmp_path, json.dumps(report).encode()))
+    assert "| name |" not in before_names
+
+
 def test_answers_of_one_model_are_no_before_and_after(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"shows one model alone.*evaluation compare"):
         read_evaluation(written(tmp_path, logickor()))

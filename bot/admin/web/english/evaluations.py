@@ -34,6 +34,9 @@ _VERDICT = {
     "심사 모델이나 정답이 있는 질문이 없어 어느 쪽이 나은지 잴 수 없었습니다.": (
         "Without a judge, or questions with right answers, it could not be measured."
     ),
+    "심사 모델이 심사한 쌍이 없어 다른 기준으로 정했습니다.": (
+        "The judge has judged no pair: another measure decided."
+    ),
     "후보의 답변이 평균 {mean} 높고, 우연으로 보기 어렵습니다.": (
         "The candidate's answers are {mean} better on average, which is hardly chance."
     ),
@@ -144,8 +147,9 @@ _NEXT = {
         "Have them answered. A comparison asks in the background, when the servers are free, and"
         " shows progress and an estimate. Two engines take two comparisons of the same questions."
     ),
-    "서버에서 심사합니다. 끊겨도 같은 명령으로 이어 갑니다.": (
-        "Judge on the server. Cut off, the same command goes on."
+    "답변 비교의 JSONL을 내려받아 서버에서 심사합니다. 끊겨도 같은 명령으로 이어 갑니다.": (
+        "Download the comparisons as JSONL, and judge on the server. Cut off, the same command "
+        "goes on."
     ),
     "더 작은 차이를 알아보는 데 필요한 질문 수 (지금 {count}개):": (
         "Questions needed to see smaller differences (now {count}):"

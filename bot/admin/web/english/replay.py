@@ -76,6 +76,15 @@ _PROGRESS = {
         "No worker has this engine now. Once one is back, the remaining questions are asked. Press"
         " “Stop” so as not to wait: the answers that have come stay."
     ),
+    (
+        "{names} 어댑터를 가진 워커가 지금 없어, 그 어댑터로 답했던 질문이 기다리고 있습니다. 그런"
+        " 워커를 켜면 이어서 물어봅니다. 기다리지 않으려면 멈추기를 눌러 주세요. 이미 받은 답변은"
+        " 그대로 남습니다."
+    ): (
+        "No worker has {names} now, so the questions that were answered with it wait. They are"
+        " asked once such a worker is back. Press “Stop” so as not to wait: the answers that have"
+        " come stay."
+    ),
     "워커 상태 보기": "See the workers",
     (
         "사진이 있는 질문 {count}건은 뺐습니다. 사진을 보관하고 있지 않아 같은 질문을 다시 보낼 수"

@@ -293,3 +293,10 @@ async def test_mails_are_given_up_at_once_while_an_earlier_one_still_drips(
         assert await sender.send("하나") == "TimeoutError"
         monkeypatch.setattr(mail, "MAIL_S", 3600)
         assert await sender.send("둘") == "TimeoutError"
+
+
+async def test_mails_one_right_behind_the_other_do_not_take_each_other_for_slow_ones() -> None:
+    """The thread of one that has ended may not have ended yet."""
+    sender = mail.MailSender("gopher://nowhere.test", "ops@example.com")
+    ends = await asyncio.gather(*(sender.send("하나") for _ in range(100)))
+    assert set(ends) == {"ValueError"}

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import ClientError, ClientResponse
+from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -180,6 +181,26 @@ async def test_an_engine_that_is_gone_is_told(
     assert "of-tomorrow (served)" in page
     assert "of-today (served)" in await shown(client, "/new")
     await redis.aclose()
+
+
+async def test_questions_that_wait_for_an_adapter_are_told(
+    start_admin: StartAdmin, database: AsyncEngine, redis_url: str
+) -> None:
+    await add_turn(database)
+    replay_id = await order_replay(database)
+    await feed(a_feeder(database))
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE background_jobs SET adapter = 'polite'"))
+    told = "polite 어댑터를 가진 워커가 지금 없어"
+    async with connect_redis(redis_url) as redis:
+        for adapters, is_told in (((), True), (("polite",), False)):
+            status = WorkerStatus(
+                id="w", state=WorkerState.READY, model="m", adapters=adapters, by_adapters=True
+            )
+            await Heartbeat(redis, worker="w").publish(status)
+            client = await start_admin(database, redis_url=redis_url)
+            await log_in(client)
+            assert (told in await shown(client, f"/{replay_id}")) is is_told
 
 
 async def test_nothing_tells_a_reviewer_which_answer_is_new(

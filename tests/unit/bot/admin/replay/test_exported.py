@@ -27,7 +27,7 @@ def test_what_a_spreadsheet_would_compute_becomes_text(begins: str, rest: str) -
 
 
 def test_numbers_stay_numbers() -> None:
-    assert csv_lines([a_row(position=-5)]).startswith("-5,")
+    assert csv_lines([a_row(replay=3, position=-5)]).startswith("3,-5,")
 
 
 @given(st.lists(words.filter(lambda text: "\0" not in text), min_size=1, max_size=5))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from pathlib import Path
 
 import httpx2
+import orjson
 import pytest
-from aiohttp import web
+from aiohttp import encode_basic_auth, web
 from aiohttp.test_utils import TestServer
 
+from inference_worker.engines.served.discovery import authorization
 from inference_worker.engines.served.event_stream import EventStreams
 
 EVENT = b'data: {"choices": [{"delta": {"content": "\xec\x95\x88"}}]}\n\n'
@@ -128,3 +131,151 @@ async def test_a_refusal_carries_its_reason(streams: EventStreams) -> None:
         with pytest.raises(httpx2.HTTPStatusError) as refused:
             await read(streams, str(server.make_url("/")))
     assert refused.value.response.json() == {"error": "너무 길어요"}
+
+
+async def test_a_refusal_that_repeats_the_request_is_read_whole(streams: EventStreams) -> None:
+    reason = {"error": "입력이 너무 길어요", "input": "data:image/png;base64," + "A" * 1_000_000}
+
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.json_response(reason, status=422)
+
+    async with serving(refuse) as url:
+        with pytest.raises(httpx2.HTTPStatusError) as refused:
+            await read(streams, url)
+    assert refused.value.response.json() == reason
+
+
+async def test_a_request_with_large_pictures_is_sent_whole(streams: EventStreams) -> None:
+    arrived = []
+
+    async def answer(request: web.Request) -> web.Response:
+        arrived.append((request.content_type, request.content_length, len(await request.read())))
+        return web.Response(body=EVENT)
+
+    app = web.Application(client_max_size=4_000_000)
+    app.router.add_post("/", answer)
+    async with TestServer(app, host="127.0.0.1") as server:
+        body = {"messages": ["A" * 2_000_000]}
+        url = str(server.make_url("/"))
+        asked = streams.open(url, body, headers={}, connect_timeout_s=60)
+        async with aclosing(await asked) as events:
+            assert [event async for event in events]
+    size = len(orjson.dumps(body))
+    assert arrived == [("application/json", size, size)]
+
+
+async def test_a_kept_connection_that_the_server_closes_fails_no_answer(
+    streams: EventStreams,
+) -> None:
+    async with closing_server(answers_of_a_connection=1) as url:
+        for _ in range(4):
+            assert await read(streams, url)
+
+
+async def test_a_server_that_dies_of_a_request_is_no_server_that_was_never_there(
+    streams: EventStreams,
+) -> None:
+    """Otherwise the job would be tried without an end."""
+    async with closing_server(answers_of_a_connection=1, dies=True) as url:
+        assert await read(streams, url)
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await read(streams, url)
+
+
+async def test_a_new_connection_that_is_closed_at_once_is_not_tried_again(
+    streams: EventStreams,
+) -> None:
+    async with closing_server(answers_of_a_connection=0) as url:
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await read(streams, url)
+
+
+async def test_an_answer_that_is_whole_may_end_in_a_broken_response(streams: EventStreams) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(EVENT + b"data: [DONE]\n\n")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async with serving(answer) as url:
+        assert len(await read(streams, url)) == 2
+
+
+@pytest.mark.parametrize("host", ["machine 127.0.0.1", "default"])
+async def test_a_netrc_file_changes_no_request(
+    streams: EventStreams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    (tmp_path / "netrc").write_text(f"{host} login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert await logins(streams) == [None, "Bearer key"]
+
+
+async def test_a_login_in_the_url_counts_before_the_key(streams: EventStreams) -> None:
+    basic = encode_basic_auth("me", "secret")
+    assert await logins(streams, login="me:secret@") == [basic, basic]
+
+
+async def test_a_proxy_of_the_environment_is_used(
+    streams: EventStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def forward(request: web.Request) -> web.Response:
+        asked.append(str(request.url))
+        return web.Response(body=EVENT)
+
+    async with serving(forward) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.removeprefix("http://"))
+        monkeypatch.setenv("no_proxy", "inside.test")
+        assert await read(streams, "http://model.test/")
+        with pytest.raises(httpx2.ConnectError):
+            await read(streams, "http://inside.test/")
+    assert asked == ["http://model.test/"]
+
+
+async def logins(streams: EventStreams, *, login: str = "") -> list[str | None]:
+    """The ``Authorization`` that arrives without a key, and with one."""
+    arrived = []
+
+    async def answer(request: web.Request) -> web.Response:
+        arrived.append(request.headers.get("authorization"))
+        return web.Response(body=EVENT)
+
+    async with serving(answer) as url:
+        asked = url.replace("://", f"://{login}")
+        for headers in ({}, authorization("key")):
+            opened = await streams.open(asked, {}, headers=headers, connect_timeout_s=60)
+            async with aclosing(opened) as events:
+                assert [event async for event in events]
+    return arrived
+
+
+@asynccontextmanager
+async def serving(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_post("/{rest:.*}", answer)
+    async with TestServer(app, host="127.0.0.1") as server:
+        yield str(server.make_url("/"))
+
+
+@asynccontextmanager
+async def closing_server(*, answers_of_a_connection: int, dies: bool = False) -> AsyncIterator[str]:
+    """Closes a connection when the request after so many arrives, as if both came at once."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(answers_of_a_connection):
+            await reader.readuntil(b"{}")
+            length = f"content-length: {len(EVENT)}\r\n\r\n".encode()
+            writer.write(b"HTTP/1.1 200 OK\r\n" + length + EVENT)
+        await reader.readuntil(b"{}")
+        if dies:
+            listening.close()
+        writer.transport.abort()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1")
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
