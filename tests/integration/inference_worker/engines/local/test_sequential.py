@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from inference_queue.protocol import Completion, FailureReason, FinishReason, Job, Picture
 from inference_worker.engines.base import Delta, Vision
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.engines.local.loaded_model import Encoded
+from inference_worker.engines.local.processor_inputs import ProcessorReader
 from inference_worker.engines.local.sequential import MAX_WAITING
+from inference_worker.engines.local.sequential_writer import SequentialWriter
 from inference_worker.errors import EngineError
 from inference_worker.prompt.context_window import Fitted
 from tests.support import tiny_idefics, tiny_mllama
@@ -146,6 +149,20 @@ async def test_a_late_answer_ends_with_what_is_written(own_engine: LocalEngine) 
     late = await waiting  # while the first one is still being written
     assert late.finish_reason is FinishReason.DEADLINE
     await events.aclose()
+
+
+def test_layers_of_a_long_prompt_are_no_stall(noise_mllama_dir: Path, demo_tokenizer: Any) -> None:
+    reference = Reference(noise_mllama_dir)
+    writer = SequentialWriter(
+        reference.model,
+        demo_tokenizer.backend_tokenizer,
+        frozenset(),
+        ProcessorReader(reference.processor),
+    )
+    writer.stepped = -math.inf
+    with torch.inference_mode():
+        reference.model(torch.tensor([[1, 2, 3]]))
+    assert math.isfinite(writer.stalled_s())
 
 
 async def test_an_answer_that_repeats_itself_is_stopped(
