@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable
-from enum import StrEnum
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -16,21 +15,9 @@ from inference_queue.worker_registry import WorkerStatus, heartbeat_ages, list_w
 from runtime.redis_client import redis_cause, redis_outage_log
 
 
-class AdapterTrouble(StrEnum):
-    """Why jobs that name an adapter would not be answered."""
-
-    MISSING = "missing"  #: no ready worker has it: they wait for one, until they expire
-    OLD_WORKERS = "old_workers"  #: a worker of the previous version would refuse them
-
-
-def adapter_trouble(name: str, workers: Iterable[WorkerStatus]) -> AdapterTrouble | None:
-    """What stands against an adapter's name with these workers; None: nothing."""
-    ready = [worker for worker in workers if worker.state == "ready"]
-    if not any(name in worker.offered_adapters for worker in ready):
-        return AdapterTrouble.MISSING
-    if not all(worker.by_adapters for worker in ready):
-        return AdapterTrouble.OLD_WORKERS
-    return None
+def has_adapter(name: str, workers: Iterable[WorkerStatus]) -> bool:
+    """Whether a ready worker has it; elsewhere jobs that name it wait until they expire."""
+    return any(worker.state == "ready" and name in worker.offered_adapters for worker in workers)
 
 
 REFRESH_S = 1.5

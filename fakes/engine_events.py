@@ -62,7 +62,8 @@ def completion_events(
         last = number == len(pieces) - 1 and finish != "none"
         choice = {"index": 0, "text": piece, "finish_reason": finish if last else None}
         yield {**frame, "choices": [choice]}
-    if (body.get("stream_options") or {}).get("include_usage"):
+    asked = (body.get("stream_options") or {}).get("include_usage")
+    if asked and server.usage != "never":
         yield {**frame, "choices": [], "usage": usage_of(prompt_tokens(body), len(pieces))}
     if server.done:
         yield "[DONE]"

@@ -18,16 +18,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 #: A job that waited longer is not held back any more for its person's last claim.
 REMEMBER_S = 3600.0
 
-CLAIMABLE = """
-    state = 'queued' AND run_after <= now() AND NOT cancel_requested
-    AND (deadline IS NULL OR deadline > now())
+_YEARS = 1000
+
+
+def set_apart(adapter: str) -> str:
+    """By how much later the job is due that names ``adapter`` (SQL): nothing without one.
+
+    The previous version's workers do not know the column, and refuse such a job. So far in the
+    future they never claim it.
+    """
+    return f"make_interval(years => CASE WHEN {adapter} <> '' THEN {_YEARS} ELSE 0 END)"
+
+
+CLAIMABLE = f"""
+    state = 'queued' AND run_after <= now() + {set_apart("jobs.adapter")}
+    AND NOT cancel_requested AND (deadline IS NULL OR deadline > now())
 """
 
 #: Whether the worker has the adapter that it names, if any.
 HAS_ITS_ADAPTER = "(jobs.adapter IS NULL OR jobs.adapter = ANY(CAST(:adapters AS text[])))"
 
-#: Whether the worker's model can answer it; ``:sees`` also where it is to decline such jobs.
-ANSWERABLE = f"(CAST(:sees AS boolean) OR NOT needs_vision) AND {HAS_ITS_ADAPTER}"
+#: Whether the worker's model can answer it; ``:sees`` also where it is to decline such jobs, and
+#: ``:unseen`` the adapters whose pictures it is to decline.
+ANSWERABLE = f"""
+    (CAST(:sees AS boolean) OR NOT needs_vision OR jobs.adapter = ANY(CAST(:unseen AS text[])))
+    AND {HAS_ITS_ADAPTER}
+"""
 
 #: When the person of a queued job was last served. A job that was given back (its lease is not 0)
 #: keeps its place: its claim served nobody. One lookup a row (hence OFFSET 0 below): the statistics

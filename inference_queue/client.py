@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inference_queue.channels import CANCEL_CHANNEL, WAKE_CHANNEL
+from inference_queue.claim_order import set_apart
 from inference_queue.protocol import (
     CANCELLED,
     Completion,
@@ -34,10 +35,11 @@ from runtime.pubsub import WakeupPublisher
 
 #: The columns repeat fields of the payload, for the order and the indexes.
 ENQUEUE = text(
-    """
-    INSERT INTO jobs (id, payload, fairness_key, due, deadline, needs_vision, adapter)
+    f"""
+    INSERT INTO jobs (id, payload, fairness_key, due, deadline, needs_vision, adapter, run_after)
     SELECT job.id, payload, nullif(job.fairness_key, ''), job.due, job.deadline,
-        coalesce(payload -> 'needs' @> '["pictures"]', false), nullif(job.adapter, '')
+        coalesce(payload -> 'needs' @> '["pictures"]', false), nullif(job.adapter, ''),
+        now() + {set_apart("job.adapter")}
     FROM jsonb_array_elements(CAST(:payloads AS jsonb)) AS payload,
         jsonb_to_record(payload) AS job (
             id uuid, fairness_key text, due timestamptz, deadline timestamptz, adapter text

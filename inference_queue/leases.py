@@ -15,7 +15,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_queue.channels import FINISHED_CHANNEL
-from inference_queue.claim_order import ANSWERABLE, CLAIMABLE, NEXT_JOBS, NOTE_SERVED
+from inference_queue.claim_order import (
+    ANSWERABLE,
+    CLAIMABLE,
+    NEXT_JOBS,
+    NOTE_SERVED,
+    set_apart,
+)
 from inference_queue.protocol import (
     Completion,
     Failure,
@@ -135,17 +141,19 @@ class LeaseClient:
         excluded: Sequence[UUID] = (),
         sees: bool = True,
         adapters: Sequence[str] = (),
+        unseen: Sequence[str] = (),
         on_fault: OnFault = log_fault,
     ) -> list[Lease]:
         """Take up to ``slots`` jobs in the order of claims; ``typical_s``: an answer's duration.
 
-        ``sees``: those with pictures too. ``adapters``: those that name one of these too.
+        ``sees``: those with pictures too. ``adapters``: those that name one of these too;
+        ``unseen``: whose pictures it takes even so, to decline them.
 
         An unreadable payload is finished at once as INVALID_JOB; an error of that goes to
         ``on_fault``.
         """
         order = _order(slots, typical_s, excluded)
-        values = {**order, **_abilities(sees, adapters), **self._holder()}
+        values = {**order, **_abilities(sees, adapters, unseen), **self._holder()}
         return await self._take(CLAIM, values, on_fault)
 
     async def claim_one(
@@ -154,10 +162,11 @@ class LeaseClient:
         *,
         sees: bool = True,
         adapters: Sequence[str] = (),
+        unseen: Sequence[str] = (),
         on_fault: OnFault = log_fault,
     ) -> list[Lease]:
         """Take this job if it is still claimable: one lease or none."""
-        values = {"job_id": job_id, **_abilities(sees, adapters), **self._holder()}
+        values = {"job_id": job_id, **_abilities(sees, adapters, unseen), **self._holder()}
         return await self._take(CLAIM_ONE, values, on_fault)
 
     async def next_jobs(
@@ -168,9 +177,10 @@ class LeaseClient:
         excluded: Sequence[UUID] = (),
         sees: bool = True,
         adapters: Sequence[str] = (),
+        unseen: Sequence[str] = (),
     ) -> list[UUID]:
         """The jobs that ``claim`` would take now, in its order. Read-only."""
-        values = {**_order(slots, typical_s, excluded), **_abilities(sees, adapters)}
+        values = {**_order(slots, typical_s, excluded), **_abilities(sees, adapters, unseen)}
         async with self._database.connect() as connection:
             return list(await connection.scalars(NEXT, values))
 
@@ -217,7 +227,9 @@ class LeaseClient:
                     state=JobState.QUEUED,
                     lease_until=None,
                     attempt=jobs.c.attempt - (0 if counts else 1),
-                    run_after=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, delay_s),
+                    run_after=func.now()
+                    + func.make_interval(0, 0, 0, 0, 0, 0, delay_s)
+                    + text(set_apart("jobs.adapter")),
                 )
             )
         return changed.rowcount == 1
@@ -279,5 +291,5 @@ def _order(slots: int, typical_s: float, excluded: Sequence[UUID]) -> dict[str, 
     }
 
 
-def _abilities(sees: bool, adapters: Sequence[str]) -> dict[str, Any]:
-    return {"sees": sees, "adapters": list(adapters)}
+def _abilities(sees: bool, adapters: Sequence[str], unseen: Sequence[str]) -> dict[str, Any]:
+    return {"sees": sees, "adapters": list(adapters), "unseen": list(unseen)}

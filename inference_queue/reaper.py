@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from inference_queue.claim_order import set_apart
 from inference_queue.protocol import CANCELLED, Failure, FailureReason
 from inference_queue.wire import dump_result
 
@@ -51,7 +52,8 @@ REAP = text(
     )
     UPDATE jobs
     SET state = CASE WHEN stuck.result IS NULL THEN 'queued' ELSE 'finished' END,
-        result = stuck.result, lease_until = NULL, run_after = now(),
+        result = stuck.result, lease_until = NULL,
+        run_after = now() + {set_apart("jobs.adapter")},
         finished_at = CASE WHEN stuck.result IS NULL THEN NULL ELSE now() END
     FROM stuck WHERE jobs.id = stuck.id
     RETURNING jobs.id, jobs.state

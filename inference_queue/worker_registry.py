@@ -53,14 +53,16 @@ class WorkerStatus:
     tokens_per_s: float = 0.0  #: of one answer
     adapter: str = ""  #: the name of the LoRA weights merged into its model
     adapters: tuple[str, ...] = ()  #: of those beside it, one of which a job may name
-    by_adapters: bool = False  #: it leaves jobs with an adapter's name to those that have it
+    by_adapters: bool = False  #: it claims jobs that name its adapters
     renders: bool = False  #: it has the model's chat template and tokenizer
     by_needs: bool = False  #: it leaves jobs with pictures to those that see (up to MAX_PICTURES)
     background: int = 0  #: background jobs beside the ``busy`` live ones
 
     @property
     def offered_adapters(self) -> tuple[str, ...]:
-        """The names by which a job may choose an adapter here."""
+        """The names by which a job may choose an adapter here; none with the previous version."""
+        if not self.by_adapters:
+            return ()
         return tuple(dict.fromkeys(filter(None, (self.adapter, *self.adapters))))
 
 

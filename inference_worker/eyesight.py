@@ -1,7 +1,8 @@
 """Which jobs with pictures a worker takes: all where its model sees, else those nobody can answer.
 
 A worker that reads text only leaves them to those that see. Where none has been there for a while,
-it takes them too, and its engine declines: the person is told, and does not wait in vain.
+it takes them too, and its engine declines: the person is told, and does not wait in vain. So it is
+with each of its adapters: a worker that sees may lack the one that a job names.
 """
 
 from __future__ import annotations
@@ -35,11 +36,19 @@ class Eyesight:
         self._clock = clock
         self._others_seen_at = clock()
         self._looked_at = clock()
+        self._seen_with: dict[str, float] = {}  # when others saw with an adapter, by its name
 
     @property
     def takes_pictures(self) -> bool:
         """Whether this worker claims jobs with pictures now."""
         return self._own().vision or self._looked_at - self._others_seen_at >= GRACE_S
+
+    @property
+    def unseen_adapters(self) -> list[str]:
+        """Of this worker's: those whose pictures it claims now, as nobody sees with them."""
+        own, now = self._own(), self._looked_at
+        names = () if own.vision else own.offered_adapters
+        return [name for name in names if now - self._seen_with.get(name, now) >= GRACE_S]
 
     async def look(self) -> None:
         """Look once who is there."""
@@ -49,8 +58,14 @@ class Eyesight:
         except (RedisError, OSError, ValueError, TypeError):
             return
         self._looked_at = self._clock()
-        if any(peer.vision or peer.state is WorkerState.LOADING for peer in peers):
+        is_loading = any(peer.state is WorkerState.LOADING for peer in peers)
+        seeing = [peer for peer in peers if peer.vision]
+        if seeing or is_loading:
             self._others_seen_at = self._looked_at
+        for name in own.offered_adapters:
+            self._seen_with.setdefault(name, self._looked_at)
+            if is_loading or any(name in peer.offered_adapters for peer in seeing):
+                self._seen_with[name] = self._looked_at
 
     async def keep_looking(self) -> None:
         """Look until cancelled."""

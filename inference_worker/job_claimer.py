@@ -77,6 +77,7 @@ class JobClaimer:
             typical_s=self._throughput.answer_s,
             sees=self._eyesight.takes_pictures,
             adapters=self._adapters(),
+            unseen=self._eyesight.unseen_adapters,
         )
         return await self._claims.take(slots, claim)
 
@@ -87,6 +88,7 @@ class _Claim:
     typical_s: float  #: an answer's duration
     sees: bool
     adapters: Sequence[str]
+    unseen: Sequence[str]
 
     async def several(self, slots: int, excluded: Sequence[UUID]) -> list[Lease]:
         return await self.leases.claim(
@@ -95,6 +97,7 @@ class _Claim:
             excluded=excluded,
             sees=self.sees,
             adapters=self.adapters,
+            unseen=self.unseen,
             on_fault=report_fault,
         )
 
@@ -105,11 +108,16 @@ class _Claim:
             excluded=excluded,
             sees=self.sees,
             adapters=self.adapters,
+            unseen=self.unseen,
         )
 
     async def one(self, job_id: UUID) -> list[Lease]:
         return await self.leases.claim_one(
-            job_id, sees=self.sees, adapters=self.adapters, on_fault=report_fault
+            job_id,
+            sees=self.sees,
+            adapters=self.adapters,
+            unseen=self.unseen,
+            on_fault=report_fault,
         )
 
     async def reject(self, job_id: UUID, failure: Failure) -> bool:

@@ -230,11 +230,11 @@ def _lane(
         leases=BackgroundLeases(connections.database, worker=live.worker, lease_s=live.lease_s),
         running=running,
         runner=runner,
-        offer=lambda: _offer(lifecycle.status(), sees=eyesight.takes_pictures),
+        offer=lambda: _offer(lifecycle.status(), eyesight),
     )
 
 
-def _offer(status: WorkerStatus, *, sees: bool) -> Offer | None:
+def _offer(status: WorkerStatus, eyesight: Eyesight) -> Offer | None:
     """What it can do in the background; None while it takes no jobs."""
     if status.state is not WorkerState.READY:
         return None
@@ -245,7 +245,8 @@ def _offer(status: WorkerStatus, *, sees: bool) -> Offer | None:
         adapter=status.adapter,
         adapters=status.adapters,
         renders=status.renders,
-        sees=sees,
+        sees=eyesight.takes_pictures,
+        unseen=tuple(eyesight.unseen_adapters),
     )
 
 

@@ -12,21 +12,16 @@ from bot.configs.reader import MAX_SCOPES
 from bot.domain.findings import Finding, Verdict
 from bot.settings import Settings
 from bot.store import bot_configs
-from bot.workers import AdapterTrouble, adapter_trouble
+from bot.workers import has_adapter
 from inference_queue.worker_registry import list_workers
 from runtime.database import DATABASE_ERRORS, CannotConnectError, connect_unpooled
 from runtime.redis_client import connect_redis
 
 STATEMENT_TIMEOUT_S = 5.0
-_ADVICE = {
-    AdapterTrouble.MISSING: (
-        "no worker has it, and its questions wait until they expire: start one with it "
-        "(WORKER_ADAPTERS), or name another on the settings page"
-    ),
-    AdapterTrouble.OLD_WORKERS: (
-        "workers of the previous version are running, which refuse its questions: upgrade them all"
-    ),
-}
+_ADVICE = (
+    "no worker has it, and its questions wait until they expire: start one with it "
+    "(WORKER_ADAPTERS), or name another on the settings page"
+)
 
 
 async def check_adapters(settings: Settings) -> AsyncIterator[Finding]:
@@ -43,12 +38,11 @@ async def check_adapters(settings: Settings) -> AsyncIterator[Finding]:
     except (CannotConnectError, *DATABASE_ERRORS, RedisError, OSError, ValueError):
         return
     for name, scope in sorted(scopes.items()):
-        trouble = adapter_trouble(name, workers)
         sentence = f"The settings of {scope} name the adapter {name}"
-        if trouble:
-            yield Finding(Verdict.WRONG, f"{sentence}: {_ADVICE[trouble]}.")
-        else:
+        if has_adapter(name, workers):
             yield Finding(Verdict.OK, f"{sentence}, which a worker has.")
+        else:
+            yield Finding(Verdict.WRONG, f"{sentence}: {_ADVICE}.")
 
 
 async def _named(settings: Settings) -> dict[str, str]:

@@ -27,7 +27,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inference_queue.background.protocol import BackgroundJob, BackgroundKind, BackgroundResult
 from inference_queue.background.wire import dump_background_result, load_background_job
 from inference_queue.claim_order import CLAIMABLE, HAS_ITS_ADAPTER
-from inference_queue.protocol import Failure, FailureReason, Job, ProtocolError
+from inference_queue.protocol import (
+    Failure,
+    FailureReason,
+    Job,
+    ProtocolError,
+    is_adapter_name,
+)
 from runtime.database import DATABASE_ERRORS, LAZY_COMMIT_SQL, fault_fields
 
 log = structlog.get_logger(__name__)
@@ -37,7 +43,7 @@ log = structlog.get_logger(__name__)
 _NEXT = f"""
     SELECT id FROM background_jobs
     WHERE state = 'queued' AND run_after <= now() AND kind = ANY(:kinds)
-      AND (kind <> 'see' OR CAST(:sees AS boolean) OR model IS NOT NULL)
+      AND (kind <> 'see' OR CAST(:sees AS boolean) OR model IS NOT NULL OR adapter = ANY(:unseen))
       AND coalesce(model, :model) = :model AND coalesce(preset, :preset) = :preset
       AND coalesce(engine, :engine) = :engine
       AND (adapter IS NULL OR adapter = ANY(:adapters))
@@ -52,6 +58,7 @@ _CHOICE: tuple[BindParameter[Any], ...] = (
     bindparam("excluded", type_=ARRAY(Uuid)),
     bindparam("slots", type_=Integer),
     bindparam("adapters", type_=ARRAY(Text)),
+    bindparam("unseen", type_=ARRAY(Text)),
     *(bindparam(name, type_=Text) for name in ("model", "preset", "engine")),
 )
 _LIST_NEXT = text(_NEXT).bindparams(*_CHOICE)
@@ -136,6 +143,7 @@ class Offer:
     adapters: tuple[str, ...] = ()  #: beside it, one of which a job may name
     renders: bool = False  #: it has the model's tokenizer and chat template
     sees: bool = False  #: its model sees pictures, or it declines them as nobody sees
+    unseen: tuple[str, ...] = ()  #: of its adapters, whose pictures it declines, as nobody sees
 
     @property
     def all_adapters(self) -> list[str]:
@@ -238,7 +246,8 @@ class BackgroundLeases:
             failure = Failure(reason=FailureReason.INVALID_JOB, message=str(error))
         else:
             if isinstance(job, Job) and row.adapter is not None:
-                job = replace(job, adapter=row.adapter)
+                # One that is merged into a model has its folder's name, and needs no choice.
+                job = replace(job, adapter=row.adapter if is_adapter_name(row.adapter) else "")
             return BackgroundLease(job=job, number=row.lease, attempt=row.attempt)
         try:
             await self._finish(row.id, row.lease, failure)
@@ -264,6 +273,7 @@ def _choice(
         "preset": offer.preset,
         "engine": offer.engine,
         "adapters": offer.all_adapters,
+        "unseen": list(offer.unseen),
         "only": only,
         "excluded": list(excluded),
     }

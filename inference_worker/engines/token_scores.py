@@ -19,6 +19,8 @@ NO_SCORES = (
     "cannot run here, generate_until tasks can"
 )
 
+TOO_LATE = "The deadline came before the scores."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedScores:

@@ -1,7 +1,7 @@
 """Jobs that want an adapter by its name, and the adapter that a prompt's settings named.
 
-Expand: both columns may be empty. The previous version's jobs want none; its workers do not know
-the column, and refuse the version of a job's payload that names an adapter.
+Expand: both columns may be empty. The previous version's jobs want none. Its workers do not know
+the column: jobs that name an adapter are due for them in a thousand years (claim_order.set_apart).
 """
 
 from __future__ import annotations

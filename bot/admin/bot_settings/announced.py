@@ -8,19 +8,13 @@ from aiohttp import web
 
 from bot.admin.web.language import translate as _
 from bot.admin.workers.views import WORKERS
-from bot.workers import AdapterTrouble, adapter_trouble
+from bot.workers import has_adapter
 from inference_queue.protocol import NO_ADAPTER
 
-_SENTENCES = {
-    AdapterTrouble.MISSING: (
-        "{name} 어댑터를 가진 워커가 지금 없습니다. 그런 워커가 켜질 때까지 질문이 기다리고, 기한이"
-        " 지나면 답하지 못합니다. 어댑터 없는 모델이 대신 답하지는 않습니다."
-    ),
-    AdapterTrouble.OLD_WORKERS: (
-        "이전 버전의 워커가 켜져 있습니다. 그 워커가 {name} 어댑터로 답할 질문을 맡으면 답하지"
-        " 못하니, 먼저 모든 워커를 새 버전으로 바꿔 주세요."
-    ),
-}
+_MISSING = (
+    "{name} 어댑터를 가진 워커가 지금 없습니다. 그런 워커가 켜질 때까지 질문이 기다리고, 기한이"
+    " 지나면 답하지 못합니다. 어댑터 없는 모델이 대신 답하지는 않습니다."
+)
 
 
 def names_of(request: web.Request) -> dict[str, Sequence[str]]:
@@ -34,7 +28,6 @@ def adapter_warning(request: web.Request, name: object) -> str:
     Where Valkey is away nobody knows what the workers have.
     """
     workers = request.app[WORKERS].workers
-    if not name or name == NO_ADAPTER or workers is None:
+    if not name or name == NO_ADAPTER or workers is None or has_adapter(str(name), workers):
         return ""
-    trouble = adapter_trouble(str(name), workers)
-    return _(_SENTENCES[trouble], name=name) if trouble else ""
+    return _(_MISSING, name=name)

@@ -175,8 +175,9 @@ class Batch:
         pairs = zip(prefilling, spans, strict=False)
         begun = [slot for slot, span in pairs if span.stop == len(slot.tokens)]
         done = [*writing, *begun]
-        chosen = self._sampler.choose(logits[: len(done)]) if done else []
+        chosen = self._sampler.propose(logits[: len(done)]) if done else []
         measured = masked_step.measured_in(logits, self.slots, len(writing), spans, chosen)
+        self._sampler.take(chosen)
         for sheet, scores in measured:
             sheet.found += scores
         for slot, end in zip(self.slots, ends, strict=False):
@@ -221,12 +222,10 @@ class Batch:
         if self._kernel is None or any(s.seen is not None or s.scores_prompt for s in rows):
             return self._forward_masked(writing, spans)
         chunks = [Chunk(s.row, s.start, self.slots[s.row].tokens[s.start : s.stop]) for s in spans]
-        newest = [slot.tokens[-1] for slot in writing]
+        newest, positions = [one.tokens[-1] for one in writing], [one.cached for one in writing]
+        work = Work(newest, positions, chunks, self._is_adapted(writing, spans))
         try:
-            positions = [slot.cached for slot in writing]
-            logits = self._graphs.logits(
-                Work(newest, positions, chunks, self._is_adapted(writing, spans))
-            )
+            logits = self._graphs.logits(work)
         except RuntimeError as error:
             if self._kernel_works or isinstance(
                 error, torch.OutOfMemoryError | torch.AcceleratorError

@@ -36,10 +36,21 @@ class _SlotSampling:
     sampling: SamplingParams
     random: random.Random
     fresh: list[int] = field(default_factory=list)
+    drawn: float | None = None  # for its next token
 
     @property
     def greedy(self) -> bool:
         return self.sampling.temperature < MIN_TEMPERATURE
+
+    def draw(self) -> float:
+        """The number that chooses the next token, the same one until that is taken."""
+        if self.drawn is None:
+            self.drawn = self.random.random()
+        return self.drawn
+
+    def take(self, token: int) -> None:
+        self.drawn = None
+        self.fresh.append(max(token, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,17 @@ class Sampler:
 
     def choose(self, logits: Tensor) -> list[int]:
         """The next token of each row of (rows, vocabulary), INVALID_TOKEN without numbers."""
+        chosen = self.propose(logits)
+        self.take(chosen)
+        return chosen
+
+    def take(self, tokens: Sequence[int]) -> None:
+        """Go on behind the tokens that were proposed to the first rows."""
+        for row, token in zip(self._rows, tokens, strict=False):
+            row.take(token)
+
+    def propose(self, logits: Tensor) -> list[int]:
+        """As ``choose``, and the same again for the same logits until the tokens are taken."""
         count, vocabulary = logits.shape
         tensors = self._tensors_of(count, vocabulary)
         scores = logits.float()
@@ -95,7 +117,7 @@ class Sampler:
         best, tokens = scores.max(-1, keepdim=True)
         if not tensors.all_greedy:
             scores = scores / tensors.temperature
-            draws = to_device([[row.random.random()] for row in self._rows[:count]], self._device)
+            draws = to_device([[row.draw()] for row in self._rows[:count]], self._device)
             drawn = _draw(scores, draws, tensors.top_k, tensors.top_p, min(CANDIDATES, vocabulary))
             tokens = torch.where(tensors.greedy, tokens, drawn)
         tokens = torch.where(best.isfinite(), tokens, INVALID_TOKEN)
@@ -107,8 +129,6 @@ class Sampler:
             )
             for place, token in zip(again, drawn[:, 0].tolist(), strict=True):
                 chosen[place] = token
-        for row, token in zip(self._rows, chosen, strict=False):
-            row.fresh.append(max(token, 0))
         return chosen
 
     def _tensors_of(self, count: int, vocabulary: int) -> SamplingTensors:
@@ -142,6 +162,8 @@ class Sampler:
             self._seen = grown
         fresh = [row.fresh for row in self._rows[:count]]
         at = [number for number, tokens in enumerate(fresh) for _ in tokens]
+        if not at:  # known since a step that failed
+            return self._seen[:count]
         places = to_device([at, list(itertools.chain.from_iterable(fresh))], self._device)
         # A plain True would be copied to the GPU, and waited for.
         self._seen[places[0], places[1]] = torch.ones_like(places[0], dtype=torch.bool)

@@ -115,7 +115,7 @@ class SequentialScheduler:
         self._thread.join(timeout_s)
         if self._thread.is_alive():  # still in a step: the process will end without it
             return
-        del self._writer
+        self._writer.model = None
         gc.collect()
         torch.cuda.empty_cache()
 

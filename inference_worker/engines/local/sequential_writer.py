@@ -44,13 +44,17 @@ class SequentialWriter:
         self.model = model
         self.is_closed = False
         self.is_lost = False  #: the device refuses all further work: only a new process helps
-        self.stepped = time.monotonic()  #: when the newest token was written
+        self.stepped = time.monotonic()  #: when the newest token or layer was computed
         self._tokenizer = tokenizer
         self._stop_ids = stop_ids
         self._reader = reader
+        # Four large pictures take a CPU a minute before the first token: it is no stall.
+        for layers in (one for one in model.modules() if isinstance(one, torch.nn.ModuleList)):
+            for layer in layers:
+                layer.register_forward_hook(self._note_step)
 
     def stalled_s(self) -> float:
-        """Seconds without a token; from any thread."""
+        """Seconds without a token or a layer; from any thread."""
         return math.inf if self.is_lost else time.monotonic() - self.stepped
 
     def write(self, request: Request, on_step: Callable[[], None]) -> None:
@@ -61,7 +65,7 @@ class SequentialWriter:
         choice = _Choice(output, self.model.device)
 
         def has_ended() -> bool:
-            self.stepped = time.monotonic()
+            self._note_step()
             on_step()
             return self.is_closed or choice.is_broken or output.has_ended()
 
@@ -95,6 +99,9 @@ class SequentialWriter:
             logits_processor=LogitsProcessorList([choice]),
             stopping_criteria=StoppingCriteriaList([_Ended(has_ended)]),
         )
+
+    def _note_step(self, *_: Any) -> None:
+        self.stepped = time.monotonic()
 
     def _placed(self, tensor: Tensor) -> Tensor:
         is_picture = tensor.is_floating_point()

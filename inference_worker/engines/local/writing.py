@@ -7,13 +7,13 @@ import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from inference_queue.protocol import Completion, Failure, Job
+from inference_queue.protocol import Completion, Failure, FailureReason, Job
 from inference_worker.engines.base import Delta, PlainRequest
 from inference_worker.engines.local.generated_text import GeneratedText
 from inference_worker.engines.local.loaded_model import Encoded, LoadedModel
 from inference_worker.engines.local.request import Event, Finished
 from inference_worker.engines.local.told_scores import told
-from inference_worker.engines.token_scores import ScoredCompletion, WantedScores
+from inference_worker.engines.token_scores import TOO_LATE, ScoredCompletion, WantedScores
 from inference_worker.errors import EngineError
 
 
@@ -24,6 +24,11 @@ class Writing:
     prompt: Encoded
     output: GeneratedText
     wanted: WantedScores | None = None
+
+    def lacks_scores(self, end: Finished) -> bool:
+        """Whether it ended before all of a prompt was scored, with the token behind it."""
+        wants_prompt = self.wanted is not None and self.wanted.prompt
+        return wants_prompt and len(end.scores) < len(self.prompt.ids)
 
     def completion(self, model: LoadedModel, name: str, end: Finished) -> ScoredCompletion:
         """The answer at its end."""
@@ -71,6 +76,8 @@ async def write(
     finally:
         model.scheduler.cancel(request)  # stops it where the model repeats itself
     end = end or output.stopped()
+    if writing.lacks_scores(end):  # the sum of a part would be taken for that of all
+        raise EngineError(FailureReason.EXPIRED, TOO_LATE)
     if delta := output.flush(end.reason):
         yield delta
     name = model.card.answered_by(job.adapter)

@@ -30,7 +30,12 @@ from inference_worker.engines.served.endpoint import (
     EndpointSettings,
     read_endpoint,
 )
-from inference_worker.engines.served.errors import ModelGoneError, NoSystemRoleError, TooLongError
+from inference_worker.engines.served.errors import (
+    ModelGoneError,
+    NoSystemRoleError,
+    TooLongError,
+    refuses_adapter,
+)
 from inference_worker.engines.served.estimated_prompt import Prompt
 from inference_worker.engines.served.event_stream import EventStreams
 from inference_worker.engines.served.fitting import fit_job, fit_shorter, plain_prompt
@@ -127,7 +132,7 @@ class ServedEngine:
                     connection = self._without_system(connection, job, error)
                     prompt = await self._prompt(connection, job)
                 else:
-                    connection = await self._mended(connection, error)
+                    connection = await self._mended(connection, job, error)
                     prompt = await self._prompt(connection, job)
 
     async def complete(self, plain: PlainRequest) -> AsyncGenerator[Delta | Completion, None]:
@@ -175,15 +180,19 @@ class ServedEngine:
         refuse_adapter(connection.card, job)
         return await fit_job(connection, job)
 
-    async def _mended(self, used: Connection, error: EngineError) -> Connection:
+    async def _mended(self, used: Connection, job: Job, error: EngineError) -> Connection:
         """Another connection to ask after this error. Raises the error where there is none."""
-        if isinstance(error, ModelGoneError):
+        lacks_adapter = bool(job.adapter) and refuses_adapter(error)
+        if isinstance(error, ModelGoneError) or lacks_adapter:
             await self.refresh()
             if self._connected().backend != used.backend:
                 return self._connected()
             if self._trouble:  # what it serves instead
                 sentence = f"{error.failure.message} {self._trouble}"
                 raise EngineError(error.failure.reason, sentence) from error
+        if lacks_adapter:  # the job is sound, and the model answers others
+            sentence = error.failure.message
+            raise EngineError(FailureReason.ENGINE_ERROR, sentence, retryable=True) from error
         if error.failure.reason is FailureReason.ENGINE_UNAVAILABLE:
             self._is_doubted = True
         raise error

@@ -52,6 +52,8 @@ _NOT_THE_WORDS = re.compile(r"moderation|flagged|content.{0,8}(policy|filter)", 
 _NOT_THE_MODEL = re.compile(
     r"pinned to|model.{0,200}(does not exist|not found)", re.IGNORECASE | re.DOTALL
 )
+#: How servers that list no adapters, or whose list is old by now, refuse one.
+_NOT_THE_ADAPTER = re.compile(r"\blora\b|adapter", re.IGNORECASE)
 #: How chat templates say that they know no system role; the last is Gemini's of a hosted Gemma.
 _NO_SYSTEM_ROLE = re.compile(
     r"system.{0,24}(role|message|prompt|instruction).{0,40}(not |n't |unsupported)"
@@ -97,6 +99,13 @@ def translate(error: Exception, where: str) -> EngineError:
     if isinstance(error, httpx2.HTTPError | httpx2.StreamError | OSError):
         return broken(where, f"broke off the answer ({type(error).__name__})")
     return broken(where, f"sent something that is no answer ({type(error).__name__})")
+
+
+def refuses_adapter(error: EngineError) -> bool:
+    """Whether the server may lack the adapter that was asked for."""
+    is_refused = error.failure.reason is FailureReason.INVALID_JOB
+    is_named = is_refused and _NOT_THE_ADAPTER.search(error.failure.message)
+    return isinstance(error, ModelGoneError) or bool(is_named)
 
 
 def unavailable(where: str, what: str, *, retryable: bool = False) -> EngineError:

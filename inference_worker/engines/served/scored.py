@@ -24,6 +24,7 @@ from inference_worker.engines.served.stream import read_completion
 from inference_worker.engines.token_scores import (
     LEAST,
     NO_SCORES,
+    TOO_LATE,
     Likely,
     ScoredCompletion,
     TokenScore,
@@ -71,12 +72,11 @@ async def scored(
     try:
         await _read_all(connection, plain, _body(connection, plain, prompt, wanted), read)
     except DeadlineReached:
-        sentence = "The deadline came before the scores."
-        raise EngineError(FailureReason.EXPIRED, sentence) from None
+        raise EngineError(FailureReason.EXPIRED, TOO_LATE) from None
     address = connection.endpoint.address
     if not read.finish:
         raise broken(address, "broke off the answer")
-    if not read.scores:
+    if not read.scores or (wanted.prompt and not 0 < read.prompt_tokens <= len(read.scores)):
         raise EngineError(FailureReason.INVALID_JOB, NO_SCORES)
     begin = read.begin_of_answer(wanted)
     split = read.prompt_tokens if wanted.prompt else 0

@@ -18,6 +18,7 @@ from inference_queue.claim_order import forget_served
 from inference_queue.client import JobQueue
 from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import Completion, FinishReason, Job, Message, Picture, Role
+from inference_queue.reaper import reap
 
 TYPICAL_S = 10.0
 DONE = Completion(
@@ -221,6 +222,22 @@ async def test_pictures_wait_for_a_worker_that_sees_and_hold_nobody_up(
     assert lease.job.messages == (seen,)
 
 
+async def test_pictures_for_an_adapter_are_taken_to_be_declined_where_nobody_sees_with_it(
+    database: AsyncEngine, redis: Redis, leases: LeaseClient
+) -> None:
+    queue = JobQueue(redis)
+    seen = Message(Role.USER, "이게 뭐야?", (Picture("image/png", "aGVsbG8="),))
+    pictures = [
+        replace(question("가"), messages=(seen,), adapter=name) for name in ("support", "sales", "")
+    ]
+    both = ["support", "sales"]
+    async with database.begin() as connection:
+        await queue.enqueue(connection, *pictures)
+    assert await leases.claim(4, sees=False, adapters=both) == []
+    [lease] = await leases.claim(4, sees=False, adapters=both, unseen=["support"])
+    assert lease.job == pictures[0]
+
+
 async def test_a_job_that_names_an_adapter_waits_for_a_worker_that_has_it(
     database: AsyncEngine, redis: Redis, leases: LeaseClient
 ) -> None:
@@ -233,3 +250,45 @@ async def test_a_job_that_names_an_adapter_waits_for_a_worker_that_has_it(
     assert [lease.job for lease in await leases.claim(4, adapters=["sales"])] == [plain]
     assert await leases.next_jobs(4, adapters=["sales", "support"]) == [adapted.id]
     assert [lease.job for lease in await leases.claim(4, adapters=["support"])] == [adapted]
+
+
+#: Of the version before adapters had names, in the parts that choose.
+PREVIOUS_CLAIM = text(
+    """
+    SELECT id FROM jobs WHERE state = 'queued' AND run_after <= now() AND NOT cancel_requested
+    AND (deadline IS NULL OR deadline > now())
+    """
+)
+
+
+async def test_workers_of_the_previous_version_never_claim_a_job_that_names_an_adapter(
+    database: AsyncEngine, redis: Redis, leases: LeaseClient
+) -> None:
+    """They would refuse it. The new ones have it at once, and again once it was given back."""
+    queue = JobQueue(redis)
+    adapted, plain = replace(question("나"), adapter="support"), question("가")
+
+    async def claimed() -> Lease:
+        async with database.begin() as connection:
+            assert list(await connection.scalars(PREVIOUS_CLAIM)) == [plain.id]
+        [lease] = await leases.claim_one(adapted.id, adapters=["support"])
+        return lease
+
+    async with database.begin() as connection:
+        await queue.enqueue(connection, adapted, plain)
+    await leases.release(await claimed(), counts=False)
+    assert await leases.release(await claimed(), delay_s=3600, counts=False)
+    assert await leases.claim(4, adapters=["support"], excluded=[plain.id]) == []
+    await passed(database, "run_after", "1 hour")
+    await claimed()
+    await passed(database, "lease_until", "1 hour")
+    async with database.begin() as connection:
+        assert await reap(connection) == 1
+    assert (await claimed()).job == adapted
+
+
+async def passed(database: AsyncEngine, column: str, time: str) -> None:
+    """Let the job with an adapter be older."""
+    async with database.begin() as connection:
+        change = f"UPDATE jobs SET {column} = {column} - interval '{time}' WHERE adapter <> ''"
+        await connection.execute(text(change))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
@@ -52,6 +54,8 @@ def test_a_merged_adapter_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_merged_adapter_may_be_named_by_jobs_too() -> None:
-    worker = WorkerStatus(id="w", state=WorkerState.READY, adapter="polite", adapters=("a", "b"))
+    ready = WorkerStatus(id="w", state=WorkerState.READY, by_adapters=True)
+    worker = replace(ready, adapter="polite", adapters=("a", "b"))
     assert worker.offered_adapters == ("polite", "a", "b")
-    assert WorkerStatus(id="w", state=WorkerState.READY).offered_adapters == ()
+    assert ready.offered_adapters == ()
+    assert replace(worker, by_adapters=False).offered_adapters == (), "the previous version"

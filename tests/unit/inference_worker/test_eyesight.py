@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from redis.exceptions import RedisError
@@ -62,3 +63,20 @@ async def test_without_redis_it_believes_what_it_knew() -> None:
     assert not await room.after(1)
     room.others = RedisError("gone")
     assert not await room.after(10 * GRACE_S)
+
+
+async def test_pictures_for_an_adapter_wait_only_while_somebody_sees_with_it() -> None:
+    """One that sees and lacks the adapter would never claim them."""
+    own = replace(BLIND, by_adapters=True, adapters=("support", "sales"))
+    room = Room(own, replace(SEEING, by_adapters=True, adapters=("sales",)))
+    assert not await room.after(1)
+    assert room.eyesight.unseen_adapters == []
+    assert not await room.after(GRACE_S)
+    assert room.eyesight.unseen_adapters == ["support"]
+    room.others = (LOADING,)
+    await room.after(1)
+    assert room.eyesight.unseen_adapters == []
+    room.own = replace(own, vision=True)
+    room.others = ()
+    assert await room.after(2 * GRACE_S)
+    assert room.eyesight.unseen_adapters == [], "it claims them all, and answers"

@@ -28,13 +28,6 @@ _WORDS = {
         "No worker has the adapter {name} now. Questions wait for one, and fail once they expire."
         " The model without the adapter does not answer in its place."
     ),
-    (
-        "이전 버전의 워커가 켜져 있습니다. 그 워커가 {name} 어댑터로 답할 질문을 맡으면 답하지"
-        " 못하니, 먼저 모든 워커를 새 버전으로 바꿔 주세요."
-    ): (
-        "Workers of the previous version are running. They refuse the questions that the adapter"
-        " {name} is to answer: upgrade all workers first."
-    ),
     "문구": "Texts",
     "스레드 규칙": "Thread rules",
     (

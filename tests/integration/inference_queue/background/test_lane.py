@@ -154,6 +154,16 @@ async def test_a_background_job_keeps_its_own_adapter_where_any_worker_is_meant(
     assert second.job.adapter == "support"
 
 
+async def test_an_adapter_merged_into_a_model_is_meant_by_its_folder_whatever_that_is_called(
+    database: AsyncEngine, leases: BackgroundLeases
+) -> None:
+    merged = Offer(model="m", preset="p", engine="e", adapter="상담 어댑터 (2차)")
+    await put_background(database, question(), target=Target(adapter=merged.adapter))
+    [lease] = await leases.claim(1, merged)
+    assert isinstance(lease.job, Job)
+    assert lease.job.adapter == ""
+
+
 async def test_a_target_without_adapter_takes_a_jobs_own_away(
     database: AsyncEngine, leases: BackgroundLeases
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from inference_queue.protocol import FailureReason, SamplingParams
+from inference_worker.engines.base import PlainRequest
 from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.engines.token_scores import WantedScores
+from inference_worker.errors import EngineError
 from tests.support.api import CHAT, PLAIN, ApiEndpoint, api_endpoint
 
 ECHO: dict[str, Any] = {"echo": True, "logprobs": 3, "temperature": 0, "max_tokens": 1}
@@ -169,6 +174,22 @@ async def test_a_live_job_takes_the_slot_of_a_prompt_that_is_scored(
     assert all(math.isfinite(one) for one in scores[1:])
 
 
+async def test_a_prompt_that_is_not_scored_to_its_end_in_time_is_no_answer(
+    demo_engine: LocalEngine, demo_tokenizer: Any
+) -> None:
+    """lm_eval would take the sum of a part for that of all."""
+    ids = tuple(demo_tokenizer("Nothing is lost. " * 120)["input_ids"])
+    plain = PlainRequest(
+        prompt=ids,
+        sampling=SamplingParams(max_new_tokens=1),
+        deadline=datetime.now(UTC),
+    )
+    with pytest.raises(EngineError) as caught:
+        async for _ in demo_engine.score(plain, WantedScores(prompt=True)):
+            pass
+    assert caught.value.failure.reason is FailureReason.EXPIRED
+
+
 @pytest.mark.parametrize(
     ("route", "fields", "param"),
     [
@@ -178,6 +199,7 @@ async def test_a_live_job_takes_the_slot_of_a_prompt_that_is_scored(
         (PLAIN, {"echo": True, "stream": True}, "stream"),
         (PLAIN, {"max_tokens": 0}, "max_tokens"),
         (PLAIN, {"echo": True, "prompt": ["서울 " * 10_000] * 3, "logprobs": 20}, "prompt"),
+        (PLAIN, {"prompt": ["서울"] * 3, "logprobs": 20, "max_tokens": 8192}, "prompt"),
         (CHAT, {"top_logprobs": 3}, "top_logprobs"),
         (CHAT, {"logprobs": True, "top_logprobs": 10**9}, "top_logprobs"),
         (CHAT, {"logprobs": True, "stream": True}, "stream"),

@@ -103,3 +103,14 @@ async def test_a_server_that_tells_no_probabilities_is_a_sentence(
     assert status == 400
     assert "loglikelihood" in answer["error"]["message"]
     assert server.requests == []
+
+
+async def test_a_server_that_does_not_tell_where_the_prompt_ends_gives_no_scores_of_it() -> None:
+    """Of none the sum is 0, which lm_eval would take for certainty."""
+    async with served(dialect="vllm", usage="never") as (_, engine):
+        await engine.start(lambda _: None)
+        async with api_endpoint(engine) as endpoint:
+            body = endpoint.plain([11, 12, 13], echo=True, logprobs=1, max_tokens=0)
+            status, answer = await endpoint.post(PLAIN, body)
+    assert status == 400
+    assert "loglikelihood" in answer["error"]["message"]

@@ -24,6 +24,8 @@ from inference_worker.engines.local.batch_memory import Slot
 from inference_worker.engines.local.checkpoints import FOUR_BIT, load
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.engines.local.ragged import gathered
+from inference_worker.engines.local.token_scorer import ScoreSheet
+from inference_worker.engines.token_scores import WantedScores
 from inference_worker.errors import EngineError
 from tests.integration.inference_worker.engines.local.test_batch import alone, greedy
 from tests.support.served_jobs import a_job, answer
@@ -104,13 +106,13 @@ def write_all(batch: Batch, rows: list[tuple[list[int], str]]) -> list[list[int]
 def logits_of(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     """Collects the logits of each step from now on."""
     steps: list[torch.Tensor] = []
-    choose = batch._sampler.choose
+    propose = batch._sampler.propose
 
     def collecting(logits: torch.Tensor) -> list[int]:
         steps.append(logits.clone())
-        return choose(logits)
+        return propose(logits)
 
-    monkeypatch.setattr(batch._sampler, "choose", collecting)
+    monkeypatch.setattr(batch._sampler, "propose", collecting)
     return steps
 
 
@@ -158,6 +160,28 @@ def test_rows_without_an_adapter_have_the_very_numbers_they_have_among_themselve
     for plain, mixed in zip(*logits, strict=True):
         assert torch.equal(plain[:3], mixed[:3])
     assert not torch.equal(logits[0][-1][3], logits[1][-1][3])
+
+
+@pytest.mark.parametrize("kernel", [None, gathered])
+def test_the_scores_of_a_prompt_are_those_of_its_own_adapter(
+    noise_llama_dir: Path, model: Any, folders: dict[str, Path], kernel: Any
+) -> None:
+    batch = new_batch(model, read(model, folders), kernel=kernel)
+    names = ["tiny", "", "support", "sales", ""]
+    sheets = [ScoreSheet(WantedScores(prompt=at != 1)) for at in range(5)]
+    rows = list(zip(PROMPTS, names, sheets, strict=True))
+    slots = [batch.add(p, greedy(), need=200, adapter=name, sheet=s) for p, name, s in rows]
+    while any(len(slot.tokens) < len(p) + 4 for slot, p in zip(slots, PROMPTS, strict=True)):
+        batch.step()
+    for slot, (prompt, name, sheet) in zip(slots, rows, strict=True):
+        alone = base(noise_llama_dir)
+        if name:
+            alone = PeftModel.from_pretrained(alone, str(folders[name])).eval()
+        begin = 0 if sheet.wanted.prompt else len(prompt) - 1
+        with torch.inference_mode():
+            scores = alone(torch.tensor([slot.tokens])).logits[0].log_softmax(-1)[begin:-1]
+        own = scores.gather(1, torch.tensor(slot.tokens[begin + 1 :])[:, None])[:, 0]
+        assert [one.logprob for one in sheet.found] == pytest.approx(own.tolist(), abs=1e-3)
 
 
 def test_logits_are_those_of_the_merged_model(

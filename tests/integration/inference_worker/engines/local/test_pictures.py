@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForImageTextToText
 
-from inference_queue.protocol import FailureReason, Picture
+from inference_queue.protocol import FailureReason, Job, Picture
 from inference_worker.engines.base import Vision
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.engine import LocalEngine
 from inference_worker.engines.local.ragged import gathered
 from inference_worker.engines.local.vision import PictureReader, seen
 from inference_worker.engines.registry import choose_engine
+from inference_worker.engines.token_scores import ScoredCompletion, WantedScores
 from inference_worker.errors import EngineError
 from inference_worker.prompt.chat_template import ChatTemplate
 from inference_worker.prompt.visual_tokens import WithPictures
@@ -69,6 +72,45 @@ async def test_an_answer_is_that_of_generate_token_by_token(
     job = a_job("이게 뭐야?", *pictures)
     completion = await answer(engine, job)
     assert (completion.text, completion.prompt_tokens) == reference.answer(job)
+
+
+async def test_a_picture_is_answered_and_scored_with_the_adapter_that_its_job_names(
+    noise_llava_dir: Path, demo_cache: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(5)
+    bare, adapted = Reference(noise_llava_dir), Reference(noise_llava_dir)
+    layers = r".*language_model.*\.(q_proj|v_proj|down_proj)"
+    config = LoraConfig(r=4, lora_alpha=64, target_modules=layers, init_lora_weights=False)
+    adapted.model = get_peft_model(adapted.model, config).eval()
+    adapted.model.save_pretrained(str(tmp_path))
+    engine = LocalEngine(
+        str(noise_llava_dir),
+        slots=4,
+        cache_dir=demo_cache,
+        device="cpu",
+        dtype="float32",
+        adapters={"support": str(tmp_path)},
+    )
+    await engine.start(print)
+    try:
+        asked = [
+            (replace(a_job(words, *pictures), adapter=name), bare if name == "" else adapted)
+            for words, pictures in (("이게 뭐야?", (a_picture(),)), ("안녕", ()))
+            for name in ("", "support")
+        ]
+        done = await asyncio.gather(*(_scored(engine, job) for job, _ in asked))
+    finally:
+        await engine.close()
+    for (job, reference), completion in zip(asked, done, strict=True):
+        assert (completion.text, completion.prompt_tokens) == reference.answer(job)
+        assert len(completion.scores) == TOKENS
+    assert len({completion.text for completion in done}) == len(done)
+
+
+async def _scored(engine: LocalEngine, job: Job) -> ScoredCompletion:
+    *_, end = [event async for event in engine.score(job, WantedScores(top=1))]
+    assert isinstance(end, ScoredCompletion)
+    return end
 
 
 async def test_pictures_and_texts_at_once_are_each_answered_as_alone(

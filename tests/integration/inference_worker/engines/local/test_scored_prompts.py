@@ -129,3 +129,32 @@ def test_a_conversation_with_its_kept_prefix_overtakes_a_scored_prompt(
     while not long.writing:
         batch.step()
     is_right(reference, long, 1)
+
+
+def test_a_step_that_fails_over_scores_changes_no_others_answer(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again: the seed and the penalty know nothing of the first time."""
+    sampling = SamplingParams(temperature=1.0, seed=5, repetition_penalty=1.5)
+
+    def written(*, fails: bool) -> list[int]:
+        batch = Batch(model, max_slots=2, budget=2 * 256, prefill_chunk=64)
+        slot = batch.add(noise(6, 20), sampling, need=100)
+        batch.step()
+        other = scored(batch, noise(7, 10))
+        if fails:
+            with monkeypatch.context() as patched:
+                patched.setattr(ScoreSheet, "measure", _out_of_memory)
+                for _ in range(3):
+                    with pytest.raises(torch.OutOfMemoryError):
+                        batch.step()
+        batch.remove(other, keep=False)
+        while len(slot.tokens) < 40:
+            batch.step()
+        return slot.tokens
+
+    assert written(fails=True) == written(fails=False)
+
+
+def _out_of_memory(*_: Any) -> Any:
+    raise torch.OutOfMemoryError

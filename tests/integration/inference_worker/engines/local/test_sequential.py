@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import importlib.util
+import math
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from inference_queue.protocol import Completion, FailureReason, FinishReason, Job, Picture
 from inference_worker.engines.base import Delta, Vision
 from inference_worker.engines.local.engine import LocalEngine
+from inference_worker.engines.local.loaded_model import Encoded
+from inference_worker.engines.local.processor_inputs import ProcessorReader
 from inference_worker.engines.local.sequential import MAX_WAITING
+from inference_worker.engines.local.sequential_writer import SequentialWriter
 from inference_worker.errors import EngineError
+from inference_worker.prompt.context_window import Fitted
 from tests.support import tiny_idefics, tiny_mllama
 from tests.support.models import made_once, started
 from tests.support.seeing_models import (
@@ -145,6 +151,20 @@ async def test_a_late_answer_ends_with_what_is_written(own_engine: LocalEngine) 
     await events.aclose()
 
 
+def test_layers_of_a_long_prompt_are_no_stall(noise_mllama_dir: Path, demo_tokenizer: Any) -> None:
+    reference = Reference(noise_mllama_dir)
+    writer = SequentialWriter(
+        reference.model,
+        demo_tokenizer.backend_tokenizer,
+        frozenset(),
+        ProcessorReader(reference.processor),
+    )
+    writer.stepped = -math.inf
+    with torch.inference_mode():
+        reference.model(torch.tensor([[1, 2, 3]]))
+    assert math.isfinite(writer.stalled_s())
+
+
 async def test_an_answer_that_repeats_itself_is_stopped(
     llama3_tokenizer_dir: Path, demo_cache: Path
 ) -> None:
@@ -186,6 +206,22 @@ async def test_too_many_at_once_are_refused_and_a_close_fails_the_others(
     for job in await asyncio.gather(*waiting, return_exceptions=True):
         assert isinstance(job, EngineError)
         assert job.failure.retryable
+
+
+async def test_a_request_that_comes_behind_the_close_is_told_so(own_engine: LocalEngine) -> None:
+    """Its pictures were read while the engine closed."""
+    model = own_engine._running()
+    await own_engine.close()
+    request = model.request(
+        a_long_job(),
+        Encoded(fitted=Fitted(messages=()), ids=[1]),
+        deadline=math.inf,
+        events=asyncio.Queue(),
+    )
+    with pytest.raises(EngineError, match="has been closed"):
+        model.scheduler.submit(request)
+    model.scheduler.cancel(request)
+    assert not model.scheduler.usage.running
 
 
 async def test_its_text_alone_is_still_used_where_it_is_told_not_to_see(

@@ -92,6 +92,23 @@ async def test_an_adapter_loaded_later_is_offered_and_one_unloaded_goes_back_to_
         assert set(engine.card.adapters) == {"sales"}
 
 
+@pytest.mark.parametrize("dialect", ["sglang", "tgi"])
+async def test_an_adapter_that_a_server_has_just_unloaded_is_no_fault_of_the_question(
+    dialect: str,
+) -> None:
+    """Nobody is told that the question was wrong, and the worker goes on with others."""
+    async with (
+        engine_server(dialect=dialect, adapters=("lora-1",), strict=True) as server,
+        an_engine(server, adapters={"support": "lora-1"}) as engine,
+    ):
+        server.adapters = ()
+        with pytest.raises(EngineError) as caught:
+            await answer(engine, named("support"))
+        assert caught.value.failure.reason is FailureReason.ENGINE_ERROR
+        assert caught.value.failure.retryable
+        assert (await text_of(engine, ""))[0] == "에코: 안녕"
+
+
 async def test_the_model_is_the_base_where_a_server_lists_adapters_first() -> None:
     async with (
         engine_server(dialect="vllm", model="z-base", adapters=("a-lora",)) as server,

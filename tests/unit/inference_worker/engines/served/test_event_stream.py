@@ -97,6 +97,24 @@ async def _refuse(_request: web.Request) -> web.Response:
     return web.json_response({"error": "너무 길어요"}, status=422)
 
 
+async def _refuse_slowly(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(status=422, headers={"content-type": "application/json"})
+    await response.prepare(request)
+    for part in ('{"error": "너무', " 길어", '요"}'):
+        await response.write(part.encode())
+        await asyncio.sleep(0.01)
+    return response
+
+
+async def test_a_refusal_that_comes_in_parts_is_read_whole(streams: EventStreams) -> None:
+    app = web.Application()
+    app.router.add_post("/", _refuse_slowly)
+    async with TestServer(app, host="127.0.0.1") as server:
+        with pytest.raises(httpx2.HTTPStatusError) as refused:
+            await read(streams, str(server.make_url("/")))
+    assert refused.value.response.json() == {"error": "너무 길어요"}
+
+
 async def test_nobody_there_is_a_connect_error(streams: EventStreams) -> None:
     server = TestServer(web.Application(), host="127.0.0.1")
     await server.start_server()
