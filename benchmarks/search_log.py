@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from filelock import AsyncFileLock, BaseAsyncFileLock
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,21 +44,31 @@ _NEXT_CONVERSATION = text(
 
 @asynccontextmanager
 async def running_log(count: int) -> AsyncIterator[EmbeddedServer]:
-    """Postgres with ``count`` generated turns: of an earlier run, or made now."""
+    """Postgres with ``count`` generated turns: of an earlier run, or made now.
+
+    One at a time: another run waits until this one has ended.
+    """
     folder = folder_of(count)
     done = folder / "loaded"
-    if not done.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    async with postgres_process(folder) as postgres:
-        await migrate(postgres.url)
+    async with locked(folder):
         if not done.exists():
-            engine = connect_unpooled(postgres.url)
-            async with engine.connect() as connection:
-                await _load(connection, count)
-            await engine.dispose()
-            done.touch()
-        yield postgres
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        async with postgres_process(folder) as postgres:
+            await migrate(postgres.url)
+            if not done.exists():
+                engine = connect_unpooled(postgres.url)
+                async with engine.connect() as connection:
+                    await _load(connection, count)
+                await engine.dispose()
+                done.touch()
+            yield postgres
+
+
+def locked(folder: Path) -> BaseAsyncFileLock:
+    """The lock of what is kept in a folder; it stands beside it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return AsyncFileLock(folder.with_name(f"{folder.name}.lock"))
 
 
 def folder_of(count: int) -> Path:

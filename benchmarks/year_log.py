@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from benchmarks import korean_log
 from benchmarks.figures import say
 from benchmarks.search_log import CACHE as LOGS
-from benchmarks.search_log import folder_of, running_log
+from benchmarks.search_log import folder_of, locked, running_log
 from benchmarks.year_rows import REVIEWERS, STEPS
 from bot.domain.audit import AuditAction
 from bot.store.audit_chain import StoredEntry, chained_hash
@@ -40,20 +40,24 @@ _ACTIONS = (
 
 @asynccontextmanager
 async def running_year(count: int) -> AsyncIterator[EmbeddedServer]:
-    """Postgres with ``count`` generated turns and what belongs to them, below ``year_folder``."""
+    """Postgres with ``count`` generated turns and what belongs to them, below ``year_folder``.
+
+    One at a time, as ``running_log``.
+    """
     folder = year_folder(count)
     done = folder / "filled"
-    if not done.exists():
-        await _copy_log(count, folder)
-    async with postgres_process(folder) as postgres:
-        await migrate(postgres.url)
+    async with locked(folder):
         if not done.exists():
-            engine = connect_unpooled(postgres.url)
-            async with engine.connect() as connection:
-                await _fill(connection, count)
-            await engine.dispose()
-            done.touch()
-        yield postgres
+            await _copy_log(count, folder)
+        async with postgres_process(folder) as postgres:
+            await migrate(postgres.url)
+            if not done.exists():
+                engine = connect_unpooled(postgres.url)
+                async with engine.connect() as connection:
+                    await _fill(connection, count)
+                await engine.dispose()
+                done.touch()
+            yield postgres
 
 
 def year_folder(count: int) -> Path:

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from benchmarks.figures import Figure, say
 from benchmarks.page_addresses import find_names
 from benchmarks.readers import NOWHERE, PASSWORD, log_in
+from benchmarks.search_log import locked
 from benchmarks.stack import Stores, cpu_s, running_bot
 from benchmarks.visitor import Visitor
 from benchmarks.year_log import running_year, year_folder
@@ -63,12 +64,14 @@ async def bench(size: Size) -> list[Figure]:
         pass
     folder = year_folder(size.turns)
     copy = folder.with_name(f"{folder.name}-work")
-    await asyncio.to_thread(shutil.rmtree, copy, ignore_errors=True)
-    await asyncio.to_thread(shutil.copytree, folder, copy)
-    try:
-        return await _work(copy)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, copy)
+    async with locked(copy):
+        await asyncio.to_thread(shutil.rmtree, copy, ignore_errors=True)
+        async with locked(folder):
+            await asyncio.to_thread(shutil.copytree, folder, copy)
+        try:
+            return await _work(copy)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, copy)
 
 
 async def _work(folder: Path) -> list[Figure]:

@@ -18,6 +18,8 @@ from benchmarks.search import KINDS, REVIEWED
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.timeout(330)
+#: They run on one folder, one after the other.
+KEPT_LOG = pytest.mark.xdist_group("kept_log")
 
 
 @pytest.mark.parametrize(
@@ -63,28 +65,31 @@ pytestmark = pytest.mark.timeout(330)
         ),
         ("product", {"product", "product.alone"}),
         ("readers", {f"readers.{end}" for end in ("p95", "p95.bound", "page.p50", "page.p95")}),
-        (
+        pytest.param(
             "search",
             {
                 *(f"search p95 {kind}" for kind in KINDS),
                 *("search index.postgres", "search index.bot", "search index.size"),
                 "search accept.postgres",
             },
+            marks=KEPT_LOG,
         ),
-        (
+        pytest.param(
             "pages",
             {
                 *(f"page {template}" for of_page in ADDRESSES.values() for template in of_page),
                 *(f"act {name}" for name in ACTS),
                 *(f"search p95 {kind}" for kind in REVIEWED),
             },
+            marks=KEPT_LOG,
         ),
-        (
+        pytest.param(
             "work",
             {
                 *("work retention of a tenth", "work data set of judged turns"),
                 *("work export of turns", "work erasure of a person"),
             },
+            marks=KEPT_LOG,
         ),
         (
             "background",
