@@ -11,8 +11,8 @@ import jinja2
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-#: Seconds that a page may take of the loop at once. A list takes five to ten slices.
-SLICE_S = 0.002
+#: Seconds that a page may take of the loop at once. A list takes ten to twenty slices.
+SLICE_S = 0.001
 
 
 class Page(web.Response):
