@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import islice
@@ -49,17 +49,37 @@ async def running_log(count: int) -> AsyncIterator[EmbeddedServer]:
     One at a time: another run waits until this one has ended.
     """
     folder = folder_of(count)
-    done = folder / "loaded"
+
+    async def empty() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+
+    async def load(connection: AsyncConnection) -> None:
+        await _load(connection, count)
+
+    async with kept_postgres(folder, "loaded", prepare=empty, fill=load) as postgres:
+        yield postgres
+
+
+@asynccontextmanager
+async def kept_postgres(
+    folder: Path,
+    mark: str,
+    *,
+    prepare: Callable[[], Awaitable[None]],
+    fill: Callable[[AsyncConnection], Awaitable[None]],
+) -> AsyncIterator[EmbeddedServer]:
+    """Postgres on a folder that is made once: it is whole where it has the file ``mark``."""
+    done = folder / mark
     async with locked(folder):
         if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            await prepare()
         async with postgres_process(folder) as postgres:
             await migrate(postgres.url)
             if not done.exists():
                 engine = connect_unpooled(postgres.url)
                 async with engine.connect() as connection:
-                    await _load(connection, count)
+                    await fill(connection)
                 await engine.dispose()
                 done.touch()
             yield postgres

@@ -18,13 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from benchmarks import korean_log
 from benchmarks.figures import say
 from benchmarks.search_log import CACHE as LOGS
-from benchmarks.search_log import folder_of, locked, running_log
+from benchmarks.search_log import folder_of, kept_postgres, running_log
 from benchmarks.year_rows import REVIEWERS, STEPS
 from bot.domain.audit import AuditAction
 from bot.store.audit_chain import StoredEntry, chained_hash
-from bot.store.migrations import migrate
-from onebox.embedded_servers import EmbeddedServer, postgres_process
-from runtime.database import connect_unpooled
+from onebox.embedded_servers import EmbeddedServer
 
 #: Changes with what is added: an older folder is made anew.
 VERSION = 2
@@ -45,19 +43,15 @@ async def running_year(count: int) -> AsyncIterator[EmbeddedServer]:
     One at a time, as ``running_log``.
     """
     folder = year_folder(count)
-    done = folder / "filled"
-    async with locked(folder):
-        if not done.exists():
-            await _copy_log(count, folder)
-        async with postgres_process(folder) as postgres:
-            await migrate(postgres.url)
-            if not done.exists():
-                engine = connect_unpooled(postgres.url)
-                async with engine.connect() as connection:
-                    await _fill(connection, count)
-                await engine.dispose()
-                done.touch()
-            yield postgres
+
+    async def copy() -> None:
+        await _copy_log(count, folder)
+
+    async def fill(connection: AsyncConnection) -> None:
+        await _fill(connection, count)
+
+    async with kept_postgres(folder, "filled", prepare=copy, fill=fill) as postgres:
+        yield postgres
 
 
 def year_folder(count: int) -> Path:

@@ -12,6 +12,10 @@ a job without one counts as a person of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,6 +48,27 @@ ANSWERABLE = f"""
     (CAST(:sees AS boolean) OR NOT needs_vision OR jobs.adapter = ANY(CAST(:unseen AS text[])))
     AND {HAS_ITS_ADAPTER}
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """Which jobs a worker can take: those with pictures, and those that name an adapter."""
+
+    sees: bool = True
+    adapters: Sequence[str] = ()
+    unseen: Sequence[str] = ()  #: adapters whose pictures it takes even so, to decline them
+
+    def values(self) -> dict[str, Any]:
+        """For the names in ``ANSWERABLE``."""
+        return {
+            "sees": self.sees,
+            "adapters": list(self.adapters),
+            "unseen": list(self.unseen),
+        }
+
+
+#: Of a worker that sees and has no adapter.
+PLAIN = Abilities()
 
 #: When the person of a queued job was last served. A job that was given back (its lease is not 0)
 #: keeps its place: its claim served nobody. One lookup a row (hence OFFSET 0 below): the statistics

@@ -20,6 +20,8 @@ from inference_queue.claim_order import (
     CLAIMABLE,
     NEXT_JOBS,
     NOTE_SERVED,
+    PLAIN,
+    Abilities,
     set_apart,
 )
 from inference_queue.protocol import (
@@ -139,34 +141,27 @@ class LeaseClient:
         *,
         typical_s: float = 0.0,
         excluded: Sequence[UUID] = (),
-        sees: bool = True,
-        adapters: Sequence[str] = (),
-        unseen: Sequence[str] = (),
+        abilities: Abilities = PLAIN,
         on_fault: OnFault = log_fault,
     ) -> list[Lease]:
         """Take up to ``slots`` jobs in the order of claims; ``typical_s``: an answer's duration.
-
-        ``sees``: those with pictures too. ``adapters``: those that name one of these too;
-        ``unseen``: whose pictures it takes even so, to decline them.
 
         An unreadable payload is finished at once as INVALID_JOB; an error of that goes to
         ``on_fault``.
         """
         order = _order(slots, typical_s, excluded)
-        values = {**order, **_abilities(sees, adapters, unseen), **self._holder()}
+        values = {**order, **abilities.values(), **self._holder()}
         return await self._take(CLAIM, values, on_fault)
 
     async def claim_one(
         self,
         job_id: UUID,
         *,
-        sees: bool = True,
-        adapters: Sequence[str] = (),
-        unseen: Sequence[str] = (),
+        abilities: Abilities = PLAIN,
         on_fault: OnFault = log_fault,
     ) -> list[Lease]:
         """Take this job if it is still claimable: one lease or none."""
-        values = {"job_id": job_id, **_abilities(sees, adapters, unseen), **self._holder()}
+        values = {"job_id": job_id, **abilities.values(), **self._holder()}
         return await self._take(CLAIM_ONE, values, on_fault)
 
     async def next_jobs(
@@ -175,12 +170,10 @@ class LeaseClient:
         *,
         typical_s: float = 0.0,
         excluded: Sequence[UUID] = (),
-        sees: bool = True,
-        adapters: Sequence[str] = (),
-        unseen: Sequence[str] = (),
+        abilities: Abilities = PLAIN,
     ) -> list[UUID]:
         """The jobs that ``claim`` would take now, in its order. Read-only."""
-        values = {**_order(slots, typical_s, excluded), **_abilities(sees, adapters, unseen)}
+        values = {**_order(slots, typical_s, excluded), **abilities.values()}
         async with self._database.connect() as connection:
             return list(await connection.scalars(NEXT, values))
 
@@ -289,7 +282,3 @@ def _order(slots: int, typical_s: float, excluded: Sequence[UUID]) -> dict[str, 
         "patience_s": PATIENCE_S,
         "excluded": list(excluded),
     }
-
-
-def _abilities(sees: bool, adapters: Sequence[str], unseen: Sequence[str]) -> dict[str, Any]:
-    return {"sees": sees, "adapters": list(adapters), "unseen": list(unseen)}

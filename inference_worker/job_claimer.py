@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from inference_queue.claim_order import Abilities
 from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import Failure
 from inference_worker.eyesight import Eyesight
@@ -75,9 +76,11 @@ class JobClaimer:
         claim = _Claim(
             leases=self._leases,
             typical_s=self._throughput.answer_s,
-            sees=self._eyesight.takes_pictures,
-            adapters=self._adapters(),
-            unseen=self._eyesight.unseen_adapters,
+            abilities=Abilities(
+                sees=self._eyesight.takes_pictures,
+                adapters=self._adapters(),
+                unseen=self._eyesight.unseen_adapters,
+            ),
         )
         return await self._claims.take(slots, claim)
 
@@ -86,18 +89,14 @@ class JobClaimer:
 class _Claim:
     leases: LeaseClient
     typical_s: float  #: an answer's duration
-    sees: bool
-    adapters: Sequence[str]
-    unseen: Sequence[str]
+    abilities: Abilities
 
     async def several(self, slots: int, excluded: Sequence[UUID]) -> list[Lease]:
         return await self.leases.claim(
             slots,
             typical_s=self.typical_s,
             excluded=excluded,
-            sees=self.sees,
-            adapters=self.adapters,
-            unseen=self.unseen,
+            abilities=self.abilities,
             on_fault=report_fault,
         )
 
@@ -106,17 +105,13 @@ class _Claim:
             slots,
             typical_s=self.typical_s,
             excluded=excluded,
-            sees=self.sees,
-            adapters=self.adapters,
-            unseen=self.unseen,
+            abilities=self.abilities,
         )
 
     async def one(self, job_id: UUID) -> list[Lease]:
         return await self.leases.claim_one(
             job_id,
-            sees=self.sees,
-            adapters=self.adapters,
-            unseen=self.unseen,
+            abilities=self.abilities,
             on_fault=report_fault,
         )
 

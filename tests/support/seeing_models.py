@@ -26,6 +26,20 @@ def a_picture(colour: str = "red", size: tuple[int, int] = (64, 48)) -> Picture:
     return Picture("image/png", base64.b64encode(written.getvalue()).decode())
 
 
+#: From none to the most that a message may have.
+with_pictures = pytest.mark.parametrize(
+    "pictures",
+    [
+        (),
+        (a_picture(),),
+        (a_picture("blue"),),
+        (a_picture("green", (200, 60)), a_picture("white", (31, 90))),
+        tuple(a_picture(colour, (40, 40)) for colour in ("red", "lime", "navy", "gold")),
+    ],
+    ids=["none", "one", "another", "two of other shapes", "four"],
+)
+
+
 def a_job(text: str, *pictures: Picture, key: str = "", tokens: int = TOKENS) -> Job:
     return Job(
         id=uuid4(),

@@ -12,10 +12,11 @@ from transformers import (
     Idefics3Config,
     Idefics3ForConditionalGeneration,
     Idefics3Processor,
-    LlamaConfig,
 )
 from transformers.models.idefics3.configuration_idefics3 import Idefics3VisionConfig
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
+
+from tests.support.tiny_llama import tiny_config
 
 IMAGE = "<image>"
 SIDE = 32  #: of a tile, in pixels
@@ -35,20 +36,11 @@ def save_noise(tokenizer_dir: Path, into: Path) -> None:
     tokenizer.add_special_tokens({"additional_special_tokens": list(CONTROLS)})
     tokenizer.pad_token = "<|end_of_text|>"
     torch.manual_seed(13)
-    text = LlamaConfig(
+    text = tiny_config(
         vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
         max_position_embeddings=1024,
-        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
-        bos_token_id=128_000,
-        eos_token_id=128_001,
         pad_token_id=128_001,
         tie_word_embeddings=True,
-        initializer_range=0.1,  # wide: greedy choices do not hang on rounding
     )
     eyes = Idefics3VisionConfig(
         hidden_size=32,

@@ -15,23 +15,28 @@ KOREAN_ANSWER = (
 )
 
 
+def tiny_config(**changes: Any) -> LlamaConfig:
+    """Of a text model; ``changes`` as LlamaConfig's own arguments."""
+    usual: dict[str, Any] = {
+        "vocab_size": 128_256,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 500_000.0},
+        "bos_token_id": 128_000,
+        "eos_token_id": 128_001,
+        # Wide, so that the largest logit stands out and greedy choices do not hang on rounding.
+        "initializer_range": 0.1,
+    }
+    return LlamaConfig(**{**usual, **changes})
+
+
 def new_model(*, tied: bool) -> Any:
     torch.manual_seed(7)
-    config = LlamaConfig(
-        vocab_size=128_256,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
-        bos_token_id=128_000,
-        eos_token_id=128_001,
-        tie_word_embeddings=tied,
-        # Wide, so that the largest logit stands out and greedy choices do not hang on rounding.
-        initializer_range=0.1,
-    )
+    config = tiny_config(tie_word_embeddings=tied)
     model: Any = LlamaForCausalLM(config)
     return model
 

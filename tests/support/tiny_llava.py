@@ -9,7 +9,6 @@ import torch
 from transformers import (
     AutoTokenizer,
     CLIPVisionConfig,
-    LlamaConfig,
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
     LlavaNextProcessor,
@@ -17,6 +16,8 @@ from transformers import (
 from transformers.models.llava_next.image_processing_pil_llava_next import (
     LlavaNextImageProcessorPil,
 )
+
+from tests.support.tiny_llama import tiny_config
 
 IMAGE = "<image>"
 SIDE, PATCH = 32, 8  # of a tile, and of what becomes one token, in pixels
@@ -29,19 +30,10 @@ def save_noise(tokenizer_dir: Path, into: Path) -> None:
     tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE]})
     image_id = tokenizer.convert_tokens_to_ids(IMAGE)
     torch.manual_seed(7)
-    text = LlamaConfig(
+    text = tiny_config(
         vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
         max_position_embeddings=1024,
-        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
-        bos_token_id=128_000,
-        eos_token_id=128_001,
         tie_word_embeddings=True,
-        initializer_range=0.1,  # wide: greedy choices do not hang on rounding
     )
     eyes = CLIPVisionConfig(
         hidden_size=32,

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_queue.claim_order import forget_served
+from inference_queue.claim_order import Abilities, forget_served
 from inference_queue.client import JobQueue
 from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import Completion, FinishReason, Job, Message, Picture, Role
@@ -215,9 +215,11 @@ async def test_pictures_wait_for_a_worker_that_sees_and_hold_nobody_up(
     photo, text_only = Job(id=uuid4(), messages=(seen,)), question("가")
     async with database.begin() as connection:
         await queue.enqueue(connection, photo, text_only)
-    assert await leases.next_jobs(4, sees=False) == [text_only.id]
-    assert await leases.claim_one(photo.id, sees=False) == []
-    assert [lease.job.id for lease in await leases.claim(4, sees=False)] == [text_only.id]
+    assert await leases.next_jobs(4, abilities=Abilities(sees=False)) == [text_only.id]
+    assert await leases.claim_one(photo.id, abilities=Abilities(sees=False)) == []
+    assert [lease.job.id for lease in await leases.claim(4, abilities=Abilities(sees=False))] == [
+        text_only.id
+    ]
     [lease] = await leases.claim(4)
     assert lease.job.messages == (seen,)
 
@@ -233,8 +235,10 @@ async def test_pictures_for_an_adapter_are_taken_to_be_declined_where_nobody_see
     both = ["support", "sales"]
     async with database.begin() as connection:
         await queue.enqueue(connection, *pictures)
-    assert await leases.claim(4, sees=False, adapters=both) == []
-    [lease] = await leases.claim(4, sees=False, adapters=both, unseen=["support"])
+    assert await leases.claim(4, abilities=Abilities(sees=False, adapters=both)) == []
+    [lease] = await leases.claim(
+        4, abilities=Abilities(sees=False, adapters=both, unseen=["support"])
+    )
     assert lease.job == pictures[0]
 
 
@@ -245,11 +249,17 @@ async def test_a_job_that_names_an_adapter_waits_for_a_worker_that_has_it(
     adapted, plain = replace(question("나"), adapter="support"), question("가")
     async with database.begin() as connection:
         await queue.enqueue(connection, adapted, plain)
-    assert await leases.claim_one(adapted.id, adapters=["sales"]) == []
+    assert await leases.claim_one(adapted.id, abilities=Abilities(adapters=["sales"])) == []
     assert await leases.next_jobs(4) == [plain.id]
-    assert [lease.job for lease in await leases.claim(4, adapters=["sales"])] == [plain]
-    assert await leases.next_jobs(4, adapters=["sales", "support"]) == [adapted.id]
-    assert [lease.job for lease in await leases.claim(4, adapters=["support"])] == [adapted]
+    assert [
+        lease.job for lease in await leases.claim(4, abilities=Abilities(adapters=["sales"]))
+    ] == [plain]
+    assert await leases.next_jobs(4, abilities=Abilities(adapters=["sales", "support"])) == [
+        adapted.id
+    ]
+    assert [
+        lease.job for lease in await leases.claim(4, abilities=Abilities(adapters=["support"]))
+    ] == [adapted]
 
 
 #: Of the version before adapters had names, in the parts that choose.
@@ -271,14 +281,16 @@ async def test_workers_of_the_previous_version_never_claim_a_job_that_names_an_a
     async def claimed() -> Lease:
         async with database.begin() as connection:
             assert list(await connection.scalars(PREVIOUS_CLAIM)) == [plain.id]
-        [lease] = await leases.claim_one(adapted.id, adapters=["support"])
+        [lease] = await leases.claim_one(adapted.id, abilities=Abilities(adapters=["support"]))
         return lease
 
     async with database.begin() as connection:
         await queue.enqueue(connection, adapted, plain)
     await leases.release(await claimed(), counts=False)
     assert await leases.release(await claimed(), delay_s=3600, counts=False)
-    assert await leases.claim(4, adapters=["support"], excluded=[plain.id]) == []
+    assert (
+        await leases.claim(4, abilities=Abilities(adapters=["support"]), excluded=[plain.id]) == []
+    )
     await passed(database, "run_after", "1 hour")
     await claimed()
     await passed(database, "lease_until", "1 hour")

@@ -35,6 +35,7 @@ from tests.support.seeing_models import (
     a_picture,
     answer,
     failure,
+    with_pictures,
 )
 
 
@@ -55,17 +56,7 @@ def test_the_card_says_that_it_sees(engine: LocalEngine) -> None:
     assert engine.card.context_window == 1024
 
 
-@pytest.mark.parametrize(
-    "pictures",
-    [
-        (),
-        (a_picture(),),
-        (a_picture("blue"),),
-        (a_picture("green", (200, 60)), a_picture("white", (31, 90))),
-        tuple(a_picture(colour, (40, 40)) for colour in ("red", "lime", "navy", "gold")),
-    ],
-    ids=["none", "one", "another", "two of other shapes", "four"],
-)
+@with_pictures
 async def test_an_answer_is_that_of_generate_token_by_token(
     engine: LocalEngine, reference: Reference, pictures: tuple[Picture, ...]
 ) -> None:

@@ -33,6 +33,7 @@ from tests.support.seeing_models import (
     a_picture,
     answer,
     failure,
+    with_pictures,
 )
 
 LONG = 400  #: tokens; far more than are read before the answer is stopped
@@ -82,17 +83,7 @@ def test_the_card_says_that_it_sees_and_writes_one_answer_at_a_time(engine: Loca
     assert engine.card.at_once == 1
 
 
-@pytest.mark.parametrize(
-    "pictures",
-    [
-        (),
-        (a_picture(),),
-        (a_picture("blue"),),
-        (a_picture("green", (200, 60)), a_picture("white", (31, 90))),
-        tuple(a_picture(colour, (40, 40)) for colour in ("red", "lime", "navy", "gold")),
-    ],
-    ids=["none", "one", "another", "two of other shapes", "four"],
-)
+@with_pictures
 async def test_an_answer_is_that_of_generate_token_by_token(
     engine: LocalEngine, reference: Reference, pictures: tuple[Picture, ...]
 ) -> None:
