@@ -31,6 +31,7 @@ from inference_queue.protocol import (
 from inference_queue.schema import JobState
 from inference_queue.token_stream import TokenStream, current_run
 from inference_queue.wire import dump_job, dump_result, load_result
+from runtime.direct import AnyConnection
 from runtime.pubsub import WakeupPublisher
 
 #: The columns repeat fields of the payload, for the order and the indexes.
@@ -104,7 +105,7 @@ class JobQueue:
         self._wake = WakeupPublisher(redis, WAKE_CHANNEL)
         self._cancelled = WakeupPublisher(redis, CANCEL_CHANNEL)
 
-    async def enqueue(self, connection: AsyncConnection, *new: Job) -> None:
+    async def enqueue(self, connection: AnyConnection, *new: Job) -> None:
         """Store the jobs; call ``wake`` once the transaction is committed."""
         payloads = orjson.dumps([dump_job(job) for job in new]).decode()
         await connection.execute(ENQUEUE, {"payloads": payloads})
@@ -128,7 +129,7 @@ class JobQueue:
 
     async def completed(
         self,
-        connection: AsyncConnection,
+        connection: AnyConnection,
         limit: int,
         *,
         only: Sequence[UUID] | None = None,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
-from sqlalchemy import Row, TextClause, bindparam, func, text, update
+from sqlalchemy import TextClause, bindparam, func, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -35,6 +35,7 @@ from inference_queue.schema import JobState, jobs
 from inference_queue.token_stream import Run, TokenStream
 from inference_queue.wire import dump_remarks, dump_result, load_job
 from runtime.database import DATABASE_ERRORS, LAZY_COMMIT, LAZY_COMMIT_SQL, fault_fields
+from runtime.direct import connect_directly
 from runtime.pubsub import WakeupPublisher
 
 log = structlog.get_logger(__name__)
@@ -195,7 +196,7 @@ class LeaseClient:
         held = list(leases)
         if not held:
             return {}
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             rows = await connection.execute(
                 RENEW,
                 {
@@ -245,12 +246,12 @@ class LeaseClient:
     async def _take(
         self, statement: TextClause, values: dict[str, Any], on_fault: OnFault
     ) -> list[Lease]:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             rows = (await connection.execute(statement, values)).all()
         leases = [await self._read(row, on_fault) for row in rows]
         return [lease for lease in leases if lease is not None]
 
-    async def _read(self, row: Row[Any], on_fault: OnFault) -> Lease | None:
+    async def _read(self, row: Any, on_fault: OnFault) -> Lease | None:
         try:
             return Lease(load_job(row.payload), row.lease, row.attempt, row.created_at)
         except ProtocolError as error:
@@ -269,7 +270,7 @@ class LeaseClient:
             "outcome": dump_result(result),
             "remarks": dump_remarks(result),
         }
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             stored = (await connection.execute(FINISH, values)).first() is not None
         self._finished.publish()
         return stored

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 from sqlalchemy import ColumnElement, Uuid, bindparam, exc, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlalchemy.types import TypeEngine
 
 from runtime.database_url import DatabaseUrl, read_database_url
 from runtime.outage_log import OutageLog
@@ -34,6 +34,7 @@ DATABASE_ERRORS = (
     exc.TimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -140,7 +141,11 @@ async def _connect(
     """A connection. Raises CannotConnectError, which is an outage whatever its cause."""
     try:
         connection = await asyncpg.connect(
-            **url.connect_args(), timeout=_CONNECT_S, command_timeout=statement_s
+            **url.connect_args(),
+            timeout=_CONNECT_S,
+            command_timeout=statement_s,
+            # Planning the statements of a message takes longer than running them.
+            max_cached_statement_lifetime=0,
         )
     except (*DATABASE_ERRORS, ValueError) as error:
         cause = connection_cause(error, url)
@@ -152,9 +157,9 @@ async def _connect(
     return connection
 
 
-def any_of(ids: Iterable[UUID]) -> ColumnElement[UUID]:
-    """Compare a column with any of the ids, in one statement for any number of them.
+def any_of(values: Iterable[Any], kind: type[TypeEngine[Any]] = Uuid) -> ColumnElement[Any]:
+    """Compare a column with any of the values, in one statement for any number of them.
 
     ``IN`` makes a statement per number of ids, and each connection keeps each of them prepared.
     """
-    return func.any(bindparam(None, list(ids), ARRAY(Uuid)))
+    return func.any(bindparam(None, list(values), ARRAY(kind)))

@@ -10,6 +10,7 @@ from bot.domain.bot_config import ConfigLookup, nothing_set
 from bot.domain.turns import Utterance
 from bot.store import inbox
 from bot.store.inbox import Accepted, NotAccepted
+from runtime.direct import connect_directly
 from runtime.micro_batcher import BatchLimits, MicroBatcher
 
 BATCH = 64
@@ -44,7 +45,7 @@ class AcceptBatcher:
         """
         self._max_waiting_turns = max_waiting_turns
         self._config_for = config_for
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         # Repeating is safe: an event that was committed is recognized by its key.
         self._batcher: MicroBatcher[Utterance, Accepted | NotAccepted] = MicroBatcher(
             self._accept,
@@ -71,7 +72,7 @@ class AcceptBatcher:
         return accepted
 
     async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted | NotAccepted]:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await inbox.accept(connection, utterances, max_waiting=self._max_waiting)
 
     def _max_waiting(self, utterance: Utterance) -> int:

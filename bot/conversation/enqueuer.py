@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.bursts import burst_text, burst_wait_s, next_burst
 from bot.conversation.prompt import PlannedJob, PromptBuilder, history_window
@@ -18,6 +18,7 @@ from bot.store.scheduling import QueuedTurn, WaitingTurn
 from bot.store.turn_pictures import take_pictures
 from inference_queue.client import JobQueue
 from inference_queue.protocol import Picture
+from runtime.direct import AnyConnection, begin_directly
 
 #: Jobs with pictures in one transaction: each may have a megabyte.
 MAX_WITH_PICTURES = 8
@@ -62,7 +63,7 @@ class JobEnqueuer:
         conversation itself, and one locked by a frozen process is left to the sweep.
         """
         waits: dict[int, float] = {}
-        async with self._database.begin() as connection:
+        async with begin_directly(self._database) as connection:
             locked = await conversations.lock_free_conversations(connection, conversation_ids)
             waiting = await scheduling.waiting_turns(connection, locked)
             bursts = self._ready_bursts(waiting, waits)
@@ -97,7 +98,7 @@ class JobEnqueuer:
 
     async def _plan(
         self,
-        connection: AsyncConnection,
+        connection: AnyConnection,
         locked: Mapping[int, LockedConversation],
         bursts: Sequence[list[WaitingTurn]],
     ) -> list[PlannedJob]:
@@ -116,7 +117,7 @@ class JobEnqueuer:
         ]
 
     async def _pictures(
-        self, connection: AsyncConnection, bursts: Sequence[list[WaitingTurn]]
+        self, connection: AnyConnection, bursts: Sequence[list[WaitingTurn]]
     ) -> dict[UUID, tuple[Picture, ...]]:
         """The pictures of the turns that have some; no statement where none has."""
         ids = [turn.id for burst in bursts for turn in burst if turn.pictures]
@@ -124,7 +125,7 @@ class JobEnqueuer:
         return await take_pictures(connection, ids, kept_days=kept_days) if ids else {}
 
     async def _keep_settings(
-        self, connection: AsyncConnection, plans: Sequence[PlannedJob]
+        self, connection: AnyConnection, plans: Sequence[PlannedJob]
     ) -> set[UUID]:
         """Store the settings of prompts that are new; their ids, certain with the commit."""
         if len(self._kept_settings) > MAX_KEPT_SETTINGS:
@@ -134,7 +135,7 @@ class JobEnqueuer:
 
     async def _queue_plans(
         self,
-        connection: AsyncConnection,
+        connection: AnyConnection,
         bursts: Sequence[list[WaitingTurn]],
         plans: Sequence[PlannedJob],
     ) -> dict[UUID, UUID]:
@@ -164,7 +165,7 @@ def _has_pictures(burst: Sequence[WaitingTurn]) -> bool:
     return any(turn.pictures for turn in burst)
 
 
-async def _merge(connection: AsyncConnection, burst: Sequence[WaitingTurn]) -> None:
+async def _merge(connection: AnyConnection, burst: Sequence[WaitingTurn]) -> None:
     *merged, turn = burst
     if merged:
         await scheduling.merge(connection, [earlier.id for earlier in merged], into=turn.id)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.live_runs import current_runs
 from inference_queue.token_stream import Chunk, Run, TokenStream
+from runtime.direct import connect_directly
 from runtime.periodic import FailureLog
 from runtime.timeouts import run_with_timeout
 
@@ -61,7 +62,7 @@ class LiveTurns:
     """Follows turns of this bot. Without Redis their text stays empty."""
 
     def __init__(self, *, database: AsyncEngine, redis: Redis) -> None:
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._tokens = TokenStream(redis)
         self._turns: dict[UUID, LiveTurn] = {}
         self._any = asyncio.Event()
@@ -101,7 +102,7 @@ class LiveTurns:
                 turn.begin(run)
 
     async def _runs(self) -> dict[UUID, Run]:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await current_runs(connection, list(self._turns))
 
     async def _read(self) -> None:

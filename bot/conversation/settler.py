@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.faults import FIRST_PAUSE_S, FaultHandler, describe_fault
 from bot.conversation.settlement_follow_up import SettlementFollowUp
@@ -16,6 +16,7 @@ from bot.store.settlements import SettledTurn, Settlement
 from inference_queue.client import FinishedJob, JobQueue
 from inference_queue.protocol import Completion, Failure, FailureReason, FinishReason
 from runtime.activity import Activity
+from runtime.direct import AnyConnection, begin_directly
 from runtime.isolation import is_outage
 from runtime.periodic import FailureLog, run_periodically
 from runtime.pubsub import WakeupSubscriber
@@ -89,7 +90,10 @@ class Settler:
         """
         excluded = self._faults.quarantine.rows
         try:
-            async with asyncio.timeout(self._timeout_s), self._database.begin() as connection:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                begin_directly(self._database) as connection,
+            ):
                 finished = await self._queue.completed(connection, SETTLE_BATCH, excluded=excluded)
                 settled = await self._write(connection, finished)
         except Exception as error:
@@ -111,13 +115,13 @@ class Settler:
             await self._faults.run_apart([job_id], self._settle_jobs)
 
     async def _settle_jobs(self, job_ids: Sequence[UUID]) -> None:
-        async with asyncio.timeout(self._timeout_s), self._database.begin() as connection:
+        async with asyncio.timeout(self._timeout_s), begin_directly(self._database) as connection:
             finished = await self._queue.completed(connection, len(job_ids), only=job_ids)
             settled = await self._write(connection, finished)
         await self._follow_up.run(settled)
 
     async def _write(
-        self, connection: AsyncConnection, finished: Sequence[FinishedJob]
+        self, connection: AnyConnection, finished: Sequence[FinishedJob]
     ) -> list[SettledTurn]:
         if not finished:
             return []
@@ -125,7 +129,7 @@ class Settler:
 
     async def _settle_as_failed(self, job_id: UUID, error: Exception) -> None:
         """Make the turn a dead letter; its job leaves the queue in the same transaction."""
-        async with self._database.begin() as connection:
+        async with begin_directly(self._database) as connection:
             finished = await self._queue.completed(connection, 1, only=[job_id])
             failed = [
                 Settlement(

@@ -18,6 +18,7 @@ from bot.store import delivery_claims, delivery_outcomes, delivery_recovery, rec
 from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
 from bot.store.row_filter import RowFilter
 from runtime.database import DATABASE_ERRORS, fault_fields, is_gone, sqlstate
+from runtime.direct import begin_directly, connect_directly
 
 #: The interval of releases: an unanswered claim may still be committed after the first.
 RELEASE_EVERY_S = 1.0
@@ -32,7 +33,8 @@ class DeliveryClaimer:
         reconciles = any(
             isinstance(one, Reconcilable) and one.can_reconcile for one in messengers.values()
         )
-        self._claiming = database.begin if reconciles else self._autocommit.connect
+        self._claiming = begin_directly if reconciles else connect_directly
+        self._database = database
         self._messengers = messengers
         self._unanswered = UnansweredClaims(database)
         self._isolation = RowIsolation("claim_due", on_fault=self._bury)
@@ -75,7 +77,7 @@ class DeliveryClaimer:
     ) -> list[DeliveryClaim]:
         name = self._unanswered.begin()
         try:
-            async with self._claiming() as connection:
+            async with self._claiming(self._database) as connection:
                 due = await delivery_claims.claim_due(
                     connection, limit, rows, without=without, name=name
                 )

@@ -17,6 +17,7 @@ from bot.observability.database_errors import report_database_error
 from bot.store import delivery_outcomes
 from bot.store.delivery_claims import DeliveryClaim
 from runtime.database import DATABASE_ERRORS, is_gone
+from runtime.direct import connect_directly
 from runtime.fault_kind import FaultKind, fault_kind
 from runtime.tasks import TaskSet
 
@@ -50,7 +51,7 @@ class OutcomeRecorder:
     """
 
     def __init__(self, *, database: AsyncEngine, in_flight: TaskSet) -> None:
-        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._in_flight = in_flight
 
     async def record(self, record: OutcomeRecord) -> None:
@@ -123,7 +124,7 @@ class OutcomeRecorder:
         )
 
     async def _write(self, record: OutcomeRecord) -> None:
-        async with self._autocommit.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await delivery_outcomes.record(
                 connection,
                 record.claim,

@@ -21,6 +21,7 @@ from bot.store.deliveries import Delivery
 from bot.store.delivery_claims import DeliveryClaim
 from bot.store.sync_windows import CloseSyncWindow
 from runtime.database import DATABASE_ERRORS
+from runtime.direct import connect_directly
 from runtime.micro_batcher import BatchLimits, MicroBatcher
 
 #: The maximum of windows closed in one statement, and its time-outs together and alone: a webhook
@@ -138,5 +139,5 @@ class SyncWindow:
             raise
 
     async def _close_together(self, windows: Sequence[CloseSyncWindow]) -> list[bool]:
-        async with self._autocommit.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await sync_windows.close_sync_windows(connection, windows)

@@ -24,6 +24,7 @@ from bot.domain.turns import RepeatWindow
 from bot.store.recent_events import REPEATED
 from bot.store.schema import conversations
 from runtime.database import LAZY_COMMIT
+from runtime.direct import AnyConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class LockedConversation:
 
 
 async def lock_free_conversations(
-    connection: AsyncConnection, ids: Iterable[int]
+    connection: AnyConnection, ids: Iterable[int]
 ) -> dict[int, LockedConversation]:
     """Lock the unlocked conversations until the transaction ends; by id.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Text, Uuid, bindparam, text
+from sqlalchemy import Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +20,7 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.turns import SETTLED
 from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
 from bot.store.turn_outcomes import OUTCOME_COLUMNS, TurnOutcome, outcome_from_row
+from runtime.direct import AnyConnection
 
 #: A claim older than this belongs to a process that died; on the wire it takes 10 s at most.
 CLAIM_S = 15
@@ -127,7 +128,7 @@ class DeliveryClaim:
 
 
 async def claim(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     turn_id: UUID,
     *,
     via: DeliveryVia,
@@ -146,7 +147,7 @@ async def claim(
 
 
 async def claim_due(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     limit: int,
     rows: RowFilter = ALL_ROWS,
     *,
@@ -160,7 +161,7 @@ async def claim_due(
     ``name`` is unique to this call: an unanswered claim is released by it.
     """
     values = {"limit": limit, "without": [*without], "name": name}
-    claimed = await CLAIM_DUE.execute(connection, rows, values)
+    claimed = await CLAIM_DUE.rows(connection, rows, values)
     return [_claim(row) for row in claimed]
 
 
@@ -176,7 +177,7 @@ async def find_due(
     return list((await FIND_DUE.execute(connection, rows, values)).scalars())
 
 
-def _claim(row: Row[Any]) -> DeliveryClaim:
+def _claim(row: Any) -> DeliveryClaim:
     return DeliveryClaim(
         turn=outcome_from_row(row),
         via=DeliveryVia(row.via),

@@ -14,6 +14,7 @@ from bot.domain.conversation_events import EventKind
 from bot.domain.deliveries import DeliveryState
 from bot.domain.state_machine import delivery_before
 from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
+from runtime.direct import AnyConnection
 
 #: The maximum of characters in a delivery's detail.
 MAX_DETAIL_CHARS = 300
@@ -57,7 +58,7 @@ _TOLD = f""", told AS (
 def _record_statement(*, expiry_notices: bool, ai_notice: bool) -> TextClause:
     """The outcome of a claim, into the delivery and the ledger, with what else was shown."""
     also = (_NOTIFIED if expiry_notices else "") + (_TOLD if ai_notice else "")
-    statement = text(f"WITH {_RECORDED}{also} {CLAIMS_INTO_LEDGER} FROM recorded")
+    statement = text(f"WITH {_RECORDED}{also} {CLAIMS_INTO_LEDGER} FROM recorded RETURNING turn_id")
     notified = [bindparam("notified_turn_ids", type_=ARRAY(Uuid))] if expiry_notices else []
     return statement.bindparams(_SOURCES, _RETURNED, *notified)
 
@@ -84,7 +85,7 @@ BURY = text(
 
 
 async def record(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     claimed: DeliveryClaim,
     state: DeliveryState,
     *,
@@ -117,8 +118,7 @@ async def record(
     if notice_version:
         values["notice_version"] = notice_version
     statement = _RECORD[bool(notified_turn_ids), bool(notice_version)]
-    recorded = await connection.execute(statement, values)
-    return bool(recorded.rowcount == 1)
+    return (await connection.execute(statement, values)).first() is not None
 
 
 async def bury(connection: AsyncConnection, turn_id: UUID, detail: str) -> bool:

@@ -17,10 +17,10 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 from redis.client import NEVER_DECODE
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import turns
 from runtime.circuit_breaker import CircuitBreaker
+from runtime.direct import AnyConnection
 
 KEY = "bllossom:history:{conversation}:{epoch}"
 TTL_S = 3600
@@ -75,7 +75,7 @@ class RecentHistory:
         self._outage = CircuitBreaker()
 
     async def load(
-        self, connection: AsyncConnection, windows: Iterable[Window]
+        self, connection: AnyConnection, windows: Iterable[Window]
     ) -> dict[Window, list[Exchange]]:
         """The newest answered turns of each window, oldest first, ending at its ``newest``."""
         wanted = [window for window in windows if window.newest and self._max_turns]
@@ -90,7 +90,7 @@ class RecentHistory:
         return found | (await self._load_cold(connection, cold) if cold else {})
 
     async def _load_cold(
-        self, connection: AsyncConnection, cold: Sequence[Window]
+        self, connection: AnyConnection, cold: Sequence[Window]
     ) -> dict[Window, list[Exchange]]:
         """Read the windows from Postgres in one statement, and fill Redis with them."""
         keys = [(window.conversation, window.epoch) for window in cold]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import CursorResult, Text, bindparam, text
+from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import NoResultFound
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.turns import Utterance
 from bot.store import recent_events
 from bot.store.reply_handles import dump_handle, stamp
+from runtime.direct import AnyConnection
 
 _KEYS = ("messengers", "tenants", "event_keys")
 #: The accept: conversations, turns and deliveries in one committed statement, at most one turn of
@@ -136,7 +136,7 @@ class NotAccepted(StrEnum):
 
 
 async def accept(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     utterances: Sequence[Utterance],
     *,
     max_waiting: Callable[[Utterance], int] = lambda _: 0,
@@ -173,8 +173,8 @@ async def accept(
 
 
 async def _execute(
-    connection: AsyncConnection, payload: str, pairs: Sequence[tuple[UUID, Utterance]]
-) -> CursorResult[Any]:
+    connection: AnyConnection, payload: str, pairs: Sequence[tuple[UUID, Utterance]]
+) -> Iterable[Any]:
     if not any(utterance.pictures for _, utterance in pairs):
         return await connection.execute(ACCEPT, {"utterances": payload})
     pictures = orjson.dumps(
@@ -194,7 +194,7 @@ async def _execute(
 
 
 async def _known(
-    connection: AsyncConnection, pairs: Sequence[tuple[UUID, Utterance]]
+    connection: AnyConnection, pairs: Sequence[tuple[UUID, Utterance]]
 ) -> dict[UUID, Accepted]:
     """The turns of repeated events, by the id that each of these utterances would have got."""
     values = {

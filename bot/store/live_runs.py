@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inference_queue.token_stream import Run
+from runtime.direct import AnyConnection
 
 #: All turns in one statement: it is asked a few times a second.
 RUNS = text(
@@ -21,7 +21,7 @@ RUNS = text(
 ).bindparams(bindparam("turn_ids", type_=ARRAY(Uuid)))
 
 
-async def current_runs(connection: AsyncConnection, turn_ids: Sequence[UUID]) -> dict[UUID, Run]:
+async def current_runs(connection: AnyConnection, turn_ids: Sequence[UUID]) -> dict[UUID, Run]:
     """The current run of each turn's job; turns whose job was never claimed are left out."""
     rows = await connection.execute(RUNS, {"turn_ids": list(turn_ids)})
     return {row.turn_id: Run(job_id=row.id, attempt=row.attempt, lease=row.lease) for row in rows}

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.schema import prompt_settings
 from inference_queue.protocol import SamplingParams
+from runtime.direct import AnyConnection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class PromptSettings:
 
 
 async def keep(
-    connection: AsyncConnection, wanted: Iterable[PromptSettings], *, kept: Collection[UUID]
+    connection: AnyConnection, wanted: Iterable[PromptSettings], *, kept: Collection[UUID]
 ) -> set[UUID]:
     """Store those that are not ``kept``; their ids, which are kept once the caller commits."""
     new = {one.id: one for one in wanted if one.id not in kept}

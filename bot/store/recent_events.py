@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.turns import RepeatWindow, Utterance
 from bot.store.reply_handles import stamp
 from runtime.database import LAZY_COMMIT_SQL
+from runtime.direct import AnyConnection
 
 #: Rows deleted at a time.
 BATCH = 5000
@@ -83,9 +84,7 @@ _FORGET = text(
 )
 
 
-async def named(
-    connection: AsyncConnection, utterances: Sequence[Utterance]
-) -> Sequence[Utterance]:
+async def named(connection: AnyConnection, utterances: Sequence[Utterance]) -> Sequence[Utterance]:
     """The utterances, each repeat with the event key of the first one; the commit is the caller's.
 
     At most one utterance per conversation. Naming the same utterances once more changes nothing.

@@ -21,6 +21,7 @@ from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
 from bot.store.delivery_outcomes import INTO_LEDGER, MAX_DETAIL_CHARS
 from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
 from bot.store.turn_outcomes import read_reply_handle
+from runtime.direct import AnyConnection
 
 #: The longest that a POST may end after its claim: a claim lasts 15 s, and a POST that starts at
 #: its very end takes ten more.
@@ -104,7 +105,7 @@ class ReconciliationClaim:
     began_at: datetime
 
 
-async def mark(connection: AsyncConnection, claims: Sequence[DeliveryClaim]) -> None:
+async def mark(connection: AnyConnection, claims: Sequence[DeliveryClaim]) -> None:
     """Mark new claims as reconcilable, in the transaction that takes them."""
     await connection.execute(MARK, {"turn_ids": [claim.turn_id for claim in claims]})
 

@@ -5,7 +5,7 @@ A row at fault is excluded, so that the statement serves all others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,8 @@ from sqlalchemy import BindParameter, CursorResult, TextClause, Uuid, bindparam,
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
+
+from runtime.direct import AnyConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,15 @@ class FilteredStatement:
         self, connection: AsyncConnection, rows: RowFilter, values: Mapping[str, Any] | None = None
     ) -> CursorResult[Any]:
         """Run the version that the filter selects."""
+        return await connection.execute(self._version(rows), {**(values or {}), **rows.values})
+
+    async def rows(
+        self, connection: AnyConnection, rows: RowFilter, values: Mapping[str, Any]
+    ) -> Iterable[Any]:
+        """The rows of the version that the filter selects."""
+        return await connection.execute(self._version(rows), {**values, **rows.values})
+
+    def _version(self, rows: RowFilter) -> TextClause:
         if rows.only is not None:
-            statement = self._only
-        else:
-            statement = self._excluding if rows.excluded else self.all
-        return await connection.execute(statement, {**(values or {}), **rows.values})
+            return self._only
+        return self._excluding if rows.excluded else self.all

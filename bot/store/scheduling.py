@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Text, Uuid, bindparam, cast, column, func, text, update
+from sqlalchemy import BigInteger, Text, Uuid, bindparam, cast, column, func, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +21,7 @@ from bot.store.history_cache import mark
 from bot.store.reply_handles import load_handle
 from bot.store.schema import turns
 from runtime.database import any_of
+from runtime.direct import AnyConnection
 
 #: One conversation at a time: the statistics of both partial indexes lag, and a join would
 #: compare every waiting turn with every running one.
@@ -76,7 +77,9 @@ _job = (
 )
 QUEUE = (
     update(turns)
-    .where(turns.c.id == _job.c.turn_id, turns.c.status.in_(turn_before(TurnStatus.QUEUED)))
+    .where(
+        turns.c.id == _job.c.turn_id, turns.c.status == any_of(turn_before(TurnStatus.QUEUED), Text)
+    )
     .values(
         status=TurnStatus.QUEUED.value,
         job_id=_job.c.id,
@@ -87,6 +90,19 @@ QUEUE = (
         queued_at=func.now(),
     )
 )
+MERGE = (
+    update(turns)
+    .where(
+        turns.c.id == func.any(bindparam("earlier", type_=ARRAY(Uuid))),
+        turns.c.status == any_of(turn_before(TurnStatus.MERGED), Text),
+    )
+    .values(
+        status=TurnStatus.MERGED.value,
+        merged_into=bindparam("later", type_=Uuid),
+        settled_at=func.now(),
+    )
+)
+KEEP_PROMPT = text("UPDATE turns SET prompt = :prompt WHERE id = :turn_id")
 #: Conversations with a waiting turn and no running one, as a crash leaves them behind.
 LEFT_BEHIND = text(
     """
@@ -174,7 +190,7 @@ class EndedTurn:
     messenger: str
 
 
-async def waiting_turns(connection: AsyncConnection, ids: Iterable[int]) -> list[list[WaitingTurn]]:
+async def waiting_turns(connection: AnyConnection, ids: Iterable[int]) -> list[list[WaitingTurn]]:
     """The waiting turns of each conversation without a running one, oldest first.
 
     Raises UnreadableTurnError for a turn whose reply handle cannot be read.
@@ -184,7 +200,7 @@ async def waiting_turns(connection: AsyncConnection, ids: Iterable[int]) -> list
     return [list(waiting) for _, waiting in by_conversation]
 
 
-def _waiting_turn(row: Row[Any]) -> WaitingTurn:
+def _waiting_turn(row: Any) -> WaitingTurn:
     try:
         reply_handle = load_handle(row.reply_handle)
     except (LookupError, TypeError, ValueError) as error:
@@ -206,21 +222,17 @@ def _waiting_turn(row: Row[Any]) -> WaitingTurn:
     )
 
 
-async def merge(connection: AsyncConnection, earlier: Sequence[UUID], into: UUID) -> None:
+async def merge(connection: AnyConnection, earlier: Sequence[UUID], into: UUID) -> None:
     """Settle turns as merged into a later one."""
-    await connection.execute(
-        update(turns)
-        .where(turns.c.id == any_of(earlier), turns.c.status.in_(turn_before(TurnStatus.MERGED)))
-        .values(status=TurnStatus.MERGED.value, merged_into=into, settled_at=func.now())
-    )
+    await connection.execute(MERGE, {"earlier": list(earlier), "later": into})
 
 
-async def keep_prompt(connection: AsyncConnection, turn_id: UUID, prompt: str) -> None:
+async def keep_prompt(connection: AnyConnection, turn_id: UUID, prompt: str) -> None:
     """Store the prompt of a turn whose prompt is longer than its text."""
-    await connection.execute(update(turns).where(turns.c.id == turn_id).values(prompt=prompt))
+    await connection.execute(KEEP_PROMPT, {"turn_id": turn_id, "prompt": prompt})
 
 
-async def queue_turns(connection: AsyncConnection, queued: Sequence[QueuedTurn]) -> None:
+async def queue_turns(connection: AnyConnection, queued: Sequence[QueuedTurn]) -> None:
     """Mark turns as queued."""
     values = {
         "jobs": [turn.job_id for turn in queued],

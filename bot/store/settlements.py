@@ -9,9 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, Text, Uuid, bindparam, text
+from sqlalchemy import Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import TurnStatus
@@ -21,6 +20,7 @@ from bot.store.history_cache import mark
 from bot.store.reply_handles import stamp
 from inference_queue.protocol import Completion
 from runtime.database import LAZY_COMMIT_SQL
+from runtime.direct import AnyConnection
 
 #: The conversation's state before the answer, locked until the transaction ends.
 #: The lock order is the accept's, so that no two transactions wait for each other.
@@ -114,9 +114,7 @@ class SettledTurn:
     previous: str | None
 
 
-async def settle(
-    connection: AsyncConnection, settlements: Sequence[Settlement]
-) -> list[SettledTurn]:
+async def settle(connection: AnyConnection, settlements: Sequence[Settlement]) -> list[SettledTurn]:
     """Write results into their turns; the turns settled now, without those settled before.
 
     The transaction commits lazily: after a crash of Postgres the jobs are still there.
@@ -132,7 +130,7 @@ async def settle(
     return [_settled_turn(row, before[row.job_id]) for row in rows]
 
 
-def _settled_turn(row: Row[Any], before: Row[Any]) -> SettledTurn:
+def _settled_turn(row: Any, before: Any) -> SettledTurn:
     return SettledTurn(
         id=row.id,
         conversation_id=row.conversation_id,

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import Double, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.deliveries import DeliveryState, DeliveryVia
+from runtime.direct import AnyConnection
 
 #: Closes many sync windows at once: most of Kakao's webhooks end here, often in bursts.
 CLOSE_SYNC_WINDOWS = text(
@@ -42,7 +42,7 @@ class CloseSyncWindow:
 
 
 async def close_sync_windows(
-    connection: AsyncConnection, windows: Sequence[CloseSyncWindow]
+    connection: AnyConnection, windows: Sequence[CloseSyncWindow]
 ) -> list[bool]:
     """Close each sync window and set its next route; False where it was closed already.
 
@@ -54,5 +54,5 @@ async def close_sync_windows(
         "states": [window.state.value for window in windows],
         "waits": [window.after_s for window in windows],
     }
-    closed = set((await connection.execute(CLOSE_SYNC_WINDOWS, values)).scalars())
+    closed = {row.turn_id for row in await connection.execute(CLOSE_SYNC_WINDOWS, values)}
     return [window.turn_id in closed for window in windows]

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, Uuid, bindparam, text
+from sqlalchemy import Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -90,7 +90,7 @@ async def load_outcomes(
     return {row.id: outcome_from_row(row) for row in rows if row.status in set(TurnStatus)}
 
 
-def outcome_from_row(row: Row[Any]) -> TurnOutcome:
+def outcome_from_row(row: Any) -> TurnOutcome:
     """The TurnOutcome in a row that has ``OUTCOME_COLUMNS``."""
     return TurnOutcome(
         id=row.id,

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inference_queue.protocol import Picture
+from runtime.direct import AnyConnection
 
 _IDS = bindparam("turn_ids", type_=ARRAY(Uuid))
 _DAYS = bindparam("days", type_=Integer)
@@ -72,7 +73,7 @@ class KeptPicture:
 
 
 async def take_pictures(
-    connection: AsyncConnection, turn_ids: Sequence[UUID], *, kept_days: int = 0
+    connection: AnyConnection, turn_ids: Sequence[UUID], *, kept_days: int = 0
 ) -> dict[UUID, tuple[Picture, ...]]:
     """The pictures of each turn, in order; with the caller's commit the job alone has them.
 

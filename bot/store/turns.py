@@ -18,6 +18,7 @@ from bot.domain.turns import SETTLED, TurnStatus
 from bot.store.reply_handles import load_handle
 from bot.store.schema import conversations, turns
 from runtime.database import any_of
+from runtime.direct import AnyConnection
 
 #: All histories in one statement, each read backwards along the index of (conversation, seq).
 #: Without the answers whose question was asked again, unless that failed.
@@ -107,7 +108,7 @@ async def find_turn(connection: AsyncConnection, turn_id: UUID) -> Turn | None:
 
 
 async def answered_turns(
-    connection: AsyncConnection, wanted: Sequence[tuple[int, int]], *, limit: int
+    connection: AnyConnection, wanted: Sequence[tuple[int, int]], *, limit: int
 ) -> dict[tuple[int, int], list[AnsweredTurn]]:
     """The newest answered turns of each (conversation id, epoch), oldest first, at most ``limit``.
 

@@ -12,7 +12,7 @@ import contextlib
 from uuid import uuid4
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import DeliveryVia
 from bot.store import (
@@ -27,6 +27,7 @@ from bot.store import (
 from bot.store.row_filter import RowFilter
 from inference_queue.client import JobQueue
 from runtime.database import DATABASE_ERRORS
+from runtime.direct import DirectConnection, connect_directly
 from runtime.timeouts import run_with_timeout
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,9 @@ async def warm_up(database: AsyncEngine, queue: JobQueue, *, connections: int) -
 
 async def _warm_up(database: AsyncEngine, queue: JobQueue, count: int) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(database.connect()) for _ in range(count)]
+        connections = [
+            await stack.enter_async_context(connect_directly(database)) for _ in range(count)
+        ]
         # Wait for all of them: a connection must not be released while it is in use.
         ran = [_run_without_rows(one, queue) for one in connections]
         outcomes = await asyncio.gather(*ran, return_exceptions=True)
@@ -53,7 +56,7 @@ async def _warm_up(database: AsyncEngine, queue: JobQueue, count: int) -> None:
             raise outcome
 
 
-async def _run_without_rows(connection: AsyncConnection, queue: JobQueue) -> None:
+async def _run_without_rows(connection: DirectConnection, queue: JobQueue) -> None:
     await inbox.accept(connection, [])
     await conversations.lock_free_conversations(connection, [])
     await scheduling.waiting_turns(connection, [])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event
 from structlog.testing import capture_logs
 
 from bot.delivery import row_isolation
 from tests.integration.bot.delivery.delivery_parts import DeliveryParts, delivery_parts, faults
+from tests.support.seen_statements import seen_statements
 
 REFUSES_CLAIM = (
     "ALTER TABLE deliveries ADD CONSTRAINT ck_broken_row "
@@ -125,12 +125,7 @@ async def test_a_schema_that_lags_behind_makes_no_dead_letters(database_url: str
 async def test_where_nothing_fails_a_claim_is_one_statement(database_url: str) -> None:
     async with delivery_parts(database_url) as parts:
         await parts.add_answers(3)
-        statements: list[str] = []
-
-        def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-            statements.append(statement)
-
         await parts.claimer.claim(0)
-        event.listen(parts.database.sync_engine, "before_cursor_execute", note)
-        assert len(await parts.claimer.claim(5)) == 3
+        with seen_statements(parts.database) as statements:
+            assert len(await parts.claimer.claim(5)) == 3
         assert len(statements) == 1

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiohttp import ClientSession
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from bot import app_keys
 from bot.delivery import sweeper
@@ -19,7 +18,9 @@ from bot.store.schema import deliveries
 from fakes.faults import Fault
 from fakes.slack import signed_command, slack_platform
 from runtime.database import connect_database
+from runtime.direct import DirectResult
 from tests.integration.bot.delivery.delivery_parts import delivery_parts
+from tests.support.seen_statements import after_direct_statements
 from tests.support.stack import (
     SLACK_SECRET,
     Stack,
@@ -116,14 +117,14 @@ async def test_claim_committed_without_an_acknowledgement_is_delivered_once(
     async with served() as made, running_stack(database_url, redis_url, made[1]) as stack:
         lost: list[str] = []
 
-        def lose(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-            if not lost and "claimed_by" in statement and cursor.rowcount:
+        def lose(statement: str, claimed: DirectResult) -> None:
+            if not lost and "claimed_by" in statement and claimed.all():
                 lost.append(statement)
                 raise ConnectionResetError
 
-        event.listen(stack.app[app_keys.DATABASE].sync_engine, "after_cursor_execute", lose)
-        await stack.say_slack("안녕")
-        assert (await stack.slack.next_post()).markdown == "에코: 안녕"
+        with after_direct_statements(lose):
+            await stack.say_slack("안녕")
+            assert (await stack.slack.next_post()).markdown == "에코: 안녕"
         await stack.until("SELECT 1 FROM deliveries WHERE state = 'delivered' AND attempts = 1")
         assert lost
         assert len(stack.slack.shown) == 1

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from aiohttp import web
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from bot.domain.deliveries import (
     Answer,
@@ -25,6 +25,7 @@ from bot.text.catalog import TEXTS
 from fakes.faults import Fault
 from tests.integration.bot.delivery.delivery_parts import DeliveryParts, delivery_parts
 from tests.support.sample_turns import add_turn
+from tests.support.seen_statements import seen_statements
 from tests.support.stack import Stack, running_stack, served
 
 NOTICE = TEXTS["ko"].earlier_expired
@@ -111,14 +112,9 @@ async def test_two_answers_that_tell_at_once_do_not_wait_for_each_other(
 
 async def test_an_outcome_and_its_notice_are_one_statement(parts: DeliveryParts) -> None:
     claim, answer = await claimed(parts)
-    statements: list[str] = []
-
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(parts.database.sync_engine, "before_cursor_execute", note)
-    parts.sync_window.record_soon(claim, DeliveryState.DELIVERED, "", answer=answer)
-    await parts.recorded()
+    with seen_statements(parts.database) as statements:
+        parts.sync_window.record_soon(claim, DeliveryState.DELIVERED, "", answer=answer)
+        await parts.recorded()
     assert len(statements) == 1
 
 
