@@ -74,6 +74,11 @@ class DirectConnection:
         )
         return DirectResult(prepared.read(rows))
 
+    async def scalar(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+        """The first column of the first row; None where there is none. As ``execute``."""
+        row = (await self.execute(statement, values)).first()
+        return None if row is None else row[0]
+
 
 #: Where a function of the store serves the messages' own path, and others.
 AnyConnection = AsyncConnection | DirectConnection
@@ -183,6 +188,9 @@ class _Converted:
         value = self._row[name]
         convert = self._results.get(name)
         return convert(value) if convert else value
+
+    def __getitem__(self, place: int) -> Any:
+        return getattr(self, list(self._row.keys())[place])
 
 
 _STATEMENTS: WeakKeyDictionary[Executable, _Prepared] = WeakKeyDictionary()

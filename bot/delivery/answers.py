@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.configs.texts import ScopedTexts
 from bot.domain.bot_config import ConfigLookup, nothing_set
@@ -20,6 +20,7 @@ from bot.workers import WorkerRegistry
 from inference_queue.client import JobQueue
 from inference_queue.protocol import FailureReason
 from runtime.database import DATABASE_ERRORS
+from runtime.direct import AnyConnection
 
 #: Short enough for Kakao's three bubbles to keep the sentence below it.
 PARTIAL_CHARS = 2400
@@ -47,7 +48,7 @@ class AnswerPresenter:
         self._config_for = config_for
 
     async def settled(
-        self, connection: AsyncConnection, turn: TurnOutcome, *, expiry_notices: bool = True
+        self, connection: AnyConnection, turn: TurnOutcome, *, expiry_notices: bool = True
     ) -> Answer:
         """The answer of a settled turn, with held answers to offer and expiry notices."""
         bare = self.bare(turn)

@@ -21,7 +21,7 @@ from bot.store.deliveries import Delivery
 from bot.store.delivery_claims import DeliveryClaim
 from bot.store.sync_windows import CloseSyncWindow
 from runtime.database import DATABASE_ERRORS
-from runtime.direct import connect_directly
+from runtime.direct import begin_directly, connect_directly
 from runtime.micro_batcher import BatchLimits, MicroBatcher
 
 #: The maximum of windows closed in one statement, and its time-outs together and alone: a webhook
@@ -64,7 +64,7 @@ class SyncWindow:
         Claims only a delivery in one of ``states``, on the route ``was`` if that is given.
         """
         try:
-            async with self._database.begin() as connection:
+            async with begin_directly(self._database) as connection:
                 claim = await delivery_claims.claim(
                     connection, turn_id, via=via, states=states, was=was
                 )

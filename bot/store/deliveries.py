@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, select, text, update
+from sqlalchemy import BigInteger, Text, bindparam, case, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.domain.turns import SETTLED
 from bot.store.delivery_outcomes import INTO_LEDGER
 from bot.store.schema import conversations, deliveries, turns
+from runtime.database import any_of
+from runtime.direct import AnyConnection
 
 #: Presses of a button within this time count as one. Kakao reports a missing response to the person
 #: after five seconds, so a retry comes later.
@@ -39,6 +41,32 @@ SHOW_AGAIN = text(
     {INTO_LEDGER}
     SELECT turn_id, claim, via, state, 'asked for again', now() FROM again
     """
+)
+
+
+#: Both are asked for with every answer of Kakao's, so they are written once.
+EARLIER_HELD = (
+    select(turns.c.id)
+    .join(deliveries)
+    .where(
+        turns.c.conversation_id == bindparam("conversation_id", type_=BigInteger),
+        turns.c.seq < bindparam("before_seq", type_=BigInteger),
+        turns.c.status == any_of([status.value for status in SETTLED], Text),
+        deliveries.c.state == DeliveryState.HELD.value,
+        deliveries.c.expires_at > func.now(),
+    )
+    .order_by(turns.c.seq.desc())
+    .limit(MAX_OFFERED)
+)
+EXPIRED_UNTOLD = (
+    select(turns.c.id)
+    .join(deliveries)
+    .where(
+        turns.c.conversation_id == bindparam("conversation_id", type_=BigInteger),
+        deliveries.c.state == DeliveryState.EXPIRED.value,
+        deliveries.c.via != DeliveryVia.POST.value,
+        deliveries.c.expiry_told.is_(False),
+    )
 )
 
 
@@ -77,23 +105,11 @@ async def find(connection: AsyncConnection, turn_id: UUID) -> Delivery | None:
 
 
 async def earlier_held(
-    connection: AsyncConnection, conversation_id: int, before_seq: int
+    connection: AnyConnection, conversation_id: int, before_seq: int
 ) -> list[UUID]:
     """The newest turns with a held answer, at most ``MAX_OFFERED``."""
-    rows = await connection.execute(
-        select(turns.c.id)
-        .join(deliveries)
-        .where(
-            turns.c.conversation_id == conversation_id,
-            turns.c.seq < before_seq,
-            turns.c.status.in_([status.value for status in SETTLED]),
-            deliveries.c.state == DeliveryState.HELD.value,
-            deliveries.c.expires_at > func.now(),
-        )
-        .order_by(turns.c.seq.desc())
-        .limit(MAX_OFFERED)
-    )
-    return list(rows.scalars())
+    values = {"conversation_id": conversation_id, "before_seq": before_seq}
+    return [row.id for row in await connection.execute(EARLIER_HELD, values)]
 
 
 async def newest_waiting(
@@ -131,19 +147,10 @@ async def newest_waiting(
     return found.scalar()
 
 
-async def expired_untold(connection: AsyncConnection, conversation_id: int) -> list[UUID]:
+async def expired_untold(connection: AnyConnection, conversation_id: int) -> list[UUID]:
     """The turns with an expired answer and no expiry notice yet. Read-only."""
-    rows = await connection.execute(
-        select(turns.c.id)
-        .join(deliveries)
-        .where(
-            turns.c.conversation_id == conversation_id,
-            deliveries.c.state == DeliveryState.EXPIRED.value,
-            deliveries.c.via != DeliveryVia.POST.value,
-            deliveries.c.expiry_told.is_(False),
-        )
-    )
-    return list(rows.scalars())
+    rows = await connection.execute(EXPIRED_UNTOLD, {"conversation_id": conversation_id})
+    return [row.id for row in rows]
 
 
 async def send_again(connection: AsyncConnection, turn_id: UUID) -> bool:

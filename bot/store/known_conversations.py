@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import Text, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.conversations import ConversationKey
+from runtime.direct import AnyConnection
 
 KNOWN = text(
     """
@@ -17,6 +17,6 @@ KNOWN = text(
 ).bindparams(*(bindparam(name, type_=Text) for name in ("messenger", "tenant", "key")))
 
 
-async def is_known(connection: AsyncConnection, conversation: ConversationKey) -> bool:
+async def is_known(connection: AnyConnection, conversation: ConversationKey) -> bool:
     """Whether anybody has written in the conversation before."""
     return bool(await connection.scalar(KNOWN, conversation.values))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Float, Integer, Row, Text, Uuid, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Float, Integer, Text, Uuid, bindparam, text
 
 from bot.domain.posts import PostState
+from runtime.direct import AnyConnection
 
 _TURN_PART = (bindparam("turn_id", type_=Uuid), bindparam("part", type_=Integer))
 
@@ -121,7 +122,7 @@ class Post:
 
 
 async def begin(
-    connection: AsyncConnection, turn_id: UUID, room: str, *, writer: UUID, seconds: float
+    connection: AnyConnection, turn_id: UUID, room: str, *, writer: UUID, seconds: float
 ) -> bool:
     """Take the right to write the answer's first message live; False: another has it."""
     values = {
@@ -135,7 +136,7 @@ async def begin(
     return (await connection.scalar(BEGIN, values)) is not None
 
 
-async def announce(connection: AsyncConnection, turn_id: UUID, part: int, room: str) -> bool:
+async def announce(connection: AnyConnection, turn_id: UUID, part: int, room: str) -> bool:
     """Record that a message is about to be posted; False: it has begun, or its turn is gone.
 
     Waits for a live writer that begins at the same moment.
@@ -145,7 +146,7 @@ async def announce(connection: AsyncConnection, turn_id: UUID, part: int, room: 
 
 
 async def note(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     turn_id: UUID,
     part: int,
     state: PostState,
@@ -156,18 +157,18 @@ async def note(
     return (await connection.scalar(NOTE, values)) is not None
 
 
-async def hold(connection: AsyncConnection, turn_id: UUID, part: int, *, seconds: float) -> bool:
+async def hold(connection: AnyConnection, turn_id: UUID, part: int, *, seconds: float) -> bool:
     """Keep the delivery waiting for a call that changes the message; False: the answer is whole."""
     values = {"turn_id": turn_id, "part": part, "seconds": seconds}
     return (await connection.scalar(HOLD, values)) is not None
 
 
-async def release(connection: AsyncConnection, turn_id: UUID, part: int) -> None:
+async def release(connection: AnyConnection, turn_id: UUID, part: int) -> None:
     """Let the delivery go on: the call is over."""
     await connection.execute(RELEASE, {"turn_id": turn_id, "part": part})
 
 
-async def take(connection: AsyncConnection, turn_id: UUID, part: int, message_id: str) -> bool:
+async def take(connection: AnyConnection, turn_id: UUID, part: int, message_id: str) -> bool:
     """Record which message shows a part; False: that one shows another turn, or the part is done.
 
     So two turns of one thread, both of which lost sight of their messages, never share one.
@@ -176,23 +177,23 @@ async def take(connection: AsyncConnection, turn_id: UUID, part: int, message_id
     return (await connection.scalar(TAKE, values)) is not None
 
 
-async def others_starting(connection: AsyncConnection, turn_id: UUID, room: str) -> bool:
+async def others_starting(connection: AnyConnection, turn_id: UUID, room: str) -> bool:
     """Whether the room may show a message of another turn that is not recorded yet."""
     return bool(await connection.scalar(OTHERS_STARTING, {"turn_id": turn_id, "room": room}))
 
 
-async def remove(connection: AsyncConnection, turn_id: UUID, part: int) -> None:
+async def remove(connection: AnyConnection, turn_id: UUID, part: int) -> None:
     """Forget a message that certainly is not shown."""
     await connection.execute(REMOVE, {"turn_id": turn_id, "part": part})
 
 
-async def of_turn(connection: AsyncConnection, turn_id: UUID) -> dict[int, Post]:
+async def of_turn(connection: AnyConnection, turn_id: UUID) -> dict[int, Post]:
     """The messages of a turn, by their part."""
     rows = await connection.execute(OF_TURN, {"turn_id": turn_id})
     return {row.part: _post(row) for row in rows}
 
 
-def _post(row: Row[tuple[object, ...]]) -> Post:
+def _post(row: Any) -> Post:
     return Post(
         part=row.part,
         room=row.room,

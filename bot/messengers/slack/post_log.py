@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.domain.posts import PostState
 from bot.store import posts
 from bot.store.posts import Post
+from runtime.direct import connect_directly
 from runtime.timeouts import run_with_timeout
 
 #: A statement that takes longer counts as failed.
@@ -21,7 +22,7 @@ class PostLog:
     """Reads and writes ``posts``. Each method raises database errors and TimeoutError."""
 
     def __init__(self, database: AsyncEngine) -> None:
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._writer = uuid4()
 
     async def begin(self, turn_id: UUID, room: str) -> bool:
@@ -63,41 +64,41 @@ class PostLog:
         return await run_with_timeout(TIMEOUT_S, self._of_turn(turn_id))
 
     async def _begin(self, turn_id: UUID, room: str) -> bool:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await posts.begin(
                 connection, turn_id, room, writer=self._writer, seconds=WRITER_S
             )
 
     async def _announce(self, turn_id: UUID, part: int, room: str) -> bool:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await posts.announce(connection, turn_id, part, room)
 
     async def _note(
         self, turn_id: UUID, part: int, state: PostState, message_id: str | None
     ) -> bool:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await posts.note(connection, turn_id, part, state, message_id)
 
     async def _hold(self, turn_id: UUID, part: int) -> bool:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await posts.hold(connection, turn_id, part, seconds=WRITER_S)
 
     async def _release(self, turn_id: UUID, part: int) -> None:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await posts.release(connection, turn_id, part)
 
     async def _take(self, turn_id: UUID, part: int, message_id: str) -> bool:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await posts.take(connection, turn_id, part, message_id)
 
     async def _others_starting(self, turn_id: UUID, room: str) -> bool:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await posts.others_starting(connection, turn_id, room)
 
     async def _remove(self, turn_id: UUID, part: int) -> None:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await posts.remove(connection, turn_id, part)
 
     async def _of_turn(self, turn_id: UUID) -> dict[int, Post]:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await posts.of_turn(connection, turn_id)

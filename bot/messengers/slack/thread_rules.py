@@ -14,6 +14,7 @@ from bot.messengers.slack.message_text import mentions_anybody
 from bot.messengers.slack.settings import SlackSettings
 from bot.store.conversations import ConversationKey
 from bot.store.known_conversations import is_known
+from runtime.direct import connect_directly
 from runtime.timeouts import run_with_timeout
 
 
@@ -39,7 +40,7 @@ class ThreadRules:
     ) -> None:
         """``config_for``: a scope's own rule."""
         self._config_for = config_for
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._settings = settings
 
     async def concern(self, message: SlackMessage) -> Concern:
@@ -69,5 +70,5 @@ class ThreadRules:
             return await run_with_timeout(ACCEPT_TIMEOUT_S, self._ask(key))
 
     async def _ask(self, key: ConversationKey) -> bool:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await is_known(connection, key)

@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy.exc import DBAPIError
 
 from bot.delivery.sync_window import SyncWindow
 from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia
 from bot.store.deliveries import AGAIN_AFTER_S
 from bot.store.delivery_claims import DeliveryClaim
+from runtime.database import DATABASE_ERRORS
 from tests.integration.bot.delivery.delivery_parts import DeliveryParts, delivery_parts, faults
 from tests.integration.bot.store.delivery_rows import add_delivery, change
 
@@ -183,6 +183,6 @@ async def test_a_database_fault_is_counted_and_never_taken_for_an_answer(
     turn_id = await open_window(parts)
     await parts.execute("ALTER TABLE deliveries RENAME COLUMN state TO of_this_test")
     before = faults(statement)
-    with pytest.raises(DBAPIError):
+    with pytest.raises(DATABASE_ERRORS):
         await call(parts.sync_window, turn_id)
     assert faults(statement) == before + 1

@@ -39,7 +39,7 @@ async def test_connections_to_a_database_without_tables_stay_fit_for_use(
         with capture_logs() as logs:
             await warm_up(database, JobQueue(redis), connections=POOL)
         assert [(one["event"], one["error"]) for one in logs] == [
-            ("started_cold", "ProgrammingError")
+            ("started_cold", "UndefinedTableError")
         ]
         for _ in range(POOL):
             async with database.connect() as connection:
