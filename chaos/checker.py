@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from chaos import merge_checker
 from chaos.cluster import CALLBACK_BUDGET_S
 from chaos.journal import Generation, Journal, Message
 from chaos.ledger import NOTHING_FOUND, LedgerFindings
@@ -52,15 +53,12 @@ class CheckResult:
 def check(journal: Journal, findings: LedgerFindings = NOTHING_FOUND) -> CheckResult:
     """Check a run."""
     result = CheckResult(sent=len(journal.messages), misdelivered=list(journal.misdelivered))
-    merged = {name for generation in journal.generations for name in generation.merged}
     for message in journal.messages.values():
         end = how_it_ended(message, findings)
         result.ends[end] += 1
         result.accepted += message.accepted_at is not None
         if end == "lost":
             result.lost.append(f"{message.id} {' '.join(message.forbidden)}".rstrip())
-        if end == "merged" and message.id not in merged:
-            result.lost.append(f"{message.id} merged into nothing")
         if _seen(message, findings.died_in_hand) > 1 or message.results.surplus:
             routes = [answer.via for answer in message.shown] + message.notices
             result.duplicated.append(
@@ -70,6 +68,7 @@ def check(journal: Journal, findings: LedgerFindings = NOTHING_FOUND) -> CheckRe
             result.lost.append(f"{message.id} was stopped, though nobody asked")
         if message.late and message.accepted_at:
             result.late.append(message.id)
+    result.lost += merge_checker.unanswered(journal, findings.merges)
     result.out_of_order = list(_disorders(journal))
     return result
 

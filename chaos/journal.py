@@ -79,6 +79,7 @@ class Message:
     root: str = ""  #: the ts of its thread's root
     asks_again: str = ""  #: the message whose question it repeats
     is_photo: bool = False
+    event_key: str = ""  #: the log's, of a message whose text does not name it
     cancelled: bool = False  #: stopped before anything of its answer was shown
     is_guess: bool = False  #: the notices may be another message's
 
@@ -86,6 +87,14 @@ class Message:
     def ended(self) -> bool:
         """Whether the person has seen an answer or a final notice, or wanted neither."""
         return bool(self.shown or self.notices or self.cancelled)
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the person was told that a later message is answered with it, and nothing else.
+
+        What was shown before is judged as shown.
+        """
+        return self.notices[:1] == ["merged"] and not self.shown
 
     @property
     def question(self) -> str:

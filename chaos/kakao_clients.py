@@ -6,11 +6,13 @@ import asyncio
 import json
 import random
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.messengers.kakao.platform_limits import CALLBACK_LIFETIME_S, SKILL_TIMEOUT_S
 from bot.messengers.kakao.presses import FETCH_KEY
 from bot.messengers.kakao.simulated_requests import as_photo
+from bot.messengers.kakao.skill_events import callback_url_of, event_key
 from bot.store.deliveries import AGAIN_AFTER_S
 from chaos import photos
 from chaos.bot_client import BotClient
@@ -94,10 +96,14 @@ class KakaoClients:
         await asyncio.gather(*self._pressing, return_exceptions=True)
 
     def _as_photo(self, message: Message, request: dict[str, Any]) -> dict[str, Any]:
-        """The request, of some messages as a photo that shows the message's name."""
-        if self._photos is None or message.asks_again or not photos.is_photo(self._rng):
+        """The request, of some messages as a photo that shows the message's name.
+
+        The log knows them by their callback URL alone.
+        """
+        url = callback_url_of(request)
+        if self._photos is None or message.asks_again or not photos.is_photo(self._rng) or not url:
             return request
-        message.is_photo = True
+        message.is_photo, message.event_key = True, event_key(request, datetime.now(UTC))
         self._with_photos.add(message.conversation)
         self._journal.deeds["photos on Kakao"] += 1
         return as_photo(request, self._photos.publish(photos.drawn(message)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, TextClause, text
 
+from chaos.journal import Message
 from runtime.database import connect_database
 
 _DIED_IN_HAND = text(
@@ -25,6 +26,15 @@ _CLAIMED_BEFORE = text(
     WHERE split_part(turns.text, ' ', 1) = ANY(:ids) AND detail = 'KeyError'
     """
 )
+#: A photo's text names no message; its event does.
+_MERGES = text(
+    """
+    SELECT split_part(merged.text, ' ', 1) AS message, merged.event_key,
+        split_part(into_turn.text, ' ', 1) AS target, into_turn.status
+    FROM turns AS merged JOIN turns AS into_turn ON into_turn.id = merged.merged_into
+    WHERE split_part(merged.text, ' ', 1) = ANY(:ids) OR merged.event_key = ANY(:keys)
+    """
+)
 _ACCOUNT = text(
     """
     SELECT split_part(turns.text, ' ', 1) AS message, turns.status,
@@ -40,11 +50,20 @@ _ACCOUNT = text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MergeTarget:
+    """The turn that a message was merged into."""
+
+    message: str  #: the first word of its text: its message's id, but for a photo
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerFindings:
-    """The windows that only the ledger can confirm, with the messages to which they apply."""
+    """What only the ledger can confirm, with the messages to which it applies."""
 
     died_in_hand: frozenset[str] = frozenset()  #: a killed bot was just delivering them
     claimed_before: frozenset[str] = frozenset()  #: claimed by a version without the messenger
+    merges: Mapping[str, MergeTarget] = field(default_factory=dict)  #: by the merged message
 
 
 NOTHING_FOUND = LedgerFindings()
@@ -60,6 +79,16 @@ async def died_in_hand(database_url: str, messages: Iterable[str]) -> frozenset[
     return frozenset(row.message for row in await _fetch(database_url, _DIED_IN_HAND, messages))
 
 
+async def merges(database_url: str, messages: Sequence[Message]) -> dict[str, MergeTarget]:
+    """What each of these messages was merged into; nothing for one that was not."""
+    by_key = {message.event_key: message.id for message in messages if message.event_key}
+    ids = [message.id for message in messages]
+    return {
+        by_key.get(row.event_key, row.message): MergeTarget(message=row.target, status=row.status)
+        for row in await _fetch(database_url, _MERGES, ids, keys=[*by_key])
+    }
+
+
 async def accounts(database_url: str, messages: Iterable[str]) -> dict[str, str]:
     """Of each message: its turn's status, its delivery and every attempt."""
     return {
@@ -68,10 +97,12 @@ async def accounts(database_url: str, messages: Iterable[str]) -> dict[str, str]
     }
 
 
-async def _fetch(database_url: str, query: TextClause, ids: Iterable[str]) -> Sequence[Row[Any]]:
+async def _fetch(
+    database_url: str, query: TextClause, ids: Iterable[str], **values: list[str]
+) -> Sequence[Row[Any]]:
     database = connect_database(database_url, pool_size=1)
     try:
         async with database.connect() as connection:
-            return (await connection.execute(query, {"ids": list(ids)})).all()
+            return (await connection.execute(query, {"ids": list(ids), **values})).all()
     finally:
         await database.dispose()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chaos import ledger
+from chaos import ledger, merge_checker
 from chaos.background import BackgroundBatch
 from chaos.checker import CheckResult, check, suspects, without_callback
 from chaos.clients import ClientPool
@@ -159,6 +159,7 @@ async def _check(
     findings = LedgerFindings(
         died_in_hand=await ledger.died_in_hand(cluster.database_url, suspected),
         claimed_before=await _claimed_before(plan, cluster, journal),
+        merges=await ledger.merges(cluster.database_url, merge_checker.unasked(journal)),
     )
     found = check(journal, findings)
     await world.rooms.check(found, [injection.at for injection in injections])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.store.schema import delivery_attempts
 from chaos import ledger
+from chaos.journal import Message
+from chaos.ledger import MergeTarget
 from runtime.database import connect_database
 from tests.support.sample_turns import NOON, add_turn
 
@@ -58,3 +61,18 @@ async def test_ledger_tells_which_deliveries_a_version_without_the_messenger_cla
     await database.dispose()
     assert await ledger.claimed_before(database_url, ["g2m1", "g2m2"]) == {"g2m1"}
     assert await ledger.claimed_before(database_url, ["g2m2"]) == frozenset()
+
+
+async def test_the_ledger_tells_what_each_message_was_merged_into(database_url: str) -> None:
+    database = connect_database(database_url, pool_size=1)
+    target = await add_turn(database, "d1m3 안녕하세요", None, status="cancelled")
+    merged: dict[str, Any] = {"status": "merged", "merged_into": target}
+    await add_turn(database, "d1m1 안녕하세요", None, **merged)
+    await add_turn(database, "[사진]", None, event_key="of a photo", **merged)
+    await add_turn(database, "d1m4 안녕하세요")
+    await database.dispose()
+    known = MergeTarget(message="d1m3", status="cancelled")
+    messages = [Message(f"d1m{number}", "d1", number, 0.0) for number in (1, 2, 3, 4)]
+    messages[1].event_key = "of a photo"
+    found = await ledger.merges(database_url, messages)
+    assert found == {"d1m1": known, "d1m2": known}
