@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from typing import Any
 from uuid import UUID, uuid4
 
 from inference_queue.background import client
@@ -19,12 +20,13 @@ MARK = "배경"
 MAX_WAIT_S = 150.0
 
 
-def is_background(messages: list[dict[str, str]]) -> bool:
-    """Whether a prompt is a background job's."""
-    return messages[-1]["content"].startswith(MARK)
+def is_background(messages: list[dict[str, Any]]) -> bool:
+    """Whether a prompt is a background job's; none of them has pictures."""
+    content = messages[-1]["content"]
+    return isinstance(content, str) and content.startswith(MARK)
 
 
-def reply(messages: list[dict[str, str]]) -> str:
+def reply(messages: list[dict[str, Any]]) -> str:
     """The engine's answer to a background job: a second or two of tokens."""
     return f"{messages[-1]['content']}의 답{' 가' * 20}"
 

@@ -106,6 +106,8 @@ class Rooms:
         deeds["streams finished by another bot"] = sum(
             post.begun_by != post.finished_by for post in finished
         )
+        answered = (message for message in self._journal.messages.values() if message.shown)
+        deeds["pictures answered"] = sum(message.is_photo for message in answered)
         deeds["stops timed"] = len(deed_checker.timed_stops(self._journal, injected_at))
         deeds["stops acknowledged"] = sum(stop.acknowledged for stop in self._journal.stops)
 

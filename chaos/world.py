@@ -57,7 +57,7 @@ async def running_world(plan: Plan, folder: Path, journal: Journal) -> AsyncIter
     """Start everything."""
     async with (
         running_platforms() as platforms,
-        engine_server(reply=_reply(journal), delay_per_token_s=TOKEN_S) as engine,
+        engine_server(reply=_reply(journal), delay_per_token_s=TOKEN_S, vision=True) as engine,
         ClientSession(connector=TCPConnector(limit=0, force_close=True)) as http,
         running_cluster(
             folder,

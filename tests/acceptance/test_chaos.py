@@ -54,7 +54,7 @@ def test_what_people_see_in_slack_is_what_the_log_says_under_every_kind_of_injec
     for way in ("stream", "thread", "edits"):
         assert value[f"chaos.end.{way}"] >= 1, value
     deeds = ("stops_acknowledged", "votes_good", "votes_bad", "forms")
-    for deed in ("streams_finished", *deeds):
+    for deed in ("streams_finished", "pictures_answered", *deeds):
         assert value[f"chaos.rooms.{deed}"] >= 1, value
 
 

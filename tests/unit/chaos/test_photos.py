@@ -8,7 +8,7 @@ from typing import Any
 from bot.http.picture_scaling import scaled_picture
 from bot.messengers.kakao.words import WORDS
 from bot.text.catalog import TEXTS
-from chaos import photos
+from chaos import background, photos
 from chaos.journal import Message
 
 
@@ -56,3 +56,9 @@ def test_a_photo_in_the_history_is_known_by_its_answer() -> None:
 def test_the_sentences_of_photos_that_are_no_question_are_known() -> None:
     assert photos.is_refused([WORDS["ko"].picture_unreachable])
     assert not photos.is_refused([TEXTS["ko"].thinking])
+
+
+def test_a_prompt_with_photos_is_no_background_job() -> None:
+    question = {"role": "user", "content": [part("k1m1"), words(background.MARK)]}
+    assert not background.is_background([question])
+    assert background.is_background([{"role": "user", "content": f"{background.MARK} 1"}])
