@@ -36,10 +36,11 @@ Json = dict[str, Any]
 
 
 class EventStreams:
-    """The connections of one engine, opened with the first request."""
+    """The connections of one engine, opened with the first request, and never again once closed."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     async def open(
         self, url: str, body: Json, *, headers: Mapping[str, str], connect_timeout_s: float
@@ -64,7 +65,8 @@ class EventStreams:
         return _events(response)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections. A request that comes later fails as on a dead connection."""
+        self._is_closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -87,6 +89,8 @@ class EventStreams:
                 closed = error
 
     def _connected(self) -> aiohttp.ClientSession:
+        if self._is_closed:
+            raise aiohttp.ClientConnectionError("closed")
         if self._session is None:
             tracing = aiohttp.TraceConfig()
             tracing.on_connection_reuseconn.append(_note_use)

@@ -93,6 +93,16 @@ async def test_a_reader_who_leaves_ends_the_answer_at_the_server(
         await server.left.wait()
 
 
+async def test_what_is_asked_after_the_close_opens_no_connection(
+    server: Server, streams: EventStreams
+) -> None:
+    await read(streams, server.url)
+    await streams.close()
+    with pytest.raises(httpx2.RemoteProtocolError):
+        await read(streams, server.url)
+    assert len(server.connections) == 1
+
+
 async def _refuse(_request: web.Request) -> web.Response:
     return web.json_response({"error": "너무 길어요"}, status=422)
 
