@@ -38,7 +38,7 @@ define pip_install
 endef
 
 .PHONY: help install run test unit integration acceptance coverage check bench evaluate chaos fuzz lock sbom browser
-.PHONY: evaluate-tests train train-tests train-proof train-walk
+.PHONY: evaluate-tests extras train train-tests train-proof train-walk
 
 help: ## show these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -88,6 +88,8 @@ evaluate-tests: $(EVALUATING) ## the openai client and lm-evaluation-harness aga
 	@$(EXTRAS)/bin/python -c 'from importlib.metadata import version; version("openai"), version("lm-eval")'
 	@EVALUATE_TESTS=1 $(EXTRAS)/bin/python -m pytest -n 0 -p no:cacheprovider \
 	  tests/integration/inference_worker/api/test_tools.py $(ARGS)
+
+extras: $(EVALUATING) $(TRAINING) # the packages of both
 
 train: $(TRAINING) ## make LoRA weights of your own (ARGS="dpo --data pairs.zip --output adapters/1")
 	@$(EXTRAS)/bin/python -m training $(or $(ARGS),--help)
