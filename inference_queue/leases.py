@@ -234,7 +234,7 @@ class LeaseClient:
         ``at``: the characters of the answer before it.
         """
         run = Run(job_id=lease.job.id, attempt=lease.attempt, lease=lease.number)
-        await self._tokens.append(run, text, at=at)
+        self._tokens.append(run, text, at=at)
 
     async def close(self) -> None:
         """Let a pending wake-up go out."""

@@ -16,6 +16,8 @@ from inference_queue.channels import TOKENS_KEY, TOKENS_MAX_CHUNKS, TOKENS_TTL_S
 from inference_queue.reaper import MAX_ATTEMPTS
 from inference_queue.schema import jobs
 from runtime.circuit_breaker import CircuitBreaker
+from runtime.redis_client import sharing_pool
+from runtime.redis_connection import Command
 
 #: Chunks read in one call; a worker appends about a dozen a second.
 MAX_CHUNKS_READ = 200
@@ -66,26 +68,23 @@ class TokenStream:
     """Writes and reads the streams of all jobs. Redis errors are ignored: no stream is shown."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._connection = sharing_pool(redis).shared
         self._breaker = CircuitBreaker()
 
-    async def append(self, run: Run, text: str, *, at: int | None = None) -> None:
+    def append(self, run: Run, text: str, *, at: int | None = None) -> None:
         """Append a chunk to the stream of this run; ``at``: the answer's characters before it."""
-        if self._breaker.is_open():
-            return
-        with self._breaker.guard():
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                fields: dict[Any, Any] = {"text": text, "lease": str(run.lease)}
-                if at is not None:
-                    fields["at"] = str(at)
-                pipeline.xadd(run.key, fields, maxlen=TOKENS_MAX_CHUNKS)
-                pipeline.expire(run.key, TOKENS_TTL_S)
-                await pipeline.execute()
+        key = run.key
+        position = () if at is None else ("at", at)
+        fields = ("text", text, "lease", run.lease, *position)
+        self._connection.send(
+            ("XADD", key, "MAXLEN", "~", TOKENS_MAX_CHUNKS, "*", *fields),
+            ("EXPIRE", key, TOKENS_TTL_S),
+        )
 
     async def read(self, run: Run) -> str:
         """The text streamed by this run so far, up to a piece that Redis lost."""
         try:
-            found: list[Any] = await self._redis.xrange(run.key) or []
+            [found] = await self._connection.execute(("XRANGE", run.key, "-", "+"))
         except (RedisError, OSError):
             return ""
         text = ""
@@ -103,7 +102,7 @@ class TokenStream:
         with self._breaker.guard():
             # A page may hold another run's chunks alone.
             while not own and (found := await self._read_page(run, after)):
-                own, after = _chunks(found, run), found[-1][0]
+                own, after = _chunks(found, run), found[-1][0].decode()
         return own
 
     async def read_new_of_many(self, wanted: Mapping[Run, str]) -> dict[Run, list[Chunk]]:
@@ -111,34 +110,33 @@ class TokenStream:
         if self._breaker.is_open() or not wanted:
             return {}
         by_key = {run.key: run for run in wanted}
-        streams: Any = {run.key: after or "0" for run, after in wanted.items()}
+        afters = [after or "0" for after in wanted.values()]
         new: dict[Run, list[Chunk]] = {}
         with self._breaker.guard():
-            found = await self._redis.xread(streams, count=MAX_CHUNKS_READ)
-            for key, entries in _pages(found):
-                run = by_key[key]
+            reading: Command = ("XREAD", "COUNT", MAX_CHUNKS_READ, "STREAMS", *by_key, *afters)
+            [found] = await self._connection.execute(reading)
+            # A map or pairs, by the protocol's version; nothing where nothing is new.
+            for key, entries in found.items() if isinstance(found, dict) else found or ():
+                run = by_key[key.decode()]
                 # Another run's chunks are passed over: the last one read counts, whose it is.
-                new[run] = [*_chunks(entries, run), Chunk(entries[-1][0], "")]
+                new[run] = [*_chunks(entries, run), Chunk(entries[-1][0].decode(), "")]
         return new
 
     async def _read_page(self, run: Run, after: str) -> list[Any]:
         start = f"({after}" if after else "-"
-        return await self._redis.xrange(run.key, min=start, count=MAX_CHUNKS_READ) or []
-
-
-def _pages(found: Any) -> list[tuple[str, list[Any]]]:
-    """The entries by key, in whichever shape the protocol's version gives them."""
-    if isinstance(found, dict):
-        return [(key, [entry for page in pages for entry in page]) for key, pages in found.items()]
-    return [(key, entries) for key, entries in found or []]
+        reading = ("XRANGE", run.key, start, "+", "COUNT", MAX_CHUNKS_READ)
+        [found] = await self._connection.execute(reading)
+        return found or []
 
 
 def _chunks(found: list[Any], run: Run) -> list[Chunk]:
     """The run's own: a worker that gave the job back, or lost it, wrote under the same key."""
-    own = str(run.lease)
-    return [
-        Chunk(chunk_id, fields["text"], int(fields["at"]) if "at" in fields else None)
-        for chunk_id, fields in found
+    own = str(run.lease).encode()
+    chunks = []
+    for chunk_id, pairs in found:
+        fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
         # A worker of the previous version names no lease.
-        if fields.get("lease", own) == own
-    ]
+        if fields.get(b"lease", own) == own:
+            at = int(fields[b"at"]) if b"at" in fields else None
+            chunks.append(Chunk(chunk_id.decode(), fields[b"text"].decode("utf-8", "replace"), at))
+    return chunks

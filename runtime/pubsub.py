@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Self
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from runtime.redis_client import sharing_pool
+from runtime.redis_connection import listen
 from runtime.tasks import cancel_and_wait
 
 
@@ -16,7 +17,7 @@ class WakeupSubscriber:
     """A Redis channel to wait on. Without Redis it is silent, and the caller's poll remains."""
 
     def __init__(self, redis: Redis, channel: str) -> None:
-        self._redis = redis
+        self._pool = sharing_pool(redis)
         self._channel = channel
         self._woken = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
@@ -35,20 +36,18 @@ class WakeupSubscriber:
 
     async def wait(self, poll_s: float) -> None:
         """Return at the next wake-up, at the latest after ``poll_s`` seconds."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), poll_s)
+        # A timer costs a tenth of what asyncio.wait_for does, whose task every message would pay.
+        timer = asyncio.get_running_loop().call_later(poll_s, self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            timer.cancel()
         self._woken.clear()
 
     async def _listen(self) -> None:
         while True:
             try:
-                async with self._redis.pubsub() as subscription:
-                    await subscription.subscribe(self._channel)
-                    while True:
-                        if await subscription.get_message(
-                            ignore_subscribe_messages=True, timeout=5.0
-                        ):
-                            self._woken.set()
+                await listen(self._pool, self._channel, self._woken.set)
             except (RedisError, OSError):
                 await asyncio.sleep(1.0)
 
@@ -57,29 +56,30 @@ class WakeupPublisher:
     """Publishes wake-ups, at most one per interval: a burst is one message, not hundreds."""
 
     def __init__(self, redis: Redis, channel: str, interval_s: float = 0.005) -> None:
-        self._redis = redis
-        self._channel = channel
+        self._connection = sharing_pool(redis).shared
+        self._command = ("PUBLISH", channel, "1")
         self._interval_s = interval_s
-        self._publishing: asyncio.Task[None] | None = None
-        self._again = False
+        self._next_at = 0.0
+        self._later: asyncio.TimerHandle | None = None
 
     def publish(self) -> None:
         """Publish a wake-up soon; never blocks and never raises."""
-        if self._publishing is None or self._publishing.done():
-            self._publishing = asyncio.create_task(self._publish())
+        if self._later is not None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._next_at:
+            self._publish()
         else:
-            self._again = True
+            self._later = loop.call_at(self._next_at, self._publish)
 
     async def close(self) -> None:
-        """Wait for a pending wake-up."""
-        if self._publishing:
-            await self._publishing
+        """Let a pending wake-up go out."""
+        if self._later is not None:
+            self._later.cancel()
+            self._publish()
+        await self._connection.flush()
 
-    async def _publish(self) -> None:
-        while True:
-            self._again = False
-            with contextlib.suppress(RedisError, OSError):
-                await self._redis.publish(self._channel, "1")
-            await asyncio.sleep(self._interval_s)
-            if not self._again:
-                return
+    def _publish(self) -> None:
+        self._later = None
+        self._next_at = asyncio.get_running_loop().time() + self._interval_s
+        self._connection.send(self._command)

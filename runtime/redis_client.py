@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio import UnixDomainSocketConnection as SocketConnection
 from redis.asyncio.retry import Retry
@@ -10,6 +12,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from runtime.network_errors import network_cause
 from runtime.outage_log import OutageLog
+from runtime.redis_connection import SharedConnection
 from runtime.redis_url import read_redis_url
 
 
@@ -29,7 +32,28 @@ def connect_redis(url: str) -> Redis:
         "socket_connect_timeout": 0.4,
         "retry": Retry(NoBackoff(), 1),
     }
-    return Redis.from_pool(ConnectionPool(**arguments))
+    return Redis.from_pool(SharingPool(**arguments))
+
+
+class SharingPool(ConnectionPool):
+    """redis-py's pool, and one more connection that its users share."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.shared = SharedConnection(self)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.shared.close()
+        await super().aclose()
+
+
+def sharing_pool(redis: Redis) -> SharingPool:
+    """The pool of a client that ``connect_redis`` has made."""
+    pool = redis.connection_pool
+    if not isinstance(pool, SharingPool):
+        raise TypeError("the client is not one of connect_redis")
+    return pool
 
 
 def redis_outage_log(redis: Redis) -> OutageLog:

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from bot.domain.turns import Person
 from runtime.circuit_breaker import CircuitBreaker
+from runtime.redis_client import sharing_pool
 
 KEY = "bllossom:rate:{person}:{minute}"
 #: People counted in this process while Redis is gone.
@@ -18,7 +19,7 @@ class RateLimit:
     """A counter per person and minute in Redis; without Redis, one in this process."""
 
     def __init__(self, redis: Redis, per_minute: int) -> None:
-        self._redis = redis
+        self._connection = sharing_pool(redis).shared
         self._per_minute = per_minute
         self._minute = 0
         self._counts: dict[str, int] = {}
@@ -39,11 +40,9 @@ class RateLimit:
             return self._count_here(person, minute)
         counted: list[int] = []
         with self._outage.guard():
-            async with self._redis.pipeline() as pipeline:
-                key = KEY.format(person=person, minute=minute)
-                pipeline.incr(key)
-                pipeline.expire(key, 120)
-                counted = await pipeline.execute()
+            key = KEY.format(person=person, minute=minute)
+            commands = ("MULTI",), ("INCR", key), ("EXPIRE", key, 120), ("EXEC",)
+            *_, counted = await self._connection.execute(*commands)
         return counted[0] if counted else self._count_here(person, minute)
 
     def _count_here(self, person: str, minute: int) -> int:

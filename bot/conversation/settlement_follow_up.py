@@ -34,7 +34,7 @@ class SettlementFollowUp:
         for turn in settled:
             _count(turn)
             if turn.previous is not None:
-                await self._history.append(
+                self._history.append(
                     turn.conversation_id,
                     epoch=turn.epoch,
                     previous=turn.previous,

@@ -16,11 +16,12 @@ from datetime import datetime
 from uuid import uuid4
 
 from redis.asyncio import Redis
-from redis.client import NEVER_DECODE
 
 from bot.store import turns
 from runtime.circuit_breaker import CircuitBreaker
 from runtime.direct import AnyConnection
+from runtime.redis_client import sharing_pool
+from runtime.redis_connection import Command
 
 KEY = "bllossom:history:{conversation}:{epoch}"
 TTL_S = 3600
@@ -70,7 +71,7 @@ class RecentHistory:
     """Reads through Redis, falls back to Postgres; every Redis error costs only time."""
 
     def __init__(self, redis: Redis, *, max_turns: int) -> None:
-        self._redis = redis
+        self._connection = sharing_pool(redis).shared
         self._max_turns = max_turns
         self._outage = CircuitBreaker()
 
@@ -106,24 +107,22 @@ class RecentHistory:
         await self._fill({key: value for key, value in loaded.items() if not key.uncached})
         return loaded
 
-    async def append(
+    def append(
         self, conversation_id: int, *, epoch: int, previous: str, exchange: Exchange
     ) -> None:
         """Add the newest exchange, once it is committed, behind the one that ``previous`` marks.
 
-        Never starts a window with a gap.
+        Never starts a window with a gap. Nobody waits: a later read of this process follows it.
         """
-        if self._outage.is_open():
-            return
         key = KEY.format(conversation=conversation_id, epoch=epoch)
-        push = "rpushx" if previous else "rpush"
-        with self._outage.guard():
-            async with self._redis.pipeline() as pipeline:
-                getattr(pipeline, push)(key, _entry(exchange, previous))
-                pipeline.ltrim(key, -self._max_turns, -1)
-                pipeline.expire(key, TTL_S)
-                # A key of another type is left to the next read, which replaces it.
-                await pipeline.execute(raise_on_error=False)
+        # A key of another type is left to the next read, which replaces it.
+        self._connection.send(
+            ("MULTI",),
+            ("RPUSHX" if previous else "RPUSH", key, _entry(exchange, previous)),
+            ("LTRIM", key, -self._max_turns, -1),
+            ("EXPIRE", key, TTL_S),
+            ("EXEC",),
+        )
 
     async def _read(self, windows: Sequence[Window]) -> Sequence[object]:
         """What Redis holds at each window's key, in one round trip; nothing if Redis fails.
@@ -135,13 +134,8 @@ class RecentHistory:
             return empty
         stored: Sequence[object] = []
         with self._outage.guard():
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for window in windows:
-                    # As bytes: text that is not UTF-8 would fail the whole pipeline.
-                    pipeline.execute_command(
-                        "LRANGE", window.key, -self._max_turns, -1, **{NEVER_DECODE: True}
-                    )
-                stored = await pipeline.execute(raise_on_error=False)
+            reads = [("LRANGE", window.key, -self._max_turns, -1) for window in windows]
+            stored = await self._connection.execute(*reads, errors_in_place=True)
         return stored or empty
 
     async def _fill(self, windows: Mapping[Window, Sequence[Exchange]]) -> None:
@@ -150,15 +144,17 @@ class RecentHistory:
         if not filled or self._outage.is_open():
             return
         with self._outage.guard():
-            async with self._redis.pipeline() as pipeline:
-                for window, exchanges in filled.items():
-                    staging = f"{window.key}:{uuid4().hex}"
-                    previous = ["", *(e.mark for e in exchanges[:-1])]
-                    entries = [_entry(e, p) for e, p in zip(exchanges, previous, strict=True)]
-                    pipeline.rpush(staging, *entries)
-                    pipeline.expire(staging, TTL_S)
-                    pipeline.rename(staging, window.key)
-                await pipeline.execute()
+            commands: list[Command] = [("MULTI",)]
+            for window, exchanges in filled.items():
+                staging = f"{window.key}:{uuid4().hex}"
+                previous = ["", *(e.mark for e in exchanges[:-1])]
+                entries = [_entry(e, p) for e, p in zip(exchanges, previous, strict=True)]
+                commands += [
+                    ("RPUSH", staging, *entries),
+                    ("EXPIRE", staging, TTL_S),
+                    ("RENAME", staging, window.key),
+                ]
+            await self._connection.execute(*commands, ("EXEC",))
 
 
 def _entry(exchange: Exchange, previous: str) -> str:

@@ -124,7 +124,7 @@ async def test_a_key_of_another_type_costs_the_other_windows_nothing(
         "set": ("x",), "hset": ("field", "x"), "sadd": ("x",), "zadd": ({"x": 1},)
     }  # fmt: skip
     await getattr(redis, kind)(window.key, *values[kind])
-    await history.append(
+    history.append(
         window.conversation, epoch=0, previous="", exchange=Exchange("other", "또", "네")
     )
     # Only the broken key was missed: Redis itself did not count as gone.
