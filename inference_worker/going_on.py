@@ -43,7 +43,8 @@ async def answer(engine: Engine, job: Job) -> AsyncGenerator[Delta | Completion,
                 raise
             reason = failure.message
         log.info("asked_to_go_on", reason=reason)
-    async with aclosing(engine.generate(replace(job, continues=False))) as events:
+        job = replace(job, continues=False)
+    async with aclosing(engine.generate(job)) as events:
         async for event in events:
             yield event
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -18,6 +19,17 @@ STRIKE_END, STRIKE_START = "</s>", "<s>"
 CHANNEL_END, CHANNEL_START = "<|end|>", "<|channel|>"
 
 
+@functools.lru_cache(maxsize=64)
+def _search(
+    strings: frozenset[str], strikes: tuple[str, ...]
+) -> tuple[re.Pattern[str], Beginnings]:
+    """Finds the strings, and what may begin one: answers of a model search for the same ones."""
+    # Longest first, should one begin with another.
+    ordered = sorted(strings, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, ordered)) or "(?!)")
+    return pattern, Beginnings((*ordered, *strikes))
+
+
 class TurnEnd:
     """The text of a stream up to the first of ``markers`` (the model's) or ``stop`` (the job's).
 
@@ -29,11 +41,8 @@ class TurnEnd:
         self._stop = frozenset(stop)
         self._lead_ins = LEAD_INS if markers else ()
         self._knows_strikes = STRIKE_END in markers
-        # Longest first, should one begin with another.
-        strings = sorted({*markers, *stop}, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, strings)) or "(?!)")
         strikes = (STRIKE_START,) if self._knows_strikes else ()
-        self._beginnings = Beginnings((*strings, *strikes))
+        self._pattern, self._beginnings = _search(frozenset((*markers, *stop)), strikes)
         self._has_lead_in = False
         self._has_begun = False
         self._has_channels = False

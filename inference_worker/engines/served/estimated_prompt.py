@@ -129,12 +129,14 @@ def fit(
     if context_window is None:
         return Prompt(messages=tuple(messages), max_new_tokens=wanted)
     budget = context_window - min(wanted, context_window // 2)
-    fitted = drop_oldest(messages, min(budget, max_input or budget), _estimate_tokens)
+    taken, kept = _estimate_tokens(messages), tuple(messages)
+    if taken > min(budget, max_input or budget):
+        kept = drop_oldest(messages, min(budget, max_input or budget), _estimate_tokens).messages
+        taken = _estimate_tokens(kept)
     # A message that is too long on its own is for the server to judge: the estimate errs high.
-    room = max(context_window - _estimate_tokens(fitted.messages), context_window // 8, 1)
-    return Prompt(
-        messages=fitted.messages, max_new_tokens=min(wanted, room), dropped=fitted.dropped
-    )
+    room = max(context_window - taken, context_window // 8, 1)
+    dropped = len(messages) - len(kept)
+    return Prompt(messages=kept, max_new_tokens=min(wanted, room), dropped=dropped)
 
 
 def _estimate_tokens(messages: Sequence[Message]) -> int:

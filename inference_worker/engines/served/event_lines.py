@@ -13,6 +13,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from typing import Any
 
+import orjson
+
 #: The finish reason of an answer that ended in due form without naming one.
 DONE = "[DONE]"
 #: Longer lines, or bodies without an event, are no answer.
@@ -94,7 +96,7 @@ class EventParser:
         if not self._data.endswith(("}", "]")):
             return
         try:
-            event = json.loads(self._data)
+            event = _read(self._data)
         except ValueError:
             return  # more lines follow
         self._data = ""
@@ -137,6 +139,14 @@ _DONE_EVENT: Json = {
     "token": None,
     "details": {"finish_reason": DONE},
 }
+
+
+def _read(text: str) -> Any:
+    """The JSON value. Raises ValueError. Some servers write NaN or half of a surrogate pair."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return json.loads(text)
 
 
 def _is_whole(choice: object) -> bool:

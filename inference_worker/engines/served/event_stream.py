@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import io
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
@@ -31,6 +32,8 @@ KEPT_S = 3.0
 END_S = 0.1
 #: A longer refusal is cut, and tells nothing. Some repeat the whole request.
 MAX_REFUSAL_BYTES = 4_000_000
+#: A larger request is sent in pieces.
+MAX_PIECE_BYTES = 2**16
 
 Json = dict[str, Any]
 
@@ -41,6 +44,7 @@ class EventStreams:
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
+        self._proxies: dict[str, str | None] = {}  # by the URL of a route
 
     async def open(
         self, url: str, body: Json, *, headers: Mapping[str, str], connect_timeout_s: float
@@ -56,8 +60,8 @@ class EventStreams:
                 headers={"content-type": "application/json", **_beside_credentials(url, headers)},
                 allow_redirects=False,
                 # Silence is timed by the caller: keep-alive comments must not count as an answer.
-                timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout_s),
-                proxy=_proxy_for(url),
+                timeout=_timeout(connect_timeout_s),
+                proxy=self._proxy_for(url),
             )
             if response.status >= 300:
                 async with response:
@@ -78,7 +82,7 @@ class EventStreams:
             use = _Use()
             try:
                 # A file is sent in pieces: pictures are large.
-                data = io.BytesIO(body)
+                data = body if len(body) <= MAX_PIECE_BYTES else io.BytesIO(body)
                 return await session.post(url, data=data, trace_request_ctx=use, **request)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 # A server that died of a request must not pass for one that was never there.
@@ -87,6 +91,12 @@ class EventStreams:
                 if session.closed or not use.is_again:
                     raise
                 closed = error
+
+    def _proxy_for(self, url: str) -> str | None:
+        """Read once: the environment stays as it is, and has a hundred variables."""
+        if url not in self._proxies:
+            self._proxies[url] = _proxy_for(url)
+        return self._proxies[url]
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._is_closed:
@@ -111,6 +121,11 @@ class _Use:
 
 async def _note_use(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
     context.trace_request_ctx.is_again = True
+
+
+@functools.lru_cache(maxsize=8)
+def _timeout(connect_timeout_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
 
 
 def _beside_credentials(url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
