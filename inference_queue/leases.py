@@ -272,7 +272,7 @@ class LeaseClient:
         }
         async with connect_directly(self._database) as connection:
             stored = (await connection.execute(FINISH, values)).first() is not None
-        self._finished.publish()
+        self._finished.publish(str(job_id))
         return stored
 
 

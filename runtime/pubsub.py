@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Self
 
 from redis.asyncio import Redis
@@ -12,6 +13,13 @@ from runtime.redis_client import sharing_pool
 from runtime.redis_connection import listen
 from runtime.tasks import cancel_and_wait
 
+#: The cause of a wake-up that names none.
+UNNAMED = "1"
+#: Causes in one message; more become one without a name.
+MAX_CAUSES = 20
+#: Handled causes that a subscriber remembers: far more than come within a second.
+MAX_HANDLED = 1_000
+
 
 class WakeupSubscriber:
     """A Redis channel to wait on. Without Redis it is silent, and the caller's poll remains."""
@@ -20,6 +28,7 @@ class WakeupSubscriber:
         self._pool = sharing_pool(redis)
         self._channel = channel
         self._woken = asyncio.Event()
+        self._handled: dict[str, None] = {}
         self._listening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -34,6 +43,17 @@ class WakeupSubscriber:
         """Wake the waiter of this process, Redis or not."""
         self._woken.set()
 
+    def handled(self, causes: Iterable[str]) -> None:
+        """Let a later message of these causes wake nobody: a look found them before it came."""
+        self._handled |= dict.fromkeys(causes)
+        while len(self._handled) > MAX_HANDLED:
+            del self._handled[next(iter(self._handled))]
+
+    def _heard(self, message: bytes) -> None:
+        causes = message.decode("ascii", "replace").split(",")
+        if not all(cause in self._handled for cause in causes):
+            self._woken.set()
+
     async def wait(self, poll_s: float) -> None:
         """Return at the next wake-up, at the latest after ``poll_s`` seconds."""
         # A timer costs a tenth of what asyncio.wait_for does, whose task every message would pay.
@@ -47,7 +67,7 @@ class WakeupSubscriber:
     async def _listen(self) -> None:
         while True:
             try:
-                await listen(self._pool, self._channel, self._woken.set)
+                await listen(self._pool, self._channel, self._heard)
             except (RedisError, OSError):
                 await asyncio.sleep(1.0)
 
@@ -57,13 +77,18 @@ class WakeupPublisher:
 
     def __init__(self, redis: Redis, channel: str, interval_s: float = 0.005) -> None:
         self._connection = sharing_pool(redis).shared
-        self._command = ("PUBLISH", channel, "1")
+        self._channel = channel
         self._interval_s = interval_s
+        self._causes: list[str] = []
         self._next_at = 0.0
         self._later: asyncio.TimerHandle | None = None
 
-    def publish(self) -> None:
-        """Publish a wake-up soon; never blocks and never raises."""
+    def publish(self, cause: str = UNNAMED) -> None:
+        """Publish a wake-up soon; never blocks and never raises.
+
+        ``cause``: an id, by which a subscriber knows what it has handled already.
+        """
+        self._causes.append(cause)
         if self._later is not None:
             return
         loop = asyncio.get_running_loop()
@@ -82,4 +107,6 @@ class WakeupPublisher:
     def _publish(self) -> None:
         self._later = None
         self._next_at = asyncio.get_running_loop().time() + self._interval_s
-        self._connection.send(self._command)
+        causes, self._causes = self._causes, []
+        message = ",".join(causes) if len(causes) <= MAX_CAUSES else UNNAMED
+        self._connection.send(("PUBLISH", self._channel, message))

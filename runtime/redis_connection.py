@@ -278,8 +278,8 @@ class SharedConnection:
             self._link.send(commands)
 
 
-async def listen(pool: ConnectionPool, channel: str, on_message: Callable[[], None]) -> None:
-    """Call ``on_message`` for each message of the channel, until the connection is lost.
+async def listen(pool: ConnectionPool, channel: str, on_message: Callable[[bytes], None]) -> None:
+    """Call ``on_message`` with each message of the channel, until the connection is lost.
 
     Raises RedisError, OSError where there is none.
     """
@@ -295,12 +295,12 @@ async def listen(pool: ConnectionPool, channel: str, on_message: Callable[[], No
 class _Listener(RedisProtocol):
     """Waits for the messages of channels."""
 
-    def __init__(self, on_message: Callable[[], None]) -> None:
+    def __init__(self, on_message: Callable[[bytes], None]) -> None:
         super().__init__()
         self._on_message = on_message
 
     def take(self, reply: Any) -> None:
         if isinstance(reply, list) and reply[:1] == [b"message"]:
-            self._on_message()
+            self._on_message(reply[2])
         elif isinstance(reply, ResponseError):  # a user that may not subscribe
             self.abort()

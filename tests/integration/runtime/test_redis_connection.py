@@ -193,6 +193,33 @@ async def test_a_subscriber_hears_again_after_its_connection_was_lost(redis: Red
         await asyncio.wait_for(subscriber.wait(poll_s=10 * LONG_S), LONG_S)
 
 
+async def test_what_was_handled_before_its_message_came_wakes_nobody(redis: Redis) -> None:
+    publisher = WakeupPublisher(redis, "channel", interval_s=0.0)
+    async with WakeupSubscriber(redis, "channel") as subscriber:
+        await _listener(redis)
+        subscriber.handled(["a", "b"])
+        publisher.publish("a")
+        await publisher.close()
+        # Behind the first message on the same connections: whoever it woke is awake by now.
+        heard = asyncio.create_task(subscriber.wait(poll_s=10 * LONG_S))
+        await _published_and_passed_on(redis)
+        assert not heard.done()
+        for cause in ("b", "c"):
+            publisher.publish(cause)
+        await asyncio.wait_for(heard, LONG_S)
+
+
+async def _published_and_passed_on(redis: Redis) -> None:
+    """Return once a message sent now has come to a subscriber of the same kind."""
+    async with WakeupSubscriber(redis, "other") as other:
+        publisher = WakeupPublisher(redis, "other")
+        async with asyncio.timeout(LONG_S):
+            while dict(await redis.pubsub_numsub("other"))["other"] != 1:
+                await asyncio.sleep(0.01)
+        publisher.publish()
+        await asyncio.wait_for(other.wait(poll_s=10 * LONG_S), LONG_S)
+
+
 async def _listener(redis: Redis, *, other_than: str = "") -> str:
     """The id of the connection that listens, once there is one."""
     async with asyncio.timeout(LONG_S):
