@@ -78,9 +78,11 @@ class DeliveryDispatcher:
 
     async def _until_wanted(self) -> None:
         left_s = max(self._next_scan_at - time.monotonic(), MIN_POLL_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left_s):
-                await self._wanted.wait()
+        timer = asyncio.get_running_loop().call_later(left_s, self._wanted.set)
+        try:
+            await self._wanted.wait()
+        finally:
+            timer.cancel()
         self._wanted.clear()
 
     async def deliver_due(self) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import orjson
 import structlog
 from aiohttp import (
     ClientConnectorError,
@@ -292,7 +293,10 @@ _HEADERS = {"Accept-Encoding": "identity", "Content-Type": "application/json; ch
 
 def encode_json(document: dict[str, Any]) -> bytes:
     """The document as UTF-8 JSON, Hangul unescaped."""
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    try:
+        return orjson.dumps(document)
+    except TypeError:  # a lone surrogate or a huge integer
+        return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
 
 
 async def _head(response: ClientResponse, max_bytes: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +12,7 @@ from aiohttp import web
 from bot.conversation.inbox import StoreDownError
 from bot.domain.messenger import Incoming, Refusal
 from bot.http.body import read_body
+from bot.http.outbound import encode_json
 from bot.messengers.parsing import json_object, utf8
 from bot.messengers.slack.bolt import HttpAnswer, bolt_app, dispatch
 from bot.messengers.slack.commands import Acknowledgement
@@ -97,8 +97,8 @@ class SlackEndpoint:
         """Acknowledge a command, without bolt: no call to Slack is needed."""
         incoming = read_command(fields, received_at, self._settings, max_chars=self._max_chars)
         acknowledgement = await self._receive(incoming)
-        body = json.dumps(acknowledgement.document, ensure_ascii=False)
-        return 200, {"content-type": "application/json; charset=utf-8"}, body.encode()
+        body = encode_json(acknowledgement.document)
+        return 200, {"content-type": "application/json; charset=utf-8"}, body
 
 
 def _form(text: str) -> dict[str, Any]:

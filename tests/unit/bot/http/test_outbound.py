@@ -161,7 +161,7 @@ async def test_hangul_goes_out_as_utf8(outbound: OutboundClient) -> None:
         await outbound.post_json(
             f"{server.origin}/", {"글": "안녕"}, hosts=(server.origin,), judge=keep
         )
-    assert server.bodies == ['{"글": "안녕"}'.encode()]
+    assert server.bodies == ['{"글":"안녕"}'.encode()]
     assert b"Content-Type: application/json" in server.heads[0]
 
 
