@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Self
 
 from redis.asyncio import Redis
@@ -28,6 +28,7 @@ class WakeupSubscriber:
         self._pool = sharing_pool(redis)
         self._channel = channel
         self._woken = asyncio.Event()
+        self._due: set[str] = set()  # the causes of the next wake-up
         self._handled: dict[str, None] = {}
         self._listening: asyncio.Task[None] | None = None
 
@@ -41,18 +42,26 @@ class WakeupSubscriber:
 
     def notify_local(self) -> None:
         """Wake the waiter of this process, Redis or not."""
-        self._woken.set()
+        self._wake(UNNAMED)
 
-    def handled(self, causes: Iterable[str]) -> None:
-        """Let a later message of these causes wake nobody: a look found them before it came."""
+    def handled(self, causes: Collection[str]) -> None:
+        """Let messages of these causes wake nobody, whether they came already or not."""
         self._handled |= dict.fromkeys(causes)
         while len(self._handled) > MAX_HANDLED:
             del self._handled[next(iter(self._handled))]
+        if self._due:
+            self._due.difference_update(causes)
+            if not self._due:
+                self._woken.clear()
 
     def _heard(self, message: bytes) -> None:
-        causes = message.decode("ascii", "replace").split(",")
-        if not all(cause in self._handled for cause in causes):
-            self._woken.set()
+        for cause in message.decode("ascii", "replace").split(","):
+            if cause not in self._handled:
+                self._wake(cause)
+
+    def _wake(self, cause: str) -> None:
+        self._due.add(cause)
+        self._woken.set()
 
     async def wait(self, poll_s: float) -> None:
         """Return at the next wake-up, at the latest after ``poll_s`` seconds."""
@@ -63,6 +72,7 @@ class WakeupSubscriber:
         finally:
             timer.cancel()
         self._woken.clear()
+        self._due.clear()
 
     async def _listen(self) -> None:
         while True:

@@ -100,8 +100,8 @@ class Settler:
             if is_outage(error):
                 raise
             return await self._settle_each_alone(excluded)
-        # The message of a job that this transaction found would wake the next one for nothing.
-        self._finished.handled(str(job.id) for job in finished)
+        # Messages of jobs that this transaction found would wake the next one for nothing.
+        self._finished.handled([str(job.id) for job in finished])
         await self._follow_up.run(settled)
         return len(finished)
 
