@@ -15,22 +15,24 @@ from bot.store.schema import turns
 RUNNING = [TurnStatus.QUEUED.value, TurnStatus.GENERATING.value]
 #: A cancelled answer is not posted: the person does not want it. On every other route the person
 #: is still waiting for a response and gets a sentence, so the delivery goes on; so it does where
-#: a part of the answer is shown already, which has to be finished.
+#: a part of the answer is shown already, which has to be finished. The expression on the state
+#: defeats the index of open deliveries: next to no settled turn is cancelled.
 END_DELIVERY = """
     UPDATE deliveries
     SET state = 'expired', detail = 'not sent: cancelled on request', updated_at = now()
     FROM {cancelled} AS cancelled
     WHERE deliveries.turn_id = cancelled.id AND cancelled.status = 'cancelled'
-      AND deliveries.state = 'pending' AND deliveries.via = 'post'
+      AND deliveries.state || '' = 'pending' AND deliveries.via = 'post'
       AND NOT EXISTS (SELECT FROM posts WHERE posts.turn_id = cancelled.id)
 """
-#: Waits for the conversation's lock: a turn that was being scheduled is queued by then.
+#: Waits for the conversation's lock: a turn that was being scheduled is queued by then. The
+#: expressions on the status defeat the index of unsettled turns, whose statistics lag.
 CANCEL_WAITING = text(
     f"""
     WITH held AS (
         SELECT conversations.id
         FROM conversations JOIN turns ON turns.conversation_id = conversations.id
-        WHERE turns.id = :turn_id AND turns.status = 'received'
+        WHERE turns.id = :turn_id AND turns.status || '' = 'received'
         FOR NO KEY UPDATE OF conversations
     ), cancelled AS (
         UPDATE turns
@@ -38,7 +40,7 @@ CANCEL_WAITING = text(
             failure_message = 'cancelled on request'
         FROM held
         WHERE turns.id = :turn_id AND turns.conversation_id = held.id
-          AND turns.status = 'received'
+          AND turns.status || '' = 'received'
         RETURNING turns.id, turns.messenger, turns.status
     ), delivery AS ({END_DELIVERY.format(cancelled="cancelled")})
     SELECT id, messenger FROM cancelled

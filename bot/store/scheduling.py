@@ -24,7 +24,8 @@ from runtime.database import any_of
 from runtime.direct import AnyConnection
 
 #: One conversation at a time: the statistics of both partial indexes lag, and a join would
-#: compare every waiting turn with every running one.
+#: compare every waiting turn with every running one. The sum defeats the index of conversations: a
+#: plan made for few turns would read a whole one for the turn to go on with.
 WAITING = (
     text(
         """
@@ -40,7 +41,7 @@ WAITING = (
         ) AS waiting
         LEFT JOIN LATERAL (
             SELECT seq, settled_at FROM turns
-            WHERE id = waiting.continues AND conversation_id = waiting.conversation_id
+            WHERE id = waiting.continues AND conversation_id + 0 = waiting.conversation_id
               AND reasoning IS NULL
             OFFSET 0
         ) AS cut ON true

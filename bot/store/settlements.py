@@ -23,12 +23,13 @@ from runtime.database import LAZY_COMMIT_SQL
 from runtime.direct import AnyConnection
 
 #: The conversation's state before the answer, locked until the transaction ends.
-#: The lock order is the accept's, so that no two transactions wait for each other.
+#: The lock order is the accept's, so that no two transactions wait for each other. The expression
+#: on the status defeats the index of running turns: its statistics lag, and Postgres read them all.
 LOCK_SETTLING = text(
     f"""
     SELECT turns.job_id, conversations.history_seq, {HISTORY_AT} AS history_at, {LAZY_COMMIT_SQL}
     FROM turns JOIN conversations ON conversations.id = turns.conversation_id
-    WHERE turns.job_id = ANY(:job_ids) AND turns.status IN ('queued', 'generating')
+    WHERE turns.job_id = ANY(:job_ids) AND turns.status || '' IN ('queued', 'generating')
     ORDER BY conversations.messenger, conversations.tenant, conversations.key
     FOR UPDATE OF conversations
     """
@@ -36,7 +37,7 @@ LOCK_SETTLING = text(
 
 #: Results into their turns, each once, and the newest answered turn into its conversation, unless
 #: a reset came in between. ``more`` is certain: an accept needs the same lock, so it was committed
-#: before, or its own scheduling comes after.
+#: before, or its own scheduling comes after. A scalar subquery: EXISTS may hash all waiting turns.
 SETTLE = text(
     f"""
     WITH result AS (
@@ -69,10 +70,11 @@ SETTLE = text(
           AND conversations.epoch = settled.epoch
         RETURNING conversations.id
     ), delivery AS ({END_DELIVERY.format(cancelled="settled")})
-    SELECT settled.*, conversation_id IN (SELECT id FROM remembered) AS remembered, EXISTS (
-        SELECT 1 FROM turns AS next
+    SELECT settled.*, conversation_id IN (SELECT id FROM remembered) AS remembered, (
+        SELECT true FROM turns AS next
         WHERE next.conversation_id = settled.conversation_id AND next.status = 'received'
-    ) AS more
+        LIMIT 1
+    ) IS NOT NULL AS more
     FROM settled
     """
 ).bindparams(bindparam("results", type_=Text))
