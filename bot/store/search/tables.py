@@ -45,13 +45,13 @@ def entries_table(metadata: MetaData) -> Table:
         Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
         Column("received_at", DateTime(timezone=True), nullable=False),
         Column("keys", ARRAY(Integer), nullable=False),
-        # Only the indexer writes: it has time to put each key in its place, and nobody waits for
-        # the merge of a list.
+        # Keys are listed first; the indexer, which alone writes and has time, merges them. A search
+        # reads the list too, so it is small.
         Index(
             "ix_search_entries_keys",
             "keys",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "off"},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 256},
         ),
     )
 
