@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from benchmarks.figures import Figure, median, percentile, say
 from benchmarks.korean_log import vocabulary
-from benchmarks.search_cost import accept_cost, index_cost
+from benchmarks.search_cost import index_cost
 from benchmarks.search_log import running_log
 from bot.admin.search.fields import all_fields
 from bot.admin.search.query import parse
@@ -48,7 +48,7 @@ class Size:
     turns: int = 1_000_000
     searches: int = 40  #: of each kind
     compared: int = 3  #: of them with LIKE as well
-    costed: int = 4_000  #: turns whose indexing and accept are measured
+    costed: int = 4_000  #: turns whose indexing is measured
 
 
 async def bench(size: Size) -> list[Figure]:
@@ -62,8 +62,7 @@ async def bench(size: Size) -> list[Figure]:
                 for figure in await measure(database, kind, box, size)
             ]
             say("search: what the index costs ...")
-            figures += await index_cost(postgres, database, size.costed)
-            return [*figures, *await accept_cost(postgres, database, size.costed)]
+            return [*figures, *await index_cost(postgres, database, size.costed)]
         finally:
             await database.dispose()
 

@@ -169,8 +169,6 @@ turns = Table(
     Column("busy_ms", Float),
     Column("failure_reason", Text),
     Column("failure_message", Text),
-    # The search index of the previous version, which alone reads and fills it.
-    Column("grams", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("queued_at", DateTime(timezone=True)),
     Column("started_at", DateTime(timezone=True)),
@@ -179,13 +177,6 @@ turns = Table(
     UniqueConstraint("conversation_id", "seq"),
     one_of("status", TurnStatus),
     Index("ix_turns_received_at_id", "received_at", "id"),
-    # The insert that fills the pending list merges it: a small list keeps that wait short.
-    Index(
-        "ix_turns_grams",
-        "grams",
-        postgresql_using="gin",
-        postgresql_with={"gin_pending_list_limit": 256},
-    ),
     Index("ix_turns_job_id", "job_id"),
     # The statistics count the turns that ended since their last look.
     Index("ix_turns_settled_at", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),

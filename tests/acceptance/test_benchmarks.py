@@ -70,7 +70,6 @@ KEPT_LOG = pytest.mark.xdist_group("kept_log")
             {
                 *(f"search p95 {kind}" for kind in KINDS),
                 *("search index.postgres", "search index.bot", "search index.size"),
-                "search accept.postgres",
             },
             marks=KEPT_LOG,
         ),

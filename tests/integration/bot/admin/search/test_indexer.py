@@ -220,12 +220,11 @@ async def test_pages_cross_segments_without_gaps_or_repeats(
 
 
 async def test_turns_that_the_previous_version_settles_are_indexed(database: AsyncEngine) -> None:
-    """It fills ``turns.grams`` as well; the trigger does not ask who writes."""
+    """The trigger does not ask who writes."""
     turn = await add_turn(database, "환불 되나요?", None, status="generating")
     await run(
         database,
-        "UPDATE turns SET status = 'answered', answer = '반품', grams = '{환불,반품}'"
-        " WHERE id = :id",
+        "UPDATE turns SET status = 'answered', answer = '반품' WHERE id = :id",
         id=turn,
     )
     assert await index_all(database) == 1
