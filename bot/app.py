@@ -25,7 +25,7 @@ from bot.http.server_log import quote_no_requests
 from bot.messengers.plugin import Loop, Services
 from bot.observability.metrics import record_block
 from bot.parts import (
-    POOL_SIZE,
+    MESSAGES_POOL_SIZE,
     Base,
     ConversationParts,
     DeliveryParts,
@@ -192,9 +192,10 @@ async def _run(
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(base.database.dispose)
+        stack.push_async_callback(base.messages.dispose)
         stack.push_async_callback(base.redis.aclose)
         if warm:
-            await warm_up(base.database, base.queue, connections=POOL_SIZE)
+            await warm_up(base.messages, base.queue, connections=MESSAGES_POOL_SIZE)
         await base.configs.load()
         await base.blocklist.load()
         await stack.enter_async_context(monitored_loop(record_block))

@@ -48,13 +48,14 @@ from bot.workers import WorkerRegistry
 from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
 from runtime.activity import Activity
-from runtime.database import connect_database
+from runtime.database import BY_KEY, connect_database
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
 from runtime.tasks import TaskSet
 
 SETTLED_CHANNEL = "bllossom:turns:settled"
-POOL_SIZE = 16
+#: The most connections to Postgres: of pages and quiet work, and of what runs with every message.
+POOL_SIZE, MESSAGES_POOL_SIZE = 8, 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class Base:
 
     configuration: Configuration
     database: AsyncEngine
+    messages: AsyncEngine  #: the same, for what runs with every message
     redis: Redis
     activity: Activity  #: whether anybody waits for an answer
     queue: JobQueue
@@ -108,11 +110,14 @@ def shared_parts(configuration: Configuration) -> Base:
     settings = configuration.settings
     redis = connect_redis(settings.redis_url.get_secret_value())
     hosts = [host for messenger in configuration.messengers for host in messenger.outbound_hosts]
-    database = connect_database(settings.database_url.get_secret_value(), pool_size=POOL_SIZE)
+    url = settings.database_url.get_secret_value()
+    database = connect_database(url, pool_size=POOL_SIZE)
+    messages = connect_database(url, pool_size=MESSAGES_POOL_SIZE, server_settings=BY_KEY)
     workers, activity = WorkerRegistry(redis), Activity()
     return Base(
         configuration=configuration,
         database=database,
+        messages=messages,
         redis=redis,
         activity=activity,
         queue=JobQueue(redis),
@@ -139,7 +144,7 @@ def _adapters(base: Base) -> Mapping[str, Messenger]:
         texts=texts,
         texts_for=ScopedTexts(texts, base.configs.for_scope).for_scope,
         outbound=base.outbound,
-        database=base.database,
+        database=base.messages,
     )
     return {
         messenger.name: messenger.adapter(services) for messenger in base.configuration.messengers
@@ -148,7 +153,7 @@ def _adapters(base: Base) -> Mapping[str, Messenger]:
 
 def delivery_parts(base: Base) -> DeliveryParts:
     """The parts that deliver answers."""
-    settings, database, messengers = base.configuration.settings, base.database, _adapters(base)
+    settings, database, messengers = base.configuration.settings, base.messages, _adapters(base)
     answers = AnswerPresenter(
         database=database,
         texts=TEXTS[settings.language],
@@ -171,15 +176,15 @@ def delivery_parts(base: Base) -> DeliveryParts:
             in_flight=in_flight,
             activity=base.activity,
         ),
-        sweeper=DeliverySweeper(database=database),
-        reconciler=Reconciler(database=database, messengers=messengers),
+        sweeper=DeliverySweeper(database=base.database),
+        reconciler=Reconciler(database=base.database, messengers=messengers),
     )
 
 
 def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts:
     """The parts between a message that comes in and an answer that goes out."""
-    settings, database, queue = base.configuration.settings, base.database, base.queue
-    waiters = SettlementWaiters(database, base.settled)
+    settings, database, queue = base.configuration.settings, base.messages, base.queue
+    waiters = SettlementWaiters(base.database, base.settled)
     notifier = SettlementNotifier(
         base.settled_publisher, waiters.notify, delivery.dispatcher.deliver_soon
     )
@@ -217,11 +222,11 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
             config_for=base.configs.for_scope,
         ),
         requests=PersonRequests(
-            database=database, canceller=canceller, human_s=settings.human_minutes * 60
+            database=base.database, canceller=canceller, human_s=settings.human_minutes * 60
         ),
         live=LiveTurns(database=database, redis=base.redis),
         eraser=Eraser(
-            database=database,
+            database=base.database,
             redis=base.redis,
             cancel=canceller.cancel,
             withdraw=Withdrawals(delivery.messengers).withdraw,
@@ -235,7 +240,7 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
             activity=base.activity,
         ),
         sweeper=TurnSweeper(
-            database=database,
+            database=base.database,
             scheduler=scheduler,
             notifier=notifier,
             activity=base.activity,

@@ -27,7 +27,7 @@ from inference_worker.metrics import record_block
 from inference_worker.settings import WorkerSettings
 from inference_worker.status_server import CannotListenError, status_server
 from inference_worker.worker import Worker, WorkerConnections, WorkerTimeouts
-from runtime.database import connect_database
+from runtime.database import BY_KEY, connect_database
 from runtime.logging import configure_logs
 from runtime.loop_monitor import monitored_loop
 from runtime.pubsub import WakeupSubscriber
@@ -46,7 +46,9 @@ async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> N
 
     Raises EngineError where the model cannot be loaded, CannotListenError where its port is taken.
     """
-    database = connect_database(settings.database_url.get_secret_value(), pool_size=4)
+    database = connect_database(
+        settings.database_url.get_secret_value(), pool_size=4, server_settings=BY_KEY
+    )
     redis = connect_redis(settings.redis_url.get_secret_value())
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     leases = LeaseClient(database, redis, worker=name, lease_s=settings.lease_s)

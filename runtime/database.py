@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -43,6 +43,17 @@ DATABASE_ERRORS = (
 #: of Postgres; the next durable commit flushes it too.
 LAZY_COMMIT = func.set_config("synchronous_commit", "off", True)
 LAZY_COMMIT_SQL = "set_config('synchronous_commit', 'off', true)"
+
+#: For connections whose statements all find their rows by a key, and run with every message: one
+#: plan for any values, for a plan takes longer than its run, and none that reads a table whole,
+#: for it may have been made while the table was small.
+BY_KEY: Mapping[str, str] = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
 
 #: SQLSTATE classes of server errors: connection exception, insufficient resources, system error
 #: (PostgreSQL documentation, appendix A).
@@ -101,8 +112,13 @@ def refusal(error: BaseException) -> str:
     return f"{line}: {advice}" if advice else line
 
 
-def connect_database(raw_url: str, *, pool_size: int) -> AsyncEngine:
-    """A connection pool with time-outs on every wait; connects lazily. Raises ValueError."""
+def connect_database(
+    raw_url: str, *, pool_size: int, server_settings: Mapping[str, str] | None = None
+) -> AsyncEngine:
+    """A connection pool with time-outs on every wait; connects lazily. Raises ValueError.
+
+    ``server_settings``: Postgres' own, set in each connection.
+    """
     url = read_database_url(raw_url)
     return create_async_engine(
         _DRIVER,
@@ -114,7 +130,12 @@ def connect_database(raw_url: str, *, pool_size: int) -> AsyncEngine:
         pool_use_lifo=True,
         # An error shows its statement in the log, never the personal data in its values.
         hide_parameters=True,
-        connect_args=_connect_args(url, outage=OutageLog("postgres", url.place), statement_s=10),
+        connect_args=_connect_args(
+            url,
+            outage=OutageLog("postgres", url.place),
+            statement_s=10,
+            server_settings=server_settings or {},
+        ),
     )
 
 
@@ -124,19 +145,27 @@ def connect_unpooled(raw_url: str, *, statement_s: float | None = None) -> Async
     ``statement_s``: the time-out of a statement; None: a migration may take its time.
     """
     url = read_database_url(raw_url)
-    arguments = _connect_args(url, outage=None, statement_s=statement_s)
+    arguments = _connect_args(url, outage=None, statement_s=statement_s, server_settings={})
     return create_async_engine(_DRIVER, poolclass=NullPool, connect_args=arguments)
 
 
 def _connect_args(
-    url: DatabaseUrl, *, outage: OutageLog | None, statement_s: float | None
+    url: DatabaseUrl,
+    *,
+    outage: OutageLog | None,
+    statement_s: float | None,
+    server_settings: Mapping[str, str],
 ) -> dict[str, Any]:
     caches = {name: size for name, size in url.caches.items() if name.startswith("prepared")}
-    return {"async_creator_fn": partial(_connect, url, outage, statement_s), **caches}
+    creator = partial(_connect, url, outage, statement_s, server_settings)
+    return {"async_creator_fn": creator, **caches}
 
 
 async def _connect(
-    url: DatabaseUrl, outage: OutageLog | None, statement_s: float | None
+    url: DatabaseUrl,
+    outage: OutageLog | None,
+    statement_s: float | None,
+    server_settings: Mapping[str, str],
 ) -> asyncpg.Connection:
     """A connection. Raises CannotConnectError, which is an outage whatever its cause."""
     try:
@@ -147,6 +176,7 @@ async def _connect(
             # Planning the statements of a message takes longer than running them.
             max_cached_statement_lifetime=0,
         )
+        await _set(connection, server_settings)
     except (*DATABASE_ERRORS, ValueError) as error:
         cause = connection_cause(error, url)
         if outage:
@@ -155,6 +185,22 @@ async def _connect(
     if outage:
         outage.end()
     return connection
+
+
+async def _set(connection: asyncpg.Connection, settings: Mapping[str, str]) -> None:
+    """Set them for the connection, which is closed where that fails.
+
+    Not with its start: poolers refuse parameters that they do not know.
+    """
+    if not settings:
+        return
+    try:
+        await connection.execute(
+            "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
+        )
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 def any_of(values: Iterable[Any], kind: type[TypeEngine[Any]] = Uuid) -> ColumnElement[Any]:

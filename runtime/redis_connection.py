@@ -25,14 +25,10 @@ Command = tuple[str | bytes | int | float, ...]
 ANSWER_S = 0.4
 #: After a connection that could not be made, none is tried for commands that nobody waits for.
 RETRY_S = 1.0
-#: A server that is told to keep silent is asked so often whether it is there.
-CHECK_S = 1.0
 #: What waits for a connection to be made, and what a server may leave unread.
 MAX_WAITING, MAX_UNREAD_BYTES = 1_000, 4_000_000
 
 _INCOMPLETE = object()
-_SPEAK: Command = ("CLIENT", "REPLY", "ON")
-_HUSH: Command = ("CLIENT", "REPLY", "OFF")
 
 
 @dataclass(slots=True)
@@ -105,11 +101,7 @@ class RedisProtocol(asyncio.Protocol):
 
 
 class _Link(RedisProtocol):
-    """Commands and their answers, which come in the same order.
-
-    The server is told to keep silent to commands that nobody waits for: each answer would wake
-    this process. Once a second it has to say that it is still there.
-    """
+    """Commands and their answers, which come in the same order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,39 +109,16 @@ class _Link(RedisProtocol):
         self._asked: deque[_Asked] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._problem: RedisError = RedisConnectionError("the connection was closed")
-        self._can_hush = False
-        self._is_hushed = False
-        self._heard_at = 0.0  # an answer was asked for
-
-    async def connect(self, pool: ConnectionPool) -> None:
-        await super().connect(pool)
-        [answer] = await self.ask((_SPEAK,))
-        self._can_hush = not isinstance(answer, RedisError)
 
     def send(self, commands: tuple[Command, ...]) -> None:
         """Send commands whose answers are of no interest."""
-        now = self._loop.time()
-        if not self._can_hush:
-            self._send(_Asked(len(commands), now), *commands)
-        elif now - self._heard_at >= CHECK_S:
-            self._send(_Asked(1, now), _SPEAK, _HUSH, *commands)
-            self._is_hushed = True
-        elif self._is_hushed:
-            self.write(*commands)
-        else:
-            self.write(_HUSH, *commands)
-            self._is_hushed = True
+        self._send(_Asked(len(commands), self._loop.time()), commands)
 
     async def ask(self, commands: tuple[Command, ...]) -> list[Any]:
         """The answers of the commands. Raises RedisError."""
         answered: asyncio.Future[list[Any]] = self._loop.create_future()
-        now = self._loop.time()
-        if not self._is_hushed:
-            self._send(_Asked(len(commands), now, answered), *commands)
-            return await answered
-        self._send(_Asked(1 + len(commands), now, answered), _SPEAK, *commands)
-        self._is_hushed = False
-        return (await answered)[1:]
+        self._send(_Asked(len(commands), self._loop.time(), answered), commands)
+        return await answered
 
     def take(self, reply: Any) -> None:
         if isinstance(reply, hiredis.PushNotification) or not self._asked:
@@ -175,9 +144,8 @@ class _Link(RedisProtocol):
         if self._transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             self._give_up()
 
-    def _send(self, asked: _Asked, *commands: Command) -> None:
+    def _send(self, asked: _Asked, commands: tuple[Command, ...]) -> None:
         self.write(*commands)
-        self._heard_at = asked.at
         self._asked.append(asked)
         if self._timer is None:
             self._timer = self._loop.call_later(ANSWER_S, self._look)

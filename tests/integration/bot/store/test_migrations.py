@@ -51,6 +51,7 @@ CATALOGUE = text(
 async def test_the_migrations_make_what_the_tables_say(
     database_url: str, empty_database_url: str
 ) -> None:
+    await migrate(database_url, after_deploy=True)
     migrated = await _catalogue(database_url)
     async with _connected(empty_database_url) as connection:
         await connection.run_sync(bot_schema.metadata.create_all)
@@ -69,6 +70,7 @@ async def test_alembic_itself_sees_no_difference(database_url: str) -> None:
         )
         return list(found)
 
+    await migrate(database_url, after_deploy=True)
     async with _connected(database_url) as connection:
         assert await connection.run_sync(differences) == []
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import text
 from structlog.testing import capture_logs
-from valkey.asyncio import Valkey as Redis
 
 from bot.store.warmup import warm_up
 from inference_queue.client import JobQueue
 from runtime.database import connect_database
+from runtime.redis_client import connect_redis
 
 POOL = 16
 
@@ -17,7 +17,7 @@ async def test_every_connection_knows_the_statements_of_a_turn(
     database_url: str, redis_url: str
 ) -> None:
     database = connect_database(database_url, pool_size=2)
-    async with Redis.from_url(redis_url) as redis:
+    async with connect_redis(redis_url) as redis:
         with capture_logs() as logs:
             await warm_up(database, JobQueue(redis), connections=2)
         assert logs == []
@@ -35,7 +35,7 @@ async def test_connections_to_a_database_without_tables_stay_fit_for_use(
     empty_database_url: str, redis_url: str
 ) -> None:
     database = connect_database(empty_database_url, pool_size=POOL)
-    async with Redis.from_url(redis_url) as redis:
+    async with connect_redis(redis_url) as redis:
         with capture_logs() as logs:
             await warm_up(database, JobQueue(redis), connections=POOL)
         assert [(one["event"], one["error"]) for one in logs] == [
