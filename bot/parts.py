@@ -112,7 +112,9 @@ def shared_parts(configuration: Configuration) -> Base:
     hosts = [host for messenger in configuration.messengers for host in messenger.outbound_hosts]
     url = settings.database_url.get_secret_value()
     database = connect_database(url, pool_size=POOL_SIZE)
-    messages = connect_database(url, pool_size=MESSAGES_POOL_SIZE, server_settings=BY_KEY)
+    messages = connect_database(
+        url, pool_size=MESSAGES_POOL_SIZE, server_settings=BY_KEY, held=MESSAGES_POOL_SIZE - 2
+    )
     workers, activity = WorkerRegistry(redis), Activity()
     return Base(
         configuration=configuration,

@@ -132,7 +132,8 @@ class LeaseClient:
     ) -> None:
         self.worker = worker
         self.lease_s = lease_s
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
+        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
         self._tokens = TokenStream(redis)
         self._finished = WakeupPublisher(redis, FINISHED_CHANNEL)
 
@@ -175,12 +176,12 @@ class LeaseClient:
     ) -> list[UUID]:
         """The jobs that ``claim`` would take now, in its order. Read-only."""
         values = {**_order(slots, typical_s, excluded), **abilities.values()}
-        async with self._database.connect() as connection:
+        async with self._autocommit.connect() as connection:
             return list(await connection.scalars(NEXT, values))
 
     async def reject(self, job_id: UUID, failure: Failure) -> bool:
         """Finish a job that cannot be claimed; False: it is no longer queued."""
-        async with self._database.connect() as connection:
+        async with self._autocommit.connect() as connection:
             changed = await connection.execute(
                 update(jobs)
                 .where(jobs.c.id == job_id, jobs.c.state == JobState.QUEUED)
@@ -213,7 +214,7 @@ class LeaseClient:
 
     async def release(self, lease: Lease, *, delay_s: float = 0.0, counts: bool = True) -> bool:
         """Put the job back into the queue; ``counts=False`` forgives the attempt."""
-        async with self._database.connect() as connection:
+        async with self._autocommit.connect() as connection:
             changed = await connection.execute(
                 update(jobs)
                 .where(*_held(lease.job.id, lease.number))

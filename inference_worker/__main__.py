@@ -37,6 +37,8 @@ from runtime.store_urls import store_url_errors
 
 log = structlog.get_logger(__name__)
 
+#: The most connections to Postgres.
+POOL_SIZE = 4
 #: New objects until the youngest are looked through for garbage, as in the bot.
 GC_OBJECTS = 10_000
 
@@ -47,7 +49,10 @@ async def serve(settings: WorkerSettings, engine: Engine, engine_name: str) -> N
     Raises EngineError where the model cannot be loaded, CannotListenError where its port is taken.
     """
     database = connect_database(
-        settings.database_url.get_secret_value(), pool_size=4, server_settings=BY_KEY
+        settings.database_url.get_secret_value(),
+        pool_size=POOL_SIZE,
+        server_settings=BY_KEY,
+        held=POOL_SIZE - 2,
     )
     redis = connect_redis(settings.redis_url.get_secret_value())
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"

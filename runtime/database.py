@@ -14,11 +14,13 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeEngine
 
 from runtime.database_url import DatabaseUrl, read_database_url
+from runtime.held_connections import HoldingEngine
 from runtime.outage_log import OutageLog
 from runtime.postgres_refusals import connection_cause
 
 _DRIVER = "postgresql+asyncpg://"
 _CONNECT_S = 3.0
+_RECYCLE_S = 1800
 
 
 class CannotConnectError(OSError):
@@ -113,19 +115,24 @@ def refusal(error: BaseException) -> str:
 
 
 def connect_database(
-    raw_url: str, *, pool_size: int, server_settings: Mapping[str, str] | None = None
+    raw_url: str,
+    *,
+    pool_size: int,
+    server_settings: Mapping[str, str] | None = None,
+    held: int = 0,
 ) -> AsyncEngine:
     """A connection pool with time-outs on every wait; connects lazily. Raises ValueError.
 
-    ``server_settings``: Postgres' own, set in each connection.
+    ``server_settings``: Postgres' own, set in each connection. ``held``: idle connections that
+    wait for direct statements alone (runtime/direct.py).
     """
     url = read_database_url(raw_url)
-    return create_async_engine(
+    engine = create_async_engine(
         _DRIVER,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=3,
-        pool_recycle=1800,
+        pool_recycle=_RECYCLE_S,
         # The most recently used connection has its statements prepared and a warm server process.
         pool_use_lifo=True,
         # An error shows its statement in the log, never the personal data in its values.
@@ -137,6 +144,7 @@ def connect_database(
             server_settings=server_settings or {},
         ),
     )
+    return HoldingEngine(engine.sync_engine, most=held, recycle_s=_RECYCLE_S) if held else engine
 
 
 def connect_unpooled(raw_url: str, *, statement_s: float | None = None) -> AsyncEngine:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,6 +32,7 @@ from bot.store.schema import turns
 from runtime.database import DATABASE_ERRORS, connect_database, fault_fields, is_gone, sqlstate
 from runtime.direct import DirectConnection, begin_directly, connect_directly
 from runtime.fault_kind import FaultKind, fault_kind
+from runtime.held_connections import HoldingEngine
 from runtime.isolation import is_outage
 
 NOW = datetime(2026, 11, 27, 3, 4, 5, 678, tzinfo=UTC)
@@ -63,12 +65,35 @@ VALUES: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
-    """A pool of one connection, so that what happened to it is seen."""
-    engine = connect_database(database_url, pool_size=1)
+@pytest.fixture(params=[0, 1], ids=["pooled", "held"])
+async def database(database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[AsyncEngine]:
+    """One connection for direct statements, so that what happened to it is seen."""
+    engine = connect_database(database_url, pool_size=1 + request.param, held=request.param)
     yield engine
     await engine.dispose()
+    async with connections_of(database_url) as left:
+        assert left == []
+
+
+@asynccontextmanager
+async def connections_of(database_url: str) -> AsyncIterator[list[int]]:
+    """The server's processes for this database, but that of the question."""
+    others = text(
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'"
+    )
+    engine = connect_database(database_url, pool_size=1)
+    try:
+        async with connect_directly(engine) as connection:
+            for _ in range(100):  # a process ends a moment after its connection
+                found = [row.pid for row in await connection.execute(others)]
+                if not found:
+                    break
+                await asyncio.sleep(0.02)
+            yield found
+    finally:
+        await engine.dispose()
 
 
 async def pid(database: AsyncEngine) -> int:
@@ -248,7 +273,50 @@ async def test_a_broken_connection_is_not_given_out_twice(
         await connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": before})
     await other.dispose()
     await asyncio.sleep(0.2)
-    with pytest.raises(DATABASE_ERRORS) as raised:
-        await pid(database)
-    assert is_gone(raised.value)
+    if not isinstance(database, HoldingEngine):  # one that is held is looked at before
+        with pytest.raises(DATABASE_ERRORS) as raised:
+            await pid(database)
+        assert is_gone(raised.value)
     assert await pid(database) != before
+
+
+async def test_no_more_are_held_than_allowed(database_url: str) -> None:
+    database = connect_database(database_url, pool_size=4, held=2)
+    assert isinstance(database, HoldingEngine)
+    async with AsyncExitStack() as stack:
+        for _ in range(4):
+            await stack.enter_async_context(connect_directly(database))
+    kept = [database.held.take() for _ in range(3)]
+    assert [one is None for one in kept] == [False, False, True]
+    for one in filter(None, kept):
+        assert database.held.keep(one)
+    async with database.connect() as first, database.connect() as second:  # the pool's own
+        assert not first.closed
+        assert not second.closed
+    await database.dispose()
+    async with connections_of(database_url) as left:
+        assert left == []
+
+
+async def test_an_old_connection_goes_back_to_the_pool(database_url: str) -> None:
+    database = connect_database(database_url, pool_size=1, held=1)
+    assert isinstance(database, HoldingEngine)
+    before = await pid(database)
+    held = database.held.take()
+    assert held is not None
+    assert not database.held.keep(replace(held, taken_at=held.taken_at - 1801))
+    await held.pooled.close()
+    assert await pid(database) == before
+    await database.dispose()
+
+
+async def test_after_the_end_nothing_is_held(database_url: str) -> None:
+    database = connect_database(database_url, pool_size=1, held=1)
+    assert isinstance(database, HoldingEngine)
+    async with connect_directly(database) as connection:
+        await database.held.end()
+        assert (await connection.execute(COUNT)).first().found == 0
+    assert database.held.take() is None
+    await database.dispose()
+    async with connections_of(database_url) as left:
+        assert left == []
