@@ -7,6 +7,7 @@ device or in any other number format goes through transformers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaForCausalLM
 
+from inference_worker.engines.local.half_linear import HalfLinear, half_scale
 from inference_worker.engines.local.kv_cache import Plan, RowCache, Span, attend, cache_name
 from inference_worker.engines.local.packed_linear import PackedLinear, can_pack, is_plain
 
@@ -27,6 +29,9 @@ COMPARED = 5
 #: Cosines, and sines negative in their first half, of the tokens' positions: (tokens, 1, size).
 Turns = tuple[Tensor, Tensor]
 
+#: Lays out layers that read the same input.
+Pack = Callable[[Sequence[nn.Linear]], HalfLinear | PackedLinear]
+
 
 class LlamaStep:
     """Computes the logits of steps. Its weights are copies: later changes of the model's are lost.
@@ -36,11 +41,13 @@ class LlamaStep:
 
     def __init__(self, model: Any) -> None:
         inner = model.model
+        scale = half_scale(_linear_layers(model))
+        pack: Pack = (lambda layers: HalfLinear(layers, scale)) if scale else PackedLinear
         self._embeddings: Tensor = inner.embed_tokens.weight.detach()
         self._rotary = inner.rotary_emb
-        self._layers = [_Layer(layer) for layer in inner.layers]
-        self._norm = inner.norm
-        self._head = PackedLinear([model.lm_head])
+        self._layers = [_Layer(layer, pack, scale or 1.0) for layer in inner.layers]
+        self._norm = _Norm(inner.norm, scale or 1.0)
+        self._head = pack([model.lm_head])
 
     @torch.inference_mode()
     def __call__(self, ids: Tensor, plan: Plan, last: Tensor, cache: RowCache) -> Tensor:
@@ -50,7 +57,7 @@ class LlamaStep:
         turns = self._turns(x, plan.places[1:])
         for layer, stored in zip(self._layers, cache.layers, strict=True):
             x = layer(x, turns, stored, plan)
-        return self._head(_normed(x[last], self._norm))
+        return self._head(self._norm(x[last]))
 
     def _turns(self, x: Tensor, positions: Tensor) -> Turns:
         cosines, sines = self._rotary(x[None], positions)
@@ -62,31 +69,32 @@ class LlamaStep:
 class _Layer:
     """One decoder layer, on (tokens, hidden size)."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, pack: Pack, scale: float) -> None:
         attention, mlp = layer.self_attn, layer.mlp
-        self._attention = _Attention(attention)
-        self._out = PackedLinear([attention.o_proj])
-        self._before, self._between = layer.input_layernorm, layer.post_attention_layernorm
-        self._gate, self._up = PackedLinear([mlp.gate_proj]), PackedLinear([mlp.up_proj])
-        self._down = PackedLinear([mlp.down_proj])
+        self._attention = _Attention(attention, pack)
+        self._out = pack([attention.o_proj])
+        self._before = _Norm(layer.input_layernorm, scale)
+        self._between = _Norm(layer.post_attention_layernorm, scale)
+        self._gate, self._up = pack([mlp.gate_proj]), pack([mlp.up_proj])
+        self._down = pack([mlp.down_proj])
 
     def __call__(self, x: Tensor, turns: Turns, stored: Any, plan: Plan) -> Tensor:
         """``stored``: the layer of the cache."""
-        said = self._attention(_normed(x, self._before), turns, stored, plan)
+        said = self._attention(self._before(x), turns, stored, plan)
         x = self._out.plus(said, x)
-        y = _normed(x, self._between)
+        y = self._between(x)
         return self._down.plus(self._up.times(y, self._gate.silu(y)), x)
 
 
 class _Attention:
     """From (tokens, hidden size) to what the heads say, (tokens, heads times size)."""
 
-    def __init__(self, attention: Any) -> None:
+    def __init__(self, attention: Any, pack: Pack) -> None:
         self._size = int(attention.head_dim)
         self._key_heads = attention.k_proj.out_features // self._size
         self._heads = attention.q_proj.out_features // self._size
         self._scaling = float(attention.scaling)
-        self._qkv = PackedLinear([attention.q_proj, attention.k_proj, attention.v_proj])
+        self._qkv = pack([attention.q_proj, attention.k_proj, attention.v_proj])
 
     def __call__(self, x: Tensor, turns: Turns, stored: Any, plan: Plan) -> Tensor:
         states = self._qkv(x).view(len(x), -1, self._size)
@@ -107,8 +115,15 @@ def _turned(states: Tensor, turns: Turns) -> Tensor:
     return (states * cosines).addcmul_(other_half, sines)
 
 
-def _normed(x: Tensor, norm: Any) -> Tensor:
-    return nn.functional.rms_norm(x, x.shape[-1:], norm.weight, norm.variance_epsilon)
+class _Norm:
+    """A norm whose outputs are divided by ``scale``, a power of two."""
+
+    def __init__(self, norm: Any, scale: float) -> None:
+        self._weight: Tensor = norm.weight.detach() / scale
+        self._epsilon = float(norm.variance_epsilon)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return nn.functional.rms_norm(x, x.shape[-1:], self._weight, self._epsilon)
 
 
 def llama_step_for(model: Any) -> LlamaStep | None:
@@ -128,8 +143,11 @@ def llama_step_for(model: Any) -> LlamaStep | None:
 
 
 def _suits(model: Any) -> bool:
-    layers = [one for one in model.modules() if isinstance(one, nn.Linear)]
-    return model.config.hidden_act == "silu" and all(map(is_plain, layers))
+    return model.config.hidden_act == "silu" and all(map(is_plain, _linear_layers(model)))
+
+
+def _linear_layers(model: Any) -> list[nn.Linear]:
+    return [one for one in model.modules() if isinstance(one, nn.Linear)]
 
 
 @torch.inference_mode()

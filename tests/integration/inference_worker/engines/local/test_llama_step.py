@@ -36,10 +36,13 @@ LLAMA_3 = {
 GREEDY = SamplingParams(temperature=0)
 
 
-def llama(**others: Any) -> Any:
+def llama(*, published: bool = False, **others: Any) -> Any:
+    """``published``: its weights have the digits of bfloat16, so that they are read as halves."""
     torch.manual_seed(5)
     model: Any = LlamaForCausalLM(LlamaConfig(**{**SIZES, **others}))
     model.eval().requires_grad_(False)
+    if published:
+        model.to(torch.bfloat16).float()
     model.set_attn_implementation(ATTENTION)
     return model
 
@@ -69,8 +72,14 @@ def single_token() -> tuple[Plan, torch.Tensor]:
 @pytest.mark.parametrize("step_of", [mixed_step, single_token])
 @pytest.mark.parametrize(
     "others",
-    [{}, {"tie_word_embeddings": True}, {"rope_parameters": LLAMA_3}, {"head_dim": 16}],
-    ids=["plain", "one matrix for both ends", "positions of Llama 3", "heads of another size"],
+    [
+        {},
+        {"published": True},
+        {"tie_word_embeddings": True, "published": True},
+        {"rope_parameters": LLAMA_3},
+        {"head_dim": 16},
+    ],
+    ids=["plain", "halves", "one matrix for both ends", "positions of Llama 3", "other heads"],
 )
 def test_logits_and_memory_are_those_of_transformers(
     others: dict[str, Any], step_of: Callable[[], tuple[Plan, torch.Tensor]]
@@ -110,8 +119,9 @@ def test_only_the_wanted_tokens_have_logits() -> None:
     torch.testing.assert_close(some, every[[0, 1, 9]], rtol=1e-4, atol=1e-5)
 
 
-def test_a_batch_writes_the_answers_of_generate() -> None:
-    model, alone = llama(), llama()
+@pytest.mark.parametrize("published", [False, True], ids=["plain", "halves"])
+def test_a_batch_writes_the_answers_of_generate(*, published: bool) -> None:
+    model, alone = llama(published=published), llama(published=published)
     alone.set_attn_implementation("sdpa")
     batch = Batch(model, max_slots=4, budget=4 * 512, prefill_chunk=16)
     prompts = [[(7 * at + number) % 300 for at in range(3 + 9 * number)] for number in range(4)]
