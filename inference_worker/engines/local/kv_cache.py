@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from inference_worker.engines.local.bags import Bags, attend_in_bags, bags_of, suits
 from inference_worker.engines.local.ragged import RaggedPlan
 
 ATTENTION = "rows_in_place"
@@ -75,6 +76,15 @@ class Plan:
             self._known[key] = _mask(last, self.width, window, like)[:, None, None]
         mask: Tensor = self._known[key]
         return mask
+
+    def bags_of_rows(self, stored: Tensor, queries: int) -> Bags:
+        """Which values of the storage the single tokens' queries, so many of a head, sum up."""
+        key = ("bags", stored.shape, queries)
+        if key not in self._known:
+            heads = len(self.lengths) * stored.shape[1]
+            self._known[key] = bags_of(heads, queries, width=self.width, stored=stored.shape[2])
+        bags: Bags = self._known[key]
+        return bags
 
     def mask_of_span(self, span: Span, like: Tensor, window: int | None) -> Tensor | None:
         """What each of its tokens may attend to: (length, stop); None for plainly causal."""
@@ -277,13 +287,19 @@ def _attend_rows(
     count, heads = len(plan.lengths), key.shape[1]
     # The query heads of one key head stand in for several tokens: nothing is repeated.
     single = query[0, :, :count].transpose(0, 1).reshape(count, heads, -1, query.shape[-1])
-    out = torch.nn.functional.scaled_dot_product_attention(
-        single,
-        key[:count, :, : plan.width],
-        value[:count, :, : plan.width],
-        attn_mask=plan.mask_of_rows(query, window),
-        scale=scaling,
-    )  # (rows, key heads, query heads of each, size)
+    mask = plan.mask_of_rows(query, window)
+    if scaling is not None and suits(single, plan.width):
+        bags = plan.bags_of_rows(value, single.shape[2])
+        out = attend_in_bags(single, key, value, mask, bags, scaling)
+    else:
+        out = torch.nn.functional.scaled_dot_product_attention(
+            single,
+            key[:count, :, : plan.width],
+            value[:count, :, : plan.width],
+            attn_mask=mask,
+            scale=scaling,
+        )
+    # (rows, key heads, query heads of each, size)
     return out.reshape(1, count, query.shape[1], -1).transpose(1, 2)
 
 

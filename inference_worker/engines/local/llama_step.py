@@ -120,10 +120,12 @@ class _Norm:
 
     def __init__(self, norm: Any, scale: float) -> None:
         self._weight: Tensor = norm.weight.detach() / scale
-        self._epsilon = float(norm.variance_epsilon)
+        self._epsilon = torch.tensor(float(norm.variance_epsilon))
 
     def __call__(self, x: Tensor) -> Tensor:
-        return nn.functional.rms_norm(x, x.shape[-1:], self._weight, self._epsilon)
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)  # torch's norm: twice the steps
+        mean = torch.addcmul(self._epsilon, length, length, value=1 / x.shape[-1])
+        return x.mul(mean.rsqrt_()).mul_(self._weight)
 
 
 def llama_step_for(model: Any) -> LlamaStep | None:

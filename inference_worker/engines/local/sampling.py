@@ -25,6 +25,9 @@ MIN_TEMPERATURE = 1e-5
 #: sorting Llama 3's for every token takes longer than computing the token.
 CANDIDATES = 256
 
+#: Tokens among which a CPU looks for the largest at first; vocabularies are multiples of it.
+BLOCK = 64
+
 INVALID_TOKEN = -1  #: instead of a token where the logits are no numbers
 UNDECIDED = -2  #: the candidates were too few
 
@@ -114,7 +117,7 @@ class Sampler:
         scores = logits.float()
         if tensors.penalised:
             scores = _penalised(scores, self._seen_by(count, vocabulary), tensors.penalty)
-        best, tokens = scores.max(-1, keepdim=True)
+        best, tokens = _largest(scores)
         if not tensors.all_greedy:
             scores = scores / tensors.temperature
             draws = to_device([[row.draw()] for row in self._rows[:count]], self._device)
@@ -170,6 +173,19 @@ class Sampler:
         for row in self._rows[:count]:
             row.fresh.clear()
         return self._seen[:count]
+
+
+def _largest(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest of each row and its token, (rows, 1) each."""
+    rows, vocabulary = scores.shape
+    if scores.device.type != "cpu" or vocabulary % BLOCK:
+        best, tokens = scores.max(-1, keepdim=True)
+        return best, tokens
+    # Without its place a largest number is found some twenty times as fast.
+    blocks = scores.reshape(rows, -1, BLOCK)
+    best, block = blocks.amax(-1).max(-1, keepdim=True)
+    inside = blocks[torch.arange(rows), block[:, 0]].argmax(-1, keepdim=True)
+    return best, block * BLOCK + inside
 
 
 def _penalised(scores: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:

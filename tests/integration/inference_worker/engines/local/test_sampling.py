@@ -16,7 +16,7 @@ from transformers.generation.logits_process import (
 )
 
 from inference_queue.protocol import SamplingParams
-from inference_worker.engines.local.sampling import INVALID_TOKEN, Sampler
+from inference_worker.engines.local.sampling import BLOCK, INVALID_TOKEN, Sampler
 
 PROMPT = [0, 3, 3]
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 2.2, -1.0, -8.0])
@@ -151,3 +151,17 @@ def test_nan_logits_are_distinguished_from_tokens() -> None:
     *broken, good = sampler.choose(bad)
     assert broken == [INVALID_TOKEN, INVALID_TOKEN]
     assert good >= 0
+
+
+@pytest.mark.parametrize("vocabulary", [3 * BLOCK, 3 * BLOCK + 1], ids=["in blocks", "not"])
+def test_the_first_of_the_largest_is_taken_wherever_it_stands(vocabulary: int) -> None:
+    logits = torch.zeros(4, vocabulary)
+    logits[0, [2 * BLOCK, BLOCK + 5, BLOCK + 9]] = 2.0
+    logits[1, vocabulary - 1] = 1.0
+    logits[2] = -torch.inf
+    logits[2, 0] = -5.0
+    logits[3, 7] = torch.nan
+    sampler = Sampler(torch.device("cpu"))
+    for row in range(4):
+        sampler.begin(row, SamplingParams(temperature=0), [])
+    assert sampler.choose(logits) == [BLOCK + 5, vocabulary - 1, 0, INVALID_TOKEN]
