@@ -17,7 +17,7 @@ from torch import Tensor, nn
 #: Of torch's kernels for quantized numbers, the one that has these products.
 ENGINE = "fbgemm"
 #: How far a weight may be from its half, as a part of the largest of its matrix: float32 itself
-#: rounds each sum by more. Only weights that are nearly zero are off at all.
+#: rounds a sum of that size by more. Only weights that are nearly zero are off at all.
 MAX_LOSS = 2.0**-30
 
 
