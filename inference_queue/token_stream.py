@@ -17,7 +17,7 @@ from inference_queue.reaper import MAX_ATTEMPTS
 from inference_queue.schema import jobs
 from runtime.circuit_breaker import CircuitBreaker
 from runtime.redis_client import sharing_pool
-from runtime.redis_connection import Command
+from runtime.redis_protocol import Command
 
 #: Chunks read in one call; a worker appends about a dozen a second.
 MAX_CHUNKS_READ = 200

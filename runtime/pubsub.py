@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from runtime.redis_client import sharing_pool
-from runtime.redis_connection import listen
+from runtime.redis_protocol import listen
 from runtime.tasks import cancel_and_wait
 
 #: The cause of a wake-up that names none.

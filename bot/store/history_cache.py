@@ -21,7 +21,7 @@ from bot.store import turns
 from runtime.circuit_breaker import CircuitBreaker
 from runtime.direct import AnyConnection
 from runtime.redis_client import sharing_pool
-from runtime.redis_connection import Command
+from runtime.redis_protocol import Command
 
 KEY = "bllossom:history:{conversation}:{epoch}"
 TTL_S = 3600
