@@ -257,17 +257,17 @@ async def test_the_list_goes_on_behind_the_last_scope_of_a_page(
 ) -> None:
     for number in range(52):
         await publish_past_the_pages(
-            database, ("kakao", f"b{number:02}"), {"history_turns": number}
+            database, ("kakao", f"bakery-{number:02}"), {"history_turns": number}
         )
     page = await (await operator.get(PAGES)).text()
-    assert "b49" in page
-    assert "b50" not in page
+    assert "bakery-49" in page
+    assert "bakery-50" not in page
     following = re.search(r'rel="next" href="([^"]+)"', page)
     assert following
     rest = await (await operator.get(following[1].replace("&amp;", "&"))).text()
-    assert "b50" in rest
-    assert "b51" in rest
-    assert "b49" not in rest
+    assert "bakery-50" in rest
+    assert "bakery-51" in rest
+    assert "bakery-49" not in rest
 
 
 async def test_inherited_values_say_where_they_are_from(

@@ -31,23 +31,27 @@ async def page_of(client: Client, turn_id: object, what: str) -> str:
 async def test_a_person_has_their_conversations_and_their_votes_and_nobody_elses(
     operator: Client, database: AsyncEngine
 ) -> None:
-    mine = await add_turn(database, messenger="slack", key="thread:1", room="C1", sender="U1")
-    await add_turn(database, messenger="slack", key="thread:1", room="C1", sender="U1")
+    mine = await add_turn(
+        database, messenger="slack", key="thread:1", room="C1", sender="U1-of-slack"
+    )
+    await add_turn(database, messenger="slack", key="thread:1", room="C1", sender="U1-of-slack")
     await add_turn(
-        database, messenger="slack", key="thread:2", sender="U1",
+        database, messenger="slack", key="thread:2", sender="U1-of-slack",
         received_at=NOON + timedelta(hours=1),
     )  # fmt: skip
-    theirs = await add_turn(database, messenger="slack", key="thread:3", sender="U2")
-    await add_turn(database, messenger="kakao", key="chat", sender="U1")
-    await add_vote(database, mine, "U2", note="남의 말")
-    await add_vote(database, theirs, "U1", note="내 번호 010-1234-5678", reasons=["unsafe"])
+    theirs = await add_turn(database, messenger="slack", key="thread:3", sender="U2-of-slack")
+    await add_turn(database, messenger="kakao", key="chat", sender="U1-of-slack")
+    await add_vote(database, mine, "U2-of-slack", note="남의 말")
+    await add_vote(
+        database, theirs, "U1-of-slack", note="내 번호 010-1234-5678", reasons=["unsafe"]
+    )
     url = await page_of(operator, mine, "people")
     html = await read(operator, url)
     ids = [await conversation_of(database, key) for key in ("thread:2", "thread:1")]
     assert re.findall(r"/admin/conversations/(\d+)", html) == [str(one) for one in ids]
     assert re.findall("질문 ([0-9]+)개", html) == ["3", "1", "2"]
-    assert pseudonym("slack", "shop", "U1") in html
-    assert "U1" not in html
+    assert pseudonym("slack", "shop", "U1-of-slack") in html
+    assert "U1-of-slack" not in html
     assert "불쾌하거나 위험함" in html
     assert "[전화번호]" in html
     assert f"/admin/turns/{theirs}" in html
