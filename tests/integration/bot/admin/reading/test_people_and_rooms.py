@@ -59,7 +59,7 @@ async def test_a_person_has_their_conversations_and_their_votes_and_nobody_elses
     assert "/admin/rooms/" in html
     entry = (await logged(database))[-1]
     assert entry.action == AuditAction.PERSON_READ
-    assert entry.object == f"person:{pseudonym('slack', 'shop', 'U1')}"
+    assert entry.object == f"person:{pseudonym('slack', 'shop', 'U1-of-slack')}"
 
 
 async def test_a_person_with_many_turns_is_paged(
