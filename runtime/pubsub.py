@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from runtime.redis_client import sharing_pool
 from runtime.redis_protocol import listen
 from runtime.tasks import cancel_and_wait
+from runtime.timeouts import wait_at_most
 
 #: The cause of a wake-up that names none.
 UNNAMED = "1"
@@ -65,13 +66,7 @@ class WakeupSubscriber:
 
     async def wait(self, poll_s: float) -> None:
         """Return at the next wake-up, at the latest after ``poll_s`` seconds."""
-        # A timer costs a tenth of what asyncio.wait_for does, whose task every message would pay.
-        timer = asyncio.get_running_loop().call_later(poll_s, self._woken.set)
-        try:
-            await self._woken.wait()
-        finally:
-            timer.cancel()
-        self._woken.clear()
+        await wait_at_most(poll_s, self._woken)
         self._due.clear()
 
     async def _listen(self) -> None:

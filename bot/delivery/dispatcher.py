@@ -22,7 +22,7 @@ from bot.store.delivery_claims import DeliveryClaim
 from runtime.activity import Activity
 from runtime.database import DATABASE_ERRORS
 from runtime.tasks import TaskSet
-from runtime.timeouts import run_with_timeout
+from runtime.timeouts import run_with_timeout, wait_at_most
 
 log = structlog.get_logger(__name__)
 
@@ -78,12 +78,7 @@ class DeliveryDispatcher:
 
     async def _until_wanted(self) -> None:
         left_s = max(self._next_scan_at - time.monotonic(), MIN_POLL_S)
-        timer = asyncio.get_running_loop().call_later(left_s, self._wanted.set)
-        try:
-            await self._wanted.wait()
-        finally:
-            timer.cancel()
-        self._wanted.clear()
+        await wait_at_most(left_s, self._wanted)
 
     async def deliver_due(self) -> bool:
         """Start sending due deliveries, as far as there is room; whether more may be due now."""

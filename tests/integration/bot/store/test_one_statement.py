@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -23,6 +21,7 @@ from bot.store.inbox import Accepted
 from bot.store.schema import turns as turns_table
 from runtime.database import connect_database
 from runtime.redis_client import connect_redis
+from tests.support.seen_statements import seen_statements
 
 #: The same database for all examples of a property.
 SHARED = settings(
@@ -36,21 +35,6 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = connect_database(database_url, pool_size=2)
     yield engine
     await engine.dispose()
-
-
-@contextmanager
-def statements(database: AsyncEngine) -> Iterator[list[str]]:
-    """The statements that are executed meanwhile."""
-    seen: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        seen.append(arguments[2])
-
-    event.listen(database.sync_engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(database.sync_engine, "before_cursor_execute", note)
 
 
 def utterance(number: int, event_key: str) -> Utterance:
@@ -86,7 +70,7 @@ async def test_repeated_events_are_looked_up_in_one_statement(
             for one, again in zip(said, repeated, strict=True)
         ]
     async with database.begin() as connection:
-        with statements(database) as seen:
+        with seen_statements(database) as seen:
             accepted = await accept(connection, *said)
     assert len(seen) == 1 + any(repeated)
     for before, now in zip(known, accepted, strict=True):
@@ -118,7 +102,7 @@ async def test_cold_histories_are_read_in_one_statement(
         ids = [await _conversation(connection, log_of_one) for log_of_one in log]
         # An unfinished window: the mark is no turn's, so Redis never has it.
         windows = [Window(id_, epoch, "none") for id_ in ids for epoch in (0, 1)]
-        with statements(database) as seen:
+        with seen_statements(database) as seen:
             loaded = await RecentHistory(redis, max_turns=limit).load(connection, windows)
         assert len(seen) == 1
         for window in windows:
@@ -135,7 +119,7 @@ async def test_histories_that_are_warm_need_no_statement(
         id_ = await _conversation(connection, [(0, "answered")])
         window = Window(id_, 0, mark(1, NOON))
         first = await history.load(connection, [window])
-        with statements(database) as seen:
+        with seen_statements(database) as seen:
             assert await history.load(connection, [window]) == first
         assert seen == []
     await redis.aclose()
@@ -147,7 +131,7 @@ async def test_settled_turns_are_found_in_one_statement(database: AsyncEngine) -
         ids = [one.turn_id for one in accepted]
         ended = text("UPDATE turns SET status = 'failed' WHERE id = :id")
         await connection.execute(ended, {"id": ids[2]})
-        with statements(database) as seen:
+        with seen_statements(database) as seen:
             erased = uuid4()
             found = await turns.settled_among(connection, [*ids, erased])
             assert found == [ids[2], erased]

@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.search.indexer import SearchIndexer
@@ -16,6 +15,7 @@ from bot.domain.dashboard_users import Role
 from tests.support.admin import Client, StartAdmin, add_user, log_in
 from tests.support.reviews import judge, new_queue, post
 from tests.support.sample_turns import NOON, add_turn
+from tests.support.seen_statements import seen_statements
 
 FIXED = "보통 사흘 걸립니다."
 
@@ -137,14 +137,8 @@ async def test_the_log_itself_is_not_walked(
 ) -> None:
     """Each statement that reads turns begins at the reviews, whatever the size of the log."""
     await judge(operator, await add_turn(database), verdict="bad", reason_wrong="1")
-    statements: list[str] = []
-
-    def note(_conn: object, _cursor: object, statement: str, *_more: object) -> None:
-        statements.append(statement)
-
-    event.listen(database.sync_engine, "before_cursor_execute", note)
-    await found(operator, query)
-    event.remove(database.sync_engine, "before_cursor_execute", note)
+    with seen_statements(database) as statements:
+        await found(operator, query)
     reading = [one for one in statements if "FROM" in one and "turns" in one and "left(" in one]
     assert len(reading) == 1
     assert "judged_turns" in reading[0] or "review_items" in reading[0]
