@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runtime.direct import AnyConnection
 
 #: A job that waited longer is not held back any more for its person's last claim.
 REMEMBER_S = 3600.0
@@ -134,10 +135,11 @@ FORGET_SERVED = text(
         SELECT key FROM fairness_keys WHERE served_at < now() - make_interval(secs => :after_s)
         FOR UPDATE SKIP LOCKED
     ))
+    RETURNING key
     """
 )
 
 
-async def forget_served(connection: AsyncConnection, *, after_s: float = REMEMBER_S) -> int:
+async def forget_served(connection: AnyConnection, *, after_s: float = REMEMBER_S) -> int:
     """Forget the claims before ``after_s`` ago; their number."""
-    return int((await connection.execute(FORGET_SERVED, {"after_s": after_s})).rowcount)
+    return len((await connection.execute(FORGET_SERVED, {"after_s": after_s})).all())

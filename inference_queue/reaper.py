@@ -8,11 +8,11 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inference_queue.claim_order import set_apart
 from inference_queue.protocol import CANCELLED, Failure, FailureReason
 from inference_queue.wire import dump_result
+from runtime.direct import AnyConnection
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ REAP = text(
 
 
 async def reap(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     *,
     only: Sequence[UUID] | None = None,
     excluded: Sequence[UUID] = (),
@@ -79,7 +79,7 @@ async def reap(
     return len(changed)
 
 
-async def reapable(connection: AsyncConnection, *, excluded: Sequence[UUID] = ()) -> list[UUID]:
+async def reapable(connection: AnyConnection, *, excluded: Sequence[UUID] = ()) -> list[UUID]:
     """The jobs that ``reap`` would change now, for a retry one by one after a fault."""
     return list(await connection.scalars(REAPABLE, _selection(None, excluded)))
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import asyncpg
+import orjson
 from sqlalchemy import ColumnElement, Uuid, bindparam, exc, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -135,6 +136,7 @@ def connect_database(
         pool_recycle=_RECYCLE_S,
         # The most recently used connection has its statements prepared and a warm server process.
         pool_use_lifo=True,
+        json_deserializer=orjson.loads,
         # An error shows its statement in the log, never the personal data in its values.
         hide_parameters=True,
         connect_args=_connect_args(

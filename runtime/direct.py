@@ -8,22 +8,25 @@ and 0.15. Errors are asyncpg's own, which ``runtime.database`` reads as well.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import asyncpg
-from sqlalchemy import JSON, BindParameter, Executable
+from sqlalchemy import BindParameter, Executable
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 from runtime.held_connections import HeldConnection, HoldingEngine
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
-#: Converts a value on its way to Postgres, or on its way back.
+#: Converts a value on its way to Postgres.
 _Convert = Callable[[Any], Any]
 
 
@@ -50,6 +53,10 @@ class DirectResult:
         """The first row; None where there is none."""
         return self._rows[0] if self._rows else None
 
+    def scalars(self) -> list[Any]:
+        """The first column of all rows."""
+        return [row[0] for row in self._rows]
+
     def one_or_none(self) -> Any:
         """The row of a statement that has one at most; None where there is none."""
         if len(self._rows) > 1:
@@ -72,56 +79,89 @@ class DirectConnection:
         lives; without ``in_``, whose text depends on its values.
         """
         prepared = _prepared(statement)
-        rows = await self._driver.fetch(
-            prepared.sql, *prepared.arguments(values or {}), record_class=DirectRow
+        return DirectResult(
+            await self._driver.fetch(
+                prepared.sql, *prepared.arguments(values or {}), record_class=DirectRow
+            )
         )
-        return DirectResult(prepared.read(rows))
 
     async def scalar(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
         """The first column of the first row; None where there is none. As ``execute``."""
         row = (await self.execute(statement, values)).first()
         return None if row is None else row[0]
 
+    async def scalars(
+        self, statement: Executable, values: Mapping[str, Any] | None = None
+    ) -> list[Any]:
+        """The first column of all rows. As ``execute``."""
+        return (await self.execute(statement, values)).scalars()
+
 
 #: Where a function of the store serves the messages' own path, and others.
 AnyConnection = AsyncConnection | DirectConnection
 
 
-@asynccontextmanager
-async def connect_directly(database: AsyncEngine) -> AsyncIterator[DirectConnection]:
+def connect_directly(database: AsyncEngine) -> AbstractAsyncContextManager[DirectConnection]:
     """A connection of the pool; each statement commits by itself."""
-    async with _taken(database) as driver:
-        yield DirectConnection(driver)
+    return _Taken(database)
 
 
-@asynccontextmanager
-async def begin_directly(database: AsyncEngine) -> AsyncIterator[DirectConnection]:
+def begin_directly(database: AsyncEngine) -> AbstractAsyncContextManager[DirectConnection]:
     """A connection of the pool in a transaction, which ends with the context."""
-    async with _taken(database) as driver:
-        transaction = driver.transaction()
-        await transaction.start()
-        try:
-            yield DirectConnection(driver)
-        except BaseException as error:
-            if _is_whole(driver, error):
-                await transaction.rollback()
-            raise
-        await transaction.commit()
+    return _Transaction(database)
 
 
-@asynccontextmanager
-async def _taken(database: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
+# Classes, for a generator costs the event loop a task's worth of bookkeeping each time.
+class _Taken:
     """A connection that is given back afterwards, or closed where it may not be used again."""
-    connection = await _take(database)
-    try:
-        yield connection.driver
-    except BaseException as error:
-        if not _is_whole(connection.driver, error):
-            await _drop(connection, error)
+
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
+
+    async def __aenter__(self) -> DirectConnection:
+        self._connection = await _take(self._database)
+        return DirectConnection(self._connection.driver)
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if error is None or _is_whole(self._connection.driver, error):
+            await _give_back(self._database, self._connection)
         else:
-            await _give_back(database, connection)
-        raise
-    await _give_back(database, connection)
+            await _drop(self._connection, error)
+
+
+class _Transaction(_Taken):
+    """Such a connection in a transaction."""
+
+    async def __aenter__(self) -> DirectConnection:
+        connection = await super().__aenter__()
+        self._transaction = self._connection.driver.transaction()
+        try:
+            await self._transaction.start()
+        except BaseException as error:
+            await super().__aexit__(type(error), error, None)
+            raise
+        return connection
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self._end(error)
+        except BaseException as ended:
+            await super().__aexit__(type(ended), ended, None)
+            raise
+        await super().__aexit__(kind, error, trace)
+
+    async def _end(self, error: BaseException | None) -> None:
+        if error is None:
+            await self._transaction.commit()
+        elif _is_whole(self._connection.driver, error):
+            await self._transaction.rollback()
 
 
 async def _take(database: AsyncEngine) -> HeldConnection:
@@ -158,7 +198,10 @@ def _is_whole(driver: asyncpg.Connection, error: BaseException) -> bool:
 
 
 class _Prepared:
-    """A statement's text, the order of its values, and how values and rows are converted."""
+    """A statement's text, and the order of its values.
+
+    Rows need no conversion: SQLAlchemy has told the connection how to read JSON.
+    """
 
     def __init__(self, statement: Executable) -> None:
         compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
@@ -168,22 +211,10 @@ class _Prepared:
         if "POSTCOMPILE" in self.sql:
             raise TypeError("a statement whose text depends on its values")
         self._binds = [_Bind(name, compiled.binds[name]) for name in compiled.positiontup]
-        # Everything but JSON comes from asyncpg as SQLAlchemy would give it.
-        self._results: dict[str, _Convert | None] = {
-            column.key: column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, None)
-            for column in getattr(statement, "exported_columns", ())
-            if isinstance(column.type, JSON)
-        }
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the statement's order."""
         return [bind.value(values) for bind in self._binds]
-
-    def read(self, rows: Sequence[DirectRow]) -> Sequence[Any]:
-        """The rows with their columns converted."""
-        if not self._results or not rows:
-            return rows
-        return [_Converted(row, self._results) for row in rows]
 
 
 class _Bind:
@@ -193,7 +224,7 @@ class _Bind:
         self._name = name
         self._required = parameter.required
         self._default = None if parameter.required else parameter.effective_value
-        self._convert = parameter.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+        self._convert = _converter(parameter.type)
 
     def value(self, values: Mapping[str, Any]) -> Any:
         """Its value as asyncpg takes it. Raises KeyError where a required one is missing."""
@@ -201,22 +232,11 @@ class _Bind:
         return self._convert(value) if self._convert else value
 
 
-class _Converted:
-    """A row some of whose columns are converted, each when it is read."""
-
-    __slots__ = ("_results", "_row")
-
-    def __init__(self, row: DirectRow, results: Mapping[str, _Convert | None]) -> None:
-        self._row = row
-        self._results = results
-
-    def __getattr__(self, name: str) -> Any:
-        value = self._row[name]
-        convert = self._results.get(name)
-        return convert(value) if convert else value
-
-    def __getitem__(self, place: int) -> Any:
-        return getattr(self, list(self._row.keys())[place])
+def _converter(of_type: TypeEngine[Any]) -> _Convert | None:
+    """What converts a value of the type; None where asyncpg takes it as it is."""
+    if isinstance(of_type, ARRAY) and _converter(of_type.item_type) is None:
+        return None
+    return of_type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
 
 
 _STATEMENTS: WeakKeyDictionary[Executable, _Prepared] = WeakKeyDictionary()

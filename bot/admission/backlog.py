@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.domain.turns import Person
 from bot.store.queue_depth import count_waiting_people
 from runtime.activity import Activity
+from runtime.direct import connect_directly
 from runtime.periodic import run_periodically
 
 COUNT_EVERY_S = 1.0
@@ -37,7 +38,7 @@ class Backlog:
         as many. ``activity``: is told while anybody waits, at whichever bot.
         """
         self._activity = activity or Activity.never_idle()
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._max_waiting = max_waiting
         self._max_waiting_turns = max_waiting_turns
         #: The lowest bound that was asked for: all who may exceed it are counted.
@@ -81,7 +82,7 @@ class Backlog:
         turns_before, self._turns_since = self._turns_since, Counter()
         self._people += people_before
         self._turns += turns_before
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             counted = await count_waiting_people(connection, many_turns=self._many_turns)
         self._people, self._turns = counted.people, counted.turns
         if counted.people:

@@ -19,6 +19,7 @@ from bot.domain.turns import Person, Utterance
 from bot.store.queue_depth import QueueDepth, count_jobs
 from bot.workers import WorkerRegistry
 from runtime.activity import Activity
+from runtime.direct import connect_directly
 from runtime.periodic import run_periodically
 
 COUNT_EVERY_S = 1.0
@@ -52,7 +53,7 @@ class Forecast:
     ) -> None:
         """``activity``: of this bot; None: it is never idle."""
         self._activity = activity or Activity.never_idle()
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._workers = workers
         self._depth = QueueDepth()
         #: By the Unix second at which their answers are wanted.
@@ -135,7 +136,7 @@ class Forecast:
     async def count(self) -> None:
         """Count once, for all bots."""
         before, people_before = self._accepted_since.copy(), self._people_since.copy()
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             self._depth = await count_jobs(connection, answer_s=self.capacity.answer_s)
         # A turn accepted during the count may be in it or not: better counted twice than missed.
         self._accepted_since -= before

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.faults import FaultHandler
 from bot.conversation.scheduler import BATCH, ConversationScheduler
@@ -16,6 +16,7 @@ from bot.store import scheduling, sweeping, turn_pictures
 from inference_queue.claim_order import forget_served
 from inference_queue.reaper import reap, reapable
 from runtime.activity import Activity
+from runtime.direct import AnyConnection, connect_directly
 from runtime.isolation import is_outage
 from runtime.periodic import run_periodically
 from runtime.timeouts import run_with_timeout
@@ -42,7 +43,7 @@ class TurnSweeper:
     ) -> None:
         """``activity``: of this bot; None: it is never idle."""
         self._picture_kept_days = picture_kept_days
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._scheduler = scheduler
         self._notifier = notifier
         self._activity = activity or Activity.never_idle()
@@ -71,7 +72,7 @@ class TurnSweeper:
 
     async def forget(self) -> None:
         """Run one round of ``keep_forgetting``."""
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await forget_served(connection)
 
     async def mark(self) -> None:
@@ -82,7 +83,7 @@ class TurnSweeper:
         """Run one round of ``keep_sweeping``."""
         await self._isolated(self._reaping, reap, reapable)
         await self._isolated(self._expiring, self._expire, sweeping.late_conversations)
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await turn_pictures.drop_unneeded(connection, kept_days=self._picture_kept_days)
             waiting = await scheduling.waiting_conversations(
                 connection, BATCH, excluded=self._scheduler.paused
@@ -94,7 +95,7 @@ class TurnSweeper:
 
     async def _expire(
         self,
-        connection: AsyncConnection,
+        connection: AnyConnection,
         *,
         only: Sequence[int] | None = None,
         excluded: Sequence[int] = (),
@@ -111,11 +112,11 @@ class TurnSweeper:
         """Write all rows but the paused ones at once; if that fails, each alone."""
 
         async def work(only: Sequence[Key]) -> None:
-            async with self._database.connect() as connection:
+            async with connect_directly(self._database) as connection:
                 await write(connection, only=only)
 
         async def work_on_all() -> None:
-            async with self._database.connect() as connection:
+            async with connect_directly(self._database) as connection:
                 await write(connection, excluded=faults.quarantine.rows)
 
         if (due := faults.quarantine.due_row()) is not None:
@@ -125,6 +126,6 @@ class TurnSweeper:
         except Exception as error:
             if is_outage(error):
                 raise
-            async with self._database.connect() as connection:
+            async with connect_directly(self._database) as connection:
                 rows = await list_rows(connection, excluded=faults.quarantine.rows)
             await faults.run_apart(rows, work)

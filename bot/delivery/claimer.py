@@ -30,12 +30,12 @@ class DeliveryClaimer:
     def __init__(self, *, database: AsyncEngine, messengers: Mapping[str, Messenger]) -> None:
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
         # A claim and its mark share a transaction; without marks one statement is enough.
-        reconciles = any(
-            isinstance(one, Reconcilable) and one.can_reconcile for one in messengers.values()
-        )
+        self._reconcilable = {
+            name: one for name, one in messengers.items() if isinstance(one, Reconcilable)
+        }
+        reconciles = any(one.can_reconcile for one in self._reconcilable.values())
         self._claiming = begin_directly if reconciles else connect_directly
         self._database = database
-        self._messengers = messengers
         self._unanswered = UnansweredClaims(database)
         self._isolation = RowIsolation("claim_due", on_fault=self._bury)
 
@@ -95,10 +95,10 @@ class DeliveryClaimer:
     def _marked(self, claim: DeliveryClaim) -> DeliveryClaim:
         """The claim, reconcilable if its messenger can look up the answer afterwards."""
         turn = claim.turn
-        messenger = self._messengers.get(turn.messenger)
+        messenger = self._reconcilable.get(turn.messenger)
         reconcilable = (
             claim.via is DeliveryVia.POST
-            and isinstance(messenger, Reconcilable)
+            and messenger is not None
             and messenger.is_reconcilable(turn.reply_handle)
             and (
                 claim.attempts <= RECONCILABLE_ATTEMPTS

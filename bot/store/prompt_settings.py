@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
+from functools import lru_cache
 from hashlib import blake2s
 from typing import Any
 from uuid import UUID
@@ -22,8 +22,11 @@ from bot.store.schema import prompt_settings
 from inference_queue.protocol import SamplingParams
 from runtime.direct import AnyConnection
 
+#: Settings whose digest is remembered, each with its system prompt of some thousand characters.
+MAX_REMEMBERED = 256
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSettings:
     """The parts of a prompt that many prompts share."""
 
@@ -33,13 +36,19 @@ class PromptSettings:
     picture_prompt: str | None = None  #: read with pictures without a text; None: there are none
     adapter: str | None = None  #: the name of the LoRA weights that answer; None: the model's own
 
-    @cached_property
+    @property
     def id(self) -> UUID:
         """The digest of all parts."""
-        parts = [self.preset, self.system_prompt, asdict(self.sampling), self.picture_prompt]
-        if self.adapter:  # those without one keep their digests
-            parts.append(self.adapter)
-        return UUID(bytes=blake2s(json.dumps(parts).encode(), digest_size=16).digest())
+        return _digest(self)
+
+
+@lru_cache(MAX_REMEMBERED)  # the prompts of a bot have the same few
+def _digest(settings: PromptSettings) -> UUID:
+    parts: list[object] = [settings.preset, settings.system_prompt, asdict(settings.sampling)]
+    parts.append(settings.picture_prompt)
+    if settings.adapter:  # those without one keep their digests
+        parts.append(settings.adapter)
+    return UUID(bytes=blake2s(json.dumps(parts).encode(), digest_size=16).digest())
 
 
 async def keep(

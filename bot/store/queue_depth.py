@@ -8,20 +8,23 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sqlalchemy import Integer, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Integer, bindparam, func, literal_column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.turns import SETTLED, Person, TurnStatus
 from bot.store.schema import turns
 from inference_queue.claim_order import SERVED_AT
 from inference_queue.schema import JobState, jobs
+from runtime.direct import AnyConnection
 
-UNSETTLED = [status.value for status in TurnStatus if status not in SETTLED]
+#: Literals, so that a plan for any values knows the index of unsettled turns.
+_UNSETTLED: list[ColumnElement[str]] = [
+    literal_column(f"'{one.value}'") for one in TurnStatus if one not in SETTLED
+]
 _PERSON = (turns.c.messenger, turns.c.tenant, turns.c.sender)
 _BY_PERSON = (
     select(*_PERSON, func.count().label("turns"))
-    .where(turns.c.status.in_(UNSETTLED))
+    .where(turns.c.status.in_(_UNSETTLED))
     .group_by(*_PERSON)
     .subquery()
 )
@@ -81,7 +84,7 @@ class QueueDepth:
     served: frozenset[str] = frozenset()
 
 
-async def count_waiting_people(connection: AsyncConnection, *, many_turns: int) -> WaitingPeople:
+async def count_waiting_people(connection: AnyConnection, *, many_turns: int) -> WaitingPeople:
     """The people with unsettled turns; and the turns of those with ``many_turns`` or more."""
     rows = (await connection.execute(WAITING_PEOPLE, {"many_turns": many_turns})).all()
     return WaitingPeople(
@@ -96,7 +99,7 @@ async def count_waiting_people(connection: AsyncConnection, *, many_turns: int) 
     )
 
 
-async def count_jobs(connection: AsyncConnection, *, answer_s: float) -> QueueDepth:
+async def count_jobs(connection: AnyConnection, *, answer_s: float) -> QueueDepth:
     """The depth of the queue; ``answer_s``: the duration of an answer in seconds."""
     running = await connection.scalar(RUNNING)
     queued = (await connection.execute(QUEUED_PEOPLE, {"answer_s": answer_s})).all()

@@ -247,11 +247,11 @@ async def queue_turns(connection: AnyConnection, queued: Sequence[QueuedTurn]) -
 
 
 async def waiting_conversations(
-    connection: AsyncConnection, limit: int, *, excluded: Iterable[int] = ()
+    connection: AnyConnection, limit: int, *, excluded: Iterable[int] = ()
 ) -> Sequence[int]:
     """Conversations with a waiting turn and no running one, without ``excluded``."""
     values = {"limit": limit, "excluded": list(excluded)}
-    return (await connection.execute(LEFT_BEHIND, values)).scalars().all()
+    return list((await connection.execute(LEFT_BEHIND, values)).scalars())
 
 
 async def fail_waiting(

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import TurnStatus
+from runtime.direct import AnyConnection
 
 #: The maximum of rows listed at a time.
 BATCH = 500
@@ -57,6 +57,7 @@ MARK_GENERATING = text(
     f"""
     UPDATE turns SET status = 'generating', started_at = jobs.started_at
     FROM jobs WHERE {_CLAIMED}
+    RETURNING turns.id
     """
 ).bindparams(*_JOBS, _SOURCES)
 CLAIMED_JOBS = text(f"SELECT jobs.id FROM jobs, turns WHERE {_CLAIMED} LIMIT :limit").bindparams(
@@ -65,7 +66,7 @@ CLAIMED_JOBS = text(f"SELECT jobs.id FROM jobs, turns WHERE {_CLAIMED} LIMIT :li
 
 
 async def expire_waiting(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     *,
     only: Sequence[int] | None = None,
     excluded: Sequence[int] = (),
@@ -80,7 +81,7 @@ async def expire_waiting(
 
 
 async def late_conversations(
-    connection: AsyncConnection, *, excluded: Sequence[int] = ()
+    connection: AnyConnection, *, excluded: Sequence[int] = ()
 ) -> list[int]:
     """The conversations in which ``expire_waiting`` would expire turns."""
     values = {"only": None, "excluded": list(excluded), "limit": BATCH}
@@ -88,17 +89,17 @@ async def late_conversations(
 
 
 async def mark_generating(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     *,
     only: Sequence[UUID] | None = None,
     excluded: Sequence[UUID] = (),
 ) -> int:
     """Mark the turns of claimed jobs as generating; their number."""
     values = {"only": None if only is None else list(only), "excluded": list(excluded)}
-    return int((await connection.execute(MARK_GENERATING, values)).rowcount)
+    return len((await connection.execute(MARK_GENERATING, values)).all())
 
 
-async def claimed_jobs(connection: AsyncConnection, *, excluded: Sequence[UUID] = ()) -> list[UUID]:
+async def claimed_jobs(connection: AnyConnection, *, excluded: Sequence[UUID] = ()) -> list[UUID]:
     """The jobs whose turns ``mark_generating`` would mark."""
     values = {"only": None, "excluded": list(excluded), "limit": BATCH}
     return list((await connection.execute(CLAIMED_JOBS, values)).scalars())

@@ -46,6 +46,7 @@ DROP_UNNEEDED = text(
         kept_until IS NULL AND turns.status <> 'received'
         OR kept_until <= now() OR kept_until > now() + make_interval(days => :days)
     )
+    RETURNING turn_id
     """
 ).bindparams(_DAYS)
 
@@ -90,9 +91,9 @@ async def take_pictures(
     return taken
 
 
-async def drop_unneeded(connection: AsyncConnection, *, kept_days: int = 0) -> int:
+async def drop_unneeded(connection: AnyConnection, *, kept_days: int = 0) -> int:
     """Delete those of turns that wait no longer, and those kept long enough; their number."""
-    return (await connection.execute(DROP_UNNEEDED, {"days": kept_days})).rowcount
+    return len((await connection.execute(DROP_UNNEEDED, {"days": kept_days})).all())
 
 
 async def kept_positions(connection: AsyncConnection, turn_id: UUID) -> list[int]:
