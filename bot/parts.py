@@ -186,9 +186,12 @@ def delivery_parts(base: Base) -> DeliveryParts:
 def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts:
     """The parts between a message that comes in and an answer that goes out."""
     settings, database, queue = base.configuration.settings, base.messages, base.queue
-    waiters = SettlementWaiters(base.database, base.settled)
+    waiters = SettlementWaiters(database, base.settled)
     notifier = SettlementNotifier(
-        base.settled_publisher, waiters.notify, delivery.dispatcher.deliver_soon
+        base.settled_publisher,
+        waiters.notify,
+        delivery.dispatcher.deliver_soon,
+        heard=base.settled,
     )
     history = RecentHistory(base.redis, max_turns=settings.history_turns)
     scheduler = ConversationScheduler(

@@ -157,7 +157,7 @@ class JobQueue:
         rows = await connection.execute(FINISHED, {"limit": limit, "excluded": list(excluded)})
         return list(rows.scalars())
 
-    async def partial(self, connection: AsyncConnection, job_id: UUID) -> str:
+    async def partial(self, connection: AnyConnection, job_id: UUID) -> str:
         """The text that the current run has streamed so far; empty where there is none."""
         run = await current_run(connection, job_id)
         return "" if run is None else await self._tokens.read(run)

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Uuid, bindparam, select
 
 from inference_queue.channels import TOKENS_KEY, TOKENS_MAX_CHUNKS, TOKENS_TTL_S
 from inference_queue.reaper import MAX_ATTEMPTS
 from inference_queue.schema import jobs
 from runtime.circuit_breaker import CircuitBreaker
+from runtime.direct import AnyConnection
 from runtime.redis_client import sharing_pool
 from runtime.redis_protocol import Command
 
@@ -57,10 +57,14 @@ def stream_keys(job_id: UUID) -> list[str]:
     return [TOKENS_KEY.format(id=job_id, attempt=attempt) for attempt in attempts]
 
 
-async def current_run(connection: AsyncConnection, job_id: UUID) -> Run | None:
+CURRENT_RUN = select(jobs.c.attempt, jobs.c.lease).where(
+    jobs.c.id == bindparam("job_id", type_=Uuid), jobs.c.attempt > 0
+)
+
+
+async def current_run(connection: AnyConnection, job_id: UUID) -> Run | None:
     """The current or last run of the job; None: no such job, or it was never claimed."""
-    wanted = select(jobs.c.attempt, jobs.c.lease).where(jobs.c.id == job_id, jobs.c.attempt > 0)
-    row = (await connection.execute(wanted)).one_or_none()
+    row = (await connection.execute(CURRENT_RUN, {"job_id": job_id})).one_or_none()
     return Run(job_id=job_id, attempt=row.attempt, lease=row.lease) if row else None
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.turns import Person
 from bot.store import turns
+from runtime.direct import connect_directly
 from runtime.periodic import FailureLog
 from runtime.pubsub import WakeupSubscriber
 
@@ -30,7 +31,7 @@ class SettlementWaiters:
     def __init__(
         self, database: AsyncEngine, settled: WakeupSubscriber, *, max_waiting: int = MAX_WAITING
     ) -> None:
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._settled = settled
         self._max_waiting = max_waiting
         self._events: dict[UUID, asyncio.Event] = {}
@@ -99,5 +100,5 @@ class SettlementWaiters:
                     self.notify(await self._settled_among(unknown))
 
     async def _settled_among(self, turn_ids: list[UUID]) -> list[UUID]:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await turns.settled_among(connection, turn_ids)

@@ -20,7 +20,7 @@ from bot.workers import WorkerRegistry
 from inference_queue.client import JobQueue
 from inference_queue.protocol import FailureReason
 from runtime.database import DATABASE_ERRORS
-from runtime.direct import AnyConnection
+from runtime.direct import AnyConnection, connect_directly
 
 #: Short enough for Kakao's three bubbles to keep the sentence below it.
 PARTIAL_CHARS = 2400
@@ -40,7 +40,7 @@ class AnswerPresenter:
         config_for: ConfigLookup = nothing_set,
     ) -> None:
         """``texts`` and ``ai_notice`` count where the database sets nothing for a scope."""
-        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._scoped_texts = ScopedTexts(texts, config_for)
         self._queue = queue
         self._workers = workers
@@ -54,11 +54,9 @@ class AnswerPresenter:
         bare = self.bare(turn)
         if _stands_alone(turn):
             return bare
-        earlier = await deliveries.earlier_held(connection, turn.conversation_id, turn.seq)
-        if not expiry_notices:
-            return replace(bare, earlier=tuple(earlier))
-        expired = await deliveries.expired_untold(connection, turn.conversation_id)
-        return replace(bare, earlier=tuple(earlier), expired=tuple(expired))
+        earlier, expired = await deliveries.additions(connection, turn.conversation_id, turn.seq)
+        told = tuple(expired) if expiry_notices else ()
+        return replace(bare, earlier=tuple(earlier), expired=told)
 
     async def due(self, turn: TurnOutcome) -> Answer:
         """The answer of a due turn; its holding text if the turn is not settled."""
@@ -75,7 +73,7 @@ class AnswerPresenter:
             return self.bare(turn)
         if not settled and turn.job_id is None:
             return self._holding(turn, partial="")
-        async with self._autocommit.connect() as connection:
+        async with connect_directly(self._database) as connection:
             if settled or turn.job_id is None:
                 return await self.settled(connection, turn)
             partial = await self._queue.partial(connection, turn.job_id)

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Text, bindparam, case, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.deliveries import DeliveryState, DeliveryVia
@@ -44,9 +55,9 @@ SHOW_AGAIN = text(
 )
 
 
-#: Both are asked for with every answer of Kakao's, so they are written once.
-EARLIER_HELD = (
-    select(turns.c.id)
+#: Asked for with every answer of Kakao's, so they are written once, and run as one.
+_EARLIER_HELD = (
+    select(turns.c.id, turns.c.seq, literal_column("true").label("is_held"))
     .join(deliveries)
     .where(
         turns.c.conversation_id == bindparam("conversation_id", type_=BigInteger),
@@ -58,8 +69,8 @@ EARLIER_HELD = (
     .order_by(turns.c.seq.desc())
     .limit(MAX_OFFERED)
 )
-EXPIRED_UNTOLD = (
-    select(turns.c.id)
+_EXPIRED_UNTOLD = (
+    select(turns.c.id, turns.c.seq, literal_column("false"))
     .join(deliveries)
     .where(
         turns.c.conversation_id == bindparam("conversation_id", type_=BigInteger),
@@ -67,6 +78,9 @@ EXPIRED_UNTOLD = (
         deliveries.c.via != DeliveryVia.POST.value,
         deliveries.c.expiry_told.is_(False),
     )
+)
+ADDITIONS = union_all(_EARLIER_HELD.subquery().select(), _EXPIRED_UNTOLD).order_by(
+    literal_column("seq").desc()
 )
 
 
@@ -104,12 +118,18 @@ async def find(connection: AsyncConnection, turn_id: UUID) -> Delivery | None:
     return Delivery(**{**row._mapping, **typed})
 
 
-async def earlier_held(
+async def additions(
     connection: AnyConnection, conversation_id: int, before_seq: int
-) -> list[UUID]:
-    """The newest turns with a held answer, at most ``MAX_OFFERED``."""
+) -> tuple[list[UUID], list[UUID]]:
+    """What is offered or told with an answer: turns with a held answer, and with an expired one.
+
+    Of the held ones the newest, at most ``MAX_OFFERED``; of the others those without a notice yet.
+    Read-only.
+    """
     values = {"conversation_id": conversation_id, "before_seq": before_seq}
-    return [row.id for row in await connection.execute(EARLIER_HELD, values)]
+    rows = (await connection.execute(ADDITIONS, values)).all()
+    held, expired = [[row.id for row in rows if row.is_held is wanted] for wanted in (True, False)]
+    return held, expired
 
 
 async def newest_waiting(
@@ -145,12 +165,6 @@ async def newest_waiting(
         .limit(1)
     )
     return found.scalar()
-
-
-async def expired_untold(connection: AnyConnection, conversation_id: int) -> list[UUID]:
-    """The turns with an expired answer and no expiry notice yet. Read-only."""
-    rows = await connection.execute(EXPIRED_UNTOLD, {"conversation_id": conversation_id})
-    return [row.id for row in rows]
 
 
 async def send_again(connection: AsyncConnection, turn_id: UUID) -> bool:

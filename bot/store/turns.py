@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, bindparam, select, text
+from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, literal_column, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,6 @@ from bot.domain.deliveries import ReplyHandle
 from bot.domain.turns import SETTLED, TurnStatus
 from bot.store.reply_handles import load_handle
 from bot.store.schema import conversations, turns
-from runtime.database import any_of
 from runtime.direct import AnyConnection
 
 #: All histories in one statement, each read backwards along the index of (conversation, seq).
@@ -41,6 +40,11 @@ ANSWERED = text(
 ).bindparams(
     bindparam("conversation_ids", type_=ARRAY(BigInteger)),
     bindparam("epochs", type_=ARRAY(Integer)),
+)
+
+WAITING_AMONG = select(turns.c.id).where(
+    turns.c.id == func.any(bindparam("turn_ids", type_=ARRAY(Uuid))),
+    turns.c.status.not_in([literal_column(f"'{status.value}'") for status in SETTLED]),
 )
 
 
@@ -128,13 +132,8 @@ async def answered_turns(
     return dict(answered)
 
 
-async def settled_among(connection: AsyncConnection, turn_ids: Sequence[UUID]) -> list[UUID]:
+async def settled_among(connection: AnyConnection, turn_ids: Sequence[UUID]) -> list[UUID]:
     """Those of these turns that get no other result: settled, or erased."""
-    rows = await connection.execute(
-        select(turns.c.id).where(
-            turns.c.id == any_of(turn_ids),
-            turns.c.status.not_in([status.value for status in SETTLED]),
-        )
-    )
+    rows = await connection.execute(WAITING_AMONG, {"turn_ids": list(turn_ids)})
     waiting = set(rows.scalars())
     return [turn_id for turn_id in turn_ids if turn_id not in waiting]

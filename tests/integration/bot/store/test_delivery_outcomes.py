@@ -110,7 +110,7 @@ async def test_only_ready_answers_of_the_conversation_are_offered(database: Asyn
     new = await add_delivery(database, via="held", state="held")
     async with database.begin() as connection:
         turn = await turn_outcomes.load_outcome(connection, new)
-        found = await deliveries.earlier_held(connection, turn.conversation_id, turn.seq)
+        found, _ = await deliveries.additions(connection, turn.conversation_id, turn.seq)
     assert found == [offered]
 
 
@@ -118,8 +118,8 @@ async def test_the_newest_answers_are_offered(database: AsyncEngine) -> None:
     held = [await add_delivery(database, via="held", state="held") for _ in range(5)]
     async with database.begin() as connection:
         turn = await turn_outcomes.load_outcome(connection, held[-1])
-        found = await deliveries.earlier_held(connection, turn.conversation_id, turn.seq)
-    assert found == held[3:0:-1]
+        found = await deliveries.additions(connection, turn.conversation_id, turn.seq)
+    assert found == (held[3:0:-1], [])
 
 
 async def test_an_expiry_is_told_in_its_conversation_once(database: AsyncEngine) -> None:
@@ -131,7 +131,8 @@ async def test_an_expiry_is_told_in_its_conversation_once(database: AsyncEngine)
     await add_delivery(database, via="held", state="expired", key="another room")
     async with database.begin() as connection:
         turn = await turn_outcomes.load_outcome(connection, untold)
-        assert await deliveries.expired_untold(connection, turn.conversation_id) == [untold]
+        _, found = await deliveries.additions(connection, turn.conversation_id, turn.seq)
+    assert found == [untold]
 
 
 # --- dead letters ---------------------------------------------------------------------------
