@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from redis.exceptions import RedisError
 
+from inference_queue.claim_order import Abilities
 from inference_queue.worker_registry import WorkerState, WorkerStatus
 
 LOOK_EVERY_S = 3.0
@@ -38,17 +39,15 @@ class Eyesight:
         self._looked_at = clock()
         self._seen_with: dict[str, float] = {}  # when others saw with an adapter, by its name
 
-    @property
-    def takes_pictures(self) -> bool:
-        """Whether this worker claims jobs with pictures now."""
-        return self._own().vision or self._looked_at - self._others_seen_at >= GRACE_S
-
-    @property
-    def unseen_adapters(self) -> list[str]:
-        """Of this worker's: those whose pictures it claims now, as nobody sees with them."""
+    def abilities(self) -> Abilities:
+        """What this worker claims now."""
         own, now = self._own(), self._looked_at
         names = () if own.vision else own.offered_adapters
-        return [name for name in names if now - self._seen_with.get(name, now) >= GRACE_S]
+        return Abilities(
+            sees=own.vision or now - self._others_seen_at >= GRACE_S,
+            adapters=own.offered_adapters,
+            unseen=[name for name in names if now - self._seen_with.get(name, now) >= GRACE_S],
+        )
 
     async def look(self) -> None:
         """Look once who is there."""

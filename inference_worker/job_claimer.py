@@ -10,7 +10,6 @@ from uuid import UUID
 from inference_queue.claim_order import Abilities
 from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import Failure
-from inference_worker.eyesight import Eyesight
 from inference_worker.faults import report_fault, report_outage
 from inference_worker.isolated_claims import IsolatedClaims
 from inference_worker.job_runner import JobRunner
@@ -32,21 +31,19 @@ class JobClaimer:
         running: RunningJobs,
         runner: JobRunner,
         throughput: ThroughputEstimator,
-        eyesight: Eyesight,
-        adapters: Callable[[], Sequence[str]],
+        abilities: Callable[[], Abilities],
         stop: StopSignal,
         on_empty: Callable[[], None] = lambda: None,
     ) -> None:
         """``on_empty`` is called whenever a claim found fewer jobs than there are free slots.
 
-        ``adapters``: those that jobs may name now.
+        ``abilities``: which jobs it can take now.
         """
         self._leases = leases
         self._running = running
         self._runner = runner
         self._throughput = throughput
-        self._eyesight = eyesight
-        self._adapters = adapters
+        self._abilities = abilities
         self._stop = stop
         self._on_empty = on_empty
         self._claims = IsolatedClaims()
@@ -76,11 +73,7 @@ class JobClaimer:
         claim = _Claim(
             leases=self._leases,
             typical_s=self._throughput.answer_s,
-            abilities=Abilities(
-                sees=self._eyesight.takes_pictures,
-                adapters=self._adapters(),
-                unseen=self._eyesight.unseen_adapters,
-            ),
+            abilities=self._abilities(),
         )
         return await self._claims.take(slots, claim)
 

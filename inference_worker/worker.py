@@ -109,8 +109,7 @@ class Worker:
             running=running,
             runner=runner,
             throughput=throughput,
-            eyesight=eyesight,
-            adapters=lambda: lifecycle.status().offered_adapters,
+            abilities=eyesight.abilities,
             stop=stop,
             on_empty=requests.fill,
         )
@@ -238,6 +237,7 @@ def _offer(status: WorkerStatus, eyesight: Eyesight) -> Offer | None:
     """What it can do in the background; None while it takes no jobs."""
     if status.state is not WorkerState.READY:
         return None
+    abilities = eyesight.abilities()
     return Offer(
         model=status.model,
         preset=status.preset,
@@ -245,8 +245,8 @@ def _offer(status: WorkerStatus, eyesight: Eyesight) -> Offer | None:
         adapter=status.adapter,
         adapters=status.adapters,
         renders=status.renders,
-        sees=eyesight.takes_pictures,
-        unseen=tuple(eyesight.unseen_adapters),
+        sees=abilities.sees,
+        unseen=tuple(abilities.unseen),
     )
 
 

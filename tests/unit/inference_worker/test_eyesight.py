@@ -34,17 +34,17 @@ class Room:
         """Whether it takes pictures, having looked then."""
         self.now += seconds
         await self.eyesight.look()
-        return self.eyesight.takes_pictures
+        return self.eyesight.abilities().sees
 
 
 async def test_a_worker_that_sees_takes_pictures_at_once() -> None:
-    assert Room(SEEING).eyesight.takes_pictures
+    assert Room(SEEING).eyesight.abilities().sees
 
 
 @pytest.mark.parametrize("other", [SEEING, LOADING], ids=["ready", "loading its model"])
 async def test_a_text_worker_leaves_them_to_one_that_sees(other: WorkerStatus) -> None:
     room = Room(BLIND, other)
-    assert not room.eyesight.takes_pictures
+    assert not room.eyesight.abilities().sees
     assert not await room.after(10 * GRACE_S)
 
 
@@ -70,13 +70,13 @@ async def test_pictures_for_an_adapter_wait_only_while_somebody_sees_with_it() -
     own = replace(BLIND, by_adapters=True, adapters=("support", "sales"))
     room = Room(own, replace(SEEING, by_adapters=True, adapters=("sales",)))
     assert not await room.after(1)
-    assert room.eyesight.unseen_adapters == []
+    assert room.eyesight.abilities().unseen == []
     assert not await room.after(GRACE_S)
-    assert room.eyesight.unseen_adapters == ["support"]
+    assert room.eyesight.abilities().unseen == ["support"]
     room.others = (LOADING,)
     await room.after(1)
-    assert room.eyesight.unseen_adapters == []
+    assert room.eyesight.abilities().unseen == []
     room.own = replace(own, vision=True)
     room.others = ()
     assert await room.after(2 * GRACE_S)
-    assert room.eyesight.unseen_adapters == [], "it claims them all, and answers"
+    assert room.eyesight.abilities().unseen == [], "it claims them all, and answers"
