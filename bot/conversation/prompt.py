@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 from uuid import uuid4
 
@@ -19,6 +20,9 @@ from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from inference_queue.presets import Preset
 from inference_queue.protocol import Job, Message, Picture, Role, SamplingParams
+
+#: Of presets' and scopes' sampling parameters, with the length of a messenger's answers.
+MAX_SHORTENED = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +158,7 @@ class PromptBuilder:
         limit = values.max_new_tokens or self._max_new_tokens.get(messenger)
         if limit is None or sampling.max_new_tokens <= limit:
             return sampling
-        return replace(sampling, max_new_tokens=limit)
+        return _shortened(sampling, limit)
 
     def compose(
         self,
@@ -176,6 +180,11 @@ class PromptBuilder:
     def max_new_tokens(self, messenger: str) -> int | None:
         """The maximum length of the messenger's answers where no scope sets one."""
         return self._max_new_tokens.get(messenger)
+
+
+@lru_cache(MAX_SHORTENED)  # all values are checked anew, and the same few come with each prompt
+def _shortened(sampling: SamplingParams, max_new_tokens: int) -> SamplingParams:
+    return replace(sampling, max_new_tokens=max_new_tokens)
 
 
 def _text(burst: Sequence[WaitingTurn], picture_prompt: str | None) -> str:

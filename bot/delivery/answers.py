@@ -56,7 +56,7 @@ class AnswerPresenter:
             return bare
         earlier, expired = await deliveries.additions(connection, turn.conversation_id, turn.seq)
         told = tuple(expired) if expiry_notices else ()
-        return replace(bare, earlier=tuple(earlier), expired=told)
+        return replace(bare, earlier=tuple(earlier), expired=told) if earlier or told else bare
 
     async def due(self, turn: TurnOutcome) -> Answer:
         """The answer of a due turn; its holding text if the turn is not settled."""
