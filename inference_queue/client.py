@@ -6,7 +6,7 @@ are harmless. The workers' client is ``leases.LeaseClient``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,8 +35,7 @@ from runtime.direct import AnyConnection
 from runtime.pubsub import WakeupPublisher
 
 #: The columns repeat fields of the payload, for the order and the indexes.
-ENQUEUE = text(
-    f"""
+_INSERT = f"""
     INSERT INTO jobs (id, payload, fairness_key, due, deadline, needs_vision, adapter, run_after)
     SELECT job.id, payload, nullif(job.fairness_key, ''), job.due, job.deadline,
         coalesce(payload -> 'needs' @> '["pictures"]', false), nullif(job.adapter, ''),
@@ -45,8 +44,22 @@ ENQUEUE = text(
         jsonb_to_record(payload) AS job (
             id uuid, fairness_key text, due timestamptz, deadline timestamptz, adapter text
         )
+"""
+ENQUEUE = text(_INSERT).bindparams(bindparam("payloads", type_=Text))
+
+
+def insert_jobs(chosen: str) -> str:
+    """Part of a statement (SQL): enqueues those of ``:payloads`` that the query ``chosen`` names.
+
+    For a caller whose own rows decide in the same statement; ``dump_payloads`` makes the value.
     """
-).bindparams(bindparam("payloads", type_=Text))
+    return f"{_INSERT} WHERE job.id = ANY(ARRAY({chosen}))"
+
+
+def dump_payloads(jobs: Iterable[Job]) -> str:
+    """The jobs as ``:payloads``."""
+    return orjson.dumps([dump_job(job) for job in jobs]).decode()
+
 
 #: A queued job ends at once. A running one is ended by its worker, whose renewals return the flag.
 CANCEL = text(
@@ -107,8 +120,7 @@ class JobQueue:
 
     async def enqueue(self, connection: AnyConnection, *new: Job) -> None:
         """Store the jobs; call ``wake`` once the transaction is committed."""
-        payloads = orjson.dumps([dump_job(job) for job in new]).decode()
-        await connection.execute(ENQUEUE, {"payloads": payloads})
+        await connection.execute(ENQUEUE, {"payloads": dump_payloads(new)})
 
     def wake(self) -> None:
         """Wake the workers: there are new jobs."""

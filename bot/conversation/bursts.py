@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.store.scheduling import WaitingTurn
+from bot.store.waiting_turns import WaitingTurn
 
 #: Of several messages: three of the previous version's pictures, which were larger, fit a job.
 MAX_MERGED_PICTURES = 3

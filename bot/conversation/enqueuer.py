@@ -1,30 +1,29 @@
-"""One scheduling transaction: the waiting turns of unlocked conversations become jobs."""
+"""One round of scheduling: the waiting turns of unlocked conversations become jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.conversation.bursts import burst_text, burst_wait_s, next_burst
-from bot.conversation.prompt import PlannedJob, PromptBuilder, history_window
+from bot.conversation.bursts import burst_wait_s, next_burst
+from bot.conversation.job_planner import JobPlanner, PlannedBurst, has_pictures
+from bot.conversation.prompt import PromptBuilder
 from bot.conversation.settlement_events import SettlementNotifier
-from bot.store import conversations, prompt_settings, scheduling
-from bot.store.conversations import LockedConversation
+from bot.store import conversations, scheduling
 from bot.store.history_cache import RecentHistory
-from bot.store.scheduling import QueuedTurn, WaitingTurn
-from bot.store.turn_pictures import take_pictures
+from bot.store.queueing import QueuedTurns, queue_turns
+from bot.store.waiting_turns import WaitingConversation, waiting_conversations
 from inference_queue.client import JobQueue
-from inference_queue.protocol import Picture
-from runtime.direct import AnyConnection, begin_directly
+from runtime.direct import AnyConnection, begin_directly, connect_directly
 
 #: Jobs with pictures in one transaction: each may have a megabyte.
 MAX_WITH_PICTURES = 8
-CROWDED_WAIT_S = 0.05
-#: Settings of prompts that a bot remembers as stored: far more than it has rooms with their own.
-MAX_KEPT_SETTINGS = 10_000
+#: The pause before another try: after too many pictures, or a write in between.
+RETRY_S = 0.05
 
 log = structlog.get_logger(__name__)
 
@@ -45,128 +44,112 @@ class JobEnqueuer:
     ) -> None:
         self._database = database
         self._queue = queue
-        self._history = history
-        self._prompts = prompts
+        self._planner = JobPlanner(
+            history=history, prompts=prompts, picture_kept_days=picture_kept_days
+        )
         self._notifier = notifier
         self._merge_window_s = merge_window_s
-        self._picture_kept_days = picture_kept_days
-        self._kept_settings: set[UUID] = set()
 
     async def enqueue(
-        self, conversation_ids: Iterable[int], tried: dict[int, UUID]
+        self,
+        conversation_ids: Iterable[int],
+        tried: dict[int, UUID],
+        known: MutableMapping[int, WaitingConversation] | None = None,
     ) -> dict[int, float]:
         """Enqueue complete bursts; the seconds to wait, by conversation with an incomplete one.
 
-        ``tried`` receives the oldest turn of each burst: the one to fail after a fault.
+        ``tried`` receives the oldest turn of each burst: the one to fail after a fault. ``known``:
+        conversations that were read already; each is taken out.
 
-        One transaction, which waits for no conversation's lock: the holder schedules the
-        conversation itself, and one locked by a frozen process is left to the sweep.
+        The usual job is planned from a read without locks, and queued by one statement if that is
+        still true. What needs more statements, or changed meanwhile, is planned in a transaction
+        that holds the conversations' locks. Neither waits for a conversation's lock.
         """
         waits: dict[int, float] = {}
-        async with begin_directly(self._database) as connection:
-            locked = await conversations.lock_free_conversations(connection, conversation_ids)
-            waiting = await scheduling.waiting_turns(connection, locked)
-            bursts = self._ready_bursts(waiting, waits)
-            tried |= {burst[0].conversation_id: burst[0].id for burst in bursts}
-            plans = await self._plan(connection, locked, bursts) if bursts else []
-            kept = await self._keep_settings(connection, plans)
-            queued = await self._queue_plans(connection, bursts, plans)
-        self._kept_settings |= kept
-        if queued:
-            self._queue.wake()
-            self._notifier.notify([turn.id for burst in bursts for turn in burst[:-1]])
-        for job_id, turn_id in queued.items():
-            log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))
+        async with connect_directly(self._database) as connection:
+            found = await _found(connection, conversation_ids, {} if known is None else known)
+            bursts = self._ready_bursts(found, waits, tried)
+            plans = await self._planner.plan_usual(bursts)
+            queued = await self._queue_plans(connection, plans)
+        self._announce(plans, queued)
+        usual = {plan.burst.state.id for plan in plans}
+        rest = [burst.state.id for burst in bursts if burst.state.id not in usual]
+        if rest := [*rest, *queued.changed]:
+            waits |= await self._enqueue_locked(rest, tried)
         return waits
 
+    async def _enqueue_locked(
+        self, conversation_ids: Iterable[int], tried: dict[int, UUID]
+    ) -> dict[int, float]:
+        waits: dict[int, float] = {}
+        async with begin_directly(self._database) as connection:
+            free = await conversations.lock_free_conversations(connection, conversation_ids)
+            found = await waiting_conversations(connection, free)
+            bursts = self._ready_bursts(found, waits, tried)
+            plans = await self._planner.plan(connection, bursts)
+            kept = await self._planner.keep_settings(connection, plans)
+            queued = await self._queue_plans(connection, plans)
+            await _merge(connection, plans, queued)
+        self._planner.settings_kept(kept)
+        self._announce(plans, queued)
+        # Quotes were erased from the turn, or its stop was asked for: neither needs the lock.
+        return waits | dict.fromkeys(queued.changed, RETRY_S)
+
     def _ready_bursts(
-        self, waiting: Iterable[Sequence[WaitingTurn]], waits: dict[int, float]
-    ) -> list[list[WaitingTurn]]:
-        """The complete bursts; the waits for the others go into ``waits``."""
+        self,
+        found: Iterable[WaitingConversation],
+        waits: dict[int, float],
+        tried: dict[int, UUID],
+    ) -> list[WaitingConversation]:
+        """The complete bursts, each noted in ``tried``; the waits for the others in ``waits``."""
         ready, seeing = [], 0
-        for waiting_turns in waiting:
-            burst = next_burst(waiting_turns, self._merge_window_s)
-            wait_s = burst_wait_s(burst, self._merge_window_s)
-            if not wait_s and _has_pictures(burst):
+        for conversation in found:
+            turns = next_burst(conversation.turns, self._merge_window_s)
+            burst = replace(conversation, turns=turns)
+            wait_s = burst_wait_s(turns, self._merge_window_s)
+            if not wait_s and has_pictures(burst):
                 seeing += 1
-                wait_s = CROWDED_WAIT_S if seeing > MAX_WITH_PICTURES else 0.0
+                wait_s = RETRY_S if seeing > MAX_WITH_PICTURES else 0.0
             if wait_s:
-                waits[burst[-1].conversation_id] = wait_s
+                waits[burst.state.id] = wait_s
             else:
                 ready.append(burst)
+                tried[burst.state.id] = turns[0].id
         return ready
 
-    async def _plan(
-        self,
-        connection: AnyConnection,
-        locked: Mapping[int, LockedConversation],
-        bursts: Sequence[list[WaitingTurn]],
-    ) -> list[PlannedJob]:
-        """The job for the newest turn of each burst."""
-        windows = [history_window(locked[burst[-1].conversation_id], burst[-1]) for burst in bursts]
-        histories = await self._history.load(connection, windows)
-        pictures = await self._pictures(connection, bursts)
-        return [
-            self._prompts.plan(
-                locked[window.conversation],
-                burst,
-                histories.get(window, []),
-                tuple(one for turn in burst for one in pictures.get(turn.id, ())),
-            )
-            for burst, window in zip(bursts, windows, strict=True)
-        ]
-
-    async def _pictures(
-        self, connection: AnyConnection, bursts: Sequence[list[WaitingTurn]]
-    ) -> dict[UUID, tuple[Picture, ...]]:
-        """The pictures of the turns that have some; no statement where none has."""
-        ids = [turn.id for burst in bursts for turn in burst if turn.pictures]
-        kept_days = self._picture_kept_days
-        return await take_pictures(connection, ids, kept_days=kept_days) if ids else {}
-
-    async def _keep_settings(
-        self, connection: AnyConnection, plans: Sequence[PlannedJob]
-    ) -> set[UUID]:
-        """Store the settings of prompts that are new; their ids, certain with the commit."""
-        if len(self._kept_settings) > MAX_KEPT_SETTINGS:
-            self._kept_settings.clear()
-        used = [plan.settings for plan in plans]
-        return await prompt_settings.keep(connection, used, kept=self._kept_settings)
-
     async def _queue_plans(
-        self,
-        connection: AnyConnection,
-        bursts: Sequence[list[WaitingTurn]],
-        plans: Sequence[PlannedJob],
-    ) -> dict[UUID, UUID]:
-        """Enqueue the jobs; the turn's id by its job's."""
+        self, connection: AnyConnection, plans: Sequence[PlannedBurst]
+    ) -> QueuedTurns:
         if not plans:
-            return {}
-        for burst in bursts:
-            await _merge(connection, burst)
-        queued = [_queued(burst[-1], plan) for burst, plan in zip(bursts, plans, strict=True)]
-        await scheduling.queue_turns(connection, queued)
-        await self._queue.enqueue(connection, *(plan.job for plan in plans))
-        return {turn.job_id: turn.turn_id for turn in queued}
+            return QueuedTurns(jobs={}, changed=[])
+        return await queue_turns(connection, [plan.turn for plan in plans])
+
+    def _announce(self, plans: Sequence[PlannedBurst], queued: QueuedTurns) -> None:
+        """Tell of committed jobs."""
+        if not queued.jobs:
+            return
+        self._queue.wake()
+        written = [plan for plan in plans if plan.newest.id in queued.jobs]
+        self._notifier.notify([turn_id for plan in written for turn_id in plan.merged])
+        for turn_id, job_id in queued.jobs.items():
+            log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))
 
 
-def _queued(turn: WaitingTurn, plan: PlannedJob) -> QueuedTurn:
-    return QueuedTurn(
-        turn_id=turn.id,
-        job_id=plan.job.id,
-        preset=plan.preset,
-        config_version=plan.config_version,
-        prompt_settings=plan.settings.id,
-        history=plan.history,
-    )
+async def _found(
+    connection: AnyConnection,
+    conversation_ids: Iterable[int],
+    known: MutableMapping[int, WaitingConversation],
+) -> list[WaitingConversation]:
+    """The conversations with waiting turns: those that are known, and the others as read now."""
+    ids = list(conversation_ids)
+    found = [known.pop(one) for one in ids if one in known]
+    unknown = set(ids) - {one.state.id for one in found}
+    return [*found, *(await waiting_conversations(connection, unknown) if unknown else ())]
 
 
-def _has_pictures(burst: Sequence[WaitingTurn]) -> bool:
-    return any(turn.pictures for turn in burst)
-
-
-async def _merge(connection: AnyConnection, burst: Sequence[WaitingTurn]) -> None:
-    *merged, turn = burst
-    if merged:
-        await scheduling.merge(connection, [earlier.id for earlier in merged], into=turn.id)
-        await scheduling.keep_prompt(connection, turn.id, burst_text(burst))
+async def _merge(
+    connection: AnyConnection, plans: Iterable[PlannedBurst], queued: QueuedTurns
+) -> None:
+    for plan in plans:
+        if plan.merged and plan.newest.id in queued.jobs:
+            await scheduling.merge(connection, plan.merged, into=plan.newest.id)

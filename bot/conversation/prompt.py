@@ -12,10 +12,10 @@ from bot.conversation.bursts import burst_text
 from bot.conversation.prompt_date import PromptDate, read_zone
 from bot.domain.bot_config import BotConfig, ConfigLookup, nothing_set
 from bot.settings import Settings
-from bot.store.conversations import LockedConversation
+from bot.store.conversations import ConversationState
 from bot.store.history_cache import Exchange, Window, mark, seq_of
 from bot.store.prompt_settings import PromptSettings
-from bot.store.scheduling import WaitingTurn
+from bot.store.waiting_turns import WaitingTurn
 from bot.text.catalog import TEXTS
 from bot.workers import WorkerRegistry
 from inference_queue.presets import Preset
@@ -103,7 +103,7 @@ class PromptBuilder:
 
     def plan(
         self,
-        conversation: LockedConversation,
+        conversation: ConversationState,
         burst: Sequence[WaitingTurn],
         exchanges: Sequence[Exchange],
         pictures: tuple[Picture, ...] = (),
@@ -214,7 +214,7 @@ def _newest(exchanges: Sequence[Exchange], limit: int | None) -> Sequence[Exchan
     return exchanges if limit is None else exchanges[max(len(exchanges) - limit, 0) :]
 
 
-def history_window(conversation: LockedConversation, turn: WaitingTurn) -> Window:
+def history_window(conversation: ConversationState, turn: WaitingTurn) -> Window:
     """The history of the turn; empty if a reset followed the turn."""
     same_epoch = turn.epoch == conversation.epoch
     newest = mark(conversation.history_seq, conversation.history_at) if same_epoch else ""

@@ -16,7 +16,7 @@ from bot.conversation.settlement_events import SettlementNotifier
 from bot.domain.turns import TurnStatus
 from bot.observability.metrics import TURNS
 from bot.store import scheduling
-from bot.store.scheduling import UnreadableTurnError
+from bot.store.waiting_turns import UnreadableTurnError
 from runtime.activity import Activity
 from runtime.database import DATABASE_ERRORS, fault_fields
 from runtime.tasks import TaskSet

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
-    literal_column,
     select,
     text,
     update,
@@ -49,26 +48,18 @@ HISTORY_AT = """(
 
 #: Built once: building the statement takes longer than sending it.
 LOCK_FREE = (
-    select(
-        conversations.c.id,
-        conversations.c.messenger,
-        conversations.c.tenant,
-        conversations.c.room,
-        conversations.c.epoch,
-        conversations.c.history_seq,
-        literal_column(HISTORY_AT).label("history_at"),
-        LAZY_COMMIT,
-    )
+    select(conversations.c.id, LAZY_COMMIT)
     .where(conversations.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))))
     .with_for_update(skip_locked=True)
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LockedConversation:
-    """A conversation whose row this transaction has locked."""
+class ConversationState:
+    """A conversation as it was read."""
 
     id: int
+    version: int  #: of its row
     messenger: str
     tenant: str
     room: str
@@ -77,26 +68,13 @@ class LockedConversation:
     history_at: datetime | None  #: when that turn was settled
 
 
-async def lock_free_conversations(
-    connection: AnyConnection, ids: Iterable[int]
-) -> dict[int, LockedConversation]:
-    """Lock the unlocked conversations until the transaction ends; by id.
+async def lock_free_conversations(connection: AnyConnection, ids: Iterable[int]) -> list[int]:
+    """Lock the unlocked conversations until the transaction ends; their ids.
 
     The transaction commits lazily: the sweep repeats what a crash of Postgres undoes.
     """
     rows = await connection.execute(LOCK_FREE, {"ids": list(ids)})
-    return {
-        row.id: LockedConversation(
-            id=row.id,
-            messenger=row.messenger,
-            tenant=row.tenant,
-            room=row.room,
-            epoch=row.epoch,
-            history_seq=row.history_seq,
-            history_at=row.history_at,
-        )
-        for row in rows
-    }
+    return [row.id for row in rows]
 
 
 #: A reset that is taken once, in one statement.

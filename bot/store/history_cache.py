@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -76,19 +76,22 @@ class RecentHistory:
         self._outage = CircuitBreaker()
 
     async def load(
-        self, connection: AnyConnection, windows: Iterable[Window]
+        self, connection: AnyConnection, windows: Sequence[Window]
     ) -> dict[Window, list[Exchange]]:
         """The newest answered turns of each window, oldest first, ending at its ``newest``."""
-        wanted = [window for window in windows if window.newest and self._max_turns]
-        found: dict[Window, list[Exchange]] = {}
-        cold: list[Window] = []
-        for window, stored in zip(wanted, await self._read(wanted), strict=True):
-            cached = _read_window(stored, end=window.newest)
-            if cached and not window.uncached:
-                found[window] = cached
-            else:
-                cold.append(window)
+        found = await self.cached(windows)
+        cold = [window for window in windows if window not in found]
         return found | (await self._load_cold(connection, cold) if cold else {})
+
+    async def cached(self, windows: Sequence[Window]) -> dict[Window, list[Exchange]]:
+        """Those of the windows that need nothing of Postgres: empty, or whole in Redis."""
+        full = [window for window in windows if window.newest and self._max_turns]
+        found: dict[Window, list[Exchange]] = {one: [] for one in windows if one not in full}
+        wanted = [window for window in full if not window.uncached]
+        for window, stored in zip(wanted, await self._read(wanted), strict=True):
+            if exchanges := _read_window(stored, end=window.newest):
+                found[window] = exchanges
+        return found
 
     async def _load_cold(
         self, connection: AnyConnection, cold: Sequence[Window]

@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import DeliveryVia
 from bot.store import (
-    conversations,
     delivery_claims,
     inbox,
+    queueing,
     reconciliation,
-    scheduling,
     settlements,
     sync_windows,
+    waiting_turns,
 )
 from bot.store.row_filter import RowFilter
 from inference_queue.client import JobQueue
@@ -58,10 +58,8 @@ async def _warm_up(database: AsyncEngine, queue: JobQueue, count: int) -> None:
 
 async def _run_without_rows(connection: DirectConnection, queue: JobQueue) -> None:
     await inbox.accept(connection, [])
-    await conversations.lock_free_conversations(connection, [])
-    await scheduling.waiting_turns(connection, [])
-    await scheduling.queue_turns(connection, [])
-    await queue.enqueue(connection)
+    await waiting_turns.waiting_conversations(connection, [])
+    await queueing.queue_turns(connection, [])
     await queue.completed(connection, 0)
     await settlements.settle(connection, [])
     await delivery_claims.claim_due(connection, 0, RowFilter(only=()))

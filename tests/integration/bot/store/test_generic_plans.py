@@ -15,12 +15,12 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.cancellation import CANCEL_WAITING
-from bot.store.conversations import LOCK_FREE
 from bot.store.delivery_claims import CLAIM_ONE
 from bot.store.inbox import ACCEPT
-from bot.store.scheduling import WAITING
+from bot.store.queueing import QUEUE
 from bot.store.settlements import LOCK_SETTLING, SETTLE
 from bot.store.turn_outcomes import LOAD_OUTCOMES
+from bot.store.waiting_turns import WAITING
 from runtime.database import connect_database
 
 #: What makes Postgres take an index for tables of one page, as it does for large ones.
@@ -36,8 +36,8 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.mark.parametrize(
     "statement",
-    [ACCEPT, LOCK_FREE, WAITING, LOCK_SETTLING, SETTLE, CANCEL_WAITING, CLAIM_ONE, LOAD_OUTCOMES],
-    ids=["accept", "free", "waiting", "lock", "settle", "cancel", "claim", "outcomes"],
+    [ACCEPT, WAITING, QUEUE, LOCK_SETTLING, SETTLE, CANCEL_WAITING, CLAIM_ONE, LOAD_OUTCOMES],
+    ids=["accept", "waiting", "queue", "lock", "settle", "cancel", "claim", "outcomes"],
 )
 async def test_no_table_or_index_is_read_whole(
     database: AsyncEngine, statement: ClauseElement

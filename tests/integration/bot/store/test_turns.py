@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store import conversations, scheduling, sweeping, turns
-from bot.store.scheduling import QueuedTurn
+from bot.store import conversations, sweeping, turns
+from bot.store.queueing import queue_turns
+from bot.store.waiting_turns import waiting_conversations
 from runtime.database import connect_database
+from tests.support.planned_turns import planned
 from tests.support.sample_turns import add_turn, conversation_of
 
 
@@ -34,10 +35,10 @@ async def test_a_turn_that_has_been_chosen_for_a_job_does_not_expire_before_it_i
     wanted = [await conversation_of(database)]
     async with database.begin() as connection:
         locked = await conversations.lock_free_conversations(connection, wanted)
-        [[waiting]] = await scheduling.waiting_turns(connection, locked)
+        [waiting] = await waiting_conversations(connection, locked)
         assert await expire(database) == [str(elsewhere)]
-        queued = QueuedTurn(turn_id=waiting.id, job_id=uuid4(), preset="")
-        await scheduling.queue_turns(connection, [queued])
+        queued = await queue_turns(connection, [planned(waiting)])
+        assert list(queued.jobs) == [waiting.turns[0].id]
     assert await expire(database) == []
     async with database.connect() as connection:
         turn = await turns.find_turn(connection, turn_id)
@@ -51,7 +52,7 @@ async def test_a_turn_that_expires_is_chosen_for_no_job(database: AsyncEngine) -
     async with database.begin() as connection:
         assert await sweeping.expire_waiting(connection) == [turn_id]
         async with database.begin() as locking:
-            assert await conversations.lock_free_conversations(locking, wanted) == {}
+            assert await conversations.lock_free_conversations(locking, wanted) == []
     async with database.begin() as locking:
         locked = await conversations.lock_free_conversations(locking, wanted)
-        assert await scheduling.waiting_turns(locking, locked) == []
+        assert await waiting_conversations(locking, locked) == []

@@ -15,9 +15,9 @@ from bot.conversation.prompt import PromptBuilder, history_window
 from bot.domain.bot_config import BotConfig, EffectiveConfig
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.turns import Person
-from bot.store.conversations import LockedConversation
+from bot.store.conversations import ConversationState
 from bot.store.history_cache import Exchange, mark, seq_of
-from bot.store.scheduling import WaitingTurn
+from bot.store.waiting_turns import WaitingTurn
 from bot.workers import WorkerRegistry
 from inference_queue.presets import PRESETS
 from inference_queue.protocol import Message, Role
@@ -56,6 +56,7 @@ def waiting(text: str = "안녕", *, messenger: str = "here", epoch: int = 2) ->
     return WaitingTurn(
         id=uuid4(),
         conversation_id=7,
+        version=1,
         seq=4,
         epoch=epoch,
         person=Person(messenger=messenger, tenant="t", sender="철수"),
@@ -67,8 +68,8 @@ def waiting(text: str = "안녕", *, messenger: str = "here", epoch: int = 2) ->
     )
 
 
-CONVERSATION = LockedConversation(
-    id=7, messenger="here", tenant="t", room="r", epoch=2, history_seq=3, history_at=NOON
+CONVERSATION = ConversationState(
+    id=7, version=1, messenger="here", tenant="t", room="r", epoch=2, history_seq=3, history_at=NOON
 )
 
 
