@@ -54,7 +54,7 @@ class JobEnqueuer:
         self,
         conversation_ids: Iterable[int],
         tried: dict[int, UUID],
-        known: MutableMapping[int, WaitingConversation] | None = None,
+        known: MutableMapping[int, WaitingConversation],
     ) -> dict[int, float]:
         """Enqueue complete bursts; the seconds to wait, by conversation with an incomplete one.
 
@@ -67,7 +67,7 @@ class JobEnqueuer:
         """
         waits: dict[int, float] = {}
         async with connect_directly(self._database) as connection:
-            found = await _found(connection, conversation_ids, {} if known is None else known)
+            found = await _found(connection, conversation_ids, known)
             bursts = self._ready_bursts(found, waits, tried)
             plans = await self._planner.plan_usual(bursts)
             queued = await self._queue_plans(connection, plans)

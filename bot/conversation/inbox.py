@@ -20,6 +20,7 @@ from bot.observability.database_errors import report_fault
 from bot.observability.metrics import ACCEPT_SECONDS
 from bot.store import conversations
 from bot.store.inbox import Accepted
+from bot.store.waiting_turns import WaitingConversation
 from runtime.database import DATABASE_ERRORS, is_gone
 from runtime.fault_kind import FaultKind, fault_kind
 from runtime.timeouts import run_with_timeout
@@ -47,7 +48,7 @@ class Inbox:
         database: AsyncEngine,
         admission: Admission,
         canceller: TurnCanceller,
-        schedule_soon: Callable[[int], None],
+        schedule_soon: Callable[[int, WaitingConversation | None], None],
         max_waiting_turns: int = 0,
         config_for: ConfigLookup = nothing_set,
     ) -> None:
@@ -89,7 +90,7 @@ class Inbox:
         )
         if accepted.new:
             self._admission.add(utterance, waiting=accepted.waiting)
-            self._schedule_soon(accepted.conversation_id)
+            self._schedule_soon(accepted.conversation_id, accepted.conversation)
         return accepted
 
     async def reset(

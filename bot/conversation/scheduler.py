@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from functools import partial
+from itertools import islice
+from types import MappingProxyType
 from uuid import UUID
 
 import structlog
@@ -16,7 +18,7 @@ from bot.conversation.settlement_events import SettlementNotifier
 from bot.domain.turns import TurnStatus
 from bot.observability.metrics import TURNS
 from bot.store import scheduling
-from bot.store.waiting_turns import UnreadableTurnError
+from bot.store.waiting_turns import UnreadableTurnError, WaitingConversation
 from runtime.activity import Activity
 from runtime.database import DATABASE_ERRORS, fault_fields
 from runtime.tasks import TaskSet
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 BATCH = 100
 #: The pause between two transactions, so that in a rush many conversations share one.
 SCHEDULE_PAUSE_S = 0.01
+NONE_KNOWN: Mapping[int, WaitingConversation] = MappingProxyType({})
 #: Far above the duration of a transaction: a longer one waits for a row's lock.
 TIMEOUT_S = 2.0
 
@@ -59,7 +62,7 @@ class ConversationScheduler:
             timeout_s=timeout_s,
             first_pause_s=fault_pause_s,
         )
-        self._due: set[int] = set()
+        self._due: dict[int, WaitingConversation | None] = {}
         self._running: asyncio.Task[None] | None = None
         self._tasks = TaskSet()
 
@@ -68,20 +71,26 @@ class ConversationScheduler:
         """The conversations excluded from batches."""
         return self._faults.quarantine.rows
 
-    def schedule_soon(self, conversation_id: int) -> None:
-        """Schedule the conversation with the next batch."""
-        self._due.add(conversation_id)
+    def schedule_soon(self, conversation_id: int, found: WaitingConversation | None = None) -> None:
+        """Schedule the conversation with the next batch; ``found``: as it was just read."""
+        self._due[conversation_id] = found
         self._activity.note()
         if self._running is None or self._running.done():
             self._running = self._tasks.start(self._schedule_due())
 
-    async def schedule(self, conversation_ids: Sequence[int]) -> None:
+    async def schedule(
+        self,
+        conversation_ids: Sequence[int],
+        known: Mapping[int, WaitingConversation] = NONE_KNOWN,
+    ) -> None:
         """Schedule the conversations now; if that fails, each alone.
 
-        An outage is logged: the sweep finds the conversations again.
+        ``known``: those that were read already. An outage is logged: the sweep finds the
+        conversations again.
         """
         paused = set(self.paused)
-        await self._schedule_isolated([key for key in conversation_ids if key not in paused])
+        batch = [key for key in conversation_ids if key not in paused]
+        await self._schedule_isolated(batch, known)
 
     async def retry_paused(self) -> None:
         """Schedule the conversation whose pause ended first, alone."""
@@ -92,32 +101,39 @@ class ConversationScheduler:
         """Wait for the transactions that have begun."""
         await self._tasks.wait_for_started()
 
-    async def _schedule_isolated(self, batch: Sequence[int]) -> None:
+    async def _schedule_isolated(
+        self, batch: Sequence[int], known: Mapping[int, WaitingConversation] = NONE_KNOWN
+    ) -> None:
         tried: dict[int, UUID] = {}
-        work = partial(self._schedule_batch, tried)
+        # After a fault each conversation is read anew.
+        work = partial(self._schedule_batch, tried, dict(known))
         try:
             await self._faults.run(batch, work, bury=partial(self._fail_turn, tried))
         except DATABASE_ERRORS as error:
             log.warning("schedule_failed", **fault_fields(error))
 
     async def _schedule_batch(
-        self, tried: dict[int, UUID], conversation_ids: Sequence[int]
+        self,
+        tried: dict[int, UUID],
+        known: MutableMapping[int, WaitingConversation],
+        conversation_ids: Sequence[int],
     ) -> None:
         async with asyncio.timeout(self._timeout_s):
-            waits = await self._enqueuer.enqueue(conversation_ids, tried)
+            waits = await self._enqueuer.enqueue(conversation_ids, tried, known)
         for conversation_id, wait_s in waits.items():
             self._tasks.start(self._schedule_later(conversation_id, wait_s))
 
     async def _schedule_later(self, conversation_id: int, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
-        self._due.add(conversation_id)
+        self._due[conversation_id] = None
         await self._schedule_due()
 
     async def _schedule_due(self) -> None:
         """Schedule in batches: conversations added during a transaction share the next one."""
         while self._due:
-            batch = [self._due.pop() for _ in range(min(len(self._due), BATCH))]
-            await self.schedule(batch)
+            batch = list(islice(self._due, BATCH))
+            due = {key: self._due.pop(key) for key in batch}
+            await self.schedule(batch, {key: found for key, found in due.items() if found})
             await asyncio.sleep(SCHEDULE_PAUSE_S)
 
     async def _fail_turn(

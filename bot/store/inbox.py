@@ -16,7 +16,9 @@ from sqlalchemy.exc import NoResultFound
 
 from bot.domain.turns import Utterance
 from bot.store import recent_events
+from bot.store.conversations import ConversationState
 from bot.store.reply_handles import dump_handle, stamp
+from bot.store.waiting_turns import WaitingConversation, WaitingTurn
 from runtime.direct import AnyConnection
 
 _KEYS = ("messengers", "tenants", "event_keys")
@@ -60,7 +62,7 @@ _ACCEPT = """
                     ) AS idle
                 ) AS silence
             )
-        RETURNING id, messenger, tenant, key, epoch, last_seq,
+        RETURNING id, messenger, tenant, key, epoch, last_seq, history_seq,
             coalesce(human_until > now(), false) AS by_human
     ), counted AS (
         SELECT *, unsettled_turns(id) AS waiting FROM conversation
@@ -82,7 +84,11 @@ _ACCEPT = """
                not_before, callback_until, expires_at
         FROM turn JOIN utterance USING (id)
     ){pictures}
-    SELECT utterance.id, counted.id AS conversation_id, turn.seq, waiting, by_human
+    SELECT utterance.id, counted.id AS conversation_id, turn.seq, waiting, by_human, epoch,
+        history_seq, CASE WHEN waiting = 0 AND history_seq > 0 THEN (
+            SELECT settled_at FROM turns
+            WHERE conversation_id = counted.id AND turns.seq = counted.history_seq
+        ) END AS history_at, CAST(pg_current_xact_id() AS xid) AS version
     FROM utterance JOIN counted USING (messenger, tenant, key)
     LEFT JOIN turn ON turn.id = utterance.id
 """
@@ -126,6 +132,8 @@ class Accepted:
     seq: int
     new: bool
     waiting: int = 0  #: the conversation's unsettled turns before this one, if it is new
+    #: As a read would find it now, where this is its only unsettled turn and needs nothing else.
+    conversation: WaitingConversation | None = None
 
 
 class NotAccepted(StrEnum):
@@ -155,9 +163,9 @@ async def accept(
     ).decode()
     rows = {row.id: row for row in await _execute(connection, payload, pairs)}
     new = {
-        turn_id: Accepted(turn_id, row.conversation_id, row.seq, new=True, waiting=row.waiting)
-        for turn_id, row in rows.items()
-        if row.seq is not None
+        turn_id: _new(rows[turn_id], utterance)
+        for turn_id, utterance in pairs
+        if turn_id in rows and rows[turn_id].seq is not None
     }
     refused = {
         turn_id: NotAccepted.HUMAN if row.by_human else NotAccepted.FULL
@@ -170,6 +178,46 @@ async def accept(
     if any(turn_id not in known and turn_id not in refused for turn_id, _ in rest):
         raise NoResultFound("an event that was accepted before is gone")
     return [new.get(turn_id) or known.get(turn_id) or refused[turn_id] for turn_id in ids]
+
+
+def _new(row: Any, utterance: Utterance) -> Accepted:
+    alone = not (row.waiting or utterance.media or utterance.regenerates or utterance.continues)
+    return Accepted(
+        row.id,
+        row.conversation_id,
+        row.seq,
+        new=True,
+        waiting=row.waiting,
+        conversation=_waiting_conversation(row, utterance) if alone else None,
+    )
+
+
+def _waiting_conversation(row: Any, utterance: Utterance) -> WaitingConversation:
+    """The accept wrote both rows: its transaction is their version."""
+    state = ConversationState(
+        id=row.conversation_id,
+        version=row.version,
+        messenger=utterance.messenger,
+        tenant=utterance.tenant,
+        room=utterance.room,
+        epoch=row.epoch,
+        history_seq=row.history_seq,
+        history_at=row.history_at,
+    )
+    turn = WaitingTurn(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        version=row.version,
+        seq=row.seq,
+        epoch=row.epoch,
+        person=utterance.person,
+        text=utterance.text if utterance.prompt is None else utterance.prompt,
+        regenerates=None,
+        reply_handle=utterance.reply,
+        received_at=utterance.received_at,
+        expires_at=utterance.reply.expires_at,
+    )
+    return WaitingConversation(state=state, turns=[turn])
 
 
 async def _execute(

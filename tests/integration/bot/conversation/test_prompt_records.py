@@ -118,7 +118,7 @@ async def test_settings_that_a_rollback_took_back_are_stored_again(
         broken.setattr(queue, _refuse)
         await ask(parts, "질문", key="room")
         with pytest.raises(ConnectionError):
-            await parts.scheduler._enqueuer.enqueue(await ids(parts), {})
+            await parts.scheduler._enqueuer.enqueue(await ids(parts), {}, {})
     assert await parts.rows("SELECT id FROM prompt_settings") == []
     await claim(parts)
     assert len(await parts.rows("SELECT id FROM prompt_settings")) == 1
