@@ -13,9 +13,9 @@ from bot.conversation.bursts import burst_wait_s, next_burst
 from bot.conversation.job_planner import JobPlanner, PlannedBurst, has_pictures
 from bot.conversation.prompt import PromptBuilder
 from bot.conversation.settlement_events import SettlementNotifier
-from bot.store import conversations, scheduling
+from bot.store import conversations, queueing, scheduling
 from bot.store.history_cache import RecentHistory
-from bot.store.queueing import QueuedTurns, queue_turns
+from bot.store.queueing import QueuedTurns
 from bot.store.waiting_turns import WaitingConversation, waiting_conversations
 from inference_queue.client import JobQueue
 from runtime.direct import AnyConnection, begin_directly, connect_directly
@@ -26,6 +26,10 @@ MAX_WITH_PICTURES = 8
 RETRY_S = 0.05
 
 log = structlog.get_logger(__name__)
+
+
+class _ChangedError(Exception):
+    """Quotes were erased from a turn, or its stop was asked for: neither waits for a lock."""
 
 
 class JobEnqueuer:
@@ -79,21 +83,25 @@ class JobEnqueuer:
         return waits
 
     async def _enqueue_locked(
-        self, conversation_ids: Iterable[int], tried: dict[int, UUID]
+        self, conversation_ids: Sequence[int], tried: dict[int, UUID]
     ) -> dict[int, float]:
         waits: dict[int, float] = {}
-        async with begin_directly(self._database) as connection:
-            free = await conversations.lock_free_conversations(connection, conversation_ids)
-            found = await waiting_conversations(connection, free)
-            bursts = self._ready_bursts(found, waits, tried)
-            plans = await self._planner.plan(connection, bursts)
-            kept = await self._planner.keep_settings(connection, plans)
-            queued = await self._queue_plans(connection, plans)
-            await _merge(connection, plans, queued)
+        try:
+            async with begin_directly(self._database) as connection:
+                free = await conversations.lock_free_conversations(connection, conversation_ids)
+                found = await waiting_conversations(connection, free)
+                bursts = self._ready_bursts(found, waits, tried)
+                plans = await self._planner.plan(connection, bursts)
+                kept = await self._planner.keep_settings(connection, plans)
+                queued = await self._queue_plans(connection, plans)
+                if queued.changed:
+                    raise _ChangedError
+                await _merge(connection, plans)
+        except _ChangedError:
+            return dict.fromkeys(conversation_ids, RETRY_S)
         self._planner.settings_kept(kept)
         self._announce(plans, queued)
-        # Quotes were erased from the turn, or its stop was asked for: neither needs the lock.
-        return waits | dict.fromkeys(queued.changed, RETRY_S)
+        return waits
 
     def _ready_bursts(
         self,
@@ -122,7 +130,7 @@ class JobEnqueuer:
     ) -> QueuedTurns:
         if not plans:
             return QueuedTurns(jobs={}, changed=[])
-        return await queue_turns(connection, [plan.turn for plan in plans])
+        return await queueing.queue_turns(connection, [plan.turn for plan in plans])
 
     def _announce(self, plans: Sequence[PlannedBurst], queued: QueuedTurns) -> None:
         """Tell of committed jobs."""
@@ -147,9 +155,7 @@ async def _found(
     return [*found, *(await waiting_conversations(connection, unknown) if unknown else ())]
 
 
-async def _merge(
-    connection: AnyConnection, plans: Iterable[PlannedBurst], queued: QueuedTurns
-) -> None:
+async def _merge(connection: AnyConnection, plans: Iterable[PlannedBurst]) -> None:
     for plan in plans:
-        if plan.merged and plan.newest.id in queued.jobs:
+        if plan.merged:
             await scheduling.merge(connection, plan.merged, into=plan.newest.id)

@@ -21,16 +21,16 @@ from runtime.database import LAZY_COMMIT_SQL
 from runtime.direct import AnyConnection
 
 #: What was planned without a lock is queued only if it is still true. A statement has one snapshot,
-#: but Postgres checks rows that it locks or updates again on their newest version; so each of the
-#: others that write is seen by one of these rows:
-#: - an accept, a reset, a settled answer, an erasure, a human: by the conversation's version
-#: - another scheduler, a cancellation, an expiry, a failure, an erasure (which takes quotes out of
-#:   waiting turns, too): by the turn's version
-#: - a retention, which locks the conversation and deletes its newest answer: by ``history_at``
-#: The lock keeps away whoever reads the conversation under its lock and writes afterwards: a
-#: scheduling transaction, of this version or another, a cancellation. Its holder schedules the
+#: but Postgres checks rows that it locks or updates again on their newest version. Each of the
+#: others that write changes one of these rows:
+#: - an accept, a reset, a settled answer, an erasure, a retention, a human: the conversation
+#: - another scheduler, a cancellation, an expiry, a failure, an erasure, also of quotes: the turn
+#: The previous version's retention only locks the conversation whose newest answer it deletes:
+#: therefore ``history_at``.
+#: The lock keeps away whoever reads the turns under it and writes afterwards: a transaction that
+#: schedules, of this version or the previous one, and a cancellation. Its holder schedules the
 #: conversation itself, and one locked by a frozen process is left to the sweep.
-#: A job has no turn unless its turn was updated here.
+#: There is no job without a turn that was updated here.
 QUEUE = text(
     f"""
     WITH planned AS MATERIALIZED (

@@ -109,6 +109,11 @@ _LOCK_CONVERSATIONS = text(
     ORDER BY messenger, tenant, key FOR UPDATE
     """
 ).bindparams(_IDS)
+#: A prompt with a deleted turn that is being planned meanwhile is planned anew: its statement finds
+#: another version of the conversation (bot/store/queueing.py).
+_RENEW_CONVERSATIONS = text(
+    "UPDATE conversations SET history_seq = history_seq WHERE id = ANY(:conversation_ids)"
+).bindparams(_IDS)
 _DELETE_TURNS = text(
     f"""
     DELETE FROM turns
@@ -222,4 +227,6 @@ async def _delete(
     job_ids = list(deleted.scalars())
     await erase_jobs(connection, [job_id for job_id in job_ids if job_id])
     await connection.execute(_DELETE_EVENTS, {**ids, "started_at": started_at})
-    return len(job_ids), await erase_conversations(connection, conversation_ids)
+    gone = await erase_conversations(connection, conversation_ids)
+    await connection.execute(_RENEW_CONVERSATIONS, ids)
+    return len(job_ids), gone

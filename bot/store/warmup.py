@@ -1,8 +1,8 @@
 """The warm-up at the start: each connection prepares the statements of a turn.
 
-A connection prepares and plans a statement at its first use: up to 40 ms for the five statements
-of a schedule. Most connections are first used in a rush, where that costs most. With empty
-arguments each statement changes nothing.
+A connection prepares and plans a statement at its first use: up to 40 ms for those of a schedule.
+Most connections are first used in a rush, where that costs most. With empty arguments each
+statement changes nothing.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -54,6 +55,7 @@ class Parts:
     sweeper: TurnSweeper
     worker: LeaseClient
     canceller: TurnCanceller
+    other_bot: Callable[[], AbstractAsyncContextManager[Parts]]  #: a second one on the same stores
     notified: list[UUID] = field(default_factory=list)
 
     async def wait(self, words: str, *, key: str = "", **changes: Any) -> UUID:
@@ -195,6 +197,7 @@ async def running_parts(
             sweeper,
             worker,
             canceller,
+            partial(running_parts, database_url, redis_url),
             notified=notified,
         )
     finally:

@@ -113,7 +113,7 @@ async def test_settings_are_stored_once_for_many_prompts(parts: Parts) -> None:
 async def test_settings_that_a_rollback_took_back_are_stored_again(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue = "bot.conversation.enqueuer.queue_turns"
+    queue = "bot.store.queueing.queue_turns"
     with monkeypatch.context() as broken:
         broken.setattr(queue, _refuse)
         await ask(parts, "질문", key="room")

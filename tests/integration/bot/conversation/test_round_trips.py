@@ -26,5 +26,7 @@ async def test_many_conversations_are_scheduled_and_settled_by_few_statements(
         assert len(seen) == 3  # take the jobs, lock the conversations, settle the turns
         with seen_statements(parts.database) as seen:
             await parts.inbox.submit(utterance("하나 더", key="누구"))
-            [accept] = seen[:1]
+            await parts.scheduler.close()
+        [accept, queue] = seen  # which tells what a read would find
         assert "INSERT INTO conversations" in accept
+        assert "INSERT INTO jobs" in queue

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import event, text
@@ -19,6 +20,7 @@ from bot.domain.turns import Utterance
 from bot.store import inbox
 from bot.store.inbox import Accepted
 from bot.store.reply_handles import load_handle
+from bot.store.waiting_turns import waiting_conversations
 from runtime.database import connect_database
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -71,6 +73,54 @@ async def test_a_repeated_event_takes_no_number_of_its_conversation(database: As
         [first] = await accept(database, utterance("e1"))
     [second] = await accept(database, utterance("e2"))
     assert (first.seq, first.new, second.seq, second.new) == (1, False, 2, True)
+
+
+@pytest.mark.parametrize("answered", [None, "before", "long before"])
+@pytest.mark.parametrize("fields", [{}, {"prompt": "남의 말", "room": "C1"}, {"via": "post"}])
+async def test_an_accept_tells_what_a_read_would_find(
+    database: AsyncEngine, answered: str | None, fields: dict[str, str]
+) -> None:
+    if answered:
+        await accept(database, utterance("e1"))
+        age = "1 minute" if answered == "before" else "2 hours"
+        await settle_all(database, age)
+    said = replace(utterance("e2", **fields), media=(), idle_after_s=3600.0)
+    [accepted] = await accept(database, said)
+    async with database.connect() as connection:
+        [found] = await waiting_conversations(connection, [accepted.conversation_id])
+    assert accepted.conversation == found
+    assert (found.state.history_seq, found.state.epoch) == {
+        None: (0, 0),
+        "before": (1, 0),
+        "long before": (0, 1),
+    }[answered]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"media": ({"type": "image"},)}, {"regenerates": uuid4()}, {"continues": uuid4()}]
+)
+async def test_an_accept_leaves_to_a_read_what_it_does_not_know(
+    database: AsyncEngine, fields: dict[str, Any]
+) -> None:
+    plain = replace(utterance("e1"), media=())
+    [accepted] = await accept(database, replace(plain, **fields))
+    assert accepted.conversation is None
+    await settle_all(database, "1 minute")
+    first, second = [
+        (await accept(database, replace(plain, event_key=event_key)))[0]
+        for event_key in ("e2", "e3")
+    ]
+    assert first.conversation is not None
+    assert second.conversation is None
+
+
+async def settle_all(database: AsyncEngine, age: str) -> None:
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE turns SET status = 'answered', settled_at = now()"))
+        ago = f"now() - interval '{age}'"
+        await connection.execute(
+            text(f"UPDATE conversations SET history_seq = last_seq, updated_at = {ago}")
+        )
 
 
 @pytest.mark.parametrize("other", [{"messenger": "slack"}, {"tenant": "branch"}])
