@@ -62,7 +62,7 @@ async def _run_without_rows(connection: DirectConnection, queue: JobQueue) -> No
     await scheduling.waiting_turns(connection, [])
     await scheduling.queue_turns(connection, [])
     await queue.enqueue(connection)
-    await queue.completed(connection, 0)
+    await queue.finished(connection, 0)
     await settlements.settle(connection, [])
     await delivery_claims.claim_due(connection, 0, RowFilter(only=()))
     await delivery_claims.claim(connection, uuid4(), via=DeliveryVia.SYNC, states=())
