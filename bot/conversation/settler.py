@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.faults import FIRST_PAUSE_S, FaultHandler, describe_fault
 from bot.conversation.settlement_follow_up import SettlementFollowUp
+from bot.delivery.dispatcher import DeliveryDispatcher
 from bot.domain.turns import STORAGE_FAULT, TurnStatus
 from bot.store import settlements
+from bot.store.delivery_claims import ClaimRequest
 from bot.store.settlements import SettledTurn, Settlement
 from inference_queue.client import FinishedJob, JobQueue
 from inference_queue.protocol import Completion, Failure, FailureReason, FinishReason
@@ -44,14 +46,17 @@ class Settler:
         queue: JobQueue,
         finished: WakeupSubscriber,
         follow_up: SettlementFollowUp,
+        dispatcher: DeliveryDispatcher | None = None,
         timeout_s: float = TIMEOUT_S,
         fault_pause_s: float = FIRST_PAUSE_S,
         activity: Activity | None = None,
     ) -> None:
         """``timeout_s``: of each settlement; ``fault_pause_s``: first pause of a bad row.
 
+        ``dispatcher``: takes over what is claimed with a settlement; None: nothing is.
         ``activity``: of this bot; None: it is never idle.
         """
+        self._dispatcher = dispatcher
         self._activity = activity or Activity.never_idle()
         self._activity.on_begin.append(finished.notify_local)
         self._database = database
@@ -92,12 +97,8 @@ class Settler:
         excluded = [*self._faults.quarantine.rows, *self._elsewhere]
         self._elsewhere = []
         try:
-            async with (
-                asyncio.timeout(self._timeout_s),
-                connect_directly(self._database) as connection,
-            ):
-                finished = await self._queue.finished(connection, SETTLE_BATCH, excluded=excluded)
-                settled = await self._write(connection, finished)
+            work = self._settle_batch(excluded)
+            finished, settled = await (self._dispatcher.finish(work) if self._dispatcher else work)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -108,6 +109,19 @@ class Settler:
         self._finished.handled([str(job.id) for job in finished])
         await self._follow_up.run(settled)
         return len(finished)
+
+    async def _settle_batch(
+        self, excluded: Sequence[UUID]
+    ) -> tuple[list[FinishedJob], list[SettledTurn]]:
+        """The jobs found, and the turns settled; their deliveries are on the way where possible."""
+        async with asyncio.timeout(self._timeout_s), connect_directly(self._database) as connection:
+            finished = await self._queue.finished(connection, SETTLE_BATCH, excluded=excluded)
+            if not finished or self._dispatcher is None:
+                return finished, await self._write(connection, finished)
+            with self._dispatcher.claiming(len(finished)) as claims:
+                settled = await self._write(connection, finished, claims)
+                self._dispatcher.send([turn.claim for turn in settled if turn.claim])
+            return finished, settled
 
     async def _settle_each_alone(self, excluded: Sequence[UUID]) -> int:
         async with self._database.connect() as connection:
@@ -127,11 +141,15 @@ class Settler:
         await self._follow_up.run(settled)
 
     async def _write(
-        self, connection: DirectConnection, finished: Sequence[FinishedJob]
+        self,
+        connection: DirectConnection,
+        finished: Sequence[FinishedJob],
+        claims: ClaimRequest | None = None,
     ) -> list[SettledTurn]:
         if not finished:
             return []
-        return await settlements.settle(connection, [settlement_of(job) for job in finished])
+        results = [settlement_of(job) for job in finished]
+        return await settlements.settle(connection, results, claims)
 
     async def _settle_as_failed(self, job_id: UUID, error: Exception) -> None:
         """Make the turn a dead letter; its job leaves the queue with it."""

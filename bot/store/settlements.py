@@ -1,4 +1,7 @@
-"""Settlements in Postgres: the results of many jobs, each written into its turn once."""
+"""Settlements in Postgres: the results of many jobs, each written into its turn once.
+
+The statement of a settlement claims the deliveries that can go out at once.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,22 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Text, Uuid, bindparam, text
+from sqlalchemy import Integer, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import TurnStatus
 from bot.store.cancellation import END_DELIVERY
 from bot.store.conversations import HISTORY_AT
+from bot.store.delivery_claims import (
+    CLAIM_SETTLED,
+    ClaimRequest,
+    DeliveryClaim,
+    claim_from_row,
+)
 from bot.store.history_cache import mark
 from bot.store.reply_handles import stamp
+from bot.store.turn_outcomes import OUTCOME_COLUMNS
 from inference_queue.client import LOCK_FINISHED, TAKE_FINISHED
 from inference_queue.protocol import Completion
 from runtime.database import LAZY_COMMIT_SQL
@@ -76,26 +86,36 @@ SETTLE = text(
         FROM held JOIN result ON result.job_id = held.job_id
         WHERE turns.job_id = held.job_id AND turns.status = ANY(result.sources)
           AND (SELECT count(*) FROM held) > 0
-        RETURNING turns.id, turns.job_id, conversation_id, seq, epoch, messenger, turns.status,
-            coalesce(prompt, text) AS prompt, turns.answer, received_at, settled_at,
-            regenerates, last_seq, history_seq, history_at
+        RETURNING turns.id, turns.job_id, conversation_id, seq, epoch, messenger, tenant,
+            turns.status, coalesce(prompt, text) AS prompt, turns.answer, turns.finish_reason,
+            turns.failure_reason, reply_handle, received_at, settled_at, regenerates, last_seq,
+            history_seq, history_at
     ), remembered AS (
         UPDATE conversations SET history_seq = settled.seq
         FROM settled
         WHERE settled.status = 'answered' AND conversations.id = settled.conversation_id
           AND conversations.epoch = settled.epoch
         RETURNING conversations.id
-    ), delivery AS ({END_DELIVERY.format(cancelled="settled")})
-    SELECT settled.*, conversation_id IN (SELECT id FROM remembered) AS remembered, (
-        SELECT true FROM turns AS next
-        WHERE next.conversation_id = settled.conversation_id AND next.status = 'received'
-        LIMIT 1
-    ) IS NOT NULL OR last_seq IS DISTINCT FROM (
-        SELECT seen.last_seq FROM conversations AS seen WHERE seen.id = settled.conversation_id
-    ) AS more, {LAZY_COMMIT_SQL}
-    FROM settled
+    ), delivery AS ({END_DELIVERY.format(cancelled="settled")}
+    ), {CLAIM_SETTLED}
+    SELECT {OUTCOME_COLUMNS}, turns.epoch, prompt, received_at, settled_at, regenerates,
+        history_seq, history_at, via, claim, attempts,
+        conversation_id IN (SELECT id FROM remembered) AS remembered, (
+            SELECT true FROM turns AS next
+            WHERE next.conversation_id = turns.conversation_id AND next.status = 'received'
+            LIMIT 1
+        ) IS NOT NULL OR last_seq IS DISTINCT FROM (
+            SELECT seen.last_seq FROM conversations AS seen WHERE seen.id = turns.conversation_id
+        ) AS more,
+        CASE (SELECT count(*) FROM claimed) WHEN 0 THEN {LAZY_COMMIT_SQL} END
+    FROM settled AS turns LEFT JOIN claimed ON claimed.turn_id = turns.id
     """
-).bindparams(bindparam("results", type_=Text))
+).bindparams(
+    bindparam("results", type_=Text),
+    bindparam("name", type_=Uuid),
+    bindparam("limit", type_=Integer),
+    bindparam("without", type_=ARRAY(Text)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,31 +153,41 @@ class SettledTurn:
     #: The mark of the answered turn before it; None if it cannot be appended to the history: it
     #: enters no later prompt, or replaces an earlier answer.
     previous: str | None
+    claim: DeliveryClaim | None = None  #: of its delivery; None: it is not claimed
 
 
 async def settle(
-    connection: DirectConnection, settlements: Sequence[Settlement]
+    connection: DirectConnection,
+    settlements: Sequence[Settlement],
+    claims: ClaimRequest | None = None,
 ) -> list[SettledTurn]:
     """Write the results of finished jobs into their turns; the turns settled now.
 
-    A job that another bot is settling, or has settled, is left to it. The commit is lazy: after a
-    crash of Postgres the jobs are still there.
+    A job that another bot is settling, or has settled, is left to it. ``claims``: their deliveries
+    are claimed with it, where ``delivery_claims.claim_due`` would claim them. Without a claim the
+    commit is lazy: after a crash of Postgres the jobs are still there.
     """
     if all(one.status is not TurnStatus.CANCELLED for one in settlements):
-        return await _settle(connection, settlements)
+        return await _settle(connection, settlements, claims)
     # A live answer may begin its message while the statement waits for the conversation, which
     # would not see it, and end the delivery: so the conversation is locked before.
     async with connection.begin():
         job_ids = [settlement.job_id for settlement in settlements]
         locked = {row.id for row in await connection.execute(LOCK_SETTLING, {"job_ids": job_ids})}
-        return await _settle(connection, [one for one in settlements if one.job_id in locked])
+        mine = [one for one in settlements if one.job_id in locked]
+        return await _settle(connection, mine, claims)
 
 
 async def _settle(
-    connection: DirectConnection, settlements: Sequence[Settlement]
+    connection: DirectConnection, settlements: Sequence[Settlement], claims: ClaimRequest | None
 ) -> list[SettledTurn]:
-    results = orjson.dumps([_settle_values(settlement) for settlement in settlements]).decode()
-    return [_settled_turn(row) for row in await connection.execute(SETTLE, {"results": results})]
+    values = {
+        "results": orjson.dumps([_settle_values(one) for one in settlements]).decode(),
+        "name": claims.name if claims else None,
+        "limit": claims.limit if claims else 0,
+        "without": [*claims.without] if claims else [],
+    }
+    return [_settled_turn(row) for row in await connection.execute(SETTLE, values)]
 
 
 def _settled_turn(row: Any) -> SettledTurn:
@@ -179,6 +209,7 @@ def _settled_turn(row: Any) -> SettledTurn:
             if row.remembered and row.regenerates is None
             else None
         ),
+        claim=claim_from_row(row) if row.claim is not None else None,
     )
 
 
