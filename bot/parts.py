@@ -242,6 +242,7 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
             queue=queue,
             finished=base.finished,
             follow_up=follow_up,
+            dispatcher=delivery.dispatcher,
             activity=base.activity,
         ),
         sweeper=TurnSweeper(

@@ -8,8 +8,8 @@ and 0.15. Errors are asyncpg's own, which ``runtime.database`` reads as well.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -95,6 +95,19 @@ class DirectConnection:
     ) -> list[Any]:
         """The first column of all rows. As ``execute``."""
         return (await self.execute(statement, values)).scalars()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[None]:
+        """A transaction that ends with the context; a savepoint inside another one."""
+        transaction = self._driver.transaction()
+        await transaction.start()
+        try:
+            yield
+        except BaseException as error:
+            if _is_whole(self._driver, error):
+                await transaction.rollback()
+            raise
+        await transaction.commit()
 
 
 #: Where a function of the store serves the messages' own path, and others.

@@ -29,6 +29,17 @@ class TaskSet:
         task.add_done_callback(self._forget)
         return task
 
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` in a task of this set, which goes on if the caller is cancelled."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self._forget)  # nobody else hears of its error
+            raise
+
     async def wait(self) -> None:
         """Return once all tasks are done, including those started meanwhile."""
         while self._tasks:

@@ -10,13 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.faults import FIRST_PAUSE_S, FaultHandler, describe_fault
 from bot.conversation.settlement_follow_up import SettlementFollowUp
+from bot.delivery.dispatcher import DeliveryDispatcher
 from bot.domain.turns import STORAGE_FAULT, TurnStatus
 from bot.store import settlements
+from bot.store.delivery_claims import ClaimRequest
 from bot.store.settlements import SettledTurn, Settlement
 from inference_queue.client import FinishedJob, JobQueue
 from inference_queue.protocol import Completion, Failure, FailureReason, FinishReason
 from runtime.activity import Activity
-from runtime.direct import AnyConnection, begin_directly
+from runtime.direct import DirectConnection, connect_directly
 from runtime.isolation import is_outage
 from runtime.periodic import FailureLog, run_periodically
 from runtime.pubsub import WakeupSubscriber
@@ -24,9 +26,9 @@ from runtime.tasks import cancel_and_wait
 
 SETTLE_POLL_S = 0.25
 RETRY_EVERY_S = 0.5
-#: The maximum of jobs per transaction: it locks their conversations, and accepts wait for it.
+#: The maximum of jobs per statement: it locks their conversations, and accepts wait for it.
 SETTLE_BATCH = 20
-#: Far above the duration of a transaction: a longer one waits for a row's lock.
+#: Far above the duration of a settlement: a longer one waits for a row's lock.
 TIMEOUT_S = 2.0
 _STATUSES = {
     FailureReason.CANCELLED: TurnStatus.CANCELLED,
@@ -44,20 +46,24 @@ class Settler:
         queue: JobQueue,
         finished: WakeupSubscriber,
         follow_up: SettlementFollowUp,
+        dispatcher: DeliveryDispatcher | None = None,
         timeout_s: float = TIMEOUT_S,
         fault_pause_s: float = FIRST_PAUSE_S,
         activity: Activity | None = None,
     ) -> None:
-        """``timeout_s``: of each transaction; ``fault_pause_s``: first pause of a bad row.
+        """``timeout_s``: of each settlement; ``fault_pause_s``: first pause of a bad row.
 
+        ``dispatcher``: takes over what is claimed with a settlement; None: nothing is.
         ``activity``: of this bot; None: it is never idle.
         """
+        self._dispatcher = dispatcher
         self._activity = activity or Activity.never_idle()
         self._activity.on_begin.append(finished.notify_local)
         self._database = database
         self._queue = queue
         self._finished = finished
         self._follow_up = follow_up
+        self._elsewhere: list[UUID] = []  # jobs that another bot was settling in the last round
         self._timeout_s = timeout_s
         self._faults: FaultHandler[UUID] = FaultHandler(
             "settle",
@@ -84,30 +90,42 @@ class Settler:
             await cancel_and_wait(retrying)
 
     async def settle(self) -> int:
-        """Write finished jobs into their turns, exactly once; the number of jobs.
+        """Write finished jobs into their turns, exactly once; the number of jobs found.
 
         Raises database errors of an outage.
         """
-        excluded = self._faults.quarantine.rows
+        excluded = [*self._faults.quarantine.rows, *self._elsewhere]
+        self._elsewhere = []
         try:
-            async with (
-                asyncio.timeout(self._timeout_s),
-                begin_directly(self._database) as connection,
-            ):
-                finished = await self._queue.completed(connection, SETTLE_BATCH, excluded=excluded)
-                settled = await self._write(connection, finished)
+            work = self._settle_batch(excluded)
+            finished, settled = await (self._dispatcher.finish(work) if self._dispatcher else work)
         except Exception as error:
             if is_outage(error):
                 raise
             return await self._settle_each_alone(excluded)
-        # Messages of jobs that this transaction found would wake the next one for nothing.
+        mine = {turn.job_id for turn in settled}
+        self._elsewhere = [job.id for job in finished if job.id not in mine]
+        # Messages of jobs that this round found would wake the next one for nothing.
         self._finished.handled([str(job.id) for job in finished])
         await self._follow_up.run(settled)
         return len(finished)
 
+    async def _settle_batch(
+        self, excluded: Sequence[UUID]
+    ) -> tuple[list[FinishedJob], list[SettledTurn]]:
+        """The jobs found, and the turns settled; their deliveries are on the way where possible."""
+        async with asyncio.timeout(self._timeout_s), connect_directly(self._database) as connection:
+            finished = await self._queue.finished(connection, SETTLE_BATCH, excluded=excluded)
+            if not finished or self._dispatcher is None:
+                return finished, await self._write(connection, finished)
+            with self._dispatcher.claiming(len(finished)) as claims:
+                settled = await self._write(connection, finished, claims)
+                self._dispatcher.send([turn.claim for turn in settled if turn.claim])
+            return finished, settled
+
     async def _settle_each_alone(self, excluded: Sequence[UUID]) -> int:
         async with self._database.connect() as connection:
-            job_ids = await self._queue.finished_jobs(connection, SETTLE_BATCH, excluded=excluded)
+            job_ids = await self._queue.finished_ids(connection, SETTLE_BATCH, excluded=excluded)
         await self._faults.run_apart(job_ids, self._settle_jobs)
         return len(job_ids)
 
@@ -117,22 +135,26 @@ class Settler:
             await self._faults.run_apart([job_id], self._settle_jobs)
 
     async def _settle_jobs(self, job_ids: Sequence[UUID]) -> None:
-        async with asyncio.timeout(self._timeout_s), begin_directly(self._database) as connection:
-            finished = await self._queue.completed(connection, len(job_ids), only=job_ids)
+        async with asyncio.timeout(self._timeout_s), connect_directly(self._database) as connection:
+            finished = await self._queue.finished(connection, len(job_ids), only=job_ids)
             settled = await self._write(connection, finished)
         await self._follow_up.run(settled)
 
     async def _write(
-        self, connection: AnyConnection, finished: Sequence[FinishedJob]
+        self,
+        connection: DirectConnection,
+        finished: Sequence[FinishedJob],
+        claims: ClaimRequest | None = None,
     ) -> list[SettledTurn]:
         if not finished:
             return []
-        return await settlements.settle(connection, [settlement_of(job) for job in finished])
+        results = [settlement_of(job) for job in finished]
+        return await settlements.settle(connection, results, claims)
 
     async def _settle_as_failed(self, job_id: UUID, error: Exception) -> None:
-        """Make the turn a dead letter; its job leaves the queue in the same transaction."""
-        async with begin_directly(self._database) as connection:
-            finished = await self._queue.completed(connection, 1, only=[job_id])
+        """Make the turn a dead letter; its job leaves the queue with it."""
+        async with connect_directly(self._database) as connection:
+            finished = await self._queue.finished(connection, 1, only=[job_id])
             failed = [
                 Settlement(
                     job_id=job.id,

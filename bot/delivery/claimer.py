@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -29,12 +30,14 @@ class DeliveryClaimer:
 
     def __init__(self, *, database: AsyncEngine, messengers: Mapping[str, Messenger]) -> None:
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
-        # A claim and its mark share a transaction; without marks one statement is enough.
         self._reconcilable = {
             name: one for name, one in messengers.items() if isinstance(one, Reconcilable)
         }
-        reconciles = any(one.can_reconcile for one in self._reconcilable.values())
-        self._claiming = begin_directly if reconciles else connect_directly
+        #: Messengers whose claims may be marked, in a transaction; else one statement is enough.
+        self.marking = frozenset(
+            name for name, one in self._reconcilable.items() if one.can_reconcile
+        )
+        self._claiming = begin_directly if self.marking else connect_directly
         self._database = database
         self._unanswered = UnansweredClaims(database)
         self._isolation = RowIsolation("claim_due", on_fault=self._bury)
@@ -75,8 +78,7 @@ class DeliveryClaimer:
     async def _claim_once(
         self, limit: int, rows: RowFilter, without: Collection[str]
     ) -> list[DeliveryClaim]:
-        name = self._unanswered.begin()
-        try:
+        with self.naming() as name:
             async with self._claiming(self._database) as connection:
                 due = await delivery_claims.claim_due(
                     connection, limit, rows, without=without, name=name
@@ -84,13 +86,19 @@ class DeliveryClaimer:
                 claims = [self._marked(claim) for claim in due]
                 if reconcilable := [claim for claim in claims if claim.reconcilable]:
                     await reconciliation.mark(connection, reconcilable)
-        except Exception as error:
-            if sqlstate(error) and not is_gone(error):
-                # A definite refusal: nothing was claimed.
-                self._unanswered.answered(name)
-            raise
-        self._unanswered.answered(name)
         return claims
+
+    @contextmanager
+    def naming(self) -> Iterator[UUID]:
+        """The name of a claim made in the context; released later if Postgres did not answer."""
+        began, name = time.monotonic(), uuid4()
+        try:
+            yield name
+        except BaseException as error:
+            # After a definite refusal nothing was claimed.
+            if not sqlstate(error) or is_gone(error):
+                self._unanswered.add(name, began)
+            raise
 
     def _marked(self, claim: DeliveryClaim) -> DeliveryClaim:
         """The claim, reconcilable if its messenger can look up the answer afterwards."""
@@ -129,14 +137,9 @@ class UnansweredClaims:
         self._release_at = 0.0
         self._isolation = RowIsolation("release_claims")
 
-    def begin(self) -> UUID:
-        """The name of a new claim."""
-        self._begun[name := uuid4()] = time.monotonic()
-        return name
-
-    def answered(self, name: UUID) -> None:
-        """Forget the claim: Postgres answered."""
-        self._begun.pop(name, None)
+    def add(self, name: UUID, began: float) -> None:
+        """Remember the claim of this name, begun at this time (``time.monotonic``)."""
+        self._begun[name] = began
 
     async def release(self) -> None:
         """Release unanswered claims. Raises if the database is gone.

@@ -1,7 +1,7 @@
 """Settled turns to their messenger: exactly once, as far as HTTP allows.
 
-A claim in Postgres precedes every call. The dispatcher decides when to scan for due deliveries and
-how many are on the wire at once.
+A claim in Postgres precedes every call. Most are made with the settlement; the dispatcher decides
+when to scan for other due deliveries, and how many are on the wire at once.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
 
 from bot.delivery.claimer import DeliveryClaimer
 from bot.delivery.sender import DeliverySender
+from bot.delivery.wire import Wire
 from bot.observability.database_errors import report_database_error
-from bot.store.delivery_claims import DeliveryClaim
+from bot.store.delivery_claims import ClaimRequest, DeliveryClaim
 from runtime.activity import Activity
 from runtime.database import DATABASE_ERRORS
 from runtime.tasks import TaskSet
 from runtime.timeouts import run_with_timeout, wait_at_most
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 POLL_S = 0.3
@@ -32,9 +34,6 @@ MIN_POLL_S = 0.01
 #: is bounded by MAX_POLL_S: a callback's end must not be missed because one scan was slow.
 SCAN_DUTY_CYCLE = 0.1
 MAX_POLL_S = 1.0
-#: The maximum of calls on the wire, and of those to one messenger: a platform that hangs leaves
-#: room for the others.
-BATCH, SHARE = 48, 32
 #: The time-out at shutdown for the calls on the wire and the records of their outcomes.
 CLOSE_S = 12.0
 
@@ -59,7 +58,7 @@ class DeliveryDispatcher:
         self._blocked: list[UUID] = []
         self._wanted = asyncio.Event()
         self._next_scan_at = 0.0
-        self._on_wire: Counter[str] = Counter()  # by messenger
+        self._wire = Wire()
 
     async def keep_delivering(self) -> None:
         """Deliver due deliveries, until cancelled."""
@@ -82,7 +81,7 @@ class DeliveryDispatcher:
 
     async def deliver_due(self) -> bool:
         """Start sending due deliveries, as far as there is room; whether more may be due now."""
-        room = self._room()
+        room = self._wire.room
         if room <= 0:
             return False
         if (began := time.monotonic()) < self._next_scan_at:
@@ -94,16 +93,32 @@ class DeliveryDispatcher:
         self._next_scan_at = max(self._next_scan_at, began + pause_s)
         return bool(self._named) or len(begun) >= room
 
-    def _room(self) -> int:
-        """How many may be claimed, so that whosever they are no messenger exceeds its share."""
-        fullest = max((calls for calls in self._on_wire.values() if calls < SHARE), default=0)
-        return min(BATCH - self._on_wire.total(), SHARE - fullest)
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` to its end, cancelled or not: what it claims would never be sent else."""
+        return await self._in_flight.finish(work)
+
+    @contextlib.contextmanager
+    def claiming(self, most: int) -> Iterator[ClaimRequest]:
+        """What a settlement in the context may claim of its deliveries, to ``send`` it there."""
+        with self._wire.reserving(most) as room, self._claimer.naming() as name:
+            without = [*self._wire.full, *self._claimer.marking]
+            yield ClaimRequest(name=name, limit=room, without=without)
+
+    def send(self, claims: Sequence[DeliveryClaim]) -> None:
+        """Start sending claimed deliveries."""
+        if claims:
+            self._activity.note()
+        for claim in claims:
+            self._wire.add(claim)
+            self._in_flight.start(self._deliver(claim))
 
     def deliver_soon(self, turn_ids: Iterable[UUID]) -> None:
         """Deliver these settled turns without waiting for the next scan."""
-        self._named |= dict.fromkeys(turn_ids, False)
-        self._activity.note()
-        self._wanted.set()
+        waiting = [turn_id for turn_id in turn_ids if turn_id not in self._wire]
+        if waiting:
+            self._named |= dict.fromkeys(waiting, False)
+            self._activity.note()
+            self._wanted.set()
 
     async def close(self) -> None:
         """Wait for the calls on the wire and the records of their outcomes."""
@@ -113,7 +128,7 @@ class DeliveryDispatcher:
     async def _deliver_named(self, room: int) -> bool:
         named = {turn_id: self._named.pop(turn_id) for turn_id in list(self._named)[:room]}
         begun = await self._deliver_some(room, list(named)) if named else set()
-        if self._on_wire.total():
+        if self._wire.is_busy:
             # One more try: an earlier answer of the same conversation may have blocked these, or
             # their messenger's share was full.
             self._blocked += [one for one, again in named.items() if not again and one not in begun]
@@ -121,13 +136,10 @@ class DeliveryDispatcher:
 
     async def _deliver_some(self, room: int, turn_ids: list[UUID] | None = None) -> set[UUID]:
         """Claim due deliveries (of ``turn_ids``, if given) and start sending; the claimed turns."""
-        full = [name for name, calls in self._on_wire.items() if calls >= SHARE]
-        claims = await self._claimer.claim(room, turn_ids, without=full)
-        self._on_wire.update(claim.turn.messenger for claim in claims)
-        if claims:
-            self._activity.note()
-        for claim in claims:
-            self._in_flight.start(self._deliver(claim))
+        wanted = room if turn_ids is None else min(room, len(turn_ids))
+        with self._wire.reserving(wanted) as most:
+            claims = await self._claimer.claim(most, turn_ids, without=self._wire.full)
+            self.send(claims)
         return {claim.turn_id for claim in claims}
 
     async def _deliver(self, claim: DeliveryClaim) -> None:
@@ -137,7 +149,7 @@ class DeliveryDispatcher:
             # The outcome is unknown: the claim is recovered as that of a dead process.
             log.exception("delivery_broke", turn_id=str(claim.turn_id))
         finally:
-            self._on_wire[claim.turn.messenger] -= 1
+            self._wire.remove(claim)
             # There is room again, and the conversation's next answer is free to go.
             self._named |= dict.fromkeys(self._blocked, True)
             self._blocked.clear()

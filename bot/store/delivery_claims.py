@@ -53,7 +53,7 @@ CLAIM_ONE = (
 #: Due deliveries. Posted answers go one by one, in their conversation's order; each callback
 #: answers a message of its own and is valid for a minute, so it waits for no other.
 _DUE = f"""
-        SELECT turn_id FROM deliveries JOIN turns ON turns.id = turn_id
+        SELECT turn_id FROM deliveries JOIN {{turns}} ON turns.id = turn_id
         WHERE {{state}} = 'pending' AND via IN ('callback', 'post') AND not_before <= now()
           AND (turns.status IN ({_SETTLED_SQL}) OR callback_until <= now())
           AND turns.messenger <> ALL(:without)
@@ -72,22 +72,23 @@ _DUE = f"""
         ORDER BY not_before"""
 #: For a few named rows the expression defeats the partial index: its statistics lag, so Postgres
 #: underestimates its size.
-_INDEXED_STATE = {"state": "state"}
-_UNINDEXED_STATE = {"state": "(state || '')"}
+_INDEXED_STATE = {"turns": "turns", "now": "now()", "state": "state"}
+_UNINDEXED_STATE = {**_INDEXED_STATE, "state": "(state || '')"}
 _WITHOUT = bindparam("without", type_=ARRAY(Text))
-CLAIM_DUE = FilteredStatement(
-    f"""
-    WITH due AS (
+_CLAIMED = f"""due AS (
         {_DUE}
         FOR UPDATE OF deliveries SKIP LOCKED
         LIMIT :limit
     ), claimed AS (
         UPDATE deliveries
         SET state = 'sending', claim = claim + 1, attempts = attempts + 1, updated_at = now(),
-            claimed_until = now() + make_interval(secs => {CLAIM_S}), claimed_by = :name
+            claimed_until = {{now}} + make_interval(secs => {CLAIM_S}), claimed_by = :name
         FROM due WHERE deliveries.turn_id = due.turn_id
         RETURNING deliveries.turn_id, via, claim, attempts
-    )
+    )"""
+CLAIM_DUE = FilteredStatement(
+    f"""
+    WITH {_CLAIMED}
     SELECT via, claim, attempts, {OUTCOME_COLUMNS} FROM claimed JOIN turns ON turns.id = turn_id
     """,
     bindparam("name", type_=Uuid),
@@ -96,6 +97,15 @@ CLAIM_DUE = FilteredStatement(
     fragments=_INDEXED_STATE,
     only_fragments=_UNINDEXED_STATE,
 )
+#: The same as a part of the statement that settles the turns, for what it calls ``settled``. A
+#: cancelled turn's delivery may end in it, and is left to ``CLAIM_DUE``. The claim begins when it
+#: is made: the statement may have waited for a conversation.
+CLAIM_SETTLED = _CLAIMED.format(
+    turns="settled AS turns",
+    now="clock_timestamp()",
+    state=_UNINDEXED_STATE["state"],
+    rows="AND turns.status <> 'cancelled'",
+)
 #: The same rows, not claimed: where claiming them together fails, each is claimed alone.
 FIND_DUE = FilteredStatement(
     f"{_DUE} LIMIT :limit",
@@ -103,6 +113,15 @@ FIND_DUE = FilteredStatement(
     fragments=_INDEXED_STATE,
     only_fragments=_UNINDEXED_STATE,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest:
+    """What a settlement may claim of its deliveries, at once."""
+
+    name: UUID  #: unique to the request: an unanswered claim is released by it
+    limit: int
+    without: Collection[str] = ()  #: messengers whose deliveries stay pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +162,7 @@ async def claim(
         "was": was.value if was else None,
     }
     row = (await connection.execute(CLAIM_ONE, values)).one_or_none()
-    return _claim(row) if row else None
+    return claim_from_row(row) if row else None
 
 
 async def claim_due(
@@ -162,7 +181,7 @@ async def claim_due(
     """
     values = {"limit": limit, "without": [*without], "name": name}
     claimed = await CLAIM_DUE.rows(connection, rows, values)
-    return [_claim(row) for row in claimed]
+    return [claim_from_row(row) for row in claimed]
 
 
 async def find_due(
@@ -177,7 +196,8 @@ async def find_due(
     return list((await FIND_DUE.execute(connection, rows, values)).scalars())
 
 
-def _claim(row: Any) -> DeliveryClaim:
+def claim_from_row(row: Any) -> DeliveryClaim:
+    """The claim in a row that has ``via``, ``claim``, ``attempts`` and ``OUTCOME_COLUMNS``."""
     return DeliveryClaim(
         turn=outcome_from_row(row),
         via=DeliveryVia(row.via),

@@ -1,4 +1,7 @@
-"""Settlements in Postgres: the results of many jobs, each written into its turn once."""
+"""Settlements in Postgres: the results of many jobs, each written into its turn once.
+
+The statement of a settlement claims the deliveries that can go out at once.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +12,54 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Text, Uuid, bindparam, text
+from sqlalchemy import Integer, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import TurnStatus
 from bot.store.cancellation import END_DELIVERY
 from bot.store.conversations import HISTORY_AT
+from bot.store.delivery_claims import (
+    CLAIM_SETTLED,
+    ClaimRequest,
+    DeliveryClaim,
+    claim_from_row,
+)
 from bot.store.history_cache import mark
 from bot.store.reply_handles import stamp
+from bot.store.turn_outcomes import OUTCOME_COLUMNS
+from inference_queue.client import LOCK_FINISHED, TAKE_FINISHED
 from inference_queue.protocol import Completion
 from runtime.database import LAZY_COMMIT_SQL
-from runtime.direct import AnyConnection
+from runtime.direct import DirectConnection
 
-#: The conversation's state before the answer, locked until the transaction ends.
-#: The lock order is the accept's, so that no two transactions wait for each other. The expression
-#: on the status defeats the index of running turns: its statistics lag, and Postgres read them all.
-LOCK_SETTLING = text(
-    f"""
-    SELECT turns.job_id, conversations.history_seq, {HISTORY_AT} AS history_at, {LAZY_COMMIT_SQL}
-    FROM turns JOIN conversations ON conversations.id = turns.conversation_id
-    WHERE turns.job_id = ANY(:job_ids) AND turns.status || '' IN ('queued', 'generating')
+#: The conversations of jobs that this bot settles, locked in the accept's order, so that no two
+#: transactions wait for each other. The expression on the status defeats the index of running
+#: turns: its statistics lag, and Postgres read them all.
+_HELD = f"""
+    SELECT turns.job_id, conversations.last_seq, conversations.history_seq,
+        {HISTORY_AT} AS history_at
+    FROM job JOIN turns ON turns.job_id = job.id
+    JOIN conversations ON conversations.id = turns.conversation_id
+    WHERE turns.status || '' IN ('queued', 'generating')
     ORDER BY conversations.messenger, conversations.tenant, conversations.key
     FOR UPDATE OF conversations
+"""
+#: The same before the settlement, until the transaction ends.
+LOCK_SETTLING = text(
+    f"""
+    WITH job AS ({LOCK_FINISHED.format(ids="SELECT unnest(:job_ids)")}
+    ), held AS ({_HELD})
+    SELECT id FROM job WHERE (SELECT count(*) FROM held) >= 0
     """
 ).bindparams(bindparam("job_ids", type_=ARRAY(Uuid)))
 
-#: Results into their turns, each once, and the newest answered turn into its conversation, unless
-#: a reset came in between. ``more`` is certain: an accept needs the same lock, so it was committed
-#: before, or its own scheduling comes after. A scalar subquery: EXISTS may hash all waiting turns.
+#: Jobs out of the queue, their results into their turns, each once, and the newest answered turn
+#: into its conversation, unless a reset came in between. One statement sees what was committed
+#: before it, and of the rows that it locks or changes the newest version. So ``more`` is certain:
+#: an accept counts ``last_seq`` up under the same lock. It was seen, or it has changed the locked
+#: row since, or its own scheduling comes after. A scalar subquery: EXISTS may hash all waiting
+#: turns. The count lets all conversations be locked before the first turn is written.
 SETTLE = text(
     f"""
     WITH result AS (
@@ -48,6 +70,8 @@ SETTLE = text(
             failure_reason text, failure_message text, cut_chars int, runs jsonb,
             cpu_ms float8, busy_ms float8
         )
+    ), job AS ({TAKE_FINISHED.format(ids="SELECT job_id FROM result")}
+    ), held AS ({_HELD}
     ), settled AS (
         UPDATE turns
         SET status = result.status, settled_at = now(),
@@ -59,25 +83,39 @@ SETTLE = text(
             failure_reason = result.failure_reason, failure_message = result.failure_message,
             cut_chars = result.cut_chars, runs = result.runs,
             cpu_ms = result.cpu_ms, busy_ms = result.busy_ms
-        FROM result WHERE turns.job_id = result.job_id AND turns.status = ANY(result.sources)
-        RETURNING turns.id, turns.job_id, conversation_id, seq, epoch, messenger, turns.status,
-            coalesce(prompt, text) AS prompt, turns.answer, received_at, settled_at,
-            regenerates
+        FROM held JOIN result ON result.job_id = held.job_id
+        WHERE turns.job_id = held.job_id AND turns.status = ANY(result.sources)
+          AND (SELECT count(*) FROM held) > 0
+        RETURNING turns.id, turns.job_id, conversation_id, seq, epoch, messenger, tenant,
+            turns.status, coalesce(prompt, text) AS prompt, turns.answer, turns.finish_reason,
+            turns.failure_reason, reply_handle, received_at, settled_at, regenerates, last_seq,
+            history_seq, history_at
     ), remembered AS (
         UPDATE conversations SET history_seq = settled.seq
         FROM settled
         WHERE settled.status = 'answered' AND conversations.id = settled.conversation_id
           AND conversations.epoch = settled.epoch
         RETURNING conversations.id
-    ), delivery AS ({END_DELIVERY.format(cancelled="settled")})
-    SELECT settled.*, conversation_id IN (SELECT id FROM remembered) AS remembered, (
-        SELECT true FROM turns AS next
-        WHERE next.conversation_id = settled.conversation_id AND next.status = 'received'
-        LIMIT 1
-    ) IS NOT NULL AS more
-    FROM settled
+    ), delivery AS ({END_DELIVERY.format(cancelled="settled")}
+    ), {CLAIM_SETTLED}
+    SELECT {OUTCOME_COLUMNS}, turns.epoch, prompt, received_at, settled_at, regenerates,
+        history_seq, history_at, via, claim, attempts,
+        conversation_id IN (SELECT id FROM remembered) AS remembered, (
+            SELECT true FROM turns AS next
+            WHERE next.conversation_id = turns.conversation_id AND next.status = 'received'
+            LIMIT 1
+        ) IS NOT NULL OR last_seq IS DISTINCT FROM (
+            SELECT seen.last_seq FROM conversations AS seen WHERE seen.id = turns.conversation_id
+        ) AS more,
+        CASE (SELECT count(*) FROM claimed) WHEN 0 THEN {LAZY_COMMIT_SQL} END
+    FROM settled AS turns LEFT JOIN claimed ON claimed.turn_id = turns.id
     """
-).bindparams(bindparam("results", type_=Text))
+).bindparams(
+    bindparam("results", type_=Text),
+    bindparam("name", type_=Uuid),
+    bindparam("limit", type_=Integer),
+    bindparam("without", type_=ARRAY(Text)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +136,10 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledTurn:
-    """A turn that this transaction has settled."""
+    """A turn that this bot has settled."""
 
     id: UUID
+    job_id: UUID
     conversation_id: int
     seq: int
     epoch: int
@@ -110,31 +149,51 @@ class SettledTurn:
     answer: str | None
     received_at: datetime
     settled_at: datetime
-    more: bool  #: further turns of the conversation are waiting
+    more: bool  #: further turns of the conversation are waiting, or may be
     #: The mark of the answered turn before it; None if it cannot be appended to the history: it
     #: enters no later prompt, or replaces an earlier answer.
     previous: str | None
+    claim: DeliveryClaim | None = None  #: of its delivery; None: it is not claimed
 
 
-async def settle(connection: AnyConnection, settlements: Sequence[Settlement]) -> list[SettledTurn]:
-    """Write results into their turns; the turns settled now, without those settled before.
+async def settle(
+    connection: DirectConnection,
+    settlements: Sequence[Settlement],
+    claims: ClaimRequest | None = None,
+) -> list[SettledTurn]:
+    """Write the results of finished jobs into their turns; the turns settled now.
 
-    The transaction commits lazily: after a crash of Postgres the jobs are still there.
+    A job that another bot is settling, or has settled, is left to it. ``claims``: their deliveries
+    are claimed with it, where ``delivery_claims.claim_due`` would claim them. Without a claim the
+    commit is lazy: after a crash of Postgres the jobs are still there.
     """
-    job_ids = [settlement.job_id for settlement in settlements]
-    locked = await connection.execute(LOCK_SETTLING, {"job_ids": job_ids})
-    before = {row.job_id: row for row in locked}
-    values = [
-        _settle_values(settlement) for settlement in settlements if settlement.job_id in before
-    ]
-    results = orjson.dumps(values).decode()
-    rows = await connection.execute(SETTLE, {"results": results})
-    return [_settled_turn(row, before[row.job_id]) for row in rows]
+    if all(one.status is not TurnStatus.CANCELLED for one in settlements):
+        return await _settle(connection, settlements, claims)
+    # A live answer may begin its message while the statement waits for the conversation, which
+    # would not see it, and end the delivery: so the conversation is locked before.
+    async with connection.begin():
+        job_ids = [settlement.job_id for settlement in settlements]
+        locked = {row.id for row in await connection.execute(LOCK_SETTLING, {"job_ids": job_ids})}
+        mine = [one for one in settlements if one.job_id in locked]
+        return await _settle(connection, mine, claims)
 
 
-def _settled_turn(row: Any, before: Any) -> SettledTurn:
+async def _settle(
+    connection: DirectConnection, settlements: Sequence[Settlement], claims: ClaimRequest | None
+) -> list[SettledTurn]:
+    values = {
+        "results": orjson.dumps([_settle_values(one) for one in settlements]).decode(),
+        "name": claims.name if claims else None,
+        "limit": claims.limit if claims else 0,
+        "without": [*claims.without] if claims else [],
+    }
+    return [_settled_turn(row) for row in await connection.execute(SETTLE, values)]
+
+
+def _settled_turn(row: Any) -> SettledTurn:
     return SettledTurn(
         id=row.id,
+        job_id=row.job_id,
         conversation_id=row.conversation_id,
         seq=row.seq,
         epoch=row.epoch,
@@ -146,10 +205,11 @@ def _settled_turn(row: Any, before: Any) -> SettledTurn:
         settled_at=row.settled_at,
         more=row.more,
         previous=(
-            mark(before.history_seq, before.history_at)
+            mark(row.history_seq, row.history_at)
             if row.remembered and row.regenerates is None
             else None
         ),
+        claim=claim_from_row(row) if row.claim is not None else None,
     )
 
 

@@ -60,7 +60,7 @@ async def _run_without_rows(connection: DirectConnection, queue: JobQueue) -> No
     await inbox.accept(connection, [])
     await waiting_turns.waiting_conversations(connection, [])
     await queueing.queue_turns(connection, [])
-    await queue.completed(connection, 0)
+    await queue.finished(connection, 0)
     await settlements.settle(connection, [])
     await delivery_claims.claim_due(connection, 0, RowFilter(only=()))
     await delivery_claims.claim(connection, uuid4(), via=DeliveryVia.SYNC, states=())

@@ -27,6 +27,7 @@ from inference_queue.schema import jobs
 from inference_worker.engines.base import Delta, ModelCard, Usage
 from runtime.database import connect_database
 from runtime.redis_client import connect_redis
+from tests.support.finished_jobs import take_finished
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Desk:
         async with asyncio.timeout(timeout_s):
             while len(ended) < count:
                 async with self.database.begin() as connection:
-                    ended += [job.result for job in await self.queue.completed(connection, 100)]
+                    ended += [job.result for job in await take_finished(self.queue, connection)]
                 await asyncio.sleep(0.03)
         return ended
 

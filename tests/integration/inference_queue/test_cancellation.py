@@ -16,6 +16,7 @@ from inference_queue.client import JobQueue
 from inference_queue.leases import LeaseClient
 from inference_queue.protocol import CANCELLED, Job, Message, Role
 from inference_queue.schema import JobState, jobs
+from tests.support.finished_jobs import take_finished
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ async def test_a_queued_job_is_finished_as_cancelled_at_once(
     assert await cancel(database, queue, job.id)
     assert await leases.claim(1) == []
     async with database.begin() as connection:
-        [finished] = await queue.completed(connection, 5)
+        [finished] = await take_finished(queue, connection)
     assert (finished.id, finished.result, finished.started_at) == (job.id, CANCELLED, None)
 
 

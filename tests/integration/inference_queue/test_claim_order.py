@@ -19,6 +19,7 @@ from inference_queue.client import JobQueue
 from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import Completion, FinishReason, Job, Message, Picture, Role
 from inference_queue.reaper import reap
+from tests.support.finished_jobs import take_finished
 
 TYPICAL_S = 10.0
 DONE = Completion(
@@ -81,7 +82,7 @@ class Desk:
         self.running.remove(lease)
         await self.leases.finish(lease, DONE)
         async with self.database.begin() as connection:
-            await self.queue.completed(connection, 10)
+            await take_finished(self.queue, connection)
         self.passed.pop(lease.job.fairness_key, None)
         return lease.job.fairness_key
 

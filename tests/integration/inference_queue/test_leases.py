@@ -26,6 +26,7 @@ from inference_queue.protocol import (
 )
 from inference_queue.reaper import reap
 from inference_queue.schema import jobs
+from tests.support.finished_jobs import take_finished
 
 LEASE_S = 600
 COMPLETION = Completion(
@@ -110,7 +111,7 @@ async def test_a_cancelled_job_that_a_drain_gave_back_is_not_started_again(
     assert await leases.claim(5) == []
     async with database.begin() as connection:
         assert await reap(connection) == 1
-        assert [done.result for done in await queue.completed(connection, 5)] == [CANCELLED]
+        assert [done.result for done in await take_finished(queue, connection)] == [CANCELLED]
     await queue.close()
 
 

@@ -34,6 +34,7 @@ from inference_queue.token_stream import (
 )
 from runtime.pubsub import WakeupSubscriber
 from runtime.redis_client import connect_redis
+from tests.support.finished_jobs import take_finished
 
 COMPLETION = Completion(
     text="서울이에요.",
@@ -75,7 +76,7 @@ async def run_reaper(database: AsyncEngine) -> int:
 
 async def results(database: AsyncEngine, queue: JobQueue) -> list[Completion | Failure]:
     async with database.begin() as connection:
-        return [done.result for done in await queue.completed(connection, 10)]
+        return [done.result for done in await take_finished(queue, connection)]
 
 
 async def test_a_job_comes_back_as_it_went_in(
@@ -239,15 +240,15 @@ async def test_a_payload_that_is_no_job_fails_alone(
     assert failure.reason is FailureReason.INVALID_JOB
 
 
-async def test_finished_jobs_are_settled_by_one_and_then_gone(
+async def test_finished_jobs_are_taken_by_one_and_then_gone(
     database: AsyncEngine, queue: JobQueue, leases: LeaseClient
 ) -> None:
     job = await put(database, queue)
     [lease] = await leases.claim(1)
     await leases.finish(lease, COMPLETION)
     async with database.begin() as mine, database.begin() as theirs:
-        assert [done.id for done in await queue.completed(mine, 5)] == [job.id]
-        assert await queue.completed(theirs, 5) == []
+        assert [done.id for done in await take_finished(queue, mine)] == [job.id]
+        assert await take_finished(queue, theirs) == []
     async with database.connect() as connection:
         assert (await connection.execute(select(jobs.c.id))).all() == []
 

@@ -16,6 +16,7 @@ from inference_worker import queue_reaper
 from inference_worker.engines.base import Delta, ModelCard, Usage
 from runtime.database import connect_database
 from tests.support.desk import Desk, busy
+from tests.support.finished_jobs import take_finished
 from tests.support.stack import running_worker, served
 
 REFUSE = """
@@ -222,7 +223,7 @@ async def test_a_row_that_cannot_be_reaped_keeps_no_other_waiting(
     before = faults("reap")
     await reaper.reap()
     async with desk.database.begin() as connection:
-        finished = await desk.queue.completed(connection, 10)
+        finished = await take_finished(desk.queue, connection)
     assert {job.id for job in finished} == {job.id for job in others}
     assert faults("reap") == before + 1
     await reaper.reap()  # the refused row is left alone for a while

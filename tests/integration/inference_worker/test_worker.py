@@ -16,6 +16,7 @@ from inference_queue.protocol import (
 )
 from inference_worker.errors import EngineStuckError
 from tests.support.desk import Desk, Stuck, busy
+from tests.support.finished_jobs import take_finished
 from tests.support.stack import running_worker, served
 
 
@@ -89,7 +90,7 @@ async def test_a_worker_that_lost_its_lease_stops_writing(desk: Desk) -> None:
         )
         await server.until(lambda s: s.aborted == 1)
         async with desk.database.connect() as connection:
-            assert await desk.queue.completed(connection, 5) == []
+            assert await take_finished(desk.queue, connection) == []
 
 
 async def test_a_cancelled_job_is_stopped_at_the_engine(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from bot import app_keys
 from bot.delivery import sweeper
-from bot.delivery.dispatcher import BATCH, SHARE
+from bot.delivery.wire import BATCH, SHARE
 from bot.domain.deliveries import DeliveryResult
 from bot.store.schema import deliveries
 from fakes.faults import Fault

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from uuid import uuid4
+
 import pytest
 from sqlalchemy import text
 
@@ -57,7 +60,7 @@ async def test_one_claim_that_cannot_be_released_does_not_stop_the_others(
     async with delivery_parts(database_url) as parts:
         bad, *good = await parts.add_answers(4)
         unanswered = claimer.UnansweredClaims(parts.database)
-        name = unanswered.begin()
+        unanswered.add(name := uuid4(), time.monotonic())
         async with parts.database.begin() as connection:
             assert len(await delivery_claims.claim_due(connection, 5, name=name)) == 4
         await parts.break_row(bad, when="NEW.state = 'pending'")
@@ -75,7 +78,7 @@ async def test_a_claim_that_commits_after_its_release_is_released_again(
     async with delivery_parts(database_url) as parts:
         turns = await parts.add_answers(2)
         unanswered = claimer.UnansweredClaims(parts.database)
-        name = unanswered.begin()
+        unanswered.add(name := uuid4(), time.monotonic())
         await unanswered.release()
         async with parts.database.begin() as connection:
             await delivery_claims.claim_due(connection, 5, name=name)

@@ -12,6 +12,7 @@ from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
 from bot.store import posts
 from bot.store.settlements import Settlement, settle
+from runtime.direct import begin_directly, connect_directly
 from tests.integration.bot.conversation.conversation_parts import Parts, running_parts
 
 ME = uuid4()
@@ -74,6 +75,7 @@ async def test_a_delivery_waits_for_a_writer_of_the_same_moment(parts: Parts) ->
 
 async def stopped_job(parts: Parts, turn_id: UUID) -> Settlement:
     """The result of the turn's job, which was stopped before it wrote anything."""
+    assert await parts.canceller.cancel(turn_id)
     [row] = await parts.rows(f"SELECT job_id FROM turns WHERE id = '{turn_id}'")
     return Settlement(job_id=row.job_id, status=TurnStatus.CANCELLED, started_at=None)
 
@@ -82,7 +84,7 @@ async def test_nothing_is_begun_while_a_stop_ends_the_delivery(parts: Parts) -> 
     turn_id = await parts.wait("하나")
     await parts.schedule_all()
     stopped = await stopped_job(parts, turn_id)
-    async with parts.database.begin() as connection:
+    async with begin_directly(parts.database) as connection:
         assert await settle(connection, [stopped])
         waiting = asyncio.create_task(begin(parts, turn_id))
         await asyncio.sleep(0.2)
@@ -96,7 +98,7 @@ async def test_a_stop_ends_no_delivery_of_a_message_that_is_being_begun(parts: P
     stopped = await stopped_job(parts, turn_id)
 
     async def settle_it() -> None:
-        async with parts.database.begin() as connection:
+        async with connect_directly(parts.database) as connection:
             assert await settle(connection, [stopped])
 
     async with parts.database.begin() as connection:
@@ -132,7 +134,7 @@ async def test_a_settlement_sees_a_hold_or_forbids_it(parts: Parts) -> None:
     await begin(parts, turn_id)
     await note(parts, turn_id, PostState.WRITING, "1.000001")
     stopped = await stopped_job(parts, turn_id)
-    async with parts.database.begin() as connection:
+    async with begin_directly(parts.database) as connection:
         assert await settle(connection, [stopped])
         waiting = asyncio.create_task(hold(parts, turn_id))
         await asyncio.sleep(0.2)

@@ -1,0 +1,329 @@
+"""Deliveries that are claimed with their turn's settlement: as a claim of their own would be."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from bot.conversation.settlement_events import SettlementNotifier
+from bot.conversation.settlement_follow_up import SettlementFollowUp
+from bot.conversation.settler import Settler, settlement_of
+from bot.delivery.wire import SHARE
+from bot.domain.deliveries import DeliveryResult, DeliveryVia, ReplyHandle
+from bot.store import delivery_claims, settlements
+from bot.store.delivery_claims import ClaimRequest, DeliveryClaim
+from bot.store.history_cache import RecentHistory
+from bot.store.row_filter import RowFilter
+from bot.store.turn_outcomes import load_outcome
+from inference_queue.channels import FINISHED_CHANNEL
+from inference_queue.client import JobQueue
+from runtime.direct import DirectConnection, DirectResult, begin_directly, connect_directly
+from runtime.pubsub import WakeupPublisher, WakeupSubscriber
+from tests.integration.bot.conversation.conversation_parts import Parts, running_parts
+from tests.integration.bot.delivery.delivery_parts import DeliveryParts
+from tests.support.blocked import until_blocked
+from tests.support.seen_statements import after_direct_statements, seen_statements
+
+NAME = uuid4()
+
+
+@dataclass
+class Whole:
+    """Conversation and delivery, with a settler that hands claims over."""
+
+    parts: Parts
+    delivery: DeliveryParts
+    settler: Settler
+
+
+@pytest.fixture
+async def whole(database_url: str, redis_url: str) -> AsyncIterator[Whole]:
+    async with running_parts(database_url, redis_url) as parts:
+        delivery = DeliveryParts(parts.database, parts.redis)
+        wakeup = WakeupPublisher(parts.redis, "settled")
+        settler = Settler(
+            database=parts.database,
+            queue=JobQueue(parts.redis),
+            finished=WakeupSubscriber(parts.redis, FINISHED_CHANNEL),
+            follow_up=SettlementFollowUp(
+                history=RecentHistory(parts.redis, max_turns=5),
+                notifier=SettlementNotifier(wakeup, delivery.dispatcher.deliver_soon),
+                schedule_soon=lambda _: None,
+            ),
+            dispatcher=delivery.dispatcher,
+        )
+        yield Whole(parts, delivery, settler)
+        await delivery.recorded()
+        await wakeup.close()
+
+
+async def answered(parts: Parts, key: str = "철수", **changes: Any) -> UUID:
+    """A turn whose job is finished."""
+    turn_id = await parts.wait(f"말 {key}", key=key, **changes)
+    await parts.schedule_all()
+    assert await parts.work() == 1
+    return turn_id
+
+
+async def settle(connection: DirectConnection, parts: Parts, **changes: Any) -> list[DeliveryClaim]:
+    """Settle what is finished; the claims made with it."""
+    finished = await JobQueue(parts.redis).finished(connection, 100)
+    request = replace(ClaimRequest(name=NAME, limit=5), **changes)
+    settled = await settlements.settle(
+        connection, [settlement_of(job) for job in finished], request
+    )
+    return [turn.claim for turn in settled if turn.claim]
+
+
+def reply(
+    via: DeliveryVia, sync_s: float | None = None, callback_s: float | None = None
+) -> ReplyHandle:
+    """A way to answer; the ends of its windows in seconds from now."""
+    now = datetime.now(UTC)
+    return ReplyHandle(
+        via=via,
+        expires_at=now + timedelta(minutes=5),
+        sync_until=None if sync_s is None else now + timedelta(seconds=sync_s),
+        callback_until=None if callback_s is None else now + timedelta(seconds=callback_s),
+    )
+
+
+async def test_a_claim_made_with_the_settlement_is_like_any_other(whole: Whole) -> None:
+    turn_id = await answered(whole.parts)
+    async with connect_directly(whole.parts.database) as connection:
+        [claim] = await settle(connection, whole.parts)
+    async with whole.parts.database.connect() as plain:
+        assert claim.turn == await load_outcome(plain, turn_id)
+    assert (claim.turn_id, claim.via, claim.number, claim.attempts) == (turn_id, "post", 1, 1)
+    row = await whole.delivery.delivery(turn_id)
+    assert (row.state, row.claim, row.attempts, row.claimed_by) == ("sending", 1, 1, NAME)
+
+
+BEHIND = """
+    INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key, sender, text,
+        reply_handle, expires_at, status, settled_at)
+    SELECT gen_random_uuid(), id, 0, 0, messenger, tenant, 'earlier', 'U1', '먼저',
+        '{}', now(), 'answered', now() FROM conversations;
+    INSERT INTO deliveries (turn_id, messenger, via, state, not_before, expires_at)
+    SELECT id, messenger, '%s', '%s', now(), now() FROM turns WHERE event_key = 'earlier'
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "request_", "before", "claimed"),
+    [
+        ((DeliveryVia.POST,), {}, "", True),
+        ((DeliveryVia.CALLBACK, 0, 40), {}, "", True),
+        ((DeliveryVia.SYNC, 60, 90), {}, "", False),
+        ((DeliveryVia.CALLBACK, 60, 90), {}, "", False),
+        ((DeliveryVia.HELD,), {}, "", False),
+        ((DeliveryVia.POST,), {"limit": 0}, "", False),
+        ((DeliveryVia.POST,), {"without": ["slack"]}, "", False),
+        ((DeliveryVia.POST,), {"without": ["kakao"]}, "", True),
+        ((DeliveryVia.POST,), {}, BEHIND % ("post", "pending"), False),
+        ((DeliveryVia.POST,), {}, BEHIND % ("post", "sending"), False),
+        ((DeliveryVia.POST,), {}, BEHIND % ("post", "delivered"), True),
+        ((DeliveryVia.POST,), {}, BEHIND % ("callback", "pending"), True),
+        ((DeliveryVia.CALLBACK,), {}, BEHIND % ("post", "pending"), True),
+        ((DeliveryVia.POST,), {}, "UPDATE deliveries SET state = 'sending'", False),
+    ],
+)
+async def test_what_is_claimed_with_a_settlement_is_what_a_claim_would_find(
+    whole: Whole, given: tuple[Any, ...], request_: dict[str, Any], before: str, claimed: bool
+) -> None:
+    parts = whole.parts
+    turn_id = await answered(parts, reply=reply(*given))
+    for statement in filter(str.strip, before.split(";")):
+        await parts.execute(statement)
+    async with connect_directly(parts.database) as connection:
+        with contextlib.suppress(LookupError):
+            async with connection.begin():
+                claims = await settle(connection, parts, **request_)
+                assert [claim.turn_id for claim in claims] == ([turn_id] if claimed else [])
+                raise LookupError
+        await settle(connection, parts, limit=0)
+    async with parts.database.connect() as plain:
+        only, without = RowFilter(only=(turn_id,)), request_.get("without", ())
+        found = await delivery_claims.find_due(
+            plain, request_.get("limit", 5), only, without=without
+        )
+    assert found == ([turn_id] if claimed else [])
+
+
+async def test_a_stopped_answer_is_not_claimed_with_its_settlement(whole: Whole) -> None:
+    turn_id = await whole.parts.wait("하나")
+    await whole.parts.schedule_all()
+    assert await whole.parts.canceller.cancel(turn_id)
+    async with connect_directly(whole.parts.database) as connection:
+        assert await settle(connection, whole.parts) == []
+    assert (await whole.delivery.delivery(turn_id)).state == "expired"
+
+
+@pytest.mark.parametrize(("limit", "durable"), [(5, "on"), (0, "off")])
+async def test_the_commit_waits_for_the_disk_where_something_is_claimed(
+    whole: Whole, limit: int, durable: str
+) -> None:
+    await answered(whole.parts)
+    async with begin_directly(whole.parts.database) as connection:
+        await connection.execute(text("SET LOCAL synchronous_commit = on"))
+        await settle(connection, whole.parts, limit=limit)
+        assert await connection.scalar(text("SHOW synchronous_commit")) == durable
+
+
+async def test_a_delivery_that_another_one_holds_is_not_waited_for(whole: Whole) -> None:
+    turn_id = await answered(whole.parts)
+    async with whole.parts.database.begin() as other:
+        await other.execute(text("UPDATE deliveries SET updated_at = now()"))
+        async with connect_directly(whole.parts.database) as connection:
+            assert await settle(connection, whole.parts) == []
+    assert (await whole.delivery.delivery(turn_id)).state == "pending"
+
+
+async def test_a_claim_after_a_wait_for_a_conversation_lasts_as_long_as_any(whole: Whole) -> None:
+    turn_id = await answered(whole.parts)
+
+    async def run() -> list[DeliveryClaim]:
+        async with connect_directly(whole.parts.database) as connection:
+            return await settle(connection, whole.parts)
+
+    async with whole.parts.database.begin() as holder:
+        await holder.execute(text("SELECT FROM conversations FOR UPDATE"))
+        task = asyncio.create_task(run())
+        await until_blocked(whole.parts.database)
+        await holder.execute(text("SELECT pg_sleep(0.5)"))
+    assert len(await task) == 1
+    row = await whole.delivery.delivery(turn_id)
+    waited = row.claimed_until - row.updated_at - timedelta(seconds=delivery_claims.CLAIM_S)
+    assert waited >= timedelta(seconds=0.5)
+
+
+async def test_an_answer_is_settled_claimed_and_recorded_by_three_statements(
+    whole: Whole,
+) -> None:
+    turn_id = await answered(whole.parts)
+    await whole.delivery.dispatcher.deliver_due()  # the scan, which comes by itself
+    with seen_statements(whole.parts.database) as seen:
+        assert await whole.settler.settle() == 1
+        await whole.delivery.dispatcher.deliver_due()
+        await whole.delivery.recorded()
+    assert whole.delivery.slack.turn_ids == {turn_id}
+    assert ["claimed_by" in statement for statement in seen] == [False, True, False]
+    assert await whole.delivery.states([turn_id]) == ["delivered"]
+
+
+async def test_answers_of_a_conversation_keep_their_order(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = asyncio.Event()
+    deliver = whole.delivery.slack.deliver
+
+    async def held(*arguments: Any) -> DeliveryResult:
+        await sent.wait()
+        return await deliver(*arguments)
+
+    monkeypatch.setattr(whole.delivery.slack, "deliver", held)
+    first = await answered(whole.parts)
+    assert await whole.settler.settle() == 1
+    second = await answered(whole.parts)
+    assert await whole.settler.settle() == 1
+    assert await whole.delivery.states([first, second]) == ["sending", "pending"]
+    sent.set()
+    async with asyncio.timeout(30):
+        while len(whole.delivery.slack.answers) < 2:
+            await whole.delivery.dispatcher.deliver_due()
+            await asyncio.sleep(0.01)
+    assert [answer.turn_id for answer in whole.delivery.slack.answers] == [first, second]
+
+
+async def test_a_messenger_whose_share_is_used_up_is_not_claimed_for(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = asyncio.Event()
+
+    async def hang(*_: object) -> DeliveryResult:
+        await over.wait()
+        return whole.delivery.slack.result
+
+    monkeypatch.setattr(whole.delivery.slack, "deliver", hang)
+    await whole.delivery.add_answers(SHARE)
+    await whole.delivery.dispatcher.deliver_due()
+    turn_id = await answered(whole.parts)
+    assert await whole.settler.settle() == 1
+    assert await whole.delivery.states([turn_id]) == ["pending"]
+    over.set()
+
+
+async def test_room_of_a_settlement_under_way_is_given_to_no_other_claim(whole: Whole) -> None:
+    dispatcher = whole.delivery.dispatcher
+    await whole.delivery.add_answers(3)
+    with dispatcher.claiming(SHARE) as request:
+        assert request.limit == SHARE
+        with dispatcher.claiming(SHARE) as other:
+            assert other.limit == 0
+        assert not await dispatcher.deliver_due()
+    await dispatcher.deliver_due()
+    await whole.delivery.recorded()
+    assert len(whole.delivery.slack.answers) == 3
+
+
+async def test_a_claim_of_a_settlement_under_way_is_not_released(whole: Whole) -> None:
+    turn_id = await answered(whole.parts)
+    with whole.delivery.dispatcher.claiming(5) as request:
+        async with connect_directly(whole.parts.database) as connection:
+            await settle(connection, whole.parts, name=request.name)
+        assert await whole.delivery.claimer.claim(5) == []
+        assert await whole.delivery.states([turn_id]) == ["sending"]
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError, TimeoutError, asyncio.CancelledError])
+async def test_a_claim_without_an_answer_of_postgres_is_made_again(
+    whole: Whole, error: type[BaseException]
+) -> None:
+    turn_id = await answered(whole.parts)
+    lost: list[str] = []
+
+    def lose(statement: str, _: DirectResult) -> None:
+        if not lost and "claimed_by" in statement:
+            lost.append(statement)
+            raise error
+
+    with after_direct_statements(lose), contextlib.suppress(OSError, asyncio.CancelledError):
+        await whole.settler.settle()
+    assert await whole.delivery.states([turn_id]) == ["sending"]
+    await whole.delivery.deliver()
+    assert whole.delivery.slack.turn_ids == {turn_id}
+    row = await whole.delivery.delivery(turn_id)
+    assert (row.state, row.attempts) == ("delivered", 1)
+
+
+async def test_an_answer_that_is_claimed_as_the_bot_stops_is_sent(whole: Whole) -> None:
+    turn_id = await answered(whole.parts)
+    async with whole.parts.database.begin() as holder:
+        await holder.execute(text("SELECT FROM conversations FOR UPDATE"))
+        settling = asyncio.create_task(whole.settler.settle())
+        await until_blocked(whole.parts.database)
+        settling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await settling
+    await whole.delivery.dispatcher.close()
+    assert whole.delivery.slack.turn_ids == {turn_id}
+    assert await whole.delivery.states([turn_id]) == ["delivered"]
+
+
+async def test_a_delivery_that_refuses_its_claim_does_not_keep_the_turn_from_its_end(
+    whole: Whole,
+) -> None:
+    bad, good = await answered(whole.parts, "가"), await answered(whole.parts, "나")
+    await whole.delivery.break_row(bad, when="NEW.state = 'sending'")
+    assert await whole.settler.settle() == 2
+    assert set((await whole.parts.statuses()).values()) == {"answered"}
+    await whole.delivery.deliver()
+    assert whole.delivery.slack.turn_ids == {good}
