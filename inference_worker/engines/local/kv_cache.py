@@ -8,6 +8,7 @@ tokens run once for all of them, and only the attention tells the rows apart. tr
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,14 +133,18 @@ class _Layer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         **kwargs: Any,  # noqa: ARG002
     ) -> tuple[Tensor, Tensor]:
         """Write (1, heads, tokens, size) to the plan's places; returns the whole storage."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        self.resize()
-        keys, values = self.stored()
+        keys, values = self.prepared(key_states, value_states)
         row, position = self._cache.plan.places_on(keys.device)
         keys[row, :, position] = key_states[0].transpose(0, 1)
         values[row, :, position] = value_states[0].transpose(0, 1)
         return keys, values
+
+    def prepared(self, key_states: Tensor, value_states: Tensor) -> tuple[Tensor, Tensor]:
+        """The whole storage, as large as the cache asks for, of states like these."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        self.resize()
+        return self.stored()
 
     def stored(self) -> tuple[Tensor, Tensor]:
         """Keys and values."""
@@ -264,15 +269,27 @@ def attend(
     parts = []
     if plan.lengths:
         parts.append(_attend_rows(query, key, value, plan, scaling, sliding_window))
+    parts += attend_spans(query, key, value, plan, scaling, sliding_window)
+    out = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+    return out.transpose(1, 2).contiguous(), None
+
+
+def attend_spans(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    plan: Plan,
+    scaling: float | None,
+    window: int | None = None,
+) -> Iterator[Tensor]:
+    """The chunks of prompts, each over its own row: (1, heads, tokens, size) of each span."""
     at = len(plan.lengths)
     for span in plan.spans:
         until = at + span.stop - span.start
         keys, values = (states[span.row, None, :, : span.stop] for states in (key, value))
-        mask = plan.mask_of_span(span, query, sliding_window)
-        parts.append(_attend_span(query[:, :, at:until], keys, values, mask, scaling))
+        mask = plan.mask_of_span(span, query, window)
+        yield _attend_span(query[:, :, at:until], keys, values, mask, scaling)
         at = until
-    out = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
-    return out.transpose(1, 2).contiguous(), None
 
 
 def _attend_rows(

@@ -7,17 +7,17 @@ device or in any other number format goes through transformers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from inference_worker.engines.local.half_linear import HalfLinear, half_scale
 from inference_worker.engines.local.kv_cache import Plan, RowCache, Span, attend, cache_name
-from inference_worker.engines.local.packed_linear import PackedLinear, can_pack, is_plain
+from inference_worker.engines.local.packed_linear import can_pack, is_plain
+from inference_worker.engines.local.packing import Pack, linear_layers, packing, turns
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +29,9 @@ COMPARED = 5
 #: Cosines, and sines negative in their first half, of the tokens' positions: (tokens, 1, size).
 Turns = tuple[Tensor, Tensor]
 
-#: Lays out layers that read the same input.
-Pack = Callable[[Sequence[nn.Linear]], HalfLinear | PackedLinear]
+#: From ids (1, tokens), the plan, the places of the tokens whose logits are wanted, and the cache
+#: to the logits, (outcomes, vocabulary).
+Step = Callable[[Tensor, Plan, Tensor, RowCache], Tensor]
 
 
 class LlamaStep:
@@ -41,12 +42,11 @@ class LlamaStep:
 
     def __init__(self, model: Any) -> None:
         inner = model.model
-        scale = half_scale(_linear_layers(model))
-        pack: Pack = (lambda layers: HalfLinear(layers, scale)) if scale else PackedLinear
+        pack, scale = packing(model)
         self._embeddings: Tensor = inner.embed_tokens.weight.detach()
         self._rotary = inner.rotary_emb
-        self._layers = [_Layer(layer, pack, scale or 1.0) for layer in inner.layers]
-        self._norm = _Norm(inner.norm, scale or 1.0)
+        self._layers = [_Layer(layer, pack, scale) for layer in inner.layers]
+        self._norm = _Norm(inner.norm, scale)
         self._head = pack([model.lm_head])
 
     @torch.inference_mode()
@@ -54,16 +54,11 @@ class LlamaStep:
         """The logits, (outcomes, vocabulary), of the tokens of ``ids`` (1, tokens) in ``last``."""
         cache.plan = plan
         x = self._embeddings[ids[0]]
-        turns = self._turns(x, plan.places[1:])
+        cosines, sines = turns(self._rotary, x, plan.places[1:])
+        turned = cosines[:, None], sines[:, None]
         for layer, stored in zip(self._layers, cache.layers, strict=True):
-            x = layer(x, turns, stored, plan)
+            x = layer(x, turned, stored, plan)
         return self._head(self._norm(x[last]))
-
-    def _turns(self, x: Tensor, positions: Tensor) -> Turns:
-        cosines, sines = self._rotary(x[None], positions)
-        signed = sines[0].clone()
-        signed[:, : signed.shape[1] // 2].neg_()
-        return cosines[0][:, None], signed[:, None]
 
 
 class _Layer:
@@ -128,32 +123,41 @@ class _Norm:
         return x.mul(mean.rsqrt_()).mul_(self._weight)
 
 
-def llama_step_for(model: Any) -> LlamaStep | None:
-    """The step of a model that it suits, and whose logits it computes as transformers does."""
+def llama_step_for(model: Any) -> Step | None:
+    """The fastest step that suits a model, and computes its logits as transformers does."""
     if type(model) is not LlamaForCausalLM or not _suits(model) or not can_pack(model):
         return None
+    return _checked(_fused, "fused_steps_off", model) or _checked(
+        LlamaStep, "packed_steps_off", model
+    )
+
+
+def _fused(model: Any) -> Step:
+    from inference_worker.engines.local.fused_step import FusedStep  # noqa: PLC0415 - optional
+
+    return FusedStep(model)
+
+
+def _checked(make: Callable[[Any], Step], off: str, model: Any) -> Step | None:
+    """The step, or the line ``off`` about why there is none."""
     try:
-        step = LlamaStep(model)
+        step = make(model)
         far = _distance(step, model)
-    except (AttributeError, RuntimeError) as error:  # another torch or transformers
-        log.warning("packed_steps_off", error=type(error).__name__, reason=str(error)[:200])
+    except Exception as error:  # noqa: BLE001 - another torch, transformers or numba, or none
+        log.warning(off, error=type(error).__name__, reason=str(error)[:200])
         return None
     if not far <= TOLERANCE:
-        log.warning("packed_steps_off", error="other logits", reason=f"by a part of {far:.1e}")
+        log.warning(off, error="other logits", reason=f"by a part of {far:.1e}")
         return None
     return step
 
 
 def _suits(model: Any) -> bool:
-    return model.config.hidden_act == "silu" and all(map(is_plain, _linear_layers(model)))
-
-
-def _linear_layers(model: Any) -> list[nn.Linear]:
-    return [one for one in model.modules() if isinstance(one, nn.Linear)]
+    return model.config.hidden_act == "silu" and all(map(is_plain, linear_layers(model)))
 
 
 @torch.inference_mode()
-def _distance(step: LlamaStep, model: Any) -> float:
+def _distance(step: Step, model: Any) -> float:
     """Between its logits and those of transformers, as a part of the latter's size."""
     positions = torch.arange(COMPARED)
     ids = (positions * 7 + 1)[None] % model.config.vocab_size

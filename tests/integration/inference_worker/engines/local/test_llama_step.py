@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,10 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 from inference_queue.protocol import SamplingParams
-from inference_worker.engines.local import packed_linear
+from inference_worker.engines.local import llama_step, packed_linear
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span
-from inference_worker.engines.local.llama_step import llama_step_for
+from inference_worker.engines.local.llama_step import LlamaStep, llama_step_for
 
 SIZES: dict[str, Any] = {
     "vocab_size": 300,
@@ -34,6 +35,21 @@ LLAMA_3 = {
     "original_max_position_embeddings": 64,
 }
 GREEDY = SamplingParams(temperature=0)
+
+
+def without_numba(model: Any) -> Any:
+    raise ModuleNotFoundError("No module named 'numba'")
+
+
+@pytest.fixture(params=["kernels", "kernels, chunks by torch", "torch"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the ways in which a step is computed."""
+    if request.param == "torch":
+        monkeypatch.setattr(llama_step, "_fused", without_numba)
+        return
+    pytest.importorskip("numba")
+    if request.param != "kernels":
+        monkeypatch.setattr("inference_worker.engines.local.fused_step.LONG_SPAN", 4)
 
 
 def llama(*, published: bool = False, **others: Any) -> Any:
@@ -69,6 +85,7 @@ def single_token() -> tuple[Plan, torch.Tensor]:
     return Plan([4], [], torch.tensor([[0], [4]])), torch.tensor([[17]])
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("step_of", [mixed_step, single_token])
 @pytest.mark.parametrize(
     "others",
@@ -119,6 +136,7 @@ def test_only_the_wanted_tokens_have_logits() -> None:
     torch.testing.assert_close(some, every[[0, 1, 9]], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("published", [False, True], ids=["plain", "halves"])
 def test_a_batch_writes_the_answers_of_generate(*, published: bool) -> None:
     model, alone = llama(published=published), llama(published=published)
@@ -141,6 +159,19 @@ def test_a_batch_writes_the_answers_of_generate(*, published: bool) -> None:
             pad_token_id=0,
         )
         assert slot.tokens[: len(prompt) + 20] == whole[0].tolist()
+
+
+def test_the_fastest_way_is_taken_and_the_next_where_it_is_missing_or_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("numba")
+    fused_step = importlib.import_module("inference_worker.engines.local.fused_step")
+    assert isinstance(llama_step_for(llama()), fused_step.FusedStep)
+    with monkeypatch.context() as patch:
+        patch.setattr(llama_step, "_fused", without_numba)
+        assert isinstance(llama_step_for(llama()), LlamaStep)
+    monkeypatch.setattr(fused_step, "Gate", lambda size: lambda x: x[:, :size])
+    assert isinstance(llama_step_for(llama()), LlamaStep)
 
 
 def a_mistral() -> Any:
