@@ -39,10 +39,23 @@ class _Answer:
 
 def main() -> None:
     """Load the model, then answer each line of requests with a line of what came of them."""
-    folder = sys.argv[1]
+    # As the product does: what torch starts in the thread that loads ends with it.
+    made: list[Scheduler] = []
+    loading = threading.Thread(target=lambda: made.append(_loaded(sys.argv[1])))
+    loading.start()
+    loading.join()
+    [scheduler] = made
+    _reply({"ready": True})
+    for line in sys.stdin:
+        work = json.loads(line)
+        _reply(_answers(scheduler, work["requests"], work["at_once"]))
+    scheduler.close()
+
+
+def _loaded(folder: str) -> Scheduler:
     models: Any = AutoModelForCausalLM
     tokenizers: Any = AutoTokenizer
-    scheduler = Scheduler(
+    return Scheduler(
         models.from_pretrained(folder, dtype=torch.float32).eval(),
         tokenizers.from_pretrained(folder).backend_tokenizer,
         frozenset(),
@@ -50,11 +63,6 @@ def main() -> None:
         budget=512 * MOST_AT_ONCE,
         prefill_chunk=prefill_chunk(torch.device("cpu")),
     )
-    _reply({"ready": True})
-    for line in sys.stdin:
-        work = json.loads(line)
-        _reply(_answers(scheduler, work["requests"], work["at_once"]))
-    scheduler.close()
 
 
 def _answers(
