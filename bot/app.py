@@ -207,7 +207,7 @@ async def _run(
         for messenger in base.configuration.messengers:
             await messenger.close()
         await conversation.eraser.close()
+        await delivery.dispatcher.close()  # a settlement under way schedules what is next
         await conversation.scheduler.close()
-        await delivery.dispatcher.close()
         await base.queue.close()
         await base.settled_publisher.close()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.faults import FIRST_PAUSE_S, FaultHandler, describe_fault
@@ -23,6 +24,8 @@ from runtime.isolation import is_outage
 from runtime.periodic import FailureLog, run_periodically
 from runtime.pubsub import WakeupSubscriber
 from runtime.tasks import cancel_and_wait
+
+log = structlog.get_logger(__name__)
 
 SETTLE_POLL_S = 0.25
 RETRY_EVERY_S = 0.5
@@ -63,7 +66,7 @@ class Settler:
         self._queue = queue
         self._finished = finished
         self._follow_up = follow_up
-        self._elsewhere: list[UUID] = []  # jobs that another bot was settling in the last round
+        self._elsewhere: list[UUID] = []  # jobs that others were settling in the last rounds
         self._timeout_s = timeout_s
         self._faults: FaultHandler[UUID] = FaultHandler(
             "settle",
@@ -94,10 +97,10 @@ class Settler:
 
         Raises database errors of an outage.
         """
-        excluded = [*self._faults.quarantine.rows, *self._elsewhere]
-        self._elsewhere = []
+        elsewhere, self._elsewhere = self._elsewhere, []
+        excluded = [*self._faults.quarantine.rows, *elsewhere]
         try:
-            work = self._settle_batch(excluded)
+            work = self._settle_and_follow_up(excluded)
             finished, settled = await (self._dispatcher.finish(work) if self._dispatcher else work)
         except Exception as error:
             if is_outage(error):
@@ -105,10 +108,22 @@ class Settler:
             return await self._settle_each_alone(excluded)
         mine = {turn.job_id for turn in settled}
         self._elsewhere = [job.id for job in finished if job.id not in mine]
+        if len(self._elsewhere) == SETTLE_BATCH:  # whatever comes behind them would not be reached
+            self._elsewhere += elsewhere
         # Messages of jobs that this round found would wake the next one for nothing.
         self._finished.handled([str(job.id) for job in finished])
-        await self._follow_up.run(settled)
         return len(finished)
+
+    async def _settle_and_follow_up(
+        self, excluded: Sequence[UUID]
+    ) -> tuple[list[FinishedJob], list[SettledTurn]]:
+        """Both to their end: what waits behind a settled turn would be left to the sweep else."""
+        finished, settled = await self._settle_batch(excluded)
+        try:
+            await self._follow_up.run(settled)
+        except Exception:
+            log.exception("follow_up_broke")  # no fault of a result: they are settled
+        return finished, settled
 
     async def _settle_batch(
         self, excluded: Sequence[UUID]

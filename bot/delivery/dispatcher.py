@@ -100,9 +100,13 @@ class DeliveryDispatcher:
     @contextlib.contextmanager
     def claiming(self, most: int) -> Iterator[ClaimRequest]:
         """What a settlement in the context may claim of its deliveries, to ``send`` it there."""
-        with self._wire.reserving(most) as room, self._claimer.naming() as name:
-            without = [*self._wire.full, *self._claimer.marking]
-            yield ClaimRequest(name=name, limit=room, without=without)
+        try:
+            with self._wire.reserving(most) as room, self._claimer.naming() as name:
+                without = [*self._wire.full, *self._claimer.marking]
+                yield ClaimRequest(name=name, limit=room, without=without)
+        finally:
+            if self._named:  # they may have found no room meanwhile
+                self._wanted.set()
 
     def send(self, claims: Sequence[DeliveryClaim]) -> None:
         """Start sending claimed deliveries."""

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.conversation.settlement_follow_up import SettlementFollowUp
 from bot.conversation.settler import Settler, settlement_of
+from bot.delivery import dispatcher
 from bot.delivery.wire import SHARE
 from bot.domain.deliveries import DeliveryResult, DeliveryVia, ReplyHandle
 from bot.store import delivery_claims, settlements
@@ -27,6 +28,7 @@ from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
 from runtime.direct import DirectConnection, DirectResult, begin_directly, connect_directly
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
+from runtime.tasks import cancel_and_wait
 from tests.integration.bot.conversation.conversation_parts import Parts, running_parts
 from tests.integration.bot.delivery.delivery_parts import DeliveryParts
 from tests.support.blocked import until_blocked
@@ -42,6 +44,7 @@ class Whole:
     parts: Parts
     delivery: DeliveryParts
     settler: Settler
+    scheduled: list[int]  #: conversations that a settlement wants to have scheduled
 
 
 @pytest.fixture
@@ -49,6 +52,7 @@ async def whole(database_url: str, redis_url: str) -> AsyncIterator[Whole]:
     async with running_parts(database_url, redis_url) as parts:
         delivery = DeliveryParts(parts.database, parts.redis)
         wakeup = WakeupPublisher(parts.redis, "settled")
+        scheduled: list[int] = []
         settler = Settler(
             database=parts.database,
             queue=JobQueue(parts.redis),
@@ -56,11 +60,11 @@ async def whole(database_url: str, redis_url: str) -> AsyncIterator[Whole]:
             follow_up=SettlementFollowUp(
                 history=RecentHistory(parts.redis, max_turns=5),
                 notifier=SettlementNotifier(wakeup, delivery.dispatcher.deliver_soon),
-                schedule_soon=lambda _: None,
+                schedule_soon=scheduled.append,
             ),
             dispatcher=delivery.dispatcher,
         )
-        yield Whole(parts, delivery, settler)
+        yield Whole(parts, delivery, settler, scheduled)
         await delivery.recorded()
         await wakeup.close()
 
@@ -262,14 +266,14 @@ async def test_a_messenger_whose_share_is_used_up_is_not_claimed_for(
 
 
 async def test_room_of_a_settlement_under_way_is_given_to_no_other_claim(whole: Whole) -> None:
-    dispatcher = whole.delivery.dispatcher
+    delivering = whole.delivery.dispatcher
     await whole.delivery.add_answers(3)
-    with dispatcher.claiming(SHARE) as request:
+    with delivering.claiming(SHARE) as request:
         assert request.limit == SHARE
-        with dispatcher.claiming(SHARE) as other:
+        with delivering.claiming(SHARE) as other:
             assert other.limit == 0
-        assert not await dispatcher.deliver_due()
-    await dispatcher.deliver_due()
+        assert not await delivering.deliver_due()
+    await delivering.deliver_due()
     await whole.delivery.recorded()
     assert len(whole.delivery.slack.answers) == 3
 
@@ -304,8 +308,9 @@ async def test_a_claim_without_an_answer_of_postgres_is_made_again(
     assert (row.state, row.attempts) == ("delivered", 1)
 
 
-async def test_an_answer_that_is_claimed_as_the_bot_stops_is_sent(whole: Whole) -> None:
+async def test_a_settlement_is_done_to_its_end_as_the_bot_stops(whole: Whole) -> None:
     turn_id = await answered(whole.parts)
+    await whole.parts.wait("다음", key="철수")
     async with whole.parts.database.begin() as holder:
         await holder.execute(text("SELECT FROM conversations FOR UPDATE"))
         settling = asyncio.create_task(whole.settler.settle())
@@ -316,6 +321,27 @@ async def test_an_answer_that_is_claimed_as_the_bot_stops_is_sent(whole: Whole) 
     await whole.delivery.dispatcher.close()
     assert whole.delivery.slack.turn_ids == {turn_id}
     assert await whole.delivery.states([turn_id]) == ["delivered"]
+    assert len(whole.scheduled) == 1  # the next question waits for no sweep
+
+
+async def test_an_answer_that_found_no_room_is_sent_when_a_settlement_has_left_some(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "POLL_S", 600.0)
+    delivery = whole.delivery
+    delivering = asyncio.create_task(delivery.dispatcher.keep_delivering())
+    await asyncio.sleep(0.1)  # the scan at the beginning
+    [turn_id] = await delivery.add_answers(1)
+    with delivery.dispatcher.claiming(SHARE):
+        delivery.dispatcher.deliver_soon([turn_id])
+        await asyncio.sleep(0.1)
+        assert delivery.slack.answers == []
+    try:
+        async with asyncio.timeout(10):
+            while not delivery.slack.answers:
+                await asyncio.sleep(0.01)
+    finally:
+        await cancel_and_wait(delivering)
 
 
 async def test_a_delivery_that_refuses_its_claim_does_not_keep_the_turn_from_its_end(

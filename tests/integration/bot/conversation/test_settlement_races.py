@@ -252,6 +252,17 @@ async def test_a_bot_goes_on_behind_what_another_one_is_settling(parts: Parts) -
     assert await statuses() == {"answered": SETTLE_BATCH + 3}
 
 
+async def test_a_bot_goes_on_behind_what_several_others_are_settling(parts: Parts) -> None:
+    taken = 2 * SETTLE_BATCH
+    await answered(parts, *(f"말 {number:02}" for number in range(taken + 3)))
+    oldest = f"SELECT id FROM jobs ORDER BY finished_at LIMIT {taken} FOR UPDATE"
+    async with parts.database.begin() as other:
+        await other.execute(text(oldest))
+        found = [await parts.settler.settle() for _ in range(4)]
+    assert found == [SETTLE_BATCH, SETTLE_BATCH, 3, SETTLE_BATCH]
+    assert list((await parts.statuses()).values()).count("answered") == 3
+
+
 async def test_the_commit_of_a_settlement_does_not_wait_for_the_disk(parts: Parts) -> None:
     await answered(parts, "철수")
     async with begin_directly(parts.database) as connection:
