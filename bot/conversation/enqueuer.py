@@ -22,7 +22,7 @@ from runtime.direct import AnyConnection, begin_directly, connect_directly
 
 #: Jobs with pictures in one transaction: each may have a megabyte.
 MAX_WITH_PICTURES = 8
-#: The pause before another try: after too many pictures, or a write in between.
+#: The pause before another try: after too many pictures, a write in between, or a lock.
 RETRY_S = 0.05
 
 log = structlog.get_logger(__name__)
@@ -53,6 +53,7 @@ class JobEnqueuer:
         )
         self._notifier = notifier
         self._merge_window_s = merge_window_s
+        self._locked: set[int] = set()  # conversations that were locked when they were last tried
 
     async def enqueue(
         self,
@@ -67,7 +68,8 @@ class JobEnqueuer:
 
         The usual job is planned from a read without locks, and queued by one statement if that is
         still true. What needs more statements, or changed meanwhile, is planned in a transaction
-        that holds the conversations' locks. Neither waits for a conversation's lock.
+        that holds the conversations' locks. Neither waits for a conversation's lock: a locked one
+        is tried once more, and then left to the sweep, for a frozen process may hold it.
         """
         waits: dict[int, float] = {}
         async with connect_directly(self._database) as connection:
@@ -77,6 +79,7 @@ class JobEnqueuer:
             queued = await self._queue_plans(connection, plans)
         self._announce(plans, queued)
         usual = {plan.burst.state.id for plan in plans}
+        waits |= self._once_more(usual, queued.locked)
         rest = [burst.state.id for burst in bursts if burst.state.id not in usual]
         if rest := [*rest, *queued.changed]:
             waits |= await self._enqueue_locked(rest, tried)
@@ -101,7 +104,13 @@ class JobEnqueuer:
             return dict.fromkeys(conversation_ids, RETRY_S)
         self._planner.settings_kept(kept)
         self._announce(plans, queued)
-        return waits
+        return waits | self._once_more(conversation_ids, set(conversation_ids).difference(free))
+
+    def _once_more(self, tried: Iterable[int], locked: Iterable[int]) -> dict[int, float]:
+        """The waits for those of the tried conversations that are locked for the first time."""
+        again = set(locked) - self._locked
+        self._locked = self._locked.difference(tried) | again
+        return dict.fromkeys(again, RETRY_S)
 
     def _ready_bursts(
         self,
@@ -129,7 +138,7 @@ class JobEnqueuer:
         self, connection: AnyConnection, plans: Sequence[PlannedBurst]
     ) -> QueuedTurns:
         if not plans:
-            return QueuedTurns(jobs={}, changed=[])
+            return QueuedTurns(jobs={}, changed=[], locked=[])
         return await queueing.queue_turns(connection, [plan.turn for plan in plans])
 
     def _announce(self, plans: Sequence[PlannedBurst], queued: QueuedTurns) -> None:

@@ -28,8 +28,8 @@ from runtime.direct import AnyConnection
 #: The previous version's retention only locks the conversation whose newest answer it deletes:
 #: therefore ``history_at``.
 #: The lock keeps away whoever reads the turns under it and writes afterwards: a transaction that
-#: schedules, of this version or the previous one, and a cancellation. Its holder schedules the
-#: conversation itself, and one locked by a frozen process is left to the sweep.
+#: schedules, of this version or the previous one, and a cancellation. A holder that schedules does
+#: so for the conversation, too; the others (a message that is refused, a reset) do not.
 #: There is no job without a turn that was updated here.
 QUEUE = text(
     f"""
@@ -85,10 +85,11 @@ class PlannedTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedTurns:
-    """What became of planned turns; those of conversations that were locked are in neither."""
+    """What became of planned turns."""
 
     jobs: dict[UUID, UUID]  #: the job's id by the turn's
     changed: list[int]  #: the conversations whose plan was not true any more
+    locked: list[int]  #: the conversations that another one held, or that are gone
 
 
 async def queue_turns(connection: AnyConnection, planned: Sequence[PlannedTurn]) -> QueuedTurns:
@@ -101,9 +102,11 @@ async def queue_turns(connection: AnyConnection, planned: Sequence[PlannedTurn])
         "payloads": dump_payloads(one.job for one in planned),
     }
     rows = (await connection.execute(QUEUE, values)).all()
+    held = {row.conversation_id for row in rows}
     return QueuedTurns(
         jobs={row.turn_id: row.job_id for row in rows if row.turn_id is not None},
         changed=[row.conversation_id for row in rows if row.turn_id is None],
+        locked=[one.conversation_id for one in planned if one.conversation_id not in held],
     )
 
 

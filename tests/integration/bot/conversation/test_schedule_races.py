@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from bot.conversation import enqueuer
 from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.pictures import Picture
 from bot.domain.state_machine import turn_before
@@ -323,6 +324,24 @@ async def test_a_conversation_that_is_being_scheduled_elsewhere_is_left_alone(
             await previous.execute(text(statement))
     await parts.schedule_all()
     assert await questions(parts) == [("다른 봇", False)]
+
+
+@pytest.mark.parametrize("pictures", [False, True], ids=["statement", "transaction"])
+async def test_a_question_whose_conversation_a_refused_message_held_waits_for_no_sweep(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, pictures: bool
+) -> None:
+    monkeypatch.setattr(enqueuer, "RETRY_S", 0.5)
+    await answered_before(parts)
+    media = {"media": ({"type": "image"},)} if pictures else {}
+    accepted = await ask(parts, "질문", **media)
+    async with parts.database.begin() as refusing:
+        said = utterance("하나 더", key="room")
+        refused = await inbox.accept(refusing, [said], max_waiting=lambda _: 1)
+        assert refused == [inbox.NotAccepted.FULL]
+        await parts.scheduler.schedule([accepted.conversation_id])
+        assert await questions(parts) == []
+    await parts.scheduler.close()
+    assert await questions(parts) == [("질문", True)]
 
 
 async def test_a_cancellation_waits_for_the_statement_and_stops_its_job(parts: Parts) -> None:
