@@ -48,7 +48,7 @@ from bot.workers import WorkerRegistry
 from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
 from runtime.activity import Activity
-from runtime.database import BY_KEY, connect_database
+from runtime.database import BY_KEY, WITH_SENDER, connect_database
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
 from runtime.tasks import TaskSet
@@ -113,7 +113,10 @@ def shared_parts(configuration: Configuration) -> Base:
     url = settings.database_url.get_secret_value()
     database = connect_database(url, pool_size=POOL_SIZE)
     messages = connect_database(
-        url, pool_size=MESSAGES_POOL_SIZE, server_settings=BY_KEY, held=MESSAGES_POOL_SIZE - 2
+        url,
+        pool_size=MESSAGES_POOL_SIZE,
+        server_settings={**BY_KEY, **WITH_SENDER},
+        held=MESSAGES_POOL_SIZE - 2,
     )
     workers, activity = WorkerRegistry(redis), Activity()
     return Base(

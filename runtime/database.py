@@ -58,6 +58,10 @@ BY_KEY: Mapping[str, str] = {
     "jit": "off",
 }
 
+#: For connections whose statements wait for locks and then do what their sender has to go on with:
+#: a statement ends soon after the process that sent it, instead of doing it for nobody.
+WITH_SENDER: Mapping[str, str] = {"client_connection_check_interval": "100ms"}
+
 #: SQLSTATE classes of server errors: connection exception, insufficient resources, system error
 #: (PostgreSQL documentation, appendix A).
 _OUTAGE_CLASSES = frozenset({"08", "53", "58"})

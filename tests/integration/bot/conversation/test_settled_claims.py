@@ -26,6 +26,7 @@ from bot.store.row_filter import RowFilter
 from bot.store.turn_outcomes import load_outcome
 from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
+from runtime.database import DATABASE_ERRORS, WITH_SENDER, connect_database
 from runtime.direct import DirectConnection, DirectResult, begin_directly, connect_directly
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.tasks import cancel_and_wait
@@ -322,6 +323,29 @@ async def test_a_settlement_is_done_to_its_end_as_the_bot_stops(whole: Whole) ->
     assert whole.delivery.slack.turn_ids == {turn_id}
     assert await whole.delivery.states([turn_id]) == ["delivered"]
     assert len(whole.scheduled) == 1  # the next question waits for no sweep
+
+
+async def test_a_settlement_that_waits_as_its_bot_is_killed_claims_nothing(
+    whole: Whole, database_url: str
+) -> None:
+    """Nobody would send it, and it would count as perhaps sent."""
+    turn_id = await answered(whole.parts)
+    killed = connect_database(database_url, pool_size=1, server_settings=WITH_SENDER)
+    async with whole.parts.database.begin() as holder:
+        await holder.execute(text("SELECT FROM conversations FOR UPDATE"))
+        async with connect_directly(killed) as connection:
+            settling = asyncio.create_task(settle(connection, whole.parts))
+            await until_blocked(whole.parts.database)
+            # As the kernel does with a dead process's connection: no request to stop goes out.
+            connection._driver.terminate()
+            with pytest.raises(DATABASE_ERRORS):
+                await settling
+        await holder.execute(text("SELECT pg_sleep(1)"))
+    await killed.dispose()
+    assert await whole.delivery.states([turn_id]) == ["pending"]
+    assert await whole.settler.settle() == 1
+    await whole.delivery.recorded()
+    assert whole.delivery.slack.turn_ids == {turn_id}
 
 
 async def test_an_answer_that_found_no_room_is_sent_when_a_settlement_has_left_some(
