@@ -66,7 +66,7 @@ class Settler:
         self._queue = queue
         self._finished = finished
         self._follow_up = follow_up
-        self._elsewhere: list[UUID] = []  # jobs that others were settling in the last rounds
+        self._elsewhere: list[UUID] = []  # jobs of full rounds that others were settling
         self._timeout_s = timeout_s
         self._faults: FaultHandler[UUID] = FaultHandler(
             "settle",
@@ -106,10 +106,11 @@ class Settler:
             if is_outage(error):
                 raise
             return await self._settle_each_alone(excluded)
-        mine = {turn.job_id for turn in settled}
-        self._elsewhere = [job.id for job in finished if job.id not in mine]
-        if len(self._elsewhere) == SETTLE_BATCH:  # whatever comes behind them would not be reached
-            self._elsewhere += elsewhere
+        if len(finished) == SETTLE_BATCH:
+            mine = {turn.job_id for turn in settled}
+            self._elsewhere = [job.id for job in finished if job.id not in mine]
+            if not mine:  # what comes behind all of them would never be reached
+                self._elsewhere += elsewhere
         # Messages of jobs that this round found would wake the next one for nothing.
         self._finished.handled([str(job.id) for job in finished])
         return len(finished)

@@ -252,6 +252,15 @@ async def test_a_bot_goes_on_behind_what_another_one_is_settling(parts: Parts) -
     assert await statuses() == {"answered": SETTLE_BATCH + 3}
 
 
+async def test_a_job_that_another_bot_gives_up_is_settled_in_the_next_round(parts: Parts) -> None:
+    await answered(parts, "철수")
+    async with parts.database.begin() as other:
+        await other.execute(text("SELECT FROM jobs FOR UPDATE"))
+        assert await parts.settler.settle() == 1
+    assert await parts.settler.settle() == 1
+    assert await parts.statuses() == {"말 철수": "answered"}
+
+
 async def test_a_bot_goes_on_behind_what_several_others_are_settling(parts: Parts) -> None:
     taken = 2 * SETTLE_BATCH
     await answered(parts, *(f"말 {number:02}" for number in range(taken + 3)))
