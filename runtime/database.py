@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -140,7 +142,7 @@ def connect_database(
         pool_recycle=_RECYCLE_S,
         # The most recently used connection has its statements prepared and a warm server process.
         pool_use_lifo=True,
-        json_deserializer=orjson.loads,
+        json_deserializer=load_json,
         # An error shows its statement in the log, never the personal data in its values.
         hide_parameters=True,
         connect_args=_connect_args(
@@ -151,6 +153,22 @@ def connect_database(
         ),
     )
     return HoldingEngine(engine.sync_engine, most=held, recycle_s=_RECYCLE_S) if held else engine
+
+
+def load_json(stored: str) -> Any:
+    """The value of JSON as Postgres writes it. Raises ValueError for anything else.
+
+    Postgres keeps numbers of any size. One above all floats is read as infinite, so that its row is
+    checked and refused like any other: an exception would stop all the rows beside it.
+    """
+    try:
+        return orjson.loads(stored)
+    except orjson.JSONDecodeError:
+        return json.loads(stored, parse_int=_whole_or_infinite)
+
+
+def _whole_or_infinite(digits: str) -> int | float:
+    return int(digits) if math.isfinite(number := float(digits)) else number
 
 
 def connect_unpooled(raw_url: str, *, statement_s: float | None = None) -> AsyncEngine:

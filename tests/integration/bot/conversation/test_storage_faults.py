@@ -308,6 +308,19 @@ async def test_a_result_that_cannot_be_written_is_a_dead_letter_alone(
     assert await parts.settler.settle() == 0
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400"])
+async def test_a_number_that_no_program_can_read_costs_only_its_own_turn(
+    parts: Parts, number: str
+) -> None:
+    await answered(parts)
+    await parts.execute(
+        f"""UPDATE jobs SET result = jsonb_set(result, '{{total_ms}}', '{number}')
+        WHERE id = (SELECT job_id FROM turns WHERE text = 'bad')"""
+    )
+    await parts.settler.settle()
+    assert await parts.statuses() == {"bad": "failed"} | dict.fromkeys(GOOD, "answered")
+
+
 async def test_a_result_whose_statement_hangs_ends_as_a_dead_letter(hasty: Parts) -> None:
     await answered(hasty)
     await hasty.execute(*(line.replace("{status}", "answered") for line in SLEEP))
