@@ -78,12 +78,13 @@ class DeliveryClaimer:
     async def _claim_once(
         self, limit: int, rows: RowFilter, without: Collection[str]
     ) -> list[DeliveryClaim]:
+        began = time.monotonic()
         with self.naming() as name:
             async with self._claiming(self._database) as connection:
                 due = await delivery_claims.claim_due(
                     connection, limit, rows, without=without, name=name
                 )
-                claims = [self._marked(claim) for claim in due]
+                claims = [self._marked(claim, taken_at=began) for claim in due]
                 if reconcilable := [claim for claim in claims if claim.reconcilable]:
                     await reconciliation.mark(connection, reconcilable)
         return claims
@@ -100,8 +101,11 @@ class DeliveryClaimer:
                 self._unanswered.add(name, began)
             raise
 
-    def _marked(self, claim: DeliveryClaim) -> DeliveryClaim:
-        """The claim, reconcilable if its messenger can look up the answer afterwards."""
+    def _marked(self, claim: DeliveryClaim, taken_at: float) -> DeliveryClaim:
+        """The claim, reconcilable if its messenger can look up the answer afterwards.
+
+        ``taken_at``: before its statement; a bot that is frozen reads the answer at any later time.
+        """
         turn = claim.turn
         messenger = self._reconcilable.get(turn.messenger)
         reconcilable = (
@@ -113,7 +117,7 @@ class DeliveryClaimer:
                 or not messenger.has_other_route(turn.reply_handle)
             )
         )
-        return replace(claim, reconcilable=reconcilable)
+        return replace(claim, reconcilable=reconcilable, taken_at=taken_at)
 
     async def _bury(self, turn_id: UUID, error: Exception) -> bool:
         """Make the row a dead letter for the operator; False: that cannot be written either."""

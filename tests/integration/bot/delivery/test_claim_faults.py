@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,7 @@ from structlog.testing import capture_logs
 
 from bot.delivery import row_isolation
 from tests.integration.bot.delivery.delivery_parts import DeliveryParts, delivery_parts, faults
-from tests.support.seen_statements import seen_statements
+from tests.support.seen_statements import after_direct_statements, seen_statements
 
 REFUSES_CLAIM = (
     "ALTER TABLE deliveries ADD CONSTRAINT ck_broken_row "
@@ -129,3 +130,20 @@ async def test_where_nothing_fails_a_claim_is_one_statement(database_url: str) -
         with seen_statements(parts.database) as statements:
             assert len(await parts.claimer.claim(5)) == 3
         assert len(statements) == 1
+
+
+async def test_the_time_in_which_a_bot_was_frozen_counts_to_its_claims_age(
+    database_url: str,
+) -> None:
+    """Others may have recovered it meanwhile, and sent the answer."""
+    answered_at: list[float] = []
+
+    def freeze(*_: object) -> None:
+        answered_at.append(time.monotonic())
+        time.sleep(0.1)
+
+    async with delivery_parts(database_url) as parts:
+        await parts.add_answers(1)
+        with after_direct_statements(freeze):
+            [claim] = await parts.claimer.claim(5)
+    assert claim.taken_at <= answered_at[0]
