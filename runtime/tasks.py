@@ -37,7 +37,7 @@ class TaskSet:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            task.add_done_callback(self._forget)  # nobody else hears of its error
+            task.add_done_callback(_tell_error)
             raise
 
     async def wait(self) -> None:
@@ -63,6 +63,12 @@ class TaskSet:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task_failed", task=task.get_name(), exc_info=error)
+
+
+def _tell_error(task: asyncio.Task[Any]) -> None:
+    """Log the error that its caller would have heard of. Such ends are no faults of the code."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("task_failed", task=task.get_name(), error=type(error).__name__)
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
