@@ -8,8 +8,8 @@ and 0.15. Errors are asyncpg's own, which ``runtime.database`` reads as well.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -96,18 +96,9 @@ class DirectConnection:
         """The first column of all rows. As ``execute``."""
         return (await self.execute(statement, values)).scalars()
 
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[None]:
+    def begin(self) -> AbstractAsyncContextManager[None]:
         """A transaction that ends with the context; a savepoint inside another one."""
-        transaction = self._driver.transaction()
-        await transaction.start()
-        try:
-            yield
-        except BaseException as error:
-            if _is_whole(self._driver, error):
-                await transaction.rollback()
-            raise
-        await transaction.commit()
+        return _Begun(self._driver)
 
 
 #: Where a function of the store serves the messages' own path, and others.
@@ -149,9 +140,9 @@ class _Transaction(_Taken):
 
     async def __aenter__(self) -> DirectConnection:
         connection = await super().__aenter__()
-        self._transaction = self._connection.driver.transaction()
+        self._begun = connection.begin()
         try:
-            await self._transaction.start()
+            await self._begun.__aenter__()
         except BaseException as error:
             await super().__aexit__(type(error), error, None)
             raise
@@ -164,16 +155,29 @@ class _Transaction(_Taken):
         trace: TracebackType | None,
     ) -> None:
         try:
-            await self._end(error)
+            await self._begun.__aexit__(kind, error, trace)
         except BaseException as ended:
             await super().__aexit__(type(ended), ended, None)
             raise
         await super().__aexit__(kind, error, trace)
 
-    async def _end(self, error: BaseException | None) -> None:
+
+class _Begun:
+    """A transaction: committed at the end, rolled back after an error where that is possible."""
+
+    def __init__(self, driver: asyncpg.Connection) -> None:
+        self._driver = driver
+        self._transaction = driver.transaction()
+
+    async def __aenter__(self) -> None:
+        await self._transaction.start()
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
         if error is None:
             await self._transaction.commit()
-        elif _is_whole(self._connection.driver, error):
+        elif _is_whole(self._driver, error):
             await self._transaction.rollback()
 
 
