@@ -31,6 +31,7 @@ from bot.store import (
 )
 from bot.store.conversations import ConversationKey
 from tests.integration.bot.conversation.conversation_parts import Parts, running_parts, utterance
+from tests.support.blocked import until_blocked
 
 LONG_AGO = datetime.now(UTC) - timedelta(minutes=1)
 ROOM = ConversationKey(messenger="slack", tenant="T1", key="room")
@@ -197,7 +198,7 @@ async def within_the_statement(
     async with parts.database.connect() as holder:
         await holder.execute(text(f"SELECT pg_advisory_lock({PAUSE})"))
         scheduling_it = asyncio.create_task(parts.schedule_all())
-        await until_waiting(parts)
+        await until_blocked(parts.database)
         monkeypatch.undo()  # other bots are not paused
         await race.write(parts)
         await holder.execute(text(f"SELECT pg_advisory_unlock({PAUSE})"))
@@ -258,14 +259,6 @@ def queued_by_hand(words: str) -> list[str]:
         f"UPDATE turns SET status = 'queued', job_id = '{job}' WHERE status = 'received'",
         f"INSERT INTO jobs (id, payload) VALUES ('{job}', '{payload.replace(':', chr(92) + ':')}')",
     ]
-
-
-async def until_waiting(parts: Parts, *, connections: int = 1) -> None:
-    """Until so many connections wait for another one's locks."""
-    blocked = "SELECT pid FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
-    async with asyncio.timeout(30):
-        while len(await parts.rows(blocked)) < connections:
-            await asyncio.sleep(0.01)
 
 
 async def questions(parts: Parts) -> list[tuple[str, bool]]:
@@ -350,9 +343,9 @@ async def test_a_cancellation_waits_for_the_statement_and_stops_its_job(parts: P
     async with parts.database.begin() as holder:
         await holder.execute(text("SELECT id FROM turns WHERE text = '질문' FOR UPDATE"))
         scheduling_it = asyncio.create_task(parts.schedule_all())
-        await until_waiting(parts)
+        await until_blocked(parts.database)
         cancelling = asyncio.create_task(parts.inbox.cancel(turn))
-        await until_waiting(parts, connections=2)
+        await until_blocked(parts.database, 2)
     await scheduling_it
     assert await cancelling
     assert await parts.settler.settle() == 1
