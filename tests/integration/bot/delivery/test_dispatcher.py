@@ -54,7 +54,7 @@ async def test_one_platform_that_hangs_does_not_hold_up_the_other(
 ) -> None:
     async with (
         served() as made,
-        running_stack(database_url, redis_url, made[1], kakao_sync_budget_s=0.01) as stack,
+        running_stack(database_url, redis_url, made[1], kakao_sync_budget_s=0.001) as stack,
     ):
         stack.slack.faults.always = Fault.TIME_OUT
         await stack.say_slack("안녕")

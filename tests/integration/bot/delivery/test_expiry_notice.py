@@ -151,7 +151,7 @@ async def test_when_kakao_hangs_up_on_the_response_the_next_answer_tells(
 async def test_next_answer_reports_a_callback_without_a_response(
     database_url: str, redis_url: str
 ) -> None:
-    budget: dict[str, Any] = {"kakao_sync_budget_s": 0.01}
+    budget: dict[str, Any] = {"kakao_sync_budget_s": 0.001}
     async with served() as made, running_stack(database_url, redis_url, made[1], **budget) as stack:
         await stack.say_kakao("하나", callback_url=stack.kakao.new_callback_url())
         await expire_first_answer(stack)
