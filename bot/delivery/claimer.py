@@ -1,25 +1,22 @@
-"""Claims of due deliveries: marked if reconcilable, released if Postgres did not answer."""
+"""Claims of due deliveries: isolated from rows at fault, released if Postgres did not answer."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.delivery.retry_policy import RECONCILABLE_ATTEMPTS
 from bot.delivery.row_isolation import RowIsolation
-from bot.domain.deliveries import DeliveryVia
 from bot.domain.messenger import Messenger, Reconcilable
 from bot.observability.database_errors import report_database_error
-from bot.store import delivery_claims, delivery_outcomes, delivery_recovery, reconciliation
+from bot.store import delivery_claims, delivery_outcomes, delivery_recovery
 from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
 from bot.store.row_filter import RowFilter
 from runtime.database import DATABASE_ERRORS, fault_fields, is_gone, sqlstate
-from runtime.direct import begin_directly, connect_directly
+from runtime.direct import connect_directly
 
 #: The interval of releases: an unanswered claim may still be committed after the first.
 RELEASE_EVERY_S = 1.0
@@ -30,14 +27,12 @@ class DeliveryClaimer:
 
     def __init__(self, *, database: AsyncEngine, messengers: Mapping[str, Messenger]) -> None:
         self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
-        self._reconcilable = {
-            name: one for name, one in messengers.items() if isinstance(one, Reconcilable)
-        }
-        #: Messengers whose claims may be marked, in a transaction; else one statement is enough.
+        #: Messengers that may find a post afterwards: their claims are marked.
         self.marking = frozenset(
-            name for name, one in self._reconcilable.items() if one.can_reconcile
+            name
+            for name, one in messengers.items()
+            if isinstance(one, Reconcilable) and one.can_reconcile
         )
-        self._claiming = begin_directly if self.marking else connect_directly
         self._database = database
         self._unanswered = UnansweredClaims(database)
         self._isolation = RowIsolation("claim_due", on_fault=self._bury)
@@ -78,16 +73,11 @@ class DeliveryClaimer:
     async def _claim_once(
         self, limit: int, rows: RowFilter, without: Collection[str]
     ) -> list[DeliveryClaim]:
-        began = time.monotonic()
         with self.naming() as name:
-            async with self._claiming(self._database) as connection:
-                due = await delivery_claims.claim_due(
-                    connection, limit, rows, without=without, name=name
+            async with connect_directly(self._database) as connection:
+                return await delivery_claims.claim_due(
+                    connection, limit, rows, without=without, marking=self.marking, name=name
                 )
-                claims = [self._marked(claim, taken_at=began) for claim in due]
-                if reconcilable := [claim for claim in claims if claim.reconcilable]:
-                    await reconciliation.mark(connection, reconcilable)
-        return claims
 
     @contextmanager
     def naming(self) -> Iterator[UUID]:
@@ -100,24 +90,6 @@ class DeliveryClaimer:
             if not sqlstate(error) or is_gone(error):
                 self._unanswered.add(name, began)
             raise
-
-    def _marked(self, claim: DeliveryClaim, taken_at: float) -> DeliveryClaim:
-        """The claim, reconcilable if its messenger can look up the answer afterwards.
-
-        ``taken_at``: before its statement; a bot that is frozen reads the answer at any later time.
-        """
-        turn = claim.turn
-        messenger = self._reconcilable.get(turn.messenger)
-        reconcilable = (
-            claim.via is DeliveryVia.POST
-            and messenger is not None
-            and messenger.is_reconcilable(turn.reply_handle)
-            and (
-                claim.attempts <= RECONCILABLE_ATTEMPTS
-                or not messenger.has_other_route(turn.reply_handle)
-            )
-        )
-        return replace(claim, reconcilable=reconcilable, taken_at=taken_at)
 
     async def _bury(self, turn_id: UUID, error: Exception) -> bool:
         """Make the row a dead letter for the operator; False: that cannot be written either."""

@@ -102,8 +102,9 @@ class DeliveryDispatcher:
         """What a settlement in the context may claim of its deliveries, to ``send`` it there."""
         try:
             with self._wire.reserving(most) as room, self._claimer.naming() as name:
-                without = [*self._wire.full, *self._claimer.marking]
-                yield ClaimRequest(name=name, limit=room, without=without)
+                yield ClaimRequest(
+                    name=name, limit=room, without=self._wire.full, marking=self._claimer.marking
+                )
         finally:
             if self._named:  # they may have found no room meanwhile
                 self._wanted.set()

@@ -21,8 +21,8 @@ from bot.domain.messenger import LookupOutcome, LookupResult, Messenger, Reconci
 from bot.observability.database_errors import report_database_error
 from bot.observability.metrics import TRACES
 from bot.store import reconciliation
-from bot.store.delivery_claims import MAX_ATTEMPTS
-from bot.store.reconciliation import LOOKUP_S, RECONCILE_DELAY_S, ReconciliationClaim
+from bot.store.delivery_claims import MAX_ATTEMPTS, RECONCILE_DELAY_S
+from bot.store.reconciliation import LOOKUP_S, ReconciliationClaim
 from bot.store.row_filter import RowFilter
 from runtime.backoff import exponential_backoff_s
 from runtime.database import DATABASE_ERRORS, is_gone

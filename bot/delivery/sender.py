@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.delivery.answers import AnswerPresenter
 from bot.delivery.outcome_recorder import OutcomeRecord, OutcomeRecorder
-from bot.delivery.retry_policy import next_state
+from bot.delivery.retry_policy import RECONCILABLE_ATTEMPTS, next_state
 from bot.domain.deliveries import Answer, DeliveryResult, Outcome
 from bot.domain.messenger import Messenger, Reconcilable
 from bot.observability.database_errors import report_database_error
@@ -22,6 +22,7 @@ from bot.observability.metrics import DELIVERIES
 from bot.store import reconciliation
 from bot.store.delivery_claims import DeliveryClaim
 from runtime.database import DATABASE_ERRORS
+from runtime.direct import connect_directly
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ class DeliverySender:
         answers: AnswerPresenter,
         recorder: OutcomeRecorder,
     ) -> None:
-        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._messengers = messengers
         self._answers = answers
         self._recorder = recorder
@@ -77,27 +78,39 @@ class DeliverySender:
     async def _show(
         self, messenger: Messenger | None, claim: DeliveryClaim, answer: Answer
     ) -> DeliveryResult:
-        """Show the answer by a reconcilable route if there is one, else by any."""
+        """Show the answer by a reconcilable route if there is one, else by any.
+
+        Unmarked before another route: a lookup would find nothing and send it twice.
+        """
         if messenger is None:
             # A bot of a newer version, which runs beside this one, may know the messenger.
             return DeliveryResult(outcome=Outcome.RETRY, detail="this version lacks the messenger")
         handle = claim.turn.reply_handle
-        if not (claim.reconcilable and isinstance(messenger, Reconcilable)):
+        if not claim.marked:
             return await messenger.deliver(handle, claim.via, answer)
         if claim.is_stale:
             return DeliveryResult(outcome=Outcome.RETRY, detail="not sent: too late for its claim")
-        result = await messenger.deliver_reconcilably(handle, answer)
-        if result.outcome is not Outcome.REFUSED:
-            return result
-        # Unmarked before another route: a lookup would find nothing and send it twice.
+        result = DeliveryResult(outcome=Outcome.RETRY, detail="not sent: marked", tried=False)
+        if isinstance(messenger, Reconcilable) and _reconcilable(messenger, claim):
+            result = await messenger.deliver_reconcilably(handle, answer)
+            if result.outcome is not Outcome.REFUSED:
+                return result
         if await self._unmark(claim):
             return await messenger.deliver(handle, claim.via, answer)
         return replace(result, outcome=Outcome.RETRY)
 
     async def _unmark(self, claim: DeliveryClaim) -> bool:
         try:
-            async with self._autocommit.connect() as connection:
+            async with connect_directly(self._database) as connection:
                 return await reconciliation.unmark(connection, claim)
         except DATABASE_ERRORS as error:
             report_database_error("unmark", error, [claim.turn_id])
             return False
+
+
+def _reconcilable(messenger: Reconcilable, claim: DeliveryClaim) -> bool:
+    """Whether the post is sent so that it can be found: the last attempts take any other route."""
+    handle = claim.turn.reply_handle
+    return messenger.is_reconcilable(handle) and (
+        claim.attempts <= RECONCILABLE_ATTEMPTS or not messenger.has_other_route(handle)
+    )

@@ -2,6 +2,10 @@
 
 A delivery is claimed before anything goes on the wire; sync, callback, post and hold compete for
 the same claim. The claim's number fences its outcome.
+
+A claim of a post that its messenger may find afterwards is marked with its number, so the mark is
+true even if its process dies before it tells the outcome (``reconciliation``). The schema's columns
+call such a lookup a trace.
 """
 
 from __future__ import annotations
@@ -24,6 +28,9 @@ from runtime.direct import AnyConnection
 
 #: A claim older than this belongs to a process that died; on the wire it takes 10 s at most.
 CLAIM_S = 15
+#: The longest that a POST may end after its claim: a claim lasts 15 s, and a POST that starts at
+#: its very end takes ten more. A lookup comes after it.
+RECONCILE_DELAY_S = 30
 #: The maximum of attempts for one delivery.
 MAX_ATTEMPTS = 6
 #: The number of earlier turns searched for an unsent answer. Each unsent answer holds up the next
@@ -43,7 +50,8 @@ CLAIM_ONE = (
         WHERE turn_id = :turn_id AND state = ANY(:states) AND via = coalesce(:was, via)
         RETURNING turn_id, via, claim, attempts
     )
-    SELECT via, claim, attempts, {OUTCOME_COLUMNS} FROM claimed JOIN turns ON turns.id = turn_id
+    SELECT via, claim, attempts, false AS marked, {OUTCOME_COLUMNS}
+    FROM claimed JOIN turns ON turns.id = turn_id
     """
     )
     .bindparams(bindparam("states", type_=ARRAY(Text)), bindparam("was", type_=Text))
@@ -75,6 +83,9 @@ _DUE = f"""
 _INDEXED_STATE = {"turns": "turns", "now": "now()", "state": "state"}
 _UNINDEXED_STATE = {**_INDEXED_STATE, "state": "(state || '')"}
 _WITHOUT = bindparam("without", type_=ARRAY(Text))
+#: Messengers that may find a post afterwards.
+MARKING = bindparam("marking", type_=ARRAY(Text))
+_MARKED = "deliveries.messenger = ANY(:marking) AND via = 'post'"
 _CLAIMED = f"""due AS (
         {_DUE}
         FOR UPDATE OF deliveries SKIP LOCKED
@@ -82,17 +93,22 @@ _CLAIMED = f"""due AS (
     ), claimed AS (
         UPDATE deliveries
         SET state = 'sending', claim = claim + 1, attempts = attempts + 1, updated_at = now(),
-            claimed_until = {{now}} + make_interval(secs => {CLAIM_S}), claimed_by = :name
+            claimed_until = {{now}} + make_interval(secs => {CLAIM_S}), claimed_by = :name,
+            trace_claim = CASE WHEN {_MARKED} THEN claim + 1 END, traces = 0,
+            trace_at = CASE WHEN {_MARKED}
+                THEN {{now}} + make_interval(secs => {RECONCILE_DELAY_S}) END
         FROM due WHERE deliveries.turn_id = due.turn_id
-        RETURNING deliveries.turn_id, via, claim, attempts
+        RETURNING deliveries.turn_id, via, claim, attempts, trace_claim IS NOT NULL AS marked
     )"""
 CLAIM_DUE = FilteredStatement(
     f"""
     WITH {_CLAIMED}
-    SELECT via, claim, attempts, {OUTCOME_COLUMNS} FROM claimed JOIN turns ON turns.id = turn_id
+    SELECT via, claim, attempts, marked, {OUTCOME_COLUMNS}
+    FROM claimed JOIN turns ON turns.id = turn_id
     """,
     bindparam("name", type_=Uuid),
     _WITHOUT,
+    MARKING,
     columns={"reply_handle": JSONB()},
     fragments=_INDEXED_STATE,
     only_fragments=_UNINDEXED_STATE,
@@ -122,6 +138,8 @@ class ClaimRequest:
     name: UUID  #: unique to the request: an unanswered claim is released by it
     limit: int
     without: Collection[str] = ()  #: messengers whose deliveries stay pending
+    marking: Collection[str] = ()  #: messengers whose posts are marked
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +150,8 @@ class DeliveryClaim:
     via: DeliveryVia
     number: int  #: fences the outcome
     attempts: int
-    reconcilable: bool = False  #: the row is marked: its POST can be looked up afterwards
+    marked: bool = False  #: the post is looked up if its outcome stays unknown
+    #: Before its statement: a bot that is frozen reads the answer at any later time.
     taken_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -161,8 +180,9 @@ async def claim(
         "states": [*states],
         "was": was.value if was else None,
     }
+    began = time.monotonic()
     row = (await connection.execute(CLAIM_ONE, values)).one_or_none()
-    return claim_from_row(row) if row else None
+    return claim_from_row(row, began) if row else None
 
 
 async def claim_due(
@@ -171,17 +191,19 @@ async def claim_due(
     rows: RowFilter = ALL_ROWS,
     *,
     without: Collection[str] = (),
+    marking: Collection[str] = (),
     name: UUID | None = None,
 ) -> list[DeliveryClaim]:
     """Claim due deliveries: of settled turns, and callbacks at the end of their budget.
 
     Scans all pending deliveries; with ``rows.only``, no others than these, at a constant cost.
-    ``without``: messengers whose deliveries stay pending.
-    ``name`` is unique to this call: an unanswered claim is released by it.
+    ``without``: messengers whose deliveries stay pending. ``marking``: messengers whose posts are
+    marked. ``name`` is unique to this call: an unanswered claim is released by it.
     """
-    values = {"limit": limit, "without": [*without], "name": name}
+    began = time.monotonic()
+    values = {"limit": limit, "without": [*without], "marking": [*marking], "name": name}
     claimed = await CLAIM_DUE.rows(connection, rows, values)
-    return [claim_from_row(row) for row in claimed]
+    return [claim_from_row(row, began) for row in claimed]
 
 
 async def find_due(
@@ -196,11 +218,16 @@ async def find_due(
     return list((await FIND_DUE.execute(connection, rows, values)).scalars())
 
 
-def claim_from_row(row: Any) -> DeliveryClaim:
-    """The claim in a row that has ``via``, ``claim``, ``attempts`` and ``OUTCOME_COLUMNS``."""
+def claim_from_row(row: Any, began: float) -> DeliveryClaim:
+    """The claim in a row of ``via``, ``claim``, ``attempts``, ``marked`` and ``OUTCOME_COLUMNS``.
+
+    ``began``: the time before its statement (``time.monotonic``).
+    """
     return DeliveryClaim(
         turn=outcome_from_row(row),
         via=DeliveryVia(row.via),
         number=row.claim,
         attempts=row.attempts,
+        marked=row.marked,
+        taken_at=began,
     )

@@ -1,13 +1,11 @@
-"""Lookups of unconfirmed deliveries in Postgres: marks, claims and outcomes.
+"""Lookups of unconfirmed deliveries in Postgres: claims and outcomes.
 
-A reconcilable claim is marked with its own number before anything is sent, so the mark is true even
-if its process dies. A lookup is claimed like a delivery; its number fences its outcome. The
-schema's columns call a lookup a trace.
+Only a delivery whose last claim was marked is looked up. A lookup is claimed like a delivery; its
+number fences its outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -23,22 +21,10 @@ from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
 from bot.store.turn_outcomes import read_reply_handle
 from runtime.direct import AnyConnection
 
-#: The longest that a POST may end after its claim: a claim lasts 15 s, and a POST that starts at
-#: its very end takes ten more.
-RECONCILE_DELAY_S = 30
 #: A lookup older than this belongs to a process that died; it takes 50 s at most.
 LOOKUP_S = 60
 #: The maximum of rows tried one by one after a fault.
 MAX_FOUND = 50
-
-MARK = text(
-    f"""
-    UPDATE deliveries
-    SET trace_claim = claim, traces = 0,
-        trace_at = now() + make_interval(secs => {RECONCILE_DELAY_S})
-    WHERE turn_id = ANY(:turn_ids)
-    """
-)
 
 #: Renews the claim's time as well: nothing was shown yet, and the next route may take all of it.
 UNMARK = text(
@@ -47,6 +33,7 @@ UNMARK = text(
     SET trace_claim = NULL, trace_at = NULL,
         claimed_until = now() + make_interval(secs => {CLAIM_S})
     WHERE turn_id = :turn_id AND claim = :claim AND state = 'sending'
+    RETURNING turn_id
     """
 )
 
@@ -105,18 +92,13 @@ class ReconciliationClaim:
     began_at: datetime
 
 
-async def mark(connection: AnyConnection, claims: Sequence[DeliveryClaim]) -> None:
-    """Mark new claims as reconcilable, in the transaction that takes them."""
-    await connection.execute(MARK, {"turn_ids": [claim.turn_id for claim in claims]})
-
-
-async def unmark(connection: AsyncConnection, claim: DeliveryClaim) -> bool:
+async def unmark(connection: AnyConnection, claim: DeliveryClaim) -> bool:
     """Remove the mark of a claim that takes another route, and renew the claim's time.
 
     False: the claim was lost.
     """
     values = {"turn_id": claim.turn_id, "claim": claim.number}
-    return bool((await connection.execute(UNMARK, values)).rowcount == 1)
+    return (await connection.execute(UNMARK, values)).first() is not None
 
 
 async def claim_one(

@@ -21,6 +21,7 @@ from bot.store.cancellation import END_DELIVERY
 from bot.store.conversations import HISTORY_AT
 from bot.store.delivery_claims import (
     CLAIM_SETTLED,
+    MARKING,
     ClaimRequest,
     DeliveryClaim,
     claim_from_row,
@@ -99,7 +100,7 @@ SETTLE = text(
     ), delivery AS ({END_DELIVERY.format(cancelled="settled")}
     ), {CLAIM_SETTLED}
     SELECT {OUTCOME_COLUMNS}, turns.epoch, prompt, received_at, settled_at, regenerates,
-        history_seq, history_at, via, claim, attempts,
+        history_seq, history_at, via, claim, attempts, marked,
         conversation_id IN (SELECT id FROM remembered) AS remembered, (
             SELECT true FROM turns AS next
             WHERE next.conversation_id = turns.conversation_id AND next.status = 'received'
@@ -115,6 +116,7 @@ SETTLE = text(
     bindparam("name", type_=Uuid),
     bindparam("limit", type_=Integer),
     bindparam("without", type_=ARRAY(Text)),
+    MARKING,
 )
 
 
@@ -186,11 +188,13 @@ async def _settle(
         "name": claims.name if claims else None,
         "limit": claims.limit if claims else 0,
         "without": [*claims.without] if claims else [],
+        "marking": [*claims.marking] if claims else [],
     }
-    return [_settled_turn(row) for row in await connection.execute(SETTLE, values)]
+    began = claims.began if claims else 0.0
+    return [_settled_turn(row, began) for row in await connection.execute(SETTLE, values)]
 
 
-def _settled_turn(row: Any) -> SettledTurn:
+def _settled_turn(row: Any, began: float) -> SettledTurn:
     return SettledTurn(
         id=row.id,
         job_id=row.job_id,
@@ -209,7 +213,7 @@ def _settled_turn(row: Any) -> SettledTurn:
             if row.remembered and row.regenerates is None
             else None
         ),
-        claim=claim_from_row(row) if row.claim is not None else None,
+        claim=claim_from_row(row, began) if row.claim is not None else None,
     )
 
 

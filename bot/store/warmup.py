@@ -19,7 +19,6 @@ from bot.store import (
     delivery_claims,
     inbox,
     queueing,
-    reconciliation,
     settlements,
     sync_windows,
     waiting_turns,
@@ -65,4 +64,3 @@ async def _run_without_rows(connection: DirectConnection, queue: JobQueue) -> No
     await delivery_claims.claim_due(connection, 0, RowFilter(only=()))
     await delivery_claims.claim(connection, uuid4(), via=DeliveryVia.SYNC, states=())
     await sync_windows.close_sync_windows(connection, [])
-    await reconciliation.mark(connection, [])

@@ -20,7 +20,12 @@ from bot.delivery import dispatcher
 from bot.delivery.wire import SHARE
 from bot.domain.deliveries import DeliveryResult, DeliveryVia, ReplyHandle
 from bot.store import delivery_claims, settlements
-from bot.store.delivery_claims import ClaimRequest, DeliveryClaim
+from bot.store.delivery_claims import (
+    CLAIM_S,
+    RECONCILE_DELAY_S,
+    ClaimRequest,
+    DeliveryClaim,
+)
 from bot.store.history_cache import RecentHistory
 from bot.store.row_filter import RowFilter
 from bot.store.turn_outcomes import load_outcome
@@ -161,6 +166,34 @@ async def test_what_is_claimed_with_a_settlement_is_what_a_claim_would_find(
             plain, request_.get("limit", 5), only, without=without
         )
     assert found == ([turn_id] if claimed else [])
+
+
+@pytest.mark.parametrize(
+    ("given", "marking", "marked"),
+    [
+        ((DeliveryVia.POST,), ["slack", "kakao"], True),
+        ((DeliveryVia.POST,), ["kakao"], False),
+        ((DeliveryVia.CALLBACK, 0, 40), ["slack"], False),
+    ],
+)
+@pytest.mark.parametrize("settling", [True, False])
+async def test_a_claim_of_a_post_that_can_be_looked_up_is_marked_with_its_number(
+    whole: Whole, given: tuple[Any, ...], marking: list[str], marked: bool, settling: bool
+) -> None:
+    turn_id = await answered(whole.parts, reply=reply(*given))
+    await whole.parts.execute("UPDATE deliveries SET trace_claim = 0, traces = 3, trace_at = now()")
+    async with connect_directly(whole.parts.database) as connection:
+        claims = await settle(connection, whole.parts, marking=marking, limit=1 if settling else 0)
+        if not settling:
+            claims = await delivery_claims.claim_due(connection, 1, marking=marking)
+    assert [claim.marked for claim in claims] == [marked]
+    row = await whole.delivery.delivery(turn_id)
+    assert (row.trace_claim, row.traces) == (1 if marked else None, 0)
+    if marked:
+        quiet_s = (row.trace_at - row.claimed_until).total_seconds()
+        assert quiet_s == pytest.approx(RECONCILE_DELAY_S - CLAIM_S, abs=0.1)
+    else:
+        assert row.trace_at is None
 
 
 async def test_a_stopped_answer_is_not_claimed_with_its_settlement(whole: Whole) -> None:

@@ -15,8 +15,7 @@ from sqlalchemy import Row, event, text
 from bot import app_keys
 from bot.messengers.slack import api, web_api
 from bot.messengers.slack.simulated_requests import CHANNEL_ID
-from bot.store.delivery_claims import DeliveryClaim
-from bot.store.reconciliation import RECONCILE_DELAY_S
+from bot.store.delivery_claims import RECONCILE_DELAY_S, DeliveryClaim
 from fakes.faults import Fault
 from tests.support.stack import SLACK_TOKEN, Stack, running_bot, running_stack, served
 

@@ -127,10 +127,9 @@ async def lose_a_claim(
     """A turn, and the name of the claim of its delivery, of which its bot never heard."""
     turn_id, name = await add_turn(database, messenger=messenger, delivery="pending"), uuid4()
     async with database.begin() as connection:
-        claims = await delivery_claims.claim_due(connection, 5, name=name)
-        assert len(claims) == 1
-        if traced:
-            await reconciliation.mark(connection, claims)
+        marking = [messenger] if traced else []
+        [claim] = await delivery_claims.claim_due(connection, 5, marking=marking, name=name)
+        assert claim.marked is traced
     return turn_id, name
 
 

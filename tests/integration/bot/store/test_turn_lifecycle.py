@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -354,11 +354,8 @@ class Lives(RuleBasedStateMachine):
     def claim_due(self, *, traced: bool) -> Any:
         async def claim() -> list[DeliveryClaim]:
             async with self.database.begin() as connection:
-                due = await delivery_claims.claim_due(connection, 2)
-                posts = [one for one in due if one.via is DeliveryVia.POST]
-                if traced:
-                    await reconciliation.mark(connection, posts)
-                return [replace(one, reconcilable=traced and one in posts) for one in due]
+                marking = [*MESSENGERS] if traced else []
+                return await delivery_claims.claim_due(connection, 2, marking=marking)
 
         return multiple(*self.run(claim()))
 
@@ -413,7 +410,7 @@ class Lives(RuleBasedStateMachine):
         )
         if not owner or owner[0].claim != claim.number:
             return
-        if shown and claim.reconcilable:
+        if shown and claim.marked:
             self.shown[claim.turn_id] += 1
             self.in_channel.add(claim.turn_id)
         if dies:
