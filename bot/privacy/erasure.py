@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -92,11 +92,11 @@ class Eraser:
         touched: set[int] = set()
         # Counted before they go with their turns.
         counts["items"] += await _repeated(lambda: self._leave_datasets(person))
-        full = True
+        full, stopped = True, set[UUID]()
         while full:
             # What the person sends meanwhile is erased too.
-            await self._cancel_running(person)
-            batch = await _repeated(lambda: self._erase_batch(person))
+            stopped.update(await self._cancel_running(person))
+            batch = await _repeated(lambda: self._erase_batch(person, stopped))
             counts.update(turns=batch.turns, conversations=batch.conversations)
             counts["jobs"] += await self._erase_jobs(batch)
             await self._forget(batch)
@@ -146,17 +146,19 @@ class Eraser:
             self._wanted.discard(person)
             del self._running[person]
 
-    async def _cancel_running(self, person: Person) -> None:
+    async def _cancel_running(self, person: Person) -> list[UUID]:
+        """Stop what has no result; the turns, whose answers may be shown before they are erased."""
         async with self._database.connect() as connection:
             running = await erasure.unsettled_turns(connection, person)
         for turn_id in running:
             await self._cancel(turn_id)
+        return running
 
-    async def _erase_batch(self, person: Person) -> ErasedBatch:
+    async def _erase_batch(self, person: Person, stopped: Collection[UUID]) -> ErasedBatch:
         async with self._database.begin() as connection:
             # First of all, as their steps do: the jobs of the background lane go with the turns.
             await replay_items.hold_person(connection, person)
-            batch = await erasure.erase_turns(connection, person)
+            batch = await erasure.erase_turns(connection, person, stopped)
             ids = [conversation_id for conversation_id, _ in batch.windows]
             erased = await erasure.erase_conversations(connection, ids)
         return replace(batch, conversations=erased)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -72,7 +72,8 @@ ERASE_TURNS = text(
     ), unfinished AS (
         SELECT gone.id, gone.reply_handle, posts.message_id
         FROM posts JOIN gone ON gone.id = posts.turn_id
-        WHERE posts.state <> 'final' AND posts.message_id IS NOT NULL
+        WHERE posts.message_id IS NOT NULL
+          AND (posts.state <> 'final' OR posts.turn_id = ANY(:stopped))
         FOR UPDATE OF posts
     )
     SELECT (SELECT count(*) FROM chosen) AS chosen, (SELECT count(*) FROM gone) AS turns,
@@ -81,7 +82,7 @@ ERASE_TURNS = text(
         array(SELECT job_id FROM gone WHERE job_id IS NOT NULL) AS job_ids,
         coalesce((SELECT jsonb_agg(to_jsonb(unfinished)) FROM unfinished), '[]') AS unfinished
     """
-).bindparams(*_PERSON)
+).bindparams(*_PERSON, bindparam("stopped", type_=ARRAY(Uuid)))
 
 ERASE_JOBS = text("DELETE FROM jobs WHERE id = ANY(:ids)").bindparams(
     bindparam("ids", type_=ARRAY(Uuid))
@@ -167,12 +168,16 @@ async def unsettled_turns(connection: AsyncConnection, person: Person) -> list[U
     return list((await connection.execute(UNSETTLED, _values(person))).scalars())
 
 
-async def erase_turns(connection: AsyncConnection, person: Person) -> ErasedBatch:
+async def erase_turns(
+    connection: AsyncConnection, person: Person, stopped: Collection[UUID] = ()
+) -> ErasedBatch:
     """Delete up to ``BATCH`` of the person's turns, with all that hangs on them.
 
-    Two erasures at once may choose the same turns: each goes on until it finds none.
+    Two erasures at once may choose the same turns: each goes on until it finds none. ``stopped``:
+    turns that were stopped for it; what is shown of them counts as unfinished.
     """
-    row = (await connection.execute(ERASE_TURNS, _values(person))).one()
+    values = {**_values(person), "stopped": [*stopped]}
+    row = (await connection.execute(ERASE_TURNS, values)).one()
     return ErasedBatch(
         full=row.chosen == BATCH,
         turns=row.turns,
@@ -233,5 +238,5 @@ async def write_receipt(
     return UUID(str(values["id"]))
 
 
-def _values(person: Person) -> dict[str, str]:
+def _values(person: Person) -> dict[str, Any]:
     return {"messenger": person.messenger, "tenant": person.tenant, "sender": person.sender}

@@ -299,6 +299,27 @@ async def test_what_an_erased_turn_shows_in_part_is_taken_back(parts: Parts) -> 
     assert sorted(withdrawn) == [("slack", "1.2"), ("slack", "1.3")]
 
 
+async def test_an_answer_that_the_erasure_itself_has_stopped_is_taken_back(parts: Parts) -> None:
+    """Its delivery may be faster than the erasure."""
+    before = await ask(parts, "하나")
+    running = await parts.wait("둘", key="철수")
+    await parts.execute(
+        "INSERT INTO posts (turn_id, part, room, message_id, state) "
+        f"VALUES ('{before}', 0, 'C1', '1.1', 'final'), ('{running}', 0, 'C1', '1.2', 'streaming')"
+    )
+
+    async def finish(turn_id: UUID) -> bool:
+        await parts.execute(f"UPDATE posts SET state = 'final' WHERE turn_id = '{turn_id}'")
+        return True
+
+    withdrawn: list[tuple[str, str]] = []
+    eraser = eraser_of(parts, withdrawn)
+    eraser._cancel = finish
+    await eraser.erase_all(Person(messenger="slack", tenant="T1", sender="U1"))
+    await eraser.close()
+    assert withdrawn == [("slack", "1.2")]
+
+
 async def test_two_bots_erase_one_person_at_once_and_wholly(parts: Parts) -> None:
     first = await ask(parts, "하나")
     await parts.execute(
