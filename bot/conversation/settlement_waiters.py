@@ -25,6 +25,12 @@ MAX_WAITING = 512
 MAX_WAITING_OF_A_PERSON = 32
 
 
+class Settlement(asyncio.Event):
+    """Set when the turn gets no other result: it is settled, or erased."""
+
+    is_told = False  #: by who settled it, so that the turn was there
+
+
 class SettlementWaiters:
     """Waits with one query per tick for all turns; a wake-up brings the tick forward."""
 
@@ -34,7 +40,7 @@ class SettlementWaiters:
         self._database = database
         self._settled = settled
         self._max_waiting = max_waiting
-        self._events: dict[UUID, asyncio.Event] = {}
+        self._events: dict[UUID, Settlement] = {}
         self._followers: Counter[UUID] = Counter()
         self._woken: defaultdict[UUID, list[asyncio.Event]] = defaultdict(list)
         self._waiting: Counter[Person] = Counter()
@@ -62,14 +68,14 @@ class SettlementWaiters:
     @contextlib.contextmanager
     def following(
         self, turn_id: UUID, *, wakes: asyncio.Event | None = None
-    ) -> Iterator[asyncio.Event]:
+    ) -> Iterator[Settlement]:
         """An event that the turn's settlement sets; the caller bounds the number of followers.
 
         ``wakes``: an event of the caller's that is set with it.
         """
         if not self._events:
             self._settled.notify_local()
-        event = self._events.setdefault(turn_id, asyncio.Event())
+        event = self._events.setdefault(turn_id, Settlement())
         self._followers[turn_id] += 1
         if wakes is not None:
             self._woken[turn_id].append(wakes)
@@ -82,9 +88,13 @@ class SettlementWaiters:
                 self._woken.pop(turn_id, None)
 
     def notify(self, turn_ids: Iterable[UUID]) -> None:
-        """Set the events of these settled turns."""
+        """Set the events of these turns, which this bot has settled."""
+        self._set(turn_ids, is_told=True)
+
+    def _set(self, turn_ids: Iterable[UUID], *, is_told: bool) -> None:
         for turn_id in turn_ids:
             if turn_id in self._events:
+                self._events[turn_id].is_told |= is_told
                 self._events[turn_id].set()
                 for event in self._woken.get(turn_id, ()):
                     event.set()
@@ -97,7 +107,7 @@ class SettlementWaiters:
             unknown = [turn_id for turn_id, event in self._events.items() if not event.is_set()]
             if unknown:
                 with failures.guard():
-                    self.notify(await self._settled_among(unknown))
+                    self._set(await self._settled_among(unknown), is_told=False)
 
     async def _settled_among(self, turn_ids: list[UUID]) -> list[UUID]:
         async with connect_directly(self._database) as connection:

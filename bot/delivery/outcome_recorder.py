@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.delivery.retry_policy import cautious_state
-from bot.domain.deliveries import DeliveryState
+from bot.domain.deliveries import NOTHING_SEEN, DeliveryState, Seen
 from bot.observability.database_errors import report_database_error
 from bot.store import delivery_outcomes
 from bot.store.delivery_claims import DeliveryClaim
@@ -40,8 +39,7 @@ class OutcomeRecord:
     detail: str = ""
     retry_in_s: float = 0.0
     counts: bool = True  #: as an attempt
-    notified_turn_ids: Sequence[UUID] = ()  #: expired turns whose notice the shown answer carried
-    notice_version: str = ""  #: of the notice that an AI answers, if the shown answer carried it
+    seen: Seen = NOTHING_SEEN  #: by the person, if the answer was shown
 
 
 class OutcomeRecorder:
@@ -132,8 +130,7 @@ class OutcomeRecorder:
                 detail=record.detail,
                 retry_in_s=record.retry_in_s,
                 counts=record.counts,
-                notified_turn_ids=record.notified_turn_ids,
-                notice_version=record.notice_version,
+                seen=record.seen,
             )
 
     @staticmethod
@@ -147,7 +144,7 @@ def _passes(error: BaseException) -> bool:
 
 
 def _reductions(record: OutcomeRecord) -> Iterator[OutcomeRecord]:
-    reduced = replace(record, detail=PLAIN_DETAIL, notified_turn_ids=(), notice_version="")
+    reduced = replace(record, detail=PLAIN_DETAIL, seen=NOTHING_SEEN)
     yield reduced
     if (state := cautious_state(record.claim, record.state)) is not record.state:
         yield replace(reduced, state=state, retry_in_s=0.0)

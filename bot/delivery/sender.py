@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.delivery.answers import AnswerPresenter
 from bot.delivery.outcome_recorder import OutcomeRecord, OutcomeRecorder
 from bot.delivery.retry_policy import RECONCILABLE_ATTEMPTS, next_state
-from bot.domain.deliveries import Answer, DeliveryResult, Outcome
+from bot.domain.deliveries import NOTHING_SEEN, Answer, DeliveryResult, Outcome
 from bot.domain.messenger import Messenger, Reconcilable
 from bot.observability.database_errors import report_database_error
 from bot.observability.metrics import DELIVERIES
@@ -61,8 +61,7 @@ class DeliverySender:
                 detail=result.detail,
                 retry_in_s=retry_in_s,
                 counts=result.tried,
-                notified_turn_ids=answer.expired if shown else (),
-                notice_version=answer.notice_version if shown else "",
+                seen=answer.seen(result.finished) if shown else NOTHING_SEEN,
             )
         )
         DELIVERIES.labels(turn.messenger, claim.via.value, state.value).inc()

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.delivery.answers import AnswerPresenter
 from bot.delivery.outcome_recorder import OutcomeRecord, OutcomeRecorder
-from bot.domain.deliveries import Answer, DeliveryState, DeliveryVia
+from bot.domain.deliveries import NOTHING_SEEN, Answer, DeliveryState, DeliveryVia
 from bot.observability.database_errors import report_database_error
 from bot.store import deliveries, delivery_claims, sync_windows, turn_outcomes
 from bot.store.deliveries import Delivery
@@ -88,8 +88,7 @@ class SyncWindow:
                 claim=claim,
                 state=state,
                 detail=detail,
-                notified_turn_ids=answer.expired if shown else (),
-                notice_version=answer.notice_version if shown else "",
+                seen=answer.seen() if shown else NOTHING_SEEN,
             )
         )
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from bot.domain.posts import FinishedPost
+
 #: The due time of an answer without a callback, from the receipt of its question.
 WANTED_WITHIN = timedelta(seconds=60)
 
@@ -59,6 +61,18 @@ class ReplyHandle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a person has seen beside the text of an answer; to be recorded with its outcome."""
+
+    expired: tuple[UUID, ...] = ()  #: turns whose expiry the answer told
+    notice_version: str = ""  #: of the notice that an AI answers
+    finished: FinishedPost | None = None  #: the answer's last message, where messages are recorded
+
+
+NOTHING_SEEN = Seen()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An answer for a messenger to show."""
 
@@ -79,6 +93,12 @@ class Answer:
     def notice_version(self) -> str:
         """The version of the notice's text, for the log; "" without a notice."""
         return notice_version(self.ai_notice_text) if self.ai_notice else ""
+
+    def seen(self, finished: FinishedPost | None = None) -> Seen:
+        """What the person has seen, once the answer was shown."""
+        return Seen(
+            expired=tuple(self.expired), notice_version=self.notice_version, finished=finished
+        )
 
     def notice(self, usual: str) -> str:
         """The sentence that an AI wrote it, in its scope's words or the ``usual`` ones; or ""."""
@@ -107,3 +127,4 @@ class DeliveryResult:
     detail: str = ""  #: short, without personal data or secrets
     retry_after_s: float | None = None
     tried: bool = True  #: False: nothing was sent, and the attempt does not count
+    finished: FinishedPost | None = None  #: becomes final with the record of the outcome

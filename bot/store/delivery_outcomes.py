@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +11,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.conversation_events import EventKind
-from bot.domain.deliveries import DeliveryState
+from bot.domain.deliveries import NOTHING_SEEN, DeliveryState, Seen
 from bot.domain.state_machine import delivery_before
 from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
+from bot.store.posts import FINISH, FINISH_VALUES, finish_values
 from runtime.direct import AnyConnection
 
 #: The maximum of characters in a delivery's detail.
@@ -39,7 +40,7 @@ _RETURNED = bindparam("returned", type_=Integer)
 #: The expiry notices of other turns that the answer carried. Two answers may carry the same notice
 #: at once: neither waits for the other's row.
 _NOTIFIED = """, unnotified AS (
-        SELECT turn_id FROM deliveries WHERE turn_id = ANY(:notified_turn_ids) AND NOT expiry_told
+        SELECT turn_id FROM deliveries WHERE turn_id = ANY(:expired) AND NOT expiry_told
         FOR UPDATE SKIP LOCKED
     ), notified AS (
         UPDATE deliveries SET expiry_told = true
@@ -55,19 +56,27 @@ _TOLD = f""", told AS (
     )"""
 
 
-def _record_statement(*, expiry_notices: bool, ai_notice: bool) -> TextClause:
+#: The last message is whole, whoever has the claim.
+_FINISHED = f""", finished AS ({FINISH})"""
+
+
+def _record_statement(*, expiry_notices: bool, ai_notice: bool, finishes: bool) -> TextClause:
     """The outcome of a claim, into the delivery and the ledger, with what else was shown."""
-    also = (_NOTIFIED if expiry_notices else "") + (_TOLD if ai_notice else "")
+    parts = {_NOTIFIED: expiry_notices, _TOLD: ai_notice, _FINISHED: finishes}
+    also = "".join(part for part, wanted in parts.items() if wanted)
     statement = text(f"WITH {_RECORDED}{also} {CLAIMS_INTO_LEDGER} FROM recorded RETURNING turn_id")
-    notified = [bindparam("notified_turn_ids", type_=ARRAY(Uuid))] if expiry_notices else []
-    return statement.bindparams(_SOURCES, _RETURNED, *notified)
+    notified = [bindparam("expired", type_=ARRAY(Uuid))] if expiry_notices else []
+    finished = FINISH_VALUES if finishes else ()
+    return statement.bindparams(_SOURCES, _RETURNED, *notified, *finished)
 
 
-#: By whether the answer carried expiry notices, and the notice that an AI answers.
+#: By whether the answer carried expiry notices, and the notice that an AI answers, and whether it
+#: finished a message.
 _RECORD = {
-    (expiry, ai): _record_statement(expiry_notices=expiry, ai_notice=ai)
-    for expiry in (False, True)
-    for ai in (False, True)
+    (expiry, ai, finishes): _record_statement(
+        expiry_notices=expiry, ai_notice=ai, finishes=finishes
+    )
+    for expiry, ai, finishes in itertools.product((False, True), repeat=3)
 }
 
 #: A delivery that the database refuses to claim becomes a dead letter: it was never sent.
@@ -92,16 +101,14 @@ async def record(
     detail: str = "",
     retry_in_s: float = 0.0,
     counts: bool = True,
-    notified_turn_ids: Sequence[UUID] = (),
-    notice_version: str = "",
+    seen: Seen = NOTHING_SEEN,
 ) -> bool:
     """Write the outcome of a claim into the delivery and the ledger; False: the claim was lost.
 
     ``counts``: False where nothing was sent, and the attempt is given back.
     A late DELIVERED, of a process that counted as dead, is accepted until the next claim.
-    ``notified_turn_ids``: expired turns whose notice the shown answer carried; they are stored
-    even where the claim was lost, because the person has seen them. ``notice_version``: of the
-    notice that an AI answers, if the shown answer carried it.
+    ``seen``: with the shown answer; notices of expired turns and the last message are recorded
+    even where the claim was lost, because the person has seen them.
     """
     shown = state is DeliveryState.DELIVERED
     values: dict[str, Any] = {
@@ -113,11 +120,13 @@ async def record(
         "returned": 0 if counts else 1,
         "sources": delivery_before(state) if shown else [DeliveryState.SENDING.value],
     }
-    if notified_turn_ids:
-        values["notified_turn_ids"] = [*notified_turn_ids]
-    if notice_version:
-        values["notice_version"] = notice_version
-    statement = _RECORD[bool(notified_turn_ids), bool(notice_version)]
+    if seen.expired:
+        values["expired"] = [*seen.expired]
+    if seen.notice_version:
+        values["notice_version"] = seen.notice_version
+    if seen.finished:
+        values |= finish_values(seen.finished)
+    statement = _RECORD[bool(seen.expired), bool(seen.notice_version), bool(seen.finished)]
     return (await connection.execute(statement, values)).first() is not None
 
 

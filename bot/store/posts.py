@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Float, Integer, Text, Uuid, bindparam, text
 
-from bot.domain.posts import PostState
+from bot.domain.posts import FinishedPost, PostState
 from runtime.direct import AnyConnection
 
 _TURN_PART = (bindparam("turn_id", type_=Uuid), bindparam("part", type_=Integer))
@@ -47,15 +47,18 @@ ANNOUNCE = text(
     """
 ).bindparams(*_TURN_PART, bindparam("room", type_=Text))
 
-NOTE = text(
-    """
+_NOTED = """
     UPDATE posts
-    SET state = :state, message_id = coalesce(:message_id, message_id), updated_at = now(),
+    SET state = {state}, message_id = coalesce(:message_id, message_id), updated_at = now(),
         writer_until = least(writer_until, now())
     WHERE turn_id = :turn_id AND part = :part AND state <> 'final'
-    RETURNING part
-    """
-).bindparams(*_TURN_PART, bindparam("state", type_=Text), bindparam("message_id", type_=Text))
+"""
+#: A message becomes final, as a part of the statement that records its delivery.
+FINISH = _NOTED.format(state="'final'")
+FINISH_VALUES = (bindparam("part", type_=Integer), bindparam("message_id", type_=Text))
+NOTE = text(f"{_NOTED.format(state=':state')} RETURNING part").bindparams(
+    *_TURN_PART, bindparam("state", type_=Text), bindparam("message_id", type_=Text)
+)
 
 #: A settlement either sees the hold or forbids it.
 HOLD = text(
@@ -155,6 +158,11 @@ async def note(
     """Record the state of a message, and its id once it is known; False: it is final, or gone."""
     values = {"turn_id": turn_id, "part": part, "state": state.value, "message_id": message_id}
     return (await connection.scalar(NOTE, values)) is not None
+
+
+def finish_values(finished: FinishedPost) -> dict[str, Any]:
+    """The values of ``FINISH``, without the turn's id."""
+    return {"part": finished.part, "message_id": finished.message_id}
 
 
 async def hold(connection: AnyConnection, turn_id: UUID, part: int, *, seconds: float) -> bool:

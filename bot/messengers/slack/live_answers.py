@@ -60,6 +60,12 @@ class LiveAnswers:
         if len(self._answers) > MAX_KEPT:
             self._answers.popitem(last=False)
 
+    def stream(self, turn_id: UUID) -> str | None:
+        """The id of the turn's stream; None: there is none, or it is not known what it shows."""
+        answer = self._answers.get(turn_id)
+        known = answer is not None and answer.is_certain and answer.is_stream
+        return answer.ts or None if answer is not None and known else None
+
     async def take(self, turn_id: UUID, ts: str) -> str | None:
         """What the stream ``ts`` certainly shows, once its writer has stopped; None: unknown."""
         answer = self._answers.pop(turn_id, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from bot.domain.deliveries import DeliveryResult, Outcome
 from bot.domain.posts import PostState
@@ -31,6 +32,10 @@ class LiveFinish:
         self._api = api
         self._posts = post_log
         self._live = live
+
+    def own_stream(self, turn_id: UUID) -> str | None:
+        """The stream of the turn that this bot writes."""
+        return self._live.stream(turn_id)
 
     async def finish(self, part: AnswerPart, ts: str, state: PostState) -> DeliveryResult | None:
         """Let the message ``ts`` show the part; None: it is gone, for it cannot be changed."""
@@ -86,8 +91,10 @@ class LiveFinish:
         return await self._call("chat.stopStream", document, part)
 
     async def _finished(self, part: AnswerPart, ts: str) -> DeliveryResult:
-        await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts)
-        return DeliveryResult(outcome=Outcome.DELIVERED, detail=f"finished at {ts}")
+        finished = await self._posts.finish(part, ts)
+        return DeliveryResult(
+            outcome=Outcome.DELIVERED, detail=f"finished at {ts}", finished=finished
+        )
 
     async def _call(self, method: str, document: dict[str, Any], part: AnswerPart) -> ApiResult:
         return await self._api.call(method, document, team=part.room.team, keep_alive=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from bot.conversation.live_turns import LiveTurn
+from bot.conversation.settlement_waiters import Settlement
 from bot.domain.deliveries import Outcome
 from bot.domain.posts import PostState
 from bot.domain.turns import has_visible
@@ -43,7 +44,7 @@ LATE_S = 2.5
 class LiveAnswer:
     """One answer as it is shown."""
 
-    def __init__(self, turn_id: UUID, room: Room, live: LiveTurn, settled: asyncio.Event) -> None:
+    def __init__(self, turn_id: UUID, room: Room, live: LiveTurn, settled: Settlement) -> None:
         self.turn_id = turn_id
         self.room = room
         self.shown = ShownAnswer()
@@ -62,6 +63,11 @@ class LiveAnswer:
         begun_anew = bool(self.shown.text) and self._live.restarts != self._restarts
         whole = self._settled.is_set() or self.shown.is_taken
         return whole or begun_anew or len(self.shown.text) >= MAX_LIVE_CHARS
+
+    @property
+    def has_delivery(self) -> bool:
+        """Whether a delivery certainly finishes the message."""
+        return self._settled.is_told
 
     async def has_text(self) -> bool:
         """Wait for something to show; False: the answer is whole already."""
@@ -132,7 +138,8 @@ class LiveMessages:
             await answer.pause(pacing.reserve(answer.room.team))
             if not answer.is_over and not await self._show(answer, answer.text):
                 break
-        await self._abandon_if_erased(answer)
+        if not answer.has_delivery:
+            await self._abandon_if_erased(answer)
 
     async def _show(self, answer: LiveAnswer, text: str) -> bool:
         """Show more of the text; False: the answer is whole, or it is not known what is shown."""

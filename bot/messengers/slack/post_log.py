@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.domain.posts import PostState
+from bot.domain.posts import FinishedPost, PostState
+from bot.messengers.slack.answer_part import AnswerPart
 from bot.store import posts
 from bot.store.posts import Post
 from runtime.direct import connect_directly
@@ -38,6 +39,13 @@ class PostLog:
     ) -> bool:
         """Record a message's state; False: it is final, or its turn is gone."""
         return await run_with_timeout(TIMEOUT_S, self._note(turn_id, part, state, message_id))
+
+    async def finish(self, part: AnswerPart, ts: str | None) -> FinishedPost | None:
+        """Record that the message ``ts`` shows its part; the last one's is left to the outcome."""
+        if part.number == part.count - 1:
+            return FinishedPost(part=part.number, message_id=ts)
+        await self.note(part.answer.turn_id, part.number, PostState.FINAL, ts)
+        return None
 
     async def hold(self, turn_id: UUID, part: int) -> bool:
         """Keep the delivery waiting while a call changes a message; False: the answer is whole."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 from bot.domain.deliveries import Answer, DeliveryResult, Outcome, ReplyHandle
 from bot.domain.messenger import LookupOutcome, LookupResult
@@ -53,16 +54,26 @@ class ThreadDelivery:
     async def deliver(self, handle: ReplyHandle, room: Room, answer: Answer) -> DeliveryResult:
         """Show the answer in one message or more, within ten seconds."""
         latest = time.monotonic() + LAST_CALL_S
-        markdowns = answer_parts(answer, self._texts)
+        parts = self._parts(handle, room, answer)
+        if len(parts) == 1 and (shown := await self._finish_own(parts[0])):
+            return shown
         known = await self._posts.of_turn(answer.turn_id)
         result = DeliveryResult(outcome=Outcome.DELIVERED, detail="shown before")
-        for number, markdown in enumerate(markdowns):
-            post = known.get(number)
+        for part in parts:
+            post = known.get(part.number)
             if post is not None and post.state is PostState.FINAL:
                 continue
             if time.monotonic() > latest:
                 return DeliveryResult(outcome=Outcome.RETRY, detail="not finished: more to post")
-            part = AnswerPart(
+            result = await self._show(part, post)
+            if result.outcome is not Outcome.DELIVERED:
+                return result
+        return result
+
+    def _parts(self, handle: ReplyHandle, room: Room, answer: Answer) -> list[AnswerPart]:
+        markdowns = answer_parts(answer, self._texts)
+        return [
+            AnswerPart(
                 room=room,
                 answer=answer,
                 markdown=markdown,
@@ -71,10 +82,16 @@ class ThreadDelivery:
                 asked_at=asked_at(handle),
                 app=handle.address.get("app"),
             )
-            result = await self._show(part, post)
-            if result.outcome is not Outcome.DELIVERED:
-                return result
-        return result
+            for number, markdown in enumerate(markdowns)
+        ]
+
+    async def _finish_own(self, part: AnswerPart) -> DeliveryResult | None:
+        """Finish the stream that this bot writes, which it knows without the log; None: ask that.
+
+        Where another bot has finished it meanwhile, it shows the same.
+        """
+        ts = self._live.own_stream(part.answer.turn_id)
+        return await self._live.finish(part, ts, PostState.STREAMING) if ts else None
 
     async def _show(self, part: AnswerPart, post: Post | None) -> DeliveryResult:
         if post is not None and post.is_held:
@@ -151,8 +168,9 @@ class ThreadDelivery:
             part.warn(result)
         if result.ok:
             ts = message_ts(result.document.get("ts"))
-            await self._posts.note(part.answer.turn_id, part.number, PostState.FINAL, ts or None)
-        elif result.outcome is not Outcome.UNCONFIRMED:
+            finished = await self._posts.finish(part, ts or None)
+            return replace(result.delivery, finished=finished)
+        if result.outcome is not Outcome.UNCONFIRMED:
             await self._posts.remove(part.answer.turn_id, part.number)
         return result.delivery
 

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.domain.deliveries import DeliveryState, DeliveryVia
-from bot.store import delivery_claims, delivery_outcomes
+from bot.domain.deliveries import DeliveryState, DeliveryVia, Seen
+from bot.domain.posts import FinishedPost, PostState
+from bot.store import delivery_claims, delivery_outcomes, posts
 from bot.store.delivery_claims import CLAIM_S, LOOK_BACK, DeliveryClaim
 from bot.store.row_filter import RowFilter
 from runtime.database import connect_database
@@ -257,7 +258,7 @@ async def test_an_end_is_never_recorded_over(
     await change(database, turn_id, state=state)
     async with database.begin() as connection:
         assert not await delivery_outcomes.record(
-            connection, claimed, outcome, notified_turn_ids=[turn_id]
+            connection, claimed, outcome, seen=Seen(expired=(turn_id,))
         )
         assert not await delivery_outcomes.record(connection, claimed, outcome)
     assert (await delivery(database, turn_id)).state == state
@@ -293,7 +294,34 @@ async def test_a_notice_is_noted_of_the_told_turns_only(database: AsyncEngine) -
     [claimed] = await claim_due(database)
     async with database.begin() as connection:
         assert await delivery_outcomes.record(
-            connection, claimed, DeliveryState.DELIVERED, notified_turn_ids=expired[:1]
+            connection, claimed, DeliveryState.DELIVERED, seen=Seen(expired=tuple(expired[:1]))
         )
     told = [(await delivery(database, turn_id)).expiry_told for turn_id in expired]
     assert told == [True, False, False]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("known", [None, "1.000001"])
+async def test_the_last_message_becomes_final_with_the_record(
+    database: AsyncEngine, known: str | None, *, lost: bool
+) -> None:
+    turn_id = await add_delivery(database)
+    [claimed] = await claim_due(database)
+    if lost:
+        await change(database, turn_id, claim=7)
+    async with database.begin() as connection:
+        for part in (0, 1):
+            await posts.announce(connection, turn_id, part, "C1")
+        await posts.note(connection, turn_id, 1, PostState.STREAMING, known)
+        recorded = await delivery_outcomes.record(
+            connection,
+            claimed,
+            DeliveryState.DELIVERED,
+            seen=Seen(finished=FinishedPost(part=1, message_id="1.000001")),
+        )
+        shown = await posts.of_turn(connection, turn_id)
+    assert recorded is not lost
+    assert [(post.state, post.message_id) for post in shown.values()] == [
+        (PostState.STARTING, None),
+        (PostState.FINAL, "1.000001"),
+    ]

@@ -10,9 +10,11 @@ from sqlalchemy import text
 
 from bot.messengers.slack import blocks
 from bot.messengers.slack.controls import ERASE_ACTION
+from bot.messengers.slack.live_answers import LiveAnswers
 from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
+from tests.support.seen_statements import after_direct_statements
 from tests.support.slack_chat import SlackChat
 from tests.support.stack import SLACK_TOKEN, running_stack, served
 
@@ -55,6 +57,39 @@ async def test_a_direct_answer_is_seen_growing_and_ends_as_the_log_has_it(
     assert [block["type"] for block in message.blocks][-2:] == ["context", "context_actions"]
 
 
+async def test_the_bot_that_writes_a_stream_ends_it_by_three_records(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.02
+    statements: list[str] = []
+    with after_direct_statements(lambda statement, _: statements.append(statement)):
+        await chat.say("U1", chat.direct("U1"), "길게")
+        await chat.until_answered("길게")
+    of_posts = [one.strip() for one in statements if "posts" in one and "settled" not in one]
+    began, noted, recorded = of_posts
+    assert began.startswith("INSERT INTO posts")
+    assert noted.startswith("UPDATE posts")
+    assert recorded.startswith("WITH recorded")
+
+
+async def test_a_stream_that_another_bot_has_replaced_is_not_shown_anew(
+    chat: SlackChat, server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    begun = await chat.until_shown("U1", room, asked, "가나다")
+    monkeypatch.setattr(LiveAnswers, "stream", lambda *_: begun)
+    chat.people.delete(room, begun)
+    await chat.stack.execute("UPDATE posts SET state = 'final', message_id = '9.000009'")
+    await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == []
+    [delivery] = await chat.stack.rows("SELECT * FROM deliveries")
+    assert delivery.detail == "shown before"
+
+
 async def test_an_end_without_an_answer_is_mended_by_an_edit(
     chat: SlackChat, server: EngineServer
 ) -> None:
@@ -69,9 +104,10 @@ async def test_an_end_without_an_answer_is_mended_by_an_edit(
 
 
 async def test_the_end_waits_for_a_call_of_the_writer_that_is_under_way(
-    chat: SlackChat, server: EngineServer
+    chat: SlackChat, server: EngineServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be another bot's, and come late: the message would show a beginning for ever."""
+    """Another bot's may come late: the message would show a beginning for ever."""
+    monkeypatch.setattr(LiveAnswers, "stream", lambda *_: None)
     server.reply = lambda _: LONG.strip()
     server.delay_per_token_s = 0.05
     room = chat.direct("U1")
@@ -258,8 +294,14 @@ async def test_the_stream_of_an_erased_turn_is_taken_back(
     question = await chat.until_shown("U1", room, asked, "지울까요")
     await chat.press("U1", room, question, ERASE_ACTION, "erase")
     await until_nothing_is_written()
-    assert answers(chat, "U1", room, asked) == []
+    await until_taken_back(chat, room, asked)
     assert await chat.stack.rows("SELECT 1 FROM turns") == []
+
+
+async def until_taken_back(chat: SlackChat, room: str, asked: str) -> None:
+    async with asyncio.timeout(5):
+        while answers(chat, "U1", room, asked):
+            await asyncio.sleep(0.05)
 
 
 async def test_what_a_dead_bot_began_for_an_erased_turn_is_taken_back(
@@ -274,9 +316,7 @@ async def test_what_a_dead_bot_began_for_an_erased_turn_is_taken_back(
     await chat.say("U1", room, "내 정보 삭제", thread_ts=asked)
     question = await chat.until_shown("U1", room, asked, "지울까요")
     await chat.press("U1", room, question, ERASE_ACTION, "erase")
-    async with asyncio.timeout(5):
-        while answers(chat, "U1", room, asked):
-            await asyncio.sleep(0.05)
+    await until_taken_back(chat, room, asked)
 
 
 async def test_a_pause_that_slack_asks_for_ends_with_the_answer(
