@@ -193,7 +193,7 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
     notifier = SettlementNotifier(
         base.settled_publisher,
         waiters.notify,
-        delivery.dispatcher.deliver_soon,
+        deliver_soon=delivery.dispatcher.deliver_soon,
         heard=base.settled,
     )
     history = RecentHistory(base.redis, max_turns=settings.history_turns)

@@ -30,7 +30,9 @@ class SettlementFollowUp:
 
     async def run(self, settled: Sequence[SettledTurn]) -> None:
         """Notify about the committed turns, and schedule the next turns of their conversations."""
-        self._notifier.notify([turn.id for turn in settled])
+        self._notifier.notify(
+            [turn.id for turn in settled], due=[turn.id for turn in settled if turn.is_due]
+        )
         for turn in settled:
             _count(turn)
             if turn.previous is not None:

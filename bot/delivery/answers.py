@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.configs.texts import ScopedTexts
 from bot.domain.bot_config import ConfigLookup, nothing_set
-from bot.domain.deliveries import Answer, DeliveryVia
+from bot.domain.deliveries import Answer
 from bot.domain.turns import SETTLED, TurnStatus, has_visible
 from bot.observability.database_errors import report_database_error
 from bot.store import deliveries
@@ -52,7 +52,7 @@ class AnswerPresenter:
     ) -> Answer:
         """The answer of a settled turn, with held answers to offer and expiry notices."""
         bare = self.bare(turn)
-        if _stands_alone(turn):
+        if not turn.has_additions:
             return bare
         earlier, expired = await deliveries.additions(connection, turn.conversation_id, turn.seq)
         told = tuple(expired) if expiry_notices else ()
@@ -69,7 +69,7 @@ class AnswerPresenter:
 
     async def _full(self, turn: TurnOutcome) -> Answer:
         settled = turn.status in SETTLED
-        if settled and _stands_alone(turn):
+        if settled and not turn.has_additions:
             return self.bare(turn)
         if not settled and turn.job_id is None:
             return self._holding(turn, partial="")
@@ -137,8 +137,3 @@ class AnswerPresenter:
         if turn.failure_reason is FailureReason.NO_VISION:
             return texts.media_unsupported
         return texts.failed
-
-
-def _stands_alone(turn: TurnOutcome) -> bool:
-    """Whether no earlier answer can be held: posted answers never are, and turn 1 has none."""
-    return turn.reply_handle.via is DeliveryVia.POST or turn.seq == 1

@@ -108,6 +108,11 @@ SETTLE = text(
         ) IS NOT NULL OR last_seq IS DISTINCT FROM (
             SELECT seen.last_seq FROM conversations AS seen WHERE seen.id = turns.conversation_id
         ) AS more,
+        claimed.turn_id IS NULL AND EXISTS (
+            SELECT FROM deliveries
+            WHERE deliveries.turn_id = turns.id AND deliveries.state = 'pending'
+              AND deliveries.via IN ('callback', 'post') AND deliveries.not_before <= now()
+        ) AS is_due,
         CASE (SELECT count(*) FROM claimed) WHEN 0 THEN {LAZY_COMMIT_SQL} END
     FROM settled AS turns LEFT JOIN claimed ON claimed.turn_id = turns.id
     """
@@ -156,6 +161,7 @@ class SettledTurn:
     #: enters no later prompt, or replaces an earlier answer.
     previous: str | None
     claim: DeliveryClaim | None = None  #: of its delivery; None: it is not claimed
+    is_due: bool = False  #: its delivery could go out now, and is not claimed
 
 
 async def settle(
@@ -214,6 +220,7 @@ def _settled_turn(row: Any, began: float) -> SettledTurn:
             else None
         ),
         claim=claim_from_row(row, began) if row.claim is not None else None,
+        is_due=row.is_due,
     )
 
 

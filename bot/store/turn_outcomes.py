@@ -20,8 +20,12 @@ from inference_queue.protocol import FailureReason, FinishReason
 
 log = structlog.get_logger(__name__)
 
-#: The columns of a TurnOutcome; the turn's search index alone would be longer than they are.
-OUTCOME_COLUMNS = """
+#: The number of earlier turns whose held and expired answers are looked for: a person who has asked
+#: so often since then wants them no more.
+MAX_EARLIER = 50
+#: The columns of a TurnOutcome; the turn's search index alone would be longer than they are. No
+#: answer is held that can be posted.
+OUTCOME_COLUMNS = f"""
     turns.id, turns.conversation_id, turns.seq, turns.messenger, turns.tenant, (
         SELECT room FROM conversations WHERE conversations.id = turns.conversation_id
     ) AS room, turns.status,
@@ -38,7 +42,16 @@ OUTCOME_COLUMNS = """
         SELECT FROM turns AS earlier
         WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
           AND earlier.epoch = turns.epoch
-    ) AS begins_anew
+    ) AS begins_anew, turns.seq > 1 AND turns.reply_handle ->> 'via' IS DISTINCT FROM 'post'
+    AND EXISTS (
+        SELECT FROM (
+            SELECT id FROM turns AS earlier
+            WHERE earlier.conversation_id = turns.conversation_id AND earlier.seq < turns.seq
+            ORDER BY earlier.seq DESC LIMIT {MAX_EARLIER}
+        ) AS earlier JOIN deliveries AS waiting ON waiting.turn_id = earlier.id
+        WHERE (waiting.state = 'held' AND waiting.expires_at > now())
+           OR (waiting.state = 'expired' AND waiting.via <> 'post' AND NOT waiting.expiry_told)
+    ) AS has_additions
     """
 
 LOAD_OUTCOME = text(f"SELECT {OUTCOME_COLUMNS} FROM turns WHERE turns.id = :turn_id").columns(
@@ -68,6 +81,7 @@ class TurnOutcome:
     room: str = ""
     repeats: bool = False  #: the model repeated itself, and was stopped
     begins_anew: bool = False  #: the first of a conversation that began anew after a long silence
+    has_additions: bool = False  #: earlier answers may be offered with it, or told to be expired
     status: TurnStatus
     job_id: UUID | None
     answer: str | None
@@ -101,6 +115,7 @@ def outcome_from_row(row: Any) -> TurnOutcome:
         room=row.room,
         repeats=row.repeats,
         begins_anew=row.begins_anew,
+        has_additions=row.has_additions,
         status=TurnStatus(row.status),
         job_id=row.job_id,
         answer=row.answer,

@@ -28,6 +28,7 @@ from bot.store.delivery_claims import (
 )
 from bot.store.history_cache import RecentHistory
 from bot.store.row_filter import RowFilter
+from bot.store.settlements import SettledTurn
 from bot.store.turn_outcomes import load_outcome
 from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
@@ -65,7 +66,7 @@ async def whole(database_url: str, redis_url: str) -> AsyncIterator[Whole]:
             finished=WakeupSubscriber(parts.redis, FINISHED_CHANNEL),
             follow_up=SettlementFollowUp(
                 history=RecentHistory(parts.redis, max_turns=5),
-                notifier=SettlementNotifier(wakeup, delivery.dispatcher.deliver_soon),
+                notifier=SettlementNotifier(wakeup, deliver_soon=delivery.dispatcher.deliver_soon),
                 schedule_soon=scheduled.append,
             ),
             dispatcher=delivery.dispatcher,
@@ -83,13 +84,19 @@ async def answered(parts: Parts, key: str = "철수", **changes: Any) -> UUID:
     return turn_id
 
 
-async def settle(connection: DirectConnection, parts: Parts, **changes: Any) -> list[DeliveryClaim]:
-    """Settle what is finished; the claims made with it."""
+async def settled_turns(
+    connection: DirectConnection, parts: Parts, **changes: Any
+) -> list[SettledTurn]:
+    """Settle what is finished."""
     finished = await JobQueue(parts.redis).finished(connection, 100)
     request = replace(ClaimRequest(name=NAME, limit=5), **changes)
-    settled = await settlements.settle(
-        connection, [settlement_of(job) for job in finished], request
-    )
+    return await settlements.settle(connection, [settlement_of(job) for job in finished], request)
+
+
+async def settle(connection: DirectConnection, parts: Parts, **changes: Any) -> list[DeliveryClaim]:
+    """The same; the claims made with it."""
+    settled = await settled_turns(connection, parts, **changes)
+    assert not [turn for turn in settled if turn.claim and turn.is_due]
     return [turn.claim for turn in settled if turn.claim]
 
 
@@ -128,26 +135,31 @@ BEHIND = """
 
 
 @pytest.mark.parametrize(
-    ("given", "request_", "before", "claimed"),
+    ("given", "request_", "before", "claimed", "due"),
     [
-        ((DeliveryVia.POST,), {}, "", True),
-        ((DeliveryVia.CALLBACK, 0, 40), {}, "", True),
-        ((DeliveryVia.SYNC, 60, 90), {}, "", False),
-        ((DeliveryVia.CALLBACK, 60, 90), {}, "", False),
-        ((DeliveryVia.HELD,), {}, "", False),
-        ((DeliveryVia.POST,), {"limit": 0}, "", False),
-        ((DeliveryVia.POST,), {"without": ["slack"]}, "", False),
-        ((DeliveryVia.POST,), {"without": ["kakao"]}, "", True),
-        ((DeliveryVia.POST,), {}, BEHIND % ("post", "pending"), False),
-        ((DeliveryVia.POST,), {}, BEHIND % ("post", "sending"), False),
-        ((DeliveryVia.POST,), {}, BEHIND % ("post", "delivered"), True),
-        ((DeliveryVia.POST,), {}, BEHIND % ("callback", "pending"), True),
-        ((DeliveryVia.CALLBACK,), {}, BEHIND % ("post", "pending"), True),
-        ((DeliveryVia.POST,), {}, "UPDATE deliveries SET state = 'sending'", False),
+        ((DeliveryVia.POST,), {}, "", True, True),
+        ((DeliveryVia.CALLBACK, 0, 40), {}, "", True, True),
+        ((DeliveryVia.SYNC, 60, 90), {}, "", False, False),
+        ((DeliveryVia.CALLBACK, 60, 90), {}, "", False, False),
+        ((DeliveryVia.HELD,), {}, "", False, False),
+        ((DeliveryVia.POST,), {"limit": 0}, "", False, True),
+        ((DeliveryVia.POST,), {"without": ["slack"]}, "", False, True),
+        ((DeliveryVia.POST,), {"without": ["kakao"]}, "", True, True),
+        ((DeliveryVia.POST,), {}, BEHIND % ("post", "pending"), False, True),
+        ((DeliveryVia.POST,), {}, BEHIND % ("post", "sending"), False, True),
+        ((DeliveryVia.POST,), {}, BEHIND % ("post", "delivered"), True, True),
+        ((DeliveryVia.POST,), {}, BEHIND % ("callback", "pending"), True, True),
+        ((DeliveryVia.CALLBACK,), {}, BEHIND % ("post", "pending"), True, True),
+        ((DeliveryVia.POST,), {}, "UPDATE deliveries SET state = 'sending'", False, False),
     ],
 )
 async def test_what_is_claimed_with_a_settlement_is_what_a_claim_would_find(
-    whole: Whole, given: tuple[Any, ...], request_: dict[str, Any], before: str, claimed: bool
+    whole: Whole,
+    given: tuple[Any, ...],
+    request_: dict[str, Any],
+    before: str,
+    claimed: bool,
+    due: bool,
 ) -> None:
     parts = whole.parts
     turn_id = await answered(parts, reply=reply(*given))
@@ -159,7 +171,8 @@ async def test_what_is_claimed_with_a_settlement_is_what_a_claim_would_find(
                 claims = await settle(connection, parts, **request_)
                 assert [claim.turn_id for claim in claims] == ([turn_id] if claimed else [])
                 raise LookupError
-        await settle(connection, parts, limit=0)
+        [turn] = await settled_turns(connection, parts, limit=0)
+        assert turn.is_due is due
     async with parts.database.connect() as plain:
         only, without = RowFilter(only=(turn_id,)), request_.get("without", ())
         found = await delivery_claims.find_due(

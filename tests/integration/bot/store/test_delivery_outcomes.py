@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,6 +13,7 @@ from bot.domain.deliveries import DeliveryState, DeliveryVia
 from bot.store import deliveries, delivery_outcomes, sync_windows, turn_outcomes
 from bot.store.deliveries import AGAIN_AFTER_S
 from bot.store.sync_windows import CloseSyncWindow
+from bot.store.turn_outcomes import MAX_EARLIER
 from runtime.database import connect_database
 from tests.integration.bot.store.delivery_rows import add_delivery, change, delivery, ledger
 
@@ -133,6 +135,33 @@ async def test_an_expiry_is_told_in_its_conversation_once(database: AsyncEngine)
         turn = await turn_outcomes.load_outcome(connection, untold)
         _, found = await deliveries.additions(connection, turn.conversation_id, turn.seq)
     assert found == [untold]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "looked_for"),
+    [
+        ([], False),
+        ([{"via": "held", "state": "held"}], True),
+        ([{"via": "held", "state": "held", "key": "another room"}], False),
+        ([{"via": "held", "state": "delivered"}], False),
+        ([{"via": "callback", "state": "expired"}], True),
+        ([{"via": "post", "state": "expired"}], False),
+        ([{"via": "held", "state": "held"}, *[{"state": "delivered"}] * (MAX_EARLIER - 1)], True),
+        ([{"via": "held", "state": "held"}, *[{"state": "delivered"}] * MAX_EARLIER], False),
+    ],
+)
+async def test_additions_are_looked_for_where_there_are_any(
+    database: AsyncEngine, earlier: list[dict[str, Any]], *, looked_for: bool
+) -> None:
+    for one in earlier:
+        await add_delivery(database, **{"via": "callback", **one})
+    new = await add_delivery(database, via="callback", state="sending")
+    await add_delivery(database, via="held", state="held")  # a later one
+    async with database.begin() as connection:
+        turn = await turn_outcomes.load_outcome(connection, new)
+        found = await deliveries.additions(connection, turn.conversation_id, turn.seq)
+    assert turn.has_additions is looked_for
+    assert any(found) is looked_for or len(earlier) > MAX_EARLIER
 
 
 # --- dead letters ---------------------------------------------------------------------------
