@@ -10,6 +10,7 @@ import functools
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -31,6 +32,7 @@ from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
 from bot.domain.deliveries import DeliveryResult, Outcome
+from runtime.connection_reuse import ConnectionUse, telling_of_reuse
 from runtime.ip_address import is_public
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,8 @@ TIMEOUT = ClientTimeout(total=8.0, connect=4.0)
 
 #: The connections that are kept at once, and the seconds that an idle one is kept.
 MAX_KEPT, KEEP_S = 256, 15.0
+#: A dead connection shows at once; with the time of a second POST, a delivery ends in ten seconds.
+STALE_S = 1.5
 
 # Printable ASCII, without a fragment or characters on which URL parsers disagree.
 _PLAIN_URL = re.compile(r"https?://[!$-;=?-\[\]_a-z~]+")
@@ -79,6 +83,7 @@ class NoReply:
 
     outcome: Outcome  #: RETRY: certainly not sent; UNCONFIRMED: it may have arrived; REFUSED
     detail: str
+    is_stale: bool = False  #: it was lost with a connection that had served before
 
 
 Judge = Callable[[Reply], DeliveryResult]
@@ -164,9 +169,9 @@ class PublicResolver(AbstractResolver):
 class OutboundClient:
     """POSTs to allow-listed URLs: byte for byte, once, never redirected, without cookies.
 
-    Connections are not reused, but for calls that allow it. A reused one may be dead at the next
-    POST, which looks the same as a lost response; with a new one, a failure before sending is
-    recognizable.
+    Connections are not reused, but for calls that may be repeated, and for URLs that take one POST.
+    A reused one may be dead at the next POST, which looks the same as a lost response; with a new
+    one, a failure before sending is recognizable.
 
     ``entries``: the allow-lists in use; their origins may be in a private network. ``resolver``
     replaces the system's. An async context manager: open inside its context.
@@ -180,6 +185,7 @@ class OutboundClient:
         self._resolver = resolver
         self._session: ClientSession | None = None
         self._kept: ClientSession | None = None
+        self._told: ClientSession | None = None  # the same, which tells of a reused connection
 
     async def __aenter__(self) -> Self:
         resolver = PublicResolver(self._exempt, self._resolver)
@@ -187,10 +193,16 @@ class OutboundClient:
         kept = TCPConnector(limit=MAX_KEPT, keepalive_timeout=KEEP_S, resolver=resolver)
         self._session = ClientSession(connector=once, cookie_jar=DummyCookieJar())
         self._kept = ClientSession(connector=kept, cookie_jar=DummyCookieJar())
+        self._told = ClientSession(
+            connector=kept,
+            connector_owner=False,
+            cookie_jar=DummyCookieJar(),
+            trace_configs=[telling_of_reuse()],
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for session in (self._session, self._kept):
+        for session in (self._session, self._told, self._kept):
             if session is not None:
                 await session.close()
 
@@ -224,6 +236,31 @@ class OutboundClient:
         if isinstance(reply, NoReply):
             return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
         return judge(reply)
+
+    async def post_json_to_single_use(
+        self, url: object, document: dict[str, Any], *, hosts: Iterable[str], judge: Judge
+    ) -> DeliveryResult:
+        """POST ``document`` to a URL that takes one POST; ``judge`` reads the response.
+
+        Over a connection that is kept. Where it was dead, the POST goes out once more over a new
+        one; what is refused or not sent then may have been shown by the first: UNCONFIRMED.
+        """
+        body = encode_json(document)
+        options = {"data": body, "headers": _HEADERS, "timeout": TIMEOUT}
+        began = time.monotonic()
+        reply = await _call(self._told, "POST", url, hosts, MAX_REPLY_BYTES, options)
+        if isinstance(reply, Reply):
+            return judge(reply)
+        if not reply.is_stale or time.monotonic() - began > STALE_S:
+            return DeliveryResult(outcome=reply.outcome, detail=reply.detail)
+        again = await self.exchange(url, body, hosts=hosts)
+        if isinstance(again, NoReply):
+            return DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=again.detail)
+        result = judge(again)
+        if result.outcome is not Outcome.REFUSED:
+            return result
+        detail = f"{result.detail} after a lost connection"
+        return DeliveryResult(outcome=Outcome.UNCONFIRMED, detail=detail)
 
     async def exchange(
         self,
@@ -275,9 +312,10 @@ async def _call(
         raise RuntimeError("the client is not open")
     if not isinstance(url, str) or not allowed(url, hosts):
         return NoReply(outcome=Outcome.REFUSED, detail="the address is not allowed")
+    use = ConnectionUse()
     try:
         async with session.request(
-            method, URL(url, encoded=True), allow_redirects=False, **options
+            method, URL(url, encoded=True), allow_redirects=False, trace_request_ctx=use, **options
         ) as response:
             head = await _head(response, max_bytes)
             return Reply(status=response.status, body=head, headers=response.headers)
@@ -285,7 +323,8 @@ async def _call(
         return NoReply(outcome=Outcome.RETRY, detail=f"not sent: {type(error).__name__}")
     except (ClientError, TimeoutError, OSError) as error:
         detail = f"no answer: {type(error).__name__}"
-        return NoReply(outcome=Outcome.UNCONFIRMED, detail=detail)
+        is_stale = use.is_again and not isinstance(error, TimeoutError)
+        return NoReply(outcome=Outcome.UNCONFIRMED, detail=detail, is_stale=is_stale)
 
 
 _HEADERS = {"Accept-Encoding": "identity", "Content-Type": "application/json; charset=utf-8"}

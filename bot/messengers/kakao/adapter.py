@@ -31,12 +31,12 @@ class KakaoAdapter:
     async def deliver(
         self, handle: ReplyHandle, via: DeliveryVia, answer: Answer
     ) -> DeliveryResult:
-        """POST the answer to the callback URL, the only route to Kakao."""
+        """POST the answer to the callback URL, the only route to Kakao. It takes one POST."""
         if via is not DeliveryVia.CALLBACK:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=f"Kakao has no way {via}")
         # Turns of the previous version do not name their bot.
         texts = self._texts_for("kakao", handle.address.get("bot_id", ""), "")
-        return await self._outbound.post_json(
+        return await self._outbound.post_json_to_single_use(
             handle.address.get("callback_url"),
             answer_response(answer, texts, style=style_of(self._settings)),
             hosts=self._settings.callback_hosts,

@@ -12,7 +12,6 @@ import functools
 import io
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -24,6 +23,7 @@ from huggingface_hub.errors import OverloadedError, TextGenerationError, Validat
 
 from inference_worker.engines.served.discovery import tls
 from inference_worker.engines.served.event_lines import DONE, events
+from runtime.connection_reuse import ConnectionUse, telling_of_reuse
 
 #: Servers keep a quiet connection for five seconds or longer (uvicorn's default): it is not used
 #: any more when one of them may be about to close it.
@@ -79,7 +79,7 @@ class EventStreams:
         """The response; over another connection where the server had closed a kept one."""
         session, closed = self._connected(), None
         while True:
-            use = _Use()
+            use = ConnectionUse()
             try:
                 # A file is sent in pieces: pictures are large.
                 data = body if len(body) <= MAX_PIECE_BYTES else io.BytesIO(body)
@@ -102,25 +102,12 @@ class EventStreams:
         if self._is_closed:
             raise aiohttp.ClientConnectionError("closed")
         if self._session is None:
-            tracing = aiohttp.TraceConfig()
-            tracing.on_connection_reuseconn.append(_note_use)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, ssl=tls()),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[tracing],
+                trace_configs=[telling_of_reuse()],
             )
         return self._session
-
-
-@dataclass(slots=True)
-class _Use:
-    """Of a connection by a request."""
-
-    is_again: bool = False
-
-
-async def _note_use(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
-    context.trace_request_ctx.is_again = True
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import ClientTimeout
@@ -22,6 +25,7 @@ from bot.http.outbound import (
     allowed,
     host_of,
 )
+from runtime.tasks import cancel_and_wait
 from tests.support.raw_http import free_port, http, wire
 
 KAKAO = (".kakao.com",)
@@ -235,6 +239,120 @@ async def test_no_connection_is_used_twice(outbound: OutboundClient) -> None:
             )
             assert result.outcome is Outcome.DELIVERED
     assert all(b"Connection: close" in head for head in server.heads)
+
+
+class Kept:
+    """A server that keeps its connections; what it does with each request, in turn."""
+
+    def __init__(self, *deeds: str) -> None:
+        self.deeds = [*deeds]
+        self.requests: list[tuple[int, bytes]] = []  #: the connection's number, and the body
+        self.origin = ""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(self._tasks) + 1
+        self._tasks.append(asyncio.create_task(self._serve(number, reader, writer)))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            await cancel_and_wait(task)
+
+    async def _serve(
+        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with (
+            contextlib.closing(writer),
+            contextlib.suppress(asyncio.IncompleteReadError, ConnectionError),
+        ):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+                self.requests.append((number, await reader.readexactly(length)))
+                if (deed := self.deeds.pop(0)) == "close":
+                    break
+                if deed == "hang":
+                    await asyncio.sleep(30)
+                writer.write(http(int(deed), "ok"))
+                await writer.drain()
+
+
+@asynccontextmanager
+async def kept(*deeds: str) -> AsyncIterator[Kept]:
+    server = Kept(*deeds)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.origin = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    try:
+        yield server
+    finally:
+        listening.close()
+        await server.close()
+
+
+@pytest.mark.parametrize(
+    ("deeds", "outcomes", "connections"),
+    [
+        (["200", "200", "200"], "DDD", [1, 1, 1]),
+        (["200", "close", "200", "200"], "DDD", [1, 1, 2, 3]),
+        (["200", "close", "400"], "DU", [1, 1, 2]),
+        (["200", "close", "429"], "DT", [1, 1, 2]),
+        (["200", "close", "close"], "DU", [1, 1, 2]),
+        (["close", "200"], "UD", [1, 2]),
+        (["400", "200"], "RD", [1, 1]),
+    ],
+)
+async def test_a_url_for_one_post_gets_a_second_where_a_kept_connection_was_dead(
+    outbound: OutboundClient, deeds: list[str], outcomes: str, connections: list[int]
+) -> None:
+    named = {
+        "D": Outcome.DELIVERED,
+        "U": Outcome.UNCONFIRMED,
+        "R": Outcome.REFUSED,
+        "T": Outcome.RETRY,
+    }
+    async with kept(*deeds) as server:
+        results = [
+            await outbound.post_json_to_single_use(
+                f"{server.origin}/", {"말": number}, hosts=(server.origin,), judge=later_or_keep
+            )
+            for number in range(len(outcomes))
+        ]
+    assert [result.outcome for result in results] == [named[one] for one in outcomes]
+    assert [number for number, _ in server.requests] == connections
+
+
+def later_or_keep(reply: Reply) -> DeliveryResult:
+    return DeliveryResult(outcome=Outcome.RETRY) if reply.status == 429 else keep(reply)
+
+
+async def test_a_slow_kept_connection_gets_no_second_post(
+    outbound: OutboundClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.http.outbound.TIMEOUT", ClientTimeout(total=0.3))
+    async with kept("200", "hang") as server:
+        results = [
+            await outbound.post_json_to_single_use(
+                f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+            )
+            for _ in range(2)
+        ]
+    assert [one.outcome for one in results] == [Outcome.DELIVERED, Outcome.UNCONFIRMED]
+    assert len(server.requests) == 2
+
+
+async def test_a_kept_connection_that_dies_late_gets_no_second_post(
+    outbound: OutboundClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.http.outbound.STALE_S", 0.0)
+    async with kept("200", "close") as server:
+        results = [
+            await outbound.post_json_to_single_use(
+                f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
+            )
+            for _ in range(2)
+        ]
+    assert [one.outcome for one in results] == [Outcome.DELIVERED, Outcome.UNCONFIRMED]
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize(
