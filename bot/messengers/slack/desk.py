@@ -18,8 +18,8 @@ from bot.messengers.slack.thread_context import ThreadContext
 from bot.messengers.slack.web_api import Room
 from bot.text.catalog import Texts
 
-#: Begins to write the answer of a turn live, where its room allows it.
-WriteLive = Callable[[UUID, Utterance], None]
+#: Begins to write the answer of a turn live, where its room allows it; whether it does.
+WriteLive = Callable[[UUID, Utterance], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,8 @@ class Desk:
         """Show that the answer of an accepted turn is being written."""
         room = room_of(utterance.reply)
         if room is not None:
-            self.status.begin(room)
-            self.write_live(turn_id, utterance)
+            is_live = self.write_live(turn_id, utterance)
+            self.status.begin(room, may_be_shown=is_live)
 
     def confirm_erasure(self, room: Room, user: str) -> None:
         """Ask the person to confirm, with a button that only this person sees."""

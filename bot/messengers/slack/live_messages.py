@@ -23,6 +23,7 @@ from bot.messengers.slack.live_answers import ShownAnswer
 from bot.messengers.slack.live_text import visible
 from bot.messengers.slack.pacing import Pacing
 from bot.messengers.slack.post_log import PostLog
+from bot.messengers.slack.status import StatusLine
 from bot.messengers.slack.web_api import Room, turn_metadata
 from bot.messengers.slack.withdrawal import Withdrawal
 from bot.text.catalog import Texts
@@ -93,8 +94,9 @@ class LiveAnswer:
 class LiveMessages:
     """The messages in Slack that grow."""
 
-    def __init__(self, api: SlackApi, post_log: PostLog, texts: Texts) -> None:
+    def __init__(self, api: SlackApi, post_log: PostLog, texts: Texts, status: StatusLine) -> None:
         self._api = api
+        self._status = status
         self._posts = post_log
         self._texts = texts
         self._withdrawal = Withdrawal(api)
@@ -105,6 +107,7 @@ class LiveMessages:
         """Show the first text; False: the answer is left to its delivery."""
         if not await self._posts.begin(answer.turn_id, answer.room.channel):
             return False
+        self._status.shown(answer.room)
         text, shown = answer.text, answer.shown
         shown.is_stream = as_stream
         with shown.call():

@@ -22,6 +22,7 @@ from bot.messengers.slack.live_answers import LiveAnswers
 from bot.messengers.slack.live_messages import LiveAnswer, LiveMessages
 from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.settings import SlackSettings
+from bot.messengers.slack.status import StatusLine
 from bot.messengers.slack.web_api import Room
 from bot.text.catalog import Texts
 from runtime.database import DATABASE_ERRORS
@@ -45,17 +46,19 @@ class LiveWriter:
         live: LiveTurns,
         waiters: SettlementWaiters,
         answers: LiveAnswers,
+        status: StatusLine,
     ) -> None:
         self._settings = settings
         self._texts = texts
-        self._slack = LiveMessages(api, post_log, texts)
+        self._slack = LiveMessages(api, post_log, texts, status)
+        self._status = status
         self._live = live
         self._waiters = waiters
         self._answers = answers
         self._tasks = TaskSet()
 
-    def write(self, turn_id: UUID, utterance: Utterance) -> None:
-        """Begin to write the turn's answer live, where its room allows it."""
+    def write(self, turn_id: UUID, utterance: Utterance) -> bool:
+        """Begin to write the turn's answer live, where its room allows it; whether it does."""
         room = room_of(utterance.reply)
         as_stream = utterance.reply.address.get("kind") == "direct"
         wanted = (
@@ -63,11 +66,12 @@ class LiveWriter:
         )
         # A stream belongs into a thread.
         if room is None or not wanted or (as_stream and not room.thread_ts):
-            return
+            return False
         if len(self._tasks) >= MAX_LIVE:
-            return
+            return False
         left_s = (utterance.reply.expires_at - datetime.now(UTC)).total_seconds()
         self._tasks.start(self._write(turn_id, room, as_stream, left_s), name="slack live answer")
+        return True
 
     async def close(self) -> None:
         """Stop writing: the deliveries finish the answers."""
@@ -83,6 +87,7 @@ class LiveWriter:
                 answer = LiveAnswer(turn_id, room, live, settled)
                 try:
                     if not await answer.has_text():
+                        self._status.shown(room, whole=True)
                         return
                     self._answers.keep(turn_id, answer.shown)
                     if await self._slack.begin(answer, as_stream):

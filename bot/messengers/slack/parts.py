@@ -64,6 +64,7 @@ class SlackParts:
             services.live,
             services.waiters,
             self._answers,
+            self._status,
         )
         desk = self._desk(self._writer)
         pictures = SlackPictures(self._settings, services, self.workspaces.tokens)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 
 from bot.domain.deliveries import Outcome
 from bot.messengers.slack.api import SlackApi
@@ -31,6 +33,28 @@ MAX_UNDER_WAY = 500
 #: accept of messages.
 PER_WORKSPACE_S, PER_WORKSPACE_BURST = 10.0, 100
 ALL_S, ALL_BURST = 50.0, 500
+#: The wait for an answer that begins at once: its line would flicker, or stay if it came behind it.
+BEGIN_AFTER_S = 0.2
+
+
+class _Beginning:
+    """A line that is about to be shown."""
+
+    def __init__(self) -> None:
+        self.is_over = False  #: the answer is whole
+        self._shown = asyncio.Event()
+
+    def show(self, *, whole: bool) -> None:
+        """Something of the answer is shown, or all of it."""
+        self.is_over |= whole
+        self._shown.set()
+
+    async def is_shown(self, within_s: float) -> bool:
+        """Whether it is by then."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._shown.wait()
+        return self._shown.is_set()
 
 
 class StatusLine:
@@ -40,19 +64,32 @@ class StatusLine:
         self._api = api
         self._texts = texts
         self._tasks = TaskSet()
+        self._beginnings: defaultdict[Room, dict[_Beginning, asyncio.Task[None]]]
+        self._beginnings = defaultdict(dict)
         self._without_sessions: OrderedDict[str, float] = OrderedDict()
         self._of_workspace = Budget(per_s=PER_WORKSPACE_S, burst=PER_WORKSPACE_BURST)
         self._of_all = Budget(per_s=ALL_S, burst=ALL_BURST)
 
-    def begin(self, room: Room) -> None:
-        """Show the line, and the session as at work."""
+    def begin(self, room: Room, *, may_be_shown: bool) -> None:
+        """Show the line, and the session as at work.
+
+        ``may_be_shown``: this bot hears of the answer's first text, and shows no line before that
+        had its time.
+        """
         if room.thread_ts and len(self._tasks) < MAX_UNDER_WAY and self._may_begin(room.team):
-            self._tasks.start(self._begin(room), name="slack status")
+            beginning, within_s = _Beginning(), BEGIN_AFTER_S if may_be_shown else 0.0
+            task = self._tasks.start(self._begin(room, beginning, within_s), name="slack status")
+            self._beginnings[room][beginning] = task
+
+    def shown(self, room: Room, *, whole: bool = False) -> None:
+        """Text of an answer is about to be shown, or ``whole``: all of it, by any bot."""
+        for beginning in self._beginnings.get(room, ()):
+            beginning.show(whole=whole)
 
     def end(self, room: Room) -> None:
         """Show the session as waiting for the person: Slack would show it at work for an hour."""
         if room.thread_ts and len(self._tasks) < MAX_UNDER_WAY:
-            self._tasks.start(self._set_session(room, "active"), name="slack session")
+            self._tasks.start(self._end(room), name="slack session")
 
     async def close(self) -> None:
         """Wait for the calls under way."""
@@ -61,7 +98,25 @@ class StatusLine:
     def _may_begin(self, team: str) -> bool:
         return self._of_workspace.take(team) and self._of_all.take("")
 
-    async def _begin(self, room: Room) -> None:
+    async def _begin(self, room: Room, beginning: _Beginning, within_s: float) -> None:
+        try:
+            if not await beginning.is_shown(within_s):
+                await self._set_status(room)
+            if not beginning.is_over:
+                await self._set_session(room, "processing")
+        finally:
+            del self._beginnings[room][beginning]
+            if not self._beginnings[room]:
+                del self._beginnings[room]
+
+    async def _end(self, room: Room) -> None:
+        """Behind a call that says the contrary."""
+        self.shown(room, whole=True)
+        if beginnings := [*self._beginnings.get(room, {}).values()]:
+            await asyncio.wait(beginnings)
+        await self._set_session(room, "active")
+
+    async def _set_status(self, room: Room) -> None:
         await self._api.call(
             "assistant.threads.setStatus",
             {
@@ -73,7 +128,6 @@ class StatusLine:
             team=room.team,
             keep_alive=True,
         )
-        await self._set_session(room, "processing")
 
     async def _set_session(self, room: Room, state: str) -> None:
         if self._without_sessions.get(room.team, 0.0) > time.monotonic():

@@ -37,6 +37,7 @@ class SlackThreads:
         room = room_of(handle)
         if room is None:
             return DeliveryResult(outcome=Outcome.REFUSED, detail=_NO_ROOM)
+        self._status.shown(room)
         try:
             result = await self._delivery.deliver(handle, room, answer)
         except DATABASE_ERRORS as error:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from bot.messengers.slack import simulated_interactions as interactions
 from bot.messengers.slack.controls import ERASE_ACTION, VOTE_ACTION
+from bot.messengers.slack.status import BEGIN_AFTER_S
 from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
@@ -281,7 +282,7 @@ async def test_the_status_is_shown_while_the_answer_is_written(
     chat: SlackChat, server: EngineServer
 ) -> None:
     server.reply = lambda _: LONG
-    server.delay_per_token_s = 0.05
+    server.delay_per_token_s = 2 * BEGIN_AFTER_S
     asked = await chat.say("U1", "C1", f"{chat.mention} 길게")
     await chat.stack.slack.until(
         lambda: bool(chat.workspace.surfaces.status("C1", asked)), timeout_s=5
