@@ -12,10 +12,13 @@ from bot.messengers.slack.api import ApiResult, SlackApi
 from bot.messengers.slack.live_answers import LiveAnswers
 from bot.messengers.slack.post_log import PostLog
 from bot.messengers.slack.refusals import may_take_plain_text
+from bot.messengers.slack.status import StatusLine
 
 _GONE, _STREAMS = "message_not_found", "streaming_state_conflict"
 #: Slack has ended the stream itself: a person pressed its stop, or its time was over.
 _ENDED = "message_not_in_streaming_state"
+#: What ends the agent's session with its stream; and the refusal of a field that is not known.
+_SESSION_OVER, _NOT_TAKEN = {"session_status": "active"}, "invalid_arguments"
 #: The message cannot be changed: it is gone, or the workspace closes messages to edits.
 _UNCHANGEABLE = frozenset({_GONE, "cant_update_message", "edit_window_closed", "update_failed"})
 #: Slack's words for the state of the message, which plain text does not change.
@@ -26,12 +29,18 @@ class LiveFinish:
     """Lets growing messages show what the log says."""
 
     def __init__(
-        self, layout: PartLayout, api: SlackApi, post_log: PostLog, live: LiveAnswers
+        self,
+        layout: PartLayout,
+        api: SlackApi,
+        post_log: PostLog,
+        live: LiveAnswers,
+        status: StatusLine,
     ) -> None:
         self._layout = layout
         self._api = api
         self._posts = post_log
         self._live = live
+        self._status = status
 
     def own_stream(self, turn_id: UUID) -> str | None:
         """The stream of the turn that this bot writes."""
@@ -88,7 +97,14 @@ class LiveFinish:
         }
         if rest := part.markdown[len(shown) :]:
             document["markdown_text"] = rest
-        return await self._call("chat.stopStream", document, part)
+        if not self._status.is_at_work(part.room):
+            return await self._call("chat.stopStream", document, part)
+        result = await self._call("chat.stopStream", {**document, **_SESSION_OVER}, part)
+        if result.error == _NOT_TAKEN:
+            return await self._call("chat.stopStream", document, part)
+        if result.ok:
+            self._status.ended(part.room)
+        return result
 
     async def _finished(self, part: AnswerPart, ts: str) -> DeliveryResult:
         finished = await self._posts.finish(part, ts)

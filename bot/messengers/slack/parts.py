@@ -49,7 +49,7 @@ class SlackParts:
         self._writer: LiveWriter | None = None
         web_api = WebApi(settings, services.outbound, self._api)
         layout = PartLayout(settings, services.texts)
-        finish = LiveFinish(layout, self._api, self._posts, self._answers)
+        finish = LiveFinish(layout, self._api, self._posts, self._answers, self._status)
         delivery = ThreadDelivery(services.texts, layout, web_api, self._posts, finish)
         threads = SlackThreads(delivery, web_api, self._posts, self._status)
         self.adapter = SlackAdapter(settings, services.texts, services.outbound, web_api, threads)

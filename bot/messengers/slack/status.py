@@ -16,6 +16,8 @@ from runtime.tasks import TaskSet
 
 #: Workspaces whose refusal of sessions is remembered, and for how long: an admin may grant them.
 MAX_REMEMBERED, REMEMBER_S = 1000, 3600.0
+#: Sessions that this bot shows as at work; of others it is not known.
+MAX_AT_WORK = 10_000
 #: Refusals that say nothing of the workspace's other threads.
 _OF_ONE_THREAD = frozenset(
     {
@@ -67,6 +69,7 @@ class StatusLine:
         self._beginnings: defaultdict[Room, dict[_Beginning, asyncio.Task[None]]]
         self._beginnings = defaultdict(dict)
         self._without_sessions: OrderedDict[str, float] = OrderedDict()
+        self._at_work: OrderedDict[Room, bool] = OrderedDict()  # False: ended with its stream
         self._of_workspace = Budget(per_s=PER_WORKSPACE_S, burst=PER_WORKSPACE_BURST)
         self._of_all = Budget(per_s=ALL_S, burst=ALL_BURST)
 
@@ -86,8 +89,19 @@ class StatusLine:
         for beginning in self._beginnings.get(room, ()):
             beginning.show(whole=whole)
 
+    def is_at_work(self, room: Room) -> bool:
+        """Whether the session is certainly shown so: what ends a stream may end that with it."""
+        return self._at_work.get(room, False) and room not in self._beginnings
+
+    def ended(self, room: Room) -> None:
+        """The session's state was changed with the end of a stream."""
+        if room in self._at_work:
+            self._at_work[room] = False
+
     def end(self, room: Room) -> None:
         """Show the session as waiting for the person: Slack would show it at work for an hour."""
+        if self._at_work.pop(room, None) is False and room not in self._beginnings:
+            return
         if room.thread_ts and len(self._tasks) < MAX_UNDER_WAY:
             self._tasks.start(self._end(room), name="slack session")
 
@@ -138,6 +152,10 @@ class StatusLine:
             team=room.team,
             keep_alive=True,
         )
+        if result.ok and state == "processing":
+            self._at_work[room] = True
+            if len(self._at_work) > MAX_AT_WORK:
+                self._at_work.popitem(last=False)
         if result.outcome is Outcome.REFUSED and result.error not in _OF_ONE_THREAD:
             if len(self._without_sessions) >= MAX_REMEMBERED:
                 self._without_sessions.popitem(last=False)

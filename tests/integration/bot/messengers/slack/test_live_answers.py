@@ -11,6 +11,8 @@ from sqlalchemy import text
 from bot.messengers.slack import blocks
 from bot.messengers.slack.controls import ERASE_ACTION
 from bot.messengers.slack.live_answers import LiveAnswers
+from bot.messengers.slack.simulated_workspace.errors import SlackError
+from bot.messengers.slack.simulated_workspace.surfaces import Surfaces
 from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
@@ -71,6 +73,33 @@ async def test_the_bot_that_writes_a_stream_ends_it_by_three_records(
     assert began.startswith("INSERT INTO posts")
     assert noted.startswith("UPDATE posts")
     assert recorded.startswith("WITH recorded")
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_session_ends_with_its_stream(
+    chat: SlackChat, server: EngineServer, monkeypatch: pytest.MonkeyPatch, *, taken: bool
+) -> None:
+    """By one call less, where Slack takes it."""
+    refused = ["active"] if not taken else []
+
+    def check(_: Surfaces, status: str) -> None:
+        if status in refused:
+            refused.remove(status)
+            raise SlackError("invalid_arguments")
+
+    monkeypatch.setattr(Surfaces, "check_session_status", check)
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.03
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    await chat.stack.slack.until(
+        lambda: chat.workspace.surfaces.sessions.get((room, asked)) == "active"
+    )
+    calls = [call.method for call in chat.stack.slack.web_api.calls]
+    assert calls.count("agents.sessions.setStatus") == (1 if taken else 2)
+    assert "chat.update" not in calls
+    assert answers(chat, "U1", room, asked) == [turn.answer]
 
 
 async def test_a_stream_that_another_bot_has_replaced_is_not_shown_anew(

@@ -102,3 +102,33 @@ async def test_the_session_never_stays_at_work_behind_the_answer(
     calls.answer.set()
     await over(line)
     assert calls.names == [LINE, WAITING]
+
+
+async def test_a_session_that_ended_with_its_stream_is_not_ended_again(
+    line: StatusLine, calls: Calls
+) -> None:
+    assert not line.is_at_work(ROOM)
+    line.begin(ROOM, may_be_shown=False)
+    assert not line.is_at_work(ROOM)  # the call may come behind the end of the stream
+    await over(line)
+    assert line.is_at_work(ROOM)
+    line.ended(ROOM)
+    line.end(ROOM)
+    await over(line)
+    assert calls.names == [LINE, WORKING]
+    line.end(ROOM)  # another bot's, of which nothing is known here
+    await over(line)
+    assert calls.names == [LINE, WORKING, WAITING]
+
+
+async def test_a_session_that_begins_anew_meanwhile_is_ended(
+    line: StatusLine, calls: Calls
+) -> None:
+    line.begin(ROOM, may_be_shown=False)
+    await over(line)
+    line.ended(ROOM)
+    line.begin(ROOM, may_be_shown=False)
+    await over(line)
+    line.end(ROOM)
+    await over(line)
+    assert calls.names == [LINE, WORKING, LINE, WORKING, WAITING]
