@@ -28,8 +28,9 @@ from bot.text.catalog import Texts
 
 #: Begun before it, a call ends within the ten seconds of a delivery.
 LAST_CALL_S = 4.8
-#: The age of a message until which it is looked up; it may be shown in part after that.
-LOOK_UP_S = 30.0
+#: The age of a message until which it is looked up; it may be shown in part after that. A delivery
+#: whose outcome was lost begins to look at half a minute (``RECONCILE_DELAY_S``).
+LOOK_UP_S = 90.0
 #: The wait for a call of the live writer, which must not come after the last one.
 HELD_S, HELD_POLL_S = 2.0, 0.1
 

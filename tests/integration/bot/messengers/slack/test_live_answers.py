@@ -13,6 +13,7 @@ from bot.messengers.slack.controls import ERASE_ACTION
 from bot.messengers.slack.live_answers import LiveAnswers
 from bot.messengers.slack.simulated_workspace.errors import SlackError
 from bot.messengers.slack.simulated_workspace.surfaces import Surfaces
+from bot.store.delivery_claims import RECONCILE_DELAY_S
 from bot.text.catalog import TEXTS
 from fakes.engine_server import EngineServer
 from fakes.faults import Fault
@@ -188,6 +189,23 @@ async def test_a_start_without_an_answer_shows_nothing_twice(
     chat.stack.slack.web_api.faults["chat.startStream"].once(Fault.CUT)
     room = chat.direct("U1")
     asked = await chat.say("U1", room, "길게")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+
+
+async def test_a_lookup_that_fails_after_the_quiet_time_is_made_again(
+    chat: SlackChat, server: EngineServer
+) -> None:
+    """Else the answer would be posted anew, and the stream grow for ever."""
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    chat.stack.slack.web_api.faults["chat.startStream"].once(Fault.CUT)
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    await chat.until_shown("U1", room, asked, "가나다")
+    age_s = RECONCILE_DELAY_S + 5
+    await chat.stack.execute(f"UPDATE posts SET created_at = now() - interval '{age_s} s'")
+    chat.stack.slack.web_api.faults["conversations.replies"].once(Fault.SERVER_ERROR)
     turn = await chat.until_answered("길게")
     assert answers(chat, "U1", room, asked) == [turn.answer]
 
