@@ -13,11 +13,13 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Self
 
 import orjson
 import structlog
 from aiohttp import (
+    ClientConnectionError,
     ClientConnectorError,
     ClientError,
     ClientResponse,
@@ -32,7 +34,7 @@ from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
 from bot.domain.deliveries import DeliveryResult, Outcome
-from runtime.connection_reuse import ConnectionUse, telling_of_reuse
+from runtime.connection_reuse import CleanConnector, ConnectionUse, telling_of_reuse
 from runtime.ip_address import is_public
 
 log = structlog.get_logger(__name__)
@@ -185,17 +187,16 @@ class OutboundClient:
         self._resolver = resolver
         self._session: ClientSession | None = None
         self._kept: ClientSession | None = None
-        self._told: ClientSession | None = None  # the same, which tells of a reused connection
+        # Tells of a reused connection. A pool of its own: slow servers hold up their own calls.
+        self._told: ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         resolver = PublicResolver(self._exempt, self._resolver)
         once = TCPConnector(force_close=True, resolver=resolver)
-        kept = TCPConnector(limit=MAX_KEPT, keepalive_timeout=KEEP_S, resolver=resolver)
         self._session = ClientSession(connector=once, cookie_jar=DummyCookieJar())
-        self._kept = ClientSession(connector=kept, cookie_jar=DummyCookieJar())
+        self._kept = ClientSession(connector=_keeping(resolver), cookie_jar=DummyCookieJar())
         self._told = ClientSession(
-            connector=kept,
-            connector_owner=False,
+            connector=_keeping(resolver),
             cookie_jar=DummyCookieJar(),
             trace_configs=[telling_of_reuse()],
         )
@@ -300,6 +301,10 @@ class OutboundClient:
         return await _call(self._session, "GET", url, hosts, max_bytes, options)
 
 
+def _keeping(resolver: AbstractResolver) -> TCPConnector:
+    return CleanConnector(limit=MAX_KEPT, keepalive_timeout=KEEP_S, resolver=resolver)
+
+
 async def _call(
     session: ClientSession | None,
     method: str,
@@ -317,16 +322,22 @@ async def _call(
         async with session.request(
             method, URL(url, encoded=True), allow_redirects=False, trace_request_ctx=use, **options
         ) as response:
+            if use.is_again and response.status == HTTPStatus.REQUEST_TIMEOUT:
+                return NoReply(outcome=Outcome.UNCONFIRMED, detail=_TIMED_OUT, is_stale=True)
             head = await _head(response, max_bytes)
             return Reply(status=response.status, body=head, headers=response.headers)
     except (ClientConnectorError, ConnectionTimeoutError) as error:
         return NoReply(outcome=Outcome.RETRY, detail=f"not sent: {type(error).__name__}")
     except (ClientError, TimeoutError, OSError) as error:
         detail = f"no answer: {type(error).__name__}"
-        is_stale = use.is_again and not isinstance(error, TimeoutError)
+        # Other errors come of a response that was begun: the connection was alive.
+        is_dead = isinstance(error, ClientConnectionError) and not isinstance(error, TimeoutError)
+        is_stale = use.is_again and is_dead
         return NoReply(outcome=Outcome.UNCONFIRMED, detail=detail, is_stale=is_stale)
 
 
+#: What servers say to an idle connection that they close (RFC 9110, 15.5.9): they read no request.
+_TIMED_OUT = "no answer: HTTP 408"
 _HEADERS = {"Accept-Encoding": "identity", "Content-Type": "application/json; charset=utf-8"}
 
 

@@ -273,8 +273,17 @@ class Kept:
                     break
                 if deed == "hang":
                     await asyncio.sleep(30)
-                writer.write(http(int(deed), "ok"))
+                if deed == "cut":
+                    writer.write(http(200, "ok")[:-1])
+                    await writer.drain()
+                    break
+                status, *late = deed.split()
+                writer.write(http(int(status), "ok"))
                 await writer.drain()
+                for unasked in late:
+                    await asyncio.sleep(0.02)
+                    writer.write(http(int(unasked), "unasked"))
+                    await writer.drain()
 
 
 @asynccontextmanager
@@ -299,6 +308,9 @@ async def kept(*deeds: str) -> AsyncIterator[Kept]:
         (["200", "close", "close"], "DU", [1, 1, 2]),
         (["close", "200"], "UD", [1, 2]),
         (["400", "200"], "RD", [1, 1]),
+        (["200", "408", "200"], "DD", [1, 1, 2]),
+        (["408", "200"], "RD", [1, 1]),
+        (["200", "cut"], "DU", [1, 1]),
     ],
 )
 async def test_a_url_for_one_post_gets_a_second_where_a_kept_connection_was_dead(
@@ -323,6 +335,42 @@ async def test_a_url_for_one_post_gets_a_second_where_a_kept_connection_was_dead
 
 def later_or_keep(reply: Reply) -> DeliveryResult:
     return DeliveryResult(outcome=Outcome.RETRY) if reply.status == 429 else keep(reply)
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+async def test_a_response_that_nobody_asked_for_answers_no_later_request(
+    outbound: OutboundClient, keep_alive: bool
+) -> None:
+    details = []
+    async with kept("200 400", "200", "200") as server:
+        for _ in range(3):
+            details.append(await detail_of(outbound, server.origin, keep_alive))
+            await asyncio.sleep(0.1)
+    assert details == ["200 2"] * 3
+    assert [number for number, _ in server.requests] == [1, 2, 2]
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+async def test_slow_callbacks_and_slow_calls_do_not_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch, keep_alive: bool
+) -> None:
+    monkeypatch.setattr("bot.http.outbound.MAX_KEPT", 1)
+    async with OutboundClient() as narrow, kept("hang") as slow, kept("200") as quick:
+        waiting = asyncio.create_task(detail_of(narrow, slow.origin, not keep_alive))
+        async with asyncio.timeout(2):
+            while not slow.requests:
+                await asyncio.sleep(0.01)
+            assert await detail_of(narrow, quick.origin, keep_alive) == "200 2"
+        await cancel_and_wait(waiting)
+
+
+async def detail_of(outbound: OutboundClient, origin: str, keep_alive: bool) -> str:
+    """Of a call that may be repeated, or of one to a URL for one POST."""
+    if keep_alive:
+        reply = await outbound.exchange(f"{origin}/", b"{}", hosts=(origin,), keep_alive=True)
+        return reply.detail if isinstance(reply, NoReply) else keep(reply).detail
+    result = await outbound.post_json_to_single_use(f"{origin}/", {}, hosts=(origin,), judge=keep)
+    return result.detail
 
 
 async def test_a_slow_kept_connection_gets_no_second_post(
