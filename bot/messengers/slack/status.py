@@ -100,6 +100,7 @@ class StatusLine:
 
     def end(self, room: Room) -> None:
         """Show the session as waiting for the person: Slack would show it at work for an hour."""
+        self.shown(room, whole=True)
         if self._at_work.pop(room, None) is False and room not in self._beginnings:
             return
         if room.thread_ts and len(self._tasks) < MAX_UNDER_WAY:
@@ -125,7 +126,6 @@ class StatusLine:
 
     async def _end(self, room: Room) -> None:
         """Behind a call that says the contrary."""
-        self.shown(room, whole=True)
         if beginnings := [*self._beginnings.get(room, {}).values()]:
             await asyncio.wait(beginnings)
         await self._set_session(room, "active")

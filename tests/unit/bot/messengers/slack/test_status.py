@@ -78,6 +78,16 @@ async def test_an_answer_that_is_whole_at_once_shows_nothing_before_it(
     assert calls.names == [WAITING]
 
 
+async def test_a_whole_answer_is_heard_of_where_too_many_calls_are_under_way(
+    line: StatusLine, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "MAX_UNDER_WAY", 1)
+    line.begin(ROOM, may_be_shown=True)
+    line.end(ROOM)
+    await over(line)
+    assert calls.names == []
+
+
 async def test_a_bot_that_hears_of_no_text_shows_the_line_at_once(
     line: StatusLine, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
