@@ -23,7 +23,7 @@ from huggingface_hub.errors import OverloadedError, TextGenerationError, Validat
 
 from inference_worker.engines.served.discovery import tls
 from inference_worker.engines.served.event_lines import DONE, events
-from runtime.connection_reuse import ConnectionUse, telling_of_reuse
+from runtime.connection_reuse import CleanConnector, ConnectionUse, telling_of_reuse
 
 #: Servers keep a quiet connection for five seconds or longer (uvicorn's default): it is not used
 #: any more when one of them may be about to close it.
@@ -103,7 +103,7 @@ class EventStreams:
             raise aiohttp.ClientConnectionError("closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, ssl=tls()),
+                connector=CleanConnector(limit=0, keepalive_timeout=KEPT_S, ssl=tls()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=[telling_of_reuse()],
             )

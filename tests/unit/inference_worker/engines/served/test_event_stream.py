@@ -182,6 +182,31 @@ async def test_a_kept_connection_that_the_server_closes_fails_no_answer(
             assert await read(streams, url)
 
 
+async def test_a_second_response_to_one_request_answers_no_other(streams: EventStreams) -> None:
+    """It may hold somebody else's words."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for event in (EVENT, b'data: {"stray": 1}\n\n'):
+            if event == EVENT:
+                await reader.readuntil(b"{}")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(event) + event)
+            await asyncio.sleep(0.02)
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        left.release()
+
+    left = asyncio.Semaphore(0)
+    async with await asyncio.start_server(serve, "127.0.0.1") as listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+        first = await read(streams, url)
+        await asyncio.sleep(0.1)
+        assert await read(streams, url) == first
+        await streams.close()
+        for _ in range(2):
+            await left.acquire()
+
+
 async def test_a_server_that_dies_of_a_request_is_no_server_that_was_never_there(
     streams: EventStreams,
 ) -> None:
