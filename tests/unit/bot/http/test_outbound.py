@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import ClientTimeout
@@ -373,26 +374,16 @@ async def detail_of(outbound: OutboundClient, origin: str, keep_alive: bool) -> 
     return result.detail
 
 
-async def test_a_slow_kept_connection_gets_no_second_post(
-    outbound: OutboundClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("bound", "value", "deed"),
+    [("TIMEOUT", ClientTimeout(total=0.3), "hang"), ("STALE_S", 0.0, "close")],
+    ids=["slow", "dies late"],
+)
+async def test_a_kept_connection_that_was_alive_gets_no_second_post(
+    outbound: OutboundClient, monkeypatch: pytest.MonkeyPatch, bound: str, value: Any, deed: str
 ) -> None:
-    monkeypatch.setattr("bot.http.outbound.TIMEOUT", ClientTimeout(total=0.3))
-    async with kept("200", "hang") as server:
-        results = [
-            await outbound.post_json_to_single_use(
-                f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
-            )
-            for _ in range(2)
-        ]
-    assert [one.outcome for one in results] == [Outcome.DELIVERED, Outcome.UNCONFIRMED]
-    assert len(server.requests) == 2
-
-
-async def test_a_kept_connection_that_dies_late_gets_no_second_post(
-    outbound: OutboundClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.http.outbound.STALE_S", 0.0)
-    async with kept("200", "close") as server:
+    monkeypatch.setattr(f"bot.http.outbound.{bound}", value)
+    async with kept("200", deed) as server:
         results = [
             await outbound.post_json_to_single_use(
                 f"{server.origin}/", {}, hosts=(server.origin,), judge=keep
