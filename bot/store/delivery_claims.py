@@ -58,11 +58,13 @@ CLAIM_ONE = (
     .columns(reply_handle=JSONB)
 )
 
+#: Of a pending delivery: no webhook or button has to fetch it, and its time has come.
+GOES_OUT_NOW = "via IN ('callback', 'post') AND not_before <= now()"
 #: Due deliveries. Posted answers go one by one, in their conversation's order; each callback
 #: answers a message of its own and is valid for a minute, so it waits for no other.
 _DUE = f"""
         SELECT turn_id FROM deliveries JOIN {{turns}} ON turns.id = turn_id
-        WHERE {{state}} = 'pending' AND via IN ('callback', 'post') AND not_before <= now()
+        WHERE {{state}} = 'pending' AND {GOES_OUT_NOW}
           AND (turns.status IN ({_SETTLED_SQL}) OR callback_until <= now())
           AND turns.messenger <> ALL(:without)
           AND NOT (via = 'post' AND EXISTS (

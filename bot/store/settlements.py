@@ -21,6 +21,7 @@ from bot.store.cancellation import END_DELIVERY
 from bot.store.conversations import HISTORY_AT
 from bot.store.delivery_claims import (
     CLAIM_SETTLED,
+    GOES_OUT_NOW,
     MARKING,
     ClaimRequest,
     DeliveryClaim,
@@ -110,8 +111,7 @@ SETTLE = text(
         ) AS more,
         claimed.turn_id IS NULL AND EXISTS (
             SELECT FROM deliveries
-            WHERE deliveries.turn_id = turns.id AND deliveries.state = 'pending'
-              AND deliveries.via IN ('callback', 'post') AND deliveries.not_before <= now()
+            WHERE deliveries.turn_id = turns.id AND deliveries.state = 'pending' AND {GOES_OUT_NOW}
         ) AS is_due,
         CASE (SELECT count(*) FROM claimed) WHEN 0 THEN {LAZY_COMMIT_SQL} END
     FROM settled AS turns LEFT JOIN claimed ON claimed.turn_id = turns.id
