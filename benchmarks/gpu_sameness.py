@@ -1,4 +1,7 @@
-"""Whether the local engine's batch writes the same as ``generate``, on the device of the bench."""
+"""Whether the local engine's batch writes the same as ``generate``, on the device of the bench.
+
+And whether the kernels of a GPU compute the same numbers as torch, to the last digit.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,19 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.figures import Figure
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import Batch
+from inference_worker.engines.local.cuda_elementwise import CudaElementwise
+from inference_worker.engines.local.elementwise import Elementwise, Heads, TorchElementwise
 from inference_worker.engines.local.ragged import Kernel, gathered
 
 GREEDY = SamplingParams(temperature=0)
+
+#: Those of a Llama-3-8B, of a SmolLM2-135M, and small ones; then the hidden and the gated size.
+SIZES = (
+    (Heads(32, 8, 128), (4096, 14_336)),
+    (Heads(9, 3, 64), (576, 1536)),
+    (Heads(4, 2, 16), (64, 136)),
+)
+EPSILON = 1e-5
 
 
 def sameness(small: LlamaConfig, device: torch.device) -> list[Figure]:
@@ -37,7 +50,53 @@ def sameness(small: LlamaConfig, device: torch.device) -> list[Figure]:
             for one, other in zip(ours, theirs, strict=False)
         ]
         figures.append(Figure(f"gpu.same.{name}", sum(same) / len(same), "of all tokens"))
-    return figures
+    if device.type != "cuda":
+        return figures
+    return [*figures, *(_same_numbers(dtype, device) for dtype in (torch.bfloat16, torch.float16))]
+
+
+def _same_numbers(dtype: torch.dtype, device: torch.device) -> Figure:
+    """The kernels' numbers beside torch's, for heads and layers of several sizes."""
+    same: list[torch.Tensor] = []
+    for heads, sizes in SIZES:
+        kernels = CudaElementwise(heads, EPSILON, sizes=sizes, dtype=dtype)
+        for tokens in (1, 7, 200):
+            found, exact = (
+                _numbers(one, heads, sizes, tokens, dtype, device)
+                for one in (kernels, TorchElementwise(heads, EPSILON))
+            )
+            same += [(ours == theirs).flatten() for ours, theirs in zip(found, exact, strict=True)]
+    part = torch.cat(same).float().mean().item()
+    return Figure(f"gpu.same.kernels.{str(dtype).removeprefix('torch.')}", part, "of all numbers")
+
+
+def _numbers(
+    elementwise: Elementwise,
+    heads: Heads,
+    sizes: tuple[int, int],
+    tokens: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> list[torch.Tensor]:
+    """What the operations make of the same random numbers."""
+    chance = torch.Generator(device).manual_seed(tokens)
+
+    def noise(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=chance, device=device).to(dtype)
+
+    hidden, gated = sizes
+    states = noise(tokens, heads.queries + 2 * heads.keys, heads.size)
+    at = torch.arange(tokens, device=device)
+    places = torch.stack((at % 3, at.flip(0)))
+    keys, values = (
+        torch.zeros(3, heads.keys, 256, heads.size, dtype=dtype, device=device) for _ in range(2)
+    )
+    turned = noise(tokens, heads.size), noise(tokens, heads.size)
+    queries = elementwise.turn_and_store(states, turned, places, keys, values)
+    x, weight = noise(tokens, hidden), noise(hidden)
+    sums = elementwise.sum_and_norm(x.clone(), noise(tokens, hidden), weight)
+    alone = elementwise.sum_and_norm(x, None, weight)
+    return [queries, keys, values, *sums, *alone, elementwise.gate(noise(tokens, 2 * gated))]
 
 
 def _alone(model: Any, prompt: list[int]) -> list[int]:

@@ -19,9 +19,9 @@ from inference_worker.engines.local.adapters.rows import RowAdapters
 from inference_worker.engines.local.adapters.weights import LoraWeights
 from inference_worker.engines.local.batch_memory import BatchMemory, Slot
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span, cache_name
-from inference_worker.engines.local.llama_step import llama_step_for
 from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
 from inference_worker.engines.local.sampling import Sampler
+from inference_worker.engines.local.step_choice import Step, joined_step_for, packed_step_for
 from inference_worker.engines.local.step_graphs import StepGraphs
 from inference_worker.engines.local.step_inputs import Chunk, Shape, Work, unpack
 from inference_worker.engines.local.token_scorer import ScoreSheet
@@ -61,8 +61,11 @@ class Batch:
         self._device = model.device
         self._cache_argument = {cache_name(model): cache}
         self._kernel = kernel = kernel or flash_for(model)
+        self._plan: type[Plan | RaggedPlan] = RaggedPlan if kernel else Plan
         # A row has the same numbers beside any others: with adapters all steps go one way.
-        self._packed = None if kernel or adapters else llama_step_for(model)
+        self._own: Step | None = None
+        if not adapters:
+            self._own = joined_step_for(model, kernel) if kernel else packed_step_for(model)
         self._graphs = StepGraphs(
             self._compute, lambda: cache.generation, device=self._device, max_rows=max_slots
         )
@@ -257,8 +260,8 @@ class Batch:
 
         ``adapted``: some rows have an adapter. ``sees``: spans of the plan have pictures.
         """
-        if self._packed is not None and isinstance(plan, Plan) and not sees:
-            return self._packed(ids, plan, last, self._memory.cache)
+        if self._own is not None and isinstance(plan, self._plan) and not sees:
+            return self._own(ids, plan, last, self._memory.cache)
         self._memory.cache.plan = plan
         with self._adapters.applied(plan.places[0] if adapted else None):
             logits: torch.Tensor = self.model(

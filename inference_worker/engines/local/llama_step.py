@@ -7,31 +7,16 @@ device or in any other number format goes through transformers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import structlog
 import torch
 from torch import Tensor
-from transformers import LlamaForCausalLM
 
-from inference_worker.engines.local.kv_cache import Plan, RowCache, Span, attend, cache_name
-from inference_worker.engines.local.packed_linear import can_pack, is_plain
-from inference_worker.engines.local.packing import Pack, linear_layers, packing, turns
-
-log = structlog.get_logger(__name__)
-
-#: How far the logits may be from those of transformers: both only round differently.
-TOLERANCE = 1e-4
-#: Tokens of the comparison.
-COMPARED = 5
+from inference_worker.engines.local.kv_cache import Plan, RowCache, attend
+from inference_worker.engines.local.packing import Pack, packing, turns
 
 #: Cosines, and sines negative in their first half, of the tokens' positions: (tokens, 1, size).
 Turns = tuple[Tensor, Tensor]
-
-#: From ids (1, tokens), the plan, the places of the tokens whose logits are wanted, and the cache
-#: to the logits, (outcomes, vocabulary).
-Step = Callable[[Tensor, Plan, Tensor, RowCache], Tensor]
 
 
 class LlamaStep:
@@ -121,53 +106,3 @@ class _Norm:
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)  # torch's norm: twice the steps
         mean = torch.addcmul(self._epsilon, length, length, value=1 / x.shape[-1])
         return x.mul(mean.rsqrt_()).mul_(self._weight)
-
-
-def llama_step_for(model: Any) -> Step | None:
-    """The fastest step that suits a model, and computes its logits as transformers does."""
-    if type(model) is not LlamaForCausalLM or not _suits(model) or not can_pack(model):
-        return None
-    return _checked(_fused, "fused_steps_off", model) or _checked(
-        LlamaStep, "packed_steps_off", model
-    )
-
-
-def _fused(model: Any) -> Step:
-    from inference_worker.engines.local.fused_step import FusedStep  # noqa: PLC0415 - optional
-
-    return FusedStep(model)
-
-
-def _checked(make: Callable[[Any], Step], off: str, model: Any) -> Step | None:
-    """The step, or the line ``off`` about why there is none."""
-    try:
-        step = make(model)
-        far = _distance(step, model)
-    except Exception as error:  # noqa: BLE001 - another torch, transformers or numba, or none
-        log.warning(off, error=type(error).__name__, reason=str(error)[:200])
-        return None
-    if not far <= TOLERANCE:
-        log.warning(off, error="other logits", reason=f"by a part of {far:.1e}")
-        return None
-    return step
-
-
-def _suits(model: Any) -> bool:
-    return model.config.hidden_act == "silu" and all(map(is_plain, linear_layers(model)))
-
-
-@torch.inference_mode()
-def _distance(step: Step, model: Any) -> float:
-    """Between its logits and those of transformers, as a part of the latter's size."""
-    positions = torch.arange(COMPARED)
-    ids = (positions * 7 + 1)[None] % model.config.vocab_size
-    plan = Plan([], [Span(0, 0, COMPARED)], torch.stack((torch.zeros_like(positions), positions)))
-    ours, theirs = (RowCache(model.config.num_hidden_layers) for _ in range(2))
-    for cache in (ours, theirs):
-        cache.resize(1, COMPARED)
-        cache.plan = plan
-    exact = model(
-        ids, position_ids=positions[None], use_cache=True, plan=plan, **{cache_name(model): theirs}
-    ).logits[0]
-    found = step(ids, plan, positions, ours)
-    return float((found - exact).norm() / exact.norm())

@@ -11,10 +11,11 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 from inference_queue.protocol import SamplingParams
-from inference_worker.engines.local import llama_step, packed_linear
+from inference_worker.engines.local import packed_linear, step_choice
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span
-from inference_worker.engines.local.llama_step import LlamaStep, llama_step_for
+from inference_worker.engines.local.llama_step import LlamaStep
+from inference_worker.engines.local.step_choice import packed_step_for
 
 SIZES: dict[str, Any] = {
     "vocab_size": 300,
@@ -45,7 +46,7 @@ def without_numba(model: Any) -> Any:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of the ways in which a step is computed."""
     if request.param == "torch":
-        monkeypatch.setattr(llama_step, "_fused", without_numba)
+        monkeypatch.setattr(step_choice, "_fused", without_numba)
         return
     pytest.importorskip("numba")
     if request.param != "kernels":
@@ -102,7 +103,7 @@ def test_logits_and_memory_are_those_of_transformers(
     others: dict[str, Any], step_of: Callable[[], tuple[Plan, torch.Tensor]]
 ) -> None:
     model = llama(**others)
-    step = llama_step_for(model)
+    step = packed_step_for(model)
     assert step is not None
     plan, ids = step_of()
     caches = [RowCache(3), RowCache(3)]
@@ -126,7 +127,7 @@ def test_logits_and_memory_are_those_of_transformers(
 
 
 def test_only_the_wanted_tokens_have_logits() -> None:
-    step = llama_step_for(llama())
+    step = packed_step_for(llama())
     assert step is not None
     plan, ids = mixed_step()
     cache = RowCache(3)
@@ -166,12 +167,12 @@ def test_the_fastest_way_is_taken_and_the_next_where_it_is_missing_or_wrong(
 ) -> None:
     pytest.importorskip("numba")
     fused_step = importlib.import_module("inference_worker.engines.local.fused_step")
-    assert isinstance(llama_step_for(llama()), fused_step.FusedStep)
+    assert isinstance(packed_step_for(llama()), fused_step.FusedStep)
     with monkeypatch.context() as patch:
-        patch.setattr(llama_step, "_fused", without_numba)
-        assert isinstance(llama_step_for(llama()), LlamaStep)
+        patch.setattr(step_choice, "_fused", without_numba)
+        assert isinstance(packed_step_for(llama()), LlamaStep)
     monkeypatch.setattr(fused_step, "Gate", lambda size: lambda x: x[:, :size])
-    assert isinstance(llama_step_for(llama()), LlamaStep)
+    assert isinstance(packed_step_for(llama()), LlamaStep)
 
 
 def a_mistral() -> Any:
@@ -197,15 +198,15 @@ def with_a_hook() -> Any:
     ids=["a Mistral", "a hook", "attention with biases", "biases", "gelu", "bfloat16"],
 )
 def test_other_models_go_through_transformers(model_of: Callable[[], Any]) -> None:
-    assert llama_step_for(model_of()) is None
+    assert packed_step_for(model_of()) is None
 
 
 def test_a_model_that_computes_otherwise_goes_through_transformers() -> None:
     model = llama()
     model.model.norm.register_forward_hook(lambda _layer, _given, out: out + 0.1)
-    assert llama_step_for(model) is None
+    assert packed_step_for(model) is None
 
 
 def test_weights_that_do_not_fit_twice_are_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed_linear, "MEMORY_SHARE", 0.0)
-    assert llama_step_for(llama()) is None
+    assert packed_step_for(llama()) is None
