@@ -11,6 +11,7 @@ the machine has vLLM, it does the same work (gpu_vllm.py). Needs torch, transfor
 from __future__ import annotations
 
 import argparse
+import gc
 import random
 import sys
 import time
@@ -38,6 +39,9 @@ SHARPNESS = 4
 #: Steps and turns before the clock starts: kernels are loaded, and graphs captured.
 WARM_UPS = 8
 REPEATS = 7
+#: Tokens of the question of a next turn, and of a conversation that goes on.
+NEXT_QUESTION = 20
+CONVERSATION = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ TINY = Size(
 )
 
 
-def bench(size: Size, device: torch.device) -> list[Figure]:
+def bench(size: Size, device: torch.device) -> None:
     """Sequential ``generate``, then every concurrency, then a conversation's second turn."""
     dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     usual = torch.get_default_dtype()
@@ -113,7 +117,7 @@ def bench(size: Size, device: torch.device) -> list[Figure]:
     batch = Batch(
         model,
         max_slots=rows,
-        budget=4 * rows * -(-need // 256) * 256 + 4 * widest,
+        budget=8 * rows * -(-need // 256) * 256 + 4 * widest,
         prefill_chunk=prefill_chunk(device),
     )
     for concurrency in size.concurrencies:
@@ -125,17 +129,21 @@ def bench(size: Size, device: torch.device) -> list[Figure]:
             Figure(f"gpu.{concurrency}.of_bound", rate, "tokens/s", BOUND, rate / bound),
         ]
     rate = _flow(batch, rows // 2, size, rng)
+    turns = _flow(batch, rows // 2, size, rng, goes_on=True)
     figures += [
         Figure(f"gpu.flow.{rows // 2}", rate, "tokens/s", SEQUENTIAL, rate / sequential),
+        Figure(f"gpu.turns.{rows // 2}", turns, "tokens/s", SEQUENTIAL, turns / sequential),
         _prefill(batch, size, rng),
     ]
     for length in size.histories:
         figures += _second_turn(batch, length, size, rng)
     found = {figure.bench: figure.value for figure in figures}
     del batch, model
+    gc.collect()  # a batch and its graphs refer to each other
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    return [*figures, *sameness(TINY.config, device), *beside_vllm(_compared(size, dtype, found))]
+    publish([*figures, *sameness(TINY.config, device)])
+    publish(beside_vllm(_compared(size, dtype, found)))
 
 
 def _compared(size: Size, dtype: torch.dtype, found: Mapping[str, float]) -> Compared:
@@ -211,22 +219,35 @@ def _decode(batch: Batch, concurrency: int, size: Size, rng: random.Random) -> f
     return concurrency * size.steps / took
 
 
-def _flow(batch: Batch, concurrency: int, size: Size, rng: random.Random) -> float:
-    """Tokens per second while answers of all lengths end, and others begin in their places."""
-    for _ in range(2):  # the first time is a warm-up
-        written, began = 0, time.monotonic()
+def _flow(
+    batch: Batch, concurrency: int, size: Size, rng: random.Random, *, goes_on: bool = False
+) -> float:
+    """Tokens per second while answers of all lengths end, and others begin in their places.
+
+    ``goes_on``: those are the next turns of the same conversations, while they are short.
+    """
+    for repeat in range(2):  # the first time is a warm-up
+        written, begun, prompts, began = 0, 0, list[tuple[str, list[int]]](), time.monotonic()
         for _ in range(4 * size.steps):
             for slot in batch.slots.copy():
                 if len(slot.tokens) == slot.need:
                     batch.remove(slot)
-            need = size.prompt + rng.randint(1, 2 * size.steps)
-            while len(batch.slots) < concurrency and batch.fits(need):
-                batch.add(_words(size, rng, size.prompt), SAMPLING, need=need)
-                need = size.prompt + rng.randint(1, 2 * size.steps)
+                    longer = [*slot.tokens, *_words(size, rng, NEXT_QUESTION)]
+                    if goes_on and len(longer) < CONVERSATION:
+                        prompts.append((slot.key, longer))
+            while len(batch.slots) < concurrency:
+                key, prompt = prompts[0] if prompts else ("", _words(size, rng, size.prompt))
+                if not key and goes_on:
+                    key, begun = f"{repeat} {begun}", begun + 1
+                need = len(prompt) + rng.randint(1, 2 * size.steps)
+                if not batch.fits(need):
+                    break
+                batch.add(prompt, SAMPLING, need=need, key=key)
+                del prompts[:1]
             written += len(batch.step())
         took = time.monotonic() - began
-    for slot in batch.slots.copy():
-        batch.remove(slot)
+        for slot in batch.slots.copy():
+            batch.remove(slot, keep=False)
     return written / took
 
 
@@ -292,7 +313,7 @@ def main() -> int:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     say(torch.cuda.get_device_name(device) if device.type == "cuda" else "on the CPU")
     with torch.inference_mode():
-        publish(bench(TINY if tiny else LLAMA_3_8B, device))
+        bench(TINY if tiny else LLAMA_3_8B, device)
     return 0
 
 

@@ -15,8 +15,10 @@ from benchmarks.figures import Figure
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.cuda_elementwise import CudaElementwise
+from inference_worker.engines.local.cuda_row_copies import CudaRowCopies
 from inference_worker.engines.local.elementwise import Elementwise, Heads, TorchElementwise
 from inference_worker.engines.local.ragged import Kernel, gathered
+from inference_worker.engines.local.row_copies import RowCopies, TorchRowCopies
 
 GREEDY = SamplingParams(temperature=0)
 
@@ -66,6 +68,11 @@ def _same_numbers(dtype: torch.dtype, device: torch.device) -> Figure:
                 for one in (kernels, TorchElementwise(heads, EPSILON))
             )
             same += [(ours == theirs).flatten() for ours, theirs in zip(found, exact, strict=True)]
+        found, exact = (
+            _copied(one, heads, dtype, device)
+            for one in (CudaRowCopies(device, dtype), TorchRowCopies())
+        )
+        same += [(ours == theirs).flatten() for ours, theirs in zip(found, exact, strict=True)]
     part = torch.cat(same).float().mean().item()
     return Figure(f"gpu.same.kernels.{str(dtype).removeprefix('torch.')}", part, "of all numbers")
 
@@ -126,3 +133,17 @@ def _together(batch: Batch, prompts: list[list[int]]) -> list[list[int]]:
 
 def _words(config: LlamaConfig, rng: random.Random, count: int) -> list[int]:
     return [rng.randrange(config.vocab_size) for _ in range(count)]
+
+
+def _copied(
+    copies: RowCopies, heads: Heads, dtype: torch.dtype, device: torch.device
+) -> list[torch.Tensor]:
+    """A storage after rows of it have been moved, read and written, and what was read."""
+    chance = torch.Generator(device).manual_seed(1)
+    shape = (4, heads.keys, 2048, heads.size)
+    storage = [torch.randn(shape, generator=chance, device=device).to(dtype) for _ in range(6)]
+    copies.move(storage, 2, 0, 2011)
+    states = copies.read(storage, 1, 1905)
+    copies.write(storage, 3, states, 1904)
+    copies.move(storage, 3, 1, 1)
+    return [*storage, *states]

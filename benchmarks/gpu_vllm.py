@@ -21,7 +21,12 @@ from benchmarks.figures import Figure, median, say
 from benchmarks.side_process import Side, vllm_side
 
 VLLM = "vLLM on the same GPU"
-OPTIONS = {"load_format": "dummy", "skip_tokenizer_init": True, "enable_prefix_caching": True}
+OPTIONS = {
+    "load_format": "dummy",
+    "skip_tokenizer_init": True,
+    "enable_prefix_caching": True,
+    "gpu_memory_utilization": 0.85,
+}
 REPEATS = 5
 
 

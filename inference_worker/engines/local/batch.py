@@ -21,7 +21,12 @@ from inference_worker.engines.local.batch_memory import BatchMemory, Slot
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span, cache_name
 from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
 from inference_worker.engines.local.sampling import Sampler
-from inference_worker.engines.local.step_choice import Step, joined_step_for, packed_step_for
+from inference_worker.engines.local.step_choice import (
+    Step,
+    joined_step_for,
+    packed_step_for,
+    row_copies_for,
+)
 from inference_worker.engines.local.step_graphs import StepGraphs
 from inference_worker.engines.local.step_inputs import Chunk, Shape, Work, unpack
 from inference_worker.engines.local.token_scorer import ScoreSheet
@@ -55,12 +60,13 @@ class Batch:
         model.set_attn_implementation(of_the_text(model, ATTENTION))
         # cuDNN plans for milliseconds in every layer whenever a length is new: at every step.
         torch.backends.cuda.enable_cudnn_sdp(False)
-        cache = RowCache(model.config.get_text_config().num_hidden_layers)
+        self._kernel = kernel = kernel or flash_for(model)
+        layers = model.config.get_text_config().num_hidden_layers
+        cache = RowCache(layers, row_copies_for(model) if kernel else None)
         self.slots: list[Slot] = []
         self.model = model
         self._device = model.device
         self._cache_argument = {cache_name(model): cache}
-        self._kernel = kernel = kernel or flash_for(model)
         self._plan: type[Plan | RaggedPlan] = RaggedPlan if kernel else Plan
         # A row has the same numbers beside any others: with adapters all steps go one way.
         self._own: Step | None = None

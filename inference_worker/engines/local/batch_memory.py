@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from inference_worker.engines.local.kv_cache import RowCache, States
+from inference_worker.engines.local.kv_cache import RowCache
 from inference_worker.engines.local.prefix_cache import Prefix, Prefixes
+from inference_worker.engines.local.row_copies import States
 from inference_worker.engines.local.token_scorer import ScoreSheet
 
 #: Tokens by which the width of the cache grows.
@@ -90,7 +92,10 @@ class BatchMemory:
         if left < 0:
             return
         self._prefixes.shrink(left)
-        states = self.cache.read(index, slot.cached)
+        try:
+            states = self.cache.read(index, slot.cached)
+        except torch.OutOfMemoryError:  # free, but in pieces: its next turn is computed anew
+            return
         self._prefixes.keep(slot.key, Prefix(slot.tokens[: slot.cached], states))
 
     def forget(self) -> int:

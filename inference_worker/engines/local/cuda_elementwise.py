@@ -1,21 +1,12 @@
-"""The operations of ``elementwise`` as one CUDA kernel each, in half precision.
-
-torch compiles them when a model is loaded, by NVRTC, which comes with it: no compiler is needed.
-"""
+"""The operations of ``elementwise`` as one CUDA kernel each, in half precision."""
 
 from __future__ import annotations
-
-from importlib import resources
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from inference_worker.engines.local.cuda_kernels import AT_ONCE, compiled
 from inference_worker.engines.local.elementwise import Heads
-
-SOURCE = "elementwise.cu"
-#: Numbers that a thread reads at once: what is read must be multiples of it.
-AT_ONCE = 8
 
 NORM_THREADS = 512
 GATE_THREADS = 128
@@ -38,10 +29,8 @@ class CudaElementwise:
             raise ValueError(f"sizes must be multiples of {AT_ONCE}: {sizes}")
         self._heads = heads
         self._epsilon = epsilon
-        source = resources.files(__package__).joinpath(SOURCE).read_text(encoding="utf-8")
-        source = f"#define BFLOAT16 {int(dtype == torch.bfloat16)}\n{source}"
         self._sum_and_norm, self._turn_and_store, self._gate = (
-            _compiled(source, name) for name in ("sum_and_norm", "turn_and_store", "gate")
+            compiled(name, dtype) for name in ("sum_and_norm", "turn_and_store", "gate")
         )
 
     def sum_and_norm(
@@ -84,9 +73,3 @@ class CudaElementwise:
         blocks = -(-both // 2 // (AT_ONCE * GATE_THREADS))
         self._gate((blocks, tokens, 1), (GATE_THREADS, 1, 1), [states, out, both // 2])
         return out
-
-
-def _compiled(source: str, name: str) -> Any:
-    """Public only since a later torch than 2.11, as ``compile_kernel``."""
-    compile_kernel: Any = torch.cuda._compile_kernel
-    return compile_kernel(source, name)

@@ -19,6 +19,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 from inference_worker.engines.local.bags import Bags, attend_in_bags, bags_of, suits
 from inference_worker.engines.local.ragged import RaggedPlan
+from inference_worker.engines.local.row_copies import RowCopies, States, TorchRowCopies
 
 ATTENTION = "rows_in_place"
 
@@ -27,8 +28,6 @@ UNSUPPORTED = ("softcap", "s_aux", "position_bias")
 
 #: The names of the cache argument of a model's forward, the newest (transformers 5.24) first.
 CACHE_NAMES = ("cache", "past_key_values")
-
-States = list[tuple[Tensor, Tensor]]  #: keys and values of a row, (heads, length, size), by layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +185,9 @@ class RowCache(Cache):
     allocation leaves a consistent cache.
     """
 
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, copies: RowCopies | None = None) -> None:
         self.rows = self.width = 0
+        self._copies = copies or TorchRowCopies()
         self._token_bytes: dict[torch.device, int] = {}
         self.generation = 0  #: changes whenever the storage does
         self.plan: Plan | RaggedPlan = Plan([], [], torch.empty(2, 0, dtype=torch.long))
@@ -225,25 +225,23 @@ class RowCache(Cache):
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy a row's first ``length`` tokens over another row."""
-        for layer in self._layers:
-            for states in layer.stored():
-                states[target, :, :length] = states[source, :, :length]
+        self._copies.move(self._storage(), source, target, length)
 
     def read(self, row: int, length: int) -> States:
         """A copy of a row's first ``length`` tokens."""
-        return [
-            (keys[row, :, :length].clone(), values[row, :, :length].clone())
-            for keys, values in (layer.stored() for layer in self._layers)
-        ]
+        return self._copies.read(self._storage(), row, length)
 
     def write(self, row: int, states: States, length: int) -> None:
         """Put the first ``length`` tokens of what was read into a row."""
-        for layer, (keys, values) in zip(self._layers, states, strict=True):
+        for number, layer in enumerate(self._layers):
             if not layer.is_initialized:
-                layer.lazy_initialization(keys[None], values[None])
+                layer.lazy_initialization(states[2 * number][None], states[2 * number + 1][None])
             layer.resize()
-            for stored, read in zip(layer.stored(), (keys, values), strict=True):
-                stored[row, :, :length] = read[:, :length]
+        self._copies.write(self._storage(), row, states, length)
+
+    def _storage(self) -> list[Tensor]:
+        """Keys and values of each layer in turn."""
+        return [states for layer in self._layers for states in layer.stored()]
 
 
 def attend(

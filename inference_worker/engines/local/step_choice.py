@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from inference_worker.engines.local.cuda_elementwise import CudaElementwise
+from inference_worker.engines.local.cuda_row_copies import CudaRowCopies
 from inference_worker.engines.local.elementwise import TorchElementwise
 from inference_worker.engines.local.joined_step import JoinedStep, heads_of
 from inference_worker.engines.local.kv_cache import Plan, RowCache, Span, cache_name
@@ -22,6 +23,7 @@ from inference_worker.engines.local.llama_step import LlamaStep
 from inference_worker.engines.local.packed_linear import can_pack, is_plain
 from inference_worker.engines.local.packing import linear_layers
 from inference_worker.engines.local.ragged import Kernel, RaggedPlan, Sequences
+from inference_worker.engines.local.row_copies import RowCopies
 
 log = structlog.get_logger(__name__)
 
@@ -57,9 +59,21 @@ def joined_step_for(model: Any, kernel: Kernel) -> Step | None:
         for numbers in ([0, COMPARED], [0], [COMPARED])
     )
     plan = RaggedPlan(_places(model), None, Sequences(starts, rows, used, COMPARED), kernel)
-    is_half_on_gpu = model.device.type == "cuda" and model.dtype != torch.float32
-    by_kernels = _checked(_by_kernels, "kernels_off", model, plan) if is_half_on_gpu else None
+    by_kernels = (
+        _checked(_by_kernels, "kernels_off", model, plan) if _is_half_on_gpu(model) else None
+    )
     return by_kernels or _checked(_by_torch, "joined_steps_off", model, plan)
+
+
+def row_copies_for(model: Any) -> RowCopies | None:
+    """The kernels that copy the rows of a model that is whole on one GPU, where it has them."""
+    if not _is_half_on_gpu(model):
+        return None
+    try:
+        return CudaRowCopies(model.device, model.dtype)
+    except (RuntimeError, AttributeError) as error:  # another torch
+        log.warning("kernels_off", error=type(error).__name__, reason=str(error)[:200])
+        return None
 
 
 def _fused(model: Any) -> Step:
@@ -98,6 +112,10 @@ def _checked(
         log.warning(off, error="other logits", reason=f"by a part of {far:.1e}")
         return None
     return step
+
+
+def _is_half_on_gpu(model: Any) -> bool:
+    return model.device.type == "cuda" and model.dtype in (torch.bfloat16, torch.float16)
 
 
 def _suits(model: Any) -> bool:

@@ -53,12 +53,9 @@ def a_cache(size: int, dtype: torch.dtype) -> RowCache:
     cache = RowCache(3)
     cache.resize(4, 32)
     chance = torch.Generator().manual_seed(2)
-    before = [
-        tuple(torch.randn(2, 10, size, generator=chance).to(dtype) for _ in range(2))
-        for _ in range(3)
-    ]
+    before = [torch.randn(2, 10, size, generator=chance).to(dtype) for _ in range(6)]
     for row in range(4):
-        cache.write(row, before, 10)  # type: ignore[arg-type]
+        cache.write(row, before, 10)
     return cache
 
 

@@ -111,10 +111,7 @@ def test_logits_and_memory_are_those_of_transformers(
         cache.resize(4, 32)
         chance = torch.Generator().manual_seed(2)
         size = others.get("head_dim", 8)
-        before = [
-            (torch.randn(2, 10, size, generator=chance), torch.randn(2, 10, size, generator=chance))
-            for _ in range(3)
-        ]
+        before = [torch.randn(2, 10, size, generator=chance) for _ in range(6)]
         for row in range(4):
             cache.write(row, before, 10)
     exact = compute(model, caches[0], plan, ids)
