@@ -14,8 +14,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.figures import Figure
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import Batch
-from inference_worker.engines.local.cuda_elementwise import CudaElementwise
-from inference_worker.engines.local.cuda_row_copies import CudaRowCopies
+from inference_worker.engines.local.cuda.elementwise import CudaElementwise
+from inference_worker.engines.local.cuda.row_copies import CudaRowCopies
 from inference_worker.engines.local.elementwise import Elementwise, Heads, TorchElementwise
 from inference_worker.engines.local.ragged import Kernel, gathered
 from inference_worker.engines.local.row_copies import RowCopies, TorchRowCopies

@@ -19,11 +19,12 @@ from inference_worker.engines.local.adapters.rows import RowAdapters
 from inference_worker.engines.local.adapters.weights import LoraWeights
 from inference_worker.engines.local.batch_memory import BatchMemory, Slot
 from inference_worker.engines.local.kv_cache import ATTENTION, Plan, RowCache, Span, cache_name
-from inference_worker.engines.local.ragged import Kernel, RaggedPlan, flash_for
+from inference_worker.engines.local.ragged import Kernel, RaggedPlan
 from inference_worker.engines.local.sampling import Sampler
 from inference_worker.engines.local.step_choice import (
     Step,
     joined_step_for,
+    kernel_for,
     packed_step_for,
     row_copies_for,
 )
@@ -41,7 +42,7 @@ class Batch:
     ``budget`` bounds the tokens that there is memory for: slots and kept prefixes together. A
     sequence is admitted only where all fit at their full length. ``prefill_chunk`` is the maximum
     of prompt tokens that one step computes. ``kernel`` is the attention of steps at fixed shapes;
-    by default the flash kernel where the model can use it, and elsewhere masks and plain steps.
+    by default a GPU's where the model can use it, and elsewhere masks and plain steps.
     ``adapters``: those that sequences may be written with.
     """
 
@@ -60,7 +61,7 @@ class Batch:
         model.set_attn_implementation(of_the_text(model, ATTENTION))
         # cuDNN plans for milliseconds in every layer whenever a length is new: at every step.
         torch.backends.cuda.enable_cudnn_sdp(False)
-        self._kernel = kernel = kernel or flash_for(model)
+        self._kernel = kernel = kernel or kernel_for(model)
         layers = model.config.get_text_config().num_hidden_layers
         cache = RowCache(layers, row_copies_for(model) if kernel else None)
         self.slots: list[Slot] = []

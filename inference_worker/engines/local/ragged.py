@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: How far the flash kernel may be from ``gathered``, in bfloat16: it rounds more than that one.
+#: How far a kernel may be from ``gathered``, in bfloat16: the flash one rounds more.
 TOLERANCE = 0.02
 
 #: What a model's configuration calls a size of values that differs from that of keys.
@@ -158,19 +158,25 @@ def flash_for(model: Any) -> Kernel | None:
         or any(getattr(config, name, None) for name in OTHER_VALUE_SIZES)
     ):
         return None
-    heads = config.num_attention_heads
-    key_heads = getattr(config, "num_key_value_heads", None) or heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // heads
     try:
-        is_right = _is_right((heads, key_heads, size), device, model.dtype)
+        is_right = agrees(flash, sizes_of(config), device, model.dtype)
     except RuntimeError:  # an older GPU, or a size that the kernel does not know
         return None
     return flash if is_right else None
 
 
+def sizes_of(config: Any) -> tuple[int, int, int]:
+    """Query heads, key heads, and the length of their vectors, of a text model's configuration."""
+    heads = config.num_attention_heads
+    key_heads = getattr(config, "num_key_value_heads", None) or heads
+    return heads, key_heads, getattr(config, "head_dim", None) or config.hidden_size // heads
+
+
 @torch.inference_mode()
-def _is_right(sizes: tuple[int, int, int], device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether ``flash`` and ``gathered`` agree on single queries and on spans."""
+def agrees(
+    kernel: Kernel, sizes: tuple[int, int, int], device: torch.device, dtype: torch.dtype
+) -> bool:
+    """Whether a kernel computes what ``gathered`` does, of single queries and of spans."""
     heads, key_heads, size = sizes
     chance = torch.Generator().manual_seed(1)
 
@@ -186,7 +192,7 @@ def _is_right(sizes: tuple[int, int, int], device: torch.device, dtype: torch.dt
         query = noise(sum(lengths), heads, size)
         for window in (None, 30):
             ours, exact = (
-                kernel(query, key, value, sequences, None, window) for kernel in (flash, gathered)
+                one(query, key, value, sequences, None, window) for one in (kernel, gathered)
             )
             if not bool((ours - exact).norm() <= TOLERANCE * exact.norm()):
                 return False

@@ -14,15 +14,23 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from inference_worker.engines.local.cuda_elementwise import CudaElementwise
-from inference_worker.engines.local.cuda_row_copies import CudaRowCopies
+from inference_worker.engines.local.cuda.attention import CudaAttention
+from inference_worker.engines.local.cuda.elementwise import CudaElementwise
+from inference_worker.engines.local.cuda.row_copies import CudaRowCopies
 from inference_worker.engines.local.elementwise import TorchElementwise
 from inference_worker.engines.local.joined_step import JoinedStep, heads_of
 from inference_worker.engines.local.kv_cache import Plan, RowCache, Span, cache_name
 from inference_worker.engines.local.llama_step import LlamaStep
 from inference_worker.engines.local.packed_linear import can_pack, is_plain
 from inference_worker.engines.local.packing import linear_layers
-from inference_worker.engines.local.ragged import Kernel, RaggedPlan, Sequences
+from inference_worker.engines.local.ragged import (
+    Kernel,
+    RaggedPlan,
+    Sequences,
+    agrees,
+    flash_for,
+    sizes_of,
+)
 from inference_worker.engines.local.row_copies import RowCopies
 
 log = structlog.get_logger(__name__)
@@ -37,6 +45,22 @@ COMPARED = 5
 #: From ids (1, tokens), the plan, the places of the tokens whose logits are wanted, and the cache
 #: to the logits, (outcomes, vocabulary).
 Step = Callable[[Tensor, Any, Tensor, RowCache], Tensor]
+
+
+def kernel_for(model: Any) -> Kernel | None:
+    """The fastest attention over rows of different lengths that suits a model; None: with masks."""
+    flash = flash_for(model)
+    if flash is None:
+        return None
+    sizes = sizes_of(model.config.get_text_config())
+    try:
+        ours = CudaAttention(*sizes, model.dtype)
+        reason = "" if agrees(ours, sizes, model.device, model.dtype) else "another outcome"
+    except (ValueError, RuntimeError, AttributeError) as error:  # other heads, or another torch
+        reason = str(error)
+    if reason:
+        log.warning("attention_kernel_off", reason=reason[:200])
+    return flash if reason else ours
 
 
 def packed_step_for(model: Any) -> Step | None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from structlog.testing import capture_logs
 
-from inference_worker.engines.local.cuda_elementwise import CudaElementwise
+from inference_worker.engines.local.cuda.elementwise import CudaElementwise
 from inference_worker.engines.local.elementwise import Heads, TorchElementwise
 from inference_worker.engines.local.joined_step import JoinedStep
 from inference_worker.engines.local.kv_cache import ATTENTION, RowCache

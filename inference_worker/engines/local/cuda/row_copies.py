@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inference_worker.engines.local.cuda_kernels import AT_ONCE, compiled
+from inference_worker.engines.local.cuda.kernels import AT_ONCE, compiled
 from inference_worker.engines.local.row_copies import States, TorchRowCopies
 from inference_worker.engines.local.transfer import to_device
 
@@ -27,7 +27,7 @@ class CudaRowCopies:
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
         self._device = device
         self._dtype = dtype
-        self._move_row, self._pack_row = (compiled(n, dtype) for n in ("move_row", "pack_row"))
+        self._move_row, self._pack_row = compiled("row_copies", ("move_row", "pack_row"), dtype)
         self._plainly = TorchRowCopies()
         self._addresses: list[int] = []
         self._table = torch.empty(0)

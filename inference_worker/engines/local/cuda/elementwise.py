@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inference_worker.engines.local.cuda_kernels import AT_ONCE, compiled
+from inference_worker.engines.local.cuda.kernels import AT_ONCE, compiled
 from inference_worker.engines.local.elementwise import Heads
 
 NORM_THREADS = 512
@@ -29,8 +29,8 @@ class CudaElementwise:
             raise ValueError(f"sizes must be multiples of {AT_ONCE}: {sizes}")
         self._heads = heads
         self._epsilon = epsilon
-        self._sum_and_norm, self._turn_and_store, self._gate = (
-            compiled(name, dtype) for name in ("sum_and_norm", "turn_and_store", "gate")
+        self._sum_and_norm, self._turn_and_store, self._gate = compiled(
+            "elementwise", ("sum_and_norm", "turn_and_store", "gate"), dtype
         )
 
     def sum_and_norm(

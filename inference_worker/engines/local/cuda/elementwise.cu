@@ -1,24 +1,5 @@
-// What a Llama's step computes between its products, one kernel for each operation of
-// elementwise.py, and the copies of row_copies.py. NVRTC compiles it, without any header; BFLOAT16
-// is 1 or 0. Numbers are rounded to 16 bits wherever torch would store them.
-
-typedef unsigned short half_t;
-
-#if BFLOAT16
-__device__ float wide(half_t x) { return __uint_as_float((unsigned)x << 16); }
-__device__ half_t narrow(float x) { half_t y; asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x)); return y; }
-#else
-__device__ float wide(half_t x) { float y; asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x)); return y; }
-__device__ half_t narrow(float x) { half_t y; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x)); return y; }
-#endif
-
-__device__ float rounded(float x) { return wide(narrow(x)); }
-
-// 8 numbers, which are read and written at once.
-union Eight { uint4 all; half_t one[8]; };
-
-__device__ Eight load(const half_t* at) { Eight found; found.all = *(const uint4*)at; return found; }
-__device__ void store(half_t* at, Eight what) { *(uint4*)at = what.all; }
+// What a Llama's step computes between its products. Numbers are rounded to 16 bits wherever torch
+// would store them.
 
 __device__ float sum_of_block(float part) {
     __shared__ float parts[32];
@@ -92,31 +73,4 @@ extern "C" __global__ void gate(const half_t* states, half_t* out, int size) {
         gates.one[k] = narrow(rounded(x / (1 + expf(-x))) * wide(ups.one[k]));
     }
     store(out + token * size + i, gates);
-}
-
-// One head of a row: from and to, each of so many numbers. A block's and a grid's x go over them.
-__device__ void copy(const half_t* from, half_t* to, long long numbers) {
-    long long step = (long long)gridDim.x * blockDim.x * 8;
-    for (long long i = ((long long)blockIdx.x * blockDim.x + threadIdx.x) * 8; i < numbers; i += step)
-        store(to + i, load(from + i));
-}
-
-// A grid's y goes over heads, its z over the tensors of the storage, whose addresses are given.
-extern "C" __global__ void move_row(
-    const long long* storage, int source, int target, int width, int size, int length
-) {
-    half_t* stored = (half_t*)storage[blockIdx.z];
-    long long head = (long long)width * size, row = gridDim.y * head;
-    half_t* begin = stored + blockIdx.y * head;
-    copy(begin + source * row, begin + target * row, (long long)length * size);
-}
-
-// packed: (tensors, heads, kept, size). writing: into the storage; else out of it.
-extern "C" __global__ void pack_row(
-    const long long* storage, half_t* packed, int number, int width, int kept, int size, int length, int writing
-) {
-    half_t* stored = (half_t*)storage[blockIdx.z];
-    half_t* there = stored + ((long long)number * gridDim.y + blockIdx.y) * width * size;
-    half_t* here = packed + ((long long)blockIdx.z * gridDim.y + blockIdx.y) * kept * size;
-    copy(writing ? here : there, writing ? there : here, (long long)length * size);
 }

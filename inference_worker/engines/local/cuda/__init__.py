@@ -1,0 +1,1 @@
+"""Our own CUDA kernels, for a model that is whole on one GPU, in half precision."""
