@@ -16,9 +16,11 @@ from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.cuda.elementwise import CudaElementwise
 from inference_worker.engines.local.cuda.row_copies import CudaRowCopies
+from inference_worker.engines.local.cuda.scores import CudaScores
 from inference_worker.engines.local.elementwise import Elementwise, Heads, TorchElementwise
 from inference_worker.engines.local.ragged import Kernel, gathered
 from inference_worker.engines.local.row_copies import RowCopies, TorchRowCopies
+from inference_worker.engines.local.sampling import Score, scored
 
 GREEDY = SamplingParams(temperature=0)
 
@@ -29,6 +31,7 @@ SIZES = (
     (Heads(4, 2, 16), (64, 136)),
 )
 EPSILON = 1e-5
+SEEN = 0.3  #: the part of the vocabulary
 
 
 def sameness(small: LlamaConfig, device: torch.device) -> list[Figure]:
@@ -59,22 +62,30 @@ def sameness(small: LlamaConfig, device: torch.device) -> list[Figure]:
 
 def _same_numbers(dtype: torch.dtype, device: torch.device) -> Figure:
     """The kernels' numbers beside torch's, for heads and layers of several sizes."""
-    same: list[torch.Tensor] = []
+    pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
     for heads, sizes in SIZES:
-        kernels = CudaElementwise(heads, EPSILON, sizes=sizes, dtype=dtype)
+        ways: list[Elementwise] = [
+            CudaElementwise(heads, EPSILON, sizes=sizes, dtype=dtype),
+            TorchElementwise(heads, EPSILON),
+        ]
         for tokens in (1, 7, 200):
-            found, exact = (
-                _numbers(one, heads, sizes, tokens, dtype, device)
-                for one in (kernels, TorchElementwise(heads, EPSILON))
-            )
-            same += [(ours == theirs).flatten() for ours, theirs in zip(found, exact, strict=True)]
-        found, exact = (
-            _copied(one, heads, dtype, device)
-            for one in (CudaRowCopies(device, dtype), TorchRowCopies())
-        )
-        same += [(ours == theirs).flatten() for ours, theirs in zip(found, exact, strict=True)]
-    part = torch.cat(same).float().mean().item()
+            found = (_numbers(way, heads, sizes, tokens, dtype, device) for way in ways)
+            pairs += zip(*found, strict=True)
+        copies: list[RowCopies] = [CudaRowCopies(device, dtype), TorchRowCopies()]
+        pairs += zip(*(_copied(one, heads, dtype, device) for one in copies), strict=True)
+    scores: list[Score] = [CudaScores(dtype), scored]
+    pairs += zip(*(_scored(one, dtype, device) for one in scores), strict=True)
+    part = torch.cat([(ours == theirs).flatten() for ours, theirs in pairs]).float().mean().item()
     return Figure(f"gpu.same.kernels.{str(dtype).removeprefix('torch.')}", part, "of all numbers")
+
+
+def _scored(score: Score, dtype: torch.dtype, device: torch.device) -> list[torch.Tensor]:
+    """Scores of random logits, without and with tokens that were seen."""
+    chance = torch.Generator(device).manual_seed(1)
+    logits = torch.randn(5, 128_256, generator=chance, device=device).to(dtype)
+    seen = torch.rand(logits.shape, generator=chance, device=device) < SEEN
+    column = torch.tensor([[1.0], [1.1], [2.0], [0.7], [1e-5]], device=device)
+    return [score(logits, known, column, column) for known in (None, seen)]
 
 
 def _numbers(

@@ -27,6 +27,7 @@ from inference_worker.engines.local.step_choice import (
     kernel_for,
     packed_step_for,
     row_copies_for,
+    score_for,
 )
 from inference_worker.engines.local.step_graphs import StepGraphs
 from inference_worker.engines.local.step_inputs import Chunk, Shape, Work, unpack
@@ -81,7 +82,7 @@ class Batch:
             cache, max_slots=max_slots, budget=budget, lasting=kernel is not None
         )
         self._adapters = RowAdapters(model, adapters, rows=max_slots)
-        self._sampler = Sampler(self._device)
+        self._sampler = Sampler(self._device, score_for(model) if kernel else None)
         self._max_slots = max_slots
         self._prefill_chunk = prefill_chunk
 

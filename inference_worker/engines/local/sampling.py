@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -65,15 +65,25 @@ class SamplingTensors:
     top_p: Tensor
     penalty: Tensor
     greedy: Tensor
+    any_greedy: bool
     all_greedy: bool
     penalised: bool
 
 
-class Sampler:
-    """Chooses the tokens of the rows 0 to n-1; with a seed always the same ones."""
+#: From logits and which tokens were seen before, (rows, vocabulary), or None, the penalty of those
+#: and the temperature, (rows, 1), to scores in float32, (rows, vocabulary).
+Score = Callable[[Tensor, Tensor | None, Tensor, Tensor], Tensor]
 
-    def __init__(self, device: torch.device) -> None:
+
+class Sampler:
+    """Chooses the tokens of the rows 0 to n-1; with a seed always the same ones.
+
+    ``score``: ``scored``, or the same in less time.
+    """
+
+    def __init__(self, device: torch.device, score: Score | None = None) -> None:
         self._device = device
+        self._score = score or scored
         self._rows: list[_SlotSampling] = []
         self._tensors: SamplingTensors | None = None
         self._seen: Tensor | None = None  # (rows, vocabulary), kept where there is a penalty
@@ -114,20 +124,20 @@ class Sampler:
         """As ``choose``, and the same again for the same logits until the tokens are taken."""
         count, vocabulary = logits.shape
         tensors = self._tensors_of(count, vocabulary)
-        scores = logits.float()
-        if tensors.penalised:
-            scores = _penalised(scores, self._seen_by(count, vocabulary), tensors.penalty)
-        best, tokens = _largest(scores)
+        seen = self._seen_by(count, vocabulary) if tensors.penalised else None
+        scores = self._score(logits, seen, tensors.penalty, tensors.temperature)
+        if tensors.any_greedy:
+            best, tokens = _largest(scores)
         if not tensors.all_greedy:
-            scores = scores / tensors.temperature
             draws = to_device([[row.draw()] for row in self._rows[:count]], self._device)
-            drawn = _draw(scores, draws, tensors.top_k, tensors.top_p, min(CANDIDATES, vocabulary))
-            tokens = torch.where(tensors.greedy, tokens, drawn)
+            candidates = min(CANDIDATES, vocabulary)
+            best, drawn = _draw(scores, draws, tensors.top_k, tensors.top_p, candidates)
+            tokens = torch.where(tensors.greedy, tokens, drawn) if tensors.any_greedy else drawn
         tokens = torch.where(best.isfinite(), tokens, INVALID_TOKEN)
         chosen: list[int] = tokens[:, 0].tolist()  # waits for the device, once a step
         if UNDECIDED in chosen:
             again = [place for place, token in enumerate(chosen) if token == UNDECIDED]
-            drawn = _draw(
+            _, drawn = _draw(
                 scores[again], draws[again], tensors.top_k[again], tensors.top_p[again], vocabulary
             )
             for place, token in zip(again, drawn[:, 0].tolist(), strict=True):
@@ -145,6 +155,7 @@ class Sampler:
                 top_p=self._column([s.top_p for s in wanted]),
                 penalty=self._column([s.repetition_penalty for s in wanted]),
                 greedy=self._column([row.greedy for row in rows]),
+                any_greedy=any(row.greedy for row in rows),
                 all_greedy=all(row.greedy for row in rows),
                 penalised=any(s.repetition_penalty != 1 for s in wanted),
             )
@@ -188,14 +199,21 @@ def _largest(scores: Tensor) -> tuple[Tensor, Tensor]:
     return best, block * BLOCK + inside
 
 
-def _penalised(scores: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
-    """Tokens seen before become less likely; all (rows, vocabulary), but penalty (rows, 1)."""
-    less = torch.where(scores < 0, scores * penalty, scores / penalty)
-    return torch.where(seen, less, scores)
+def scored(logits: Tensor, seen: Tensor | None, penalty: Tensor, temperature: Tensor) -> Tensor:
+    """The ``Score`` of every device."""
+    scores = logits.float()
+    if seen is not None:
+        less = torch.where(scores < 0, scores * penalty, scores / penalty)
+        scores = torch.where(seen, less, scores)
+    return scores / temperature
 
 
-def _draw(scores: Tensor, draws: Tensor, top_k: Tensor, top_p: Tensor, candidates: int) -> Tensor:
-    """One token a row, (rows, 1), or UNDECIDED where too few ``candidates`` were looked at.
+def _draw(
+    scores: Tensor, draws: Tensor, top_k: Tensor, top_p: Tensor, candidates: int
+) -> tuple[Tensor, Tensor]:
+    """Each row's largest score, and a token, or UNDECIDED where ``candidates`` were too few.
+
+    Both are (rows, 1).
 
     ``scores`` is (rows, vocabulary); ``draws`` in [0, 1), ``top_k`` and ``top_p`` are (rows, 1).
     """
@@ -221,4 +239,4 @@ def _draw(scores: Tensor, draws: Tensor, top_k: Tensor, top_p: Tensor, candidate
     place = (up_to <= goal).sum(-1, keepdim=True)
     inside = (top_k == vocabulary) & (top_p >= 1) & (place < candidates)
     place = torch.minimum(place, kept.sum(-1, keepdim=True) - 1).clamp(min=0)
-    return torch.where(whole | inside, ids.gather(1, place), UNDECIDED)
+    return values[:, :1], torch.where(whole | inside, ids.gather(1, place), UNDECIDED)

@@ -7,7 +7,7 @@ is left out, with a line in the log that says why.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 import torch
@@ -17,6 +17,7 @@ from transformers import LlamaForCausalLM
 from inference_worker.engines.local.cuda.attention import CudaAttention
 from inference_worker.engines.local.cuda.elementwise import CudaElementwise
 from inference_worker.engines.local.cuda.row_copies import CudaRowCopies
+from inference_worker.engines.local.cuda.scores import CudaScores
 from inference_worker.engines.local.elementwise import TorchElementwise
 from inference_worker.engines.local.joined_step import JoinedStep, heads_of
 from inference_worker.engines.local.kv_cache import Plan, RowCache, Span, cache_name
@@ -32,6 +33,7 @@ from inference_worker.engines.local.ragged import (
     sizes_of,
 )
 from inference_worker.engines.local.row_copies import RowCopies
+from inference_worker.engines.local.sampling import Score
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,8 @@ COMPARED = 5
 #: From ids (1, tokens), the plan, the places of the tokens whose logits are wanted, and the cache
 #: to the logits, (outcomes, vocabulary).
 Step = Callable[[Tensor, Any, Tensor, RowCache], Tensor]
+
+Kernels = TypeVar("Kernels")
 
 
 def kernel_for(model: Any) -> Kernel | None:
@@ -91,10 +95,19 @@ def joined_step_for(model: Any, kernel: Kernel) -> Step | None:
 
 def row_copies_for(model: Any) -> RowCopies | None:
     """The kernels that copy the rows of a model that is whole on one GPU, where it has them."""
+    return _compiled(model, lambda: CudaRowCopies(model.device, model.dtype))
+
+
+def score_for(model: Any) -> Score | None:
+    """The kernel that scores the tokens of such a model, where it has one."""
+    return _compiled(model, lambda: CudaScores(model.dtype))
+
+
+def _compiled(model: Any, make: Callable[[], Kernels]) -> Kernels | None:
     if not _is_half_on_gpu(model):
         return None
     try:
-        return CudaRowCopies(model.device, model.dtype)
+        return make()
     except (RuntimeError, AttributeError) as error:  # another torch
         log.warning("kernels_off", error=type(error).__name__, reason=str(error)[:200])
         return None
