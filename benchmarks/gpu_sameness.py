@@ -24,6 +24,10 @@ from inference_worker.engines.local.sampling import Score, scored
 
 GREEDY = SamplingParams(temperature=0)
 
+#: Of the small model: heads that the kernel of single tokens is made for.
+OF_SMALL = {"initializer_range": 0.2, "head_dim": 64, "max_position_embeddings": 4096}
+#: Tokens of a prompt of many chunks, whose steps nobody waits for.
+LONG, CHUNK = 2600, 128
 #: Those of a Llama-3-8B, of a SmolLM2-135M, and small ones; then the hidden and the gated size.
 SIZES = (
     (Heads(32, 8, 128), (4096, 14_336)),
@@ -36,19 +40,20 @@ SEEN = 0.3  #: the part of the vocabulary
 
 def sameness(small: LlamaConfig, device: torch.device) -> list[Figure]:
     """The part of greedy tokens that are the same as those of ``generate``: at best 1."""
-    prompts = [_words(small, random.Random(n), 3 + 11 * n) for n in range(20)]
+    lengths = [*range(3, 200, 11), LONG]
+    prompts = [_words(small, random.Random(length), length) for length in lengths]
     kernels: dict[str, Kernel | None] = {"plain.float32": None, "fixed.float32": gathered}
     if device.type == "cuda":
         kernels["flash.bfloat16"] = None
     figures = []
     for name, kernel in kernels.items():
         torch.manual_seed(1)
-        config = LlamaConfig(**{**small.to_dict(), "initializer_range": 0.2})
+        config = LlamaConfig(**{**small.to_dict(), **OF_SMALL})
         dtype = getattr(torch, name.partition(".")[2])
         model: Any = LlamaForCausalLM(config)
         model = model.to(device, dtype).requires_grad_(False)
         alone = [_alone(model, prompt) for prompt in prompts]
-        batch = Batch(model, max_slots=20, budget=1 << 16, prefill_chunk=512, kernel=kernel)
+        batch = Batch(model, max_slots=20, budget=1 << 16, prefill_chunk=CHUNK, kernel=kernel)
         same = [
             one == other
             for ours, theirs in zip(_together(batch, prompts), alone, strict=True)
@@ -62,18 +67,19 @@ def sameness(small: LlamaConfig, device: torch.device) -> list[Figure]:
 
 def _same_numbers(dtype: torch.dtype, device: torch.device) -> Figure:
     """The kernels' numbers beside torch's, for heads and layers of several sizes."""
+    like = torch.empty(0, dtype=dtype, device=device)
     pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
     for heads, sizes in SIZES:
         ways: list[Elementwise] = [
-            CudaElementwise(heads, EPSILON, sizes=sizes, dtype=dtype),
+            CudaElementwise(heads, EPSILON, sizes=sizes, like=like),
             TorchElementwise(heads, EPSILON),
         ]
         for tokens in (1, 7, 200):
             found = (_numbers(way, heads, sizes, tokens, dtype, device) for way in ways)
             pairs += zip(*found, strict=True)
-        copies: list[RowCopies] = [CudaRowCopies(device, dtype), TorchRowCopies()]
+        copies: list[RowCopies] = [CudaRowCopies(like), TorchRowCopies()]
         pairs += zip(*(_copied(one, heads, dtype, device) for one in copies), strict=True)
-    scores: list[Score] = [CudaScores(dtype), scored]
+    scores: list[Score] = [CudaScores(like), scored]
     pairs += zip(*(_scored(one, dtype, device) for one in scores), strict=True)
     part = torch.cat([(ours == theirs).flatten() for ours, theirs in pairs]).float().mean().item()
     return Figure(f"gpu.same.kernels.{str(dtype).removeprefix('torch.')}", part, "of all numbers")

@@ -58,10 +58,10 @@ def kernel_for(model: Any) -> Kernel | None:
         return None
     sizes = sizes_of(model.config.get_text_config())
     try:
-        ours = CudaAttention(*sizes, model.dtype)
+        ours = CudaAttention(*sizes, _weight(model))
         reason = "" if agrees(ours, sizes, model.device, model.dtype) else "another outcome"
-    except (ValueError, RuntimeError, AttributeError) as error:  # other heads, or another torch
-        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - other heads, another torch, or no compiler in it
+        reason = str(error) or type(error).__name__
     if reason:
         log.warning("attention_kernel_off", reason=reason[:200])
     return flash if reason else ours
@@ -95,12 +95,12 @@ def joined_step_for(model: Any, kernel: Kernel) -> Step | None:
 
 def row_copies_for(model: Any) -> RowCopies | None:
     """The kernels that copy the rows of a model that is whole on one GPU, where it has them."""
-    return _compiled(model, lambda: CudaRowCopies(model.device, model.dtype))
+    return _compiled(model, lambda: CudaRowCopies(_weight(model)))
 
 
 def score_for(model: Any) -> Score | None:
     """The kernel that scores the tokens of such a model, where it has one."""
-    return _compiled(model, lambda: CudaScores(model.dtype))
+    return _compiled(model, lambda: CudaScores(_weight(model)))
 
 
 def _compiled(model: Any, make: Callable[[], Kernels]) -> Kernels | None:
@@ -108,7 +108,7 @@ def _compiled(model: Any, make: Callable[[], Kernels]) -> Kernels | None:
         return None
     try:
         return make()
-    except (RuntimeError, AttributeError) as error:  # another torch
+    except Exception as error:  # noqa: BLE001 - another torch, or no compiler in it
         log.warning("kernels_off", error=type(error).__name__, reason=str(error)[:200])
         return None
 
@@ -130,7 +130,7 @@ def _by_kernels(model: Any) -> Step:
         heads_of(model),
         model.model.norm.variance_epsilon,
         sizes=(config.hidden_size, config.intermediate_size),
-        dtype=model.dtype,
+        like=_weight(model),
     )
     return JoinedStep(model, kernels)
 
@@ -149,6 +149,11 @@ def _checked(
         log.warning(off, error="other logits", reason=f"by a part of {far:.1e}")
         return None
     return step
+
+
+def _weight(model: Any) -> Tensor:
+    weight: Tensor = model.get_input_embeddings().weight.detach()
+    return weight
 
 
 def _is_half_on_gpu(model: Any) -> bool:

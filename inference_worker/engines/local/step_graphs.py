@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,10 +38,24 @@ MAX_GRAPHS = 32
 
 @dataclass(frozen=True, slots=True)
 class _Captured:
-    """A graph, and where it reads its vector; its logits go to the buffer of all graphs."""
+    """A graph, and where it reads its vector; its logits go to the buffer of all graphs.
+
+    ``pinned`` is where the CPU puts the vector, once the one before has been ``read``: a step that
+    chooses no token has been waited for by nobody.
+    """
 
     graph: torch.cuda.CUDAGraph
     vector: Tensor
+    pinned: Tensor
+    read: torch.cuda.Event
+
+    def replay(self, numbers: list[int]) -> None:
+        """Compute the step of this packed vector."""
+        self.read.synchronize()
+        self.pinned.numpy()[:] = array("q", numbers)
+        self.vector.copy_(self.pinned, non_blocking=True)
+        self.read.record()
+        self.graph.replay()
 
 
 class StepGraphs:
@@ -85,8 +100,7 @@ class StepGraphs:
         if (captured := self._graphs.get(shape)) is None:
             return self._prepare(work, shape)
         self._graphs.move_to_end(shape)
-        captured.vector.copy_(self._vector(work, shape))
-        captured.graph.replay()
+        captured.replay(pack(work, shape))
         if self._logits is None:
             raise RuntimeError("a graph has been captured without its buffer")
         return self._logits[: shape.outcomes]
@@ -138,7 +152,9 @@ class StepGraphs:
                 buffer[: shape.outcomes].copy_(self._compute(vector, shape))
         while len(self._graphs) >= MAX_GRAPHS:
             self._graphs.popitem(last=False)
-        self._graphs[shape] = _Captured(graph, vector)
+        pinned = torch.empty_like(vector, device="cpu", pin_memory=True)
+        read = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._graphs[shape] = _Captured(graph, vector, pinned, read)
         return logits
 
     def _rehearsed(self, vector: Tensor, shape: Shape, stream: torch.cuda.Stream) -> Tensor:

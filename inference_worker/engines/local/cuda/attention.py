@@ -23,17 +23,17 @@ MAX_GROUP = 8
 
 
 class CudaAttention:
-    """A ``Kernel`` for heads of one number and size.
+    """A ``Kernel`` for heads of one number and size, on the device and in the format of ``like``.
 
     Raises ValueError for heads that it cannot compute, and RuntimeError or AttributeError where
     torch cannot compile.
     """
 
-    def __init__(self, heads: int, key_heads: int, size: int, dtype: torch.dtype) -> None:
+    def __init__(self, heads: int, key_heads: int, size: int, like: Tensor) -> None:
         if heads % key_heads or heads // key_heads > MAX_GROUP or size not in (64, 128, 256):
             raise ValueError(f"no kernel for {heads} heads, {key_heads} of keys, of {size} numbers")
         self._attend, self._unite = compiled(
-            "attention", ("attend", "unite"), dtype, GROUP=heads // key_heads, SIZE=size
+            "attention", ("attend", "unite"), like, GROUP=heads // key_heads, SIZE=size
         )
 
     def __call__(

@@ -22,15 +22,15 @@ class CudaElementwise:
     """
 
     def __init__(
-        self, heads: Heads, epsilon: float, *, sizes: tuple[int, int], dtype: torch.dtype
+        self, heads: Heads, epsilon: float, *, sizes: tuple[int, int], like: Tensor
     ) -> None:
-        """``sizes``: the model's hidden one, and that of its gates."""
+        """``sizes``: the hidden one, and that of the gates. ``like``: one of the model's weights."""
         if any(size % AT_ONCE for size in sizes) or heads.size % 2:
             raise ValueError(f"sizes must be multiples of {AT_ONCE}: {sizes}")
         self._heads = heads
         self._epsilon = epsilon
         self._sum_and_norm, self._turn_and_store, self._gate = compiled(
-            "elementwise", ("sum_and_norm", "turn_and_store", "gate"), dtype
+            "elementwise", ("sum_and_norm", "turn_and_store", "gate"), like
         )
 
     def sum_and_norm(

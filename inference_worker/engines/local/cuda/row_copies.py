@@ -7,12 +7,11 @@ that ends or goes on from a kept prefix.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from inference_worker.engines.local.cuda.kernels import AT_ONCE, compiled
+from inference_worker.engines.local.cuda.kernels import AT_ONCE, Kernel, compiled
 from inference_worker.engines.local.row_copies import States, TorchRowCopies
 from inference_worker.engines.local.transfer import to_device
 
@@ -24,10 +23,12 @@ BLOCKS = 128
 class CudaRowCopies:
     """On one GPU, in half precision; what has been read is one tensor. Belongs to one thread."""
 
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        self._device = device
-        self._dtype = dtype
-        self._move_row, self._pack_row = compiled("row_copies", ("move_row", "pack_row"), dtype)
+    def __init__(self, like: Tensor) -> None:
+        """``like``: one of the model's weights."""
+        self._like = like.new_empty(0)
+        self._move_row, self._pack_row = compiled(
+            "row_copies", ("move_row", "pack_row"), self._like
+        )
         self._plainly = TorchRowCopies()
         self._addresses: list[int] = []
         self._table = torch.empty(0)
@@ -46,9 +47,7 @@ class CudaRowCopies:
         if not self._is_alike(storage):
             return self._plainly.read(storage, row, length)
         _, heads, _, size = storage[0].shape
-        packed = torch.empty(
-            (len(storage), heads, length, size), dtype=self._dtype, device=self._device
-        )
+        packed = self._like.new_empty(len(storage), heads, length, size)
         self._pack(storage, row, packed, length, writing=False)
         return packed
 
@@ -68,17 +67,17 @@ class CudaRowCopies:
         self._start(self._pack_row, storage, length, given)
 
     def _start(
-        self, kernel: Any, storage: Sequence[Tensor], length: int, given: Sequence[object]
+        self, kernel: Kernel, storage: Sequence[Tensor], length: int, given: Sequence[object]
     ) -> None:
         _, heads, _, size = storage[0].shape
         blocks = min(-(-length * size // (THREADS * AT_ONCE)), BLOCKS)
-        kernel((max(blocks, 1), heads, len(storage)), (THREADS, 1, 1), list(given))
+        kernel((max(blocks, 1), heads, len(storage)), (THREADS, 1, 1), given)
 
     def _table_of(self, storage: Sequence[Tensor]) -> Tensor:
         """Where each tensor lies, on the GPU."""
         addresses = [stored.data_ptr() for stored in storage]
         if addresses != self._addresses:
-            self._table = to_device(addresses, self._device)
+            self._table = to_device(addresses, self._like.device)
             self._addresses = addresses
         return self._table
 

@@ -12,18 +12,18 @@ THREADS = 256
 
 
 class CudaScores:
-    """A ``Score`` for logits in half precision."""
+    """A ``Score`` for logits on the device and in the format of ``like``."""
 
-    def __init__(self, dtype: torch.dtype) -> None:
-        self._dtype = dtype
-        (self._score,) = compiled("scores", ("score",), dtype)
+    def __init__(self, like: Tensor) -> None:
+        self._kind = like.device, like.dtype
+        (self._score,) = compiled("scores", ("score",), like)
 
     def __call__(
         self, logits: Tensor, seen: Tensor | None, penalty: Tensor, temperature: Tensor
     ) -> Tensor:
         """See ``Score``."""
         rows, vocabulary = logits.shape
-        is_known = logits.is_cuda and logits.dtype == self._dtype and logits.is_contiguous()
+        is_known = (logits.device, logits.dtype) == self._kind and logits.is_contiguous()
         if not is_known or vocabulary % AT_ONCE:
             return scored(logits, seen, penalty, temperature)
         out = torch.empty(rows, vocabulary, dtype=torch.float32, device=logits.device)

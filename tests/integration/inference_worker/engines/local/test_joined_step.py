@@ -164,4 +164,4 @@ def test_kernels_refuse_sizes_that_they_cannot_compute(
     heads: Heads, sizes: tuple[int, int]
 ) -> None:
     with pytest.raises(ValueError, match="multiples of 8"):
-        CudaElementwise(heads, 1e-5, sizes=sizes, dtype=torch.bfloat16)
+        CudaElementwise(heads, 1e-5, sizes=sizes, like=torch.empty(0))
