@@ -16,7 +16,7 @@ GPU_GRAPHS = 600 << 20
 CPU_SHARE = 0.25
 
 #: Tokens of prompts that one step computes: other answers wait for it. About
-#: 35 ms on an H100 with Llama-3-8B, 0.2 s on two cores with the demo model.
+#: 27 ms on an H100 with Llama-3-8B, 0.2 s on two cores with the demo model.
 GPU_PREFILL_CHUNK = 1024
 CPU_PREFILL_CHUNK = 128
 

@@ -25,8 +25,7 @@ MAX_GROUP = 8
 class CudaAttention:
     """A ``Kernel`` for heads of one number and size, on the device and in the format of ``like``.
 
-    Raises ValueError for heads that it cannot compute, and RuntimeError or AttributeError where
-    torch cannot compile.
+    Raises ValueError for heads that it cannot compute, and what ``compiled`` does.
     """
 
     def __init__(self, heads: int, key_heads: int, size: int, like: Tensor) -> None:

@@ -17,14 +17,13 @@ TURN_THREADS = (32, 8)
 class CudaElementwise:
     """On one GPU, in bfloat16 or float16. Sums and queries are written in place.
 
-    Raises ValueError for sizes that it cannot compute, and RuntimeError or AttributeError where
-    torch cannot compile.
+    Raises ValueError for sizes that it cannot compute, and what ``compiled`` does.
     """
 
     def __init__(
         self, heads: Heads, epsilon: float, *, sizes: tuple[int, int], like: Tensor
     ) -> None:
-        """``sizes``: the hidden one, and that of the gates. ``like``: one of the model's weights."""
+        """``sizes``: hidden size and size of the gates. ``like``: one of the model's weights."""
         if any(size % AT_ONCE for size in sizes) or heads.size % 2:
             raise ValueError(f"sizes must be multiples of {AT_ONCE}: {sizes}")
         self._heads = heads

@@ -35,7 +35,8 @@ class Kernel:
 def compiled(source: str, names: tuple[str, ...], like: Tensor, **constants: int) -> list[Kernel]:
     """The kernels of a source beside this, for the device and the number format of ``like``.
 
-    Raises RuntimeError or AttributeError where torch cannot compile them.
+    Raises RuntimeError where torch cannot compile them, and AttributeError or ImportError where it
+    has no compiler.
     """
     constants["BFLOAT16"] = int(like.dtype == torch.bfloat16)
     parts = [f"#define {name} {value}" for name, value in constants.items()]
