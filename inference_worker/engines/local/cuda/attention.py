@@ -31,6 +31,7 @@ class CudaAttention:
     def __init__(self, heads: int, key_heads: int, size: int, like: Tensor) -> None:
         if heads % key_heads or heads // key_heads > MAX_GROUP or size not in (64, 128, 256):
             raise ValueError(f"no kernel for {heads} heads, {key_heads} of keys, of {size} numbers")
+        self._dtype = like.dtype
         self._attend, self._unite = compiled(
             "attention", ("attend", "unite"), like, GROUP=heads // key_heads, SIZE=size
         )
@@ -45,8 +46,7 @@ class CudaAttention:
         window: int | None,
     ) -> Tensor:
         """See ``Kernel``."""
-        is_single = sequences.longest == 1 and window is None
-        if not is_single or query.stride()[1:] != (query.shape[2], 1) or query.stride(0) % AT_ONCE:
+        if sequences.longest > 1 or window is not None or not self._can_read(query):
             return flash(query, key, value, sequences, scale, window)
         (tokens, heads, size), (_, key_heads, width, _) = query.shape, key.shape
         wanted = BLOCKS // (tokens * key_heads)
@@ -66,3 +66,9 @@ class CudaAttention:
         if parts > 1:
             self._unite((tokens, heads, 1), (size, 1, 1), [found, used, out, parts, least])
         return out
+
+    def _can_read(self, query: Tensor) -> bool:
+        by_token, *inside = query.stride()
+        return (
+            query.dtype == self._dtype and inside == [query.shape[2], 1] and by_token % AT_ONCE == 0
+        )

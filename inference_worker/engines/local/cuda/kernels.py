@@ -19,7 +19,7 @@ Blocks: TypeAlias = tuple[int, int, int]
 AT_ONCE = 8
 
 
-class Kernel:
+class CudaKernel:
     """One kernel, on the device that it has been compiled for, whichever is the current one."""
 
     def __init__(self, kernel: Any, device: torch.device) -> None:
@@ -32,7 +32,9 @@ class Kernel:
             self._kernel(grid, block, list(given))
 
 
-def compiled(source: str, names: tuple[str, ...], like: Tensor, **constants: int) -> list[Kernel]:
+def compiled(
+    source: str, names: tuple[str, ...], like: Tensor, **constants: int
+) -> list[CudaKernel]:
     """The kernels of a source beside this, for the device and the number format of ``like``.
 
     Raises RuntimeError where torch cannot compile them, and AttributeError or ImportError where it
@@ -45,4 +47,4 @@ def compiled(source: str, names: tuple[str, ...], like: Tensor, **constants: int
     # Public, as compile_kernel, only in a later torch than 2.13.
     compile_kernel: Any = torch.cuda._compile_kernel
     with torch.cuda.device(like.device):
-        return [Kernel(compile_kernel("\n".join(parts), name), like.device) for name in names]
+        return [CudaKernel(compile_kernel("\n".join(parts), name), like.device) for name in names]

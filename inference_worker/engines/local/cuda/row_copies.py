@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from inference_worker.engines.local.cuda.kernels import AT_ONCE, Kernel, compiled
+from inference_worker.engines.local.cuda.kernels import AT_ONCE, CudaKernel, compiled
 from inference_worker.engines.local.row_copies import States, TorchRowCopies
 from inference_worker.engines.local.transfer import to_device
 
@@ -67,7 +67,7 @@ class CudaRowCopies:
         self._start(self._pack_row, storage, length, given)
 
     def _start(
-        self, kernel: Kernel, storage: Sequence[Tensor], length: int, given: Sequence[object]
+        self, kernel: CudaKernel, storage: Sequence[Tensor], length: int, given: Sequence[object]
     ) -> None:
         _, heads, _, size = storage[0].shape
         blocks = min(-(-length * size // (THREADS * AT_ONCE)), BLOCKS)
@@ -83,5 +83,10 @@ class CudaRowCopies:
 
     def _is_alike(self, storage: Sequence[Tensor]) -> bool:
         """Whether all tensors have one size: not so while a storage grows, or keys are longer."""
-        first = storage[0].shape
-        return first[3] % AT_ONCE == 0 and all(stored.shape == first for stored in storage)
+        first = storage[0]
+        is_known = (first.device, first.dtype) == (self._like.device, self._like.dtype)
+        return (
+            is_known
+            and first.shape[3] % AT_ONCE == 0
+            and all(stored.shape == first.shape for stored in storage)
+        )

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 from inference_queue.protocol import SamplingParams
 from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.batch_memory import CHUNK, Slot
+from inference_worker.engines.local.kv_cache import RowCache
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,25 @@ def test_the_next_turn_computes_only_what_is_new(model: Any, reference: Any) -> 
     again = batch.add(longer, greedy(), need=400, key="kakao:me")
     assert again.cached == batch.reused == 305
     assert written(batch, again, longer, 6) == alone(reference, longer, 6)
+
+
+def test_a_prefix_that_finds_no_memory_is_not_kept_and_costs_no_other_row(
+    model: Any, reference: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: RowCache, row: int, length: int) -> None:
+        raise torch.OutOfMemoryError("no block of this size")
+
+    batch, prompt, other = new_batch(model), list(range(1, 41)), list(range(50, 90))
+    first = batch.add(prompt, greedy(), need=100, key="kakao:me")
+    second = batch.add(other, greedy(), need=100)
+    written(batch, first, prompt, 3)
+    monkeypatch.setattr(RowCache, "read", full)
+    batch.remove(first)
+    assert batch.slots == [second]
+    assert batch.kept_tokens == 0
+    assert written(batch, second, other, 8) == alone(reference, other, 8)
+    again = batch.add([*first.tokens, 7], greedy(), need=100, key="kakao:me")
+    assert again.cached == 0
 
 
 def test_only_the_common_beginning_is_reused(model: Any, reference: Any) -> None:
