@@ -316,4 +316,8 @@ async def until_ready(stack: Stack, *, model: str = "") -> None:
 async def served(**switches: Any) -> AsyncIterator[tuple[EngineServer, ServedEngine]]:
     """An external inference server, and an engine that talks to it."""
     async with engine_server(**switches) as server:
-        yield server, ServedEngine(server.url, silence_timeout_s=5)
+        engine = ServedEngine(server.url, silence_timeout_s=5)
+        try:
+            yield server, engine
+        finally:
+            await engine.close()
