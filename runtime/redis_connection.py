@@ -14,7 +14,7 @@ from typing import Any
 import hiredis
 from redis.asyncio import ConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from runtime.redis_protocol import ANSWER_S, Command, RedisProtocol
@@ -56,6 +56,7 @@ class _Link(RedisProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._problem: RedisError = RedisConnectionError("the connection was closed")
         self._can_skip = False
+        self._is_disordered = False  #: an answer may be another command's: none is given any more
         self._heard_at = 0.0
 
     async def skips(self) -> bool:
@@ -85,8 +86,15 @@ class _Link(RedisProtocol):
         return await answered
 
     def take(self, reply: Any) -> None:
-        if isinstance(reply, hiredis.PushNotification) or not self._asked:
+        if self._is_disordered or isinstance(reply, hiredis.PushNotification):
             return
+        if self._can_skip and _refuses_to_skip(reply):
+            self._is_disordered = True
+            self.abort()
+        elif self._asked:
+            self._answer(reply)
+
+    def _answer(self, reply: Any) -> None:
         asked = self._asked[0]
         asked.answers.append(reply)
         if len(asked.answers) == asked.count:
@@ -128,6 +136,11 @@ class _Link(RedisProtocol):
     def _give_up(self) -> None:
         self._problem = RedisTimeoutError("the server does not answer")
         self.abort()
+
+
+def _refuses_to_skip(reply: Any) -> bool:
+    """Whether it refuses the request for no answer: a right may be taken away any time."""
+    return isinstance(reply, ResponseError) and "client" in str(reply).lower()
 
 
 class SharedConnection:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
@@ -125,6 +125,26 @@ async def test_a_server_that_answers_everything_is_no_hindrance(
         for number in range(20):
             connection.send(("SET", "key", number), ("INCR", "key"))
             assert await connection.execute(("GET", "key")) == [f"{number + 1}".encode()]
+
+
+async def test_a_right_that_is_taken_away_gives_nobody_the_answer_of_another(
+    redis: Redis, redis_url: str
+) -> None:
+    admin = sharing_pool(redis).shared
+    rights = "ACL SETUSER told on >pass ~* &* +@all"
+    await admin.execute(tuple(rights.split()))
+    async with connect_redis(f"{redis_url}?username=told&password=pass") as told:
+        connection = sharing_pool(told).shared
+        for number in range(200):
+            if number == 100:
+                await admin.execute(("ACL", "SETUSER", "told", "-client|reply"))
+            connection.send(("SET", "key", number), ("GET", "key"), ("LRANGE", "none", 0, -1))
+            asked = [connection.execute(("ECHO", f"{number} {one}")) for one in range(3)]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            for one, answer in enumerate(answers):
+                if not isinstance(answer, RedisError):
+                    assert answer == [f"{number} {one}".encode()]
+        assert await connection.execute(("ECHO", "well")) == [b"well"]
 
 
 async def test_a_frozen_server_shows_though_nobody_waits_for_an_answer(freezer: Freezer) -> None:
