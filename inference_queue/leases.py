@@ -229,13 +229,15 @@ class LeaseClient:
             )
         return changed.rowcount == 1
 
-    async def stream(self, lease: Lease, text: str, *, at: int | None = None) -> None:
+    async def stream(
+        self, lease: Lease, text: str, *, at: int | None = None, lasts: bool = False
+    ) -> None:
         """Append a chunk of text to the job's token stream. Redis errors are ignored.
 
-        ``at``: the characters of the answer before it.
+        ``at``: the characters of the answer before it; ``lasts``: as of ``TokenStream.append``.
         """
         run = Run(job_id=lease.job.id, attempt=lease.attempt, lease=lease.number)
-        self._tokens.append(run, text, at=at)
+        self._tokens.append(run, text, at=at, lasts=lasts)
 
     async def close(self) -> None:
         """Let a pending wake-up go out."""

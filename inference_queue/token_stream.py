@@ -19,6 +19,9 @@ from runtime.direct import AnyConnection
 from runtime.redis_client import sharing_pool
 from runtime.redis_protocol import Command
 
+#: A worker renews a stream's time so often, while it writes.
+RENEW_S = TOKENS_TTL_S / 5
+_BOUND = ("MAXLEN", "~", TOKENS_MAX_CHUNKS)
 #: Chunks read in one call; a worker appends about a dozen a second.
 MAX_CHUNKS_READ = 200
 
@@ -75,15 +78,20 @@ class TokenStream:
         self._connection = sharing_pool(redis).shared
         self._breaker = CircuitBreaker()
 
-    def append(self, run: Run, text: str, *, at: int | None = None) -> None:
-        """Append a chunk to the stream of this run; ``at``: the answer's characters before it."""
+    def append(self, run: Run, text: str, *, at: int | None = None, lasts: bool = False) -> None:
+        """Append a chunk to the stream of this run; ``at``: the answer's characters before it.
+
+        ``lasts``: the stream was there ``RENEW_S`` ago, so its time is left as it is. One that
+        Redis has lost since does not begin anew, for it would have no end of its time. Such a
+        chunk may wait a moment for others.
+        """
         key = run.key
         position = () if at is None else ("at", at)
-        fields = ("text", text, "lease", run.lease, *position)
-        self._connection.send(
-            ("XADD", key, "MAXLEN", "~", TOKENS_MAX_CHUNKS, "*", *fields),
-            ("EXPIRE", key, TOKENS_TTL_S),
-        )
+        fields = ("*", "text", text, "lease", run.lease, *position)
+        if lasts:
+            self._connection.send_soon(("XADD", key, "NOMKSTREAM", *_BOUND, *fields))
+        else:
+            self._connection.send(("XADD", key, *_BOUND, *fields), ("EXPIRE", key, TOKENS_TTL_S))
 
     async def read(self, run: Run) -> str:
         """The text streamed by this run so far, up to a piece that Redis lost."""

@@ -10,15 +10,38 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
+class _Share:
+    """What a job would have spent that runs since the worker's start, beside all others."""
+
+    cpu_s: float = 0.0
+    busy_s: float = 0.0
+
+
 class Spent:
     """The share of one job so far, seconds; it grows until the job ends."""
 
-    cpu_s: float = 0.0  #: of the worker's process, all threads
-    busy_s: float = 0.0  #: of the engine
+    def __init__(self, share: _Share | None = None) -> None:
+        self._share = share or _Share()
+        self._before = copy(self._share)
+
+    @property
+    def cpu_s(self) -> float:
+        """Of the worker's process, all threads."""
+        return self._share.cpu_s - self._before.cpu_s
+
+    @property
+    def busy_s(self) -> float:
+        """Of the engine."""
+        return self._share.busy_s - self._before.busy_s
+
+    def end(self) -> None:
+        """Let it grow no more."""
+        self._share = copy(self._share)
 
 
 class ComputingTime:
@@ -34,26 +57,29 @@ class ComputingTime:
     ) -> None:
         self._cpu = cpu
         self._clock = clock
-        self._running: set[Spent] = set()
+        self._running = 0
+        # One for all: with hundreds of jobs, a sum for each would cost more than the rest.
+        self._share = _Share()
         self._seen = (cpu(), clock())
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Spent]:
         """A job runs within this block; its share is whole once ``update`` or the end is past."""
-        spent = Spent()
         self.update()
-        self._running.add(spent)
+        spent = Spent(self._share)
+        self._running += 1
         try:
             yield spent
         finally:
             self.update()
-            self._running.discard(spent)
+            self._running -= 1
+            spent.end()
 
     def update(self) -> None:
         """Share what was spent since the last change."""
         cpu_s, now_s = self._cpu(), self._clock()
         cpu_before_s, before_s = self._seen
         self._seen = (cpu_s, now_s)
-        for spent in self._running:
-            spent.cpu_s += (cpu_s - cpu_before_s) / len(self._running)
-            spent.busy_s += (now_s - before_s) / len(self._running)
+        if self._running:
+            self._share.cpu_s += (cpu_s - cpu_before_s) / self._running
+            self._share.busy_s += (now_s - before_s) / self._running

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import math
 import time
 
 import structlog
@@ -18,6 +19,7 @@ from inference_queue.protocol import (
     FinishReason,
     Job,
 )
+from inference_queue.token_stream import RENEW_S
 from inference_worker import going_on
 from inference_worker.computing_time import ComputingTime, Spent
 from inference_worker.engines.base import Engine
@@ -177,11 +179,15 @@ class _StreamBuffer:
     sent_at: float
     unsent: str = ""
     sent: int = 0  #: characters
+    renewed_at: float = -math.inf  #: when the stream's time was
 
     async def add(self, text: str, now: float) -> None:
         self.unsent += text
         if self.unsent and now - self.sent_at >= STREAM_EVERY_S:
-            await self.leases.stream(self.lease, self.unsent, at=self.sent)
+            lasts = now - self.renewed_at < RENEW_S
+            await self.leases.stream(self.lease, self.unsent, at=self.sent, lasts=lasts)
+            if not lasts:
+                self.renewed_at = now
             self.sent += len(self.unsent)
             self.unsent, self.sent_at = "", now
 

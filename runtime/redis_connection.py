@@ -14,7 +14,7 @@ from typing import Any
 import hiredis
 from redis.asyncio import ConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from runtime.redis_protocol import ANSWER_S, Command, RedisProtocol
@@ -23,6 +23,17 @@ from runtime.redis_protocol import ANSWER_S, Command, RedisProtocol
 RETRY_S = 1.0
 #: What waits for a connection to be made, and what a server may leave unread.
 MAX_WAITING, MAX_UNREAD_BYTES = 1_000, 4_000_000
+
+
+#: The server answers nothing to the command behind it: each answer would wake the program.
+_UNANSWERED: Command = ("CLIENT", "REPLY", "SKIP")
+#: Inside a transaction that request would be a part of it.
+_TRANSACTION: Command = ("MULTI",)
+#: So long after an answer commands are sent without one: a dead server shows soon after it.
+TRUSTED_S = 0.2
+#: What has time waits so long for company: each write wakes the server, which costs both more than
+#: the command.
+SOON_S = 0.02
 
 
 @dataclass(slots=True)
@@ -44,10 +55,29 @@ class _Link(RedisProtocol):
         self._asked: deque[_Asked] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._problem: RedisError = RedisConnectionError("the connection was closed")
+        self._can_skip = False
+        self._is_disordered = False  #: an answer may be another command's: none is given any more
+        self._heard_at = 0.0
+
+    async def skips(self) -> bool:
+        """Whether the server can leave answers out; if not, their order is lost. Raises RedisError.
+
+        A proxy before it may not know how, or its user may not ask for it.
+        """
+        answered: asyncio.Future[list[Any]] = self._loop.create_future()
+        asking: tuple[Command, ...] = (_UNANSWERED, ("PING", "left out"), ("PING", "told"))
+        self._send(_Asked(1, self._loop.time(), answered), asking)
+        self._can_skip = await answered == [b"told"]
+        return self._can_skip
 
     def send(self, commands: tuple[Command, ...]) -> None:
         """Send commands whose answers are of no interest."""
-        self._send(_Asked(len(commands), self._loop.time()), commands)
+        now = self._loop.time()
+        is_trusted = self._can_skip and now - self._heard_at < TRUSTED_S
+        if is_trusted and _TRANSACTION not in commands:
+            self.write(*(part for one in commands for part in (_UNANSWERED, one)))
+        else:
+            self._send(_Asked(len(commands), now), commands)
 
     async def ask(self, commands: tuple[Command, ...]) -> list[Any]:
         """The answers of the commands. Raises RedisError."""
@@ -56,11 +86,19 @@ class _Link(RedisProtocol):
         return await answered
 
     def take(self, reply: Any) -> None:
-        if isinstance(reply, hiredis.PushNotification) or not self._asked:
+        if self._is_disordered or isinstance(reply, hiredis.PushNotification):
             return
+        if self._can_skip and _refuses_to_skip(reply):
+            self._is_disordered = True
+            self.abort()
+        elif self._asked:
+            self._answer(reply)
+
+    def _answer(self, reply: Any) -> None:
         asked = self._asked[0]
         asked.answers.append(reply)
         if len(asked.answers) == asked.count:
+            self._heard_at = self._loop.time()
             self._asked.popleft()
             if asked.answered is not None and not asked.answered.done():
                 asked.answered.set_result(asked.answers)
@@ -100,6 +138,11 @@ class _Link(RedisProtocol):
         self.abort()
 
 
+def _refuses_to_skip(reply: Any) -> bool:
+    """Whether it refuses the request for no answer: a right may be taken away any time."""
+    return isinstance(reply, ResponseError) and "client" in str(reply).lower()
+
+
 class SharedConnection:
     """The shared connection of a pool: made with the first command, and again when it is lost."""
 
@@ -108,7 +151,10 @@ class SharedConnection:
         self._link: _Link | None = None
         self._connecting: asyncio.Task[_Link] | None = None
         self._waiting: list[tuple[Command, ...]] = []
+        self._soon: list[Command] = []
+        self._soon_timer: asyncio.TimerHandle | None = None
         self._retry_at = 0.0
+        self._may_skip = True
 
     async def execute(self, *commands: Command, errors_in_place: bool = False) -> list[Any]:
         """The answers, texts as bytes, in one round trip. Raises RedisError, OSError.
@@ -116,6 +162,7 @@ class SharedConnection:
         Commands on a connection that turns out to be closed are sent again, once.
         ``errors_in_place``: a command that the server refuses has its error as its answer.
         """
+        self._send_soon()
         link = self._usable()
         try:
             answers = await (link or await self._connected()).ask(commands)
@@ -131,6 +178,8 @@ class SharedConnection:
 
     def send(self, *commands: Command) -> None:
         """Send commands whose answers nobody needs; without a server they are lost."""
+        if self._soon:
+            commands, self._soon = (*self._soon, *commands), []
         if (link := self._usable()) is not None:
             link.send(commands)
         elif self._connecting is not None or asyncio.get_running_loop().time() >= self._retry_at:
@@ -138,8 +187,16 @@ class SharedConnection:
                 self._waiting.append(commands)
             self._connect()
 
+    def send_soon(self, *commands: Command) -> None:
+        """The same within ``SOON_S``, but before what is sent later."""
+        self._soon += commands
+        if self._soon_timer is None:
+            loop = asyncio.get_running_loop()
+            self._soon_timer = loop.call_later(SOON_S, self._send_soon)
+
     async def flush(self) -> None:
         """Wait until what was sent has left, where there is a server."""
+        self._send_soon()
         if self._connecting is not None:
             await asyncio.wait({self._connecting})
 
@@ -149,6 +206,13 @@ class SharedConnection:
         if (link := self._usable()) is not None:
             self._link = None
             await link.close()
+
+    def _send_soon(self) -> None:
+        if self._soon_timer is not None:
+            self._soon_timer.cancel()
+            self._soon_timer = None
+        if self._soon:
+            self.send()
 
     def _usable(self) -> _Link | None:
         if self._link is not None and self._link.lost.done():
@@ -167,6 +231,14 @@ class SharedConnection:
         return self._connecting
 
     async def _make(self) -> _Link:
+        link = await self._link_made()
+        if self._may_skip and not await link.skips():
+            self._may_skip = False
+            link.abort()
+            link = await self._link_made()
+        return link
+
+    async def _link_made(self) -> _Link:
         link = _Link()
         await link.connect(self._pool)
         return link

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -23,9 +23,13 @@ from runtime.timeouts import run_with_timeout
 #: How often it is asked who writes; a new answer is seen this late at most.
 LOOK_EVERY_S = 0.2
 LOOK_TIMEOUT_S = 2.0
+#: How often it is asked of answers that have begun: another worker goes on hardly ever.
+LOOK_AGAIN_EVERY_S = 1.0
 #: The pause between two reads. Each names all the streams: with hundreds of them, a read for every
 #: piece would take the loop's whole time. A worker writes a piece every 80 ms.
 READ_EVERY_S = 0.05
+#: A text that rests is read again so long before it is needed: twice.
+WARM_UP_S = 2 * READ_EVERY_S
 #: The longest text that is kept of one answer: 48 KiB at two bytes a character.
 MAX_CHARS = 24_000
 
@@ -39,8 +43,13 @@ class LiveTurn:
         self.changed = asyncio.Event()
         self.run: Run | None = None
         self.after = ""  #: the id of the last chunk that was read
+        self.rests_until = 0.0  #: monotonic; nobody needs its text before
         self._read = 0  #: characters of this run
         self._has_gap = False  #: Redis lost a piece: what follows is not shown
+
+    def rest(self, seconds: float) -> None:
+        """Nobody needs newer text before so many seconds; it is as new as ever then."""
+        self.rests_until = time.monotonic() + seconds - WARM_UP_S
 
     def begin(self, run: Run) -> None:
         """Follow another run: its text begins anew."""
@@ -66,7 +75,7 @@ class LiveTurns:
         self._tokens = TokenStream(redis)
         self._turns: dict[UUID, LiveTurn] = {}
         self._any = asyncio.Event()
-        self._look_at = 0.0
+        self._look_at = self._look_again_at = 0.0
 
     @contextlib.contextmanager
     def following(self, turn_id: UUID) -> Iterator[LiveTurn]:
@@ -92,21 +101,33 @@ class LiveTurns:
             await asyncio.sleep(READ_EVERY_S)
 
     async def _look(self) -> None:
-        if time.monotonic() < self._look_at:
+        now = time.monotonic()
+        if now < self._look_at:
             return
-        self._look_at = time.monotonic() + LOOK_EVERY_S
-        runs = await run_with_timeout(LOOK_TIMEOUT_S, self._runs())
+        self._look_at = now + LOOK_EVERY_S
+        asked = [turn_id for turn_id, turn in self._turns.items() if not turn.text]
+        if now >= self._look_again_at:
+            self._look_again_at = now + LOOK_AGAIN_EVERY_S
+            asked = list(self._turns)
+        if not asked:
+            return
+        runs = await run_with_timeout(LOOK_TIMEOUT_S, self._runs(asked))
         for turn_id, run in runs.items():
             turn = self._turns.get(turn_id)
             if turn is not None and turn.run != run:
                 turn.begin(run)
 
-    async def _runs(self) -> dict[UUID, Run]:
+    async def _runs(self, turn_ids: Sequence[UUID]) -> dict[UUID, Run]:
         async with connect_directly(self._database) as connection:
-            return await current_runs(connection, list(self._turns))
+            return await current_runs(connection, turn_ids)
 
     async def _read(self) -> None:
-        followed = {turn.run: turn for turn in self._turns.values() if turn.run is not None}
+        now = time.monotonic()
+        followed = {
+            turn.run: turn
+            for turn in self._turns.values()
+            if turn.run is not None and turn.rests_until <= now
+        }
         wanted = {run: turn.after for run, turn in followed.items()}
         new = await self._tokens.read_new_of_many(wanted)
         for run, chunks in new.items():

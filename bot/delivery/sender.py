@@ -40,6 +40,10 @@ class DeliverySender:
     ) -> None:
         self._database = database
         self._messengers = messengers
+        # Asked once: Python looks at every member of a protocol each time.
+        self._reconcilable = {
+            name: one for name, one in messengers.items() if isinstance(one, Reconcilable)
+        }
         self._answers = answers
         self._recorder = recorder
 
@@ -90,8 +94,9 @@ class DeliverySender:
         if claim.is_stale:
             return DeliveryResult(outcome=Outcome.RETRY, detail="not sent: too late for its claim")
         result = DeliveryResult(outcome=Outcome.RETRY, detail="not sent: marked", tried=False)
-        if isinstance(messenger, Reconcilable) and _reconcilable(messenger, claim):
-            result = await messenger.deliver_reconcilably(handle, answer)
+        reconcilable = self._reconcilable.get(claim.turn.messenger)
+        if reconcilable is not None and _reconcilable(reconcilable, claim):
+            result = await reconcilable.deliver_reconcilably(handle, answer)
             if result.outcome is not Outcome.REFUSED:
                 return result
         if await self._unmark(claim):

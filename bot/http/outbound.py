@@ -73,10 +73,17 @@ class Reply:
     def document(self) -> dict[str, Any]:
         """The JSON object in the body; an empty one for anything else, however deep."""
         try:
-            document = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
+            document = orjson.loads(self.body)
+        except ValueError:  # or what orjson does not take: NaN, half a surrogate pair, UTF-16
+            document = _loads_leniently(self.body)
         return document if isinstance(document, dict) else {}
+
+
+def _loads_leniently(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

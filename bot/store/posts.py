@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Float, Integer, Text, Uuid, bindparam, text
 
 from bot.domain.posts import FinishedPost, PostState
+from runtime.database import LAZY_COMMIT_SQL
 from runtime.direct import AnyConnection
 
 _TURN_PART = (bindparam("turn_id", type_=Uuid), bindparam("part", type_=Integer))
@@ -56,9 +57,12 @@ _NOTED = """
 #: A message becomes final, as a part of the statement that records its delivery.
 FINISH = _NOTED.format(state="'final'")
 FINISH_VALUES = (bindparam("part", type_=Integer), bindparam("message_id", type_=Text))
-NOTE = text(f"{_NOTED.format(state=':state')} RETURNING part").bindparams(
-    *_TURN_PART, bindparam("state", type_=Text), bindparam("message_id", type_=Text)
-)
+_NOTE = f"{_NOTED.format(state=':state')} RETURNING part"
+_NOTE_VALUES = (bindparam("state", type_=Text), bindparam("message_id", type_=Text))
+NOTE = text(_NOTE).bindparams(*_TURN_PART, *_NOTE_VALUES)
+#: Without waiting for the disk: where Postgres loses it, the message is looked up, as one is whose
+#: bot died before it noted anything.
+NOTE_BEGUN = text(f"{_NOTE}, {LAZY_COMMIT_SQL}").bindparams(*_TURN_PART, *_NOTE_VALUES)
 
 #: A settlement either sees the hold or forbids it.
 HOLD = text(
@@ -155,9 +159,13 @@ async def note(
     state: PostState,
     message_id: str | None = None,
 ) -> bool:
-    """Record the state of a message, and its id once it is known; False: it is final, or gone."""
+    """Record the state of a message, and its id once it is known; False: it is final, or gone.
+
+    Only what is final is certainly kept when Postgres dies.
+    """
     values = {"turn_id": turn_id, "part": part, "state": state.value, "message_id": message_id}
-    return (await connection.scalar(NOTE, values)) is not None
+    statement = NOTE if state is PostState.FINAL else NOTE_BEGUN
+    return (await connection.scalar(statement, values)) is not None
 
 
 def finish_values(finished: FinishedPost) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import TurnStatus
+from runtime.database import LAZY_COMMIT_SQL
 from runtime.direct import AnyConnection
 
 #: The maximum of rows listed at a time.
@@ -53,11 +54,12 @@ _CLAIMED = """
     jobs.state = 'running' AND turns.job_id = jobs.id AND turns.status || '' = ANY(:sources)
     AND jobs.id <> ALL(:excluded) AND (:only IS NULL OR jobs.id = ANY(:only))
 """
+#: A mark that Postgres loses is made again.
 MARK_GENERATING = text(
     f"""
     UPDATE turns SET status = 'generating', started_at = jobs.started_at
     FROM jobs WHERE {_CLAIMED}
-    RETURNING turns.id
+    RETURNING turns.id, {LAZY_COMMIT_SQL}
     """
 ).bindparams(*_JOBS, _SOURCES)
 CLAIMED_JOBS = text(f"SELECT jobs.id FROM jobs, turns WHERE {_CLAIMED} LIMIT :limit").bindparams(

@@ -81,6 +81,9 @@ class LiveAnswer:
 
     async def pause(self, seconds: float) -> None:
         """Wait, but not beyond the end of the answer."""
+        if seconds <= 0:
+            return
+        self._live.rest(min(seconds, MAX_PAUSE_S))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, MAX_PAUSE_S)):
                 await self._settled.wait()

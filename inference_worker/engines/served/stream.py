@@ -46,10 +46,7 @@ def read_chat(event: Any) -> Chunk:
     """Read an event of the chat route; any field may be missing, and choices may be empty."""
     choice: dict[str, Any] = next(iter(event.get("choices") or ({},))) or {}
     delta, usage = choice.get("delta") or {}, event.get("usage") or {}
-    parts = list(_parts(delta.get("content")))
-    parts += [(True, text) for text in _texts(delta, REASONING_FIELDS)][:1]
-    text = "".join(part for is_thought, part in parts if not is_thought)
-    reasoning = "".join(part for is_thought, part in parts if is_thought)
+    text, reasoning = _chat_texts(delta)
     return Chunk(
         text=text,
         reasoning=reasoning,
@@ -58,6 +55,17 @@ def read_chat(event: Any) -> Chunk:
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
     )
+
+
+def _chat_texts(delta: dict[str, Any]) -> tuple[str, str]:
+    """The text and the reasoning of a delta."""
+    content = delta.get("content")
+    if isinstance(content, str) and not any(map(delta.get, REASONING_FIELDS)):
+        return content, ""  # as nearly all are
+    parts = list(_parts(content))
+    parts += [(True, text) for text in _texts(delta, REASONING_FIELDS)][:1]
+    text = "".join(part for is_thought, part in parts if not is_thought)
+    return text, "".join(part for is_thought, part in parts if is_thought)
 
 
 def read_completion(event: Any) -> Chunk:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inference_queue.channels import TOKENS_KEY, WAKE_CHANNEL
+from inference_queue.channels import TOKENS_KEY, TOKENS_TTL_S, WAKE_CHANNEL
 from inference_queue.client import JobQueue
 from inference_queue.leases import Lease, LeaseClient
 from inference_queue.protocol import (
@@ -303,6 +303,35 @@ async def test_behind_a_piece_that_redis_lost_nothing_is_shown(
         await redis.delete(*stream_keys(job.id))
         await leases.stream(lease, "사", at=6)
         assert await queue.partial(connection, job.id) == ""
+
+
+async def test_a_stream_has_an_end_of_its_time_whatever_redis_loses(
+    database: AsyncEngine, queue: JobQueue, leases: LeaseClient, redis: Redis
+) -> None:
+    job = await put(database, queue)
+    [lease] = await leases.claim(1)
+    key = stream_keys(job.id)[0]
+    await leases.stream(lease, "가", at=0)
+    await until_lasting(redis, key, TOKENS_TTL_S)
+    await redis.expire(key, 10)
+    await leases.stream(lease, "나", at=1, lasts=True)
+    async with database.connect() as connection:
+        assert await queue.partial(connection, job.id) == "가나"
+    await until_lasting(redis, key, 10)
+    await leases.stream(lease, "다", at=2)
+    await until_lasting(redis, key, TOKENS_TTL_S)
+    await redis.delete(key)
+    await leases.stream(lease, "라", at=3, lasts=True)
+    async with database.connect() as connection:
+        assert await queue.partial(connection, job.id) == ""
+    assert not await redis.exists(key)
+
+
+async def until_lasting(redis: Redis, key: str, seconds: int) -> None:
+    """Return once the key lasts about so long."""
+    async with asyncio.timeout(10):
+        while not seconds - 5 <= await redis.ttl(key) <= seconds:
+            await asyncio.sleep(0.01)
 
 
 async def test_the_text_of_a_worker_of_the_previous_version_is_shown(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from bot.domain.posts import PostState
 from bot.domain.turns import TurnStatus
@@ -52,6 +53,16 @@ async def test_one_writer_begins_and_no_delivery_beside_it(parts: Parts) -> None
     assert await announce(parts, turn_id, part=1)
     assert not await begin(parts, uuid4())
     assert not await announce(parts, uuid4())
+
+
+async def test_only_what_is_final_waits_for_the_disk(parts: Parts) -> None:
+    turn_id = await parts.wait("하나")
+    assert await begin(parts, turn_id)
+    for state, synchronous in ((PostState.STREAMING, "off"), (PostState.FINAL, "on")):
+        async with begin_directly(parts.database) as connection:
+            await connection.execute(text("SET LOCAL synchronous_commit = on"))
+            assert await posts.note(connection, turn_id, 0, state, "1.000001")
+            assert await connection.scalar(text("SHOW synchronous_commit")) == synchronous
 
 
 async def test_a_settled_turn_is_not_written_live(parts: Parts) -> None:

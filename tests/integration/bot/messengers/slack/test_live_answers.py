@@ -193,6 +193,26 @@ async def test_a_start_without_an_answer_shows_nothing_twice(
     assert answers(chat, "U1", room, asked) == [turn.answer]
 
 
+async def test_a_note_that_postgres_lost_is_looked_up(
+    chat: SlackChat, server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its bot died, too: the note waits for no disk."""
+    monkeypatch.setattr(LiveAnswers, "stream", lambda *_: None)
+    server.reply = lambda _: LONG.strip()
+    server.delay_per_token_s = 0.05
+    room = chat.direct("U1")
+    asked = await chat.say("U1", room, "길게")
+    begun = await chat.until_shown("U1", room, asked, "가나다")
+    async with asyncio.timeout(30):
+        while await chat.stack.rows("SELECT * FROM posts WHERE message_id IS NULL"):
+            await asyncio.sleep(0.01)
+    await chat.stack.execute("UPDATE posts SET state = 'starting', message_id = NULL")
+    turn = await chat.until_answered("길게")
+    assert answers(chat, "U1", room, asked) == [turn.answer]
+    [post] = await chat.stack.rows("SELECT * FROM posts")
+    assert (post.state, post.message_id) == ("final", begun)
+
+
 async def test_a_lookup_that_fails_after_the_quiet_time_is_made_again(
     chat: SlackChat, server: EngineServer
 ) -> None:
