@@ -70,9 +70,9 @@ class SamplingTensors:
     penalised: bool
 
 
-#: From logits and which tokens were seen before, (rows, vocabulary), or None, the penalty of those
-#: and the temperature, (rows, 1), to scores in float32, (rows, vocabulary).
-Score = Callable[[Tensor, Tensor | None, Tensor, Tensor], Tensor]
+#: From logits and which tokens were seen before, or None, both (rows, vocabulary), the penalty of
+#: those and the temperature, or None for 1, both (rows, 1) in float32, to scores in float32.
+Score = Callable[[Tensor, Tensor | None, Tensor, Tensor | None], Tensor]
 
 
 class Sampler:
@@ -125,7 +125,8 @@ class Sampler:
         count, vocabulary = logits.shape
         tensors = self._tensors_of(count, vocabulary)
         seen = self._seen_by(count, vocabulary) if tensors.penalised else None
-        scores = self._score(logits, seen, tensors.penalty, tensors.temperature)
+        temperature = None if tensors.all_greedy else tensors.temperature
+        scores = self._score(logits, seen, tensors.penalty, temperature)
         if tensors.any_greedy:
             best, tokens = _largest(scores)
         if not tensors.all_greedy:
@@ -148,12 +149,12 @@ class Sampler:
         if self._tensors is None or len(self._tensors.penalty) != count:
             rows = self._rows[:count]
             wanted = [row.sampling for row in rows]
-            temperatures = [1.0 if row.greedy else row.sampling.temperature for row in rows]
+            temperatures = [1.0 if row.greedy else float(row.sampling.temperature) for row in rows]
             self._tensors = SamplingTensors(
                 temperature=self._column(temperatures),
                 top_k=self._column([min(s.top_k or vocabulary, vocabulary) for s in wanted]),
-                top_p=self._column([s.top_p for s in wanted]),
-                penalty=self._column([s.repetition_penalty for s in wanted]),
+                top_p=self._column([float(s.top_p) for s in wanted]),
+                penalty=self._column([float(s.repetition_penalty) for s in wanted]),
                 greedy=self._column([row.greedy for row in rows]),
                 any_greedy=any(row.greedy for row in rows),
                 all_greedy=all(row.greedy for row in rows),
@@ -199,13 +200,15 @@ def _largest(scores: Tensor) -> tuple[Tensor, Tensor]:
     return best, block * BLOCK + inside
 
 
-def scored(logits: Tensor, seen: Tensor | None, penalty: Tensor, temperature: Tensor) -> Tensor:
+def scored(
+    logits: Tensor, seen: Tensor | None, penalty: Tensor, temperature: Tensor | None
+) -> Tensor:
     """The ``Score`` of every device."""
     scores = logits.float()
     if seen is not None:
         less = torch.where(scores < 0, scores * penalty, scores / penalty)
         scores = torch.where(seen, less, scores)
-    return scores / temperature
+    return scores if temperature is None else scores / temperature
 
 
 def _draw(

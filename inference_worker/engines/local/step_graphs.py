@@ -54,7 +54,7 @@ class _Captured:
         self.read.synchronize()
         self.pinned.numpy()[:] = array("q", numbers)
         self.vector.copy_(self.pinned, non_blocking=True)
-        self.read.record()
+        self.read.record(torch.cuda.current_stream(self.vector.device))
         self.graph.replay()
 
 

@@ -115,7 +115,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attend(
         }
         long long place = ((long long)token * heads + head) * GROUP + g;
         if (is_whole) {
-            out[place * SIZE + k] = narrow(sum > 0 ? value / sum : 0);
+            out[place * SIZE + k] = narrow(count > 0 ? value / sum : 0);
         } else {
             float* to = found + (place * gridDim.z + blockIdx.z) * (SIZE + 2);
             to[k] = value;

@@ -32,6 +32,7 @@ class CudaAttention:
         if heads % key_heads or heads // key_heads > MAX_GROUP or size not in (64, 128, 256):
             raise ValueError(f"no kernel for {heads} heads, {key_heads} of keys, of {size} numbers")
         self._dtype = like.dtype
+        self._heads, self._key_heads, self._size = heads, key_heads, size
         self._attend, self._unite = compiled(
             "attention", ("attend", "unite"), like, GROUP=heads // key_heads, SIZE=size
         )
@@ -46,7 +47,8 @@ class CudaAttention:
         window: int | None,
     ) -> Tensor:
         """See ``Kernel``."""
-        if sequences.longest > 1 or window is not None or not self._can_read(query):
+        is_single = sequences.longest == 1 and window is None
+        if not is_single or not self._can_read(query, key, value):
             return flash(query, key, value, sequences, scale, window)
         (tokens, heads, size), (_, key_heads, width, _) = query.shape, key.shape
         wanted = BLOCKS // (tokens * key_heads)
@@ -67,8 +69,14 @@ class CudaAttention:
             self._unite((tokens, heads, 1), (size, 1, 1), [found, used, out, parts, least])
         return out
 
-    def _can_read(self, query: Tensor) -> bool:
+    def _can_read(self, query: Tensor, key: Tensor, value: Tensor) -> bool:
+        """Whether a layer's heads are those of the configuration: a few models mix them."""
         by_token, *inside = query.stride()
+        stored = self._key_heads, key.shape[2], self._size
         return (
-            query.dtype == self._dtype and inside == [query.shape[2], 1] and by_token % AT_ONCE == 0
+            {query.dtype, key.dtype, value.dtype} == {self._dtype}
+            and query.shape[1:] == (self._heads, self._size)
+            and key.shape[1:] == value.shape[1:] == stored
+            and inside == [self._size, 1]
+            and by_token % AT_ONCE == 0
         )

@@ -5,7 +5,8 @@ No compiler is needed on the machine, and the sources include no header.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any, TypeAlias
 
@@ -27,9 +28,17 @@ class CudaKernel:
         self._device = device
 
     def __call__(self, grid: Blocks, block: Blocks, given: Sequence[object]) -> None:
-        """Start it on the current stream: its tensors, whole numbers (int) and others (double)."""
+        """Start it on the current stream: its tensors, whole numbers (int) and others (double).
+
+        Raises torch.AcceleratorError where the device is lost.
+        """
         with torch.cuda.device(self._device):
-            self._kernel(grid, block, list(given))
+            try:
+                self._kernel(grid, block, list(given))
+            except RuntimeError:
+                if not torch.cuda.is_current_stream_capturing():
+                    torch.cuda.synchronize()  # says by its own error what is the device's fault
+                raise
 
 
 def compiled(
@@ -37,14 +46,32 @@ def compiled(
 ) -> list[CudaKernel]:
     """The kernels of a source beside this, for the device and the number format of ``like``.
 
-    Raises RuntimeError where torch cannot compile them, and AttributeError or ImportError where it
-    has no compiler.
+    Raises ValueError for a format of other than 16 bits, RuntimeError where torch cannot compile
+    them, and AttributeError, ImportError or OSError where it has no compiler.
     """
+    if like.dtype not in (torch.bfloat16, torch.float16):
+        raise ValueError(f"no kernels for {like.dtype}")
     constants["BFLOAT16"] = int(like.dtype == torch.bfloat16)
     parts = [f"#define {name} {value}" for name, value in constants.items()]
     here = resources.files(__package__)
     parts += [here.joinpath(f"{file}.cu").read_text(encoding="utf-8") for file in ("half", source)]
     # Public, as compile_kernel, only in a later torch than 2.13.
     compile_kernel: Any = torch.cuda._compile_kernel
-    with torch.cuda.device(like.device):
+    with torch.cuda.device(like.device), without_toolkit():
         return [CudaKernel(compile_kernel("\n".join(parts), name), like.device) for name in names]
+
+
+@contextlib.contextmanager
+def without_toolkit() -> Iterator[None]:
+    """For torch asks where CUDA's headers lie, even for sources that include none.
+
+    Its wheels bring the compiler alone: a machine with no toolkit has no such folder.
+    """
+    from torch.utils import cpp_extension  # noqa: PLC0415 - it imports setuptools
+
+    known = cpp_extension.CUDA_HOME
+    cpp_extension.CUDA_HOME = known or "/nonexistent"
+    try:
+        yield
+    finally:
+        cpp_extension.CUDA_HOME = known

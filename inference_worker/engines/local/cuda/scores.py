@@ -19,12 +19,12 @@ class CudaScores:
         (self._score,) = compiled("scores", ("score",), like)
 
     def __call__(
-        self, logits: Tensor, seen: Tensor | None, penalty: Tensor, temperature: Tensor
+        self, logits: Tensor, seen: Tensor | None, penalty: Tensor, temperature: Tensor | None
     ) -> Tensor:
         """See ``Score``."""
         rows, vocabulary = logits.shape
         is_known = (logits.device, logits.dtype) == self._kind and logits.is_contiguous()
-        if not is_known or vocabulary % AT_ONCE:
+        if not is_known or vocabulary % AT_ONCE or temperature is None:
             return scored(logits, seen, penalty, temperature)
         out = torch.empty(rows, vocabulary, dtype=torch.float32, device=logits.device)
         blocks = -(-vocabulary // (THREADS * AT_ONCE))

@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 import torch
 from structlog.testing import capture_logs
+from torch.utils import cpp_extension
 
+from inference_worker.engines.local.cuda import attention
+from inference_worker.engines.local.cuda.attention import CudaAttention
 from inference_worker.engines.local.cuda.elementwise import CudaElementwise
+from inference_worker.engines.local.cuda.kernels import without_toolkit
+from inference_worker.engines.local.cuda.scores import CudaScores
 from inference_worker.engines.local.elementwise import Heads, TorchElementwise
 from inference_worker.engines.local.joined_step import JoinedStep
 from inference_worker.engines.local.kv_cache import ATTENTION, RowCache
-from inference_worker.engines.local.ragged import RaggedPlan, gathered
+from inference_worker.engines.local.ragged import RaggedPlan, Sequences, gathered
 from inference_worker.engines.local.step_choice import Step, joined_step_for
 from inference_worker.engines.local.step_inputs import Chunk, Work, exact_shape, pack, unpack
 from tests.integration.inference_worker.engines.local.test_llama_step import (
@@ -165,3 +170,59 @@ def test_kernels_refuse_sizes_that_they_cannot_compute(
 ) -> None:
     with pytest.raises(ValueError, match="multiples of 8"):
         CudaElementwise(heads, 1e-5, sizes=sizes, like=torch.empty(0))
+
+
+def test_kernels_of_other_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"no kernels for torch\.float32"):
+        CudaScores(torch.empty(0))
+
+
+def test_headers_are_not_asked_for_on_a_machine_without_a_toolkit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cpp_extension, "CUDA_HOME", None)
+    with pytest.raises(OSError, match="CUDA_HOME"):
+        cpp_extension.include_paths("cuda")
+    with without_toolkit():
+        assert cpp_extension.include_paths("cuda")
+    assert cpp_extension.CUDA_HOME is None
+
+
+@pytest.mark.parametrize(
+    ("queries", "keys", "others"),
+    [
+        ((4, 64), (2, 64), {}),
+        ((6, 64), (2, 64), {"by": "flash"}),
+        ((4, 64), (4, 64), {"by": "flash"}),
+        ((4, 128), (2, 128), {"by": "flash"}),
+        ((4, 64), (2, 64), {"by": "flash", "longest": 3}),
+        ((4, 64), (2, 64), {"by": "flash", "window": 9}),
+        ((4, 64), (2, 64), {"by": "flash", "dtype": torch.float16}),
+    ],
+)
+def test_only_single_tokens_of_the_kernel_s_own_heads_go_through_it(
+    monkeypatch: pytest.MonkeyPatch,
+    queries: tuple[int, int],
+    keys: tuple[int, int],
+    others: dict[str, Any],
+) -> None:
+    called: list[str] = []
+
+    def compiled(_source: str, names: tuple[str, ...], _like: torch.Tensor, **_: int) -> list[Any]:
+        return [lambda *_, name=name: called.append(name) for name in names]
+
+    def flash(query: torch.Tensor, *_: Any) -> torch.Tensor:
+        called.append("flash")
+        return query
+
+    monkeypatch.setattr(attention, "compiled", compiled)
+    monkeypatch.setattr(attention, "flash", flash)
+    like = torch.empty(0, dtype=torch.bfloat16)
+    kernel = CudaAttention(4, 2, 64, like)
+    dtype = others.get("dtype", torch.bfloat16)
+    one = torch.zeros(3, *queries, dtype=dtype)
+    stored = torch.zeros(5, keys[0], 256, keys[1], dtype=dtype)
+    number = torch.arange(3, dtype=torch.int32)
+    sequences = Sequences(number, number, number, others.get("longest", 1))
+    kernel(one, stored, stored, sequences, None, others.get("window"))
+    assert called[0] == others.get("by", "attend")

@@ -16,7 +16,7 @@ from transformers.generation.logits_process import (
 )
 
 from inference_queue.protocol import SamplingParams
-from inference_worker.engines.local.sampling import BLOCK, INVALID_TOKEN, Sampler
+from inference_worker.engines.local.sampling import BLOCK, INVALID_TOKEN, Sampler, scored
 
 PROMPT = [0, 3, 3]
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 2.2, -1.0, -8.0])
@@ -165,3 +165,22 @@ def test_the_first_of_the_largest_is_taken_wherever_it_stands(vocabulary: int) -
     for row in range(4):
         sampler.begin(row, SamplingParams(temperature=0), [])
     assert sampler.choose(logits) == [BLOCK + 5, vocabulary - 1, 0, INVALID_TOKEN]
+
+
+def test_a_score_is_given_floats_where_a_request_has_whole_numbers() -> None:
+    kinds: list[torch.dtype] = []
+
+    def score(
+        logits: torch.Tensor,
+        seen: torch.Tensor | None,
+        penalty: torch.Tensor,
+        temperature: torch.Tensor | None,
+    ) -> torch.Tensor:
+        assert temperature is not None
+        kinds.extend((penalty.dtype, temperature.dtype))
+        return scored(logits, seen, penalty, temperature)
+
+    sampler = Sampler(torch.device("cpu"), score)
+    sampler.begin(0, SamplingParams(temperature=1, top_p=1, repetition_penalty=2, seed=1), [3])
+    assert 0 <= sampler.choose(torch.zeros(1, 64))[0] < 64
+    assert kinds == [torch.float32, torch.float32]
