@@ -20,7 +20,7 @@ from runtime.redis_client import sharing_pool
 from runtime.redis_protocol import Command
 
 #: A worker renews a stream's time so often, while it writes.
-RENEW_S = TOKENS_TTL_S / 5
+RENEW_S = 10.0
 _BOUND = ("MAXLEN", "~", TOKENS_MAX_CHUNKS)
 #: Chunks read in one call; a worker appends about a dozen a second.
 MAX_CHUNKS_READ = 200

@@ -14,7 +14,7 @@ from typing import Any
 import hiredis
 from redis.asyncio import ConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from runtime.redis_protocol import ANSWER_S, Command, RedisProtocol
@@ -25,12 +25,6 @@ RETRY_S = 1.0
 MAX_WAITING, MAX_UNREAD_BYTES = 1_000, 4_000_000
 
 
-#: The server answers nothing to the command behind it: each answer would wake the program.
-_UNANSWERED: Command = ("CLIENT", "REPLY", "SKIP")
-#: Inside a transaction that request would be a part of it.
-_TRANSACTION: Command = ("MULTI",)
-#: So long after an answer commands are sent without one: a dead server shows soon after it.
-TRUSTED_S = 0.2
 #: What has time waits so long for company: each write wakes the server, which costs both more than
 #: the command.
 SOON_S = 0.02
@@ -55,29 +49,10 @@ class _Link(RedisProtocol):
         self._asked: deque[_Asked] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._problem: RedisError = RedisConnectionError("the connection was closed")
-        self._can_skip = False
-        self._is_disordered = False  #: an answer may be another command's: none is given any more
-        self._heard_at = 0.0
-
-    async def skips(self) -> bool:
-        """Whether the server can leave answers out; if not, their order is lost. Raises RedisError.
-
-        A proxy before it may not know how, or its user may not ask for it.
-        """
-        answered: asyncio.Future[list[Any]] = self._loop.create_future()
-        asking: tuple[Command, ...] = (_UNANSWERED, ("PING", "left out"), ("PING", "told"))
-        self._send(_Asked(1, self._loop.time(), answered), asking)
-        self._can_skip = await answered == [b"told"]
-        return self._can_skip
 
     def send(self, commands: tuple[Command, ...]) -> None:
         """Send commands whose answers are of no interest."""
-        now = self._loop.time()
-        is_trusted = self._can_skip and now - self._heard_at < TRUSTED_S
-        if is_trusted and _TRANSACTION not in commands:
-            self.write(*(part for one in commands for part in (_UNANSWERED, one)))
-        else:
-            self._send(_Asked(len(commands), now), commands)
+        self._send(_Asked(len(commands), self._loop.time()), commands)
 
     async def ask(self, commands: tuple[Command, ...]) -> list[Any]:
         """The answers of the commands. Raises RedisError."""
@@ -86,19 +61,11 @@ class _Link(RedisProtocol):
         return await answered
 
     def take(self, reply: Any) -> None:
-        if self._is_disordered or isinstance(reply, hiredis.PushNotification):
+        if isinstance(reply, hiredis.PushNotification) or not self._asked:
             return
-        if self._can_skip and _refuses_to_skip(reply):
-            self._is_disordered = True
-            self.abort()
-        elif self._asked:
-            self._answer(reply)
-
-    def _answer(self, reply: Any) -> None:
         asked = self._asked[0]
         asked.answers.append(reply)
         if len(asked.answers) == asked.count:
-            self._heard_at = self._loop.time()
             self._asked.popleft()
             if asked.answered is not None and not asked.answered.done():
                 asked.answered.set_result(asked.answers)
@@ -138,11 +105,6 @@ class _Link(RedisProtocol):
         self.abort()
 
 
-def _refuses_to_skip(reply: Any) -> bool:
-    """Whether it refuses the request for no answer: a right may be taken away any time."""
-    return isinstance(reply, ResponseError) and "client" in str(reply).lower()
-
-
 class SharedConnection:
     """The shared connection of a pool: made with the first command, and again when it is lost."""
 
@@ -154,7 +116,6 @@ class SharedConnection:
         self._soon: list[Command] = []
         self._soon_timer: asyncio.TimerHandle | None = None
         self._retry_at = 0.0
-        self._may_skip = True
 
     async def execute(self, *commands: Command, errors_in_place: bool = False) -> list[Any]:
         """The answers, texts as bytes, in one round trip. Raises RedisError, OSError.
@@ -231,14 +192,6 @@ class SharedConnection:
         return self._connecting
 
     async def _make(self) -> _Link:
-        link = await self._link_made()
-        if self._may_skip and not await link.skips():
-            self._may_skip = False
-            link.abort()
-            link = await self._link_made()
-        return link
-
-    async def _link_made(self) -> _Link:
         link = _Link()
         await link.connect(self._pool)
         return link

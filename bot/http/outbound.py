@@ -71,7 +71,10 @@ class Reply:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The JSON object in the body; an empty one for anything else, however deep."""
+        """The JSON object in the body; an empty one for anything else, however deep.
+
+        Whole numbers beyond 64 bits come as floats.
+        """
         try:
             document = orjson.loads(self.body)
         except ValueError:  # or what orjson does not take: NaN, half a surrogate pair, UTF-16

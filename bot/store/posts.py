@@ -60,8 +60,8 @@ FINISH_VALUES = (bindparam("part", type_=Integer), bindparam("message_id", type_
 _NOTE = f"{_NOTED.format(state=':state')} RETURNING part"
 _NOTE_VALUES = (bindparam("state", type_=Text), bindparam("message_id", type_=Text))
 NOTE = text(_NOTE).bindparams(*_TURN_PART, *_NOTE_VALUES)
-#: Without waiting for the disk: where Postgres loses it, the message is looked up, as one is whose
-#: bot died before it noted anything.
+#: Of a stream, without waiting for the disk: its bot knows its id without Postgres, and where both
+#: die, the message is looked up, as one is whose bot died before it noted anything.
 NOTE_BEGUN = text(f"{_NOTE}, {LAZY_COMMIT_SQL}").bindparams(*_TURN_PART, *_NOTE_VALUES)
 
 #: A settlement either sees the hold or forbids it.
@@ -161,10 +161,10 @@ async def note(
 ) -> bool:
     """Record the state of a message, and its id once it is known; False: it is final, or gone.
 
-    Only what is final is certainly kept when Postgres dies.
+    A stream's may be lost when Postgres dies.
     """
     values = {"turn_id": turn_id, "part": part, "state": state.value, "message_id": message_id}
-    statement = NOTE if state is PostState.FINAL else NOTE_BEGUN
+    statement = NOTE_BEGUN if state is PostState.STREAMING else NOTE
     return (await connection.scalar(statement, values)) is not None
 
 

@@ -11,13 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis, sharing_pool
-from runtime.redis_connection import RETRY_S, TRUSTED_S, SharedConnection
-from runtime.redis_protocol import ANSWER_S
+from runtime.redis_connection import SharedConnection
 
 LONG_S = 30.0
 
@@ -96,68 +95,6 @@ async def test_calls_and_sent_commands_may_alternate(connection: SharedConnectio
         assert (
             await asyncio.gather(*calls) == [[f"{number + 1}".encode(), f"{number}".encode()]] * 2
         )
-
-
-async def test_what_is_sent_in_a_row_is_not_answered(
-    redis: Redis, connection: SharedConnection
-) -> None:
-    [number] = await connection.execute(("CLIENT", "ID"))
-    before = await _told(redis, number)
-    for value in range(100):
-        connection.send(("SET", "key", value), ("INCR", "key"))
-    assert await connection.execute(("GET", "key")) == [b"100"]
-    assert await _told(redis, number) - before == len(b"$3\r\n100\r\n")
-
-
-async def _told(redis: Redis, number: int) -> int:
-    """The bytes that the server has sent over this connection."""
-    [client] = await redis.client_list(client_id=[str(number)])
-    return int(client["tot-net-out"])
-
-
-async def test_a_server_that_answers_everything_is_no_hindrance(
-    redis: Redis, redis_url: str
-) -> None:
-    rights = "ACL SETUSER told on >pass ~* &* +@all -client|reply"
-    await sharing_pool(redis).shared.execute(tuple(rights.split()))
-    async with connect_redis(f"{redis_url}?username=told&password=pass") as told:
-        connection = sharing_pool(told).shared
-        for number in range(20):
-            connection.send(("SET", "key", number), ("INCR", "key"))
-            assert await connection.execute(("GET", "key")) == [f"{number + 1}".encode()]
-
-
-async def test_a_right_that_is_taken_away_gives_nobody_the_answer_of_another(
-    redis: Redis, redis_url: str
-) -> None:
-    admin = sharing_pool(redis).shared
-    rights = "ACL SETUSER told on >pass ~* &* +@all"
-    await admin.execute(tuple(rights.split()))
-    async with connect_redis(f"{redis_url}?username=told&password=pass") as told:
-        connection = sharing_pool(told).shared
-        for number in range(200):
-            if number == 100:
-                await admin.execute(("ACL", "SETUSER", "told", "-client|reply"))
-            connection.send(("SET", "key", number), ("GET", "key"), ("LRANGE", "none", 0, -1))
-            asked = [connection.execute(("ECHO", f"{number} {one}")) for one in range(3)]
-            answers = await asyncio.gather(*asked, return_exceptions=True)
-            for one, answer in enumerate(answers):
-                if not isinstance(answer, RedisError):
-                    assert answer == [f"{number} {one}".encode()]
-        assert await connection.execute(("ECHO", "well")) == [b"well"]
-
-
-async def test_a_frozen_server_shows_though_nobody_waits_for_an_answer(freezer: Freezer) -> None:
-    async with connect_redis(freezer.url) as redis:
-        connection = sharing_pool(redis).shared
-        [first] = await connection.execute(("CLIENT", "ID"))
-        freezer.is_frozen = True
-        for _ in range(20):
-            connection.send(("SET", "key", "lost"))
-            await asyncio.sleep((TRUSTED_S + ANSWER_S) / 10)
-        freezer.is_frozen = False
-        await asyncio.sleep(RETRY_S)
-        assert await connection.execute(("CLIENT", "ID")) != [first]
 
 
 async def test_a_transaction_that_is_sent_is_done_and_answers_nobody_else(

@@ -55,10 +55,11 @@ async def test_one_writer_begins_and_no_delivery_beside_it(parts: Parts) -> None
     assert not await announce(parts, uuid4())
 
 
-async def test_only_what_is_final_waits_for_the_disk(parts: Parts) -> None:
+async def test_only_the_note_of_a_stream_waits_for_no_disk(parts: Parts) -> None:
     turn_id = await parts.wait("하나")
     assert await begin(parts, turn_id)
-    for state, synchronous in ((PostState.STREAMING, "off"), (PostState.FINAL, "on")):
+    noted = ((PostState.STREAMING, "off"), (PostState.WRITING, "on"), (PostState.FINAL, "on"))
+    for state, synchronous in noted:
         async with begin_directly(parts.database) as connection:
             await connection.execute(text("SET LOCAL synchronous_commit = on"))
             assert await posts.note(connection, turn_id, 0, state, "1.000001")
