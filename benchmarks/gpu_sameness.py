@@ -19,7 +19,8 @@ from inference_worker.engines.local.batch import Batch
 from inference_worker.engines.local.cuda.elementwise import CudaElementwise
 from inference_worker.engines.local.cuda.row_copies import CudaRowCopies
 from inference_worker.engines.local.cuda.scores import CudaScores
-from inference_worker.engines.local.elementwise import Elementwise, Heads, TorchElementwise
+from inference_worker.engines.local.elementwise import Elementwise, TorchElementwise
+from inference_worker.engines.local.heads import Heads
 from inference_worker.engines.local.ragged import Kernel, gathered
 from inference_worker.engines.local.row_copies import RowCopies, TorchRowCopies
 from inference_worker.engines.local.sampling import Score, scored

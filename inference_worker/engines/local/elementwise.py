@@ -5,18 +5,12 @@ Each operation rounds where transformers does, so that answers do not depend on 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-
-class Heads(NamedTuple):
-    """Query heads, key heads (as many as value heads), and the length of a head's vectors."""
-
-    queries: int
-    keys: int
-    size: int
+from inference_worker.engines.local.heads import Heads
 
 
 class Elementwise(Protocol):

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inference_worker.engines.local.heads import heads_of
 from inference_worker.engines.local.kv_cache import Plan, RowCache, attend_spans
-from inference_worker.engines.local.native_attention import Heads, RowAttention
+from inference_worker.engines.local.native_attention import RowAttention
 from inference_worker.engines.local.native_layers import Gate, SumNorm
 from inference_worker.engines.local.packing import Pack, packing, turns
 
@@ -31,7 +32,7 @@ class FusedStep:
         inner, config = model.model, model.config
         pack, scale = packing(model)
         attention = inner.layers[0].self_attn
-        self._heads = _heads_of(attention)
+        self._heads = heads_of(model)
         self._scaling = float(attention.scaling)
         self._embeddings: Tensor = inner.embed_tokens.weight.detach()
         self._rotary = inner.rotary_emb
@@ -88,9 +89,3 @@ class _Layer:
 def _weight(norm: Any, scale: float) -> Tensor:
     weight: Tensor = norm.weight.detach() / scale
     return weight.contiguous()
-
-
-def _heads_of(attention: Any) -> Heads:
-    size = int(attention.head_dim)
-    queries, keys = (layer.out_features // size for layer in (attention.q_proj, attention.k_proj))
-    return Heads(queries, keys, size)

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inference_worker.engines.local.elementwise import Elementwise, Heads
+from inference_worker.engines.local.elementwise import Elementwise
+from inference_worker.engines.local.heads import heads_of
 from inference_worker.engines.local.kv_cache import RowCache
 from inference_worker.engines.local.packing import turns
 from inference_worker.engines.local.ragged import RaggedPlan
@@ -90,11 +91,3 @@ def _joined(layers: Sequence[nn.Linear]) -> Tensor:
     if whole.is_cuda:
         torch.cuda.empty_cache()  # the parts' old memory: rarely of a size that the next ones need
     return whole
-
-
-def heads_of(model: Any) -> Heads:
-    """How many heads read, how many are stored, and how long their vectors are."""
-    attention = model.model.layers[0].self_attn
-    size = int(attention.head_dim)
-    queries, keys = (layer.out_features // size for layer in (attention.q_proj, attention.k_proj))
-    return Heads(queries, keys, size)

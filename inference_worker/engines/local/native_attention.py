@@ -7,7 +7,6 @@ as the longest, and keys and values are read once for all query heads that share
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inference_worker.engines.local.heads import Heads
 from inference_worker.engines.local.native import (
     SHARED,
     Kernel,
@@ -57,15 +57,6 @@ class Attending(ctypes.Structure):
         ),
         ("scaling", ctypes.c_float),
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Heads:
-    """How many heads queries and keys have, and the size of each."""
-
-    queries: int
-    keys: int
-    size: int
 
 
 class RowAttention:

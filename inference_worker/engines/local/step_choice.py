@@ -19,7 +19,8 @@ from inference_worker.engines.local.cuda.elementwise import CudaElementwise
 from inference_worker.engines.local.cuda.row_copies import CudaRowCopies
 from inference_worker.engines.local.cuda.scores import CudaScores
 from inference_worker.engines.local.elementwise import TorchElementwise
-from inference_worker.engines.local.joined_step import JoinedStep, heads_of
+from inference_worker.engines.local.heads import heads_of
+from inference_worker.engines.local.joined_step import JoinedStep
 from inference_worker.engines.local.kv_cache import Plan, RowCache, Span, cache_name
 from inference_worker.engines.local.llama_step import LlamaStep
 from inference_worker.engines.local.packed_linear import can_pack, is_plain

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from inference_worker.engines.local.cuda.kernels import AT_ONCE, compiled
-from inference_worker.engines.local.elementwise import Heads
+from inference_worker.engines.local.heads import Heads
 
 NORM_THREADS = 512
 GATE_THREADS = 128

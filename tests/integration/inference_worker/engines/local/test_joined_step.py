@@ -15,7 +15,8 @@ from inference_worker.engines.local.cuda.attention import CudaAttention
 from inference_worker.engines.local.cuda.elementwise import CudaElementwise
 from inference_worker.engines.local.cuda.kernels import without_toolkit
 from inference_worker.engines.local.cuda.scores import CudaScores
-from inference_worker.engines.local.elementwise import Heads, TorchElementwise
+from inference_worker.engines.local.elementwise import TorchElementwise
+from inference_worker.engines.local.heads import Heads
 from inference_worker.engines.local.joined_step import JoinedStep
 from inference_worker.engines.local.kv_cache import ATTENTION, RowCache
 from inference_worker.engines.local.ragged import RaggedPlan, Sequences, gathered
@@ -23,9 +24,8 @@ from inference_worker.engines.local.step_choice import Step, joined_step_for
 from inference_worker.engines.local.step_inputs import Chunk, Work, exact_shape, pack, unpack
 from tests.integration.inference_worker.engines.local.test_llama_step import (
     LLAMA_3,
-    a_mistral,
+    OTHER_MODELS,
     llama,
-    with_a_hook,
 )
 
 Tensors = tuple[torch.Tensor, RaggedPlan, torch.Tensor]
@@ -119,20 +119,12 @@ def test_a_second_batch_of_the_same_model_computes_the_same() -> None:
     assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize(
-    "model_of",
-    [
-        a_mistral,
-        with_a_hook,
-        lambda: llama(attention_bias=True),
-        lambda: llama(mlp_bias=True),
-        lambda: llama(hidden_act="gelu"),
-        lambda: llama().to(torch.float64),
-    ],
-    ids=["a Mistral", "a hook", "attention with biases", "biases", "gelu", "float64"],
-)
-def test_other_models_go_through_transformers(model_of: Callable[[], Any]) -> None:
-    model = model_of()
+DOUBLES: dict[str, Callable[[], Any]] = {"float64": lambda: llama().to(torch.float64)}
+
+
+@pytest.mark.parametrize("name", [*OTHER_MODELS, *DOUBLES])
+def test_other_models_go_through_transformers(name: str) -> None:
+    model = (OTHER_MODELS | DOUBLES)[name]()
     model.set_attn_implementation(ATTENTION)
     assert joined_step_for(model, gathered) is None
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 pytest.importorskip("numba")
 
-from inference_worker.engines.local.native_attention import Heads, RowAttention
+from inference_worker.engines.local.heads import Heads
+from inference_worker.engines.local.native_attention import RowAttention
 from inference_worker.engines.local.native_layers import Gate, SumNorm
 
 WIDTH, SCALING = 40, 0.3
