@@ -18,8 +18,10 @@ from bot.configs.reader import BotConfigs
 from bot.configs.texts import ScopedTexts
 from bot.configuration import Configuration
 from bot.conversation.cancellation import TurnCanceller
+from bot.conversation.early_planner import EarlyPlanner
 from bot.conversation.enqueuer import JobEnqueuer
 from bot.conversation.inbox import Inbox
+from bot.conversation.job_planner import JobPlanner
 from bot.conversation.live_turns import LiveTurns
 from bot.conversation.prompt import PromptBuilder
 from bot.conversation.requests import PersonRequests
@@ -197,27 +199,22 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
         heard=base.settled,
     )
     history = RecentHistory(base.redis, max_turns=settings.history_turns)
+    planner = _planner(base, history)
+    early = EarlyPlanner(planner, merge_window_s=settings.merge_window_s)
     scheduler = ConversationScheduler(
         database=database,
         enqueuer=JobEnqueuer(
             database=database,
             queue=queue,
-            history=history,
-            prompts=PromptBuilder.configured(
-                settings,
-                base.workers,
-                max_new_tokens=base.configuration.max_new_tokens,
-                config_for=base.configs.for_scope,
-            ),
+            planner=planner,
             notifier=notifier,
             merge_window_s=settings.merge_window_s,
-            picture_kept_days=settings.picture_kept_days,
         ),
         notifier=notifier,
         activity=base.activity,
     )
     follow_up = SettlementFollowUp(
-        history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon
+        history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon, early=early
     )
     canceller = _canceller(base, notifier)
     return ConversationParts(
@@ -225,7 +222,8 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
             database=database,
             admission=_admission(base),
             canceller=canceller,
-            schedule_soon=scheduler.schedule_soon,
+            scheduler=scheduler,
+            early=early,
             max_waiting_turns=settings.max_waiting_turns,
             config_for=base.configs.for_scope,
         ),
@@ -256,6 +254,20 @@ def conversation_parts(base: Base, delivery: DeliveryParts) -> ConversationParts
             picture_kept_days=settings.picture_kept_days,
         ),
         waiters=waiters,
+    )
+
+
+def _planner(base: Base, history: RecentHistory) -> JobPlanner:
+    settings = base.configuration.settings
+    return JobPlanner(
+        history=history,
+        prompts=PromptBuilder.configured(
+            settings,
+            base.workers,
+            max_new_tokens=base.configuration.max_new_tokens,
+            config_for=base.configs.for_scope,
+        ),
+        picture_kept_days=settings.picture_kept_days,
     )
 
 

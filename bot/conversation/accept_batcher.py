@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.bot_config import ConfigLookup, nothing_set
 from bot.domain.turns import Utterance
 from bot.store import inbox
+from bot.store.early_jobs import EarlyJob
 from bot.store.inbox import Accepted, NotAccepted
 from runtime.direct import connect_directly
 from runtime.micro_batcher import BatchLimits, MicroBatcher
@@ -19,6 +20,13 @@ BATCH_CHARS = 40_000
 #: Far above the duration of a shared statement, and short enough for a second try.
 SHARED_S = 0.5
 ALONE_S = 2.0
+
+#: The jobs of utterances, one or none of each; empty: of none.
+PlanEarly = Callable[[Sequence[Utterance]], Awaitable[Sequence[EarlyJob | None]]]
+
+
+async def _plan_nothing(_: Sequence[Utterance]) -> Sequence[EarlyJob | None]:
+    return ()
 
 
 class ConversationFullError(Exception):
@@ -36,15 +44,19 @@ class AcceptBatcher:
         self,
         database: AsyncEngine,
         *,
+        plan_early: PlanEarly = _plan_nothing,
         max_waiting_turns: int = 0,
         config_for: ConfigLookup = nothing_set,
     ) -> None:
-        """``max_waiting_turns``: unsettled turns of a conversation; 0: no bound.
+        """``plan_early``: plans the jobs that may be queued with their utterances.
+
+        ``max_waiting_turns``: unsettled turns of a conversation; 0: no bound.
 
         ``config_for``: a scope's own bound.
         """
         self._max_waiting_turns = max_waiting_turns
         self._config_for = config_for
+        self._plan_early = plan_early
         self._database = database
         # Repeating is safe: an event that was committed is recognized by its key.
         self._batcher: MicroBatcher[Utterance, Accepted | NotAccepted] = MicroBatcher(
@@ -72,8 +84,11 @@ class AcceptBatcher:
         return accepted
 
     async def _accept(self, utterances: Sequence[Utterance]) -> list[Accepted | NotAccepted]:
+        jobs = await self._plan_early(utterances)
         async with connect_directly(self._database) as connection:
-            return await inbox.accept(connection, utterances, max_waiting=self._max_waiting)
+            return await inbox.accept(
+                connection, utterances, max_waiting=self._max_waiting, jobs=jobs
+            )
 
     def _max_waiting(self, utterance: Utterance) -> int:
         config = self._config_for(utterance.messenger, utterance.tenant, utterance.room)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -11,10 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.conversation.bursts import burst_wait_s, next_burst
 from bot.conversation.job_planner import JobPlanner, PlannedBurst, has_pictures
-from bot.conversation.prompt import PromptBuilder
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.store import conversations, queueing, scheduling
-from bot.store.history_cache import RecentHistory
 from bot.store.queueing import QueuedTurns
 from bot.store.waiting_turns import WaitingConversation, waiting_conversations
 from inference_queue.client import JobQueue
@@ -40,17 +38,13 @@ class JobEnqueuer:
         *,
         database: AsyncEngine,
         queue: JobQueue,
-        history: RecentHistory,
-        prompts: PromptBuilder,
+        planner: JobPlanner,
         notifier: SettlementNotifier,
         merge_window_s: float,
-        picture_kept_days: int = 0,
     ) -> None:
         self._database = database
         self._queue = queue
-        self._planner = JobPlanner(
-            history=history, prompts=prompts, picture_kept_days=picture_kept_days
-        )
+        self._planner = planner
         self._notifier = notifier
         self._merge_window_s = merge_window_s
         self._locked: set[int] = set()  # conversations that were locked when they were last tried
@@ -141,15 +135,18 @@ class JobEnqueuer:
             return QueuedTurns(jobs={}, changed=[], locked=[])
         return await queueing.queue_turns(connection, [plan.turn for plan in plans])
 
+    def announce(self, jobs: Mapping[UUID, UUID]) -> None:
+        """Tell of committed jobs, by their turns."""
+        self._queue.wake()
+        for turn_id, job_id in jobs.items():
+            log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))
+
     def _announce(self, plans: Sequence[PlannedBurst], queued: QueuedTurns) -> None:
-        """Tell of committed jobs."""
         if not queued.jobs:
             return
-        self._queue.wake()
+        self.announce(queued.jobs)
         written = [plan for plan in plans if plan.newest.id in queued.jobs]
         self._notifier.notify([turn_id for plan in written for turn_id in plan.merged])
-        for turn_id, job_id in queued.jobs.items():
-            log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))
 
 
 async def _found(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from uuid import UUID
 
 import structlog
@@ -14,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.admission.admission import Admission
 from bot.conversation.accept_batcher import AcceptBatcher
 from bot.conversation.cancellation import TurnCanceller
+from bot.conversation.early_planner import EarlyPlanner
+from bot.conversation.scheduler import ConversationScheduler
 from bot.domain.bot_config import ConfigLookup, nothing_set
 from bot.domain.turns import Person, RepeatWindow, Utterance
 from bot.observability.database_errors import report_fault
 from bot.observability.metrics import ACCEPT_SECONDS
 from bot.store import conversations
 from bot.store.inbox import Accepted
-from bot.store.waiting_turns import WaitingConversation
 from runtime.database import DATABASE_ERRORS, is_gone
 from runtime.fault_kind import FaultKind, fault_kind
 from runtime.timeouts import run_with_timeout
@@ -48,7 +49,8 @@ class Inbox:
         database: AsyncEngine,
         admission: Admission,
         canceller: TurnCanceller,
-        schedule_soon: Callable[[int, WaitingConversation | None], None],
+        scheduler: ConversationScheduler,
+        early: EarlyPlanner,
         max_waiting_turns: int = 0,
         config_for: ConfigLookup = nothing_set,
     ) -> None:
@@ -57,12 +59,16 @@ class Inbox:
         ``config_for``: a scope's own bound.
         """
         self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._early = early
         self._batcher = AcceptBatcher(
-            database, max_waiting_turns=max_waiting_turns, config_for=config_for
+            database,
+            plan_early=early.plan,
+            max_waiting_turns=max_waiting_turns,
+            config_for=config_for,
         )
         self._admission = admission
         self._canceller = canceller
-        self._schedule_soon = schedule_soon
+        self._scheduler = scheduler
 
     async def rejection(self, utterance: Utterance) -> str:
         """The sentence for an utterance that is not admitted now; "" for an admitted one."""
@@ -90,8 +96,15 @@ class Inbox:
         )
         if accepted.new:
             self._admission.add(utterance, waiting=accepted.waiting)
-            self._schedule_soon(accepted.conversation_id, accepted.conversation)
+            self._early.note_accepted(utterance, accepted)
+            self._schedule(accepted)
         return accepted
+
+    def _schedule(self, accepted: Accepted) -> None:
+        if accepted.job_id is not None:
+            self._scheduler.queued(accepted.turn_id, accepted.job_id)
+        else:
+            self._scheduler.schedule_soon(accepted.conversation_id, accepted.conversation)
 
     async def reset(
         self, *, messenger: str, tenant: str, key: str, repeats: RepeatWindow | None

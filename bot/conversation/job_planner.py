@@ -9,6 +9,7 @@ from uuid import UUID
 from bot.conversation.bursts import burst_text
 from bot.conversation.prompt import PlannedJob, PromptBuilder, history_window
 from bot.store import prompt_settings
+from bot.store.early_jobs import EarlyJob
 from bot.store.history_cache import Exchange, RecentHistory, Window
 from bot.store.queueing import PlannedTurn
 from bot.store.turn_pictures import take_pictures
@@ -55,12 +56,25 @@ class PlannedBurst:
             prompt=burst_text(self.burst.turns) if self.merged else None,
         )
 
+    @property
+    def early(self) -> EarlyJob:
+        """What the store is to write with the accept of its only turn."""
+        planned = self.planned
+        return EarlyJob(
+            expected=self.burst.state,
+            job=planned.job,
+            preset=planned.preset,
+            config_version=planned.config_version,
+            prompt_settings=planned.settings.id,
+            history=planned.history,
+        )
+
 
 class JobPlanner:
     """Plans one job for each burst."""
 
     def __init__(
-        self, *, history: RecentHistory, prompts: PromptBuilder, picture_kept_days: int
+        self, *, history: RecentHistory, prompts: PromptBuilder, picture_kept_days: int = 0
     ) -> None:
         self._history = history
         self._prompts = prompts

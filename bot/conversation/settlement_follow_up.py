@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from bot.conversation.early_planner import EarlyPlanner
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.observability.metrics import ANSWER_SECONDS, TURNS
 from bot.store.history_cache import Exchange, RecentHistory, mark
@@ -23,10 +24,13 @@ class SettlementFollowUp:
         history: RecentHistory,
         notifier: SettlementNotifier,
         schedule_soon: Callable[[int], None],
+        early: EarlyPlanner | None = None,
     ) -> None:
+        """``early``: remembers what the turns leave; None: nothing is remembered."""
         self._history = history
         self._notifier = notifier
         self._schedule_soon = schedule_soon
+        self._early = early
 
     async def run(self, settled: Sequence[SettledTurn]) -> None:
         """Notify about the committed turns, and schedule the next turns of their conversations."""
@@ -35,6 +39,8 @@ class SettlementFollowUp:
         )
         for turn in settled:
             _count(turn)
+            if self._early is not None:
+                self._early.note_settled(turn)
             if turn.previous is not None:
                 self._history.append(
                     turn.conversation_id,

@@ -15,10 +15,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import NoResultFound
 
 from bot.domain.turns import Utterance
-from bot.store import recent_events
+from bot.store import early_jobs, recent_events
 from bot.store.conversations import ConversationState
+from bot.store.early_jobs import EarlyJob, job_payloads, job_values
 from bot.store.reply_handles import dump_handle, stamp
-from bot.store.waiting_turns import WaitingConversation, WaitingTurn
+from bot.store.waiting_turns import WaitingConversation, only_turn
 from runtime.direct import AnyConnection
 
 _KEYS = ("messengers", "tenants", "event_keys")
@@ -33,7 +34,7 @@ _ACCEPT = """
             text text, media jsonb, reply_handle jsonb, via text,
             received_at timestamptz, not_before timestamptz, callback_until timestamptz,
             expires_at timestamptz, room text, prompt text, regenerates uuid, continues uuid,
-            idle_after_s float8, max_waiting bigint
+            idle_after_s float8, max_waiting bigint{fields}
         )
         -- A scalar subquery, so that a plan made for a small table uses the index too.
         WHERE (
@@ -66,45 +67,59 @@ _ACCEPT = """
             coalesce(human_until > now(), false) AS by_human
     ), counted AS (
         SELECT *, unsettled_turns(id) AS waiting FROM conversation
-    ), turn AS (
+    ){chosen}, turn AS (
         INSERT INTO turns (id, conversation_id, seq, epoch, messenger, tenant, event_key, sender,
                            text, media, reply_handle, expires_at, received_at, prompt, regenerates,
-                           continues)
+                           continues{columns})
         SELECT utterance.id, counted.id, last_seq, epoch, messenger, tenant, event_key, sender,
                text, media, reply_handle, expires_at, received_at, prompt, regenerates,
-               continues
-        FROM utterance JOIN counted USING (messenger, tenant, key)
+               continues{values}
+        FROM utterance JOIN counted USING (messenger, tenant, key){join}
         WHERE (max_waiting = 0 OR waiting < max_waiting) AND NOT by_human
         ON CONFLICT (messenger, tenant, event_key) DO NOTHING
-        RETURNING id, conversation_id, seq
+        RETURNING id, conversation_id, seq, job_id
     ), delivery AS (
         INSERT INTO deliveries
             (turn_id, messenger, via, state, not_before, callback_until, expires_at)
         SELECT id, messenger, via, CASE via WHEN 'held' THEN 'held' ELSE 'pending' END,
                not_before, callback_until, expires_at
         FROM turn JOIN utterance USING (id)
-    ){pictures}
+    ){more}
     SELECT utterance.id, counted.id AS conversation_id, turn.seq, waiting, by_human, epoch,
         history_seq, CASE WHEN waiting = 0 AND history_seq > 0 THEN (
             SELECT settled_at FROM turns
             WHERE conversation_id = counted.id AND turns.seq = counted.history_seq
-        ) END AS history_at, CAST(pg_current_xact_id() AS xid) AS version
+        ) END AS history_at, CAST(pg_current_xact_id() AS xid) AS version, turn.job_id
     FROM utterance JOIN counted USING (messenger, tenant, key)
     LEFT JOIN turn ON turn.id = utterance.id
 """
-ACCEPT = text(_ACCEPT.format(pictures="")).bindparams(bindparam("utterances", type_=Text))
+_PLAIN = dict.fromkeys(("fields", "chosen", "columns", "values", "join"), "")
+_UTTERANCES = bindparam("utterances", type_=Text)
+ACCEPT = text(_ACCEPT.format(**_PLAIN, more="")).bindparams(_UTTERANCES)
 #: The same with people's pictures.
 ACCEPT_PICTURES = text(
     _ACCEPT.format(
-        pictures=""", picture AS (
+        **_PLAIN,
+        more=""", picture AS (
         INSERT INTO turn_pictures (turn_id, position, media_type, data)
         SELECT turn.id, position, media_type, decode(data, 'base64')
         FROM turn JOIN json_to_recordset(CAST(:pictures AS json)) AS given (
             turn_id uuid, position int, media_type text, data text
         ) ON given.turn_id = turn.id
-    )"""
+    )""",
     )
-).bindparams(bindparam("utterances", type_=Text), bindparam("pictures", type_=Text))
+).bindparams(_UTTERANCES, bindparam("pictures", type_=Text))
+#: The same with the jobs of utterances, where these were planned.
+ACCEPT_JOBS = text(
+    _ACCEPT.format(
+        fields=early_jobs.FIELDS,
+        chosen=early_jobs.CHOSEN,
+        columns=early_jobs.COLUMNS,
+        values=early_jobs.VALUES,
+        join=early_jobs.JOIN,
+        more=early_jobs.INSERT,
+    )
+).bindparams(_UTTERANCES, bindparam("payloads", type_=Text))
 
 #: The turns of repeated events, all in one statement.
 KNOWN = text(
@@ -134,6 +149,7 @@ class Accepted:
     waiting: int = 0  #: the conversation's unsettled turns before this one, if it is new
     #: As a read would find it now, where this is its only unsettled turn and needs nothing else.
     conversation: WaitingConversation | None = None
+    job_id: UUID | None = None  #: of its job, if that is queued with it
 
 
 class NotAccepted(StrEnum):
@@ -148,20 +164,28 @@ async def accept(
     utterances: Sequence[Utterance],
     *,
     max_waiting: Callable[[Utterance], int] = lambda _: 0,
+    jobs: Sequence[EarlyJob | None] = (),
 ) -> list[Accepted | NotAccepted]:
     """Store each utterance as a turn, once per event key; the commit is the caller's.
 
     At most one utterance per conversation. ``max_waiting``: unsettled turns of the utterance's
-    conversation; 0: no bound.
+    conversation; 0: no bound. ``jobs``: one or none of each utterance. It is queued with its turn
+    if the conversation is as expected, and no utterance has pictures.
     """
     utterances = await recent_events.named(connection, utterances)
     ids = [uuid4() for _ in utterances]
     pairs = list(zip(ids, utterances, strict=True))
     bounds = {turn_id: max_waiting(utterance) for turn_id, utterance in pairs}
+    planned = dict(zip(ids, jobs, strict=True)) if jobs else {}
     payload = orjson.dumps(
-        [_accept_values(*pair) | {"max_waiting": bounds[pair[0]]} for pair in pairs]
+        [
+            _accept_values(*pair)
+            | {"max_waiting": bounds[pair[0]]}
+            | job_values(planned.get(pair[0]))
+            for pair in pairs
+        ]
     ).decode()
-    rows = {row.id: row for row in await _execute(connection, payload, pairs)}
+    rows = {row.id: row for row in await _execute(connection, payload, pairs, jobs)}
     new = {
         turn_id: _new(rows[turn_id], utterance)
         for turn_id, utterance in pairs
@@ -188,7 +212,8 @@ def _new(row: Any, utterance: Utterance) -> Accepted:
         row.seq,
         new=True,
         waiting=row.waiting,
-        conversation=_waiting_conversation(row, utterance) if alone else None,
+        conversation=_waiting_conversation(row, utterance) if alone and not row.job_id else None,
+        job_id=row.job_id,
     )
 
 
@@ -204,27 +229,20 @@ def _waiting_conversation(row: Any, utterance: Utterance) -> WaitingConversation
         history_seq=row.history_seq,
         history_at=row.history_at,
     )
-    turn = WaitingTurn(
-        id=row.id,
-        conversation_id=row.conversation_id,
-        version=row.version,
-        seq=row.seq,
-        epoch=row.epoch,
-        person=utterance.person,
-        text=utterance.text if utterance.prompt is None else utterance.prompt,
-        regenerates=None,
-        reply_handle=utterance.reply,
-        received_at=utterance.received_at,
-        expires_at=utterance.reply.expires_at,
-    )
-    return WaitingConversation(state=state, turns=[turn])
+    return only_turn(utterance, state, turn_id=row.id, seq=row.seq)
 
 
 async def _execute(
-    connection: AnyConnection, payload: str, pairs: Sequence[tuple[UUID, Utterance]]
+    connection: AnyConnection,
+    payload: str,
+    pairs: Sequence[tuple[UUID, Utterance]],
+    jobs: Sequence[EarlyJob | None],
 ) -> Iterable[Any]:
     if not any(utterance.pictures for _, utterance in pairs):
-        return await connection.execute(ACCEPT, {"utterances": payload})
+        if not any(jobs):
+            return await connection.execute(ACCEPT, {"utterances": payload})
+        values = {"utterances": payload, "payloads": job_payloads(jobs)}
+        return await connection.execute(ACCEPT_JOBS, values)
     pictures = orjson.dumps(
         [
             {

@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from bot.domain.deliveries import ReplyHandle
-from bot.domain.turns import Person
+from bot.domain.turns import Person, Utterance
 from bot.store.conversations import HISTORY_AT, ConversationState
 from bot.store.history_cache import mark
 from bot.store.reply_handles import load_handle
@@ -99,6 +99,29 @@ class WaitingConversation:
 
     state: ConversationState
     turns: Sequence[WaitingTurn]
+
+
+def only_turn(
+    utterance: Utterance, state: ConversationState, *, turn_id: UUID, seq: int
+) -> WaitingConversation:
+    """The conversation whose only waiting turn is the utterance, which needs no other turn.
+
+    One transaction wrote both: the conversation's version is the turn's, too.
+    """
+    turn = WaitingTurn(
+        id=turn_id,
+        conversation_id=state.id,
+        version=state.version,
+        seq=seq,
+        epoch=state.epoch,
+        person=utterance.person,
+        text=utterance.text if utterance.prompt is None else utterance.prompt,
+        regenerates=None,
+        reply_handle=utterance.reply,
+        received_at=utterance.received_at,
+        expires_at=utterance.reply.expires_at,
+    )
+    return WaitingConversation(state=state, turns=[turn])
 
 
 async def waiting_conversations(

@@ -20,8 +20,10 @@ from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
 from bot.conversation.cancellation import TurnCanceller
+from bot.conversation.early_planner import EarlyPlanner
 from bot.conversation.enqueuer import JobEnqueuer
 from bot.conversation.inbox import Inbox
+from bot.conversation.job_planner import JobPlanner
 from bot.conversation.prompt import PromptBuilder
 from bot.conversation.scheduler import ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
@@ -141,19 +143,23 @@ async def running_parts(
     notifier = SettlementNotifier(wakeup, notified.extend)
     history = RecentHistory(redis, max_turns=5)
     finished = WakeupSubscriber(redis, FINISHED_CHANNEL)
+    planner = JobPlanner(
+        history=history,
+        prompts=PromptBuilder(
+            picture_prompt="사진을 설명해 주세요.",
+            preset="auto",
+            system_prompt="",
+            max_new_tokens={},
+            workers=registry,
+        ),
+    )
+    early = EarlyPlanner(planner, merge_window_s=merge_window_s)
     scheduler = ConversationScheduler(
         database=database,
         enqueuer=JobEnqueuer(
             database=database,
             queue=queue,
-            history=history,
-            prompts=PromptBuilder(
-                picture_prompt="사진을 설명해 주세요.",
-                preset="auto",
-                system_prompt="",
-                max_new_tokens={},
-                workers=registry,
-            ),
+            planner=planner,
             notifier=notifier,
             merge_window_s=merge_window_s,
         ),
@@ -166,7 +172,10 @@ async def running_parts(
         queue=queue,
         finished=finished,
         follow_up=SettlementFollowUp(
-            history=history, notifier=notifier, schedule_soon=scheduler.schedule_soon
+            history=history,
+            notifier=notifier,
+            schedule_soon=scheduler.schedule_soon,
+            early=early,
         ),
         timeout_s=timeout_s,
         fault_pause_s=fault_pause_s,
@@ -183,7 +192,8 @@ async def running_parts(
             texts=TEXTS["ko"],
         ),
         canceller=canceller,
-        schedule_soon=scheduler.schedule_soon,
+        scheduler=scheduler,
+        early=early,
     )
     worker = LeaseClient(database, redis, worker="w", lease_s=30)
     sweeper = TurnSweeper(database=database, scheduler=scheduler, notifier=notifier)

@@ -36,8 +36,10 @@ from bot.admission.backlog import Backlog
 from bot.admission.forecast import Forecast
 from bot.admission.rate_limit import RateLimit
 from bot.conversation.cancellation import TurnCanceller
+from bot.conversation.early_planner import EarlyPlanner
 from bot.conversation.enqueuer import JobEnqueuer
 from bot.conversation.inbox import Inbox
+from bot.conversation.job_planner import JobPlanner
 from bot.conversation.prompt import PromptBuilder
 from bot.conversation.scheduler import ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
@@ -127,19 +129,23 @@ class Lives(RuleBasedStateMachine):
         history = RecentHistory(self.redis, max_turns=5)
         finished = WakeupSubscriber(self.redis, FINISHED_CHANNEL)
         registry = WorkerRegistry(self.redis)
+        planner = JobPlanner(
+            history=history,
+            prompts=PromptBuilder(
+                picture_prompt="사진을 설명해 주세요.",
+                preset="auto",
+                system_prompt="",
+                max_new_tokens={},
+                workers=registry,
+            ),
+        )
+        early = EarlyPlanner(planner, merge_window_s=window_s)
         self.scheduler = ConversationScheduler(
             database=self.database,
             enqueuer=JobEnqueuer(
                 database=self.database,
                 queue=queue,
-                history=history,
-                prompts=PromptBuilder(
-                    picture_prompt="사진을 설명해 주세요.",
-                    preset="auto",
-                    system_prompt="",
-                    max_new_tokens={},
-                    workers=registry,
-                ),
+                planner=planner,
                 notifier=notifier,
                 merge_window_s=window_s,
             ),
@@ -150,7 +156,9 @@ class Lives(RuleBasedStateMachine):
             database=self.database,
             queue=queue,
             finished=finished,
-            follow_up=SettlementFollowUp(history=history, notifier=notifier, schedule_soon=soon),
+            follow_up=SettlementFollowUp(
+                history=history, notifier=notifier, schedule_soon=soon, early=early
+            ),
         )
         self.sweeper = TurnSweeper(
             database=self.database, scheduler=self.scheduler, notifier=notifier
@@ -169,7 +177,8 @@ class Lives(RuleBasedStateMachine):
                 notifier=notifier,
                 settle_soon=finished.notify_local,
             ),
-            schedule_soon=soon,
+            scheduler=self.scheduler,
+            early=early,
         )
 
     def teardown(self) -> None:
