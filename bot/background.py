@@ -120,7 +120,7 @@ def regular_jobs(base: Base, teller: AlertTeller) -> list[PeriodicJob]:
         ("alerts", _alerts(base, teller).look, 30.0),
         ("disk", DiskWatch(settings.data_dir).look, 30.0),
         ("recent_events", EventSweeper(database=database).sweep, 30.0),
-        ("retention", Retention(database).delete, 60.0),
+        ("retention", Retention(database, base.redis).delete, 60.0),
         ("sandbox", SandboxExpiry(database).expire, 900.0),
         # A bot with the older keys may write with them, while the new version is rolled out.
         ("secret_keys", keys.encrypt, HOUR_S),

@@ -12,19 +12,18 @@ from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.deliveries import ReplyHandle
 from bot.domain.turns import Person
 from bot.privacy.masking import pseudonym
-from bot.store import blocked_people, erasure, history_cache
+from bot.privacy.redis_copies import forget_copies
+from bot.store import blocked_people, erasure
 from bot.store.datasets.leaving import leave, leave_files
 from bot.store.erasure import ErasedBatch
 from bot.store.replays import items as replay_items
 from bot.store.search.naming import erase_searches
-from inference_queue.token_stream import stream_keys
 from runtime.database import sqlstate
 from runtime.tasks import TaskSet
 
@@ -99,7 +98,7 @@ class Eraser:
             batch = await _repeated(lambda: self._erase_batch(person, stopped))
             counts.update(turns=batch.turns, conversations=batch.conversations)
             counts["jobs"] += await self._erase_jobs(batch)
-            await self._forget(batch)
+            await forget_copies(self._redis, batch.windows, batch.job_ids)
             for handle, message_id in batch.unfinished:
                 taken_back = self._withdraw(person.messenger, handle, message_id)
                 self._tasks.start(taken_back, name="withdraw")
@@ -180,20 +179,6 @@ class Eraser:
         async with self._database.begin() as connection:
             await replay_items.reask(connection, conversation_id)
             return await erasure.erase_quotes(connection, person, conversation_id)
-
-    async def _forget(self, batch: ErasedBatch) -> None:
-        """Delete the copies in Redis; without Redis they expire within an hour, unread."""
-        keys = [
-            history_cache.KEY.format(conversation=conversation, epoch=epoch)
-            for conversation, epoch in batch.windows
-        ]
-        keys += [key for job_id in batch.job_ids for key in stream_keys(job_id)]
-        if not keys:
-            return
-        try:
-            await self._redis.delete(*keys)
-        except (RedisError, OSError) as error:
-            log.warning("erase_redis_failed", error=type(error).__name__)
 
 
 async def _repeated(work: Callable[[], Awaitable[T]]) -> T:

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
+from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.privacy.redis_copies import forget_copies
 from bot.store import retention
 from runtime.timeouts import run_with_timeout
 
@@ -34,12 +36,14 @@ class Retention:
     def __init__(
         self,
         database: AsyncEngine,
+        redis: Redis,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause_s: float = PAUSE_S,
     ) -> None:
         """``now``: aware, for the beginning of runs; what is old the database's clock says."""
         self._database = database
+        self._redis = redis
         self._now = now
         self._pause_s = pause_s
 
@@ -60,4 +64,7 @@ class Retention:
 
     async def _step(self) -> retention.RetentionStep | None:
         async with self._database.begin() as connection:
-            return await retention.delete_some(connection)
+            step = await retention.delete_some(connection)
+        if step is not None:  # their histories may hold what is gone, and are read from Redis first
+            await forget_copies(self._redis, step.windows)
+        return step

@@ -105,7 +105,7 @@ _IDS = bindparam("conversation_ids", type_=ARRAY(BigInteger))
 #: stays.
 _LOCK_CONVERSATIONS = text(
     """
-    SELECT id FROM conversations WHERE id = ANY(:conversation_ids)
+    SELECT id, epoch FROM conversations WHERE id = ANY(:conversation_ids)
     ORDER BY messenger, tenant, key FOR UPDATE
     """
 ).bindparams(_IDS)
@@ -169,6 +169,14 @@ class RetentionStep:
 
     turns: int
     ends: bool  #: the run is over
+    windows: tuple[tuple[int, int], ...] = ()  #: ids and epochs of the conversations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Deleted:
+    turns: int = 0
+    gone: int = 0  #: conversations
+    windows: tuple[tuple[int, int], ...] = ()
 
 
 async def begin_run(connection: AsyncConnection, *, since: datetime) -> None:
@@ -194,13 +202,11 @@ async def delete_some(connection: AsyncConnection) -> RetentionStep | None:
         "reached_id": run.reached_id or UUID(int=0),
     }
     chosen = (await connection.execute(_CHOOSE, place)).one()
-    turns, conversations = await _delete(
-        connection, chosen.turn_ids, chosen.conversation_ids, run.started_at
-    )
-    counted = {"turns": turns, "conversations": conversations, "ends": chosen.ends}
+    deleted = await _delete(connection, chosen.turn_ids, chosen.conversation_ids, run.started_at)
+    counted = {"turns": deleted.turns, "conversations": deleted.gone, "ends": chosen.ends}
     reached = {"reached_at": chosen.received_at, "reached_id": chosen.id}
     await connection.execute(_NOTE, {"id": run.id} | counted | reached)
-    return RetentionStep(turns=turns, ends=chosen.ends)
+    return RetentionStep(turns=deleted.turns, ends=chosen.ends, windows=deleted.windows)
 
 
 async def newest_runs(connection: AsyncConnection, *, limit: int) -> list[RetentionRun]:
@@ -214,19 +220,20 @@ async def _delete(
     turn_ids: Sequence[UUID],
     conversation_ids: Sequence[int],
     started_at: datetime,
-) -> tuple[int, int]:
-    """Delete the turns and what belongs to them; how many turns and conversations."""
+) -> _Deleted:
+    """Delete the turns and what belongs to them."""
     if not turn_ids:
-        return 0, 0
+        return _Deleted()
     # First of all, as their steps do: the jobs of the background lane go with the turns.
     await progress.hold_checked(connection, turn_ids)
     await replay_items.hold_asked(connection, turn_ids)
     ids: Mapping[str, Any] = {"conversation_ids": list(conversation_ids)}
-    await connection.execute(_LOCK_CONVERSATIONS, ids)
+    held = await connection.execute(_LOCK_CONVERSATIONS, ids)
+    windows = tuple((row.id, row.epoch) for row in held)
     deleted = await connection.execute(_DELETE_TURNS, {"turn_ids": list(turn_ids)})
     job_ids = list(deleted.scalars())
     await erase_jobs(connection, [job_id for job_id in job_ids if job_id])
     await connection.execute(_DELETE_EVENTS, {**ids, "started_at": started_at})
     gone = await erase_conversations(connection, conversation_ids)
     await connection.execute(_RENEW_CONVERSATIONS, ids)
-    return len(job_ids), gone
+    return _Deleted(turns=len(job_ids), gone=gone, windows=windows)

@@ -117,7 +117,9 @@ async def delete_what_is_old(parts: Parts) -> None:
     async with parts.database.begin() as connection:
         assert await retention_rules.set_rule(connection, "", "", 30, by="admin")
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    assert await Retention(parts.database, now=lambda: tomorrow, pause_s=0).delete() == 1
+    assert (
+        await Retention(parts.database, parts.redis, now=lambda: tomorrow, pause_s=0).delete() == 1
+    )
 
 
 async def delete_as_the_previous_version(parts: Parts) -> None:

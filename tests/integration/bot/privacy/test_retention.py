@@ -14,13 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.privacy.retention import Retention, last_night
 from bot.store import retention, retention_rules
+from bot.store.history_cache import KEY
 from bot.store.retention import RetentionRun
 from bot.store.schema import conversations, turns
+from runtime.redis_client import connect_redis
 from tests.support.admin import add_user
 from tests.support.sample_turns import add_turn
 
 NOW = datetime.now(UTC)
 TOMORROW = NOW + timedelta(days=1)
+NO_REDIS = "redis://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -47,7 +50,8 @@ async def drop(database: AsyncEngine, messenger: str, tenant: str) -> None:
 
 
 async def run(database: AsyncEngine, now: datetime = TOMORROW) -> int:
-    return await Retention(database, now=lambda: now, pause_s=0).delete()
+    async with connect_redis(NO_REDIS) as redis:  # nothing waits for it
+        return await Retention(database, redis, now=lambda: now, pause_s=0).delete()
 
 
 async def left(database: AsyncEngine) -> set[str]:
@@ -315,7 +319,8 @@ async def test_a_run_that_was_broken_off_goes_on(database: AsyncEngine) -> None:
     async with database.begin() as connection:
         await retention.begin_run(connection, since=TOMORROW)
         step = await retention.delete_some(connection)
-    assert step == retention.RetentionStep(turns=200, ends=False)
+    assert step is not None
+    assert (step.turns, step.ends, len(step.windows)) == (200, False, 3)
     (begun,) = await runs(database)
     assert (begun.turns, begun.finished_at) == (200, None)
     assert begun.reached_at
@@ -413,3 +418,20 @@ async def test_there_are_few_rules(database: AsyncEngine) -> None:
         changed = await retention_rules.find_rule(connection, "kakao", "t0")
     assert changed
     assert (changed.days, changed.changed_by) == (None, "b")
+
+
+async def test_the_copy_of_a_history_goes_with_its_turns(
+    database: AsyncEngine, redis_url: str
+) -> None:
+    """A later prompt reads it first."""
+    await keep(database, 30)
+    old = await add_turn(database, "옛 질문", received_at=ago(100))
+    await add_turn(database, "딴 데", received_at=ago(1), key="room-2")
+    async with database.connect() as connection:
+        found = await connection.execute(select(turns.c.id, turns.c.conversation_id))
+    keys = {row.id: KEY.format(conversation=row.conversation_id, epoch=0) for row in found}
+    async with connect_redis(redis_url) as redis:
+        for key in keys.values():
+            await redis.rpush(key, "{}")
+        assert await Retention(database, redis, now=lambda: TOMORROW, pause_s=0).delete() == 1
+        assert [turn_id for turn_id, key in keys.items() if not await redis.exists(key)] == [old]

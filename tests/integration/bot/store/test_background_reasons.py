@@ -23,6 +23,7 @@ from bot.store.replays import orders
 from inference_queue.background.leases import BackgroundLeases
 from inference_queue.background.protocol import BackgroundJob
 from inference_queue.protocol import Failure, FailureReason
+from runtime.redis_client import connect_redis
 from tests.support.background import ANY, put_background, question, rendering
 from tests.support.replays import order_replay
 from tests.support.sample_turns import add_turn, conversation_of
@@ -132,7 +133,9 @@ async def retain(database: AsyncEngine) -> None:
     async with database.begin() as connection:
         assert await retention_rules.set_rule(connection, "", "", 30, by="admin")
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    assert await Retention(database, now=lambda: tomorrow, pause_s=0).delete() >= STATES
+    async with connect_redis("redis://127.0.0.1:1") as redis:  # nothing waits for it
+        retention = Retention(database, redis, now=lambda: tomorrow, pause_s=0)
+        assert await retention.delete() >= STATES
 
 
 async def stop_replay(database: AsyncEngine) -> None:

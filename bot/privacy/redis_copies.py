@@ -1,0 +1,32 @@
+"""Copies of deleted words in Redis: histories of conversations, and token streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bot.store.history_cache import KEY
+from inference_queue.token_stream import stream_keys
+
+log = structlog.get_logger(__name__)
+
+
+async def forget_copies(
+    redis: Redis, windows: Iterable[tuple[int, int]], job_ids: Iterable[UUID] = ()
+) -> None:
+    """Delete the copies of conversations, each by its id and epoch, and of jobs.
+
+    After the commit of what deleted them in Postgres. Without Redis they expire within an hour.
+    """
+    keys = [KEY.format(conversation=conversation, epoch=epoch) for conversation, epoch in windows]
+    keys += [key for job_id in job_ids for key in stream_keys(job_id)]
+    if not keys:
+        return
+    try:
+        await redis.delete(*keys)
+    except (RedisError, OSError) as error:
+        log.warning("erase_redis_failed", error=type(error).__name__)
