@@ -2,9 +2,8 @@
 
 A job is planned from what its conversation should be by then. The accept locks the conversation,
 and each of those who write what a prompt is made of changes something that is compared here:
-- an erasure, a reset, a long silence: the epoch
-- a settled answer: the newest answered turn
-- another accept, also one that is being answered: the unsettled turns
+- a settled answer, an erasure, a reset, a long silence: the newest answered turn
+- another accept: the unsettled turns
 - a retention: its turns are gone
 - a crash of Postgres, which undoes a settlement: when the newest turn was settled
 A human in the conversation lets no turn in at all. What differs is accepted without its job.
@@ -25,17 +24,15 @@ from inference_queue.protocol import Job
 
 #: Fields of an utterance whose job is planned; null: it has none.
 FIELDS = """,
-            job_id uuid, expected_id bigint, expected_epoch bigint, newest bigint,
-            newest_at timestamptz, preset text, config_version bigint, prompt_settings uuid,
-            history_seqs bigint[]"""
+            job_id uuid, newest bigint, newest_at timestamptz, preset text, config_version bigint,
+            prompt_settings uuid, history_seqs bigint[]"""
 #: The jobs whose conversation is as expected. The function sees what was committed while the
 #: statement waited for the conversation's lock.
 CHOSEN = """, planned AS (
         SELECT utterance.id AS turn_id, job_id, preset, config_version, prompt_settings,
             history_seqs
         FROM utterance JOIN counted USING (messenger, tenant, key)
-        WHERE job_id IS NOT NULL AND counted.id = expected_id AND waiting = 0
-          AND epoch = expected_epoch AND history_seq = newest
+        WHERE job_id IS NOT NULL AND waiting = 0 AND history_seq = newest
           AND history_stands(counted.id, newest, newest_at, history_seqs)
     )"""
 COLUMNS = """,
@@ -69,8 +66,6 @@ def job_values(early: EarlyJob | None) -> dict[str, Any]:
         return {}
     return {
         "job_id": str(early.job.id),
-        "expected_id": early.expected.id,
-        "expected_epoch": early.expected.epoch,
         "newest": early.expected.history_seq,
         "newest_at": stamp(early.expected.history_at),
         "preset": early.preset,

@@ -52,6 +52,7 @@ class Parts:
     database: AsyncEngine
     redis: Redis
     inbox: Inbox
+    early: EarlyPlanner
     scheduler: ConversationScheduler
     settler: Settler
     sweeper: TurnSweeper
@@ -202,6 +203,7 @@ async def running_parts(
             database,
             redis,
             inbox,
+            early,
             scheduler,
             settler,
             sweeper,

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.cancellation import CANCEL_WAITING
 from bot.store.delivery_claims import CLAIM_ONE
-from bot.store.inbox import ACCEPT
+from bot.store.inbox import ACCEPT, ACCEPT_JOBS
 from bot.store.queueing import QUEUE
 from bot.store.settlements import LOCK_SETTLING, SETTLE
 from bot.store.turn_outcomes import LOAD_OUTCOMES
@@ -36,8 +36,28 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.mark.parametrize(
     "statement",
-    [ACCEPT, WAITING, QUEUE, LOCK_SETTLING, SETTLE, CANCEL_WAITING, CLAIM_ONE, LOAD_OUTCOMES],
-    ids=["accept", "waiting", "queue", "lock", "settle", "cancel", "claim", "outcomes"],
+    [
+        ACCEPT,
+        ACCEPT_JOBS,
+        WAITING,
+        QUEUE,
+        LOCK_SETTLING,
+        SETTLE,
+        CANCEL_WAITING,
+        CLAIM_ONE,
+        LOAD_OUTCOMES,
+    ],
+    ids=[
+        "accept",
+        "accept jobs",
+        "waiting",
+        "queue",
+        "lock",
+        "settle",
+        "cancel",
+        "claim",
+        "outcomes",
+    ],
 )
 async def test_no_table_or_index_is_read_whole(
     database: AsyncEngine, statement: ClauseElement
