@@ -1,4 +1,7 @@
-"""CPU milliseconds a message of every process, beside a bot by hand in the same run.
+"""CPU milliseconds a message of every process, beside bots by hand in the same run.
+
+One keeps all in memory. The other one commits what a bot must know after a crash to answer each
+message once, and nothing else: what it costs more is the least price of that guarantee.
 
 The engine and the platforms answer at once, so that the product's own work remains. Blocks of both
 bots follow each other, and CPU time hardly depends on what else runs on the machine.
@@ -31,6 +34,7 @@ from benchmarks.stack import (
     until_ready,
 )
 from benchmarks.stand_ins import StandIns, running_stand_ins
+from onebox.embedded_servers import postgres_process
 from onebox.supervisor import SupervisedProcess
 
 #: The loads by what is measured.
@@ -39,6 +43,7 @@ STREAM = "stream"
 #: Every skill request is answered by its callback, however soon the answer is there.
 CALLS_BACK = {"kakao_sync_budget_s": "0"}
 GOAL = "of the bot by hand; goal 2.5"
+KEPT = "of the bot by hand: the least price of a guarantee"
 IDLE_GOAL = "of a core; goal 2"
 #: Answers of one workspace in a block of streams: its limits leave each several pieces.
 ANSWERS_A_WORKSPACE = 5
@@ -64,7 +69,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The product, or the bot by hand."""
+    """The product, or a bot by hand."""
 
     name: str
     served: Served
@@ -147,17 +152,20 @@ class Streams:
 
 @asynccontextmanager
 async def _sides(origin: str, settings: Mapping[str, str]) -> AsyncIterator[list[Side]]:
-    """The product and the bot by hand, side by side on the same stand-ins."""
+    """The product and the bots by hand, side by side on the same stand-ins."""
     async with (
         running_stores() as stores,
         running_bot(stores, origin, **settings) as bot,
         running_worker(stores, origin, slots=512) as worker,
         running_minimal_bot(stores.folder, origin) as minimal,
+        postgres_process(stores.folder / "keeping") as own,
+        running_minimal_bot(stores.folder, origin, own.url) as keeping,
     ):
         await until_ready(bot)
         yield [
             Side("product", bot, _of_product(stores, bot, worker)),
             Side("minimal", minimal, {"minimal": minimal.process}),
+            Side("keeping", keeping, {"keeping": keeping.process, "its_postgres": own.process}),
         ]
 
 
@@ -203,18 +211,19 @@ async def _block(side: Side, traffic: Posts | Streams, rate: int, seconds: float
 
 
 def _figures(name: str, blocks: Mapping[str, Sequence[Costs]]) -> list[Figure]:
-    """All processes together beside the bot by hand, then each alone."""
+    """All processes together beside the bot by hand, then each alone, and the bot that keeps."""
     minimal = median([sum(costs.values()) for costs in blocks["minimal"]])
     every = median([sum(costs.values()) for costs in blocks["product"]])
-    ratio = every / minimal if minimal else None
+    keeping = median([sum(costs.values()) for costs in blocks["keeping"]])
     parts = [
         Figure(f"{name}.{part}", median([costs[part] for costs in blocks["product"]]), "ms CPU")
         for part in blocks["product"][0]
     ]
     return [
-        Figure(name, every, "ms CPU", GOAL, ratio),
+        Figure(name, every, "ms CPU", GOAL, every / minimal if minimal else None),
         *parts,
         Figure(f"{name}.minimal", minimal, "ms CPU"),
+        Figure(f"{name}.keeping", keeping, "ms CPU", KEPT, keeping / minimal if minimal else None),
     ]
 
 

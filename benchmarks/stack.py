@@ -124,11 +124,17 @@ async def running_bare(folder: Path) -> AsyncIterator[Served]:
 
 
 @contextlib.asynccontextmanager
-async def running_minimal_bot(folder: Path, origin: str) -> AsyncIterator[Served]:
-    """A bot by hand, whose engine and Slack are at ``origin``."""
+async def running_minimal_bot(
+    folder: Path, origin: str, database_url: str = ""
+) -> AsyncIterator[Served]:
+    """A bot by hand, whose engine and Slack are at ``origin``.
+
+    ``database_url``: where it keeps what it must know after a crash; "": nowhere.
+    """
     port = free_port()
-    argv = [sys.executable, "-m", "benchmarks.minimal_bot", str(port), origin, origin]
-    process = _process("minimal_bot", argv, folder, {})
+    dsn = database_url.replace("+asyncpg", "")
+    argv = [sys.executable, "-m", "benchmarks.minimal_bot", str(port), origin, origin, dsn]
+    process = _process("keeping_bot" if database_url else "minimal_bot", argv, folder, {})
     async with _running(process):
         await _until_answers(f"http://127.0.0.1:{port}/healthz")
         yield Served(process, port)

@@ -105,11 +105,16 @@ KEPT_LOG = pytest.mark.xdist_group("kept_log")
                 *(
                     f"cost.{kind}.20{part}"
                     for kind in ("command", "callback", "stream")
-                    for part in ("", ".bot", ".worker", ".postgres", ".valkey", ".minimal")
+                    for part in ("", ".bot", ".worker", ".postgres", ".valkey")
+                ),
+                *(
+                    f"cost.{kind}.20.{by_hand}"
+                    for kind in ("command", "callback", "stream")
+                    for by_hand in ("minimal", "keeping")
                 ),
                 "cost.idle",
                 *(f"cost.idle.{name}" for name in ("bot", "worker", "postgres", "valkey")),
-                "cost.idle.minimal",
+                *(f"cost.idle.{name}" for name in ("minimal", "keeping", "its_postgres")),
             },
         ),
     ],
