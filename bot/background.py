@@ -36,6 +36,7 @@ from bot.privacy.retention import Retention
 from bot.settings import split_keys
 from bot.store.waiting_orders import JOBS, waiting_orders
 from runtime.clock import LOOK_EVERY_S, Clock, PeriodicJob
+from runtime.direct import connect_directly
 from runtime.tasks import cancel_and_wait
 from runtime.timeouts import run_with_timeout
 
@@ -71,10 +72,9 @@ def answering_loops(
 
 def quiet_loops(base: Base, eraser: Eraser) -> tuple[Loop, ...]:
     """What operators have ordered or look at later, and what is deleted: all by one clock."""
-    database = base.database.execution_options(isolation_level="AUTOCOMMIT")
 
     async def look() -> frozenset[str]:
-        async with database.connect() as connection:
+        async with connect_directly(base.database) as connection:
             return await waiting_orders(connection)
 
     async def orders() -> frozenset[str]:

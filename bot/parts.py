@@ -58,6 +58,8 @@ from runtime.tasks import TaskSet
 SETTLED_CHANNEL = "bllossom:turns:settled"
 #: The most connections to Postgres: of pages and quiet work, and of what runs with every message.
 POOL_SIZE, MESSAGES_POOL_SIZE = 8, 12
+#: Of the first, those that wait for quiet work alone.
+QUIET_HELD = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ def shared_parts(configuration: Configuration) -> Base:
     redis = connect_redis(settings.redis_url.get_secret_value())
     hosts = [host for messenger in configuration.messengers for host in messenger.outbound_hosts]
     url = settings.database_url.get_secret_value()
-    database = connect_database(url, pool_size=POOL_SIZE)
+    database = connect_database(url, pool_size=POOL_SIZE, held=QUIET_HELD)
     messages = connect_database(
         url,
         pool_size=MESSAGES_POOL_SIZE,

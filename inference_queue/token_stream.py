@@ -35,9 +35,21 @@ class Chunk:
     #: The characters of the answer before it; None: a worker of the previous version wrote it.
     at: int | None = None
 
-    def follows(self, chars: int) -> bool:
-        """Whether it goes on behind so many characters: a Redis that starts anew has a gap."""
-        return self.at is None or self.at == chars
+
+class Unbroken:
+    """What may be shown of one run's pieces: those before the first that Redis lost."""
+
+    def __init__(self) -> None:
+        self._read = 0  #: characters of this run
+        self._has_gap = False
+
+    def text(self, chunk: Chunk) -> str:
+        """The next chunk's text; empty behind a lost piece, until the run ends."""
+        if not chunk.text:
+            return ""
+        self._has_gap |= chunk.at is not None and chunk.at != self._read
+        self._read += len(chunk.text)
+        return "" if self._has_gap else chunk.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +111,8 @@ class TokenStream:
             [found] = await self._connection.execute(("XRANGE", run.key, "-", "+"))
         except (RedisError, OSError):
             return ""
-        text = ""
-        for chunk in _chunks(found, run):
-            if not chunk.follows(len(text)):
-                break
-            text += chunk.text
-        return text
+        unbroken = Unbroken()
+        return "".join(unbroken.text(chunk) for chunk in _chunks(found, run))
 
     async def read_new(self, run: Run, after: str = "") -> list[Chunk]:
         """The chunks after the one with the id ``after``, in order."""

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inference_queue.reaper import reap, reapable
 from inference_worker.faults import report_fault, report_outage
 from runtime.database import DATABASE_ERRORS
+from runtime.direct import AnyConnection, connect_directly
 from runtime.isolation import is_outage, run_isolated
 from runtime.quarantine import Quarantine
 
@@ -28,7 +29,7 @@ class Reap(Protocol):
 
     async def __call__(
         self,
-        connection: AsyncConnection,
+        connection: AnyConnection,
         /,
         *,
         only: Sequence[UUID] | None = None,
@@ -41,7 +42,7 @@ class Reapable(Protocol):
     """Lists what would be reaped."""
 
     async def __call__(
-        self, connection: AsyncConnection, /, *, excluded: Sequence[UUID] = ()
+        self, connection: AnyConnection, /, *, excluded: Sequence[UUID] = ()
     ) -> list[UUID]:
         """The rows' ids."""
 
@@ -53,7 +54,7 @@ class QueueReaper:
         self, database: AsyncEngine, *, reap: Reap = reap, reapable: Reapable = reapable
     ) -> None:
         """``reap`` and ``reapable``: of another queue than that of live jobs."""
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._reap_rows = reap
         self._list_rows = reapable
         self._quarantine = Quarantine(base_s=QUARANTINE_BASE_S, max_s=QUARANTINE_MAX_S)
@@ -88,13 +89,13 @@ class QueueReaper:
         await run_isolated(ids, reap_some, on_fault=self._set_aside, timeout_s=STATEMENT_TIMEOUT_S)
 
     async def _reapable(self, excluded: Sequence[UUID]) -> list[UUID]:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await self._list_rows(connection, excluded=excluded)
 
     async def _reap(
         self, *, only: Sequence[UUID] | None = None, excluded: Sequence[UUID] = ()
     ) -> None:
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await self._reap_rows(connection, only=only, excluded=excluded)
 
     async def _set_aside(self, job_id: UUID, error: Exception) -> None:

@@ -35,6 +35,10 @@ class DirectRow(asyncpg.Record):  # type: ignore[misc]
 
     __getattr__ = asyncpg.Record.__getitem__
 
+    def _asdict(self) -> dict[str, Any]:
+        """The values by the names of their columns."""
+        return dict(self.items())
+
 
 class DirectResult:
     """The rows of a statement, all of them read."""
@@ -56,6 +60,12 @@ class DirectResult:
     def scalars(self) -> list[Any]:
         """The first column of all rows."""
         return [row[0] for row in self._rows]
+
+    def one(self) -> Any:
+        """The row of a statement that always has one."""
+        if not self._rows:
+            raise ValueError("one row was expected, and none came")
+        return self.one_or_none()
 
     def one_or_none(self) -> Any:
         """The row of a statement that has one at most; None where there is none."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.domain.turns import Person
 from bot.store import blocked_people
+from runtime.direct import connect_directly
 from runtime.periodic import FailureLog
 from runtime.timeouts import run_with_timeout
 
@@ -23,7 +24,7 @@ class Blocklist:
     """Who is blocked: a look-up in memory. Without Postgres the last known people count."""
 
     def __init__(self, database: AsyncEngine) -> None:
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._failures = FailureLog("Blocklist.keep")
         self._version: tuple[int, datetime | None] | None = None
         self._people: frozenset[str] = frozenset()
@@ -47,7 +48,7 @@ class Blocklist:
 
     async def refresh(self) -> None:
         """Read the people if they have changed. Raises DATABASE_ERRORS."""
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             version = await blocked_people.version(connection)
             if version == self._version:
                 return

@@ -13,6 +13,7 @@ from bot.configs.report import VersionReport
 from bot.domain.bot_config import EffectiveConfig, Scope, nothing_set
 from bot.store import bot_configs
 from bot.store.bot_configs import StoredConfig
+from runtime.direct import connect_directly
 from runtime.periodic import FailureLog
 from runtime.timeouts import run_with_timeout
 
@@ -32,7 +33,7 @@ class BotConfigs:
     """The newest settings of all scopes; without Postgres the last known ones count."""
 
     def __init__(self, database: AsyncEngine, *, max_scopes: int = MAX_SCOPES) -> None:
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._max_scopes = max_scopes
         self._failures = FailureLog("BotConfigs.keep")
         self._unreported = FailureLog("VersionReport.tell")
@@ -71,10 +72,13 @@ class BotConfigs:
 
     async def refresh(self) -> None:
         """Read what has changed. Raises database errors."""
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             newest = await bot_configs.newest_version(connection)
-            if newest == self._version:
-                return
+        if newest != self._version:
+            await self._read(newest)
+
+    async def _read(self, newest: int) -> None:
+        async with self._database.connect() as connection:
             # An older database was restored: versions are given anew.
             anew = self._version is None or newest < self._version
             rows = {} if anew else dict(self._rows)

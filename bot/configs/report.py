@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.observability.metrics import CONFIG_VERSION
 from bot.store import config_readers
 from bot.store.config_readers import REPORT_S
+from runtime.direct import connect_directly
 
 
 class VersionReport:
@@ -21,7 +22,6 @@ class VersionReport:
     def __init__(
         self, database: AsyncEngine, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """``database`` commits by itself."""
         self._database = database
         self._clock = clock
         #: In containers every process has the same number, and a host may start a bot anew.
@@ -34,6 +34,6 @@ class VersionReport:
         now = self._clock()
         if self._reported and self._reported[0] == version and now - self._reported[1] < REPORT_S:
             return
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await config_readers.report(connection, self.bot, version)
         self._reported = (version, now)

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.live_runs import current_runs
-from inference_queue.token_stream import Chunk, Run, TokenStream
+from inference_queue.token_stream import Chunk, Run, TokenStream, Unbroken
 from runtime.direct import connect_directly
 from runtime.periodic import FailureLog
 from runtime.timeouts import run_with_timeout
@@ -44,8 +44,7 @@ class LiveTurn:
         self.run: Run | None = None
         self.after = ""  #: the id of the last chunk that was read
         self.rests_until = 0.0  #: monotonic; nobody needs its text before
-        self._read = 0  #: characters of this run
-        self._has_gap = False  #: Redis lost a piece: what follows is not shown
+        self._unbroken = Unbroken()  #: of this run
 
     def rest(self, seconds: float) -> None:
         """Nobody needs newer text before so many seconds; it is as new as ever then."""
@@ -56,14 +55,13 @@ class LiveTurn:
         if self.text:
             self.restarts += 1
         self.run, self.after, self.text = run, "", ""
-        self._read, self._has_gap = 0, False
+        self._unbroken = Unbroken()
 
     def add(self, chunk: Chunk) -> None:
         """Add a chunk; beyond the maximum, and behind a lost piece, nothing is kept."""
-        self._has_gap |= bool(chunk.text) and not chunk.follows(self._read)
-        self._read += len(chunk.text)
-        if chunk.text and not self._has_gap and len(self.text) < MAX_CHARS:
-            self.text = (self.text + chunk.text)[:MAX_CHARS]
+        text = self._unbroken.text(chunk)
+        if text and len(self.text) < MAX_CHARS:
+            self.text = (self.text + text)[:MAX_CHARS]
             self.changed.set()
 
 

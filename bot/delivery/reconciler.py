@@ -26,6 +26,7 @@ from bot.store.reconciliation import LOOKUP_S, ReconciliationClaim
 from bot.store.row_filter import RowFilter
 from runtime.backoff import exponential_backoff_s
 from runtime.database import DATABASE_ERRORS, is_gone
+from runtime.direct import connect_directly
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ class Reconciler:
     """Looks up unconfirmed deliveries that are due, one at a time."""
 
     def __init__(self, *, database: AsyncEngine, messengers: Mapping[str, Messenger]) -> None:
-        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._messengers = messengers
         self._isolation = RowIsolation("claim_lookup")
 
@@ -74,12 +75,12 @@ class Reconciler:
         async def claim_one(rows: RowFilter) -> None:
             if claims:
                 return
-            async with self._autocommit.connect() as connection:
+            async with connect_directly(self._database) as connection:
                 if claim := await reconciliation.claim_one(connection, rows):
                     claims.append(claim)
 
         async def find(rows: RowFilter) -> list[UUID]:
-            async with self._autocommit.connect() as connection:
+            async with connect_directly(self._database) as connection:
                 return await reconciliation.find_due(connection, rows)
 
         try:
@@ -109,7 +110,7 @@ class Reconciler:
         """Store the verdict; False: refused or lost, and the delivery is looked up again."""
         for detail in (verdict.detail, PLAIN_DETAIL):
             try:
-                async with self._autocommit.connect() as connection:
+                async with connect_directly(self._database) as connection:
                     return await reconciliation.settle(
                         connection,
                         claim,

@@ -11,6 +11,7 @@ from bot.observability.database_errors import report_database_error
 from bot.store import delivery_recovery
 from bot.store.row_filter import RowFilter
 from runtime.database import DATABASE_ERRORS
+from runtime.direct import connect_directly
 from runtime.periodic import run_periodically
 
 SWEEP_EVERY_S = 2.0
@@ -20,7 +21,7 @@ class DeliverySweeper:
     """Recovers the deliveries of dead processes and expires overdue ones."""
 
     def __init__(self, *, database: AsyncEngine) -> None:
-        self._autocommit = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._recovery = RowIsolation("recover")
         self._expiry = RowIsolation("expire")
 
@@ -40,17 +41,17 @@ class DeliverySweeper:
             report_database_error("expire", error)
 
     async def _recover(self, rows: RowFilter) -> None:
-        async with self._autocommit.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await delivery_recovery.recover(connection, rows)
 
     async def _find_lost(self, rows: RowFilter) -> list[UUID]:
-        async with self._autocommit.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await delivery_recovery.find_lost(connection, rows)
 
     async def _expire(self, rows: RowFilter) -> None:
-        async with self._autocommit.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await delivery_recovery.expire(connection, rows)
 
     async def _find_overdue(self, rows: RowFilter) -> list[UUID]:
-        async with self._autocommit.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return await delivery_recovery.find_overdue(connection, rows)

@@ -11,11 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.turns import Person
 from bot.store.schema import blocked_people
+from runtime.direct import AnyConnection
 
 #: Each bot holds all of them in memory.
 MAX_BLOCKED = 10_000
 
 _TABLE = blocked_people.c
+_VERSION = select(
+    func.count().label("people"), func.max(_TABLE.blocked_at).label("newest_at")
+).select_from(blocked_people)
+_DIGESTS = select(_TABLE.person).limit(MAX_BLOCKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +82,15 @@ async def newest(
     return [BlockedPerson(**row._asdict()) for row in found]
 
 
-async def version(connection: AsyncConnection) -> tuple[int, datetime | None]:
+async def version(connection: AnyConnection) -> tuple[int, datetime | None]:
     """What differs after each change."""
-    statement = select(func.count(), func.max(_TABLE.blocked_at)).select_from(blocked_people)
-    count, newest_at = (await connection.execute(statement)).one()
-    return count, newest_at
+    row = (await connection.execute(_VERSION)).one()
+    return row.people, row.newest_at
 
 
-async def digests(connection: AsyncConnection) -> frozenset[str]:
+async def digests(connection: AnyConnection) -> frozenset[str]:
     """The digests of all blocked people."""
-    return frozenset((await connection.execute(select(_TABLE.person).limit(MAX_BLOCKED))).scalars())
+    return frozenset((await connection.execute(_DIGESTS)).scalars())
 
 
 async def forget(connection: AsyncConnection, person: Person) -> int:

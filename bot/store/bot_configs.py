@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.bot_config import Scope
 from bot.store.schema import bot_configs
+from runtime.direct import AnyConnection
 
 #: One writer at a time: a version is taken only after all lower ones are committed, so that no
 #: reader that has seen it can miss one below it.
@@ -151,7 +152,7 @@ async def add(
     return int((await connection.execute(ADD, row)).scalar_one())
 
 
-async def newest_version(connection: AsyncConnection) -> int:
+async def newest_version(connection: AnyConnection) -> int:
     """The newest version of all; 0: nobody has set anything."""
     return int(await connection.scalar(NEWEST_VERSION) or 0)
 

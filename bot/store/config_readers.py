@@ -9,6 +9,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runtime.direct import AnyConnection
+
 #: A bot that has not reported for so long has ended. It reports every ``REPORT_S``.
 EXPIRES_S = 45
 REPORT_S = 15.0
@@ -46,7 +48,7 @@ class ConfigReader:
     seen_at: datetime
 
 
-async def report(connection: AsyncConnection, bot: str, version: int) -> None:
+async def report(connection: AnyConnection, bot: str, version: int) -> None:
     """Write down that the bot lives, and what it has read."""
     await connection.execute(_REPORT, {"bot": bot, "version": version})
 

@@ -204,7 +204,7 @@ async def claim_due(
     """
     began = time.monotonic()
     values = {"limit": limit, "without": [*without], "marking": [*marking], "name": name}
-    claimed = await CLAIM_DUE.rows(connection, rows, values)
+    claimed = await CLAIM_DUE.execute(connection, rows, values)
     return [claim_from_row(row, began) for row in claimed]
 
 

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.delivery_outcomes import CLAIMS_INTO_LEDGER
 from bot.store.row_filter import ALL_ROWS, FilteredStatement, RowFilter
+from runtime.direct import AnyConnection
 
 #: The time after the sync window at which an open webhook counts as dead.
 ORPHAN_S = 5
@@ -61,7 +61,7 @@ RELEASE_CLAIMS = FilteredStatement(
         WHERE {_CLAIMED_BY}
         RETURNING turn_id, claim, via, state, detail, claimed_until
     )
-    {CLAIMS_INTO_LEDGER} FROM released
+    {CLAIMS_INTO_LEDGER} FROM released RETURNING turn_id
     """,
     _NAMES,
 )
@@ -74,51 +74,54 @@ _OVERDUE = f"""((state = 'held' AND expires_at <= now())
            OR (state = 'pending' AND expires_at <= now() - make_interval(secs => {APOLOGY_S})))
           {{rows}}"""
 EXPIRE = FilteredStatement(
-    f"UPDATE deliveries SET state = 'expired', updated_at = now() WHERE {_OVERDUE}"
+    f"""
+    UPDATE deliveries SET state = 'expired', updated_at = now() WHERE {_OVERDUE}
+    RETURNING turn_id
+    """
 )
 FIND_OVERDUE = FilteredStatement(
     f"SELECT turn_id FROM deliveries WHERE {_OVERDUE} LIMIT {MAX_FOUND}"
 )
 
 
-async def recover(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> int:
+async def recover(connection: AnyConnection, rows: RowFilter = ALL_ROWS) -> int:
     """Recover the deliveries of dead processes; their number."""
     return len((await RECOVER.execute(connection, rows)).all())
 
 
-async def find_lost(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
+async def find_lost(connection: AnyConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
     """The turns whose delivery ``recover`` would change."""
     return list((await FIND_LOST.execute(connection, rows)).scalars())
 
 
 async def release_claims(
-    connection: AsyncConnection, names: Iterable[UUID], rows: RowFilter = ALL_ROWS
+    connection: AnyConnection, names: Iterable[UUID], rows: RowFilter = ALL_ROWS
 ) -> int:
     """Release the claims made under these names (``claim_due``); their number.
 
     Only for a process that sent nothing of them, within ``CLAIM_S`` of the claim.
     """
     released = await RELEASE_CLAIMS.execute(connection, rows, {"names": list(names)})
-    return int(released.rowcount)
+    return len(released.all())
 
 
 async def find_claimed_by(
-    connection: AsyncConnection, names: Iterable[UUID], rows: RowFilter = ALL_ROWS
+    connection: AnyConnection, names: Iterable[UUID], rows: RowFilter = ALL_ROWS
 ) -> list[UUID]:
     """The turns whose claim ``release_claims`` would release."""
     found = await FIND_CLAIMED_BY.execute(connection, rows, {"names": list(names)})
     return list(found.scalars())
 
 
-async def expire(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> int:
+async def expire(connection: AnyConnection, rows: RowFilter = ALL_ROWS) -> int:
     """Expire overdue deliveries; their number.
 
     A pending delivery gets ``APOLOGY_S`` more: its turn expires at the same moment, and the
     sentence about that still has to go out.
     """
-    return int((await EXPIRE.execute(connection, rows)).rowcount)
+    return len((await EXPIRE.execute(connection, rows)).all())
 
 
-async def find_overdue(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
+async def find_overdue(connection: AnyConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
     """The turns whose delivery ``expire`` would end."""
     return list((await FIND_OVERDUE.execute(connection, rows)).scalars())

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.deliveries import DeliveryState, ReplyHandle
 from bot.store.delivery_claims import CLAIM_S, DeliveryClaim
@@ -74,6 +73,7 @@ SETTLE = text(
     )
     {INTO_LEDGER}
     SELECT turn_id, :claim, via, state, detail, :began_at FROM settled
+    RETURNING turn_id
     """
 )
 
@@ -102,7 +102,7 @@ async def unmark(connection: AnyConnection, claim: DeliveryClaim) -> bool:
 
 
 async def claim_one(
-    connection: AsyncConnection, rows: RowFilter = ALL_ROWS
+    connection: AnyConnection, rows: RowFilter = ALL_ROWS
 ) -> ReconciliationClaim | None:
     """Claim the lookup that is due first; None: none is due."""
     row = (await CLAIM.execute(connection, rows)).one_or_none()
@@ -120,13 +120,13 @@ async def claim_one(
     )
 
 
-async def find_due(connection: AsyncConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
+async def find_due(connection: AnyConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
     """The turns whose lookup is due, the first due first. Read-only."""
     return list((await FIND_DUE.execute(connection, rows)).scalars())
 
 
 async def settle(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     claimed: ReconciliationClaim,
     state: DeliveryState,
     *,
@@ -146,4 +146,4 @@ async def settle(
         "again_in_s": again_in_s,
         "began_at": claimed.began_at,
     }
-    return bool((await connection.execute(SETTLE, values)).rowcount == 1)
+    return (await connection.execute(SETTLE, values)).first() is not None

@@ -5,17 +5,16 @@ A row at fault is excluded, so that the statement serves all others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BindParameter, CursorResult, TextClause, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
-from runtime.direct import AnyConnection
+from runtime.direct import AnyConnection, DirectResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +70,10 @@ class FilteredStatement:
         )
 
     async def execute(
-        self, connection: AsyncConnection, rows: RowFilter, values: Mapping[str, Any] | None = None
-    ) -> CursorResult[Any]:
+        self, connection: AnyConnection, rows: RowFilter, values: Mapping[str, Any] | None = None
+    ) -> CursorResult[Any] | DirectResult:
         """Run the version that the filter selects."""
         return await connection.execute(self._version(rows), {**(values or {}), **rows.values})
-
-    async def rows(
-        self, connection: AnyConnection, rows: RowFilter, values: Mapping[str, Any]
-    ) -> Iterable[Any]:
-        """The rows of the version that the filter selects."""
-        return await connection.execute(self._version(rows), {**values, **rows.values})
 
     def _version(self, rows: RowFilter) -> TextClause:
         if rows.only is not None:

@@ -14,11 +14,11 @@ from itertools import product
 
 from sqlalchemy import BigInteger, DateTime, Float, Integer, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.statistics_scale import ORIGIN, STEPS_S
 from bot.store.statistics_statements import COUNT_DELIVERIES, COUNT_ENDED, COUNT_VOTES
 from runtime.database import LAZY_COMMIT_SQL
+from runtime.direct import AnyConnection
 
 #: Turns of one batch.
 BATCH = 2000
@@ -99,6 +99,7 @@ _FORGET = [
             WHERE step_s = ANY(:steps) AND starts_at < now() - make_interval(days => :days)
             LIMIT 5000
         ))
+        RETURNING step_s
         """
     ).bindparams(bindparam("steps", type_=ARRAY(Integer)), bindparam("days", type_=Integer))
     for table in ("statistics", "statistics_bots")
@@ -134,13 +135,13 @@ class Waiting:
     oldest_s: float
 
 
-async def begin(connection: AsyncConnection) -> None:
+async def begin(connection: AnyConnection) -> None:
     """Create the places of the counting, once; the commit is the caller's."""
     await connection.execute(_BEGIN)
 
 
 async def count_ended(
-    connection: AsyncConnection, *, lag_s: float = LAG_S, batch: int = BATCH
+    connection: AnyConnection, *, lag_s: float = LAG_S, batch: int = BATCH
 ) -> Counted | None:
     """Count the next turns that ended, within this transaction; None: another bot counts."""
     since = await connection.scalar(_TAKE, {"stream": ENDED})
@@ -159,7 +160,7 @@ async def count_ended(
     )
 
 
-async def count_votes(connection: AsyncConnection, *, lag_s: float = LAG_S) -> bool:
+async def count_votes(connection: AnyConnection, *, lag_s: float = LAG_S) -> bool:
     """Count the votes given since the last time, within this transaction; False: another does."""
     since = await connection.scalar(_TAKE, {"stream": VOTES})
     if since is None:
@@ -171,27 +172,27 @@ async def count_votes(connection: AsyncConnection, *, lag_s: float = LAG_S) -> b
     return True
 
 
-async def sample_waiting(connection: AsyncConnection) -> Waiting:
+async def sample_waiting(connection: AnyConnection) -> Waiting:
     """Note how many turns wait now, where more than before in this minute; the commit is yours."""
     row = (await connection.execute(_SAMPLE)).one()
     return Waiting(turns=row.waiting, oldest_s=row.oldest_s)
 
 
-async def add_cpu(connection: AsyncConnection, cpu_ms: int) -> None:
+async def add_cpu(connection: AnyConnection, cpu_ms: int) -> None:
     """Add what a bot has used of its processors since the last time; the commit is yours."""
     await connection.execute(_ADD_CPU, {"cpu_ms": cpu_ms})
 
 
-async def forget(connection: AsyncConnection) -> int:
+async def forget(connection: AnyConnection) -> int:
     """Delete outlived rows, some thousands at most; their number. The commit is the caller's."""
     deleted = 0
     for statement, (steps, days) in product(_FORGET, KEPT_DAYS.items()):
         result = await connection.execute(statement, {"steps": list(steps), "days": days})
-        deleted += int(result.rowcount)
+        deleted += len(result.all())
     return deleted
 
 
-async def counted_until(connection: AsyncConnection) -> datetime | None:
+async def counted_until(connection: AnyConnection) -> datetime | None:
     """Until when ended turns are counted; None before the first look."""
     found: datetime | None = await connection.scalar(_COUNTED_UNTIL)
     return found

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.datasets import OPEN_DATASETS
 from bot.domain.exports import OPEN_EXPORTS, ExportState
 from bot.domain.replays import ReplayState
 from bot.store.search.indexing import REST_S
+from runtime.direct import AnyConnection
 
 _REPLAYED = (ReplayState.COLLECTING, ReplayState.RUNNING)
 
@@ -54,7 +54,7 @@ _LOOK = text(
 JOBS = tuple(_PARTS)
 
 
-async def waiting_orders(connection: AsyncConnection) -> frozenset[str]:
+async def waiting_orders(connection: AnyConnection) -> frozenset[str]:
     """The names of the jobs with something to do, of ``JOBS``. Raises DATABASE_ERRORS."""
     row = (await connection.execute(_LOOK)).one()
-    return frozenset(name for name, waits in row._mapping.items() if waits)
+    return frozenset(name for name in JOBS if getattr(row, name))

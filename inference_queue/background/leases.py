@@ -15,7 +15,6 @@ from sqlalchemy import (
     Boolean,
     Float,
     Integer,
-    Row,
     Text,
     Uuid,
     bindparam,
@@ -35,6 +34,7 @@ from inference_queue.protocol import (
     is_adapter_name,
 )
 from runtime.database import DATABASE_ERRORS, LAZY_COMMIT_SQL, fault_fields
+from runtime.direct import connect_directly
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +90,7 @@ _REJECT = text(
     """
     UPDATE background_jobs SET state = 'finished', result = :result, finished_at = now()
     WHERE id = :id AND state = 'queued'
+    RETURNING id
     """
 ).bindparams(bindparam("id", type_=Uuid), bindparam("result", type_=JSONB))
 _RENEW = text(
@@ -123,6 +124,7 @@ _RELEASE = text(
     UPDATE background_jobs SET state = 'queued', lease_until = NULL,
         attempt = attempt - :forgiven, run_after = now() + make_interval(secs => :delay_s)
     WHERE {_HELD}
+    RETURNING id
     """
 ).bindparams(
     bindparam("id", type_=Uuid),
@@ -177,7 +179,7 @@ class BackgroundLeases:
     def __init__(self, database: AsyncEngine, *, worker: str, lease_s: float) -> None:
         self.lease_s = lease_s
         self._worker = worker
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
 
     async def claim(
         self, slots: int, offer: Offer, *, only: UUID | None = None, excluded: Sequence[UUID] = ()
@@ -188,7 +190,7 @@ class BackgroundLeases:
         the whole call: see ``next_jobs``.
         """
         holder = {"worker": self._worker, "lease_s": self.lease_s}
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             rows = (
                 await connection.execute(_CLAIM, holder | _choice(slots, offer, only, excluded))
             ).all()
@@ -199,15 +201,15 @@ class BackgroundLeases:
         self, slots: int, offer: Offer, *, excluded: Sequence[UUID] = ()
     ) -> list[UUID]:
         """The jobs that ``claim`` would take now, for a retry one by one after a fault."""
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             chosen = await connection.execute(_LIST_NEXT, _choice(slots, offer, None, excluded))
             return list(chosen.scalars())
 
     async def reject(self, job_id: UUID, failure: Failure) -> bool:
         """End a job that cannot be leased; False: it does not wait."""
         values = {"id": job_id, "result": dump_background_result(failure)}
-        async with self._database.connect() as connection:
-            return (await connection.execute(_REJECT, values)).rowcount == 1
+        async with connect_directly(self._database) as connection:
+            return (await connection.execute(_REJECT, values)).first() is not None
 
     async def renew(self, leases: Iterable[BackgroundLease]) -> set[UUID]:
         """Prolong the leases; the jobs that are still held."""
@@ -219,7 +221,7 @@ class BackgroundLeases:
             "leases": [lease.number for lease in held],
             "lease_s": self.lease_s,
         }
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return set((await connection.execute(_RENEW, values)).scalars())
 
     async def finish(self, lease: BackgroundLease, result: BackgroundResult) -> bool:
@@ -236,10 +238,10 @@ class BackgroundLeases:
             "forgiven": 0 if counts else 1,
             "delay_s": delay_s,
         }
-        async with self._database.connect() as connection:
-            return (await connection.execute(_RELEASE, values)).rowcount == 1
+        async with connect_directly(self._database) as connection:
+            return (await connection.execute(_RELEASE, values)).first() is not None
 
-    async def _read(self, row: Row[Any]) -> BackgroundLease | None:
+    async def _read(self, row: Any) -> BackgroundLease | None:
         try:
             job = load_background_job(row.kind, orjson.loads(row.payload))
         except (ProtocolError, orjson.JSONDecodeError) as error:
@@ -258,7 +260,7 @@ class BackgroundLeases:
 
     async def _finish(self, job_id: UUID, number: int, result: BackgroundResult) -> bool:
         values = {"id": job_id, "lease": number, "result": dump_background_result(result)}
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             return (await connection.execute(_FINISH, values)).first() is not None
 
 

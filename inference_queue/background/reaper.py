@@ -10,11 +10,11 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Float, Integer, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inference_queue.background.wire import dump_background_result
 from inference_queue.protocol import Failure, FailureReason
 from inference_queue.reaper import BATCH, MAX_ATTEMPTS, RESTART_GRACE_S
+from runtime.direct import AnyConnection
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,7 @@ _REAP = text(
         finished_at = CASE WHEN exhausted THEN now() END,
         lease_until = NULL, run_after = now()
     FROM stuck WHERE background_jobs.id = stuck.id
+    RETURNING background_jobs.id
     """
 ).bindparams(
     *_CHOICE,
@@ -62,12 +63,13 @@ _FORGET = text(
         LIMIT :limit
         FOR UPDATE SKIP LOCKED
     ))
+    RETURNING id
     """
 ).bindparams(bindparam("kept_s", type_=Float), bindparam("limit", type_=Integer))
 
 
 async def reap_background(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     *,
     only: Sequence[UUID] | None = None,
     excluded: Sequence[UUID] = (),
@@ -82,22 +84,22 @@ async def reap_background(
         "max_attempts": MAX_ATTEMPTS,
         "failure": json.dumps(dump_background_result(failure)),
     }
-    reaped = (await connection.execute(_REAP, values)).rowcount
+    reaped = len((await connection.execute(_REAP, values)).all())
     if reaped:
         log.info("background_reaped", jobs=reaped)
     return reaped
 
 
 async def reapable_background(
-    connection: AsyncConnection, *, excluded: Sequence[UUID] = ()
+    connection: AnyConnection, *, excluded: Sequence[UUID] = ()
 ) -> list[UUID]:
     """The jobs that would be reaped now, for a retry one by one after a fault."""
     return list(await connection.scalars(_REAPABLE, _choice(None, excluded)))
 
 
-async def forget_results(connection: AsyncConnection, *, kept_s: float = KEPT_S) -> int:
+async def forget_results(connection: AnyConnection, *, kept_s: float = KEPT_S) -> int:
     """Delete results that nobody took within ``kept_s``; their number."""
-    return (await connection.execute(_FORGET, {"kept_s": kept_s, "limit": BATCH})).rowcount
+    return len((await connection.execute(_FORGET, {"kept_s": kept_s, "limit": BATCH})).all())
 
 
 def _choice(only: Sequence[UUID] | None, excluded: Sequence[UUID]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from inference_queue.background.reaper import (
     reapable_background,
 )
 from inference_worker.queue_reaper import QueueReaper
+from runtime.direct import connect_directly
 from runtime.periodic import run_periodically
 
 REAP_EVERY_S = 5.0
@@ -19,7 +20,7 @@ class BackgroundReaper:
     """Takes back the background jobs of dead workers; one refused row keeps no other waiting."""
 
     def __init__(self, database: AsyncEngine) -> None:
-        self._database = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._reaper = QueueReaper(database, reap=reap_background, reapable=reapable_background)
 
     async def run(self) -> None:
@@ -29,5 +30,5 @@ class BackgroundReaper:
     async def reap(self) -> None:
         """Reap once. Raises DATABASE_ERRORS."""
         await self._reaper.reap()
-        async with self._database.connect() as connection:
+        async with connect_directly(self._database) as connection:
             await forget_results(connection)

@@ -25,9 +25,7 @@ async def index_all(database: AsyncEngine) -> int:
         await connection.execute(
             sql("UPDATE search_queue SET queued_at = queued_at - interval '1 minute'")
         )
-    # The indexer holds its lock in a transaction of its own.
-    transactional = database.execution_options(isolation_level="READ COMMITTED")
-    await SearchIndexer(database=transactional).index()
+    await SearchIndexer(database=database).index()
     async with database.connect() as connection:
         return int(await connection.scalar(sql("SELECT count(*) FROM search_entries")) or 0)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.observability.metrics import (
     ANSWERS_IN_TIME,
@@ -19,6 +19,7 @@ from bot.observability.metrics import (
 )
 from bot.store import statistics
 from runtime.database import DATABASE_ERRORS
+from runtime.direct import AnyConnection, begin_directly
 from runtime.timeouts import run_with_timeout
 
 TIMEOUT_S = 10.0
@@ -83,11 +84,11 @@ class StatisticsCounter:
         await _while_any(lambda: self._within(statistics.forget))
         self._forget_at = time.monotonic() + FORGET_EVERY_S
 
-    async def _within(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _within(self, work: Callable[[AnyConnection], Awaitable[T]]) -> T:
         """The result of ``work`` in a transaction of its own."""
 
         async def run() -> T:
-            async with self._database.begin() as connection:
+            async with begin_directly(self._database) as connection:
                 return await work(connection)
 
         return await run_with_timeout(TIMEOUT_S, run())

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.admin.search.turn_hashes import turn_hashes
 from bot.observability.database_errors import report_fault
 from bot.store.search import indexing
 from bot.store.search.indexing import SettledText
-from bot.store.search.segments import divide_log, open_next
+from bot.store.search.segments import divide_log, is_incomplete, load_segments, open_next
+from runtime.direct import AnyConnection, begin_directly, connect_directly
 from runtime.isolation import run_isolated
 
 #: Of each transaction.
@@ -48,16 +49,17 @@ class SearchIndexer:
 
     async def index_queued(self) -> int:
         """Index a batch of queued turns; its size. 0 also where another bot is at it."""
-        async with self._database.begin() as connection:
-            if not await indexing.try_lock(connection):
-                return 0
+        async with connect_directly(self._database) as connection:
             queued = await indexing.queued(connection)
         await self._index_isolated(list(queued.items()))
         return len(queued)
 
     async def index_missing(self) -> bool:
         """Index a batch of an older log, newest first; whether there may be more."""
-        async with self._database.begin() as connection:
+        async with connect_directly(self._database) as connection:
+            if not is_incomplete(await load_segments(connection)):
+                return False
+        async with begin_directly(self._database) as connection:
             if not await indexing.try_lock(connection):
                 return False
             segments = await divide_log(connection)
@@ -75,7 +77,7 @@ class SearchIndexer:
 
     async def _index(self, items: Sequence[Item]) -> None:
         """Write the entries of these turns as they are now."""
-        async with self._database.begin() as connection:
+        async with begin_directly(self._database) as connection:
             if not await indexing.try_lock(connection):
                 return
             segments = await divide_log(connection)
@@ -87,12 +89,12 @@ class SearchIndexer:
 
     async def _leave_out(self, item: Item, error: Exception) -> None:
         report_fault("search_index", error, [item[1]])
-        async with self._database.begin() as connection:
+        async with begin_directly(self._database) as connection:
             await indexing.leave_out(connection, item[1])
             await _forget(connection, [item], [item[1]])
 
 
-async def _forget(connection: AsyncConnection, items: Sequence[Item], read: Sequence[UUID]) -> None:
+async def _forget(connection: AnyConnection, items: Sequence[Item], read: Sequence[UUID]) -> None:
     numbers = [number for number, _ in items if number is not None]
     if numbers:
         await indexing.forget_queued(connection, numbers, read)

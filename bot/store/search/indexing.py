@@ -15,24 +15,27 @@ from uuid import UUID
 import orjson
 from sqlalchemy import BigInteger, DateTime, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.locks import OneBot
 from bot.store.search.keys import segment_keys
 from bot.store.search.segments import Segment, segment_of
 from runtime.database import LAZY_COMMIT_SQL
+from runtime.direct import AnyConnection
 
 #: Turns indexed in one transaction.
 BATCH = 200
 #: By then the usual delivery is over, and a turn is indexed once. Searches read the queue too.
 REST_S = 2.0
 
-_TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({OneBot.SEARCH_INDEX}), {LAZY_COMMIT_SQL}")
+_LOCK = f"pg_try_advisory_xact_lock({OneBot.SEARCH_INDEX})"
+_TRY_LOCK = text(f"SELECT {_LOCK}, {LAZY_COMMIT_SQL}")
 
+#: None while another bot is at them. As a query of its own the lock is tried once, before any row.
 QUEUED = text(
     f"""
     SELECT id, turn_id FROM search_queue
-    WHERE queued_at < now() - interval '{REST_S} seconds' ORDER BY id LIMIT {BATCH}
+    WHERE (SELECT {_LOCK}) AND queued_at < now() - interval '{REST_S} seconds'
+    ORDER BY id LIMIT {BATCH}
     """
 )
 
@@ -142,35 +145,38 @@ class SettledText:
     votes: Sequence[str]
 
 
-async def try_lock(connection: AsyncConnection) -> bool:
+async def try_lock(connection: AnyConnection) -> bool:
     """Become the one indexer until the transaction ends; False: another bot is."""
     return bool(await connection.scalar(_TRY_LOCK))
 
 
-async def queued(connection: AsyncConnection) -> dict[int, UUID]:
-    """Turns that have rested in the queue, by the number of their place in it."""
+async def queued(connection: AnyConnection) -> dict[int, UUID]:
+    """Turns that have rested in the queue, by the number of their place in it.
+
+    None also where another bot is the indexer, within this transaction.
+    """
     return {row.id: row.turn_id for row in await connection.execute(QUEUED)}
 
 
-async def missing(connection: AsyncConnection, segment: Segment) -> list[UUID]:
+async def missing(connection: AnyConnection, segment: Segment) -> list[UUID]:
     """Settled turns of the segment that are not indexed, at most ``BATCH``."""
     values = {"starts_at": segment.starts_at, "ends_at": segment.ends_at}
     return list((await connection.execute(MISSING, values)).scalars())
 
 
-async def mark_indexed(connection: AsyncConnection, segment: Segment) -> None:
+async def mark_indexed(connection: AnyConnection, segment: Segment) -> None:
     """Note that nothing is missing in the segment."""
     await connection.execute(MARK_INDEXED, {"starts_at": segment.starts_at})
 
 
-async def read_settled(connection: AsyncConnection, ids: Sequence[UUID]) -> list[SettledText]:
+async def read_settled(connection: AnyConnection, ids: Sequence[UUID]) -> list[SettledText]:
     """Those of the turns that are settled and not being erased."""
     rows = await connection.execute(READ, {"ids": list(ids)})
     return [SettledText(**row._asdict()) for row in rows]
 
 
 async def write_entries(
-    connection: AsyncConnection,
+    connection: AnyConnection,
     segments: Sequence[Segment],
     hashes: Mapping[tuple[UUID, datetime], Sequence[int]],
 ) -> None:
@@ -186,13 +192,13 @@ async def write_entries(
     await connection.execute(WRITE, {"entries": orjson.dumps(entries).decode()})
 
 
-async def leave_out(connection: AsyncConnection, turn_id: UUID) -> None:
+async def leave_out(connection: AnyConnection, turn_id: UUID) -> None:
     """Give up on a turn whose entry Postgres refuses."""
     await connection.execute(LEAVE_OUT, {"id": turn_id})
 
 
 async def forget_queued(
-    connection: AsyncConnection, numbers: Sequence[int], read: Sequence[UUID]
+    connection: AnyConnection, numbers: Sequence[int], read: Sequence[UUID]
 ) -> None:
     """Take the turns that were read, or are gone, out of the queue."""
     await connection.execute(FORGET, {"ids": list(numbers), "read": list(read)})

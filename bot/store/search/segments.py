@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runtime.direct import AnyConnection
 
 SEGMENT_TURNS = 65_536
 
@@ -76,13 +77,18 @@ class Segment:
 EVERYTHING = Segment(number=0, starts_at=BEGINNING, ends_at=END, indexed=False, turns=0)
 
 
-async def load_segments(connection: AsyncConnection) -> list[Segment]:
+async def load_segments(connection: AnyConnection) -> list[Segment]:
     """All segments, newest first."""
     rows = await connection.execute(LOAD)
     return [Segment(**row._asdict()) for row in rows]
 
 
-async def divide_log(connection: AsyncConnection) -> list[Segment]:
+def is_incomplete(segments: Sequence[Segment]) -> bool:
+    """Whether turns of an older log may be missing; ``segments``: all of them."""
+    return not segments or not all(segment.indexed for segment in segments)
+
+
+async def divide_log(connection: AnyConnection) -> list[Segment]:
     """Divide the log into segments, unless it is divided; all segments, newest first."""
     if not (segments := await load_segments(connection)):
         await connection.execute(DIVIDE)
@@ -90,7 +96,7 @@ async def divide_log(connection: AsyncConnection) -> list[Segment]:
     return segments
 
 
-async def open_next(connection: AsyncConnection) -> None:
+async def open_next(connection: AnyConnection) -> None:
     """Open a new segment if the newest is full."""
     await connection.execute(OPEN_NEXT, {"size": SEGMENT_TURNS})
 

@@ -91,6 +91,8 @@ class BatchMemory:
         left = self.budget - self.cache.tokens - slot.cached
         if left < 0:
             return
+        # Its older one first, or others would go for what is replaced anyway.
+        self._prefixes.drop(slot.key)
         self._prefixes.shrink(left)
         try:
             states = self.cache.read(index, slot.cached)

@@ -89,28 +89,29 @@ def joined_step_for(model: Any, kernel: Kernel) -> Step | None:
     )
     plan = RaggedPlan(_places(model), None, Sequences(starts, rows, used, COMPARED), kernel)
     by_kernels = (
-        _checked(_by_kernels, "kernels_off", model, plan) if _is_half_on_gpu(model) else None
+        _checked(_by_kernels, "step_kernels_off", model, plan) if _is_half_on_gpu(model) else None
     )
     return by_kernels or _checked(_by_torch, "joined_steps_off", model, plan)
 
 
 def row_copies_for(model: Any) -> RowCopies | None:
     """The kernels that copy the rows of a model that is whole on one GPU, where it has them."""
-    return _compiled(model, lambda: CudaRowCopies(_weight(model)))
+    return _compiled(CudaRowCopies, "row_copy_kernels_off", model)
 
 
 def score_for(model: Any) -> Score | None:
     """The kernel that scores the tokens of such a model, where it has one."""
-    return _compiled(model, lambda: CudaScores(_weight(model)))
+    return _compiled(CudaScores, "score_kernels_off", model)
 
 
-def _compiled(model: Any, make: Callable[[], Kernels]) -> Kernels | None:
+def _compiled(make: Callable[[Tensor], Kernels], off: str, model: Any) -> Kernels | None:
+    """The kernels for a model in half precision on a GPU, or the line ``off`` about why not."""
     if not _is_half_on_gpu(model):
         return None
     try:
-        return make()
+        return make(_weight(model))
     except Exception as error:  # noqa: BLE001 - another torch, or no compiler in it
-        log.warning("kernels_off", error=type(error).__name__, reason=str(error)[:200])
+        log.warning(off, error=type(error).__name__, reason=str(error)[:200])
         return None
 
 

@@ -140,6 +140,17 @@ async def test_a_written_select_reads_as_by_sqlalchemy(database: AsyncEngine) ->
         assert (result.all(), result.first(), result.one_or_none()) == ([], None, None)
 
 
+async def test_the_one_row_of_a_statement_is_read_or_missed(database: AsyncEngine) -> None:
+    rows = text("SELECT 1 AS number, 'a' AS name FROM generate_series(1, CAST(:count AS int))")
+    async with connect_directly(database) as connection:
+        row = (await connection.execute(rows, {"count": 1})).one()
+        assert row._asdict() == {"number": 1, "name": "a"}
+        for count in (0, 2):
+            result = await connection.execute(rows, {"count": count})
+            with pytest.raises(ValueError, match="one row was expected"):
+                result.one()
+
+
 async def test_a_value_set_with_the_statement_may_be_replaced(database: AsyncEngine) -> None:
     statement = text("SELECT :value AS value").bindparams(bindparam("value", "set", type_=Text))
     async with connect_directly(database) as connection:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from aiohttp import ClientTimeout
 from pydantic import SecretStr
-from sqlalchemy import Row, event, text
+from sqlalchemy import Row, text
 
-from bot import app_keys
 from bot.messengers.slack import api, web_api
 from bot.messengers.slack.simulated_requests import CHANNEL_ID
 from bot.store.delivery_claims import RECONCILE_DELAY_S, DeliveryClaim
 from fakes.faults import Fault
+from tests.support.seen_statements import after_direct_statements
 from tests.support.stack import SLACK_TOKEN, Stack, running_bot, running_stack, served
 
 ANSWER = "에코: 안녕"
@@ -57,27 +57,23 @@ async def ledger(stack: Stack) -> list[str]:
     return [row.state for row in await stack.rows("SELECT * FROM delivery_attempts ORDER BY id")]
 
 
-async def scans(stack: Stack, count: int) -> None:
+async def scans(count: int) -> None:
     """Wait until the reconciler has looked for lost answers so many times."""
     seen: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def note(statement: str, _: object) -> None:
         if "trace_at" in statement and "UPDATE deliveries" in statement:
             seen.append(statement)
 
-    engine = stack.app[app_keys.DATABASE].sync_engine
-    event.listen(engine, "after_cursor_execute", note)
-    try:
+    with after_direct_statements(note):
         async with asyncio.timeout(30):
             while len(seen) < count:
                 await asyncio.sleep(0.02)
-    finally:
-        event.remove(engine, "after_cursor_execute", note)
 
 
 async def nothing_more_comes(stack: Stack) -> None:
     sent = len(stack.slack.messages) + len(stack.slack.posts)
-    await scans(stack, 3)
+    await scans(3)
     assert len(stack.slack.messages) + len(stack.slack.posts) == sent
 
 
@@ -139,7 +135,7 @@ async def test_no_lookup_before_the_reconcile_delay(database_url: str, redis_url
         lost = await delivery(stack, "unconfirmed")
         began = (await stack.rows("SELECT claimed_at FROM delivery_attempts"))[0].claimed_at
         assert (lost.trace_at - began).total_seconds() == pytest.approx(RECONCILE_DELAY_S)
-        await scans(stack, 3)
+        await scans(3)
         assert not stack.slack.readings
 
 

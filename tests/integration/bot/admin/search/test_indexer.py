@@ -18,10 +18,12 @@ from bot.admin.turns import finding
 from bot.domain.turns import Person
 from bot.privacy.masking import pseudonym
 from bot.store import erasure
+from bot.store.search import indexing
 from bot.store.search import segments as segments_module
 from runtime.database import connect_database
 from tests.support.sample_turns import NOON, add_turn
 from tests.support.search import found, found_on_all_pages, index_all
+from tests.support.seen_statements import seen_statements
 
 
 @pytest.fixture
@@ -196,6 +198,23 @@ async def test_several_bots_index_each_turn_once(database: AsyncEngine) -> None:
     await indexers[0].index()
     assert await count(database, "search_entries") == 12
     assert await count(database, "search_queue") == 0
+
+
+async def test_a_round_without_work_is_two_looks(database: AsyncEngine) -> None:
+    await add_turn(database, "환불")
+    await index_all(database)
+    with seen_statements(database) as seen:
+        await SearchIndexer(database=database).index()
+    assert len(seen) == 2
+
+
+async def test_a_bot_leaves_the_queue_to_the_one_that_indexes(database: AsyncEngine) -> None:
+    await add_turn(database, "환불")
+    async with database.begin() as other:
+        assert await indexing.try_lock(other)
+        await index_all(database)
+        assert await count(database, "search_queue") == 1
+    assert await index_all(database) == 1
 
 
 async def test_pages_cross_segments_without_gaps_or_repeats(

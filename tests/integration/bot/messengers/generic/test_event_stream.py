@@ -6,10 +6,13 @@ import asyncio
 from uuid import UUID
 
 from aiohttp import ClientSession
+from redis.asyncio import Redis
+from sqlalchemy import text
 
 from bot import app_keys
 from bot.http import server_sent_events
 from fakes.generic import message, signed_headers
+from inference_queue.token_stream import Run, TokenStream, current_run
 from tests.support.generic_chat import Chat, running_chat
 from tests.support.stack import GENERIC_SECRET as SECRET
 from tests.support.stack import running_worker, served
@@ -67,6 +70,45 @@ async def test_without_redis_only_the_result_is_sent(database_url: str) -> None:
         said = await chat.send(message("안녕"))
         events = await chat.events(said.body["events_url"])
         assert [(name, data["text"]) for name, data in events] == [("result", "에코: 안녕")]
+
+
+async def test_no_text_comes_behind_a_piece_that_redis_lost(chat: Chat) -> None:
+    chat.server.silent_after = 0
+    said = await chat.send(message("오래 걸리는 질문"))
+    following = asyncio.create_task(chat.events(said.body["events_url"]))
+    await chat.stack.until("SELECT 1 FROM turns WHERE status = 'generating'")
+    redis, run = chat.stack.app[app_keys.REDIS], await run_of(chat)
+    tokens = TokenStream(redis)
+    tokens.append(run, "가나", at=0)
+    await reads(redis, 2)
+    await redis.delete(run.key)
+    tokens.append(run, "마", at=4)
+    await reads(redis, 2)
+    tokens.append(run, "바", at=5)
+    await reads(redis, 2)
+    assert await chat.stack.app[app_keys.INBOX].cancel(UUID(said.body["id"]))
+    assert [data["text"] for name, data in await following if name == "token"] == ["가나"]
+
+
+async def run_of(chat: Chat) -> Run:
+    """The run of the only job."""
+    async with chat.stack.database.connect() as connection:
+        job_id = await connection.scalar(text("SELECT id FROM jobs"))
+        run = await current_run(connection, job_id) if job_id else None
+    assert run is not None
+    return run
+
+
+async def reads(redis: Redis, count: int) -> None:
+    """Wait until the stream was read so many times more."""
+
+    async def read() -> int:
+        return int((await redis.info("commandstats")).get("cmdstat_xrange", {}).get("calls", 0))
+
+    until = await read() + count
+    async with asyncio.timeout(30):
+        while await read() < until:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_cancelled_answer_ends_the_stream_with_a_sentence(chat: Chat) -> None:

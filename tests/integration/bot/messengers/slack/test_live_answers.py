@@ -39,13 +39,20 @@ def without_notice(text: str) -> str:
     return text.removesuffix(f"\n{TEXTS['ko'].ai_notice}")
 
 
+async def ask_for_long(
+    chat: SlackChat, server: EngineServer, *, repeats: int = 1, delay_s: float = 0.05
+) -> tuple[str, str]:
+    """Ask directly for a long answer that is written slowly: the room, and the question there."""
+    server.reply = lambda _: (LONG * repeats).strip()
+    server.delay_per_token_s = delay_s
+    room = chat.direct("U1")
+    return room, await chat.say("U1", room, "길게")
+
+
 async def test_a_direct_answer_is_seen_growing_and_ends_as_the_log_has_it(
     chat: SlackChat, server: EngineServer
 ) -> None:
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.05
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server)
     turn = await chat.until_answered("길게")
     texts = growing(chat, "U1", room, asked)
     assert len(texts) >= 3
@@ -89,10 +96,7 @@ async def test_a_session_ends_with_its_stream(
             raise SlackError("invalid_arguments")
 
     monkeypatch.setattr(Surfaces, "check_session_status", check)
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.03
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server, delay_s=0.03)
     turn = await chat.until_answered("길게")
     await chat.stack.slack.until(
         lambda: chat.workspace.surfaces.sessions.get((room, asked)) == "active"
@@ -106,10 +110,7 @@ async def test_a_session_ends_with_its_stream(
 async def test_a_stream_that_another_bot_has_replaced_is_not_shown_anew(
     chat: SlackChat, server: EngineServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.05
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server)
     begun = await chat.until_shown("U1", room, asked, "가나다")
     monkeypatch.setattr(LiveAnswers, "stream", lambda *_: begun)
     chat.people.delete(room, begun)
@@ -123,11 +124,8 @@ async def test_a_stream_that_another_bot_has_replaced_is_not_shown_anew(
 async def test_an_end_without_an_answer_is_mended_by_an_edit(
     chat: SlackChat, server: EngineServer
 ) -> None:
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.05
     chat.stack.slack.web_api.faults["chat.stopStream"].once(Fault.CUT)
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server)
     turn = await chat.until_answered("길게")
     assert answers(chat, "U1", room, asked) == [turn.answer]
     assert [call.method for call in chat.stack.slack.web_api.calls].count("chat.update") == 1
@@ -138,10 +136,7 @@ async def test_the_end_waits_for_a_call_of_the_writer_that_is_under_way(
 ) -> None:
     """Another bot's may come late: the message would show a beginning for ever."""
     monkeypatch.setattr(LiveAnswers, "stream", lambda *_: None)
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.05
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server)
     await chat.until_shown("U1", room, asked, "가나다")
     held_until = asyncio.get_running_loop().time() + 3.5
     await chat.stack.execute("UPDATE posts SET writer_until = now() + interval '3.5 s'")
@@ -157,10 +152,7 @@ async def test_refused_buttons_do_not_keep_a_stream_open(
     chat: SlackChat, server: EngineServer
 ) -> None:
     chat.workspace.rules.refused_block_types = {"context_actions"}
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.05
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server)
     turn = await chat.until_answered("길게")
     assert answers(chat, "U1", room, asked) == [turn.answer]
     [post] = await chat.stack.rows("SELECT * FROM posts")
@@ -172,11 +164,8 @@ async def test_refused_buttons_do_not_keep_a_stream_open(
 async def test_a_stream_that_cannot_start_leaves_one_post(
     chat: SlackChat, server: EngineServer
 ) -> None:
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.03
     chat.stack.slack.web_api.faults["chat.startStream"].once(Fault.RATE_LIMITED)
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server, delay_s=0.03)
     turn = await chat.until_answered("길게")
     assert answers(chat, "U1", room, asked) == [turn.answer]
 
@@ -184,11 +173,8 @@ async def test_a_stream_that_cannot_start_leaves_one_post(
 async def test_a_start_without_an_answer_shows_nothing_twice(
     chat: SlackChat, server: EngineServer
 ) -> None:
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.03
     chat.stack.slack.web_api.faults["chat.startStream"].once(Fault.CUT)
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server, delay_s=0.03)
     turn = await chat.until_answered("길게")
     assert answers(chat, "U1", room, asked) == [turn.answer]
 
@@ -198,10 +184,7 @@ async def test_a_note_that_postgres_lost_is_looked_up(
 ) -> None:
     """And its bot died, too: the note waits for no disk."""
     monkeypatch.setattr(LiveAnswers, "stream", lambda *_: None)
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.05
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server)
     begun = await chat.until_shown("U1", room, asked, "가나다")
     async with asyncio.timeout(30):
         while await chat.stack.rows("SELECT * FROM posts WHERE message_id IS NULL"):
@@ -217,11 +200,8 @@ async def test_a_lookup_that_fails_after_the_quiet_time_is_made_again(
     chat: SlackChat, server: EngineServer
 ) -> None:
     """Else the answer would be posted anew, and the stream grow for ever."""
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.05
     chat.stack.slack.web_api.faults["chat.startStream"].once(Fault.CUT)
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server)
     await chat.until_shown("U1", room, asked, "가나다")
     age_s = RECONCILE_DELAY_S + 5
     await chat.stack.execute(f"UPDATE posts SET created_at = now() - interval '{age_s} s'")
@@ -233,11 +213,8 @@ async def test_a_lookup_that_fails_after_the_quiet_time_is_made_again(
 async def test_a_piece_without_an_answer_is_shown_once_at_the_end(
     chat: SlackChat, server: EngineServer
 ) -> None:
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.05
     chat.stack.slack.web_api.faults["chat.appendStream"].once(Fault.CUT)
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server)
     turn = await chat.until_answered("길게")
     assert answers(chat, "U1", room, asked) == [turn.answer]
 
@@ -245,11 +222,8 @@ async def test_a_piece_without_an_answer_is_shown_once_at_the_end(
 async def test_a_stream_that_slack_ends_goes_on_by_edits(
     chat: SlackChat, server: EngineServer
 ) -> None:
-    server.reply = lambda _: (LONG * 2).strip()
-    server.delay_per_token_s = 0.1
     chat.workspace.rules.stream_lifetime_s = 1.0
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server, repeats=2, delay_s=0.1)
     turn = await chat.until_answered("길게")
     assert answers(chat, "U1", room, asked) == [turn.answer]
     calls = [call.method for call in chat.stack.slack.web_api.calls]
@@ -340,11 +314,8 @@ async def until_nothing_is_written() -> None:
 async def test_an_answer_that_cannot_be_changed_any_more_is_shown_whole_and_once(
     chat: SlackChat, server: EngineServer, refusal: str
 ) -> None:
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.03
     chat.workspace.rules.refusal_of_edits = refusal
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server, delay_s=0.03)
     turn = await chat.until_answered("길게")
     assert answers(chat, "U1", room, asked) == [turn.answer]
 
@@ -389,12 +360,9 @@ async def test_what_a_dead_bot_began_for_an_erased_turn_is_taken_back(
 async def test_a_pause_that_slack_asks_for_ends_with_the_answer(
     chat: SlackChat, server: EngineServer
 ) -> None:
-    server.reply = lambda _: LONG.strip()
-    server.delay_per_token_s = 0.05
     faults = chat.stack.slack.web_api.faults["chat.appendStream"]
     faults.retry_after_s, faults.always = 100_000, Fault.RATE_LIMITED
-    room = chat.direct("U1")
-    asked = await chat.say("U1", room, "길게")
+    room, asked = await ask_for_long(chat, server)
     turn = await chat.until_answered("길게")
     assert answers(chat, "U1", room, asked) == [turn.answer]
     await until_nothing_is_written()

@@ -10,6 +10,7 @@ import torch
 from structlog.testing import capture_logs
 from torch.utils import cpp_extension
 
+from inference_worker.engines.local import step_choice
 from inference_worker.engines.local.cuda import attention
 from inference_worker.engines.local.cuda.attention import CudaAttention
 from inference_worker.engines.local.cuda.elementwise import CudaElementwise
@@ -147,6 +148,27 @@ def test_an_operation_that_fails_or_computes_otherwise_is_left_out(
         with capture_logs() as lines:
             assert joined_step_for(llama(), gathered) is None
         assert [(line["event"], line["error"]) for line in lines] == [("joined_steps_off", reason)]
+
+
+KERNELS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "step_kernels_off": ("CudaElementwise", lambda model: joined_step_for(model, gathered)),
+    "row_copy_kernels_off": ("CudaRowCopies", step_choice.row_copies_for),
+    "score_kernels_off": ("CudaScores", step_choice.score_for),
+}
+
+
+@pytest.mark.parametrize(("line", "kernels", "choose"), [(k, *v) for k, v in KERNELS.items()])
+def test_kernels_that_do_not_compile_say_which_they_are(
+    monkeypatch: pytest.MonkeyPatch, line: str, kernels: str, choose: Callable[[Any], object]
+) -> None:
+    def failing(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(step_choice, "_is_half_on_gpu", lambda _: True)
+    monkeypatch.setattr(step_choice, kernels, failing)
+    with capture_logs() as lines:
+        choose(llama())
+    assert [(one["event"], one["reason"]) for one in lines] == [(line, "no compiler")]
 
 
 @pytest.mark.parametrize(
