@@ -145,7 +145,7 @@ class JobEnqueuer:
         """Tell of committed jobs."""
         if not queued.jobs:
             return
-        self._queue.wake()
+        self._queue.wake(queued.jobs.values())
         written = [plan for plan in plans if plan.newest.id in queued.jobs]
         self._notifier.notify([turn_id for plan in written for turn_id in plan.merged])
         for turn_id, job_id in queued.jobs.items():

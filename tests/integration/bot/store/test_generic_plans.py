@@ -18,7 +18,7 @@ from bot.store.cancellation import CANCEL_WAITING
 from bot.store.delivery_claims import CLAIM_ONE
 from bot.store.inbox import ACCEPT
 from bot.store.queueing import QUEUE
-from bot.store.settlements import LOCK_SETTLING, SETTLE
+from bot.store.settlements import LOCK_SETTLING, SETTLE, SETTLE_UNREAD
 from bot.store.turn_outcomes import LOAD_OUTCOMES
 from bot.store.waiting_turns import WAITING
 from runtime.database import connect_database
@@ -36,8 +36,14 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.mark.parametrize(
     "statement",
-    [ACCEPT, WAITING, QUEUE, LOCK_SETTLING, SETTLE, CANCEL_WAITING, CLAIM_ONE, LOAD_OUTCOMES],
-    ids=["accept", "waiting", "queue", "lock", "settle", "cancel", "claim", "outcomes"],
+    [
+        *(ACCEPT, WAITING, QUEUE, LOCK_SETTLING, SETTLE, SETTLE_UNREAD),
+        *(CANCEL_WAITING, CLAIM_ONE, LOAD_OUTCOMES),
+    ],
+    ids=[
+        *("accept", "waiting", "queue", "lock", "settle", "settle_unread"),
+        *("cancel", "claim", "outcomes"),
+    ],
 )
 async def test_no_table_or_index_is_read_whole(
     database: AsyncEngine, statement: ClauseElement
