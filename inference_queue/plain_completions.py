@@ -7,45 +7,71 @@ from __future__ import annotations
 
 from inference_queue.protocol import PROTOCOL_VERSION, FinishReason
 
-#: Whole, without a fraction or an exponent: Python reads 1.0 as no count.
-_COUNT = "[0-9]{1,9}"
-_TIME_MS = "(null|[0-9]{1,11}([.][0-9]{1,20})?)"
-_REASON = f'"({"|".join(one for one in FinishReason if one is not FinishReason.CANCELLED)})"'
-#: jsonb writes its keys by length, then by bytes. A server that did not would leave all jobs.
-_RESULT = "".join(
+#: Any but a stopped answer's: that is settled as another status.
+_REASONS = [one for one in FinishReason if one is not FinishReason.CANCELLED]
+_COUNTS = ("prompt_tokens", "completion_tokens", "dropped_messages")
+#: Digits alone: Python takes 1.0 for no count.
+_COUNT = "'^[0-9]{1,9}$'"
+
+
+def _is_reason(path: str) -> str:
+    return f"""({" || ".join(f'{path} == "{reason}"' for reason in _REASONS)})"""
+
+
+def _is_time(path: str) -> str:
+    """A number that a float holds, or null."""
+    return f"({path} == null || {path} == 0 || ({path} >= 1e-9 && {path} < 1e11))"
+
+
+def _may_be(field: str, type_: str, condition: str = "") -> str:
+    """In lax mode, where a comparison would look into arrays."""
+    is_right = f'$.{field}.type() == "{type_}"'
+    return f"(!exists($.{field}) || ({' && '.join(filter(None, (is_right, condition)))}))"
+
+
+#: jsonpath; strict: each field is there.
+_RESULT = " && ".join(
     (
-        f'^{{"kind": "completion", "version": {PROTOCOL_VERSION}, "total_ms": {_TIME_MS}, ',
-        f'"finish_reason": {_REASON}, "prompt_tokens": {_COUNT}, "first_token_ms": {_TIME_MS}, ',
-        f'"dropped_messages": {_COUNT}, "completion_tokens": {_COUNT}}}$',
+        f'strict $.kind == "completion" && $.version == {PROTOCOL_VERSION}',
+        *(f'$.{field}.type() == "string"' for field in ("text", "model")),
+        *(f'$.{field}.type() == "number"' for field in _COUNTS),
+        *map(_is_time, ("$.first_token_ms", "$.total_ms")),
+        _is_reason("$.finish_reason"),
     )
 )
-#: jsonb writes the commas where they belong.
-_REMARKS = "(, )?".join(
+#: Unknown ones are ignored, as Python does.
+_REMARKS = " && ".join(
     (
-        f'^{{("cpu_ms": {_TIME_MS})?',
-        f'("busy_ms": {_TIME_MS})?',
-        f'("cut_chars": {_COUNT})?',
-        f'("finish_reason": {_REASON})?}}$',
+        '$.type() == "object"',
+        _may_be("reasoning", "string"),
+        _may_be("cut_chars", "number"),
+        *(_may_be(f, "number", _is_time(f"$.{f}")) for f in ("cpu_ms", "busy_ms")),
+        _may_be("finish_reason", "string", _is_reason("$.finish_reason")),
+    )
+)
+_FIELDS = ", ".join(
+    f"'{field}'"
+    for field in (
+        *("kind", "version", "text", "model", "finish_reason", "first_token_ms", "total_ms"),
+        *_COUNTS,
     )
 )
 #: A character that ``str.strip`` keeps.
 _SAID = (
-    r"[^\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+    r"'[^\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'"
 )
-#: Where an answer that begins with so many spaces is read in Python.
+#: An answer that begins with so many spaces is read in Python.
 _LOOKED_AT = 100
-#: CASE: of what is no object nothing can be taken away, which would be an error.
+#: CASE: from what is no object nothing can be taken away, which would be an error.
 _IS_PLAIN = f"""
-            CASE WHEN jsonb_typeof(result) = 'object' THEN
-                jsonb_typeof(result -> 'text') = 'string'
-                AND jsonb_typeof(result -> 'model') = 'string'
-                AND (result - ARRAY['text', 'model'])::text ~ '{_RESULT}'
-                AND left(result ->> 'text', {_LOOKED_AT}) ~ '{_SAID}'
+            CASE WHEN result @@ '{_RESULT}' THEN
+                result - ARRAY[{_FIELDS}] = '{{}}'
+                AND {" AND ".join(f"result ->> '{field}' ~ {_COUNT}" for field in _COUNTS)}
+                AND left(result ->> 'text', {_LOOKED_AT}) ~ {_SAID}
             END
-            AND CASE WHEN remarks IS NULL THEN true WHEN jsonb_typeof(remarks) = 'object' THEN
-                coalesce(jsonb_typeof(remarks -> 'reasoning'), 'string') = 'string'
-                AND (remarks - 'reasoning')::text ~ '{_REMARKS}'
-            END
+            AND (remarks IS NULL OR (
+                remarks @@ '{_REMARKS}' AND coalesce(remarks ->> 'cut_chars', '0') ~ {_COUNT}
+            ))
 """
 
 
@@ -65,12 +91,17 @@ def take_completions(ids: str) -> str:
         ))
         RETURNING id, result, remarks, started_at, runs
     ), completion AS (
-        SELECT job.id AS job_id, started_at, runs, text, finish_reason, model, prompt_tokens,
-            completion_tokens, dropped_messages, coalesce(cut_chars, 0) AS cut_chars,
-            first_token_ms, total_ms, coalesce(reasoning, '') AS reasoning, cpu_ms, busy_ms
-        FROM job, jsonb_to_record(result || coalesce(remarks, '{{}}')) AS completion (
-            text text, finish_reason text, model text, prompt_tokens int, completion_tokens int,
-            dropped_messages int, cut_chars int, first_token_ms float8, total_ms float8,
-            reasoning text, cpu_ms float8, busy_ms float8
-        )
+        SELECT id AS job_id, started_at, runs, result ->> 'text' AS text,
+            coalesce(remarks ->> 'finish_reason', result ->> 'finish_reason') AS finish_reason,
+            result ->> 'model' AS model,
+            CAST(result ->> 'prompt_tokens' AS int) AS prompt_tokens,
+            CAST(result ->> 'completion_tokens' AS int) AS completion_tokens,
+            CAST(result ->> 'dropped_messages' AS int) AS dropped_messages,
+            coalesce(CAST(remarks ->> 'cut_chars' AS int), 0) AS cut_chars,
+            CAST(result ->> 'first_token_ms' AS float8) AS first_token_ms,
+            CAST(result ->> 'total_ms' AS float8) AS total_ms,
+            coalesce(remarks ->> 'reasoning', '') AS reasoning,
+            CAST(remarks ->> 'cpu_ms' AS float8) AS cpu_ms,
+            CAST(remarks ->> 'busy_ms' AS float8) AS busy_ms
+        FROM job
     )"""

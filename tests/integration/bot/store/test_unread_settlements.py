@@ -6,7 +6,8 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from tests.support.settling import Way, settle_finished
 
 #: The same database for all examples of a property.
 SHARED = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 FINISH = text(
     """
@@ -58,6 +59,7 @@ SPACES = "".join(filter(str.isspace, map(chr, range(sys.maxunicode + 1))))
 ODD = [
     *("null", "true", "[]", "{}", '""', '" "', '"x"', '"1"', '"cancelled"', '"repetition"'),
     *('"failure"', "1", "2", "1.0", "1e3", "1.5", "-1", "-0.0", "999999999", "2147483647"),
+    *('["completion"]', '["stop"]', "[1]", "[0.5]", '["x"]', "1e-400", "1e-8"),
     *("2147483648", "1e12", "1e13", "99999999999.5", "1e-30", "1e400", "0.1234567890123456789012"),
 ]
 FIELDS = [*Completion.__slots__, "version", "kind", "reason", "mood"]
@@ -160,15 +162,15 @@ async def settled(connection: DirectConnection, parts: Parts, way: Way) -> tuple
     return written
 
 
-async def both_ways(
-    connection: DirectConnection, parts: Parts
-) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
-    """What is written of the finished job, read and unread; unread it is None if it is left."""
+async def is_settled_unread(connection: DirectConnection, parts: Parts) -> bool:
+    """Whether it is; what is written is asserted to be what is written of a job that was read."""
     before = tuple((await connection.execute(WRITTEN)).first())
-    read = await settled(connection, parts, Way.READ)
     unread = await settled(connection, parts, Way.UNREAD)
     assert unread is not None  # whatever it is, the statement of other jobs goes on
-    return read, None if unread == before else unread
+    if unread == before:
+        return False
+    assert unread == await settled(connection, parts, Way.READ)
+    return True
 
 
 @contextlib.asynccontextmanager
@@ -188,11 +190,9 @@ async def test_usual_completions_are_written_unread_as_they_are_read(
 ) -> None:
     async with undone(parts) as connection:
         await finish(connection, result)
-        read, unread = await both_ways(connection, parts)
-    is_usual = (
-        result.finish_reason is not FinishReason.CANCELLED and result.text[:100].strip() != ""
-    )
-    assert unread == (read if is_usual else None)
+        unread = await is_settled_unread(connection, parts)
+    stopped = result.finish_reason is FinishReason.CANCELLED
+    assert unread == (not stopped and result.text[:100].strip() != "")
 
 
 @SHARED
@@ -204,8 +204,17 @@ async def test_what_python_would_read_otherwise_is_left_to_it(
         await finish(connection, result)
         for one in done:
             await damage(connection, one)
-        read, unread = await both_ways(connection, parts)
-    assert unread in (None, read)
+        await is_settled_unread(connection, parts)
+
+
+@pytest.mark.parametrize("column", DAMAGE)
+async def test_no_field_is_read_otherwise_than_by_python(parts: Parts, column: str) -> None:
+    result = replace(a_completion("답"), reasoning="왜", cut_chars=3, cpu_ms=1.5, busy_ms=2.5)
+    for field, value in product(FIELDS, [*ODD, None]):
+        async with undone(parts) as connection:
+            await finish(connection, result)
+            await damage(connection, Damage(column, field, value))
+            await is_settled_unread(connection, parts)
 
 
 @pytest.mark.parametrize("column", ["result", "remarks"])
@@ -215,8 +224,9 @@ async def test_what_is_no_object_is_left_to_python(parts: Parts, column: str, va
     async with undone(parts) as connection:
         await finish(connection, result)
         await connection.execute(text(f"UPDATE jobs SET {column} = '{value}'"))
-        read, unread = await both_ways(connection, parts)
-    assert unread == (read if (column, value) == ("remarks", "{}") else None)
+        unread = await is_settled_unread(connection, parts)
+        assert await settled(connection, parts, Way.READ) is not None
+    assert unread == ((column, value) == ("remarks", "{}"))
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
