@@ -6,7 +6,7 @@ are harmless. The workers' client is ``leases.LeaseClient``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy import Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from inference_queue.announced_jobs import AnnouncedJobs
 from inference_queue.channels import CANCEL_CHANNEL, WAKE_CHANNEL
 from inference_queue.claim_order import set_apart
 from inference_queue.protocol import (
@@ -122,14 +123,20 @@ class JobQueue:
         self._tokens = TokenStream(redis)
         self._wake = WakeupPublisher(redis, WAKE_CHANNEL)
         self._cancelled = WakeupPublisher(redis, CANCEL_CHANNEL)
+        self._announced = AnnouncedJobs()
 
     async def enqueue(self, connection: AnyConnection, *new: Job) -> None:
         """Store the jobs; call ``wake`` once the transaction is committed."""
         await connection.execute(ENQUEUE, {"payloads": dump_payloads(new)})
 
-    def wake(self) -> None:
-        """Wake the workers: there are new jobs."""
+    def wake(self, job_ids: Iterable[UUID] = ()) -> None:
+        """Wake the workers: there are new jobs; ``job_ids``: those that this process settles."""
+        self._announced.add(job_ids)
         self._wake.publish()
+
+    def take_announced(self, causes: Collection[str]) -> list[UUID]:
+        """The jobs among the causes of wake-ups that were announced here: each once, at most."""
+        return self._announced.take(causes)
 
     async def cancel(self, connection: AsyncConnection, job_id: UUID) -> bool:
         """Finish the job as CANCELLED; False: there is no unfinished job of this id.

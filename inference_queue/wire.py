@@ -145,7 +145,7 @@ def load_result(
             return Completion(**fields)
         fields["reason"] = FailureReason(fields["reason"])
         return Failure(**fields)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ProtocolError(f"not a result: {type(error).__name__}: {error}") from error
 
 

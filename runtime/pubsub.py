@@ -64,10 +64,11 @@ class WakeupSubscriber:
         self._due.add(cause)
         self._woken.set()
 
-    async def wait(self, poll_s: float) -> None:
-        """Return at the next wake-up, at the latest after ``poll_s`` seconds."""
+    async def wait(self, poll_s: float) -> set[str]:
+        """Return at the next wake-up, at the latest after ``poll_s`` seconds; its causes."""
         await wait_at_most(poll_s, self._woken)
-        self._due.clear()
+        causes, self._due = self._due, set()
+        return causes
 
     async def _listen(self) -> None:
         while True:

@@ -137,7 +137,7 @@ class JobEnqueuer:
 
     def announce(self, jobs: Mapping[UUID, UUID]) -> None:
         """Tell of committed jobs, by their turns."""
-        self._queue.wake()
+        self._queue.wake(jobs.values())
         for turn_id, job_id in jobs.items():
             log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))
 

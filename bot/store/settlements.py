@@ -5,7 +5,7 @@ The statement of a settlement claims the deliveries that can go out at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ from bot.store.history_cache import mark
 from bot.store.reply_handles import stamp
 from bot.store.turn_outcomes import OUTCOME_COLUMNS
 from inference_queue.client import LOCK_FINISHED, TAKE_FINISHED
+from inference_queue.plain_completions import take_completions
 from inference_queue.protocol import Completion
 from runtime.database import LAZY_COMMIT_SQL
 from runtime.direct import DirectConnection
@@ -56,24 +57,19 @@ LOCK_SETTLING = text(
     """
 ).bindparams(bindparam("job_ids", type_=ARRAY(Uuid)))
 
-#: Jobs out of the queue, their results into their turns, each once, and the newest answered turn
-#: into its conversation, unless a reset came in between. One statement sees what was committed
-#: before it, and of the rows that it locks or changes the newest version. So ``more`` is certain:
-#: an accept counts ``last_seq`` up under the same lock. It was seen, or it has changed the locked
-#: row since, or its own scheduling comes after. A scalar subquery: EXISTS may hash all waiting
-#: turns. The count lets all conversations be locked before the first turn is written.
-SETTLE = text(
-    f"""
-    WITH result AS (
-        SELECT * FROM json_to_recordset(CAST(:results AS json)) AS result (
-            job_id uuid, status text, sources text[], started_at timestamptz, answer text,
-            finish_reason text, model text, prompt_tokens int, completion_tokens int,
-            dropped_messages int, first_token_ms float8, total_ms float8, reasoning text,
-            failure_reason text, failure_message text, cut_chars int, runs jsonb,
-            cpu_ms float8, busy_ms float8
-        )
-    ), job AS ({TAKE_FINISHED.format(ids="SELECT job_id FROM result")}
-    ), held AS ({_HELD}
+
+def _settlement(results: str) -> str:
+    """The statement (SQL) with the parts that make ``job`` and ``result``.
+
+    Jobs out of the queue, their results into their turns, each once, and the newest answered turn
+    into its conversation, unless a reset came in between. One statement sees what was committed
+    before it, and of the rows that it locks or changes the newest version. So ``more`` is certain:
+    an accept counts ``last_seq`` up under the same lock. It was seen, or it has changed the locked
+    row since, or its own scheduling comes after. A scalar subquery: EXISTS may hash all waiting
+    turns. The count lets all conversations be locked before the first turn is written.
+    """
+    return f"""
+    WITH {results}, held AS ({_HELD}
     ), settled AS (
         UPDATE turns
         SET status = result.status, settled_at = now(),
@@ -116,12 +112,39 @@ SETTLE = text(
         CASE (SELECT count(*) FROM claimed) WHEN 0 THEN {LAZY_COMMIT_SQL} END
     FROM settled AS turns LEFT JOIN claimed ON claimed.turn_id = turns.id
     """
-).bindparams(
-    bindparam("results", type_=Text),
+
+
+#: Results that were read and are sent back.
+_READ = f"""result AS (
+        SELECT * FROM json_to_recordset(CAST(:results AS json)) AS result (
+            job_id uuid, status text, sources text[], started_at timestamptz, answer text,
+            finish_reason text, model text, prompt_tokens int, completion_tokens int,
+            dropped_messages int, first_token_ms float8, total_ms float8, reasoning text,
+            failure_reason text, failure_message text, cut_chars int, runs jsonb,
+            cpu_ms float8, busy_ms float8
+        )
+    ), job AS ({TAKE_FINISHED.format(ids="SELECT job_id FROM result")})"""
+#: The same of jobs that nobody has read.
+_UNREAD = f"""{take_completions("SELECT unnest(:job_ids)")}, result AS (
+        SELECT job_id, '{TurnStatus.ANSWERED}' AS status, :sources AS sources, started_at,
+            text AS answer, finish_reason, model, prompt_tokens, completion_tokens,
+            dropped_messages, first_token_ms, total_ms, nullif(reasoning, '') AS reasoning,
+            CAST(NULL AS text) AS failure_reason, CAST(NULL AS text) AS failure_message,
+            cut_chars, runs, cpu_ms, busy_ms
+        FROM completion
+    )"""
+_CLAIM_VALUES = (
     bindparam("name", type_=Uuid),
     bindparam("limit", type_=Integer),
     bindparam("without", type_=ARRAY(Text)),
     MARKING,
+)
+SETTLE = text(_settlement(_READ)).bindparams(bindparam("results", type_=Text), *_CLAIM_VALUES)
+#: Of named jobs those with a usual completion: the others stay finished, and are read.
+SETTLE_UNREAD = text(_settlement(_UNREAD)).bindparams(
+    bindparam("job_ids", type_=ARRAY(Uuid)),
+    bindparam("sources", turn_before(TurnStatus.ANSWERED), type_=ARRAY(Text)),
+    *_CLAIM_VALUES,
 )
 
 
@@ -186,18 +209,37 @@ async def settle(
         return await _settle(connection, mine, claims)
 
 
+async def settle_unread(
+    connection: DirectConnection, job_ids: Sequence[UUID], claims: ClaimRequest | None = None
+) -> list[SettledTurn]:
+    """``settle`` for those of the finished jobs whose result is a usual completion.
+
+    The others, a stopped answer too, stay in the queue.
+    """
+    values = {"job_ids": [*job_ids], **_claim_values(claims)}
+    return _settled_turns(await connection.execute(SETTLE_UNREAD, values), claims)
+
+
 async def _settle(
     connection: DirectConnection, settlements: Sequence[Settlement], claims: ClaimRequest | None
 ) -> list[SettledTurn]:
-    values = {
-        "results": orjson.dumps([_settle_values(one) for one in settlements]).decode(),
+    results = orjson.dumps([_settle_values(one) for one in settlements]).decode()
+    values = {"results": results, **_claim_values(claims)}
+    return _settled_turns(await connection.execute(SETTLE, values), claims)
+
+
+def _claim_values(claims: ClaimRequest | None) -> dict[str, Any]:
+    return {
         "name": claims.name if claims else None,
         "limit": claims.limit if claims else 0,
         "without": [*claims.without] if claims else [],
         "marking": [*claims.marking] if claims else [],
     }
+
+
+def _settled_turns(rows: Iterable[Any], claims: ClaimRequest | None) -> list[SettledTurn]:
     began = claims.began if claims else 0.0
-    return [_settled_turn(row, began) for row in await connection.execute(SETTLE, values)]
+    return [_settled_turn(row, began) for row in rows]
 
 
 def _settled_turn(row: Any, began: float) -> SettledTurn:

@@ -61,6 +61,7 @@ async def _run_without_rows(connection: DirectConnection, queue: JobQueue) -> No
     await queueing.queue_turns(connection, [])
     await queue.finished(connection, 0)
     await settlements.settle(connection, [])
+    await settlements.settle_unread(connection, [])
     await delivery_claims.claim_due(connection, 0, RowFilter(only=()))
     await delivery_claims.claim(connection, uuid4(), via=DeliveryVia.SYNC, states=())
     await sync_windows.close_sync_windows(connection, [])

@@ -51,10 +51,12 @@ class Parts:
 
     database: AsyncEngine
     redis: Redis
+    queue: JobQueue
     inbox: Inbox
     early: EarlyPlanner
     scheduler: ConversationScheduler
     settler: Settler
+    finished: WakeupSubscriber  #: of the settler; it hears nothing until its context begins
     sweeper: TurnSweeper
     worker: LeaseClient
     canceller: TurnCanceller
@@ -90,6 +92,12 @@ class Parts:
         async with self.database.begin() as connection:
             for statement in statements:
                 await connection.execute(text(statement))
+
+    async def causes(self) -> set[str]:
+        """The causes of the wake-ups of all finished jobs."""
+        return {
+            str(job.id) for job in await self.rows("SELECT id FROM jobs WHERE state = 'finished'")
+        }
 
     async def statuses(self) -> dict[str, str]:
         """The status of each turn by its text."""
@@ -202,10 +210,12 @@ async def running_parts(
         yield Parts(
             database,
             redis,
+            queue,
             inbox,
             early,
             scheduler,
             settler,
+            finished,
             sweeper,
             worker,
             canceller,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bot.conversation import settler
 from tests.integration.bot.conversation.conversation_parts import running_parts, utterance
 from tests.support.seen_statements import seen_statements
+from tests.support.settling import Way
 
 
+@pytest.mark.parametrize("way", Way)
 async def test_many_conversations_are_scheduled_and_settled_by_few_statements(
-    database_url: str, redis_url: str
+    database_url: str, redis_url: str, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(settler, "SETTLE_POLL_S", 600.0)
     async with running_parts(database_url, redis_url) as parts:
         await parts.wait("먼저")
         await parts.schedule_all()  # stores the settings of all these prompts, once
@@ -21,9 +27,10 @@ async def test_many_conversations_are_scheduled_and_settled_by_few_statements(
             await parts.scheduler.schedule(ids)
         assert len(seen) == 2  # read the waiting turns, queue them with their jobs
         await parts.work()
+        causes = await parts.causes() if way is Way.UNREAD else set()
         with seen_statements(parts.database) as seen:
-            assert await parts.settler.settle() == 12
-        assert len(seen) == 2  # read the jobs, settle the turns
+            assert await parts.settler.settle_woken(causes) == 12
+        assert len(seen) == (1 if way is Way.UNREAD else 2)  # read the jobs, settle the turns
         with seen_statements(parts.database) as seen:
             await parts.inbox.submit(utterance("하나 더", key="누구"))
             await parts.scheduler.close()

@@ -13,13 +13,14 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from bot.conversation import settler
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.conversation.settlement_follow_up import SettlementFollowUp
-from bot.conversation.settler import Settler, settlement_of
+from bot.conversation.settler import Settler
 from bot.delivery import dispatcher
 from bot.delivery.wire import SHARE
 from bot.domain.deliveries import DeliveryResult, DeliveryVia, ReplyHandle
-from bot.store import delivery_claims, settlements
+from bot.store import delivery_claims
 from bot.store.delivery_claims import (
     CLAIM_S,
     RECONCILE_DELAY_S,
@@ -31,7 +32,6 @@ from bot.store.row_filter import RowFilter
 from bot.store.settlements import SettledTurn
 from bot.store.turn_outcomes import load_outcome
 from inference_queue.channels import FINISHED_CHANNEL
-from inference_queue.client import JobQueue
 from runtime.database import DATABASE_ERRORS, WITH_SENDER, connect_database
 from runtime.direct import DirectConnection, DirectResult, begin_directly, connect_directly
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
@@ -40,6 +40,7 @@ from tests.integration.bot.conversation.conversation_parts import Parts, running
 from tests.integration.bot.delivery.delivery_parts import DeliveryParts
 from tests.support.blocked import until_blocked
 from tests.support.seen_statements import after_direct_statements, seen_statements
+from tests.support.settling import Way, settle_finished
 
 NAME = uuid4()
 
@@ -48,21 +49,32 @@ NAME = uuid4()
 class Whole:
     """Conversation and delivery, with a settler that hands claims over."""
 
+    way: Way
     parts: Parts
     delivery: DeliveryParts
     settler: Settler
     scheduled: list[int]  #: conversations that a settlement wants to have scheduled
 
+    async def causes(self) -> set[str]:
+        """The causes of the wake-up by which what is finished is settled this way."""
+        return await self.parts.causes() if self.way is Way.UNREAD else set()
 
-@pytest.fixture
-async def whole(database_url: str, redis_url: str) -> AsyncIterator[Whole]:
+    async def settle(self) -> int:
+        """A round of the settler."""
+        return await self.settler.settle_woken(await self.causes())
+
+
+@pytest.fixture(params=Way)
+async def whole(
+    database_url: str, redis_url: str, request: pytest.FixtureRequest
+) -> AsyncIterator[Whole]:
     async with running_parts(database_url, redis_url) as parts:
         delivery = DeliveryParts(parts.database, parts.redis)
         wakeup = WakeupPublisher(parts.redis, "settled")
         scheduled: list[int] = []
-        settler = Settler(
+        settling = Settler(
             database=parts.database,
-            queue=JobQueue(parts.redis),
+            queue=parts.queue,
             finished=WakeupSubscriber(parts.redis, FINISHED_CHANNEL),
             follow_up=SettlementFollowUp(
                 history=RecentHistory(parts.redis, max_turns=5),
@@ -71,7 +83,7 @@ async def whole(database_url: str, redis_url: str) -> AsyncIterator[Whole]:
             ),
             dispatcher=delivery.dispatcher,
         )
-        yield Whole(parts, delivery, settler, scheduled)
+        yield Whole(request.param, parts, delivery, settling, scheduled)
         await delivery.recorded()
         await wakeup.close()
 
@@ -85,17 +97,16 @@ async def answered(parts: Parts, key: str = "철수", **changes: Any) -> UUID:
 
 
 async def settled_turns(
-    connection: DirectConnection, parts: Parts, **changes: Any
+    connection: DirectConnection, whole: Whole, **changes: Any
 ) -> list[SettledTurn]:
     """Settle what is finished."""
-    finished = await JobQueue(parts.redis).finished(connection, 100)
     request = replace(ClaimRequest(name=NAME, limit=5), **changes)
-    return await settlements.settle(connection, [settlement_of(job) for job in finished], request)
+    return await settle_finished(connection, whole.parts.queue, whole.way, request)
 
 
-async def settle(connection: DirectConnection, parts: Parts, **changes: Any) -> list[DeliveryClaim]:
+async def settle(connection: DirectConnection, whole: Whole, **changes: Any) -> list[DeliveryClaim]:
     """The same; the claims made with it."""
-    settled = await settled_turns(connection, parts, **changes)
+    settled = await settled_turns(connection, whole, **changes)
     assert not [turn for turn in settled if turn.claim and turn.is_due]
     return [turn.claim for turn in settled if turn.claim]
 
@@ -116,7 +127,7 @@ def reply(
 async def test_a_claim_made_with_the_settlement_is_like_any_other(whole: Whole) -> None:
     turn_id = await answered(whole.parts)
     async with connect_directly(whole.parts.database) as connection:
-        [claim] = await settle(connection, whole.parts)
+        [claim] = await settle(connection, whole)
     async with whole.parts.database.connect() as plain:
         assert claim.turn == await load_outcome(plain, turn_id)
     assert (claim.turn_id, claim.via, claim.number, claim.attempts) == (turn_id, "post", 1, 1)
@@ -168,10 +179,10 @@ async def test_what_is_claimed_with_a_settlement_is_what_a_claim_would_find(
     async with connect_directly(parts.database) as connection:
         with contextlib.suppress(LookupError):
             async with connection.begin():
-                claims = await settle(connection, parts, **request_)
+                claims = await settle(connection, whole, **request_)
                 assert [claim.turn_id for claim in claims] == ([turn_id] if claimed else [])
                 raise LookupError
-        [turn] = await settled_turns(connection, parts, limit=0)
+        [turn] = await settled_turns(connection, whole, limit=0)
         assert turn.is_due is due
     async with parts.database.connect() as plain:
         only, without = RowFilter(only=(turn_id,)), request_.get("without", ())
@@ -196,7 +207,7 @@ async def test_a_claim_of_a_post_that_can_be_looked_up_is_marked_with_its_number
     turn_id = await answered(whole.parts, reply=reply(*given))
     await whole.parts.execute("UPDATE deliveries SET trace_claim = 0, traces = 3, trace_at = now()")
     async with connect_directly(whole.parts.database) as connection:
-        claims = await settle(connection, whole.parts, marking=marking, limit=1 if settling else 0)
+        claims = await settle(connection, whole, marking=marking, limit=1 if settling else 0)
         if not settling:
             claims = await delivery_claims.claim_due(connection, 1, marking=marking)
     assert [claim.marked for claim in claims] == [marked]
@@ -214,7 +225,8 @@ async def test_a_stopped_answer_is_not_claimed_with_its_settlement(whole: Whole)
     await whole.parts.schedule_all()
     assert await whole.parts.canceller.cancel(turn_id)
     async with connect_directly(whole.parts.database) as connection:
-        assert await settle(connection, whole.parts) == []
+        assert await settle(connection, whole) == []
+    assert await whole.settler.settle() == (1 if whole.way is Way.UNREAD else 0)
     assert (await whole.delivery.delivery(turn_id)).state == "expired"
 
 
@@ -225,7 +237,7 @@ async def test_the_commit_waits_for_the_disk_where_something_is_claimed(
     await answered(whole.parts)
     async with begin_directly(whole.parts.database) as connection:
         await connection.execute(text("SET LOCAL synchronous_commit = on"))
-        await settle(connection, whole.parts, limit=limit)
+        await settle(connection, whole, limit=limit)
         assert await connection.scalar(text("SHOW synchronous_commit")) == durable
 
 
@@ -234,7 +246,7 @@ async def test_a_delivery_that_another_one_holds_is_not_waited_for(whole: Whole)
     async with whole.parts.database.begin() as other:
         await other.execute(text("UPDATE deliveries SET updated_at = now()"))
         async with connect_directly(whole.parts.database) as connection:
-            assert await settle(connection, whole.parts) == []
+            assert await settle(connection, whole) == []
     assert (await whole.delivery.delivery(turn_id)).state == "pending"
 
 
@@ -243,7 +255,7 @@ async def test_a_claim_after_a_wait_for_a_conversation_lasts_as_long_as_any(whol
 
     async def run() -> list[DeliveryClaim]:
         async with connect_directly(whole.parts.database) as connection:
-            return await settle(connection, whole.parts)
+            return await settle(connection, whole)
 
     async with whole.parts.database.begin() as holder:
         await holder.execute(text("SELECT FROM conversations FOR UPDATE"))
@@ -256,17 +268,21 @@ async def test_a_claim_after_a_wait_for_a_conversation_lasts_as_long_as_any(whol
     assert waited >= timedelta(seconds=0.5)
 
 
-async def test_an_answer_is_settled_claimed_and_recorded_by_three_statements(
-    whole: Whole,
+async def test_an_answer_is_settled_claimed_and_recorded_by_few_statements(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(settler, "SETTLE_POLL_S", 600.0)
+    assert await whole.settler.settle() == 0
     turn_id = await answered(whole.parts)
     await whole.delivery.dispatcher.deliver_due()  # the scan, which comes by itself
+    causes = await whole.causes()
     with seen_statements(whole.parts.database) as seen:
-        assert await whole.settler.settle() == 1
+        assert await whole.settler.settle_woken(causes) == 1
         await whole.delivery.dispatcher.deliver_due()
         await whole.delivery.recorded()
     assert whole.delivery.slack.turn_ids == {turn_id}
-    assert ["claimed_by" in statement for statement in seen] == [False, True, False]
+    reads = [False] if whole.way is Way.READ else []
+    assert ["claimed_by" in statement for statement in seen] == [*reads, True, False]
     assert await whole.delivery.states([turn_id]) == ["delivered"]
 
 
@@ -282,9 +298,9 @@ async def test_answers_of_a_conversation_keep_their_order(
 
     monkeypatch.setattr(whole.delivery.slack, "deliver", held)
     first = await answered(whole.parts)
-    assert await whole.settler.settle() == 1
+    assert await whole.settle() == 1
     second = await answered(whole.parts)
-    assert await whole.settler.settle() == 1
+    assert await whole.settle() == 1
     assert await whole.delivery.states([first, second]) == ["sending", "pending"]
     sent.set()
     async with asyncio.timeout(30):
@@ -307,7 +323,7 @@ async def test_a_messenger_whose_share_is_used_up_is_not_claimed_for(
     await whole.delivery.add_answers(SHARE)
     await whole.delivery.dispatcher.deliver_due()
     turn_id = await answered(whole.parts)
-    assert await whole.settler.settle() == 1
+    assert await whole.settle() == 1
     assert await whole.delivery.states([turn_id]) == ["pending"]
     over.set()
 
@@ -329,7 +345,7 @@ async def test_a_claim_of_a_settlement_under_way_is_not_released(whole: Whole) -
     turn_id = await answered(whole.parts)
     with whole.delivery.dispatcher.claiming(5) as request:
         async with connect_directly(whole.parts.database) as connection:
-            await settle(connection, whole.parts, name=request.name)
+            await settle(connection, whole, name=request.name)
         assert await whole.delivery.claimer.claim(5) == []
         assert await whole.delivery.states([turn_id]) == ["sending"]
 
@@ -347,7 +363,7 @@ async def test_a_claim_without_an_answer_of_postgres_is_made_again(
             raise error
 
     with after_direct_statements(lose), contextlib.suppress(OSError, asyncio.CancelledError):
-        await whole.settler.settle()
+        await whole.settle()
     assert await whole.delivery.states([turn_id]) == ["sending"]
     await whole.delivery.deliver()
     assert whole.delivery.slack.turn_ids == {turn_id}
@@ -360,7 +376,7 @@ async def test_a_settlement_is_done_to_its_end_as_the_bot_stops(whole: Whole) ->
     await whole.parts.wait("다음", key="철수")
     async with whole.parts.database.begin() as holder:
         await holder.execute(text("SELECT FROM conversations FOR UPDATE"))
-        settling = asyncio.create_task(whole.settler.settle())
+        settling = asyncio.create_task(whole.settle())
         await until_blocked(whole.parts.database)
         settling.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -380,7 +396,7 @@ async def test_a_settlement_that_waits_as_its_bot_is_killed_claims_nothing(
     async with whole.parts.database.begin() as holder:
         await holder.execute(text("SELECT FROM conversations FOR UPDATE"))
         async with connect_directly(killed) as connection:
-            settling = asyncio.create_task(settle(connection, whole.parts))
+            settling = asyncio.create_task(settle(connection, whole))
             await until_blocked(whole.parts.database)
             # As the kernel does with a dead process's connection: no request to stop goes out.
             connection._driver.terminate()
@@ -389,7 +405,7 @@ async def test_a_settlement_that_waits_as_its_bot_is_killed_claims_nothing(
         await holder.execute(text("SELECT pg_sleep(1)"))
     await killed.dispose()
     assert await whole.delivery.states([turn_id]) == ["pending"]
-    assert await whole.settler.settle() == 1
+    assert await whole.settle() == 1
     await whole.delivery.recorded()
     assert whole.delivery.slack.turn_ids == {turn_id}
 
@@ -419,7 +435,7 @@ async def test_a_delivery_that_refuses_its_claim_does_not_keep_the_turn_from_its
 ) -> None:
     bad, good = await answered(whole.parts, "가"), await answered(whole.parts, "나")
     await whole.delivery.break_row(bad, when="NEW.state = 'sending'")
-    assert await whole.settler.settle() == 2
+    assert await whole.settle() == 2
     assert set((await whole.parts.statuses()).values()) == {"answered"}
     await whole.delivery.deliver()
     assert whole.delivery.slack.turn_ids == {good}

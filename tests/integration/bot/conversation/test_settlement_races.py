@@ -14,20 +14,20 @@ from sqlalchemy import Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.conversation.settler import SETTLE_BATCH, settlement_of
+from bot.conversation.settler import SETTLE_BATCH
 from bot.domain.turns import Person
-from bot.store import conversations, erasure, settlements
+from bot.store import conversations, erasure
 from bot.store import inbox as inbox_store
 from bot.store.settlements import SettledTurn
-from inference_queue.client import JobQueue
 from runtime.database import BY_KEY, connect_database
-from runtime.direct import DirectConnection, begin_directly, connect_directly
+from runtime.direct import begin_directly, connect_directly
 from tests.integration.bot.conversation.conversation_parts import (
     Parts,
     running_parts,
     utterance,
 )
 from tests.support.blocked import until_blocked
+from tests.support.settling import Way, settle_finished
 
 #: How the version before took and settled jobs, in one transaction.
 BEFORE_TAKE = text(
@@ -79,6 +79,11 @@ async def parts(database_url: str, redis_url: str) -> AsyncIterator[Parts]:
         yield parts
 
 
+@pytest.fixture(params=Way)
+def way(request: pytest.FixtureRequest) -> Way:
+    return request.param  # type: ignore[no-any-return]
+
+
 async def answered(parts: Parts, *keys: str) -> None:
     """A turn with a finished job in each conversation."""
     for key in keys:
@@ -87,21 +92,15 @@ async def answered(parts: Parts, *keys: str) -> None:
     assert await parts.work() == len(keys)
 
 
-async def settle(connection: DirectConnection, queue: JobQueue) -> list[SettledTurn]:
-    """What is finished, as the settler does it."""
-    finished = await queue.finished(connection, 100)
-    return await settlements.settle(connection, [settlement_of(job) for job in finished])
-
-
 @asynccontextmanager
 async def settling(
-    parts: Parts, database: AsyncEngine | None = None
+    parts: Parts, way: Way, database: AsyncEngine | None = None
 ) -> AsyncIterator[asyncio.Task[list[SettledTurn]]]:
     """A settlement that waits inside the context, and goes on when it ends."""
 
     async def run() -> list[SettledTurn]:
         async with connect_directly(database or parts.database) as connection:
-            return await settle(connection, JobQueue(parts.redis))
+            return await settle_finished(connection, parts.queue, way)
 
     task = asyncio.create_task(run())
     await until_blocked(parts.database)
@@ -122,26 +121,30 @@ async def settle_as_before(connection: AsyncConnection) -> list[UUID]:
 
 async def test_what_is_accepted_while_the_settlement_waits_is_not_left_waiting(
     parts: Parts,
+    way: Way,
 ) -> None:
     await answered(parts, "철수")
     async with parts.database.begin() as accepting:
         await inbox_store.accept(accepting, [utterance("또", key="철수")])
-        async with settling(parts) as task:
+        async with settling(parts, way) as task:
             pass
     assert [turn.more for turn in await task] == [True]
 
 
-async def test_nothing_more_is_scheduled_where_nothing_waits(parts: Parts) -> None:
+async def test_nothing_more_is_scheduled_where_nothing_waits(parts: Parts, way: Way) -> None:
     await answered(parts, "철수")
     async with connect_directly(parts.database) as connection:
-        assert [turn.more for turn in await settle(connection, JobQueue(parts.redis))] == [False]
+        [turn] = await settle_finished(connection, parts.queue, way)
+    assert not turn.more
 
 
-async def test_a_reset_while_the_settlement_waits_forgets_its_answer(parts: Parts) -> None:
+async def test_a_reset_while_the_settlement_waits_forgets_its_answer(
+    parts: Parts, way: Way
+) -> None:
     await answered(parts, "철수")
     async with parts.database.begin() as resetting:
         await conversations.reset(resetting, messenger="slack", tenant="T1", key="철수")
-        async with settling(parts) as task:
+        async with settling(parts, way) as task:
             pass
     [turn] = await task
     assert turn.previous is None
@@ -150,24 +153,28 @@ async def test_a_reset_while_the_settlement_waits_forgets_its_answer(parts: Part
     assert await parts.statuses() == {"말 철수": "answered"}
 
 
-async def test_what_is_erased_while_the_settlement_waits_stays_erased(parts: Parts) -> None:
+async def test_what_is_erased_while_the_settlement_waits_stays_erased(
+    parts: Parts, way: Way
+) -> None:
     await answered(parts, "철수")
     async with parts.database.begin() as erasing:
         await erasure.erase_turns(erasing, Person(messenger="slack", tenant="T1", sender="U1"))
-        async with settling(parts) as task:
+        async with settling(parts, way) as task:
             pass
     assert await task == []
     assert await parts.rows("SELECT id FROM turns") == []
     assert await parts.rows("SELECT id FROM jobs") == []
 
 
-async def test_a_turn_that_is_marked_meanwhile_is_settled_all_the_same(parts: Parts) -> None:
+async def test_a_turn_that_is_marked_meanwhile_is_settled_all_the_same(
+    parts: Parts, way: Way
+) -> None:
     await answered(parts, "철수")
     async with parts.database.begin() as marking:
         await marking.execute(
             text("UPDATE turns SET status = 'generating', started_at = '2026-01-01+00'")
         )
-        async with settling(parts) as task:
+        async with settling(parts, way) as task:
             pass
     assert len(await task) == 1
     [turn] = await parts.rows("SELECT status, started_at FROM turns")
@@ -175,33 +182,34 @@ async def test_a_turn_that_is_marked_meanwhile_is_settled_all_the_same(parts: Pa
     assert turn.started_at.isoformat().startswith("2026-01-01")
 
 
-async def test_one_of_two_bots_settles_and_the_other_does_not_wait(parts: Parts) -> None:
+@pytest.mark.parametrize("other_way", Way)
+async def test_one_of_two_bots_settles_and_the_other_does_not_wait(
+    parts: Parts, way: Way, other_way: Way
+) -> None:
     await answered(parts, "철수", "영희")
-    queue = JobQueue(parts.redis)
     async with parts.database.begin() as holder:
         await holder.execute(text("SELECT FROM conversations FOR UPDATE"))
-        async with settling(parts) as task, connect_directly(parts.database) as other:
-            assert await settle(other, queue) == []
+        async with settling(parts, way) as task, connect_directly(parts.database) as other:
+            assert await settle_finished(other, parts.queue, other_way) == []
     assert len(await task) == 2
     async with connect_directly(parts.database) as other:
-        assert await settle(other, queue) == []
+        assert await settle_finished(other, parts.queue, other_way) == []
 
 
-async def test_the_version_before_settles_what_it_has_taken(parts: Parts) -> None:
+async def test_the_version_before_settles_what_it_has_taken(parts: Parts, way: Way) -> None:
     await answered(parts, "철수", "영희")
-    queue = JobQueue(parts.redis)
     async with parts.database.begin() as before, connect_directly(parts.database) as now:
         assert len(await settle_as_before(before)) == 2
-        assert await settle(now, queue) == []
+        assert await settle_finished(now, parts.queue, way) == []
     async with connect_directly(parts.database) as now:
-        assert await settle(now, queue) == []
+        assert await settle_finished(now, parts.queue, way) == []
     assert {row.answer for row in await parts.rows("SELECT answer FROM turns")} == {"예전"}
 
 
-async def test_the_version_before_leaves_what_is_settled_now(parts: Parts) -> None:
+async def test_the_version_before_leaves_what_is_settled_now(parts: Parts, way: Way) -> None:
     await answered(parts, "철수", "영희")
     async with begin_directly(parts.database) as now, parts.database.begin() as before:
-        assert len(await settle(now, JobQueue(parts.redis))) == 2
+        assert len(await settle_finished(now, parts.queue, way)) == 2
         assert await settle_as_before(before) == []
     async with parts.database.begin() as before:
         assert await settle_as_before(before) == []
@@ -209,24 +217,23 @@ async def test_the_version_before_leaves_what_is_settled_now(parts: Parts) -> No
     assert answers == {"답: 말 철수", "답: 말 영희"}
 
 
-async def test_a_stopped_turn_is_left_to_the_bot_that_settles_it(parts: Parts) -> None:
+async def test_a_stopped_turn_is_left_to_the_bot_that_settles_it(parts: Parts, way: Way) -> None:
     turn_id = await parts.wait("하나")
     await parts.schedule_all()
     assert await parts.canceller.cancel(turn_id)
-    queue = JobQueue(parts.redis)
     async with parts.database.begin() as before, connect_directly(parts.database) as now:
         assert len(await settle_as_before(before)) == 1
-        assert await settle(now, queue) == []
+        assert await settle_finished(now, parts.queue, way) == []
 
 
 async def test_no_turn_is_locked_before_all_conversations_are(
-    parts: Parts, database_url: str
+    parts: Parts, way: Way, database_url: str
 ) -> None:
     await answered(parts, "가", "나")
     bots = connect_database(database_url, pool_size=1, server_settings=BY_KEY)
     async with parts.database.begin() as holder:
         await holder.execute(text("SELECT FROM conversations WHERE key = '나' FOR UPDATE"))
-        async with settling(parts, bots) as task:
+        async with settling(parts, way, bots) as task:
             async with parts.database.begin() as other:
                 await other.execute(text("SELECT FROM turns FOR UPDATE NOWAIT"))
             free = "SELECT id FROM conversations FOR UPDATE SKIP LOCKED"
@@ -272,9 +279,11 @@ async def test_a_bot_goes_on_behind_what_several_others_are_settling(parts: Part
     assert list((await parts.statuses()).values()).count("answered") == 3
 
 
-async def test_the_commit_of_a_settlement_does_not_wait_for_the_disk(parts: Parts) -> None:
+async def test_the_commit_of_a_settlement_does_not_wait_for_the_disk(
+    parts: Parts, way: Way
+) -> None:
     await answered(parts, "철수")
     async with begin_directly(parts.database) as connection:
         await connection.execute(text("SET LOCAL synchronous_commit = on"))
-        await settle(connection, JobQueue(parts.redis))
+        await settle_finished(connection, parts.queue, way)
         assert await connection.scalar(text("SHOW synchronous_commit")) == "off"

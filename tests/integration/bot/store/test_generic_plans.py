@@ -18,7 +18,7 @@ from bot.store.cancellation import CANCEL_WAITING
 from bot.store.delivery_claims import CLAIM_ONE
 from bot.store.inbox import ACCEPT, ACCEPT_JOBS
 from bot.store.queueing import QUEUE
-from bot.store.settlements import LOCK_SETTLING, SETTLE
+from bot.store.settlements import LOCK_SETTLING, SETTLE, SETTLE_UNREAD
 from bot.store.turn_outcomes import LOAD_OUTCOMES
 from bot.store.waiting_turns import WAITING
 from runtime.database import connect_database
@@ -37,26 +37,12 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
 @pytest.mark.parametrize(
     "statement",
     [
-        ACCEPT,
-        ACCEPT_JOBS,
-        WAITING,
-        QUEUE,
-        LOCK_SETTLING,
-        SETTLE,
-        CANCEL_WAITING,
-        CLAIM_ONE,
-        LOAD_OUTCOMES,
+        *(ACCEPT, ACCEPT_JOBS, WAITING, QUEUE, LOCK_SETTLING, SETTLE, SETTLE_UNREAD),
+        *(CANCEL_WAITING, CLAIM_ONE, LOAD_OUTCOMES),
     ],
     ids=[
-        "accept",
-        "accept jobs",
-        "waiting",
-        "queue",
-        "lock",
-        "settle",
-        "cancel",
-        "claim",
-        "outcomes",
+        *("accept", "accept_jobs", "waiting", "queue", "lock", "settle", "settle_unread"),
+        *("cancel", "claim", "outcomes"),
     ],
 )
 async def test_no_table_or_index_is_read_whole(

@@ -301,10 +301,14 @@ class Lives(RuleBasedStateMachine):
 
     # --- bots -------------------------------------------------------------------------------
 
-    @rule(twice=st.booleans())
-    def settle(self, *, twice: bool) -> None:
+    @rule(twice=st.booleans(), woken=st.booleans())
+    def settle(self, *, twice: bool, woken: bool) -> None:
+        finished = self.rows("SELECT id FROM jobs WHERE state = 'finished'") if woken else []
+        causes = {str(job.id) for job in finished}
+
         async def settle() -> None:
-            await asyncio.gather(*(self.settler.settle() for _ in range(1 + twice)))
+            again = [self.settler.settle()] if twice else []
+            await asyncio.gather(self.settler.settle_woken(causes), *again)
             await self.scheduler.close()
 
         self.run(settle())
