@@ -57,6 +57,7 @@ async def _warm_up(database: AsyncEngine, queue: JobQueue, count: int) -> None:
 
 async def _run_without_rows(connection: DirectConnection, queue: JobQueue) -> None:
     await inbox.accept(connection, [])
+    await connection.execute(inbox.ACCEPT_JOBS, {"utterances": "[]", "payloads": "[]"})
     await waiting_turns.waiting_conversations(connection, [])
     await queueing.queue_turns(connection, [])
     await queue.finished(connection, 0)
