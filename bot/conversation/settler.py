@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -17,13 +18,15 @@ from inference_queue.client import JobQueue
 from runtime.activity import Activity
 from runtime.isolation import is_outage
 from runtime.periodic import FailureLog, run_periodically
-from runtime.pubsub import WakeupSubscriber
+from runtime.pubsub import UNNAMED, WakeupSubscriber
 from runtime.tasks import cancel_and_wait
 
 SETTLE_POLL_S = 0.25
 RETRY_EVERY_S = 0.5
 #: The maximum of jobs per statement: it locks their conversations, and accepts wait for it.
 SETTLE_BATCH = 20
+#: A bot that lives has settled what it has enqueued by then: the others need not look before.
+OTHERS_S = 0.05
 #: Far above the duration of a settlement: a longer one waits for a row's lock.
 TIMEOUT_S = 2.0
 
@@ -62,6 +65,7 @@ class Settler:
         )
         self._elsewhere: list[UUID] = []  # jobs of full rounds that others were settling
         self._read_until = 0.0  # what is finished needs no look before
+        self._others_at = math.inf  # jobs of other bots are looked for then
         self._faults: FaultHandler[UUID] = FaultHandler(
             "settle",
             id_name="job_id",
@@ -85,29 +89,35 @@ class Settler:
                         continue
                 if failures.failing:
                     await asyncio.sleep(SETTLE_POLL_S)
-                causes = await self._finished.wait(self._activity.poll_s(SETTLE_POLL_S))
+                others_s = max(self._others_at - time.monotonic(), 0.0)
+                poll_s = self._activity.poll_s(SETTLE_POLL_S)
+                causes = await self._finished.wait(min(poll_s, others_s))
         finally:
             await cancel_and_wait(retrying)
 
     async def settle_woken(self, causes: Collection[str]) -> int:
-        """``settle`` for a wake-up of these causes.
+        """Settle what a wake-up of these causes tells of; without any, all. The jobs found.
 
-        Where they name nothing but jobs that this bot has enqueued, their usual results need no
-        reading. Others wake every bot: most would pay for a statement that finds nothing.
+        The usual results of jobs that this bot has enqueued need no reading. Others wake every bot:
+        most would pay for a statement that finds nothing.
         """
-        job_ids = self._queue.take_announced(causes)
-        if len(job_ids) < len(causes) or not self._may_share(job_ids):
-            return await self.settle()
+        own = self._queue.take_announced(causes)
+        if len(own) < len(causes):
+            self._others_at = min(self._others_at, time.monotonic() + OTHERS_S)
+        found = await self._settle_unread(own) if self._may_share(own) else 0
+        # Wake-ups may be lost, also while others come.
+        due_at = min(self._read_until, self._others_at)
+        if found < len(own) or _is_unnamed(causes) or time.monotonic() >= due_at:
+            found += await self.settle()
+        return found
+
+    async def _settle_unread(self, job_ids: Sequence[UUID]) -> int:
         try:
-            settled = await self._writer.settle_unread(job_ids)
+            return len(await self._writer.settle_unread(job_ids))
         except Exception as error:
             if is_outage(error):
                 raise
             return await self._settle_each_alone(self._faults.quarantine.rows)
-        # Wake-ups may be lost, also while others come.
-        if len(settled) < len(job_ids) or time.monotonic() >= self._read_until:
-            return len(settled) + await self.settle()
-        return len(settled)
 
     def _may_share(self, job_ids: Sequence[UUID]) -> bool:
         """Whether one statement may settle these."""
@@ -121,14 +131,13 @@ class Settler:
         """
         elsewhere, self._elsewhere = self._elsewhere, []
         excluded = [*self._faults.quarantine.rows, *elsewhere]
-        began = time.monotonic()
+        self._read_until, self._others_at = time.monotonic() + SETTLE_POLL_S, math.inf
         try:
             finished, settled = await self._writer.settle(SETTLE_BATCH, excluded)
         except Exception as error:
             if is_outage(error):
                 raise
             return await self._settle_each_alone(excluded)
-        self._read_until = began + SETTLE_POLL_S
         if len(finished) == SETTLE_BATCH:
             mine = {turn.job_id for turn in settled}
             self._elsewhere = [job.id for job in finished if job.id not in mine]
@@ -148,3 +157,8 @@ class Settler:
         """Settle the job whose pause ended first, alone."""
         if (job_id := self._faults.quarantine.due_row()) is not None:
             await self._faults.run_apart([job_id], self._writer.settle_apart)
+
+
+def _is_unnamed(causes: Collection[str]) -> bool:
+    """Whether a wake-up may tell of any job: a poll, or a message about many."""
+    return not causes or UNNAMED in causes

@@ -34,40 +34,59 @@ async def parts(
         yield parts
 
 
-async def answered(parts: Parts, count: int) -> set[str]:
+async def answered(parts: Parts, count: int, words: str = "말") -> set[str]:
     """Turns with finished jobs; the causes of their wake-ups."""
     for number in range(count):
-        await parts.wait(f"말 {number}")
+        await parts.wait(f"{words} {number}")
     await parts.schedule_all()
     assert await parts.work() == count
     return await parts.causes()
 
 
-async def test_a_bot_reads_what_another_one_has_enqueued(parts: Parts) -> None:
-    causes = await answered(parts, 2)
-    async with parts.other_bot() as other:
-        with seen_statements(other.database) as seen:
-            assert await other.settler.settle_woken(causes) == 2
-    assert seen == [READ, WRITE]
-
-
-async def test_a_bot_that_comes_second_pays_for_one_cheap_read(parts: Parts) -> None:
-    causes = await answered(parts, 2)
-    assert await parts.settler.settle_woken(causes) == 2
-    async with parts.other_bot() as other:
-        with seen_statements(other.database) as seen:
-            assert await other.settler.settle_woken(causes) == 0
-    assert seen == [READ]
-
-
-@pytest.mark.parametrize("other", [UNNAMED, str(UUID(int=1)), "no id"])
-async def test_a_wake_up_that_tells_of_something_else_lets_all_be_read(
-    parts: Parts, other: str
+async def test_a_bot_gives_another_one_time_for_its_jobs(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     causes = await answered(parts, 2)
+    async with parts.other_bot() as other:
+        await other.settler.settle_woken(())  # all is settled
+        assert await other.statuses() == {"말 0": "answered", "말 1": "answered"}
+        causes = await answered(parts, 2, "또")
+        with seen_statements(other.database) as seen:
+            assert await other.settler.settle_woken(causes) == 0
+            assert seen == []
+            await asyncio.sleep(settler.OTHERS_S)
+            assert await other.settler.settle_woken([str(UUID(int=1))]) == 2
+        assert seen == [READ, WRITE]
+
+
+async def test_a_bot_whose_own_jobs_come_with_others_reads_none_of_them(parts: Parts) -> None:
+    causes = await answered(parts, 2)
     with seen_statements(parts.database) as seen:
-        assert await parts.settler.settle_woken({*causes, other}) == 2
-    assert seen == [READ, WRITE]
+        assert await parts.settler.settle_woken({*causes, str(UUID(int=1)), "no id"}) == 2
+    assert seen == [UNREAD]
+
+
+async def test_a_wake_up_that_may_tell_of_any_job_lets_all_be_read(parts: Parts) -> None:
+    causes = await answered(parts, 2)
+    with seen_statements(parts.database) as seen:
+        assert await parts.settler.settle_woken({causes.pop(), UNNAMED}) == 2
+    assert seen == [UNREAD, READ, WRITE]
+
+
+async def test_the_jobs_of_a_bot_that_died_are_settled_soon(parts: Parts) -> None:
+    """By another one, which looks for them without a further wake-up."""
+    async with parts.other_bot() as other, other.finished:
+        settling = asyncio.create_task(other.settler.keep_settling())
+        try:
+            while (await parts.redis.pubsub_numsub(FINISHED_CHANNEL))[0][1] == 0:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)  # it has looked once, and waits for ten minutes
+            await answered(parts, 1)
+            async with asyncio.timeout(10):
+                while await parts.statuses() != {"말 0": "answered"}:
+                    await asyncio.sleep(0.01)
+        finally:
+            await cancel_and_wait(settling)
 
 
 async def test_more_than_a_batch_is_read(parts: Parts) -> None:
@@ -83,7 +102,8 @@ async def test_a_job_is_settled_unread_by_its_first_wake_up_alone(parts: Parts) 
         await other.execute(text("SELECT FROM jobs FOR UPDATE"))
         assert await parts.settler.settle_woken(causes) == 1  # found, and another one has it
     with seen_statements(parts.database) as seen:
-        assert await parts.settler.settle_woken(causes) == 1
+        assert await parts.settler.settle_woken(causes) == 0
+        assert await parts.settler.settle_woken(()) == 1
     assert seen == [READ, WRITE]
 
 
