@@ -75,8 +75,11 @@ _OVERDUE = f"""((state = 'held' AND expires_at <= now())
           {{rows}}"""
 EXPIRE = FilteredStatement(
     f"""
-    UPDATE deliveries SET state = 'expired', updated_at = now() WHERE {_OVERDUE}
-    RETURNING turn_id
+    WITH expired AS (
+        UPDATE deliveries SET state = 'expired', updated_at = now() WHERE {_OVERDUE}
+        RETURNING turn_id
+    )
+    SELECT count(*) AS expired FROM expired
     """
 )
 FIND_OVERDUE = FilteredStatement(
@@ -119,7 +122,7 @@ async def expire(connection: AnyConnection, rows: RowFilter = ALL_ROWS) -> int:
     A pending delivery gets ``APOLOGY_S`` more: its turn expires at the same moment, and the
     sentence about that still has to go out.
     """
-    return len((await EXPIRE.execute(connection, rows)).all())
+    return int((await EXPIRE.execute(connection, rows)).one().expired)
 
 
 async def find_overdue(connection: AnyConnection, rows: RowFilter = ALL_ROWS) -> list[UUID]:
