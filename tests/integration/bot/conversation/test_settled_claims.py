@@ -80,6 +80,7 @@ async def whole(
                 history=RecentHistory(parts.redis, max_turns=5),
                 notifier=SettlementNotifier(wakeup, deliver_soon=delivery.dispatcher.deliver_soon),
                 schedule_soon=scheduled.append,
+                early=parts.early,
             ),
             dispatcher=delivery.dispatcher,
         )
