@@ -61,7 +61,7 @@ class Settler:
             timeout_s=timeout_s,
         )
         self._elsewhere: list[UUID] = []  # jobs of full rounds that others were settling
-        self._read_until = 0.0  # what is finished needs no look before
+        self._read_until = 0.0  # monotonic; finished jobs are not read before without need
         self._faults: FaultHandler[UUID] = FaultHandler(
             "settle",
             id_name="job_id",
@@ -90,10 +90,10 @@ class Settler:
             await cancel_and_wait(retrying)
 
     async def settle_woken(self, causes: Collection[str]) -> int:
-        """``settle`` for a wake-up of these causes.
+        """Settle after a wake-up of these causes; the number of jobs found.
 
-        Where they name nothing but jobs that this bot has enqueued, their usual results need no
-        reading. Others wake every bot: most would pay for a statement that finds nothing.
+        If all are jobs that this bot has enqueued, usual results are settled unread. Other bots'
+        jobs wake every bot: most would pay for a statement that finds nothing.
         """
         job_ids = self._queue.take_announced(causes)
         if len(job_ids) < len(causes) or not self._may_share(job_ids):
@@ -104,13 +104,13 @@ class Settler:
             if is_outage(error):
                 raise
             return await self._settle_each_alone(self._faults.quarantine.rows)
-        # Wake-ups may be lost, also while others come.
+        # Some are left, or a wake-up may have been lost while others came.
         if len(settled) < len(job_ids) or time.monotonic() >= self._read_until:
             return len(settled) + await self.settle()
         return len(settled)
 
     def _may_share(self, job_ids: Sequence[UUID]) -> bool:
-        """Whether one statement may settle these."""
+        """Whether one statement may settle these jobs: not too many, and none at fault."""
         paused = self._faults.quarantine.rows
         return 0 < len(job_ids) <= SETTLE_BATCH and not any(one in paused for one in job_ids)
 

@@ -14,7 +14,7 @@ from sqlalchemy import Text, bindparam, text
 
 from bot.conversation import early_planner
 from bot.conversation.accept_batcher import HumanAnswersError
-from bot.conversation.early_planner import MOST
+from bot.conversation.early_planner import MAX_EARLY
 from bot.domain.pictures import Picture
 from bot.domain.turns import Person, Utterance
 from bot.privacy.retention import Retention
@@ -289,14 +289,14 @@ async def test_a_picture_in_the_same_batch_is_kept(parts: Parts) -> None:
 
 
 async def test_a_rush_is_planned_after_its_accepts(parts: Parts) -> None:
-    for number in range(MOST + 1):
+    for number in range(MAX_EARLY + 1):
         await answered(parts, "질문", "답", key=f"room {number}")
-    rush = [said("질문", key=f"room {number}") for number in range(MOST + 1)]
+    rush = [said("질문", key=f"room {number}") for number in range(MAX_EARLY + 1)]
     assert await parts.early.plan(rush) == []
-    for number in range(MOST):
+    for number in range(MAX_EARLY):
         await answered(parts, "또", "답", key=f"room {number}")
-    assert all(await parts.early.plan(rush[:MOST]))
-    assert not any(await parts.early.plan(rush[:MOST]))  # each is used once
+    assert all(await parts.early.plan(rush[:MAX_EARLY]))
+    assert not any(await parts.early.plan(rush[:MAX_EARLY]))  # each is used once
 
 
 @pytest.mark.parametrize("window_s", [0.0, 5.0])
