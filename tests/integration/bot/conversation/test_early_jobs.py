@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,22 +12,28 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Text, bindparam, text
 
-from bot.conversation import early_planner
 from bot.conversation.accept_batcher import HumanAnswersError
 from bot.conversation.early_planner import MAX_EARLY
 from bot.domain.pictures import Picture
-from bot.domain.turns import Person, Utterance
-from bot.privacy.retention import Retention
-from bot.store import erasure, hand_over, inbox, retention_rules
-from bot.store.conversations import ConversationKey
+from bot.domain.turns import Utterance
+from bot.store import inbox
 from bot.store.early_jobs import EarlyJob
 from bot.store.inbox import Accepted, NotAccepted
+from runtime import redis_connection
+from runtime.redis_client import sharing_pool
 from tests.integration.bot.conversation.conversation_parts import Parts, running_parts, utterance
+from tests.integration.bot.conversation.meanwhile import (
+    OTHER,
+    Write,
+    call_human,
+    delete_as_the_previous_version,
+    delete_what_is_old,
+    erase,
+    reset,
+)
 from tests.support.blocked import until_blocked
 from tests.support.seen_statements import seen_statements
 
-ROOM = ConversationKey(messenger="slack", tenant="T1", key="room")
-OTHER = Person(messenger="slack", tenant="T1", sender="U2")
 #: A key of advisory locks that only these tests use.
 PAUSE = 4712
 
@@ -36,7 +42,7 @@ PAUSE = 4712
 class Meanwhile:
     """What another one writes between the plan and the accept, and what may come of it."""
 
-    write: Callable[[Parts], Awaitable[object]]
+    write: Write
     history: str = "옛 답, 새 답"  #: the answers in the job's prompt
     early: bool = False  #: whether the job is queued with the accept
     accepted: bool = True
@@ -49,38 +55,6 @@ async def nothing(parts: Parts) -> None:
 
 async def accept_another(parts: Parts) -> None:
     await parts.wait("하나 더", key="room")
-
-
-async def reset(parts: Parts) -> None:
-    await parts.inbox.reset(messenger="slack", tenant="T1", key="room", repeats=None)
-
-
-async def call_human(parts: Parts) -> None:
-    async with parts.database.begin() as connection:
-        assert await hand_over.call_human(connection, ROOM, seconds=60, actor="U1")
-
-
-async def erase(parts: Parts) -> None:
-    async with parts.database.begin() as connection:
-        assert (await erasure.erase_turns(connection, OTHER)).turns
-
-
-async def delete_what_is_old(parts: Parts) -> None:
-    async with parts.database.begin() as connection:
-        assert await retention_rules.set_rule(connection, "", "", 30, by="admin")
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
-    assert (
-        await Retention(parts.database, parts.redis, now=lambda: tomorrow, pause_s=0).delete() == 1
-    )
-
-
-def delete_as_the_previous_version(words: str) -> Callable[[Parts], Awaitable[object]]:
-    async def delete(parts: Parts) -> None:
-        await parts.execute(
-            "SELECT id FROM conversations FOR UPDATE", f"DELETE FROM turns WHERE text = '{words}'"
-        )
-
-    return delete
 
 
 async def settle_anew(parts: Parts) -> None:
@@ -112,7 +86,7 @@ MEANWHILE = {
     "reset": Meanwhile(reset, history=""),
     "silence": Meanwhile(nothing, history="", question={"idle_after_s": 0.0}),
     "human": Meanwhile(call_human, accepted=False),
-    "erasure": Meanwhile(erase, history=""),
+    "erasure": Meanwhile(erase(OTHER), history=""),
     "retention": Meanwhile(delete_what_is_old, history="새 답"),
     # It leaves the history in Redis, where it lasts for an hour.
     "previous retention": Meanwhile(delete_as_the_previous_version("옛 질문")),
@@ -273,8 +247,6 @@ async def test_what_needs_more_than_its_own_words_is_planned_after_its_accept(
 ) -> None:
     await two_answers(parts)
     assert not any(await parts.early.plan([said("질문", **fields)]))
-    accepted = await accept(parts, said("질문", **{**fields, "regenerates": None}), [])
-    assert isinstance(accepted, Accepted)
 
 
 async def test_a_picture_in_the_same_batch_is_kept(parts: Parts) -> None:
@@ -313,12 +285,13 @@ async def test_a_message_waits_for_no_redis_that_hangs(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await two_answers(parts)
-    monkeypatch.setattr(early_planner, "PLAN_S", 0.2)
-    await parts.redis.client_pause(400)
-    began = asyncio.get_running_loop().time()
-    accepted = await parts.inbox.submit(said("질문"))
-    assert asyncio.get_running_loop().time() - began < 0.39
-    assert accepted.job_id is None
+    monkeypatch.setattr(redis_connection, "ANSWER_S", 60.0)
+    await parts.redis.client_pause(3000)
+    resumed = asyncio.create_task(sharing_pool(parts.redis).shared.execute(("PING",)))
+    assert await parts.early.plan([said("질문")]) == []
+    assert not resumed.done()
+    await resumed
+    assert (await parts.inbox.submit(said("질문"))).job_id is None
     await parts.scheduler.close()
     assert await prompts(parts) == ["옛 답, 새 답"]
 
