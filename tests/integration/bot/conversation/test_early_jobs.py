@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Text, bindparam, text
 
+from bot.conversation import early_planner
 from bot.conversation.accept_batcher import HumanAnswersError
 from bot.conversation.early_planner import MAX_EARLY
 from bot.domain.pictures import Picture
@@ -269,6 +270,16 @@ async def test_a_rush_is_planned_after_its_accepts(parts: Parts) -> None:
         await answered(parts, "또", "답", key=f"room {number}")
     assert all(await parts.early.plan(rush[:MAX_EARLY]))
     assert not any(await parts.early.plan(rush[:MAX_EARLY]))  # each is used once
+
+
+async def test_above_the_maximum_the_oldest_conversation_is_forgotten(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early_planner, "MAX_REMEMBERED", 2)
+    for number in range(3):
+        await answered(parts, "질문", "답", key=f"room {number}")
+    jobs = await parts.early.plan([said("또", key=f"room {number}") for number in range(3)])
+    assert [job is not None for job in jobs] == [False, True, True]
 
 
 @pytest.mark.parametrize("window_s", [0.0, 5.0])
