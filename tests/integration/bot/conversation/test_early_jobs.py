@@ -98,6 +98,12 @@ MEANWHILE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def plan_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine plans in time."""
+    monkeypatch.setattr(early_planner, "PLAN_S", 30.0)
+
+
 @pytest.fixture
 async def parts(database_url: str, redis_url: str) -> AsyncIterator[Parts]:
     async with running_parts(database_url, redis_url, fault_pause_s=0.01) as parts:
@@ -296,6 +302,7 @@ async def test_a_message_waits_for_no_redis_that_hangs(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await two_answers(parts)
+    monkeypatch.setattr(early_planner, "PLAN_S", 0.03)
     monkeypatch.setattr(redis_connection, "ANSWER_S", 60.0)
     await parts.redis.client_pause(3000)
     resumed = asyncio.create_task(sharing_pool(parts.redis).shared.execute(("PING",)))
