@@ -58,7 +58,7 @@ from runtime.tasks import TaskSet
 SETTLED_CHANNEL = "bllossom:turns:settled"
 #: The most connections to Postgres: of pages and quiet work, and of what runs with every message.
 POOL_SIZE, MESSAGES_POOL_SIZE = 8, 12
-#: Of the first, those that wait for quiet work alone.
+#: Of the first pool, those that are held for quiet work.
 QUIET_HELD = 2
 
 

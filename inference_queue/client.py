@@ -130,12 +130,12 @@ class JobQueue:
         await connection.execute(ENQUEUE, {"payloads": dump_payloads(new)})
 
     def wake(self, job_ids: Iterable[UUID] = ()) -> None:
-        """Wake the workers: there are new jobs; ``job_ids``: those that this process settles."""
+        """Wake the workers for new jobs; ``job_ids``: those for ``take_announced`` to remember."""
         self._announced.add(job_ids)
         self._wake.publish()
 
     def take_announced(self, causes: Collection[str]) -> list[UUID]:
-        """The jobs among the causes of wake-ups that were announced here: each once, at most."""
+        """The jobs among the causes of wake-ups that were announced here; each is told once."""
         return self._announced.take(causes)
 
     async def cancel(self, connection: AsyncConnection, job_id: UUID) -> bool:

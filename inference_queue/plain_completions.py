@@ -1,16 +1,16 @@
-"""The usual result, a completion and no failure, read by the statement that takes its job.
+"""Usual results, completions that need no judgement, read by the statement that takes their jobs.
 
-Its condition is narrower than ``wire.load_result``: what it leaves in the queue is read there.
+The condition is narrower than ``wire.load_result``, which reads what is left in the queue.
 """
 
 from __future__ import annotations
 
 from inference_queue.protocol import PROTOCOL_VERSION, FinishReason
 
-#: Any but a stopped answer's: that is settled as another status.
+#: Without the reason of a stopped answer, which is settled as another status.
 _REASONS = [one for one in FinishReason if one is not FinishReason.CANCELLED]
 _COUNTS = ("prompt_tokens", "completion_tokens", "dropped_messages")
-#: Digits alone: Python takes 1.0 for no count.
+#: Digits alone: Python reads 1.0 as a float.
 _COUNT = "'^[0-9]{1,9}$'"
 
 
@@ -24,7 +24,7 @@ def _is_time(path: str) -> str:
 
 
 def _may_be(field: str, type_: str, condition: str = "") -> str:
-    """In lax mode, where a comparison would look into arrays."""
+    """An optional field. Its type comes first: in lax mode a comparison looks into arrays."""
     is_right = f'$.{field}.type() == "{type_}"'
     return f"(!exists($.{field}) || ({' && '.join(filter(None, (is_right, condition)))}))"
 
@@ -57,17 +57,17 @@ _FIELDS = ", ".join(
     )
 )
 #: A character that ``str.strip`` keeps.
-_SAID = (
+_NON_SPACE = (
     r"'[^\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'"
 )
-#: An answer that begins with so many spaces is read in Python.
-_LOOKED_AT = 100
-#: CASE: from what is no object nothing can be taken away, which would be an error.
+#: An answer that begins with so many spaces is left to Python.
+_CHECKED_CHARS = 100
+#: CASE: a result that is no object would make the subtraction fail.
 _IS_PLAIN = f"""
             CASE WHEN result @@ '{_RESULT}' THEN
                 result - ARRAY[{_FIELDS}] = '{{}}'
                 AND {" AND ".join(f"result ->> '{field}' ~ {_COUNT}" for field in _COUNTS)}
-                AND left(result ->> 'text', {_LOOKED_AT}) ~ {_SAID}
+                AND left(result ->> 'text', {_CHECKED_CHARS}) ~ {_NON_SPACE}
             END
             AND (remarks IS NULL OR (
                 remarks @@ '{_REMARKS}' AND coalesce(remarks ->> 'cut_chars', '0') ~ {_COUNT}
@@ -80,7 +80,7 @@ def take_completions(ids: str) -> str:
 
     ``ids``: the jobs, a SELECT. ``job`` has the ``id`` of each that was taken, ``completion`` its
     fields by their names, with ``job_id``, ``started_at`` and ``runs``. What another caller has is
-    skipped; a failure, an empty or a stopped answer, and all that is not certain, stays finished.
+    skipped. A failure, an empty or stopped answer, and any doubtful result stay in the queue.
     """
     # The expression on the state: see ``client.LOCK_FINISHED``.
     return f"""job AS (

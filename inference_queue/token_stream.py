@@ -36,19 +36,19 @@ class Chunk:
     at: int | None = None
 
 
-class Unbroken:
-    """What may be shown of one run's pieces: those before the first that Redis lost."""
+class ContiguousText:
+    """The text of one run up to the first chunk that Redis lost."""
 
     def __init__(self) -> None:
-        self._read = 0  #: characters of this run
+        self._chars = 0  #: of all chunks so far
         self._has_gap = False
 
-    def text(self, chunk: Chunk) -> str:
-        """The next chunk's text; empty behind a lost piece, until the run ends."""
+    def take(self, chunk: Chunk) -> str:
+        """The text of the next chunk that was read; empty behind a lost one."""
         if not chunk.text:
             return ""
-        self._has_gap |= chunk.at is not None and chunk.at != self._read
-        self._read += len(chunk.text)
+        self._has_gap |= chunk.at is not None and chunk.at != self._chars
+        self._chars += len(chunk.text)
         return "" if self._has_gap else chunk.text
 
 
@@ -111,8 +111,8 @@ class TokenStream:
             [found] = await self._connection.execute(("XRANGE", run.key, "-", "+"))
         except (RedisError, OSError):
             return ""
-        unbroken = Unbroken()
-        return "".join(unbroken.text(chunk) for chunk in _chunks(found, run))
+        contiguous = ContiguousText()
+        return "".join(contiguous.take(chunk) for chunk in _chunks(found, run))
 
     async def read_new(self, run: Run, after: str = "") -> list[Chunk]:
         """The chunks after the one with the id ``after``, in order."""

@@ -21,7 +21,7 @@ BATCH_CHARS = 40_000
 SHARED_S = 0.5
 ALONE_S = 2.0
 
-#: The jobs of utterances, one or none of each; empty: of none.
+#: The jobs planned for utterances: one or None for each; empty: none at all.
 PlanEarly = Callable[[Sequence[Utterance]], Awaitable[Sequence[EarlyJob | None]]]
 
 

@@ -21,12 +21,12 @@ from bot.store.settlements import SettledTurn
 from bot.store.waiting_turns import only_turn
 
 #: In a rush the scheduler queues many jobs in one statement, and accepts do not wait for histories.
-MOST = 8
-#: Above the time for a read of Redis: an accept waits no longer for its job.
+MAX_EARLY = 8
+#: Above the time of a read of Redis. An accept waits no longer for its jobs.
 PLAN_S = 0.03
 #: Conversations remembered, about 1 kB each.
 MAX_REMEMBERED = 10_000
-#: The turn's id and seq are the accept's to give: no prompt has them.
+#: The accept assigns the turn's id and seq; no prompt contains them.
 _NO_ID = UUID(int=0)
 
 Key = TypeVar("Key", bound=Hashable)
@@ -34,17 +34,17 @@ Value = TypeVar("Value")
 
 
 class EarlyPlanner:
-    """Plans the jobs of messages to conversations that wait for nothing, as far as it knows."""
+    """Plans the jobs of messages to conversations without an open turn, as far as it knows."""
 
     def __init__(self, planner: JobPlanner, *, merge_window_s: float = 0.0) -> None:
-        """``merge_window_s``: the time in which messages become one; then none is queued early."""
+        """``merge_window_s``: the time in which messages become one; above 0 nothing is planned."""
         self._planner = planner
         self._is_on = not merge_window_s
         self._keys: dict[int, ConversationKey] = {}
         self._expected: dict[ConversationKey, ConversationState] = {}
 
     def note_accepted(self, utterance: Utterance, accepted: Accepted) -> None:
-        """Remember whose conversation it is that a settlement will name."""
+        """Remember the key of the conversation, which a settlement names by its id."""
         if self._is_on:
             _remember(self._keys, accepted.conversation_id, _key(utterance))
 
@@ -68,10 +68,11 @@ class EarlyPlanner:
     async def plan(self, utterances: Sequence[Utterance]) -> list[EarlyJob | None]:
         """The job of each utterance; None where it has to be planned after its accept.
 
-        What is remembered of a conversation is used once: after a fault it is accepted without.
+        Empty where that is so of all. What is remembered of a conversation is used once: after a
+        fault its message is accepted without a job.
         """
         states = [self._expected.pop(_key(utterance), None) for utterance in utterances]
-        if len(utterances) > MOST or any(utterance.pictures for utterance in utterances):
+        if len(utterances) > MAX_EARLY or any(utterance.pictures for utterance in utterances):
             return []
         known = {
             state.id: only_turn(one, replace(state, room=one.room), turn_id=_NO_ID, seq=0)

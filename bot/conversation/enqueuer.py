@@ -136,7 +136,7 @@ class JobEnqueuer:
         return await queueing.queue_turns(connection, [plan.turn for plan in plans])
 
     def announce(self, jobs: Mapping[UUID, UUID]) -> None:
-        """Tell of committed jobs, by their turns."""
+        """Wake the workers for committed jobs, given by their turns."""
         self._queue.wake(jobs.values())
         for turn_id, job_id in jobs.items():
             log.info("turn_queued", turn_id=str(turn_id), job_id=str(job_id))

@@ -102,7 +102,7 @@ class Inbox:
 
     def _schedule(self, accepted: Accepted) -> None:
         if accepted.job_id is not None:
-            self._scheduler.queued(accepted.turn_id, accepted.job_id)
+            self._scheduler.note_queued(accepted.turn_id, accepted.job_id)
         else:
             self._scheduler.schedule_soon(accepted.conversation_id, accepted.conversation)
 

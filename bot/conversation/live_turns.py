@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.live_runs import current_runs
-from inference_queue.token_stream import Chunk, Run, TokenStream, Unbroken
+from inference_queue.token_stream import Chunk, ContiguousText, Run, TokenStream
 from runtime.direct import connect_directly
 from runtime.periodic import FailureLog
 from runtime.timeouts import run_with_timeout
@@ -44,7 +44,7 @@ class LiveTurn:
         self.run: Run | None = None
         self.after = ""  #: the id of the last chunk that was read
         self.rests_until = 0.0  #: monotonic; nobody needs its text before
-        self._unbroken = Unbroken()  #: of this run
+        self._contiguous = ContiguousText()  #: of this run
 
     def rest(self, seconds: float) -> None:
         """Nobody needs newer text before so many seconds; it is as new as ever then."""
@@ -55,11 +55,11 @@ class LiveTurn:
         if self.text:
             self.restarts += 1
         self.run, self.after, self.text = run, "", ""
-        self._unbroken = Unbroken()
+        self._contiguous = ContiguousText()
 
     def add(self, chunk: Chunk) -> None:
         """Add a chunk; beyond the maximum, and behind a lost piece, nothing is kept."""
-        text = self._unbroken.text(chunk)
+        text = self._contiguous.take(chunk)
         if text and len(self.text) < MAX_CHARS:
             self.text = (self.text + text)[:MAX_CHARS]
             self.changed.set()

@@ -78,8 +78,8 @@ class ConversationScheduler:
         if self._running is None or self._running.done():
             self._running = self._tasks.start(self._schedule_due())
 
-    def queued(self, turn_id: UUID, job_id: UUID) -> None:
-        """The turn was accepted together with its job: there is nothing to schedule."""
+    def note_queued(self, turn_id: UUID, job_id: UUID) -> None:
+        """Announce the job of a turn that was queued with its accept."""
         self._activity.note()
         self._enqueuer.announce({turn_id: job_id})
 

@@ -24,9 +24,8 @@ class SettlementFollowUp:
         history: RecentHistory,
         notifier: SettlementNotifier,
         schedule_soon: Callable[[int], None],
-        early: EarlyPlanner | None = None,
+        early: EarlyPlanner,
     ) -> None:
-        """``early``: remembers what the turns leave; None: nothing is remembered."""
         self._history = history
         self._notifier = notifier
         self._schedule_soon = schedule_soon
@@ -39,8 +38,7 @@ class SettlementFollowUp:
         )
         for turn in settled:
             _count(turn)
-            if self._early is not None:
-                self._early.note_settled(turn)
+            self._early.note_settled(turn)
             if turn.previous is not None:
                 self._history.append(
                     turn.conversation_id,

@@ -1,4 +1,4 @@
-"""Results of workers into their turns, with what follows each: claims, notes, the next question."""
+"""The writes of a settlement: results into turns, claims of deliveries, then the follow-up."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SettlementWriter:
     async def settle(
         self, limit: int, excluded: Sequence[UUID]
     ) -> tuple[list[FinishedJob], list[SettledTurn]]:
-        """Read what is finished and settle it, to the end; the jobs found, the turns settled."""
+        """Read finished jobs and settle them, to the end; the jobs found, the turns settled."""
         return await self._to_the_end(self._settle(limit, excluded))
 
     async def settle_unread(self, job_ids: Sequence[UUID]) -> list[SettledTurn]:
@@ -61,7 +61,7 @@ class SettlementWriter:
         return await self._to_the_end(self._settle_unread(job_ids))
 
     async def settle_apart(self, job_ids: Sequence[UUID]) -> None:
-        """Settle these, and claim nothing."""
+        """Settle these jobs, and claim no delivery."""
         async with asyncio.timeout(self._timeout_s), connect_directly(self._database) as connection:
             finished = await self._queue.finished(connection, len(job_ids), only=job_ids)
             results = [settlement_of(job) for job in finished]
@@ -87,7 +87,7 @@ class SettlementWriter:
         await self._follow_up.run(settled)
 
     async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
-        """Cancelled or not: what waits behind a settled turn would be left to the sweep else."""
+        """Finish even if cancelled: the next question would wait for the sweep else."""
         return await (self._dispatcher.finish(work) if self._dispatcher else work)
 
     async def _settle(
@@ -111,12 +111,12 @@ class SettlementWriter:
         return settled
 
     async def _claiming(
-        self, most: int, write: Callable[[ClaimRequest | None], Awaitable[list[SettledTurn]]]
+        self, max_claims: int, write: Callable[[ClaimRequest | None], Awaitable[list[SettledTurn]]]
     ) -> list[SettledTurn]:
-        """Write, and put the deliveries on the way where possible."""
+        """Write, and start the deliveries that were claimed with it."""
         if self._dispatcher is None:
             return await write(None)
-        with self._dispatcher.claiming(most) as claims:
+        with self._dispatcher.claiming(max_claims) as claims:
             settled = await write(claims)
             self._dispatcher.send([turn.claim for turn in settled if turn.claim])
         return settled

@@ -64,8 +64,8 @@ class Settler:
             timeout_s=timeout_s,
         )
         self._elsewhere: list[UUID] = []  # jobs of full rounds that others were settling
-        self._read_until = 0.0  # what is finished needs no look before
-        self._others_at = math.inf  # jobs of other bots are looked for then
+        self._read_until = 0.0  # monotonic; finished jobs are not read before without need
+        self._others_at = math.inf  # monotonic; then other bots' jobs are looked for
         self._faults: FaultHandler[UUID] = FaultHandler(
             "settle",
             id_name="job_id",
@@ -96,16 +96,16 @@ class Settler:
             await cancel_and_wait(retrying)
 
     async def settle_woken(self, causes: Collection[str]) -> int:
-        """Settle what a wake-up of these causes tells of; without any, all. The jobs found.
+        """Settle after a wake-up of these causes, or a poll without any; the number of jobs found.
 
-        The usual results of jobs that this bot has enqueued need no reading. Others wake every bot:
-        most would pay for a statement that finds nothing.
+        Usual results of jobs that this bot has enqueued are settled unread. Other bots' jobs wake
+        every bot: most would pay for a statement that finds nothing.
         """
         own = self._queue.take_announced(causes)
         if len(own) < len(causes):
             self._others_at = min(self._others_at, time.monotonic() + OTHERS_S)
         found = await self._settle_unread(own) if self._may_share(own) else 0
-        # Wake-ups may be lost, also while others come.
+        # Some are left, or a wake-up may have been lost while others came.
         due_at = min(self._read_until, self._others_at)
         if found < len(own) or _is_unnamed(causes) or time.monotonic() >= due_at:
             found += await self.settle()
@@ -120,7 +120,7 @@ class Settler:
             return await self._settle_each_alone(self._faults.quarantine.rows)
 
     def _may_share(self, job_ids: Sequence[UUID]) -> bool:
-        """Whether one statement may settle these."""
+        """Whether one statement may settle these jobs: not too many, and none at fault."""
         paused = self._faults.quarantine.rows
         return 0 < len(job_ids) <= SETTLE_BATCH and not any(one in paused for one in job_ids)
 

@@ -1,4 +1,4 @@
-"""Copies of deleted words in Redis: histories of conversations, and token streams."""
+"""Copies of deleted texts in Redis: histories of conversations, and token streams."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ log = structlog.get_logger(__name__)
 async def forget_copies(
     redis: Redis, windows: Iterable[tuple[int, int]], job_ids: Iterable[UUID] = ()
 ) -> None:
-    """Delete the copies of conversations, each by its id and epoch, and of jobs.
+    """Delete the copies of conversations, given by id and epoch, and of jobs.
 
-    After the commit of what deleted them in Postgres. Without Redis they expire within an hour.
+    Call it after the commit of the deletion in Postgres. Errors of Redis are logged: the copies
+    expire within an hour.
     """
     keys = [KEY.format(conversation=conversation, epoch=epoch) for conversation, epoch in windows]
     keys += [key for job_id in job_ids for key in stream_keys(job_id)]

@@ -65,6 +65,7 @@ class Retention:
     async def _step(self) -> retention.RetentionStep | None:
         async with self._database.begin() as connection:
             step = await retention.delete_some(connection)
-        if step is not None:  # their histories may hold what is gone, and are read from Redis first
+        # Prompts read histories from Redis first: these may still hold deleted turns.
+        if step is not None:
             await forget_copies(self._redis, step.windows)
         return step

@@ -1,12 +1,12 @@
 """Jobs that are queued with the accept of their message: parts of its statement.
 
-A job is planned from what its conversation should be by then. The accept locks the conversation,
-and each of those who write what a prompt is made of changes something that is compared here:
+A job is planned from the expected state of its conversation, which the accept compares under the
+conversation's lock. Whoever writes what a prompt is made of changes one of these:
 - a settled answer, an erasure, a reset, a long silence: the newest answered turn
-- another accept: the unsettled turns
-- a retention: its turns are gone
+- another accept: the number of unsettled turns
+- a retention: whether the turns of the prompt exist
 - a crash of Postgres, which undoes a settlement: when the newest turn was settled
-A human in the conversation lets no turn in at all. What differs is accepted without its job.
+If one differs, the turn is accepted without its job. While a human answers, no turn is accepted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bot.store.reply_handles import stamp
 from inference_queue.client import dump_payloads, insert_jobs
 from inference_queue.protocol import Job
 
-#: Fields of an utterance whose job is planned; null: it has none.
+#: The planned job of an utterance, among its fields; null where it has none.
 FIELDS = """,
             job_id uuid, newest bigint, newest_at timestamptz, preset text, config_version bigint,
             prompt_settings uuid, history_seqs bigint[]"""
@@ -50,7 +50,7 @@ INSERT = f""", job AS ({insert_jobs("SELECT job_id FROM turn WHERE job_id IS NOT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlyJob:
-    """The job of an utterance that is not accepted yet, and what it was planned with."""
+    """The planned job of an utterance that is not accepted yet."""
 
     expected: ConversationState  #: without a version; with an answered turn
     job: Job
@@ -61,7 +61,7 @@ class EarlyJob:
 
 
 def job_values(early: EarlyJob | None) -> dict[str, Any]:
-    """The fields of the utterance's job."""
+    """The values of ``FIELDS``; empty without a job."""
     if early is None:
         return {}
     return {

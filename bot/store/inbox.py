@@ -109,7 +109,7 @@ ACCEPT_PICTURES = text(
     )""",
     )
 ).bindparams(_UTTERANCES, bindparam("pictures", type_=Text))
-#: The same with the jobs of utterances, where these were planned.
+#: The same with the jobs that were planned for utterances.
 ACCEPT_JOBS = text(
     _ACCEPT.format(
         fields=early_jobs.FIELDS,
@@ -149,7 +149,7 @@ class Accepted:
     waiting: int = 0  #: the conversation's unsettled turns before this one, if it is new
     #: As a read would find it now, where this is its only unsettled turn and needs nothing else.
     conversation: WaitingConversation | None = None
-    job_id: UUID | None = None  #: of its job, if that is queued with it
+    job_id: UUID | None = None  #: its job, if that was queued with the accept
 
 
 class NotAccepted(StrEnum):
@@ -169,8 +169,8 @@ async def accept(
     """Store each utterance as a turn, once per event key; the commit is the caller's.
 
     At most one utterance per conversation. ``max_waiting``: unsettled turns of the utterance's
-    conversation; 0: no bound. ``jobs``: one or none of each utterance. It is queued with its turn
-    if the conversation is as expected, and no utterance has pictures.
+    conversation; 0: no bound. ``jobs``: one or None for each utterance; empty: none at all. A job
+    is queued with its turn if the conversation is as expected, and no utterance has pictures.
     """
     utterances = await recent_events.named(connection, utterances)
     ids = [uuid4() for _ in utterances]

@@ -169,14 +169,14 @@ class RetentionStep:
 
     turns: int
     ends: bool  #: the run is over
-    windows: tuple[tuple[int, int], ...] = ()  #: ids and epochs of the conversations
+    windows: tuple[tuple[int, int], ...] = ()  #: ids and epochs of its conversations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Deleted:
     turns: int = 0
-    gone: int = 0  #: conversations
-    windows: tuple[tuple[int, int], ...] = ()
+    conversations: int = 0  #: deleted with their last turn
+    windows: tuple[tuple[int, int], ...] = ()  #: as in ``RetentionStep``
 
 
 async def begin_run(connection: AsyncConnection, *, since: datetime) -> None:
@@ -203,7 +203,7 @@ async def delete_some(connection: AsyncConnection) -> RetentionStep | None:
     }
     chosen = (await connection.execute(_CHOOSE, place)).one()
     deleted = await _delete(connection, chosen.turn_ids, chosen.conversation_ids, run.started_at)
-    counted = {"turns": deleted.turns, "conversations": deleted.gone, "ends": chosen.ends}
+    counted = {"turns": deleted.turns, "conversations": deleted.conversations, "ends": chosen.ends}
     reached = {"reached_at": chosen.received_at, "reached_id": chosen.id}
     await connection.execute(_NOTE, {"id": run.id} | counted | reached)
     return RetentionStep(turns=deleted.turns, ends=chosen.ends, windows=deleted.windows)
@@ -234,6 +234,6 @@ async def _delete(
     job_ids = list(deleted.scalars())
     await erase_jobs(connection, [job_id for job_id in job_ids if job_id])
     await connection.execute(_DELETE_EVENTS, {**ids, "started_at": started_at})
-    gone = await erase_conversations(connection, conversation_ids)
+    erased = await erase_conversations(connection, conversation_ids)
     await connection.execute(_RENEW_CONVERSATIONS, ids)
-    return _Deleted(turns=len(job_ids), gone=gone, windows=windows)
+    return _Deleted(turns=len(job_ids), conversations=erased, windows=windows)

@@ -114,7 +114,7 @@ def _settlement(results: str) -> str:
     """
 
 
-#: Results that were read and are sent back.
+#: Results that were read by the bot and are sent back.
 _READ = f"""result AS (
         SELECT * FROM json_to_recordset(CAST(:results AS json)) AS result (
             job_id uuid, status text, sources text[], started_at timestamptz, answer text,
@@ -124,7 +124,7 @@ _READ = f"""result AS (
             cpu_ms float8, busy_ms float8
         )
     ), job AS ({TAKE_FINISHED.format(ids="SELECT job_id FROM result")})"""
-#: The same of jobs that nobody has read.
+#: Results that the statement reads from the jobs itself.
 _UNREAD = f"""{take_completions("SELECT unnest(:job_ids)")}, result AS (
         SELECT job_id, '{TurnStatus.ANSWERED}' AS status, :sources AS sources, started_at,
             text AS answer, finish_reason, model, prompt_tokens, completion_tokens,
@@ -140,7 +140,7 @@ _CLAIM_VALUES = (
     MARKING,
 )
 SETTLE = text(_settlement(_READ)).bindparams(bindparam("results", type_=Text), *_CLAIM_VALUES)
-#: Of named jobs those with a usual completion: the others stay finished, and are read.
+#: Settles the named jobs with a usual completion; the others stay finished, and are read.
 SETTLE_UNREAD = text(_settlement(_UNREAD)).bindparams(
     bindparam("job_ids", type_=ARRAY(Uuid)),
     bindparam("sources", turn_before(TurnStatus.ANSWERED), type_=ARRAY(Text)),

@@ -1,4 +1,4 @@
-"""Both ways of a settlement: of jobs that were read, and of jobs that its statement reads."""
+"""Both routes of a settlement: the bot reads the jobs, or the statement does."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from inference_queue.client import JobQueue
 from runtime.direct import DirectConnection
 
 
-class Way(Enum):
-    """How finished jobs are settled."""
+class Route(Enum):
+    """Who reads a finished job: the bot (``READ``), or the settlement's statement (``UNREAD``)."""
 
     READ = "read"
     UNREAD = "unread"
 
 
 async def settle_finished(
-    connection: DirectConnection, queue: JobQueue, way: Way, claims: ClaimRequest | None = None
+    connection: DirectConnection, queue: JobQueue, route: Route, claims: ClaimRequest | None = None
 ) -> list[SettledTurn]:
-    """Settle what is finished, as far as this way can."""
+    """Settle what is finished, as far as this route can."""
     finished = await queue.finished(connection, 100)
-    if way is Way.UNREAD:
+    if route is Route.UNREAD:
         return await settlements.settle_unread(connection, [job.id for job in finished], claims)
     return await settlements.settle(connection, [settlement_of(job) for job in finished], claims)

@@ -27,7 +27,7 @@ from bot.messengers.generic.settings import GenericSettings
 from bot.messengers.plugin import Services
 from bot.observability.database_errors import report_database_error
 from bot.store.turns import Turn
-from inference_queue.token_stream import Run, TokenStream, Unbroken, current_run
+from inference_queue.token_stream import ContiguousText, Run, TokenStream, current_run
 from runtime.database import DATABASE_ERRORS
 from runtime.periodic import FailureLog
 from runtime.timeouts import run_with_timeout
@@ -123,7 +123,7 @@ class Follower:
         self._now: Run | None = None  #: as last looked at
         self._run: Run | None = None  #: whose text the client has
         self._last_chunk = ""  #: the id of the last one that was read of this run
-        self._unbroken = Unbroken()  #: of this run
+        self._contiguous = ContiguousText()  #: of this run
 
     async def look(self, turn: Turn) -> Turn:
         """The turn as it stands, and who runs its job; asked once a second."""
@@ -149,10 +149,11 @@ class Follower:
         if self._run != self._now:
             if self._last_chunk:
                 events.append(("restart", {}))
-            self._run, self._last_chunk, self._unbroken = self._now, "", Unbroken()
+            self._run, self._last_chunk = self._now, ""
+            self._contiguous = ContiguousText()
         chunks = await self._tokens.read_new(self._run, self._last_chunk)
         if chunks:
             self._last_chunk = chunks[-1].id
-            if text := "".join(self._unbroken.text(chunk) for chunk in chunks):
+            if text := "".join(self._contiguous.take(chunk) for chunk in chunks):
                 events.append(("token", {"text": text}))
         return events

@@ -30,7 +30,7 @@ REST_S = 2.0
 _LOCK = f"pg_try_advisory_xact_lock({OneBot.SEARCH_INDEX})"
 _TRY_LOCK = text(f"SELECT {_LOCK}, {LAZY_COMMIT_SQL}")
 
-#: None while another bot is at them. As a query of its own the lock is tried once, before any row.
+#: No rows while another bot indexes. In a subquery the lock is tried once, before any row is read.
 QUEUED = text(
     f"""
     SELECT id, turn_id FROM search_queue
@@ -153,7 +153,7 @@ async def try_lock(connection: AnyConnection) -> bool:
 async def queued(connection: AnyConnection) -> dict[int, UUID]:
     """Turns that have rested in the queue, by the number of their place in it.
 
-    None also where another bot is the indexer, within this transaction.
+    Empty, too, while another bot indexes. The indexer's lock is held until the transaction ends.
     """
     return {row.id: row.turn_id for row in await connection.execute(QUEUED)}
 

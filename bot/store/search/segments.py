@@ -84,7 +84,7 @@ async def load_segments(connection: AnyConnection) -> list[Segment]:
 
 
 def is_incomplete(segments: Sequence[Segment]) -> bool:
-    """Whether turns of an older log may be missing; ``segments``: all of them."""
+    """Whether turns of an older log may be missing. ``segments``: all segments of the log."""
     return not segments or not all(segment.indexed for segment in segments)
 
 

@@ -91,7 +91,7 @@ class BatchMemory:
         left = self.budget - self.cache.tokens - slot.cached
         if left < 0:
             return
-        # Its older one first, or others would go for what is replaced anyway.
+        # The conversation's older prefix is replaced anyway: no other is evicted in its stead.
         self._prefixes.drop(slot.key)
         self._prefixes.shrink(left)
         try:

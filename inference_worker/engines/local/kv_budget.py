@@ -10,8 +10,8 @@ import torch
 #: The part of a GPU's free memory, once the model is loaded and warm, that holds tokens: the rest
 #: is for what a step computes, and for the copy that is made when one layer's storage grows.
 GPU_SHARE = 0.85
-#: CUDA graphs of all shapes and their workspaces: 0.55 GB with Llama-3-8B and 128 slots. There the
-#: parts of long rows, which the attention unites, are up to 68 MB (128 x 32 heads x 32 x 130 x 4).
+#: CUDA graphs of all shapes and their workspaces: with Llama-3-8B and 128 slots 0.55 GB, and up to
+#: 68 MB for the attention's partial results (128 rows, 32 heads, 32 parts, 130 floats each).
 GPU_GRAPHS = 600 << 20
 #: On a CPU other processes need the memory too.
 CPU_SHARE = 0.25

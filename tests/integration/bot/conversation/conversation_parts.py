@@ -119,6 +119,20 @@ def utterance(words: str, *, key: str = "철수", **changes: Any) -> Utterance:
     return Utterance(**{**fields, **changes})
 
 
+def job_planner(history: RecentHistory, registry: WorkerRegistry) -> JobPlanner:
+    """With the settings of a bot for which nothing is set."""
+    return JobPlanner(
+        history=history,
+        prompts=PromptBuilder(
+            picture_prompt="사진을 설명해 주세요.",
+            preset="auto",
+            system_prompt="",
+            max_new_tokens={},
+            workers=registry,
+        ),
+    )
+
+
 def completion(answer: str) -> Completion | Failure:
     return Completion(
         text=answer,
@@ -152,16 +166,7 @@ async def running_parts(
     notifier = SettlementNotifier(wakeup, notified.extend)
     history = RecentHistory(redis, max_turns=5)
     finished = WakeupSubscriber(redis, FINISHED_CHANNEL)
-    planner = JobPlanner(
-        history=history,
-        prompts=PromptBuilder(
-            picture_prompt="사진을 설명해 주세요.",
-            preset="auto",
-            system_prompt="",
-            max_new_tokens={},
-            workers=registry,
-        ),
-    )
+    planner = job_planner(history, registry)
     early = EarlyPlanner(planner, merge_window_s=merge_window_s)
     scheduler = ConversationScheduler(
         database=database,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,21 +14,27 @@ from sqlalchemy import Text, bindparam, text
 
 from bot.conversation import early_planner
 from bot.conversation.accept_batcher import HumanAnswersError
-from bot.conversation.early_planner import MOST
+from bot.conversation.early_planner import MAX_EARLY
 from bot.domain.pictures import Picture
-from bot.domain.turns import Person, Utterance
-from bot.privacy.retention import Retention
-from bot.store import erasure, hand_over, inbox, retention_rules
-from bot.store.conversations import ConversationKey
+from bot.domain.turns import Utterance
+from bot.store import inbox
 from bot.store.early_jobs import EarlyJob
 from bot.store.inbox import Accepted, NotAccepted
 from runtime import redis_connection
+from runtime.redis_client import sharing_pool
 from tests.integration.bot.conversation.conversation_parts import Parts, running_parts, utterance
+from tests.integration.bot.conversation.meanwhile import (
+    OTHER,
+    Write,
+    call_human,
+    delete_as_the_previous_version,
+    delete_what_is_old,
+    erase,
+    reset,
+)
 from tests.support.blocked import until_blocked
 from tests.support.seen_statements import seen_statements
 
-ROOM = ConversationKey(messenger="slack", tenant="T1", key="room")
-OTHER = Person(messenger="slack", tenant="T1", sender="U2")
 #: A key of advisory locks that only these tests use.
 PAUSE = 4712
 
@@ -37,7 +43,7 @@ PAUSE = 4712
 class Meanwhile:
     """What another one writes between the plan and the accept, and what may come of it."""
 
-    write: Callable[[Parts], Awaitable[object]]
+    write: Write
     history: str = "옛 답, 새 답"  #: the answers in the job's prompt
     early: bool = False  #: whether the job is queued with the accept
     accepted: bool = True
@@ -50,38 +56,6 @@ async def nothing(parts: Parts) -> None:
 
 async def accept_another(parts: Parts) -> None:
     await parts.wait("하나 더", key="room")
-
-
-async def reset(parts: Parts) -> None:
-    await parts.inbox.reset(messenger="slack", tenant="T1", key="room", repeats=None)
-
-
-async def call_human(parts: Parts) -> None:
-    async with parts.database.begin() as connection:
-        assert await hand_over.call_human(connection, ROOM, seconds=60, actor="U1")
-
-
-async def erase(parts: Parts) -> None:
-    async with parts.database.begin() as connection:
-        assert (await erasure.erase_turns(connection, OTHER)).turns
-
-
-async def delete_what_is_old(parts: Parts) -> None:
-    async with parts.database.begin() as connection:
-        assert await retention_rules.set_rule(connection, "", "", 30, by="admin")
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
-    assert (
-        await Retention(parts.database, parts.redis, now=lambda: tomorrow, pause_s=0).delete() == 1
-    )
-
-
-def delete_as_the_previous_version(words: str) -> Callable[[Parts], Awaitable[object]]:
-    async def delete(parts: Parts) -> None:
-        await parts.execute(
-            "SELECT id FROM conversations FOR UPDATE", f"DELETE FROM turns WHERE text = '{words}'"
-        )
-
-    return delete
 
 
 async def settle_anew(parts: Parts) -> None:
@@ -113,7 +87,7 @@ MEANWHILE = {
     "reset": Meanwhile(reset, history=""),
     "silence": Meanwhile(nothing, history="", question={"idle_after_s": 0.0}),
     "human": Meanwhile(call_human, accepted=False),
-    "erasure": Meanwhile(erase, history=""),
+    "erasure": Meanwhile(erase(OTHER), history=""),
     "retention": Meanwhile(delete_what_is_old, history="새 답"),
     # It leaves the history in Redis, where it lasts for an hour.
     "previous retention": Meanwhile(delete_as_the_previous_version("옛 질문")),
@@ -125,9 +99,9 @@ MEANWHILE = {
 
 
 @pytest.fixture(autouse=True)
-def a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which may stand still for longer than an accept waits for Redis."""
-    monkeypatch.setattr(early_planner, "PLAN_S", 10.0)
+def plan_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine plans in time."""
+    monkeypatch.setattr(early_planner, "PLAN_S", 30.0)
 
 
 @pytest.fixture
@@ -280,8 +254,6 @@ async def test_what_needs_more_than_its_own_words_is_planned_after_its_accept(
 ) -> None:
     await two_answers(parts)
     assert not any(await parts.early.plan([said("질문", **fields)]))
-    accepted = await accept(parts, said("질문", **{**fields, "regenerates": None}), [])
-    assert isinstance(accepted, Accepted)
 
 
 async def test_a_picture_in_the_same_batch_is_kept(parts: Parts) -> None:
@@ -296,14 +268,24 @@ async def test_a_picture_in_the_same_batch_is_kept(parts: Parts) -> None:
 
 
 async def test_a_rush_is_planned_after_its_accepts(parts: Parts) -> None:
-    for number in range(MOST + 1):
+    for number in range(MAX_EARLY + 1):
         await answered(parts, "질문", "답", key=f"room {number}")
-    rush = [said("질문", key=f"room {number}") for number in range(MOST + 1)]
+    rush = [said("질문", key=f"room {number}") for number in range(MAX_EARLY + 1)]
     assert await parts.early.plan(rush) == []
-    for number in range(MOST):
+    for number in range(MAX_EARLY):
         await answered(parts, "또", "답", key=f"room {number}")
-    assert all(await parts.early.plan(rush[:MOST]))
-    assert not any(await parts.early.plan(rush[:MOST]))  # each is used once
+    assert all(await parts.early.plan(rush[:MAX_EARLY]))
+    assert not any(await parts.early.plan(rush[:MAX_EARLY]))  # each is used once
+
+
+async def test_above_the_maximum_the_oldest_conversation_is_forgotten(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early_planner, "MAX_REMEMBERED", 2)
+    for number in range(3):
+        await answered(parts, "질문", "답", key=f"room {number}")
+    jobs = await parts.early.plan([said("또", key=f"room {number}") for number in range(3)])
+    assert [job is not None for job in jobs] == [False, True, True]
 
 
 @pytest.mark.parametrize("window_s", [0.0, 5.0])
@@ -320,11 +302,16 @@ async def test_a_message_waits_for_no_redis_that_hangs(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await two_answers(parts)
-    monkeypatch.setattr(early_planner, "PLAN_S", 0.05)
-    monkeypatch.setattr(redis_connection, "ANSWER_S", 10.0)
-    await parts.redis.client_pause(3_000)
-    async with asyncio.timeout(2.5):
-        assert await parts.early.plan([said("질문")]) == []
+    monkeypatch.setattr(early_planner, "PLAN_S", 0.03)
+    monkeypatch.setattr(redis_connection, "ANSWER_S", 60.0)
+    await parts.redis.client_pause(3000)
+    resumed = asyncio.create_task(sharing_pool(parts.redis).shared.execute(("PING",)))
+    assert await parts.early.plan([said("질문")]) == []
+    assert not resumed.done()
+    await resumed
+    assert (await parts.inbox.submit(said("질문"))).job_id is None
+    await parts.scheduler.close()
+    assert await prompts(parts) == ["옛 답, 새 답"]
 
 
 async def test_a_job_that_postgres_refuses_keeps_no_message_out(parts: Parts) -> None:

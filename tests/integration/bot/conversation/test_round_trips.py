@@ -7,12 +7,12 @@ import pytest
 from bot.conversation import settler
 from tests.integration.bot.conversation.conversation_parts import running_parts, utterance
 from tests.support.seen_statements import seen_statements
-from tests.support.settling import Way
+from tests.support.settling import Route
 
 
-@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("route", Route)
 async def test_many_conversations_are_scheduled_and_settled_by_few_statements(
-    database_url: str, redis_url: str, way: Way, monkeypatch: pytest.MonkeyPatch
+    database_url: str, redis_url: str, route: Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler, "SETTLE_POLL_S", 600.0)
     async with running_parts(database_url, redis_url) as parts:
@@ -27,10 +27,10 @@ async def test_many_conversations_are_scheduled_and_settled_by_few_statements(
             await parts.scheduler.schedule(ids)
         assert len(seen) == 2  # read the waiting turns, queue them with their jobs
         await parts.work()
-        causes = await parts.causes() if way is Way.UNREAD else set()
+        causes = await parts.causes() if route is Route.UNREAD else set()
         with seen_statements(parts.database) as seen:
             assert await parts.settler.settle_woken(causes) == 12
-        assert len(seen) == (1 if way is Way.UNREAD else 2)  # read the jobs, settle the turns
+        assert len(seen) == (1 if route is Route.UNREAD else 2)  # read the jobs, settle the turns
         with seen_statements(parts.database) as seen:
             await parts.inbox.submit(utterance("하나 더", key="누구"))
             await parts.scheduler.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,24 +18,28 @@ from bot.domain.deliveries import DeliveryVia, ReplyHandle
 from bot.domain.pictures import Picture
 from bot.domain.state_machine import turn_before
 from bot.domain.turns import Person, TurnStatus
-from bot.privacy.retention import Retention
 from bot.store import (
     cancellation,
     erasure,
-    hand_over,
     inbox,
     queueing,
-    retention_rules,
     scheduling,
     sweeping,
 )
-from bot.store.conversations import ConversationKey
 from tests.integration.bot.conversation.conversation_parts import Parts, running_parts, utterance
+from tests.integration.bot.conversation.meanwhile import (
+    OTHER,
+    ROOM,
+    Write,
+    call_human,
+    delete_as_the_previous_version,
+    delete_what_is_old,
+    erase,
+    reset,
+)
 from tests.support.blocked import until_blocked
 
 LONG_AGO = datetime.now(UTC) - timedelta(minutes=1)
-ROOM = ConversationKey(messenger="slack", tenant="T1", key="room")
-OTHER = Person(messenger="slack", tenant="T1", sender="U2")
 #: A key of advisory locks that only these tests use.
 PAUSE = 4711
 
@@ -44,7 +48,7 @@ PAUSE = 4711
 class Meanwhile:
     """A race: what another connection writes, and what may come of the waiting question."""
 
-    write: Callable[[Parts], Awaitable[object]]
+    write: Write
     asks: str | None = "질문"  #: what the one job asks; None: there is no job
     status: str = "queued"  #: the question's; "": it is gone
     history: bool = True  #: whether the job has the earlier answer
@@ -70,10 +74,6 @@ async def accept_another(parts: Parts) -> None:
     await parts.wait("하나 더", key="room", received_at=LONG_AGO)
 
 
-async def reset(parts: Parts) -> None:
-    await parts.inbox.reset(messenger="slack", tenant="T1", key="room", repeats=None)
-
-
 async def cancel(parts: Parts) -> None:
     assert await parts.inbox.cancel(await turn_id(parts))
 
@@ -94,38 +94,10 @@ async def fail(parts: Parts) -> None:
         assert await scheduling.fail_waiting(connection, wanted, turn_id=turn, message="x")
 
 
-async def call_human(parts: Parts) -> None:
-    async with parts.database.begin() as connection:
-        assert await hand_over.call_human(connection, ROOM, seconds=60, actor="U1")
-
-
-def erase(person: Person) -> Callable[[Parts], Awaitable[None]]:
-    async def erase_turns(parts: Parts) -> None:
-        async with parts.database.begin() as connection:
-            assert (await erasure.erase_turns(connection, person)).turns
-
-    return erase_turns
-
-
 async def erase_quotes(parts: Parts) -> None:
     wanted = await conversation_id(parts)
     async with parts.database.begin() as connection:
         assert await erasure.erase_quotes(connection, OTHER, wanted)
-
-
-async def delete_what_is_old(parts: Parts) -> None:
-    async with parts.database.begin() as connection:
-        assert await retention_rules.set_rule(connection, "", "", 30, by="admin")
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
-    assert (
-        await Retention(parts.database, parts.redis, now=lambda: tomorrow, pause_s=0).delete() == 1
-    )
-
-
-async def delete_as_the_previous_version(parts: Parts) -> None:
-    await parts.execute(
-        "SELECT id FROM conversations FOR UPDATE", "DELETE FROM turns WHERE text = '옛 질문'"
-    )
 
 
 async def schedule_elsewhere(parts: Parts) -> None:
@@ -164,7 +136,7 @@ MEANWHILE = {
     "erased quotes": Meanwhile(erase_quotes, question={"prompt": "남의 말"}),
     "retention": Meanwhile(delete_what_is_old, history=False),
     "previous retention": Meanwhile(
-        delete_as_the_previous_version, history=False, in_snapshot=True
+        delete_as_the_previous_version("옛 질문"), history=False, in_snapshot=True
     ),
     "other bot": Meanwhile(schedule_elsewhere),
     "previous bot": Meanwhile(schedule_as_the_previous_version, asks="다른 봇", history=False),

@@ -40,7 +40,7 @@ from tests.integration.bot.conversation.conversation_parts import Parts, running
 from tests.integration.bot.delivery.delivery_parts import DeliveryParts
 from tests.support.blocked import until_blocked
 from tests.support.seen_statements import after_direct_statements, seen_statements
-from tests.support.settling import Way, settle_finished
+from tests.support.settling import Route, settle_finished
 
 NAME = uuid4()
 
@@ -49,22 +49,22 @@ NAME = uuid4()
 class Whole:
     """Conversation and delivery, with a settler that hands claims over."""
 
-    way: Way
+    route: Route
     parts: Parts
     delivery: DeliveryParts
     settler: Settler
     scheduled: list[int]  #: conversations that a settlement wants to have scheduled
 
     async def causes(self) -> set[str]:
-        """The causes of the wake-up by which what is finished is settled this way."""
-        return await self.parts.causes() if self.way is Way.UNREAD else set()
+        """The causes of the wake-up by which what is finished is settled by this route."""
+        return await self.parts.causes() if self.route is Route.UNREAD else set()
 
     async def settle(self) -> int:
         """A round of the settler."""
         return await self.settler.settle_woken(await self.causes())
 
 
-@pytest.fixture(params=Way)
+@pytest.fixture(params=Route)
 async def whole(
     database_url: str, redis_url: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[Whole]:
@@ -80,6 +80,7 @@ async def whole(
                 history=RecentHistory(parts.redis, max_turns=5),
                 notifier=SettlementNotifier(wakeup, deliver_soon=delivery.dispatcher.deliver_soon),
                 schedule_soon=scheduled.append,
+                early=parts.early,
             ),
             dispatcher=delivery.dispatcher,
         )
@@ -101,7 +102,7 @@ async def settled_turns(
 ) -> list[SettledTurn]:
     """Settle what is finished."""
     request = replace(ClaimRequest(name=NAME, limit=5), **changes)
-    return await settle_finished(connection, whole.parts.queue, whole.way, request)
+    return await settle_finished(connection, whole.parts.queue, whole.route, request)
 
 
 async def settle(connection: DirectConnection, whole: Whole, **changes: Any) -> list[DeliveryClaim]:
@@ -226,7 +227,7 @@ async def test_a_stopped_answer_is_not_claimed_with_its_settlement(whole: Whole)
     assert await whole.parts.canceller.cancel(turn_id)
     async with connect_directly(whole.parts.database) as connection:
         assert await settle(connection, whole) == []
-    assert await whole.settler.settle() == (1 if whole.way is Way.UNREAD else 0)
+    assert await whole.settler.settle() == (1 if whole.route is Route.UNREAD else 0)
     assert (await whole.delivery.delivery(turn_id)).state == "expired"
 
 
@@ -281,7 +282,7 @@ async def test_an_answer_is_settled_claimed_and_recorded_by_few_statements(
         await whole.delivery.dispatcher.deliver_due()
         await whole.delivery.recorded()
     assert whole.delivery.slack.turn_ids == {turn_id}
-    reads = [False] if whole.way is Way.READ else []
+    reads = [False] if whole.route is Route.READ else []
     assert ["claimed_by" in statement for statement in seen] == [*reads, True, False]
     assert await whole.delivery.states([turn_id]) == ["delivered"]
 

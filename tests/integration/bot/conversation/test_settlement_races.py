@@ -27,7 +27,7 @@ from tests.integration.bot.conversation.conversation_parts import (
     utterance,
 )
 from tests.support.blocked import until_blocked
-from tests.support.settling import Way, settle_finished
+from tests.support.settling import Route, settle_finished
 
 #: How the version before took and settled jobs, in one transaction.
 BEFORE_TAKE = text(
@@ -79,8 +79,8 @@ async def parts(database_url: str, redis_url: str) -> AsyncIterator[Parts]:
         yield parts
 
 
-@pytest.fixture(params=Way)
-def way(request: pytest.FixtureRequest) -> Way:
+@pytest.fixture(params=Route)
+def route(request: pytest.FixtureRequest) -> Route:
     return request.param  # type: ignore[no-any-return]
 
 
@@ -94,13 +94,13 @@ async def answered(parts: Parts, *keys: str) -> None:
 
 @asynccontextmanager
 async def settling(
-    parts: Parts, way: Way, database: AsyncEngine | None = None
+    parts: Parts, route: Route, database: AsyncEngine | None = None
 ) -> AsyncIterator[asyncio.Task[list[SettledTurn]]]:
     """A settlement that waits inside the context, and goes on when it ends."""
 
     async def run() -> list[SettledTurn]:
         async with connect_directly(database or parts.database) as connection:
-            return await settle_finished(connection, parts.queue, way)
+            return await settle_finished(connection, parts.queue, route)
 
     task = asyncio.create_task(run())
     await until_blocked(parts.database)
@@ -121,30 +121,30 @@ async def settle_as_before(connection: AsyncConnection) -> list[UUID]:
 
 async def test_what_is_accepted_while_the_settlement_waits_is_not_left_waiting(
     parts: Parts,
-    way: Way,
+    route: Route,
 ) -> None:
     await answered(parts, "철수")
     async with parts.database.begin() as accepting:
         await inbox_store.accept(accepting, [utterance("또", key="철수")])
-        async with settling(parts, way) as task:
+        async with settling(parts, route) as task:
             pass
     assert [turn.more for turn in await task] == [True]
 
 
-async def test_nothing_more_is_scheduled_where_nothing_waits(parts: Parts, way: Way) -> None:
+async def test_nothing_more_is_scheduled_where_nothing_waits(parts: Parts, route: Route) -> None:
     await answered(parts, "철수")
     async with connect_directly(parts.database) as connection:
-        [turn] = await settle_finished(connection, parts.queue, way)
+        [turn] = await settle_finished(connection, parts.queue, route)
     assert not turn.more
 
 
 async def test_a_reset_while_the_settlement_waits_forgets_its_answer(
-    parts: Parts, way: Way
+    parts: Parts, route: Route
 ) -> None:
     await answered(parts, "철수")
     async with parts.database.begin() as resetting:
         await conversations.reset(resetting, messenger="slack", tenant="T1", key="철수")
-        async with settling(parts, way) as task:
+        async with settling(parts, route) as task:
             pass
     [turn] = await task
     assert turn.previous is None
@@ -154,12 +154,12 @@ async def test_a_reset_while_the_settlement_waits_forgets_its_answer(
 
 
 async def test_what_is_erased_while_the_settlement_waits_stays_erased(
-    parts: Parts, way: Way
+    parts: Parts, route: Route
 ) -> None:
     await answered(parts, "철수")
     async with parts.database.begin() as erasing:
         await erasure.erase_turns(erasing, Person(messenger="slack", tenant="T1", sender="U1"))
-        async with settling(parts, way) as task:
+        async with settling(parts, route) as task:
             pass
     assert await task == []
     assert await parts.rows("SELECT id FROM turns") == []
@@ -167,14 +167,14 @@ async def test_what_is_erased_while_the_settlement_waits_stays_erased(
 
 
 async def test_a_turn_that_is_marked_meanwhile_is_settled_all_the_same(
-    parts: Parts, way: Way
+    parts: Parts, route: Route
 ) -> None:
     await answered(parts, "철수")
     async with parts.database.begin() as marking:
         await marking.execute(
             text("UPDATE turns SET status = 'generating', started_at = '2026-01-01+00'")
         )
-        async with settling(parts, way) as task:
+        async with settling(parts, route) as task:
             pass
     assert len(await task) == 1
     [turn] = await parts.rows("SELECT status, started_at FROM turns")
@@ -182,34 +182,34 @@ async def test_a_turn_that_is_marked_meanwhile_is_settled_all_the_same(
     assert turn.started_at.isoformat().startswith("2026-01-01")
 
 
-@pytest.mark.parametrize("other_way", Way)
+@pytest.mark.parametrize("other_route", Route)
 async def test_one_of_two_bots_settles_and_the_other_does_not_wait(
-    parts: Parts, way: Way, other_way: Way
+    parts: Parts, route: Route, other_route: Route
 ) -> None:
     await answered(parts, "철수", "영희")
     async with parts.database.begin() as holder:
         await holder.execute(text("SELECT FROM conversations FOR UPDATE"))
-        async with settling(parts, way) as task, connect_directly(parts.database) as other:
-            assert await settle_finished(other, parts.queue, other_way) == []
+        async with settling(parts, route) as task, connect_directly(parts.database) as other:
+            assert await settle_finished(other, parts.queue, other_route) == []
     assert len(await task) == 2
     async with connect_directly(parts.database) as other:
-        assert await settle_finished(other, parts.queue, other_way) == []
+        assert await settle_finished(other, parts.queue, other_route) == []
 
 
-async def test_the_version_before_settles_what_it_has_taken(parts: Parts, way: Way) -> None:
+async def test_the_version_before_settles_what_it_has_taken(parts: Parts, route: Route) -> None:
     await answered(parts, "철수", "영희")
     async with parts.database.begin() as before, connect_directly(parts.database) as now:
         assert len(await settle_as_before(before)) == 2
-        assert await settle_finished(now, parts.queue, way) == []
+        assert await settle_finished(now, parts.queue, route) == []
     async with connect_directly(parts.database) as now:
-        assert await settle_finished(now, parts.queue, way) == []
+        assert await settle_finished(now, parts.queue, route) == []
     assert {row.answer for row in await parts.rows("SELECT answer FROM turns")} == {"예전"}
 
 
-async def test_the_version_before_leaves_what_is_settled_now(parts: Parts, way: Way) -> None:
+async def test_the_version_before_leaves_what_is_settled_now(parts: Parts, route: Route) -> None:
     await answered(parts, "철수", "영희")
     async with begin_directly(parts.database) as now, parts.database.begin() as before:
-        assert len(await settle_finished(now, parts.queue, way)) == 2
+        assert len(await settle_finished(now, parts.queue, route)) == 2
         assert await settle_as_before(before) == []
     async with parts.database.begin() as before:
         assert await settle_as_before(before) == []
@@ -217,23 +217,25 @@ async def test_the_version_before_leaves_what_is_settled_now(parts: Parts, way: 
     assert answers == {"답: 말 철수", "답: 말 영희"}
 
 
-async def test_a_stopped_turn_is_left_to_the_bot_that_settles_it(parts: Parts, way: Way) -> None:
+async def test_a_stopped_turn_is_left_to_the_bot_that_settles_it(
+    parts: Parts, route: Route
+) -> None:
     turn_id = await parts.wait("하나")
     await parts.schedule_all()
     assert await parts.canceller.cancel(turn_id)
     async with parts.database.begin() as before, connect_directly(parts.database) as now:
         assert len(await settle_as_before(before)) == 1
-        assert await settle_finished(now, parts.queue, way) == []
+        assert await settle_finished(now, parts.queue, route) == []
 
 
 async def test_no_turn_is_locked_before_all_conversations_are(
-    parts: Parts, way: Way, database_url: str
+    parts: Parts, route: Route, database_url: str
 ) -> None:
     await answered(parts, "가", "나")
     bots = connect_database(database_url, pool_size=1, server_settings=BY_KEY)
     async with parts.database.begin() as holder:
         await holder.execute(text("SELECT FROM conversations WHERE key = '나' FOR UPDATE"))
-        async with settling(parts, way, bots) as task:
+        async with settling(parts, route, bots) as task:
             async with parts.database.begin() as other:
                 await other.execute(text("SELECT FROM turns FOR UPDATE NOWAIT"))
             free = "SELECT id FROM conversations FOR UPDATE SKIP LOCKED"
@@ -280,10 +282,10 @@ async def test_a_bot_goes_on_behind_what_several_others_are_settling(parts: Part
 
 
 async def test_the_commit_of_a_settlement_does_not_wait_for_the_disk(
-    parts: Parts, way: Way
+    parts: Parts, route: Route
 ) -> None:
     await answered(parts, "철수")
     async with begin_directly(parts.database) as connection:
         await connection.execute(text("SET LOCAL synchronous_commit = on"))
-        await settle_finished(connection, parts.queue, way)
+        await settle_finished(connection, parts.queue, route)
         assert await connection.scalar(text("SHOW synchronous_commit")) == "off"

@@ -22,7 +22,7 @@ from tests.integration.bot.conversation.conversation_parts import (
     running_parts,
     utterance,
 )
-from tests.support.settling import Way
+from tests.support.settling import Route
 
 GOOD = [f"좋은 말 {number}" for number in range(6)]
 #: Long enough for any statement that does not hang, on a busy machine too.
@@ -280,12 +280,12 @@ async def answered(parts: Parts) -> None:
     assert await parts.work() == len(GOOD) + 1
 
 
-async def settle(parts: Parts, way: Way) -> int:
+async def settle(parts: Parts, route: Route) -> int:
     """A round of the settler; unread, it is woken by the finished jobs."""
-    return await parts.settler.settle_woken(await parts.causes() if way is Way.UNREAD else ())
+    return await parts.settler.settle_woken(await parts.causes() if route is Route.UNREAD else ())
 
 
-@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("route", Route)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -294,7 +294,7 @@ async def settle(parts: Parts, way: Way) -> int:
     ],
 )
 async def test_a_result_that_cannot_be_written_is_a_dead_letter_alone(
-    parts: Parts, fault: str, way: Way
+    parts: Parts, fault: str, route: Route
 ) -> None:
     for words in ["bad", *GOOD]:
         await parts.wait(words)
@@ -305,7 +305,7 @@ async def test_a_result_that_cannot_be_written_is_a_dead_letter_alone(
         await parts.worker.finish(lease, completion(answer))
     await parts.execute(fault)
     before = faults("settle")
-    assert await settle(parts, way) == len(GOOD) + 1
+    assert await settle(parts, route) == len(GOOD) + 1
     assert await parts.statuses() == {**dict.fromkeys(GOOD, "answered"), "bad": "failed"}
     [turn] = await parts.rows("SELECT * FROM turns WHERE text = 'bad'")
     assert turn.failure_reason == "storage_fault"
@@ -315,66 +315,68 @@ async def test_a_result_that_cannot_be_written_is_a_dead_letter_alone(
     assert await parts.settler.settle() == 0
 
 
-@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("route", Route)
 @pytest.mark.parametrize("number", ["1e400", "-1e400"])
 async def test_a_number_that_no_program_can_read_costs_only_its_own_turn(
-    parts: Parts, number: str, way: Way
+    parts: Parts, number: str, route: Route
 ) -> None:
     await answered(parts)
     await parts.execute(
         f"""UPDATE jobs SET result = jsonb_set(result, '{{total_ms}}', '{number}')
         WHERE id = (SELECT job_id FROM turns WHERE text = 'bad')"""
     )
-    await settle(parts, way)
+    await settle(parts, route)
     assert await parts.statuses() == {"bad": "failed"} | dict.fromkeys(GOOD, "answered")
 
 
-@pytest.mark.parametrize("way", Way)
-async def test_a_result_whose_statement_hangs_ends_as_a_dead_letter(hasty: Parts, way: Way) -> None:
+@pytest.mark.parametrize("route", Route)
+async def test_a_result_whose_statement_hangs_ends_as_a_dead_letter(
+    hasty: Parts, route: Route
+) -> None:
     await answered(hasty)
     await hasty.execute(*(line.replace("{status}", "answered") for line in SLEEP))
-    await settle(hasty, way)
+    await settle(hasty, route)
     assert await hasty.statuses() == {**dict.fromkeys(GOOD, "answered"), "bad": "queued"}
     await until(hasty, hasty.settler.retry_paused, status="failed")
     assert await hasty.rows("SELECT 1 FROM jobs") == []
 
 
-@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("route", Route)
 async def test_a_result_whose_row_is_locked_is_kept_until_the_lock_is_gone(
-    hasty: Parts, way: Way
+    hasty: Parts, route: Route
 ) -> None:
     await answered(hasty)
     async with hasty.database.begin() as holder:
         await holder.execute(text("SELECT 1 FROM turns WHERE text = 'bad' FOR UPDATE"))
         for _ in range(5):
-            await settle(hasty, way)
+            await settle(hasty, route)
         assert await hasty.statuses() == {**dict.fromkeys(GOOD, "answered"), "bad": "queued"}
     await until(hasty, hasty.settler.retry_paused, status="answered")
 
 
-@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("route", Route)
 async def test_a_result_that_cannot_even_fail_does_not_come_back_in_every_batch(
-    parts: Parts, way: Way
+    parts: Parts, route: Route
 ) -> None:
     await answered(parts)
     await parts.execute(check("text <> 'bad' OR status IN ('received', 'queued', 'generating')"))
     before = faults("settle")
-    await settle(parts, way)
+    await settle(parts, route)
     assert await parts.statuses() == {**dict.fromkeys(GOOD, "answered"), "bad": "queued"}
-    assert [await settle(parts, way) for _ in range(3)] == [0, 0, 0]
+    assert [await settle(parts, route) for _ in range(3)] == [0, 0, 0]
     await parts.settler.retry_paused()  # its pause goes on
     assert faults("settle") == before + 1
     assert len(await parts.rows("SELECT 1 FROM jobs")) == 1
 
 
-@pytest.mark.parametrize("way", Way)
-async def test_a_failure_of_the_worker_keeps_its_own_reason(parts: Parts, way: Way) -> None:
+@pytest.mark.parametrize("route", Route)
+async def test_a_failure_of_the_worker_keeps_its_own_reason(parts: Parts, route: Route) -> None:
     await parts.wait("bad")
     await parts.schedule_all()
     [lease] = await parts.worker.claim(1)
     failure: Completion | Failure = Failure(reason=FailureReason.OUT_OF_MEMORY, message="x")
     await parts.worker.finish(lease, failure)
-    await settle(parts, way)
+    await settle(parts, route)
     [turn] = await parts.rows("SELECT * FROM turns")
     assert (turn.status, turn.failure_reason) == ("failed", "out_of_memory")
 

@@ -39,8 +39,6 @@ from bot.conversation.cancellation import TurnCanceller
 from bot.conversation.early_planner import EarlyPlanner
 from bot.conversation.enqueuer import JobEnqueuer
 from bot.conversation.inbox import Inbox
-from bot.conversation.job_planner import JobPlanner
-from bot.conversation.prompt import PromptBuilder
 from bot.conversation.scheduler import ConversationScheduler
 from bot.conversation.settlement_events import SettlementNotifier
 from bot.conversation.settlement_follow_up import SettlementFollowUp
@@ -70,6 +68,7 @@ from inference_queue.protocol import Completion, Failure, FailureReason, FinishR
 from runtime.database import connect_database
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
+from tests.integration.bot.conversation.conversation_parts import job_planner
 
 T = TypeVar("T")
 MESSENGERS = ("kakao", "slack")
@@ -129,16 +128,7 @@ class Lives(RuleBasedStateMachine):
         history = RecentHistory(self.redis, max_turns=5)
         finished = WakeupSubscriber(self.redis, FINISHED_CHANNEL)
         registry = WorkerRegistry(self.redis)
-        planner = JobPlanner(
-            history=history,
-            prompts=PromptBuilder(
-                picture_prompt="사진을 설명해 주세요.",
-                preset="auto",
-                system_prompt="",
-                max_new_tokens={},
-                workers=registry,
-            ),
-        )
+        planner = job_planner(history, registry)
         early = EarlyPlanner(planner, merge_window_s=window_s)
         self.scheduler = ConversationScheduler(
             database=self.database,

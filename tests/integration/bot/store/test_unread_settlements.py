@@ -22,7 +22,7 @@ from inference_queue.wire import dump_remarks, dump_result
 from runtime.database import DATABASE_ERRORS
 from runtime.direct import DirectConnection, connect_directly
 from tests.integration.bot.conversation.conversation_parts import Parts, running_parts
-from tests.support.settling import Way, settle_finished
+from tests.support.settling import Route, settle_finished
 
 #: The same database for all examples of a property.
 SHARED = settings(
@@ -151,12 +151,14 @@ async def damage(connection: DirectConnection, done: Damage) -> None:
         await connection.execute(REMOVE, path)
 
 
-async def settled(connection: DirectConnection, parts: Parts, way: Way) -> tuple[Any, ...] | None:
+async def settled(
+    connection: DirectConnection, parts: Parts, route: Route
+) -> tuple[Any, ...] | None:
     """What the settlement writes, undone; None: it is refused."""
     written = None
     with contextlib.suppress(_UndoneError, *DATABASE_ERRORS):
         async with connection.begin():
-            await settle_finished(connection, parts.queue, way)
+            await settle_finished(connection, parts.queue, route)
             written = tuple((await connection.execute(WRITTEN)).first())
             raise _UndoneError
     return written
@@ -165,11 +167,11 @@ async def settled(connection: DirectConnection, parts: Parts, way: Way) -> tuple
 async def is_settled_unread(connection: DirectConnection, parts: Parts) -> bool:
     """Whether it is; what is written is asserted to be what is written of a job that was read."""
     before = tuple((await connection.execute(WRITTEN)).first())
-    unread = await settled(connection, parts, Way.UNREAD)
+    unread = await settled(connection, parts, Route.UNREAD)
     assert unread is not None  # whatever it is, the statement of other jobs goes on
     if unread == before:
         return False
-    assert unread == await settled(connection, parts, Way.READ)
+    assert unread == await settled(connection, parts, Route.READ)
     return True
 
 
@@ -225,7 +227,7 @@ async def test_what_is_no_object_is_left_to_python(parts: Parts, column: str, va
         await finish(connection, result)
         await connection.execute(text(f"UPDATE jobs SET {column} = '{value}'"))
         unread = await is_settled_unread(connection, parts)
-        assert await settled(connection, parts, Way.READ) is not None
+        assert await settled(connection, parts, Route.READ) is not None
     assert unread == ((column, value) == ("remarks", "{}"))
 
 
