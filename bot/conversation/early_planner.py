@@ -7,6 +7,7 @@ decides nothing: the accept compares it with the conversation (``bot.store.early
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -24,6 +25,8 @@ from bot.store.waiting_turns import only_turn
 MAX_EARLY = 8
 #: Above the time of a read of Redis. An accept waits no longer for its jobs.
 PLAN_S = 0.03
+#: Where Redis was slower, accepts do not wait again for so long.
+REST_S = 2.0
 #: Conversations remembered, about 1 kB each.
 MAX_REMEMBERED = 10_000
 #: The accept assigns the turn's id and seq; no prompt contains them.
@@ -42,6 +45,7 @@ class EarlyPlanner:
         self._is_on = not merge_window_s
         self._keys: dict[int, ConversationKey] = {}
         self._expected: dict[ConversationKey, ConversationState] = {}
+        self._rests_until = 0.0  # monotonic
 
     def note_accepted(self, utterance: Utterance, accepted: Accepted) -> None:
         """Remember the key of the conversation, which a settlement names by its id."""
@@ -79,12 +83,13 @@ class EarlyPlanner:
             for one, state in zip(utterances, states, strict=True)
             if state is not None and _is_plain(one)
         }
-        if not known:
+        if not known or time.monotonic() < self._rests_until:
             return []
         try:
             async with asyncio.timeout(PLAN_S):
                 plans = await self._planner.plan_usual(list(known.values()))
         except TimeoutError:
+            self._rests_until = time.monotonic() + REST_S
             return []
         jobs = {plan.burst.state.id: plan.early for plan in plans}
         return [jobs.get(state.id) if state else None for state in states]

@@ -314,6 +314,19 @@ async def test_a_message_waits_for_no_redis_that_hangs(
     assert await prompts(parts) == ["옛 답, 새 답"]
 
 
+async def test_messages_wait_but_now_and_then_for_a_slow_redis(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rest_s in (0.0, 600.0):
+        monkeypatch.setattr(early_planner, "REST_S", rest_s)
+        for key in ("room", "next"):
+            await answered(parts, "질문", "답", key=key)
+        with monkeypatch.context() as slow:
+            slow.setattr(early_planner, "PLAN_S", 0.0)
+            assert await parts.early.plan([said("또")]) == []
+        assert any(await parts.early.plan([said("또", key="next")])) is (rest_s == 0)
+
+
 async def test_a_job_that_postgres_refuses_keeps_no_message_out(parts: Parts) -> None:
     await two_answers(parts)
     await parts.execute(
