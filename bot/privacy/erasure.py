@@ -91,8 +91,8 @@ class Eraser:
         touched: set[int] = set()
         # Counted before they go with their turns.
         counts["items"] += await _repeated(lambda: self._leave_datasets(person))
-        full, stopped = True, set[UUID]()
-        while full:
+        more, stopped = True, set[UUID]()
+        while more:
             # What the person sends meanwhile is erased too.
             stopped.update(await self._cancel_running(person))
             batch = await _repeated(lambda: self._erase_batch(person, stopped))
@@ -103,7 +103,7 @@ class Eraser:
                 taken_back = self._withdraw(person.messenger, handle, message_id)
                 self._tasks.start(taken_back, name="withdraw")
             touched |= {conversation_id for conversation_id, _ in batch.windows}
-            full = batch.full
+            more = batch.more
             if progress:
                 await progress(counts)
         await self._erase_quotes(person, touched, counts)

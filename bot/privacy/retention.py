@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 #: Between two steps: a step takes some milliseconds, and other work goes first.
 PAUSE_S = 0.1
 TIMEOUT_S = 10.0
+#: For the copies in Redis: accepts wait for the conversations' locks meanwhile.
+REDIS_S = 0.3
 #: When a day's run begins: who has changed a rule by mistake has until the night.
 NIGHT = time(3, tzinfo=ZoneInfo("Asia/Seoul"))
 
@@ -65,7 +67,7 @@ class Retention:
     async def _step(self) -> retention.RetentionStep | None:
         async with self._database.begin() as connection:
             step = await retention.delete_some(connection)
-        # Prompts read histories from Redis first: these may still hold deleted turns.
-        if step is not None:
-            await forget_copies(self._redis, step.windows)
+            if step is not None:
+                # Under the conversations' locks: no prompt is planned from a copy of what is gone.
+                await forget_copies(self._redis, step.windows, within_s=REDIS_S)
         return step

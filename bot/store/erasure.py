@@ -155,7 +155,7 @@ RECEIPT = text(
 class ErasedBatch:
     """What one transaction deleted."""
 
-    full: bool  #: there may be more
+    more: bool  #: there may be more: also what was accepted while it waited for a conversation
     turns: int
     windows: tuple[tuple[int, int], ...]  #: conversation id and its epoch before
     conversations: int = 0  #: deleted with their last turn
@@ -179,7 +179,7 @@ async def erase_turns(
     values = {**_values(person), "stopped": [*stopped]}
     row = (await connection.execute(ERASE_TURNS, values)).one()
     return ErasedBatch(
-        full=row.chosen == BATCH,
+        more=row.chosen > 0,
         turns=row.turns,
         windows=tuple(zip(row.conversation_ids, row.epochs, strict=True)),
         job_ids=tuple(row.job_ids),

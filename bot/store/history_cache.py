@@ -24,6 +24,7 @@ from runtime.redis_client import sharing_pool
 from runtime.redis_protocol import Command
 
 KEY = "bllossom:history:{conversation}:{epoch}"
+#: From the beginning of a window: no new answer prolongs what may hold a deleted turn.
 TTL_S = 3600
 _FIELDS = {"mark", "prev", "text", "answer"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -119,11 +120,12 @@ class RecentHistory:
         """
         key = KEY.format(conversation=conversation_id, epoch=epoch)
         # A key of another type is left to the next read, which replaces it.
+        begin: tuple[Command, ...] = () if previous else (("EXPIRE", key, TTL_S),)
         self._connection.send(
             ("MULTI",),
             ("RPUSHX" if previous else "RPUSH", key, _entry(exchange, previous)),
             ("LTRIM", key, -self._max_turns, -1),
-            ("EXPIRE", key, TTL_S),
+            *begin,
             ("EXEC",),
         )
 

@@ -32,6 +32,7 @@ from tests.integration.bot.conversation.meanwhile import (
     erase,
     reset,
 )
+from tests.integration.bot.privacy.erasers import an_eraser
 from tests.support.blocked import until_blocked
 from tests.support.seen_statements import seen_statements
 
@@ -198,6 +199,22 @@ async def test_no_job_is_queued_that_is_not_true_any_more(
     assert await prompts(parts) == [race.history] * race.early
     await parts.schedule_all()
     assert await prompts(parts) == [race.history]
+
+
+async def test_an_erasure_erases_what_was_queued_while_it_waited(
+    parts: Parts, redis_url: str
+) -> None:
+    await two_answers(parts)
+    question = said("질문", sender=OTHER.sender)
+    jobs = await parts.early.plan([question])
+    async with an_eraser(parts.database, redis_url) as eraser:
+        async with parts.database.begin() as accepting:
+            await inbox.accept(accepting, [question], jobs=jobs)
+            erasing = asyncio.create_task(eraser.erase_all(OTHER))
+            await until_blocked(parts.database)
+        await erasing
+    assert await parts.statuses() == {"새 질문": "answered"}
+    assert await prompts(parts) == []
 
 
 async def test_a_queued_turn_is_as_if_it_had_been_scheduled(parts: Parts) -> None:

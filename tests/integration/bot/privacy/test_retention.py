@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from bot.privacy import retention as retention_job
 from bot.privacy.retention import Retention, last_night
 from bot.store import retention, retention_rules
 from bot.store.history_cache import KEY
@@ -24,6 +26,7 @@ from tests.support.sample_turns import add_turn
 NOW = datetime.now(UTC)
 TOMORROW = NOW + timedelta(days=1)
 NO_REDIS = "redis://127.0.0.1:1"
+_FREE = "SELECT id FROM conversations FOR UPDATE SKIP LOCKED"
 
 
 @pytest.fixture
@@ -435,3 +438,47 @@ async def test_the_copy_of_a_history_goes_with_its_turns(
             await redis.rpush(key, "{}")
         assert await Retention(database, redis, now=lambda: TOMORROW, pause_s=0).delete() == 1
         assert [turn_id for turn_id, key in keys.items() if not await redis.exists(key)] == [old]
+
+
+async def test_no_history_in_redis_outlives_its_turns(
+    database: AsyncEngine, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(database, 10)
+    await add_turn(database, "옛 질문", received_at=ago(20))
+    await add_turn(database, "새 질문", received_at=ago(1))
+    seen = []
+
+    async def noted(*_: object, **__: object) -> None:
+        seen.append((await left(database), await free()))
+
+    async def free() -> int:
+        async with database.connect() as connection:
+            return len((await connection.execute(text(_FREE))).all())
+
+    monkeypatch.setattr(retention_job, "forget_copies", noted)
+    await run(database)
+    assert seen[0] == ({"옛 질문", "새 질문"}, 0)  # not committed, and the conversation is locked
+    assert await left(database) == {"새 질문"}
+
+
+async def test_no_lock_is_held_for_a_redis_that_hangs(
+    database: AsyncEngine, redis_url: str
+) -> None:
+    await keep(database, 10)
+    await add_turn(database, received_at=ago(20))
+    held: list[float] = []
+
+    async def hold() -> None:
+        while not held or await left(database):
+            async with database.begin() as connection:
+                began = time.monotonic()
+                await connection.execute(text("SELECT FROM conversations FOR UPDATE"))
+                held.append(time.monotonic() - began)
+            await asyncio.sleep(0.01)
+
+    async with connect_redis(redis_url) as redis:
+        await redis.client_pause(1_300)
+        job = Retention(database, redis, now=lambda: TOMORROW, pause_s=0)
+        await asyncio.gather(job.delete(), hold())
+        await asyncio.sleep(1.3)  # the next test's server answers again
+    assert 0.2 < max(held) < 0.9

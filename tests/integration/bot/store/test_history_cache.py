@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store.history_cache import Exchange, RecentHistory, Window, mark
+from bot.store.history_cache import TTL_S, Exchange, RecentHistory, Window, mark
 from runtime.database import connect_database
 from runtime.redis_client import connect_redis
 from tests.support.sample_turns import NOON, add_turn, conversation_of
@@ -134,3 +134,21 @@ async def test_a_key_of_another_type_costs_the_other_windows_nothing(
     assert loaded[window] == genuine
     assert [exchange.text for exchange in loaded[good]] == ["다른 질문"]
     assert await redis.type(window.key) == "list"
+
+
+@pytest.mark.parametrize("begun", ["by its first answer", "from Postgres"])
+async def test_no_answer_prolongs_a_window(database: AsyncEngine, redis: Redis, begun: str) -> None:
+    window, history = await window_of(database, "a"), RecentHistory(redis, max_turns=3)
+    if begun == "from Postgres":
+        await load(database, history, window)
+    else:
+        first = Exchange(window.newest, "질문", "답")
+        history.append(window.conversation, epoch=0, previous="", exchange=first)
+        await history.cached([window])
+    assert TTL_S - 60 < await redis.ttl(window.key) <= TTL_S
+    await redis.expire(window.key, 100)
+    second = Exchange(mark(2, NOON), "또", "네")
+    history.append(window.conversation, epoch=0, previous=window.newest, exchange=second)
+    grown = Window(window.conversation, 0, second.mark)
+    assert [one.text for one in (await history.cached([grown]))[grown]] == ["질문", "또"]
+    assert await redis.ttl(window.key) <= 100
