@@ -44,6 +44,7 @@ async def page(browser_page: Page, client: Client, database: AsyncEngine) -> Pag
     queue = await new_queue(client, database)
     address = f"/admin/reviews/queues/{queue}"
     await browser_page.goto(str(client.make_url(f"/admin/login?next={address}")))
+    await expect(browser_page.get_by_label("아이디")).to_be_focused()
     await browser_page.keyboard.type("admin")
     await browser_page.keyboard.press("Tab")
     await browser_page.keyboard.insert_text(PASSWORD)
