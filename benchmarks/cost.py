@@ -212,9 +212,10 @@ async def _block(side: Side, traffic: Posts | Streams, rate: int, seconds: float
 
 def _figures(name: str, blocks: Mapping[str, Sequence[Costs]]) -> list[Figure]:
     """All processes together beside the bot by hand, then each alone, and the bot that keeps."""
-    minimal = median([sum(costs.values()) for costs in blocks["minimal"]])
-    every = median([sum(costs.values()) for costs in blocks["product"]])
-    keeping = median([sum(costs.values()) for costs in blocks["keeping"]])
+    every, minimal, keeping = (
+        median([sum(costs.values()) for costs in blocks[side]])
+        for side in ("product", "minimal", "keeping")
+    )
     parts = [
         Figure(f"{name}.{part}", median([costs[part] for costs in blocks["product"]]), "ms CPU")
         for part in blocks["product"][0]

@@ -39,7 +39,7 @@ from bot.workers import WorkerRegistry
 from inference_queue.channels import FINISHED_CHANNEL
 from inference_queue.client import JobQueue
 from inference_queue.leases import LeaseClient
-from inference_queue.protocol import Completion, Failure, FinishReason
+from inference_queue.protocol import Completion, FinishReason
 from runtime.database import connect_database
 from runtime.pubsub import WakeupPublisher, WakeupSubscriber
 from runtime.redis_client import connect_redis
@@ -133,7 +133,7 @@ def job_planner(history: RecentHistory, registry: WorkerRegistry) -> JobPlanner:
     )
 
 
-def completion(answer: str) -> Completion | Failure:
+def completion(answer: str) -> Completion:
     return Completion(
         text=answer,
         finish_reason=FinishReason.STOP,

@@ -21,7 +21,7 @@ from inference_queue.protocol import Completion, Failure, FailureReason, FinishR
 from inference_queue.wire import dump_remarks, dump_result
 from runtime.database import DATABASE_ERRORS
 from runtime.direct import DirectConnection, connect_directly
-from tests.integration.bot.conversation.conversation_parts import Parts, running_parts
+from tests.integration.bot.conversation.conversation_parts import Parts, completion, running_parts
 from tests.support.settling import Route, settle_finished
 
 #: The same database for all examples of a property.
@@ -92,16 +92,6 @@ def completions(draw: st.DrawFn, texts: st.SearchStrategy[str] = words) -> Compl
 failures = st.builds(
     Failure, reason=st.sampled_from(FailureReason), message=words, retryable=st.booleans()
 )
-
-
-def a_completion(answer: str) -> Completion:
-    return Completion(
-        text=answer,
-        finish_reason=FinishReason.STOP,
-        model="m",
-        prompt_tokens=1,
-        completion_tokens=1,
-    )
 
 
 @dataclass(frozen=True)
@@ -186,7 +176,7 @@ async def undone(parts: Parts) -> AsyncIterator[DirectConnection]:
 
 @SHARED
 @given(completions() | completions(st.text(SPACES + "가", max_size=150)))
-@example(a_completion(SPACES))
+@example(completion(SPACES))
 async def test_usual_completions_are_written_unread_as_they_are_read(
     parts: Parts, result: Completion
 ) -> None:
@@ -211,7 +201,7 @@ async def test_what_python_would_read_otherwise_is_left_to_it(
 
 @pytest.mark.parametrize("column", DAMAGE)
 async def test_no_field_is_read_otherwise_than_by_python(parts: Parts, column: str) -> None:
-    result = replace(a_completion("답"), reasoning="왜", cut_chars=3, cpu_ms=1.5, busy_ms=2.5)
+    result = replace(completion("답"), reasoning="왜", cut_chars=3, cpu_ms=1.5, busy_ms=2.5)
     for field, value in product(FIELDS, [*ODD, None]):
         async with undone(parts) as connection:
             await finish(connection, result)
@@ -222,7 +212,7 @@ async def test_no_field_is_read_otherwise_than_by_python(parts: Parts, column: s
 @pytest.mark.parametrize("column", ["result", "remarks"])
 @pytest.mark.parametrize("value", ["null", "1", '"completion"', "[]", '["kind"]', "{}"])
 async def test_what_is_no_object_is_left_to_python(parts: Parts, column: str, value: str) -> None:
-    result = a_completion("답")
+    result = completion("답")
     async with undone(parts) as connection:
         await finish(connection, result)
         await connection.execute(text(f"UPDATE jobs SET {column} = '{value}'"))
@@ -234,7 +224,7 @@ async def test_what_is_no_object_is_left_to_python(parts: Parts, column: str, va
 @pytest.mark.parametrize("state", ["queued", "running"])
 async def test_a_job_that_is_not_finished_is_left(parts: Parts, state: str) -> None:
     async with undone(parts) as connection:
-        await finish(connection, a_completion("답"))
+        await finish(connection, completion("답"))
         [job] = await connection.scalars(text("SELECT id FROM jobs"))
         await connection.execute(text(f"UPDATE jobs SET state = '{state}'"))
         assert await settle_unread(connection, [job]) == []
